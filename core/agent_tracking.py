@@ -1,0 +1,293 @@
+"""Heartbeats: which agents live, which are late, which crashed. Time is Redis's, never the agent's."""
+
+import json
+import logging
+import math
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.bounded_json import checked_text, encode_json_object
+from core.errors import MalformedRecord, StoreUnavailable
+from core.plain_dict import PlainDict
+from core.store import scripts
+from core.store.approvals import at
+from core.store.client import Store, open_store
+from core.store.keys import checked_name
+
+logger = logging.getLogger(__name__)
+
+FINAL_STATUSES = ("completed", "failed", "cancelled")
+LATE_SECONDS = 20.0
+LOST_SECONDS = 30.0
+MAX_METADATA_BYTES = 64 * 1024
+MAX_TASK_LENGTH = 2_000
+QUIET_SECONDS = 1.0
+
+
+@dataclass
+class AgentHeartbeat(PlainDict):
+    """The last sign of life of an agent. `progress` is 0..1, `last_beat` is Redis's time of it.
+
+    `status` is starting, running, completed, failed, cancelled or the agent's own word.
+    """
+
+    agent_id: str
+    status: str
+    progress: float
+    current_task: str
+    last_beat: datetime
+    metadata: dict[str, Any] = field(default_factory=dict)
+    display_name: str | None = None
+
+
+@dataclass(frozen=True)
+class AgentState:
+    """A heartbeat and what is known beside it: whether the agent stopped, and whether two beat as one."""
+
+    heartbeat: AgentHeartbeat
+    finished: bool
+    rival: str
+
+    def liveness(self, now: datetime) -> str:
+        """alive, late, lost or finished at `now`, by Redis's clock."""
+        if self.finished:
+            return "finished"
+        return liveness((now - self.heartbeat.last_beat).total_seconds())
+
+
+def liveness(seconds_since_beat: float) -> str:
+    """alive; late after 20 s without a beat; lost after 30 s, when the agent's key has expired."""
+    if seconds_since_beat >= LOST_SECONDS:
+        return "lost"
+    return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
+
+
+class HeartbeatCoordinator:
+    """Sends the heartbeats of one agent, and reads those of all.
+
+    Sending never raises because Redis is away: it logs once and goes on by itself when Redis is back.
+    Reading raises StoreUnavailable.
+    """
+
+    HEARTBEAT_TTL = 30
+    HEARTBEAT_INTERVAL = 10
+
+    def __init__(self, memory: object = None, enable_streaming: bool = False) -> None:
+        self.agent_id: str | None = None
+        self.conflict = False
+        self._memory = memory
+        self._streaming = enable_streaming
+        self._opened: Store | None = None
+        self._lock = threading.Lock()
+        self._identity = ""
+        self._instance = ""
+        self._last = ("starting", 0.0, "")
+        self._troubled = False
+        self._quiet_until = 0.0
+
+    @property
+    def _store(self) -> Store:
+        # Opened at first use, so that an agent can start while Redis is away.
+        if self._opened is None:
+            self._opened = open_store(self._memory)
+        return self._opened
+
+    # Sending
+
+    def start_heartbeat(
+        self, agent_id: str, metadata: dict[str, Any] | None = None, display_name: str | None = None
+    ) -> None:
+        """Register as `agent_id` with status `starting`.
+
+        metadata: a JSON object of at most 64 KiB. Another live process of the same name is logged and shown
+        as a conflict. Raises ValueError or TypeError for a bad argument.
+        """
+        checked_name(agent_id, "agent_id")
+        if display_name is not None:
+            checked_name(display_name, "display_name")
+        encoded = encode_json_object({} if metadata is None else metadata, "metadata", MAX_METADATA_BYTES)
+        with self._lock:
+            self.agent_id = agent_id
+            self._identity = (
+                f'"agent_id":{json.dumps(agent_id)},"display_name":{json.dumps(display_name)},'
+                f'"metadata":{encoded.decode()},'
+            )
+            self._instance = uuid.uuid4().hex
+            self._send("starting", 0.0, "", "beat")
+
+    def beat(self, status: str = "running", progress: float = 0.0, current_task: str = "") -> None:
+        """Say that the agent lives: one round trip.
+
+        progress: finite and within 0..1. Raises ValueError or TypeError for a bad argument, nothing else.
+        """
+        checked_name(status, "status")
+        checked_text(current_task, "current_task", MAX_TASK_LENGTH)
+        if isinstance(progress, bool) or not isinstance(progress, (int, float)):
+            raise TypeError(f"progress must be a number, not {type(progress).__name__}")
+        if not (math.isfinite(progress) and 0.0 <= progress <= 1.0):
+            raise ValueError(f"progress must be within 0..1, not {progress}")
+        with self._lock:
+            self._send(
+                status, float(progress), current_task, "finished" if status in FINAL_STATUSES else "beat"
+            )
+
+    def stop_heartbeat(self, final_status: str = "completed") -> None:
+        """Say that the agent ends here. Keeps the last progress; `completed` makes it 1."""
+        checked_name(final_status, "final_status")
+        with self._lock:
+            progress = 1.0 if final_status == "completed" else self._last[1]
+            self._send(final_status, progress, self._last[2], "stop")
+
+    @contextmanager
+    def keep_alive(self, status: str = "waiting", current_task: str | None = None) -> Iterator[None]:
+        """Beat in the background while the body blocks, for example in `request_approval`.
+
+        Only for a wait whose end is known: an agent that hangs inside still looks alive.
+        """
+        before = self._last
+        task = before[2] if current_task is None else current_task
+        done = threading.Event()
+
+        def beat_until_done() -> None:
+            while not done.wait(self.HEARTBEAT_INTERVAL):
+                self.beat(status, before[1], task)
+
+        self.beat(status, before[1], task)
+        thread = threading.Thread(target=beat_until_done, name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            self.beat(*before)
+
+    def _send(self, status: str, progress: float, task: str, mode: str) -> None:
+        if self.agent_id is None:
+            logger.error("no heartbeat was sent: call start_heartbeat first")
+            return
+        self._last = (status, progress, task)
+        if mode == "beat" and time.monotonic() < self._quiet_until:
+            return
+        finished = "false" if mode == "beat" else "true"
+        said = (
+            f'"status":{json.dumps(status)},"progress":{progress!r},"current_task":{json.dumps(task)},'
+            f'"finished":{finished}}}'
+        )
+        try:
+            store = self._store
+            rival = scripts.beat(
+                store.run,
+                store.keys,
+                agent_id=self.agent_id,
+                instance=self._instance,
+                record=self._identity + said,
+                mode=mode,
+                event=f'"agent_id":{json.dumps(self.agent_id)},{said}' if self._streaming else None,
+            )
+        except StoreUnavailable as error:
+            self._note_trouble(error)
+            return
+        if self._troubled:
+            logger.warning("heartbeats of %r are received again", self.agent_id)
+        self._troubled = False
+        self._note_conflict(bool(rival))
+
+    def _note_trouble(self, error: StoreUnavailable) -> None:
+        if not self._troubled:
+            logger.warning("heartbeats of %r are not received: %s", self.agent_id, error)
+        self._troubled = True
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
+
+    def _note_conflict(self, conflict: bool) -> None:
+        if conflict and not self.conflict:
+            logger.warning("another process beats as %r too: give each its own agent_id", self.agent_id)
+        self.conflict = conflict
+
+    # Reading
+
+    def get_active_agents(self) -> list[AgentHeartbeat]:
+        """The agents whose key lives, by name: two round trips, whatever else Redis holds."""
+        store = self._store
+        agents = scripts.live_agents(store.run, store.keys)
+        if not agents:
+            return []
+        beats = [store.keys.agent_beat(agent) for agent in agents]
+        replies = store.read("MGET", *beats, *(store.keys.agent_record(agent) for agent in agents))
+        alive = zip(agents, replies[: len(agents)], replies[len(agents) :], strict=True)
+        states = [_readable(agent, record) for agent, beat, record in alive if beat is not None]
+        return sorted((s.heartbeat for s in states if s is not None), key=lambda beat: beat.agent_id)
+
+    def is_agent_alive(self, agent_id: str) -> bool:
+        """Whether the agent's key lives: at most 30 s since its last beat, and not stopped."""
+        return bool(
+            self._store.read("EXISTS", self._store.keys.agent_beat(checked_name(agent_id, "agent_id")))
+        )
+
+    def get_agent_status(self, agent_id: str) -> AgentHeartbeat | None:
+        """The last heartbeat, also of a crashed or stopped agent, for a day. MalformedRecord if unreadable."""
+        record = self._store.read("GET", self._store.keys.agent_record(checked_name(agent_id, "agent_id")))
+        return None if record is None else _parsed(agent_id, record).heartbeat
+
+    def get_stale_agents(self, threshold_seconds: float = 60.0) -> list[AgentHeartbeat]:
+        """Agents that have not finished and whose last beat is older, oldest first; a crash stays for a day."""
+        if not (math.isfinite(threshold_seconds) and threshold_seconds >= 0):
+            raise ValueError(f"threshold_seconds must be 0 or more, not {threshold_seconds}")
+        age_ms = int(threshold_seconds * 1000)
+        agents = scripts.stale_agents(self._store.run, self._store.keys, age_ms)
+        return [state.heartbeat for state in self.read_states(agents)]
+
+    def read_states(self, agent_ids: list[str]) -> list[AgentState]:
+        """The last known state of these agents in one round trip; one that cannot be read is left out."""
+        if not agent_ids:
+            return []
+        records = self._store.read("MGET", *(self._store.keys.agent_record(agent) for agent in agent_ids))
+        states = (_readable(agent, record) for agent, record in zip(agent_ids, records, strict=True))
+        return [state for state in states if state is not None]
+
+    def look(self, since: datetime | None) -> tuple[datetime, list[AgentState]]:
+        """Redis's time, and the agents that changed since an earlier look; all of the last day when None.
+
+        An agent has changed when it beat, or crossed into late or lost without writing anything.
+        """
+        store = self._store
+        now_ms, agents = scripts.look(
+            store.run,
+            store.keys,
+            since_ms=0 if since is None else int(since.timestamp() * 1000),
+            late_ms=int(LATE_SECONDS * 1000),
+            lost_ms=int(LOST_SECONDS * 1000),
+        )
+        return at(now_ms), self.read_states(agents)
+
+
+def _readable(agent_id: str, record: bytes | None) -> AgentState | None:
+    if record is None:
+        return None
+    try:
+        return _parsed(agent_id, record)
+    except MalformedRecord as error:
+        logger.warning("set aside: %s", error)
+        return None
+
+
+def _parsed(agent_id: str, record: bytes) -> AgentState:
+    try:
+        data = json.loads(record)
+        progress = float(data["progress"])
+        if not 0.0 <= progress <= 1.0:
+            raise ValueError(f"progress is {progress}")
+        heartbeat = AgentHeartbeat.from_dict(
+            {**data, "progress": progress, "last_beat": at(data["last_beat_ms"])}
+        )
+        if heartbeat.agent_id != agent_id:
+            raise ValueError(f"agent_id is {heartbeat.agent_id!r}")
+        return AgentState(heartbeat, data["finished"] is True, str(data.get("rival", "")))
+    except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError, AttributeError) as error:
+        raise MalformedRecord(f"heartbeat of {agent_id!r}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,430 @@
+"""Approval gates: an agent asks, blocks in Redis, and gets the one true outcome.
+
+Redis decides (`store/lua/decide.lua`); nothing here returns `approved=True` without a decision that is
+stored for this very request.
+"""
+
+import json
+import logging
+import math
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from core.bounded_json import checked_text, encode_json_object
+from core.errors import DecisionUnconfirmed, StoreUnavailable
+from core.plain_dict import PlainDict
+from core.store import approvals, scripts
+from core.store.approvals import PendingRequests, RequestRecord, at
+from core.store.client import Line, Store, open_store
+from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
+
+logger = logging.getLogger(__name__)
+
+MAX_TIMEOUT = 7 * 24 * 3600.0
+MAX_CONTEXT_BYTES = 256 * 1024
+MAX_REASON_LENGTH = 2_000
+SLICE_SECONDS = 30.0
+OVERTIME_SECONDS = 0.8  # `request_approval` returns within its timeout and one second
+SYSTEM = "system"
+
+
+@dataclass
+class ApprovalRequest(PlainDict):
+    """A question to a human. `timestamp` is when Redis stored it; `timeout_seconds` counts from there."""
+
+    request_id: str
+    approval_type: str
+    agent_id: str
+    context: dict[str, Any]
+    timestamp: datetime
+    timeout_seconds: float
+    status: str = "pending"
+
+
+@dataclass
+class ApprovalResponse(PlainDict):
+    """What came of a request. `responder` is `system` when no person answered; `reason` then says why."""
+
+    request_id: str
+    approved: bool
+    responder: str
+    reason: str = ""
+    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to `decide`.
+
+    `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
+    digest) or lapsed (past `not_after`). The other fields tell the decision that stands, whoever made it.
+    """
+
+    outcome: str
+    request_id: str
+    decision_id: str
+    status: str = ""
+    responder: str = ""
+    reason: str = ""
+    ended_at: datetime | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether this decision is the one that took effect."""
+        return self.outcome == "accepted"
+
+
+class ApprovalGate:
+    """Asks for approval on behalf of one agent, and decides on behalf of people.
+
+    `memory`: see `core.store.client.open_store`. `agent_id` is needed to ask, not to decide.
+    """
+
+    DEFAULT_TIMEOUT = 300.0
+    POLL_INTERVAL = 1.0  # kept for callers that read it; nothing polls
+
+    def __init__(self, memory: object = None, agent_id: str | None = None) -> None:
+        self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
+        self._memory = memory
+        self._opened: Store | None = None
+
+    @property
+    def _store(self) -> Store:
+        # Opened at first use, so that a gate can be built while Redis is away.
+        if self._opened is None:
+            self._opened = open_store(self._memory)
+        return self._opened
+
+    # Asking
+
+    def request_approval(
+        self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
+    ) -> ApprovalResponse:
+        """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
+
+        timeout: seconds, above 0, at most 7 days, default 300. Returns within it and one second even when
+        Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing.
+        """
+        seconds, encoded = _checked_request(approval_type, context, timeout)
+        deadline = time.monotonic() + seconds
+        if self.agent_id is None:
+            return _refusal("", "no agent: give ApprovalGate an agent_id to ask with")
+        try:
+            request = self._open(approval_type, encoded, seconds, deadline)
+        except StoreUnavailable as error:
+            return _refusal("", f"unavailable: the request could not be stored. {error}")
+        return self._wait(request.request_id, deadline)
+
+    def open_request(
+        self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
+    ) -> ApprovalRequest:
+        """Store a request and return at once; StoreUnavailable when it was not confirmed as stored."""
+        seconds, encoded = _checked_request(approval_type, context, timeout)
+        if self.agent_id is None:
+            raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
+        return self._open(approval_type, encoded, seconds, time.monotonic() + seconds)
+
+    def wait_for_decision(self, request_id: str, timeout: float | None = None) -> ApprovalResponse | None:
+        """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
+
+        An unknown request answers `approved=False`. Raises StoreUnavailable when the limit is reached and
+        Redis cannot say whether the request is pending.
+        """
+        record, now = self._read_with_time(request_id)
+        if record is None:
+            return _refusal(request_id, "unknown: no such request")
+        started = time.monotonic()
+        left = max(0.0, (record.deadline_at - now).total_seconds())
+        if timeout is None or timeout >= left:
+            return self._wait(request_id, started + left)
+        if not timeout >= 0:
+            raise ValueError("timeout must be a number of seconds, 0 or more")
+        return self._wait_until(request_id, started + timeout)
+
+    def cancel_request(self, request_id: str) -> bool:
+        """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""
+        if not approvals.valid_id(request_id):
+            return False
+        reason = f"cancelled: withdrawn by {self.agent_id or 'its asker'}"
+        return scripts.cancel(self._store.run, self._store.keys, request_id, reason)
+
+    # Deciding
+
+    def respond_to_approval(self, request_id: str, approved: bool, responder: str, reason: str = "") -> bool:
+        """True only for the one decision that took effect; see `decide`."""
+        return self.decide(request_id, approved, responder, reason).accepted
+
+    def decide(
+        self,
+        request_id: str,
+        approved: bool,
+        responder: str,
+        reason: str = "",
+        *,
+        decision_id: str | None = None,
+        not_after: datetime | None = None,
+        digest: str | None = None,
+    ) -> Decision:
+        """Decide a request in one script, and say what stands afterwards.
+
+        decision_id: repeating a call with the same id gives the same answer. not_after: Redis's clock must
+        be before it. digest: of the request that the responder saw. Raises DecisionUnconfirmed when Redis
+        gave no answer, TypeError or ValueError for a bad argument.
+        """
+        return self._decide(request_id, approved, responder, reason, "direct", decision_id, not_after, digest)
+
+    def decide_for_site(
+        self,
+        request_id: str,
+        approved: bool,
+        responder: str,
+        reason: str,
+        *,
+        decision_id: str,
+        not_after: datetime,
+        digest: str,
+    ) -> Decision:
+        """`decide`, marked as made through the site: by a verified person, with an intent in SQL."""
+        return self._decide(request_id, approved, responder, reason, "site", decision_id, not_after, digest)
+
+    def _decide(
+        self,
+        request_id: str,
+        approved: bool,
+        responder: str,
+        reason: str,
+        channel: str,
+        decision_id: str | None,
+        not_after: datetime | None,
+        digest: str | None,
+    ) -> Decision:
+        if not isinstance(approved, bool):
+            raise TypeError(f"approved must be True or False, not {approved!r}")
+        checked_name(responder, "responder")
+        checked_text(reason, "reason", MAX_REASON_LENGTH)
+        decision = decision_id or str(uuid.uuid4())
+        if not approvals.valid_id(request_id):
+            return Decision("unknown", str(request_id), decision)
+
+        def attempt(line: Line) -> list[bytes]:
+            return scripts.decide(
+                line.run,
+                line.keys,
+                request_id=request_id,
+                decision_id=decision,
+                approved=approved,
+                responder=responder,
+                reason=reason,
+                channel=channel,
+                not_after_ms=None if not_after is None else int(not_after.timestamp() * 1000),
+                digest=digest,
+            )
+
+        try:
+            reply = self._store.run_confirmed(attempt)
+        except StoreUnavailable as error:
+            raise DecisionUnconfirmed(f"no answer to the decision on {request_id}: {error}") from error
+        outcome, status, _approved, by, why, ended_ms, _decision_id, _channel = (
+            part.decode() for part in reply
+        )
+        return Decision(outcome, request_id, decision, status, by, why, at(ended_ms) if ended_ms else None)
+
+    # Looking
+
+    def get_pending_approvals(self, approval_type: str | None = None) -> list[ApprovalRequest]:
+        """The queue, oldest first, without those past their deadline. A malformed record is left out."""
+        return [
+            _as_request(record)
+            for record in self.read_pending().records
+            if approval_type is None or record.approval_type == approval_type
+        ]
+
+    def get_request(self, request_id: str) -> ApprovalRequest | None:
+        """The request, or None. Past its deadline it is shown as `timeout` even before that is recorded."""
+        record, now = self._read_with_time(request_id)
+        if record is None:
+            return None
+        request = _as_request(record)
+        if record.status == "pending" and record.deadline_at <= now:
+            request.status = "timeout"
+        return request
+
+    def read_pending(self) -> PendingRequests:
+        """The queue with the exact context bytes, and the ids of records that cannot be read."""
+        return approvals.read_pending(self._store)
+
+    def read_record(self, request_id: str) -> RequestRecord | None:
+        """The request with its exact context bytes and its outcome, or None."""
+        return self._read_with_time(request_id)[0]
+
+    def clear_expired_requests(self) -> int:
+        """End the requests that are past their deadline as `timeout`; returns how many."""
+        keys = self._store.keys
+        seconds, microseconds = self._store.read("TIME")
+        now = int(seconds) * 1000 + int(microseconds) // 1000
+        due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", now, "BYSCORE")
+        ended = [
+            scripts.expire(self._store.run, keys, request_id.decode(errors="replace")) for request_id in due
+        ]
+        return sum(reply[0] == b"timeout" for reply in ended)
+
+    # The way of one request
+
+    def _read_with_time(self, request_id: str) -> tuple[RequestRecord | None, datetime]:
+        if not approvals.valid_id(request_id):
+            return None, datetime.now(UTC)
+        return approvals.read_record_and_time(self._store, request_id)
+
+    def _open(self, approval_type: str, context: bytes, seconds: float, deadline: float) -> ApprovalRequest:
+        agent_id, request_id = self.agent_id or "", str(uuid.uuid4())
+        digest = approvals.request_digest(agent_id, approval_type, context)
+
+        def attempt(line: Line) -> list[bytes]:
+            # What is left now: a slow first attempt must not move the deadline past the asker's own.
+            left_ms = max(1, math.ceil((deadline - time.monotonic()) * 1000))
+            return scripts.request(
+                line.run,
+                line.keys,
+                request_id=request_id,
+                agent_id=agent_id,
+                approval_type=approval_type,
+                context=context,
+                digest=digest,
+                timeout_ms=left_ms,
+                timeout_text=repr(seconds),
+            )
+
+        requested_ms, _deadline_ms, outbox = self._store.run_confirmed(attempt, min(5.0, seconds + 0.5))
+        if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
+            logger.warning(
+                "%s requests and ends wait for a recorder; the oldest may be dropped", outbox.decode()
+            )
+        return ApprovalRequest(
+            request_id, approval_type, agent_id, json.loads(context), at(requested_ms), seconds
+        )
+
+    def _wait(self, request_id: str, deadline: float) -> ApprovalResponse:
+        """Wait to the deadline (monotonic), then make the gate end; always an outcome."""
+        try:
+            response = self._wait_until(request_id, deadline)
+            return response or self._expire(request_id, deadline + OVERTIME_SECONDS)
+        except StoreUnavailable as error:
+            return _refusal(request_id, f"unavailable: no answer from Redis at the deadline. {error}")
+
+    def _wait_until(self, request_id: str, end: float) -> ApprovalResponse | None:
+        """Block until the request has ended, or until `end` (monotonic): then None.
+
+        Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
+        """
+        line, pause, troubled = self._store.line(end + OVERTIME_SECONDS / 2), 0.05, False
+        try:
+            while True:
+                left = end - time.monotonic()
+                try:
+                    response = self._listen(line, request_id, left, troubled)
+                    if response is not None or left <= 0:
+                        return response
+                    pause, troubled = 0.05, False
+                except StoreUnavailable:
+                    line.close()
+                    if left <= 0:
+                        raise
+                    time.sleep(max(0.0, min(pause, end - time.monotonic())))
+                    pause, troubled = min(1.0, pause * 2), True
+        finally:
+            line.close()
+
+    def _listen(self, line: Line, request_id: str, left: float, troubled: bool) -> ApprovalResponse | None:
+        """One blocking read; after trouble one look whether the server still knows the request."""
+        slice_seconds = 0.0 if troubled else min(SLICE_SECONDS, left)
+        outcome = _read_ended(line, request_id, slice_seconds)
+        if outcome is not None:
+            return _collected(line, outcome)
+        if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
+            return _refusal(request_id, "cancelled: lost by the server, which no longer knows the request")
+        return None
+
+    def _expire(self, request_id: str, end: float) -> ApprovalResponse:
+        line = self._store.line(end)
+        try:
+            while True:
+                state, value, *rest = scripts.expire(line.run, line.keys, request_id)
+                if state == b"unknown":
+                    return _refusal(
+                        request_id, "cancelled: lost by the server, which no longer knows the request"
+                    )
+                if state != b"pending":
+                    return _collected(line, _outcome(request_id, [state, value, *rest]))
+                # Our clock ran ahead of the server's: it still takes decisions, so we still take them.
+                if time.monotonic() >= end:
+                    return _refusal(request_id, "unavailable: the server's clock lags behind the deadline")
+                _read_ended(line, request_id, min(int(value or 0) / 1000, max(0.001, end - time.monotonic())))
+        finally:
+            line.close()
+
+
+def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse | None:
+    """The end of a request, waiting for it at most `seconds`: all waiters wake, a late one finds it at once."""
+    block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+    ended = line.keys.approval_ended(request_id)
+    reply = line.read("XREAD", *block, "COUNT", 1, "STREAMS", ended, 0, seconds=max(0.0, seconds) + 0.5)
+    if not reply:
+        return None
+    flat = reply[0][1][0][1]
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms")
+    return _outcome(request_id, [fields.get(name) for name in names])
+
+
+def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
+    """The response that a stored end means; anything not exactly a decision is a refusal."""
+    status, approved, responder, reason, ended_ms = (
+        (part or b"").decode(errors="replace") for part in end[:5]
+    )
+    if (status, approved) not in {("approved", "1"), ("rejected", "0"), ("timeout", "0"), ("cancelled", "0")}:
+        return _refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
+    if not responder or not ended_ms.isdigit():
+        return _refusal(request_id, "malformed: the stored outcome names nobody or no time")
+    return ApprovalResponse(request_id, status == "approved", responder, reason, at(ended_ms))
+
+
+def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
+    # For the record only: a failed mark changes nothing for the agent.
+    try:
+        scripts.collect(line.run, line.keys, response.request_id)
+    except StoreUnavailable as error:
+        logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
+    return response
+
+
+def _refusal(request_id: str, reason: str) -> ApprovalResponse:
+    return ApprovalResponse(request_id, False, SYSTEM, reason)
+
+
+def _as_request(record: RequestRecord) -> ApprovalRequest:
+    return ApprovalRequest(
+        record.request_id,
+        record.approval_type,
+        record.agent_id,
+        record.context_object,
+        record.requested_at,
+        record.timeout_seconds,
+        record.status,
+    )
+
+
+def _checked_request(
+    approval_type: str, context: dict[str, Any] | None, timeout: float | None
+) -> tuple[float, bytes]:
+    checked_name(approval_type, "approval_type")
+    seconds = ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {type(seconds).__name__}")
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise ValueError(f"timeout must be above 0 and at most {MAX_TIMEOUT:.0f} seconds, not {seconds}")
+    return float(seconds), encode_json_object(
+        {} if context is None else context, "context", MAX_CONTEXT_BYTES
+    )

@@ -1,0 +1,78 @@
+"""JSON objects from outside: checked whole before anything is stored, and stored exactly."""
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 64
+
+
+def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
+    """Return `value` as UTF-8 JSON, or raise ValueError naming the argument and the place in it.
+
+    Refused: anything but a dict, keys that are not str, NaN and infinities, lone surrogates,
+    types that JSON does not have, more than 64 levels, more than `max_bytes`.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
+    _check(value, argument)
+    try:
+        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{argument} is not JSON: {error}") from error
+    if len(encoded) > max_bytes:
+        raise ValueError(f"{argument} has {len(encoded):,} bytes as JSON; at most {max_bytes:,} are kept")
+    return encoded
+
+
+def checked_text(value: object, argument: str, max_length: int) -> str:
+    """Return `value` if it is a str of at most `max_length` characters that UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+    if len(value) > max_length:
+        raise ValueError(f"{argument} has {len(value):,} characters; at most {max_length:,} are kept")
+    if not _is_unicode(value):
+        raise ValueError(f"{argument} has a lone surrogate, which UTF-8 cannot hold")
+    return value
+
+
+def _check(root: dict[Any, Any], argument: str) -> None:
+    # A stack, not recursion: the depth is the sender's choice.
+    waiting: list[tuple[object, str, int]] = [(root, argument, 1)]
+    while waiting:
+        value, place, depth = waiting.pop()
+        if isinstance(value, str):
+            if not _is_unicode(value):
+                raise ValueError(f"{place} has a lone surrogate, which UTF-8 cannot hold")
+        elif value is None or isinstance(value, (bool, int)):
+            continue
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                raise ValueError(f"{place} is {value}, which JSON cannot hold")
+        elif isinstance(value, (dict, list, tuple)):
+            if depth > MAX_DEPTH:
+                raise ValueError(f"{argument} nests deeper than {MAX_DEPTH} levels")
+            waiting.extend(_children(value, place, depth + 1))
+        else:
+            raise ValueError(f"{place} is a {type(value).__name__}, which JSON does not have")
+
+
+def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int]]:
+    if not isinstance(value, dict):
+        return [(item, f"{place}[{index}]", depth) for index, item in enumerate(value)]
+    children = []
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise ValueError(f"{place} has the key {key!r}; JSON keys are strings")
+        if not _is_unicode(key):
+            raise ValueError(f"{place} has a key with a lone surrogate, which UTF-8 cannot hold")
+        children.append((item, f"{place}.{key[:40]}", depth))
+    return children
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

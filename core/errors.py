@@ -1,0 +1,23 @@
+"""The exceptions that callers of `core` may catch. Bad arguments raise ValueError or TypeError."""
+
+
+class TelemetryError(Exception):
+    """Base of everything `core` raises on its own account."""
+
+
+class StoreUnavailable(TelemetryError):
+    """Redis could not be reached, did not answer in time, or refused the command.
+
+    A write that ends so may or may not have taken effect; a read has no result.
+    """
+
+
+class DecisionUnconfirmed(StoreUnavailable):
+    """Redis gave no answer to a decision, so nobody knows yet whether it took effect.
+
+    Repeat `decide` with the same `decision_id`: it answers the same as the lost reply did.
+    """
+
+
+class MalformedRecord(TelemetryError):
+    """A record in Redis that this version cannot read; the message names the record and the field."""

@@ -1,0 +1,49 @@
+"""Dataclasses as plain dictionaries and back, with one rule for time."""
+
+from dataclasses import MISSING, fields
+from datetime import UTC, datetime
+from typing import Any, Self
+
+
+def parse_timestamp(value: object, field: str) -> datetime:
+    """ISO 8601 with `Z` or an offset, as aware UTC; a naive one is read as UTC; else ValueError naming `field`."""
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{field} must be an ISO 8601 time, not {value!r}") from error
+
+
+class PlainDict:
+    """For dataclasses: `to_dict` writes times as ISO 8601, `from_dict(x.to_dict()) == x`."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, field by field."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The inverse of `to_dict`. Unknown keys are ignored; a missing or bad one is a ValueError naming it."""
+        values = {}
+        for item in fields(cls):  # type: ignore[arg-type]
+            if item.name in data:
+                values[item.name] = _typed(data[item.name], item.type, item.name)
+            elif item.default is MISSING and item.default_factory is MISSING:
+                raise ValueError(f"{item.name} is missing")
+        return cls(**values)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _typed(value: Any, declared: Any, field: str) -> Any:
+    if declared is datetime:
+        return parse_timestamp(value, field)
+    if declared is bool and not isinstance(value, bool):
+        raise ValueError(f"{field} must be true or false, not {value!r}")
+    if declared in (str, dict) and not isinstance(value, declared):
+        raise ValueError(f"{field} must be a {declared.__name__}, not {value!r}")
+    return value

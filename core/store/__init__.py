@@ -1,0 +1,1 @@
+"""Redis, and nothing else: connections, keys, scripts and the embedded server."""

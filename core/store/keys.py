@@ -1,0 +1,118 @@
+"""Every key, its lifetime, and the rule by which a name from outside becomes part of one.
+
+This is the only file that knows the prefix. `{namespace}` is a hash tag: all keys of one
+installation live in one slot, so a script or a blocking read may touch any of them.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import quote
+
+DEFAULT_NAMESPACE = "telemetry"
+NAME_LENGTH = 200
+
+DAY_MS = 24 * 3600 * 1000
+BEAT_TTL_MS = 30 * 1000
+AGENT_TTL_MS = DAY_MS
+ENDED_TTL_MS = 7 * DAY_MS
+EVENT_TTL_MS = 7 * DAY_MS
+EVENT_STREAM_LENGTH = 10_000
+EVENT_TYPES_LENGTH = 10_000
+OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
+RECORDED_LENGTH = 1_000
+
+_NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+def checked_name(value: object, argument: str) -> str:
+    """Return `value` if it can name an agent, a type or a person, else raise naming `argument`.
+
+    1 to 200 characters of valid Unicode without control characters; anything else in it is fine.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
+    if not 1 <= len(value) <= NAME_LENGTH:
+        raise ValueError(f"{argument} must have 1 to {NAME_LENGTH} characters, not {len(value)}")
+    for position, character in enumerate(value):
+        category = unicodedata.category(character)
+        if category in ("Cc", "Cs"):
+            kind = "control character" if category == "Cc" else "lone surrogate"
+            raise ValueError(f"{argument} has a {kind} (U+{ord(character):04X}) at position {position}")
+    return value
+
+
+def quoted(name: str) -> str:
+    """Percent-quote `name` so that it can be neither a separator nor a pattern in a key."""
+    return quote(name, safe="")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Builds the keys of one installation."""
+
+    namespace: str = DEFAULT_NAMESPACE
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ValueError(
+                f"TELEMETRY_NAMESPACE must be 1 to 40 of a-z, 0-9, - and _, not {self.namespace!r}"
+            )
+
+    def _key(self, *parts: str) -> str:
+        return "{" + self.namespace + "}:" + ":".join(parts)
+
+    def agent_beat(self, agent: str) -> str:
+        """String, 30 s: the agent is alive; holds the beating process and a recent rival."""
+        return self._key("agents", "beat", quoted(agent))
+
+    def agent_record(self, agent: str) -> str:
+        """String, 1 day: the last heartbeat as JSON."""
+        return self._key("agents", "record", quoted(agent))
+
+    @property
+    def agents_changed(self) -> str:
+        """Sorted set, permanent: agent by server ms of its last beat; a day back."""
+        return self._key("agents", "changed")
+
+    @property
+    def agents_running(self) -> str:
+        """Sorted set, permanent: the same for agents that have not stopped."""
+        return self._key("agents", "running")
+
+    def approval_request(self, request_id: str) -> str:
+        """Hash, until 7 days after the end: the request, then its outcome."""
+        return self._key("approvals", "request", quoted(request_id))
+
+    def approval_ended(self, request_id: str) -> str:
+        """Stream of one entry, 7 days: how the request ended. Waiters block on it."""
+        return self._key("approvals", "ended", quoted(request_id))
+
+    @property
+    def approvals_pending(self) -> str:
+        """Sorted set, permanent: request id by deadline in server ms."""
+        return self._key("approvals", "pending")
+
+    @property
+    def outbox(self) -> str:
+        """Stream, permanent: every change that SQL must remember."""
+        return self._key("outbox")
+
+    @property
+    def recorded(self) -> str:
+        """Stream, permanent, 1,000 entries: up to which outbox entry SQL has recorded."""
+        return self._key("recorded")
+
+    def event_stream(self, event_type: str) -> str:
+        """Stream, 7 days after its last event, about 10,000 entries: published events of one type."""
+        return self._key("events", "stream", quoted(event_type))
+
+    @property
+    def event_types(self) -> str:
+        """Stream, permanent, about 10,000 entries: one entry when a type is born."""
+        return self._key("events", "types")
+
+    @property
+    def installation(self) -> str:
+        """Hash, permanent: the id that the first recorder gave to this server's data."""
+        return self._key("installation")

@@ -1,0 +1,36 @@
+-- One heartbeat, the first and the last included.
+-- KEYS  beat, record, changed, running [, event stream, event types]
+-- ARGV  agent, instance, record as a JSON object without its opening brace,
+--       'beat', 'finished' (a beat with a final status) or 'stop' [, event data without its opening brace]
+-- Returns the rival process seen within the beat's lifetime, or ''.
+local agent, instance, mode = ARGV[1], ARGV[2], ARGV[4]
+local now = now_ms()
+
+-- The beat key says "instance" or "instance rival ms": another process beats under the same name.
+local owner, rival, seen = '', '', 0
+local held = redis.call('GET', KEYS[1])
+if held then
+  local o, r, s = string.match(held, '^(%S+) ?(%S*) ?(%d*)$')
+  if o and o ~= instance then
+    rival, seen = o, now
+  elseif o and r ~= '' and now - tonumber(s) < @BEAT_TTL_MS@ then
+    rival, seen = r, tonumber(s)
+  end
+end
+
+if mode == 'stop' and rival == '' then
+  redis.call('DEL', KEYS[1])
+elseif mode ~= 'stop' then
+  local value = rival == '' and instance or instance .. ' ' .. rival .. ' ' .. digits(seen)
+  redis.call('SET', KEYS[1], value, 'PX', @BEAT_TTL_MS@)
+end
+
+local stamp = '{"last_beat_ms":' .. digits(now) .. ','
+if rival ~= '' then stamp = stamp .. '"rival":"' .. rival .. '",' end
+redis.call('SET', KEYS[2], stamp .. ARGV[3], 'PX', @AGENT_TTL_MS@)
+redis.call('ZADD', KEYS[3], digits(now), agent)
+if mode == 'beat' then redis.call('ZADD', KEYS[4], digits(now), agent) else redis.call('ZREM', KEYS[4], agent) end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', digits(now - @AGENT_TTL_MS@))
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', digits(now - @AGENT_TTL_MS@))
+if KEYS[5] then publish(KEYS[5], KEYS[6], 'agent_heartbeat', agent, stamp .. ARGV[5]) end
+return rival

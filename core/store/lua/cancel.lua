@@ -1,0 +1,14 @@
+-- Ends a pending request as cancelled.
+-- KEYS  request, ended, pending, outbox, installation, event stream, event types
+-- ARGV  id, reason, '1' to end also a request of which the server has nothing left
+-- Returns 1 when this call ended it, else 0.
+local request = redis.call('HMGET', KEYS[1], 'status', 'deadline_ms')
+local now = now_ms()
+if request[1] then
+  if request[1] ~= 'pending' or now >= (tonumber(request[2]) or 0) then return 0 end
+elseif ARGV[3] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then
+  return 0
+end
+finish(ARGV[1], now, 'approval_cancelled', {status = 'cancelled', approved = '0', responder = 'system',
+  reason = ARGV[2], decision_id = '', channel = 'system'})
+return 1

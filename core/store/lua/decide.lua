@@ -1,0 +1,24 @@
+-- The one point of decision.
+-- KEYS  request, ended, pending, outbox, installation, event stream, event types
+-- ARGV  id, decision_id, status (approved or rejected), responder, reason, channel,
+--       not_after in ms or '', digest or ''
+-- Returns {outcome, status, approved, responder, reason, ended_ms, decision_id, channel}
+local id, decision_id, status = ARGV[1], ARGV[2], ARGV[3]
+local function answer(outcome)
+  local end_ = standing(KEYS[1])
+  for i = 1, 7 do end_[i] = end_[i] or '' end
+  return {outcome, unpack(end_, 1, 7)}
+end
+local request = redis.call('HMGET', KEYS[1], 'status', 'decision_id', 'deadline_ms', 'digest')
+if not request[1] then return answer('unknown') end
+if request[2] == decision_id then return answer('accepted') end
+if request[1] == 'timeout' then return answer('expired') end
+if request[1] == 'cancelled' then return answer('cancelled') end
+if request[1] ~= 'pending' then return answer('already_decided') end
+local now = now_ms()
+if not tonumber(request[3]) or now >= tonumber(request[3]) then return answer('expired') end
+if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('lapsed') end
+if ARGV[8] ~= '' and ARGV[8] ~= request[4] then return answer('changed') end
+finish(id, now, 'approval_decided', {status = status, approved = status == 'approved' and '1' or '0',
+  responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6]})
+return answer('accepted')

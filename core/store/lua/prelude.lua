@@ -1,0 +1,56 @@
+-- Shared by every script: put before each of them when it is loaded.
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- Lua prints large numbers as 1.7e+12; keys and fields need all digits.
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- One entry that SQL must remember. Capped only while no recorder has ever run here.
+local function remember(outbox, installation, ...)
+  if redis.call('EXISTS', installation) == 1 then
+    redis.call('XADD', outbox, '*', ...)
+  else
+    redis.call('XADD', outbox, 'MAXLEN', '~', @OUTBOX_LENGTH_WITHOUT_RECORDER@, '*', ...)
+  end
+end
+
+local function publish(stream, types, event_type, source, data)
+  redis.call('XADD', stream, 'MAXLEN', '~', @EVENT_STREAM_LENGTH@, '*',
+    'event_type', event_type, 'source', source, 'data', data)
+  redis.call('PEXPIRE', stream, @EVENT_TTL_MS@)
+  if redis.call('XLEN', stream) == 1 then
+    redis.call('XADD', types, 'MAXLEN', '~', @EVENT_TYPES_LENGTH@, '*', 'event_type', event_type)
+  end
+end
+
+-- The standing end of a request: status, approved, responder, reason, at, decision id, channel.
+local function standing(request)
+  return redis.call('HMGET', request, 'status', 'approved', 'responder', 'reason', 'ended_ms',
+    'decision_id', 'channel')
+end
+
+-- Ends a pending request: the one place where a request gets its outcome.
+-- KEYS of every caller: request, ended, pending, outbox, installation, event stream, event types.
+local function finish(id, now, event_type, outcome)
+  local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
+  redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
+    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
+    'decision_id', outcome.decision_id, 'channel', outcome.channel)
+  redis.call('PEXPIRE', KEYS[1], @ENDED_TTL_MS@)
+  redis.call('XADD', KEYS[2], '*', 'status', outcome.status, 'approved', outcome.approved,
+    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now))
+  redis.call('PEXPIRE', KEYS[2], @ENDED_TTL_MS@)
+  redis.call('ZREM', KEYS[3], id)
+  remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', about[1] or '',
+    'approval_type', about[2] or '', 'digest', about[3] or '', 'status', outcome.status,
+    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
+    'decision_id', outcome.decision_id, 'channel', outcome.channel)
+  publish(KEYS[6], KEYS[7], event_type, 'core', cjson.encode({
+    request_id = id, agent_id = about[1], approval_type = about[2], status = outcome.status,
+    responder = outcome.responder, reason = outcome.reason}))
+end
