@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import threading
 import time
 import uuid
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.bounded_json import checked_text, encode_json_object
+from core.bounded_json import checked_text, encode_json_object, loads_strictly
 from core.errors import MalformedRecord, StoreUnavailable
 from core.plain_dict import PlainDict
 from core.store import scripts
@@ -68,6 +69,15 @@ def liveness(seconds_since_beat: float) -> str:
     return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
 
 
+class _Instance:
+    """One coordinator in one process: its id, by which a rival is seen, and its lock."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.id = uuid.uuid4().hex
+        self.lock = threading.RLock()
+
+
 class HeartbeatCoordinator:
     """Sends the heartbeats of one agent, and reads those of all.
 
@@ -81,22 +91,28 @@ class HeartbeatCoordinator:
     def __init__(self, memory: object = None, enable_streaming: bool = False) -> None:
         self.agent_id: str | None = None
         self.conflict = False
-        self._memory = memory
         self._streaming = enable_streaming
-        self._opened: Store | None = None
-        self._lock = threading.Lock()
+        self._opened = None if memory is None else open_store(memory)
         self._identity = ""
-        self._instance = ""
+        self._instance = _Instance()
         self._last = ("starting", 0.0, "")
+        self._stopped = False
         self._troubled = False
         self._quiet_until = 0.0
 
     @property
     def _store(self) -> Store:
-        # Opened at first use, so that an agent can start while Redis is away.
+        # The configured Redis is looked up at first use: an agent can start before its server does.
         if self._opened is None:
-            self._opened = open_store(self._memory)
+            self._opened = open_store()
         return self._opened
+
+    @property
+    def _lock(self) -> threading.RLock:
+        # A forked child is another agent process, and a lock it inherits may be held by nobody.
+        if self._instance.process != os.getpid():
+            self._instance = _Instance()
+        return self._instance.lock
 
     # Sending
 
@@ -118,7 +134,6 @@ class HeartbeatCoordinator:
                 f'"agent_id":{json.dumps(agent_id)},"display_name":{json.dumps(display_name)},'
                 f'"metadata":{encoded.decode()},'
             )
-            self._instance = uuid.uuid4().hex
             self._send("starting", 0.0, "", "beat")
 
     def beat(self, status: str = "running", progress: float = 0.0, current_task: str = "") -> None:
@@ -148,17 +163,18 @@ class HeartbeatCoordinator:
     def keep_alive(self, status: str = "waiting", current_task: str | None = None) -> Iterator[None]:
         """Beat in the background while the body blocks, for example in `request_approval`.
 
-        Only for a wait whose end is known: an agent that hangs inside still looks alive.
+        Only for a wait whose end is known: an agent that hangs inside still looks alive. What the body
+        itself says with `beat` or `stop_heartbeat` stands.
         """
         before = self._last
-        task = before[2] if current_task is None else current_task
+        inside = (status, before[1], before[2] if current_task is None else current_task)
         done = threading.Event()
 
         def beat_until_done() -> None:
             while not done.wait(self.HEARTBEAT_INTERVAL):
-                self.beat(status, before[1], task)
+                self._beat_again(self._last)
 
-        self.beat(status, before[1], task)
+        self.beat(*inside)
         thread = threading.Thread(target=beat_until_done, name="heartbeat", daemon=True)
         thread.start()
         try:
@@ -166,13 +182,18 @@ class HeartbeatCoordinator:
         finally:
             done.set()
             thread.join()
-            self.beat(*before)
+            self._beat_again(before if self._last == inside else self._last)
+
+    def _beat_again(self, last: tuple[str, float, str]) -> None:
+        with self._lock:
+            if not self._stopped:
+                self.beat(*last)
 
     def _send(self, status: str, progress: float, task: str, mode: str) -> None:
         if self.agent_id is None:
             logger.error("no heartbeat was sent: call start_heartbeat first")
             return
-        self._last = (status, progress, task)
+        self._last, self._stopped = (status, progress, task), mode == "stop"
         if mode == "beat" and time.monotonic() < self._quiet_until:
             return
         finished = "false" if mode == "beat" else "true"
@@ -186,7 +207,7 @@ class HeartbeatCoordinator:
                 store.run,
                 store.keys,
                 agent_id=self.agent_id,
-                instance=self._instance,
+                instance=self._instance.id,
                 record=self._identity + said,
                 mode=mode,
                 event=f'"agent_id":{json.dumps(self.agent_id)},{said}' if self._streaming else None,
@@ -231,12 +252,12 @@ class HeartbeatCoordinator:
         )
 
     def get_agent_status(self, agent_id: str) -> AgentHeartbeat | None:
-        """The last heartbeat, also of a crashed or stopped agent, for a day. MalformedRecord if unreadable."""
+        """The last heartbeat, for a day also after a crash or a stop. MalformedRecord if unreadable."""
         record = self._store.read("GET", self._store.keys.agent_record(checked_name(agent_id, "agent_id")))
         return None if record is None else _parsed(agent_id, record).heartbeat
 
     def get_stale_agents(self, threshold_seconds: float = 60.0) -> list[AgentHeartbeat]:
-        """Agents that have not finished and whose last beat is older, oldest first; a crash stays for a day."""
+        """Agents not finished whose last beat is older, oldest first; a crash stays for a day."""
         if not (math.isfinite(threshold_seconds) and threshold_seconds >= 0):
             raise ValueError(f"threshold_seconds must be 0 or more, not {threshold_seconds}")
         age_ms = int(threshold_seconds * 1000)
@@ -279,13 +300,10 @@ def _readable(agent_id: str, record: bytes | None) -> AgentState | None:
 
 def _parsed(agent_id: str, record: bytes) -> AgentState:
     try:
-        data = json.loads(record)
-        progress = float(data["progress"])
-        if not 0.0 <= progress <= 1.0:
-            raise ValueError(f"progress is {progress}")
-        heartbeat = AgentHeartbeat.from_dict(
-            {**data, "progress": progress, "last_beat": at(data["last_beat_ms"])}
-        )
+        data = loads_strictly(record)
+        heartbeat = AgentHeartbeat.from_dict({**data, "last_beat": at(data["last_beat_ms"])})
+        if not 0.0 <= heartbeat.progress <= 1.0:
+            raise ValueError(f"progress is {heartbeat.progress}")
         if heartbeat.agent_id != agent_id:
             raise ValueError(f"agent_id is {heartbeat.agent_id!r}")
         return AgentState(heartbeat, data["finished"] is True, str(data.get("rival", "")))

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.bounded_json import checked_text, encode_json_object
-from core.errors import DecisionUnconfirmed, StoreUnavailable
-from core.plain_dict import PlainDict
+from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
+from core.plain_dict import PlainDict, parse_timestamp
 from core.store import approvals, scripts
 from core.store.approvals import PendingRequests, RequestRecord, at
-from core.store.client import Line, Store, open_store
+from core.store.client import CONFIRM_SECONDS, Line, Store, open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,9 @@ MAX_REASON_LENGTH = 2_000
 SLICE_SECONDS = 30.0
 OVERTIME_SECONDS = 0.8  # `request_approval` returns within its timeout and one second
 SYSTEM = "system"
+LOST = "cancelled: lost by the server, which no longer knows the request"
+TOO_LATE = "cancelled: the asker's time was up before the server's"
+UNKNOWN = "unknown: no such request"
 
 
 @dataclass
@@ -88,14 +91,13 @@ class ApprovalGate:
 
     def __init__(self, memory: object = None, agent_id: str | None = None) -> None:
         self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
-        self._memory = memory
-        self._opened: Store | None = None
+        self._opened = None if memory is None else open_store(memory)
 
     @property
     def _store(self) -> Store:
-        # Opened at first use, so that a gate can be built while Redis is away.
+        # The configured Redis is looked up at first use: a gate can be built before its server starts.
         if self._opened is None:
-            self._opened = open_store(self._memory)
+            self._opened = open_store()
         return self._opened
 
     # Asking
@@ -130,19 +132,23 @@ class ApprovalGate:
     def wait_for_decision(self, request_id: str, timeout: float | None = None) -> ApprovalResponse | None:
         """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
 
-        An unknown request answers `approved=False`. Raises StoreUnavailable when the limit is reached and
-        Redis cannot say whether the request is pending.
+        An unknown request answers `approved=False`. Raises StoreUnavailable when the limit (5 s without
+        one) is reached and Redis cannot say whether the request is pending.
         """
-        record, now = self._read_with_time(request_id)
-        if record is None:
-            return _refusal(request_id, "unknown: no such request")
+        limit = math.inf if timeout is None else _checked_number(timeout, "timeout")
+        if not limit >= 0:
+            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
         started = time.monotonic()
-        left = max(0.0, (record.deadline_at - now).total_seconds())
-        if timeout is None or timeout >= left:
-            return self._wait(request_id, started + left)
-        if not timeout >= 0:
-            raise ValueError("timeout must be a number of seconds, 0 or more")
-        return self._wait_until(request_id, started + timeout)
+        if not approvals.valid_id(request_id):
+            return _refusal(request_id, UNKNOWN)
+        patience = CONFIRM_SECONDS if timeout is None else limit
+        state, left_ms = self._gate_state(request_id, started + patience)
+        if state == b"unknown":
+            return _refusal(request_id, UNKNOWN)
+        deadline = time.monotonic() + (int(left_ms or 0) / 1000 if state == b"pending" else 0.0)
+        if started + limit >= deadline:
+            return self._wait(request_id, deadline)
+        return self._wait_until(request_id, started + limit)
 
     def cancel_request(self, request_id: str) -> bool:
         """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""
@@ -150,6 +156,11 @@ class ApprovalGate:
             return False
         reason = f"cancelled: withdrawn by {self.agent_id or 'its asker'}"
         return scripts.cancel(self._store.run, self._store.keys, request_id, reason)
+
+    def cancel_lost(self, request_id: str) -> bool:
+        """End a request of which the server has nothing left, so that those who still wait for it wake."""
+        reason = "cancelled: lost by the server, which was emptied or replaced"
+        return scripts.cancel(self._store.run, self._store.keys, request_id, reason, lost=True)
 
     # Deciding
 
@@ -205,7 +216,10 @@ class ApprovalGate:
             raise TypeError(f"approved must be True or False, not {approved!r}")
         checked_name(responder, "responder")
         checked_text(reason, "reason", MAX_REASON_LENGTH)
-        decision = decision_id or str(uuid.uuid4())
+        decision = str(uuid.uuid4()) if decision_id is None else checked_name(decision_id, "decision_id")
+        if digest is not None:
+            checked_name(digest, "digest")
+        limit_ms = None if not_after is None else _milliseconds(not_after, "not_after")
         if not approvals.valid_id(request_id):
             return Decision("unknown", str(request_id), decision)
 
@@ -219,7 +233,7 @@ class ApprovalGate:
                 responder=responder,
                 reason=reason,
                 channel=channel,
-                not_after_ms=None if not_after is None else int(not_after.timestamp() * 1000),
+                not_after_ms=limit_ms,
                 digest=digest,
             )
 
@@ -228,8 +242,10 @@ class ApprovalGate:
         except StoreUnavailable as error:
             raise DecisionUnconfirmed(f"no answer to the decision on {request_id}: {error}") from error
         outcome, status, _approved, by, why, ended_ms, _decision_id, _channel = (
-            part.decode() for part in reply
+            part.decode(errors="replace") for part in reply
         )
+        if outcome == "expired" and status == "pending":
+            status = "timeout"  # it is over, even before somebody records it
         return Decision(outcome, request_id, decision, status, by, why, at(ended_ms) if ended_ms else None)
 
     # Looking
@@ -244,7 +260,7 @@ class ApprovalGate:
 
     def get_request(self, request_id: str) -> ApprovalRequest | None:
         """The request, or None. Past its deadline it is shown as `timeout` even before that is recorded."""
-        record, now = self._read_with_time(request_id)
+        record, now = self.read_record_and_time(request_id)
         if record is None:
             return None
         request = _as_request(record)
@@ -258,7 +274,17 @@ class ApprovalGate:
 
     def read_record(self, request_id: str) -> RequestRecord | None:
         """The request with its exact context bytes and its outcome, or None."""
-        return self._read_with_time(request_id)[0]
+        return self.read_record_and_time(request_id)[0]
+
+    def read_records(self, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
+        """Several requests in one round trip; one that cannot be read yields its error in its place."""
+        return approvals.read_records(self._store, request_ids)
+
+    def read_record_and_time(self, request_id: str) -> tuple[RequestRecord | None, datetime]:
+        """The request as `read_record`, and the server's time, in one round trip."""
+        if not approvals.valid_id(request_id):
+            return None, datetime.now(UTC)
+        return approvals.read_record_and_time(self._store, request_id)
 
     def clear_expired_requests(self) -> int:
         """End the requests that are past their deadline as `timeout`; returns how many."""
@@ -266,17 +292,15 @@ class ApprovalGate:
         seconds, microseconds = self._store.read("TIME")
         now = int(seconds) * 1000 + int(microseconds) // 1000
         due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", now, "BYSCORE")
-        ended = [
-            scripts.expire(self._store.run, keys, request_id.decode(errors="replace")) for request_id in due
-        ]
-        return sum(reply[0] == b"timeout" for reply in ended)
+        ended = 0
+        for member in due:
+            try:
+                ended += scripts.expire(self._store.run, keys, member.decode())[-1] == b"1"
+            except UnicodeDecodeError:
+                self._store.write("ZREM", keys.approvals_pending, member)
+        return ended
 
     # The way of one request
-
-    def _read_with_time(self, request_id: str) -> tuple[RequestRecord | None, datetime]:
-        if not approvals.valid_id(request_id):
-            return None, datetime.now(UTC)
-        return approvals.read_record_and_time(self._store, request_id)
 
     def _open(self, approval_type: str, context: bytes, seconds: float, deadline: float) -> ApprovalRequest:
         agent_id, request_id = self.agent_id or "", str(uuid.uuid4())
@@ -344,8 +368,25 @@ class ApprovalGate:
         if outcome is not None:
             return _collected(line, outcome)
         if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
-            return _refusal(request_id, "cancelled: lost by the server, which no longer knows the request")
+            return _refusal(request_id, LOST)
         return None
+
+    def _gate_state(self, request_id: str, end: float) -> list[bytes | None]:
+        """What the gate says of a request: [b'pending', ms left], [b'unknown', b''] or how it ended.
+
+        Asks until it answers; raises StoreUnavailable when Redis is still away at `end` (monotonic).
+        """
+        line, pause = self._store.line(end + OVERTIME_SECONDS / 2), 0.05
+        while True:
+            try:
+                return scripts.expire(line.run, line.keys, request_id)[:2]
+            except StoreUnavailable:
+                if time.monotonic() + pause >= end:
+                    raise
+            finally:
+                line.close()
+            time.sleep(pause)
+            pause = min(1.0, pause * 2)
 
     def _expire(self, request_id: str, end: float) -> ApprovalResponse:
         line = self._store.line(end)
@@ -353,21 +394,22 @@ class ApprovalGate:
             while True:
                 state, value, *rest = scripts.expire(line.run, line.keys, request_id)
                 if state == b"unknown":
-                    return _refusal(
-                        request_id, "cancelled: lost by the server, which no longer knows the request"
-                    )
+                    return _refusal(request_id, LOST)
                 if state != b"pending":
                     return _collected(line, _outcome(request_id, [state, value, *rest]))
-                # Our clock ran ahead of the server's: it still takes decisions, so we still take them.
-                if time.monotonic() >= end:
-                    return _refusal(request_id, "unavailable: the server's clock lags behind the deadline")
-                _read_ended(line, request_id, min(int(value or 0) / 1000, max(0.001, end - time.monotonic())))
+                # The server stored it late, or its clock is slower: it still takes decisions, so we still
+                # do, or it must stop taking them.
+                left = int(value or 0) / 1000
+                if time.monotonic() + left > end - OVERTIME_SECONDS / 2:
+                    scripts.cancel(line.run, line.keys, request_id, TOO_LATE)
+                else:
+                    _read_ended(line, request_id, left)
         finally:
             line.close()
 
 
 def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse | None:
-    """The end of a request, waiting for it at most `seconds`: all waiters wake, a late one finds it at once."""
+    """The end of a request, waiting at most `seconds`: all waiters wake, a late one finds it at once."""
     block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
     ended = line.keys.approval_ended(request_id)
     reply = line.read("XREAD", *block, "COUNT", 1, "STREAMS", ended, 0, seconds=max(0.0, seconds) + 0.5)
@@ -386,9 +428,13 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
     )
     if (status, approved) not in {("approved", "1"), ("rejected", "0"), ("timeout", "0"), ("cancelled", "0")}:
         return _refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
-    if not responder or not ended_ms.isdigit():
-        return _refusal(request_id, "malformed: the stored outcome names nobody or no time")
-    return ApprovalResponse(request_id, status == "approved", responder, reason, at(ended_ms))
+    try:
+        moment = at(ended_ms)
+    except (ValueError, OverflowError, OSError):
+        return _refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
+    if not responder:
+        return _refusal(request_id, "malformed: the stored outcome names nobody")
+    return ApprovalResponse(request_id, status == "approved", responder, reason, moment)
 
 
 def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
@@ -416,13 +462,23 @@ def _as_request(record: RequestRecord) -> ApprovalRequest:
     )
 
 
+def _checked_number(value: object, argument: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
+    return value
+
+
+def _milliseconds(moment: object, argument: str) -> int:
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{argument} must be a datetime, not {type(moment).__name__}")
+    return int(parse_timestamp(moment, argument).timestamp() * 1000)
+
+
 def _checked_request(
     approval_type: str, context: dict[str, Any] | None, timeout: float | None
 ) -> tuple[float, bytes]:
     checked_name(approval_type, "approval_type")
-    seconds = ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, not {type(seconds).__name__}")
+    seconds = _checked_number(ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout, "timeout")
     if not 0 < seconds <= MAX_TIMEOUT:
         raise ValueError(f"timeout must be above 0 and at most {MAX_TIMEOUT:.0f} seconds, not {seconds}")
     return float(seconds), encode_json_object(

@@ -11,11 +11,12 @@ def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
     """Return `value` as UTF-8 JSON, or raise ValueError naming the argument and the place in it.
 
     Refused: anything but a dict, keys that are not str, NaN and infinities, lone surrogates,
-    types that JSON does not have, more than 64 levels, more than `max_bytes`.
+    types that JSON does not have, more than 64 levels, more than `max_bytes`. Large or self-repeating
+    values are refused without being written out first.
     """
     if not isinstance(value, dict):
         raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
-    _check(value, argument)
+    _check(value, argument, max_bytes)
     try:
         encoded = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError) as error:
@@ -36,11 +37,29 @@ def checked_text(value: object, argument: str, max_length: int) -> str:
     return value
 
 
-def _check(root: dict[Any, Any], argument: str) -> None:
-    # A stack, not recursion: the depth is the sender's choice.
+def loads_strictly(text: bytes | str) -> Any:
+    """Parse JSON from Redis; ValueError for NaN and for numbers that no float holds."""
+    return json.loads(text, parse_constant=finite, parse_float=finite)
+
+
+def finite(text: str) -> float:
+    """The number that `text` writes; ValueError unless it is finite."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
+def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:
+    # A stack, not recursion: the depth is the sender's choice. Each value and character is a byte or more:
+    # counted here, since few objects that repeat each other can stand for more than memory holds.
     waiting: list[tuple[object, str, int]] = [(root, argument, 1)]
+    least = 0
     while waiting:
         value, place, depth = waiting.pop()
+        least += 1 + (len(value) if isinstance(value, (str, dict, list, tuple)) else 0)
+        if least > 2 * max_bytes:
+            raise ValueError(f"{argument} is far larger than {max_bytes:,} bytes as JSON")
         if isinstance(value, str):
             if not _is_unicode(value):
                 raise ValueError(f"{place} has a lone surrogate, which UTF-8 cannot hold")
@@ -60,12 +79,11 @@ def _check(root: dict[Any, Any], argument: str) -> None:
 def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int]]:
     if not isinstance(value, dict):
         return [(item, f"{place}[{index}]", depth) for index, item in enumerate(value)]
-    children = []
+    children: list[tuple[object, str, int]] = []
     for key, item in value.items():
         if not isinstance(key, str):
             raise ValueError(f"{place} has the key {key!r}; JSON keys are strings")
-        if not _is_unicode(key):
-            raise ValueError(f"{place} has a key with a lone surrogate, which UTF-8 cannot hold")
+        children.append((key, f"a key of {place}", depth))
         children.append((item, f"{place}.{key[:40]}", depth))
     return children
 

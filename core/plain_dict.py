@@ -1,14 +1,17 @@
 """Dataclasses as plain dictionaries and back, with one rule for time."""
 
+import copy
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, get_origin
 
 
 def parse_timestamp(value: object, field: str) -> datetime:
-    """ISO 8601 with `Z` or an offset, as aware UTC; a naive one is read as UTC; else ValueError naming `field`."""
+    """ISO 8601 with `Z` or an offset as aware UTC, a naive one read as UTC; else ValueError naming `field`."""
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        if not isinstance(value, (datetime, str)):
+            raise ValueError("neither a str nor a datetime")
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
@@ -25,7 +28,7 @@ class PlainDict:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`. Unknown keys are ignored; a missing or bad one is a ValueError naming it."""
+        """The inverse of `to_dict`. Ignores unknown keys; a missing or bad one is a ValueError naming it."""
         values = {}
         for item in fields(cls):  # type: ignore[arg-type]
             if item.name in data:
@@ -36,14 +39,17 @@ class PlainDict:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, datetime) else copy.deepcopy(value)
 
 
 def _typed(value: Any, declared: Any, field: str) -> Any:
     if declared is datetime:
         return parse_timestamp(value, field)
-    if declared is bool and not isinstance(value, bool):
-        raise ValueError(f"{field} must be true or false, not {value!r}")
-    if declared in (str, dict) and not isinstance(value, declared):
-        raise ValueError(f"{field} must be a {declared.__name__}, not {value!r}")
-    return value
+    if declared is float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f"{field} must be a number, not {value!r}")
+        return value
+    wanted = dict if get_origin(declared) is dict else declared
+    if not isinstance(value, wanted):
+        raise ValueError(f"{field} must be a {getattr(wanted, '__name__', wanted)}, not {value!r}")
+    return copy.deepcopy(value)

@@ -1,13 +1,13 @@
 """Approval requests as Redis holds them, read strictly: what cannot be read is named, never guessed."""
 
 import hashlib
-import json
 import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from core.bounded_json import finite, loads_strictly
 from core.errors import MalformedRecord
 from core.store.client import Store
 from core.store.keys import checked_name
@@ -135,7 +135,7 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
 
     try:
         context = fields[b"context"]
-        context_object = json.loads(context, parse_constant=_refuse_constant)
+        context_object = loads_strictly(context)
         if not isinstance(context_object, dict):
             raise ValueError("context is no JSON object")
         if text("status") not in STATUSES:
@@ -149,7 +149,7 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             stored_digest=text("digest"),
             requested_at=at(fields[b"requested_ms"]),
             deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=float(fields[b"timeout_seconds"]),
+            timeout_seconds=finite(text("timeout_seconds")),
             status=text("status"),
             responder=text("responder"),
             reason=text("reason"),
@@ -164,7 +164,3 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         ) from error
     except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise MalformedRecord(f"approval request {request_id}: {error}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"context holds {name}")

@@ -6,13 +6,14 @@
 `socket_timeout`     redis-py's default of 5 s also ends blocking reads; a `Line` sets its own per read.
 `max_connections`    redis-py's default of 100 raises when 101 threads decide at once.
 `driver_info` none   saves two round trips at every connect.
+`encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
 
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +44,10 @@ _OPTIONS: dict[str, Any] = {
     "socket_timeout": COMMAND_TIMEOUT,
     "health_check_interval": 0,
     "driver_info": None,
+    "encoding": "utf-8",
+    "encoding_errors": "strict",
 }
+_RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
 _pools: dict[str, ConnectionPool] = {}
 
 
@@ -73,13 +77,12 @@ class Store:
 
     def __init__(self, pool: ConnectionPool, keys: Keys) -> None:
         self._pool = pool
-        self._client = redis.Redis(connection_pool=pool)
         self.keys = keys
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script once; load it first where the server does not know it."""
-        with _translated():
-            return _evaluate(self._client.execute_command, script, keys, args)
+        with closing(self.line()) as line:
+            return line.run(script, keys, args)
 
     def run_confirmed(self, attempt: Callable[["Line"], Result], seconds: float = CONFIRM_SECONDS) -> Result:
         """Run `attempt`, which carries the caller's own id, at most three times within `seconds`."""
@@ -99,19 +102,14 @@ class Store:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read(self, *command: Argument) -> Any:
-        """One reading command, one round trip."""
-        with _translated():
-            return self._client.execute_command(*command)
+        """One command, one round trip; the reply as it comes, with bytes and flat lists."""
+        with closing(self.line()) as line:
+            return line.read(*command)
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several reading commands in one round trip; a refused one yields its error in its place."""
-        if not commands:
-            return []
-        with _translated():
-            pipeline = self._client.pipeline(transaction=False)
-            for command in commands:
-                pipeline.execute_command(*command)
-            return pipeline.execute(raise_on_error=False)
+        with closing(self.line()) as line:
+            return line.read_many(commands)
 
     write = read
 
@@ -140,6 +138,12 @@ class Line:
         with _translated():
             return self._execute(*command, seconds=seconds)
 
+    def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """Several commands in one round trip; a refused one yields its error in its place."""
+        with _translated(), self._connected(COMMAND_TIMEOUT) as (connection, seconds):
+            connection.send_packed_command(connection.pack_commands(commands))
+            return [_reply_or_error(connection, seconds) for _ in commands]
+
     def close(self) -> None:
         """Give the connection back; the next call opens one again."""
         if self._connection is None:
@@ -151,12 +155,17 @@ class Line:
             connection.disconnect()
 
     def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
+        with self._connected(seconds) as (connection, left):
+            connection.send_command(*command)
+            return connection.read_response(timeout=left)
+
+    @contextmanager
+    def _connected(self, seconds: float) -> Iterator[tuple[AbstractConnection, float]]:
         if self._end is not None:
             seconds = min(seconds, max(0.01, self._end - time.monotonic()))
         connection = self._connection or self._open(seconds)
         try:
-            connection.send_command(*command)
-            return connection.read_response(timeout=seconds)
+            yield connection, seconds
         except redis.ResponseError:
             raise
         except BaseException:
@@ -171,11 +180,19 @@ class Line:
             self._connection = self._pool.get_connection()
         else:
             # Too little time for the pool's own limits on connecting.
-            connection = self._pool.make_connection()
+            # Made beside the pool, which would count it against its limit for ever.
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
             connection.socket_connect_timeout = connection.socket_timeout = seconds
             connection.connect()
             self._connection = connection
         return self._connection
+
+
+def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
+    try:
+        return connection.read_response(timeout=seconds)
+    except redis.ResponseError as error:
+        return error
 
 
 def _evaluate(
@@ -208,7 +225,8 @@ def open_store(memory: object = None) -> Store:
             f"not {type(memory).__name__}"
         )
     pool = client.connection_pool
-    options = {**pool.connection_kwargs, **_OPTIONS}
+    kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
+    options = {**kept, **_OPTIONS}
     own = ConnectionPool(connection_class=pool.connection_class, max_connections=10_000, **options)
     return Store(own, keys)
 

@@ -7,6 +7,7 @@ installation live in one slot, so a script or a blocking read may touch any of t
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 DEFAULT_NAMESPACE = "telemetry"
@@ -34,6 +35,8 @@ def checked_name(value: object, argument: str) -> str:
         raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
     if not 1 <= len(value) <= NAME_LENGTH:
         raise ValueError(f"{argument} must have 1 to {NAME_LENGTH} characters, not {len(value)}")
+    if value.isprintable():  # the usual case; what is left may still be fine, such as a line separator
+        return value
     for position, character in enumerate(value):
         category = unicodedata.category(character)
         if category in ("Cc", "Cs"):
@@ -42,6 +45,7 @@ def checked_name(value: object, argument: str) -> str:
     return value
 
 
+@lru_cache(maxsize=10_000)
 def quoted(name: str) -> str:
     """Percent-quote `name` so that it can be neither a separator nor a pattern in a key."""
     return quote(name, safe="")

@@ -43,7 +43,8 @@ BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK)
+RECORDED = _load("recorded")
+ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -104,7 +105,10 @@ def decide(
 
 
 def expire(run: Run, keys: Keys, request_id: str) -> list[bytes | None]:
-    """End a request that is due: [b'pending', ms left], [b'unknown', b''], or its end from `status` on."""
+    """End a request that is due: [b'pending', ms left], [b'unknown', b''], or its end from `status` on.
+
+    The eighth part of an end is b'1' when this call made it.
+    """
     return list(run(EXPIRE, _ending_keys(keys, request_id, "approval_expired"), [request_id]))
 
 
@@ -137,17 +141,27 @@ def beat(
     return bytes(run(BEAT, script_keys, args)).decode()
 
 
+def _names(members: Sequence[bytes]) -> list[str]:
+    # What is no UTF-8 was not written by us; no record answers to it.
+    return [member.decode(errors="replace") for member in members]
+
+
 def stale_agents(run: Run, keys: Keys, age_ms: int) -> list[str]:
     """Agents that have not stopped and whose last beat is older, oldest first."""
-    return [agent.decode() for agent in run(STALE, [keys.agents_running], [age_ms])]
+    return _names(run(STALE, [keys.agents_running], [age_ms]))
 
 
 def live_agents(run: Run, keys: Keys) -> list[str]:
-    """Agents that have not stopped and beat within the lifetime of a beat."""
-    return [agent.decode() for agent in run(LIVE, [keys.agents_running], [key_rules.BEAT_TTL_MS])]
+    """Agents that beat within the lifetime of a beat; those that stopped since have no beat key."""
+    return _names(run(LIVE, [keys.agents_changed], [key_rules.BEAT_TTL_MS]))
 
 
 def look(run: Run, keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> tuple[int, list[str]]:
     """Server time, and the agents to draw again: those that beat or crossed a threshold since then."""
     now, *agents = run(LOOK, [keys.agents_changed, keys.agents_running], [since_ms, late_ms, lost_ms])
-    return int(now), sorted({agent.decode() for agent in agents})
+    return int(now), sorted(set(_names(agents)))
+
+
+def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
+    """Tell watchers that SQL holds the outbox up to `position`, and drop entries before `oldest_kept`."""
+    run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])

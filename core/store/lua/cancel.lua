@@ -5,7 +5,7 @@
 local request = redis.call('HMGET', KEYS[1], 'status', 'deadline_ms')
 local now = now_ms()
 if request[1] then
-  if request[1] ~= 'pending' or now >= (tonumber(request[2]) or 0) then return 0 end
+  if request[1] ~= 'pending' or now >= (moment(request[2]) or 0) then return 0 end
 elseif ARGV[3] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then
   return 0
 end

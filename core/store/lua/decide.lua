@@ -16,7 +16,7 @@ if request[1] == 'timeout' then return answer('expired') end
 if request[1] == 'cancelled' then return answer('cancelled') end
 if request[1] ~= 'pending' then return answer('already_decided') end
 local now = now_ms()
-if not tonumber(request[3]) or now >= tonumber(request[3]) then return answer('expired') end
+if now >= (moment(request[3]) or 0) then return answer('expired') end
 if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('lapsed') end
 if ARGV[8] ~= '' and ARGV[8] ~= request[4] then return answer('changed') end
 finish(id, now, 'approval_decided', {status = status, approved = status == 'approved' and '1' or '0',

@@ -2,17 +2,24 @@
 -- KEYS  request, ended, pending, outbox, installation, event stream, event types
 -- ARGV  id
 -- Returns {'pending', ms left}, {'unknown', ''}, or {status, approved, responder, reason, ended_ms,
--- decision_id, channel} of the end that stands now.
+-- decision_id, channel, '1' if this call ended it} of the end that stands now.
 local request = redis.pcall('HMGET', KEYS[1], 'status', 'deadline_ms', 'timeout_seconds')
-if request.err or not request[1] then
-  -- Nothing here, or no hash at all: it leaves the queue, or it would stay due for ever.
+local ended = redis.pcall('XLEN', KEYS[2])
+if request.err or not request[1] or type(ended) == 'table' then
+  -- Nothing here, or a key of a wrong type: it leaves the queue, or it would stay due for ever.
   redis.call('ZREM', KEYS[3], ARGV[1])
   return {'unknown', ''}
 end
+local by_this_call = ''
 if request[1] == 'pending' then
-  local now, deadline = now_ms(), tonumber(request[2]) or 0
+  local now, deadline = now_ms(), moment(request[2]) or 0
   if now < deadline then return {'pending', digits(deadline - now)} end
   finish(ARGV[1], now, 'approval_expired', {status = 'timeout', approved = '0', responder = 'system',
     reason = 'timeout: no decision within ' .. (request[3] or '?') .. ' s', decision_id = '', channel = 'system'})
+  by_this_call = '1'
+else
+  redis.call('ZREM', KEYS[3], ARGV[1])
 end
-return standing(KEYS[1])
+local end_ = standing(KEYS[1])
+end_[8] = by_this_call
+return end_

@@ -10,6 +10,11 @@ local function digits(number)
   return string.format('%.0f', number)
 end
 
+-- A moment as it was stored, or nil: tonumber alone also reads nan, inf and 0x10.
+local function moment(text)
+  if text and #text <= 15 and string.match(text, '^%d+$') then return tonumber(text) end
+end
+
 -- One entry that SQL must remember. Capped only while no recorder has ever run here.
 local function remember(outbox, installation, ...)
   if redis.call('EXISTS', installation) == 1 then
@@ -36,12 +41,17 @@ end
 
 -- Ends a pending request: the one place where a request gets its outcome.
 -- KEYS of every caller: request, ended, pending, outbox, installation, event stream, event types.
+-- A script that fails is not rolled back, so a key of a wrong type must stop it before its first write.
 local function finish(id, now, event_type, outcome)
+  redis.call('ZCARD', KEYS[3])
+  for _, stream in ipairs({2, 4, 6, 7}) do redis.call('XLEN', KEYS[stream]) end
   local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
-  redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
-    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
-    'decision_id', outcome.decision_id, 'channel', outcome.channel)
-  redis.call('PEXPIRE', KEYS[1], @ENDED_TTL_MS@)
+  if about[1] then
+    redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
+      'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
+      'decision_id', outcome.decision_id, 'channel', outcome.channel)
+    redis.call('PEXPIRE', KEYS[1], @ENDED_TTL_MS@)
+  end
   redis.call('XADD', KEYS[2], '*', 'status', outcome.status, 'approved', outcome.approved,
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now))
   redis.call('PEXPIRE', KEYS[2], @ENDED_TTL_MS@)

@@ -1,0 +1,17 @@
+"""The Django application of the history: tables, admin and groups."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CoreConfig(AppConfig):
+    """Registers what must exist in every database."""
+
+    name = "core"
+    verbose_name = "History"
+
+    def ready(self) -> None:
+        """Connect the handler that makes the groups."""
+        from core.history.groups import ensure_groups
+
+        post_migrate.connect(ensure_groups, sender=self)

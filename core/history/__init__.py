@@ -1,0 +1,1 @@
+"""SQL, and nothing else: the audit chain, the recorder and the operator's write path."""

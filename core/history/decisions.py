@@ -1,0 +1,123 @@
+"""The way of a person's decision: the intent is in SQL before Redis is asked, what came of it afterwards."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
+from core.bounded_json import checked_text
+from core.history import audit
+from core.models import DecisionIntent
+from core.store.approvals import RequestRecord
+
+INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
+
+
+class NotAllowed(Exception):
+    """This person may not decide this request; the message is a sentence for them."""
+
+
+def decide(
+    gate: ApprovalGate, user: Any, request_id: str, *, approved: bool, reason: str, digest: str
+) -> Decision:
+    """Decide a request in the name of a signed-in user.
+
+    digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
+    decided), DecisionUnconfirmed (the intent stays open), ValueError for a bad reason, DatabaseError
+    (nothing was decided).
+    """
+    checked_text(reason, "reason", MAX_REASON_LENGTH)
+    record, now = gate.read_record_and_time(request_id)
+    if record is None:
+        return Decision("unknown", request_id, "")
+    intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
+    decision = gate.decide_for_site(
+        request_id,
+        approved,
+        intent.user.get_username(),
+        reason,
+        decision_id=str(intent.decision_id),
+        not_after=intent.not_after,
+        digest=digest,
+    )
+    # An accepted one is settled by the recorder alone, from what Redis did.
+    if not decision.accepted:
+        _settle_refused(intent, decision, record)
+    return decision
+
+
+def _intend(
+    user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: Any
+) -> DecisionIntent:
+    with transaction.atomic():
+        # Fresh rows: a right that was taken a second ago is gone.
+        fresh = get_user_model().objects.get(pk=user.pk)
+        refusal = _refusal(fresh, record)
+        if not refusal:
+            return DecisionIntent.objects.create(
+                decision_id=uuid.uuid4(),
+                request_id=record.request_id,
+                user=fresh,
+                approved=approved,
+                reason=reason,
+                digest=digest,
+                not_after=not_after,
+                created_at=timezone.now(),
+            )
+        _record_refusal(fresh, record.request_id, record.agent_id, refusal)
+    raise NotAllowed(refusal)
+
+
+def _refusal(user: Any, record: RequestRecord) -> str:
+    if not user.is_active:
+        return "This account is not active."
+    if not user.has_perm("core.decide_approval"):
+        return "You may look, but not approve or deny. Ask an administrator for the group “approver”."
+    if user.get_username() == record.agent_id:
+        return "You asked for this yourself, so somebody else must answer."
+    return ""
+
+
+def record_refusal(user: Any, request_id: str, why: str) -> None:
+    """Record that somebody tried to decide who may not."""
+    with transaction.atomic():
+        _record_refusal(user, request_id, "", why)
+
+
+def _record_refusal(user: Any, request_id: str, agent_id: str, why: str) -> None:
+    fact = audit.Fact(
+        event_id=f"refused:{uuid.uuid4()}",
+        kind="decision.refused",
+        at=timezone.now(),
+        actor=user.get_username(),
+        agent_id=agent_id,
+        request_id=request_id,
+        details={"why": why},
+    )
+    audit.append([fact])
+
+
+def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
+    with transaction.atomic():
+        DecisionIntent.objects.filter(pk=intent.pk, outcome=DecisionIntent.Outcome.OPEN).update(
+            outcome=decision.outcome, settled_at=timezone.now()
+        )
+        fact = audit.Fact(
+            event_id=f"intent:{intent.pk}:refused",
+            kind="decision.refused",
+            at=timezone.now(),
+            actor=intent.user.get_username(),
+            agent_id=record.agent_id,
+            request_id=record.request_id,
+            details={
+                "approved": intent.approved,
+                "outcome": decision.outcome,
+                "standing": decision.status,
+                "standing_responder": decision.responder,
+            },
+        )
+        audit.append([fact])

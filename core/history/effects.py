@@ -1,0 +1,138 @@
+"""What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.utils import timezone
+
+from core.history.audit import Fact
+from core.models import ApprovalRecord, DecisionIntent
+from core.store.approvals import RequestRecord, at, valid_id
+from core.store.outbox import OutboxEntry
+
+Records = Mapping[str, RequestRecord]
+
+ENDED = ("approved", "rejected", "timeout", "cancelled")
+
+
+def apply(entry: OutboxEntry, records: Records) -> Fact | None:
+    """Apply one entry and return the fact to audit. KeyError or ValueError for an entry that makes no sense."""
+    request_id = entry.fields["request_id"]
+    if not valid_id(request_id):
+        raise ValueError(f"request_id is {request_id!r}")
+    if entry.type == "requested":
+        return _requested(request_id, entry.fields, records.get(request_id))
+    if entry.type == "ended":
+        return _ended(request_id, entry.fields)
+    if entry.type == "collected":
+        return _collected(request_id, entry.fields)
+    raise ValueError(f"type is {entry.type!r}")
+
+
+def _requested(request_id: str, said: Mapping[str, str], record: RequestRecord | None) -> Fact:
+    requested_at = at(said["requested_ms"])
+    ApprovalRecord.objects.get_or_create(
+        request_id=request_id,
+        defaults={
+            "agent_id": said["agent_id"],
+            "approval_type": said["approval_type"],
+            # Without the body the digest still tells what was asked.
+            "context": record.context.decode() if record else "",
+            "digest": said["digest"],
+            "requested_at": requested_at,
+            "deadline_at": at(said["deadline_ms"]),
+            "timeout_seconds": float(said["timeout_seconds"]),
+        },
+    )
+    return Fact(
+        event_id=f"request:{request_id}:requested",
+        kind="approval.requested",
+        at=requested_at,
+        actor=said["agent_id"],
+        agent_id=said["agent_id"],
+        request_id=request_id,
+        details={"approval_type": said["approval_type"], "digest": said["digest"]},
+    )
+
+
+def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
+    status, ended_at = said["status"], at(said["ended_ms"])
+    if status not in ENDED:
+        raise ValueError(f"status is {status!r}")
+    end = {
+        "status": status,
+        "ended_at": ended_at,
+        "responder": said["responder"],
+        "reason": said["reason"],
+        "channel": said["channel"],
+        "decision_id": said["decision_id"],
+    }
+    record, created = ApprovalRecord.objects.get_or_create(
+        request_id=request_id,
+        # The request itself was never told to us; what is known of it is kept.
+        defaults={
+            **end,
+            "agent_id": said["agent_id"],
+            "approval_type": said["approval_type"],
+            "digest": said["digest"],
+            "requested_at": ended_at,
+            "deadline_at": ended_at,
+            "timeout_seconds": 0.0,
+        },
+    )
+    if not created and record.status == ApprovalRecord.Status.PENDING:
+        ApprovalRecord.objects.filter(pk=request_id).update(**end)
+    _settle_intents(request_id, said)
+    return Fact(
+        event_id=f"request:{request_id}:ended",
+        kind=f"approval.{status}",
+        at=ended_at,
+        actor=said["responder"],
+        agent_id=record.agent_id,
+        request_id=request_id,
+        details={
+            "reason": said["reason"],
+            "channel": said["channel"],
+            "decision_id": said["decision_id"],
+            "digest": said["digest"] or record.digest,
+        },
+    )
+
+
+def _settle_intents(request_id: str, said: Mapping[str, str]) -> None:
+    """The intent that took effect is accepted; every other one of this request has lost."""
+    outcome = DecisionIntent.Outcome
+    now: datetime = timezone.now()
+    intents = DecisionIntent.objects.filter(request_id=request_id)
+    mine = _uuid_or_none(said["decision_id"])
+    if said["channel"] == "site":
+        intents.filter(pk=mine).update(outcome=outcome.ACCEPTED, settled_at=now)
+    lost = {"timeout": outcome.EXPIRED, "cancelled": outcome.CANCELLED}.get(
+        said["status"], outcome.ALREADY_DECIDED
+    )
+    intents.filter(outcome=outcome.OPEN).exclude(pk=mine).update(outcome=lost, settled_at=now)
+
+
+def _uuid_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _collected(request_id: str, said: Mapping[str, str]) -> Fact:
+    collected_at = at(said["collected_ms"])
+    record = ApprovalRecord.objects.filter(pk=request_id).first()
+    if record is None:
+        raise ValueError("the outcome of an unknown request was collected")
+    ApprovalRecord.objects.filter(pk=request_id, collected_at=None).update(collected_at=collected_at)
+    return Fact(
+        event_id=f"request:{request_id}:collected",
+        kind="approval.collected",
+        at=collected_at,
+        actor=record.agent_id,
+        agent_id=record.agent_id,
+        request_id=request_id,
+        details={"status": record.status},
+    )

@@ -1,0 +1,141 @@
+"""The recorder: reads the outbox in order into SQL, each change exactly once, and ends what is due.
+
+Its place in the outbox is committed in the transaction of what it wrote. A second recorder finds the place
+moved and follows it, so it is a standby.
+"""
+
+import json
+import logging
+import threading
+import time
+from datetime import datetime
+
+from django.db import DatabaseError, OperationalError, close_old_connections, connection, transaction
+from django.utils import timezone
+
+from core.approval_gates import ApprovalGate
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history import audit, effects
+from core.models import ApprovalRecord, Cursor, SetAsideEntry
+from core.store import approvals, outbox
+from core.store.client import Store, open_store
+from core.store.outbox import OutboxEntry
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 2.0
+PAUSE_SECONDS = 0.5
+CURSOR = "outbox"
+
+
+class Recorder:
+    """One reader of the outbox. `run` until told to stop, or `step` once."""
+
+    def __init__(self, memory: object = None) -> None:
+        self._store: Store = open_store(memory)
+        self._gate = ApprovalGate(self._store)
+        self._line = self._store.line()
+        self._installation = ""
+        self._position = "0"
+
+    def run(self, stop: threading.Event) -> None:
+        """Record until `stop` is set. Trouble with Redis or the database is logged and waited out."""
+        troubled = False
+        while not stop.is_set():
+            try:
+                self.step(CHECK_SECONDS)
+                if troubled:
+                    logger.warning("recording again")
+                troubled = False
+            except (StoreUnavailable, DatabaseError) as error:
+                if not troubled:
+                    logger.error("not recording: %s", error)
+                troubled = True
+                self._installation = ""
+                self._line.close()
+                close_old_connections()
+                stop.wait(PAUSE_SECONDS)
+        self._line.close()
+
+    def step(self, seconds: float = 0.0) -> int:
+        """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
+        if outbox.current_installation(self._store) != self._installation or not self._installation:
+            self._begin()
+        due = outbox.next_deadline_seconds(self._store)
+        if due is not None and due <= 0:
+            self._gate.clear_expired_requests()
+            due = outbox.next_deadline_seconds(self._store)
+        wait = seconds if due is None else max(0.0, min(seconds, due))
+        entries = outbox.read_after(self._line, self._position, wait)
+        if not entries:
+            return 0
+        if self._commit(entries):
+            outbox.committed(self._store, self._position)
+            return len(entries)
+        return 0
+
+    def _begin(self) -> None:
+        """Find our place, and notice a server whose data is not the one we knew."""
+        outbox.load_scripts(self._store)
+        installation, _new = outbox.installation(self._store)
+        with transaction.atomic():
+            cursor, _created = Cursor.objects.select_for_update().get_or_create(name=CURSOR)
+            replaced = cursor.installation not in ("", installation)
+            if cursor.installation != installation:
+                cursor.installation, cursor.position = installation, "0"
+                cursor.save()
+            self._position = cursor.position
+        self._installation = installation
+        if replaced:
+            self._end_lost_requests()
+
+    def _end_lost_requests(self) -> None:
+        """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
+        logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
+        known = [
+            str(id_) for id_ in ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
+        ]
+        for request_id in known:
+            self._gate.cancel_lost(request_id)
+
+    def _commit(self, entries: list[OutboxEntry]) -> bool:
+        """Record a batch in one transaction; False when another recorder was faster."""
+        records = self._read_requests(entries)
+        with transaction.atomic():
+            cursor = Cursor.objects.select_for_update().get(name=CURSOR)
+            if (cursor.position, cursor.installation) != (self._position, self._installation):
+                self._position = cursor.position
+                if cursor.installation != self._installation:
+                    self._installation = ""
+                return False
+            facts = [fact for entry in entries if (fact := self._apply(entry, records)) is not None]
+            cursor.position = entries[-1].position
+            cursor.save()
+            audit.append(facts)
+        self._position = entries[-1].position
+        return True
+
+    def _read_requests(self, entries: list[OutboxEntry]) -> effects.Records:
+        """The bodies of the requests that a batch speaks of; the outbox carries ids and digests alone."""
+        ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
+        valid = sorted(id_ for id_ in ids if approvals.valid_id(id_))
+        found = zip(valid, approvals.read_records(self._store, valid), strict=True) if valid else []
+        return {id_: record for id_, record in found if isinstance(record, approvals.RequestRecord)}
+
+    def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
+        try:
+            with transaction.atomic():
+                return effects.apply(entry, records)
+        except OperationalError:
+            raise
+        except (KeyError, ValueError, TypeError, MalformedRecord, DatabaseError) as error:
+            logger.error("outbox entry %s set aside: %s: %s", entry.position, type(error).__name__, error)
+            SetAsideEntry.objects.get_or_create(
+                installation=self._installation,
+                position=entry.position,
+                defaults={
+                    "fields": json.dumps(entry.fields, ensure_ascii=False).replace("\x00", "\\u0000"),
+                    "error": f"{type(error).__name__}: {error}",
+                },
+            )
+            return None

@@ -1,0 +1,193 @@
+"""What SQL remembers. Only `core.history` writes here."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+NAME_LENGTH = 200
+
+
+class AppendOnlyError(Exception):
+    """Somebody tried to change or delete an audit entry."""
+
+
+class ApprovalRecord(models.Model):
+    """One row per request, kept by the recorder. `context` is exactly the JSON text that was hashed."""
+
+    class Status(models.TextChoices):
+        """How a request stands."""
+
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected", "Denied"
+        TIMEOUT = "timeout", "Timed out"
+        CANCELLED = "cancelled"
+
+    request_id = models.UUIDField(primary_key=True)
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
+    approval_type = models.CharField("kind", max_length=NAME_LENGTH, db_index=True)
+    context = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    requested_at = models.DateTimeField(db_index=True)
+    deadline_at = models.DateTimeField()
+    timeout_seconds = models.FloatField()
+    status = models.CharField(
+        max_length=10,
+        choices=Status.choices,
+        default=Status.PENDING,
+        db_default=Status.PENDING,
+        db_index=True,
+    )
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    responder = models.CharField(max_length=NAME_LENGTH, blank=True)
+    reason = models.TextField(blank=True)
+    channel = models.CharField(max_length=10, blank=True)
+    decision_id = models.CharField(max_length=NAME_LENGTH, blank=True)
+    collected_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Names, order, and the right to decide."""
+
+        verbose_name = "approval request"
+        ordering = ["-requested_at"]
+        permissions = [("decide_approval", "Can approve and deny requests")]
+
+    def __str__(self) -> str:
+        return f"{self.approval_type} by {self.agent_id}"
+
+
+class DecisionIntent(models.Model):
+    """One row per attempt of a person to decide, committed before it can take effect."""
+
+    class Outcome(models.TextChoices):
+        """What came of the attempt; `open` until that is known."""
+
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        ALREADY_DECIDED = "already_decided"
+        EXPIRED = "expired"
+        CANCELLED = "cancelled"
+        UNKNOWN = "unknown"
+        CHANGED = "changed"
+        LAPSED = "lapsed"
+
+    decision_id = models.UUIDField(primary_key=True)
+    # No foreign key: the recorder may not have written the request yet.
+    request_id = models.UUIDField(db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approved = models.BooleanField()
+    reason = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    not_after = models.DateTimeField()
+    created_at = models.DateTimeField()
+    outcome = models.CharField(
+        max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Order, and the rule that at most one attempt per request was accepted."""
+
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request_id"],
+                condition=Q(outcome="accepted"),
+                name="one_accepted_decision_per_request",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'approve' if self.approved else 'deny'} by {self.user}: {self.outcome}"
+
+
+class AuditEntry(models.Model):
+    """One line of the record: appended, chained to the one before it, never changed."""
+
+    sequence = models.PositiveBigIntegerField(primary_key=True)
+    event_id = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=40, db_index=True)
+    at = models.DateTimeField(db_index=True)
+    actor = models.CharField(max_length=NAME_LENGTH, blank=True, db_index=True)
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True, db_index=True)
+    request_id = models.UUIDField(null=True, blank=True, db_index=True)
+    details = models.TextField()
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        """Newest first; nobody gets a permission to change it."""
+
+        verbose_name_plural = "audit entries"
+        ordering = ["-sequence"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"#{self.sequence} {self.kind}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Only an insert is possible."""
+        if not self._state.adding:
+            raise AppendOnlyError("audit entries are never changed")
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Never."""
+        raise AppendOnlyError("audit entries are never deleted")
+
+
+class AuditHead(models.Model):
+    """The one row that the chain's next sequence number comes from; locked last in a transaction."""
+
+    sequence = models.PositiveBigIntegerField(default=0)
+    hash = models.CharField(max_length=64, default="0" * 64)
+
+    class Meta:
+        """Internal: no permissions."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"head at #{self.sequence}"
+
+
+class Cursor(models.Model):
+    """How far a reader of the outbox came, committed together with what it did."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    installation = models.CharField(max_length=40, blank=True)
+    position = models.CharField(max_length=40, default="0")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Internal: no permissions."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.position}"
+
+
+class SetAsideEntry(models.Model):
+    """An outbox entry that the recorder could not read: kept whole, so that nothing is lost."""
+
+    installation = models.CharField(max_length=40)
+    position = models.CharField(max_length=40)
+    fields = models.TextField()
+    error = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """Newest first; only to be seen."""
+
+        verbose_name_plural = "set aside entries"
+        ordering = ["-at"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["installation", "position"], name="set_aside_once_per_entry")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.error}"

@@ -1,0 +1,129 @@
+"""Reading the outbox: every change that SQL must remember, in order."""
+
+import math
+import uuid
+from dataclasses import dataclass
+
+from core.errors import StoreUnavailable
+from core.store import scripts
+from core.store.client import Line, Store, open_store
+
+BATCH = 200
+KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
+
+
+@dataclass(frozen=True)
+class OutboxEntry:
+    """One change. `position` orders it; `fields` are text, as the script wrote them."""
+
+    position: str
+    fields: dict[str, str]
+
+    @property
+    def type(self) -> str:
+        """requested, ended or collected."""
+        return self.fields.get("type", "")
+
+
+class Watcher:
+    """Follows the outbox and the recorder's commits for somebody who shows them.
+
+    It starts at the last commit, so that what is not recorded yet is seen too. Nothing here is consumed.
+    """
+
+    def __init__(self, memory: object = None) -> None:
+        store = open_store(memory)
+        self._line = store.line()
+        self.recorded = "0-0"
+        self._position, self._commit = self._last_positions(store)
+
+    def wait(self, seconds: float) -> list[OutboxEntry]:
+        """The changes since the last call, waiting at most `seconds` for one; moves `recorded` forward too."""
+        keys = self._line.keys
+        streams = _read(self._line, {keys.outbox: self._position, keys.recorded: self._commit}, seconds)
+        for commit in streams.get(keys.recorded, []):
+            self._commit, self.recorded = commit.position, commit.fields.get("position", self.recorded)
+        entries = streams.get(keys.outbox, [])
+        if entries:
+            self._position = entries[-1].position
+        return entries
+
+    def is_recorded(self, position: str) -> bool:
+        """Whether SQL holds the change of this position."""
+        return _numbers(position) <= _numbers(self.recorded)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._line.close()
+
+    def _last_positions(self, store: Store) -> tuple[str, str]:
+        streams = (store.keys.outbox, store.keys.recorded)
+        newest, commits = store.read_many([["XREVRANGE", stream, "+", "-", "COUNT", 1] for stream in streams])
+        for reply in (newest, commits):
+            if isinstance(reply, Exception):
+                raise StoreUnavailable(f"the outbox cannot be read: {reply}") from reply
+        newest_position = newest[0][0].decode() if newest else "0-0"
+        if not commits:
+            return newest_position, "0-0"
+        self.recorded = commits[0][1].get(b"position", b"0-0").decode()
+        return self.recorded, commits[0][0].decode()
+
+
+def installation(store: Store) -> tuple[str, bool]:
+    """The id of this server's data, and whether it was given just now: then the server is new or was emptied."""
+    given = str(uuid.uuid4())
+    new = bool(store.write("HSETNX", store.keys.installation, "id", given))
+    return (given if new else store.read("HGET", store.keys.installation, "id").decode()), new
+
+
+def current_installation(store: Store) -> str:
+    """The id of this server's data, or '' when it has none."""
+    return (store.read("HGET", store.keys.installation, "id") or b"").decode()
+
+
+def load_scripts(store: Store) -> None:
+    """Make the server know every script, so that callers need no second trip."""
+    for script in scripts.ALL:
+        store.write("SCRIPT LOAD", script.text)
+
+
+def next_deadline_seconds(store: Store) -> float | None:
+    """Seconds until the earliest deadline of a pending request, by the server's clock; None without one."""
+    (seconds, microseconds), earliest = store.read_many(
+        [["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, 0, "WITHSCORES"]]
+    )
+    if isinstance(earliest, Exception) or not earliest:
+        return None
+    return float(earliest[0][1]) / 1000 - (int(seconds) + int(microseconds) / 1_000_000)
+
+
+def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:
+    """The entries after `position`, at most 200, waiting up to `seconds` for the first."""
+    return _read(line, {line.keys.outbox: position}, seconds).get(line.keys.outbox, [])
+
+
+def committed(store: Store, position: str) -> None:
+    """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
+    newest_ms, _ = _numbers(position)
+    scripts.recorded(store.run, store.keys, position, f"{max(0, newest_ms - KEPT_MS)}-0")
+
+
+def _numbers(position: str) -> tuple[int, int]:
+    milliseconds, _, sequence = position.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:
+    block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+    reply = line.read(
+        "XREAD", *block, "COUNT", BATCH, "STREAMS", *after, *after.values(), seconds=seconds + 2
+    )
+    found = {}
+    for key, entries in reply or []:
+        found[key.decode()] = [OutboxEntry(id_.decode(), _fields(flat)) for id_, flat in entries]
+    return found
+
+
+def _fields(flat: list[bytes] | None) -> dict[str, str]:
+    parts = [part.decode(errors="replace") for part in flat or []]
+    return dict(zip(parts[::2], parts[1::2], strict=True))

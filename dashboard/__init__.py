@@ -1,0 +1,1 @@
+"""What people see: pages, fragments and live updates. No Redis, no key names."""

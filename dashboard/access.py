@@ -1,0 +1,89 @@
+"""Who may see and do what. Views and sockets ask here, and nowhere else."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.decorators import login_required
+from django.contrib.sessions.models import Session
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from core.approval_gates import ApprovalGate
+from core.errors import MalformedRecord
+from core.models import ApprovalRecord
+from core.store.approvals import RequestRecord
+
+VIEW = "core.view_approvalrecord"
+DECIDE = "core.decide_approval"
+
+View = Callable[..., HttpResponse]
+
+
+def may_view(user: Any) -> bool:
+    """Whether this user may see agents and approvals."""
+    return bool(user.is_active and user.has_perm(VIEW))
+
+
+def may_decide(user: Any) -> bool:
+    """Whether this user may approve and deny."""
+    return bool(may_view(user) and user.has_perm(DECIDE))
+
+
+def viewer_required(view: View) -> View:
+    """Strangers sign in first; people without the right to look get 403 with a sentence."""
+
+    @wraps(view)
+    @login_required
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not may_view(request.user):
+            raise PermissionDenied("This account sees nothing yet. Ask an administrator for the group “viewer”.")
+        return view(request, *args, **kwargs)
+
+    return checked
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time."""
+
+    live: RequestRecord | None
+    kept: ApprovalRecord | None
+    now: datetime
+
+
+def approval_or_404(user: Any, request_id: str) -> Approval:
+    """The request, when this user may see it and anybody knows it. StoreUnavailable when Redis is away."""
+    approval = read_approval(request_id) if may_view(user) else None
+    if approval is None:
+        raise Http404("No such request.")
+    return approval
+
+
+def read_approval(request_id: str) -> Approval | None:
+    """The request for whoever was let in before; None when nobody knows it."""
+    try:
+        live, now = ApprovalGate().read_record_and_time(request_id)
+    except MalformedRecord:
+        live, now = None, timezone.now()
+    kept = ApprovalRecord.objects.filter(pk=request_id).first()
+    return Approval(live, kept, now) if live or kept else None
+
+
+def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:
+    """The signed-in user of each session that is still good: not ended, expired, or of a changed password."""
+    sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
+    decoded = {session.session_key: session.get_decoded() for session in sessions}
+    users = get_user_model().objects.in_bulk({data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data})
+    by_key = {str(key): user for key, user in users.items()}
+    good = {}
+    for session_key, data in decoded.items():
+        user: Any = by_key.get(str(data.get(SESSION_KEY, "")))
+        if user and constant_time_compare(data.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+            good[session_key] = user
+    return good

@@ -1,0 +1,23 @@
+"""The live page: who works, and who waits for an answer."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from core.errors import StoreUnavailable
+from dashboard import access, contexts
+from dashboard.live import UNAVAILABLE
+
+
+@require_safe
+@never_cache
+@access.viewer_required
+def show(request: HttpRequest) -> HttpResponse:
+    """The page as it stands now; with 503 and a sentence when Redis is away."""
+    try:
+        page, problem = contexts.live_page(), ""
+    except StoreUnavailable as error:
+        page, problem = contexts.nothing_known(), f"{UNAVAILABLE} ({error})"
+    context = {"page": page, "problem": problem, "may_decide": access.may_decide(request.user)}
+    return render(request, "dashboard/live.html", context, status=503 if problem else 200)

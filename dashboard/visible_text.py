@@ -1,0 +1,90 @@
+"""Text from agents, shown so that nothing in it can hide or pose as something else.
+
+Everything is escaped. Characters that are invisible, reorder text or control a terminal become a visible
+chip such as ⟦U+202E⟧; the stored bytes are never changed.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+LONG_TEXT = 2_000
+
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that are drawn as nothing.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
+
+
+class _Number(str):
+    """A JSON number as it was written: 1.10 stays 1.10."""
+
+
+def visible(text: object) -> SafeString:
+    """Escape `text` and make every unsafe character in it a visible chip."""
+    escaped = escape(str(text))
+    return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escaped))  # noqa: S308 - escaped above, chips are ours
+
+
+def visible_json(text: str) -> SafeString:
+    """A JSON object as nested lists of keys and values, strings whole, numbers as they were written."""
+    value = json.loads(text, parse_float=_Number, parse_int=_Number, object_pairs_hook=_Pairs)
+    return mark_safe(_shown(value))  # noqa: S308 - built from escaped parts alone
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members in order, a repeated key twice."""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, _Pairs):
+        return _list("object", (f'<span class="key">{visible(key)}</span>', item) for key, item in value)
+    if isinstance(value, list):
+        return _list("array", (f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1))
+    if isinstance(value, _Number):
+        return f'<span class="value number">{escape(value)}</span>'
+    if isinstance(value, str):
+        return _string(value)
+    word = {None: "null", True: "true", False: "false"}[value]
+    return f'<span class="value word">{word}</span>'
+
+
+def _list(kind: str, members: Any) -> str:
+    items = [f"<li>{label} {_shown(item)}</li>" for label, item in members]
+    if not items:
+        return f'<span class="value word">empty {kind}</span>'
+    return f'<ul class="tree {kind}">{"".join(items)}</ul>'
+
+
+def _string(value: str) -> str:
+    if value == "":
+        return '<span class="value word">empty text</span>'
+    if len(value) <= LONG_TEXT:
+        return f'<span class="value string" dir="ltr">{visible(value)}</span>'
+    lines = value.count("\n") + 1
+    size = f"{len(value):,} characters, {lines:,} {'line' if lines == 1 else 'lines'}"
+    return (
+        f'<span class="size">{size}</span>'
+        f'<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{size}">'
+        f"{visible(value)}</span>"
+    )
+
+
+def _chip_or_same(match: re.Match[str]) -> str:
+    character = match[0]
+    category = unicodedata.category(character)
+    unsafe = (
+        category in _UNSAFE_CATEGORIES
+        or character in _INVISIBLE
+        or (category == "Zs" and character != " ")
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+    if not unsafe:
+        return character
+    name = escape(unicodedata.name(character, "control character").lower())
+    return f'<span class="chip" title="{name}">⟦U+{ord(character):04X}⟧</span>'

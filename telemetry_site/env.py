@@ -1,0 +1,68 @@
+"""Settings from the environment, read strictly: a value that cannot be understood stops the start."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Environment:
+    """Reads typed values and remembers every name it was asked for, so that docs can be checked."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+        self.names: set[str] = set()
+
+    def text(self, name: str, default: str = "") -> str:
+        """The value, or `default` when it is missing or empty."""
+        self.names.add(name)
+        return self._values.get(name, "").strip() or default
+
+    def flag(self, name: str, default: bool) -> bool:
+        """1, true, yes, on or 0, false, no, off."""
+        value = self.text(name).lower()
+        if not value:
+            return default
+        if value in ("1", "true", "yes", "on"):
+            return True
+        if value in ("0", "false", "no", "off"):
+            return False
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number."""
+        value = self.text(name)
+        if not value:
+            return default
+        if not value.isdecimal():
+            raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
+        return int(value)
+
+    def words(self, name: str, default: list[str]) -> list[str]:
+        """Values separated by commas."""
+        return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
+
+
+environment = Environment(dict(os.environ))
+
+
+def production_secret_key(key: str) -> str:
+    """A key that is fit for production, or an error that says how to make one."""
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured(
+            "With DEBUG=0 set SECRET_KEY to 50 random characters or more, for example the output of: "
+            'python -c "import secrets; print(secrets.token_urlsafe(64))"'
+        )
+    return key
+
+
+def development_secret_key(data_dir: Path) -> str:
+    """A random key of this machine's own, kept in the data directory."""
+    file = data_dir / "secret-key"
+    if not file.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_urlsafe(64))
+    return file.read_text()
