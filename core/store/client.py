@@ -12,8 +12,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,12 +50,18 @@ _RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
 _pools: dict[str, ConnectionPool] = {}
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise StoreUnavailable(_reason(error)) from error
+class _Translated:
+    """Turns what redis-py raises into StoreUnavailable. A generator would cost more at every call."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, (redis.RedisError, OSError)):
+            raise StoreUnavailable(_reason(error)) from error
+
+
+_translated = _Translated()
 
 
 def _reason(error: Exception) -> str:
@@ -81,8 +86,11 @@ class Store:
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script once; load it first where the server does not know it."""
-        with closing(self.line()) as line:
+        line = self.line()
+        try:
             return line.run(script, keys, args)
+        finally:
+            line.close()
 
     def run_confirmed(self, attempt: Callable[["Line"], Result], seconds: float = CONFIRM_SECONDS) -> Result:
         """Run `attempt`, which carries the caller's own id, at most three times within `seconds`."""
@@ -103,13 +111,19 @@ class Store:
 
     def read(self, *command: Argument) -> Any:
         """One command, one round trip; the reply as it comes, with bytes and flat lists."""
-        with closing(self.line()) as line:
+        line = self.line()
+        try:
             return line.read(*command)
+        finally:
+            line.close()
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several reading commands in one round trip; a refused one yields its error in its place."""
-        with closing(self.line()) as line:
+        line = self.line()
+        try:
             return line.read_many(commands)
+        finally:
+            line.close()
 
     write = read
 
@@ -130,19 +144,23 @@ class Line:
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script once; load it first where the server does not know it."""
-        with _translated():
+        with _translated:
             return _evaluate(self._execute, script, keys, args)
 
     def read(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
         """Send one command and wait at most `seconds` for its reply."""
-        with _translated():
+        with _translated:
             return self._execute(*command, seconds=seconds)
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several commands in one round trip; a refused one yields its error in its place."""
-        with _translated(), self._connected(COMMAND_TIMEOUT) as (connection, seconds):
+
+        def exchange(connection: AbstractConnection, seconds: float) -> list[Any]:
             connection.send_packed_command(connection.pack_commands(commands))
             return [_reply_or_error(connection, seconds) for _ in commands]
+
+        with _translated:
+            return self._exchange(exchange, COMMAND_TIMEOUT)
 
     def close(self) -> None:
         """Give the connection back; the next call opens one again."""
@@ -155,17 +173,18 @@ class Line:
             connection.disconnect()
 
     def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
-        with self._connected(seconds) as (connection, left):
+        def exchange(connection: AbstractConnection, seconds: float) -> Any:
             connection.send_command(*command)
-            return connection.read_response(timeout=left)
+            return connection.read_response(timeout=seconds)
 
-    @contextmanager
-    def _connected(self, seconds: float) -> Iterator[tuple[AbstractConnection, float]]:
+        return self._exchange(exchange, seconds)
+
+    def _exchange(self, exchange: Callable[[AbstractConnection, float], Any], seconds: float) -> Any:
         if self._end is not None:
             seconds = min(seconds, max(0.01, self._end - time.monotonic()))
         connection = self._connection or self._open(seconds)
         try:
-            yield connection, seconds
+            return exchange(connection, seconds)
         except redis.ResponseError:
             raise
         except BaseException:

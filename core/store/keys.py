@@ -7,7 +7,7 @@ installation live in one slot, so a script or a blocking read may touch any of t
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 DEFAULT_NAMESPACE = "telemetry"
@@ -74,12 +74,12 @@ class Keys:
         """String, 1 day: the last heartbeat as JSON."""
         return self._key("agents", "record", quoted(agent))
 
-    @property
+    @cached_property
     def agents_changed(self) -> str:
         """Sorted set, permanent: agent by server ms of its last beat; a day back."""
         return self._key("agents", "changed")
 
-    @property
+    @cached_property
     def agents_running(self) -> str:
         """Sorted set, permanent: the same for agents that have not stopped."""
         return self._key("agents", "running")
@@ -92,17 +92,17 @@ class Keys:
         """Stream of one entry, 7 days: how the request ended. Waiters block on it."""
         return self._key("approvals", "ended", quoted(request_id))
 
-    @property
+    @cached_property
     def approvals_pending(self) -> str:
         """Sorted set, permanent: request id by deadline in server ms."""
         return self._key("approvals", "pending")
 
-    @property
+    @cached_property
     def outbox(self) -> str:
         """Stream, permanent: every change that SQL must remember."""
         return self._key("outbox")
 
-    @property
+    @cached_property
     def recorded(self) -> str:
         """Stream, permanent, 1,000 entries: up to which outbox entry SQL has recorded."""
         return self._key("recorded")
@@ -111,12 +111,12 @@ class Keys:
         """Stream, 7 days after its last event, about 10,000 entries: published events of one type."""
         return self._key("events", "stream", quoted(event_type))
 
-    @property
+    @cached_property
     def event_types(self) -> str:
         """Stream, permanent, about 10,000 entries: one entry when a type is born."""
         return self._key("events", "types")
 
-    @property
+    @cached_property
     def installation(self) -> str:
         """Hash, permanent: the id that the first recorder gave to this server's data."""
         return self._key("installation")
