@@ -123,40 +123,30 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
 def _parsed_or_none(request_id: str, reply: Any) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
-    return _parsed(request_id, reply) if reply else None
+    return _parsed(request_id, dict(zip(reply[::2], reply[1::2], strict=True))) if reply else None
 
 
 def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
-    def text(name: str) -> str:
-        return fields.get(name.encode(), b"").decode()
-
-    def moment(name: str) -> datetime | None:
-        return at(text(name)) if text(name) else None
-
     try:
         context = fields[b"context"]
         context_object = loads_strictly(context)
         if not isinstance(context_object, dict):
             raise ValueError("context is no JSON object")
-        if text("status") not in STATUSES:
-            raise ValueError(f"status is {text('status')!r}")
+        status = fields.get(b"status", b"").decode()
+        if status not in STATUSES:
+            raise ValueError(f"status is {status!r}")
         return RequestRecord(
             request_id=request_id,
-            agent_id=checked_name(text("agent_id"), "agent_id"),
-            approval_type=checked_name(text("approval_type"), "approval_type"),
+            agent_id=checked_name(fields[b"agent_id"].decode(), "agent_id"),
+            approval_type=checked_name(fields[b"approval_type"].decode(), "approval_type"),
             context=context,
             context_object=context_object,
-            stored_digest=text("digest"),
+            stored_digest=fields.get(b"digest", b"").decode(),
             requested_at=at(fields[b"requested_ms"]),
             deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=finite(text("timeout_seconds")),
-            status=text("status"),
-            responder=text("responder"),
-            reason=text("reason"),
-            ended_at=moment("ended_ms"),
-            decision_id=text("decision_id"),
-            channel=text("channel"),
-            collected_at=moment("collected_ms"),
+            timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
+            status=status,
+            **({} if status == "pending" else _parsed_end(fields)),
         )
     except KeyError as error:
         raise MalformedRecord(
@@ -164,3 +154,16 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         ) from error
     except (ValueError, OverflowError, OSError, RecursionError) as error:
         raise MalformedRecord(f"approval request {request_id}: {error}") from error
+
+
+def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
+    said = {
+        name: fields.get(name.encode(), b"").decode()
+        for name in ("responder", "reason", "decision_id", "channel", "ended_ms", "collected_ms")
+    }
+    ended, collected = said.pop("ended_ms"), said.pop("collected_ms")
+    return {
+        **said,
+        "ended_at": at(ended) if ended else None,
+        "collected_at": at(collected) if collected else None,
+    }

@@ -65,7 +65,7 @@ class Watcher:
         newest_position = newest[0][0].decode() if newest else "0-0"
         if not commits:
             return newest_position, "0-0"
-        self.recorded = commits[0][1].get(b"position", b"0-0").decode()
+        self.recorded = _fields(commits[0][1]).get("position", "0-0")
         return self.recorded, commits[0][0].decode()
 
 
@@ -94,7 +94,7 @@ def next_deadline_seconds(store: Store) -> float | None:
     )
     if isinstance(earliest, Exception) or not earliest:
         return None
-    return float(earliest[0][1]) / 1000 - (int(seconds) + int(microseconds) / 1_000_000)
+    return float(earliest[1]) / 1000 - (int(seconds) + int(microseconds) / 1_000_000)
 
 
 def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:

@@ -1,0 +1,81 @@
+"""A real server for every test of the primitives; nothing here needs Django."""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from core import ApprovalGate, HeartbeatCoordinator
+from core.store import embedded
+from tests.servers import client_of, faulty_server, proxy_before
+from tests.waiting import wait_until
+
+settings.register_profile("core", deadline=None)
+settings.load_profile("core")
+
+
+@pytest.fixture(scope="session")
+def core_server():
+    with tempfile.TemporaryDirectory(prefix="core-") as folder:
+        server = embedded.start(Path(folder), durable=False)
+        yield server.url
+        server.stop()
+
+
+@pytest.fixture
+def url(core_server):
+    with client_of(core_server) as client:
+        client.flushall()
+        client.config_resetstat()
+    return core_server
+
+
+@pytest.fixture
+def raw(url):
+    """A plain client for looking at keys and for damaging them."""
+    with client_of(url) as client:
+        yield client
+
+
+@pytest.fixture
+def gate(url):
+    return ApprovalGate(url, "deployer")
+
+
+@pytest.fixture
+def agents(url):
+    return HeartbeatCoordinator(url)
+
+
+@pytest.fixture
+def proxy(url):
+    with proxy_before(url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def server():
+    """A server that this test may stop and hang; it forgets everything."""
+    with faulty_server() as server:
+        yield server
+
+
+@pytest.fixture
+def durable_server():
+    with faulty_server(durable=True) as server:
+        yield server
+
+
+@pytest.fixture
+def background():
+    """Runs calls beside the test: `background(function, *args)` returns a future."""
+    with ThreadPoolExecutor(256) as pool:
+        yield pool.submit
+
+
+@pytest.fixture
+def first_pending():
+    """Wait until a gate lists a request, and return it."""
+    return lambda gate: wait_until(gate.get_pending_approvals, "a request is pending")[0]

@@ -1,0 +1,140 @@
+"""Dataclasses become plain dictionaries and come back equal; what cannot is refused by the field's name."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import AgentHeartbeat, ApprovalRequest, ApprovalResponse
+
+MOMENTS = st.datetimes(
+    min_value=datetime(1, 1, 3),
+    max_value=datetime(9999, 12, 29),
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m))),
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
+FINITE = st.floats(allow_nan=False)
+HEARTBEATS = st.builds(
+    AgentHeartbeat,
+    agent_id=st.text(),
+    status=st.text(),
+    progress=FINITE,
+    current_task=st.text(),
+    last_beat=MOMENTS,
+    metadata=OBJECTS,
+    display_name=st.none() | st.text(),
+)
+REQUESTS = st.builds(
+    ApprovalRequest,
+    request_id=st.text(),
+    approval_type=st.text(),
+    agent_id=st.text(),
+    context=OBJECTS,
+    timestamp=MOMENTS,
+    timeout_seconds=FINITE,
+    status=st.text(),
+)
+RESPONSES = st.builds(
+    ApprovalResponse,
+    request_id=st.text(),
+    approved=st.booleans(),
+    responder=st.text(),
+    reason=st.text(),
+    timestamp=MOMENTS,
+)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+REQUEST = ApprovalRequest("id", "deploy", "agent", {"a": {"b": 1}}, NOON, 5.0)
+EXAMPLES = [
+    (AgentHeartbeat("a", "running", 0.5, "", NOON), "last_beat"),
+    (REQUEST, "timestamp"),
+    (ApprovalResponse("id", True, "ann", "", NOON), "timestamp"),
+]
+
+
+@given(HEARTBEATS | REQUESTS | RESPONSES)
+def test_a_record_comes_back_equal_from_its_dictionary(record):
+    assert type(record).from_dict(record.to_dict()) == record
+
+
+@given(HEARTBEATS | REQUESTS | RESPONSES)
+def test_a_record_comes_back_equal_through_json(record):
+    assert type(record).from_dict(json.loads(json.dumps(record.to_dict()))) == record
+
+
+@pytest.mark.parametrize(("record", "field"), EXAMPLES)
+@pytest.mark.parametrize(
+    "text", ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00", "2026-03-01T14:30:00+02:30", "20260301T120000Z"]
+)
+def test_z_an_offset_and_a_naive_time_are_read_as_utc(record, field, text):
+    read = type(record).from_dict({**record.to_dict(), field: text})
+    assert getattr(read, field) == NOON
+    assert getattr(read, field).tzinfo is UTC
+
+
+@pytest.mark.parametrize(("record", "field"), EXAMPLES)
+@pytest.mark.parametrize(
+    "bad", ["soon", "", None, 20260301, 1.5, True, [], {}, "2026-13-01", "\udc80", NOON.date()]
+)
+def test_anything_else_for_a_time_is_a_value_error_naming_the_field(record, field, bad):
+    with pytest.raises(ValueError, match=field):
+        type(record).from_dict({**record.to_dict(), field: bad})
+
+
+@pytest.mark.parametrize(("record", "field"), EXAMPLES)
+def test_unknown_keys_are_ignored(record, field):
+    assert type(record).from_dict({**record.to_dict(), "later": 1}) == record
+
+
+@pytest.mark.parametrize(("record", "field"), EXAMPLES)
+def test_a_missing_field_is_named(record, field):
+    data = record.to_dict()
+    name = next(iter(data))
+    del data[name]
+    with pytest.raises(ValueError, match=name):
+        type(record).from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "bad"),
+    [
+        (EXAMPLES[0][0], "progress", "much"),
+        (EXAMPLES[0][0], "progress", True),
+        (EXAMPLES[0][0], "metadata", []),
+        (EXAMPLES[0][0], "display_name", 5),
+        (EXAMPLES[0][0], "agent_id", None),
+        (EXAMPLES[1][0], "timeout_seconds", "5"),
+        (EXAMPLES[1][0], "context", "{}"),
+        (EXAMPLES[2][0], "approved", "false"),
+        (EXAMPLES[2][0], "approved", 1),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_a_value_error_naming_the_field(record, field, bad):
+    with pytest.raises(ValueError, match=field):
+        type(record).from_dict({**record.to_dict(), field: bad})
+
+
+def test_the_dictionary_writes_times_as_iso_8601_and_shares_nothing_with_the_record():
+    data = REQUEST.to_dict()
+    assert data["timestamp"] == "2026-03-01T12:00:00+00:00"
+    data["context"]["a"]["b"] = 2
+    assert REQUEST.context == {"a": {"b": 1}}
+
+
+def test_fields_and_defaults_are_the_documented_ones():
+    assert list(AgentHeartbeat("a", "s", 0.0, "", NOON).to_dict()) == [
+        "agent_id", "status", "progress", "current_task", "last_beat", "metadata", "display_name",
+    ]  # fmt: skip
+    assert list(REQUEST.to_dict()) == [
+        "request_id", "approval_type", "agent_id", "context", "timestamp", "timeout_seconds", "status",
+    ]  # fmt: skip
+    before = datetime.now(UTC)
+    response = ApprovalResponse("id", False, "ann")
+    assert (REQUEST.status, response.reason) == ("pending", "")
+    assert before <= response.timestamp <= datetime.now(UTC)
