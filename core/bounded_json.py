@@ -39,7 +39,7 @@ def checked_text(value: object, argument: str, max_length: int) -> str:
 
 def loads_strictly(text: bytes | str) -> Any:
     """Parse JSON from Redis; ValueError for NaN and for numbers that no float holds."""
-    return json.loads(text, parse_constant=finite, parse_float=finite)
+    return _STRICT.decode(text.decode() if isinstance(text, bytes) else text)
 
 
 def finite(text: str) -> float:
@@ -48,6 +48,9 @@ def finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{text} is no finite number")
     return number
+
+
+_STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
 
 
 def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:
@@ -89,6 +92,8 @@ def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int
 
 
 def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
