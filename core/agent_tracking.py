@@ -301,7 +301,7 @@ def _readable(agent_id: str, record: bytes | None) -> AgentState | None:
 def _parsed(agent_id: str, record: bytes) -> AgentState:
     try:
         data = loads_strictly(record)
-        heartbeat = AgentHeartbeat.from_dict({**data, "last_beat": at(data["last_beat_ms"])})
+        heartbeat = AgentHeartbeat.from_own_dict({**data, "last_beat": at(data["last_beat_ms"])})
         if not 0.0 <= heartbeat.progress <= 1.0:
             raise ValueError(f"progress is {heartbeat.progress}")
         if heartbeat.agent_id != agent_id:

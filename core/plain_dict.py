@@ -3,11 +3,12 @@
 import copy
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Self, get_origin
 
 
 def parse_timestamp(value: object, field: str) -> datetime:
-    """ISO 8601 with `Z` or an offset as aware UTC, a naive one read as UTC; else ValueError naming `field`."""
+    """ISO 8601 as aware UTC, a naive one read as UTC; else ValueError naming `field`."""
     try:
         if not isinstance(value, (datetime, str)):
             raise ValueError("neither a str nor a datetime")
@@ -29,27 +30,45 @@ class PlainDict:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Ignores unknown keys; a missing or bad one is a ValueError naming it."""
+        names = [name for name, _, _ in _rules(cls) if name in data]
+        return cls.from_own_dict({name: copy.deepcopy(data[name]) for name in names})
+
+    @classmethod
+    def from_own_dict(cls, data: dict[str, Any]) -> Self:
+        """`from_dict` of data that nobody else holds, so nothing is copied."""
         values = {}
-        for item in fields(cls):  # type: ignore[arg-type]
-            if item.name in data:
-                values[item.name] = _typed(data[item.name], item.type, item.name)
-            elif item.default is MISSING and item.default_factory is MISSING:
-                raise ValueError(f"{item.name} is missing")
+        for name, wanted, required in _rules(cls):
+            if name in data:
+                values[name] = _typed(data[name], wanted, name)
+            elif required:
+                raise ValueError(f"{name} is missing")
         return cls(**values)
+
+
+@cache
+def _rules(cls: type) -> list[tuple[str, Any, bool]]:
+    """Name, wanted type and whether it is required, for each field of a dataclass."""
+    return [
+        (
+            item.name,
+            dict if get_origin(item.type) is dict else item.type,
+            item.default is MISSING and item.default_factory is MISSING,
+        )
+        for item in fields(cls)
+    ]
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else copy.deepcopy(value)
 
 
-def _typed(value: Any, declared: Any, field: str) -> Any:
-    if declared is datetime:
+def _typed(value: Any, wanted: Any, field: str) -> Any:
+    if wanted is datetime:
         return parse_timestamp(value, field)
-    if declared is float:
+    if wanted is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"{field} must be a number, not {value!r}")
         return value
-    wanted = dict if get_origin(declared) is dict else declared
     if not isinstance(value, wanted):
         raise ValueError(f"{field} must be a {getattr(wanted, '__name__', wanted)}, not {value!r}")
-    return copy.deepcopy(value)
+    return value

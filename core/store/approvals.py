@@ -5,7 +5,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.bounded_json import finite, loads_strictly
 from core.errors import MalformedRecord
@@ -17,8 +17,7 @@ logger = logging.getLogger(__name__)
 STATUSES = ("pending", "approved", "rejected", "timeout", "cancelled")
 
 
-@dataclass(frozen=True)
-class RequestRecord:
+class RequestRecord(NamedTuple):
     """A request with its exact context bytes and, once it has ended, how."""
 
     request_id: str
