@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.template.loader import render_to_string
 
-from dashboard.contexts import Agents, ApprovalPage, Card, Ended, LivePage
+from dashboard.contexts import AgentRow, Agents, ApprovalPage, Card, Ended, LivePage
 
 
 def _partial(target: str, swap: str, html: str) -> str:
@@ -31,9 +31,9 @@ def agents_region(agents: Agents, now: datetime) -> str:
     return _partial("agents", "outerMorph", _render("agents", {"agents": agents, "now": now}))
 
 
-def agent_row(row: object, dom_id: str, now: datetime) -> str:
+def agent_row(row: AgentRow, now: datetime) -> str:
     """One agent, when only its own line changed."""
-    return _partial(dom_id, "outerMorph", _render("agent", {"row": row, "now": now}))
+    return _partial(row.dom_id, "outerMorph", _render("agent", {"row": row, "now": now}))
 
 
 def new_card(card: Card, now: datetime, *, may_decide: bool) -> str:

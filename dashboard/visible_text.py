@@ -42,9 +42,9 @@ class _Pairs(list[tuple[str, Any]]):
 
 def _shown(value: Any) -> str:
     if isinstance(value, _Pairs):
-        return _list("object", (f'<span class="key">{visible(key)}</span>', item) for key, item in value)
+        return _list("object", [(f'<span class="key">{visible(key)}</span>', item) for key, item in value])
     if isinstance(value, list):
-        return _list("array", (f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1))
+        return _list("array", [(f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1)])
     if isinstance(value, _Number):
         return f'<span class="value number">{escape(value)}</span>'
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def _shown(value: Any) -> str:
     return f'<span class="value word">{word}</span>'
 
 
-def _list(kind: str, members: Any) -> str:
+def _list(kind: str, members: list[tuple[str, Any]]) -> str:
     items = [f"<li>{label} {_shown(item)}</li>" for label, item in members]
     if not items:
         return f'<span class="value word">empty {kind}</span>'

@@ -54,6 +54,8 @@ def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpRes
     notice = _decide(request, request_id, approved=approved)
     if request.headers.get("HX-Request") == "true":
         return render(request, "dashboard/_notice.html", {"notice": notice}, status=notice.status)
+    if notice.status == 403:
+        raise PermissionDenied(notice.text)
     messages.add_message(request, notice.level, notice.text)
     page = reverse("approval", args=[request_id]) if request.POST.get("page") == request_id else reverse("live")
     return redirect(page)
@@ -70,7 +72,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
             ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
     except decisions.NotAllowed as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
+        return Notice("refused", str(refusal), 403)
     except ValueError as error:
         return Notice("refused", f"Nothing was decided: {error}.", 400)
     except DecisionUnconfirmed as error:

@@ -1,0 +1,103 @@
+"""The record in the admin site: to be searched and read, never to be changed."""
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """No add, no change, no delete, whoever asks."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+
+def _request_link(request_id: object) -> SafeString | str:
+    if request_id is None:
+        return "-"
+    return format_html('<a href="{}">{}</a>', reverse("approval", args=[request_id]), str(request_id)[:8])
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who did what, when."""
+
+    list_display = ["sequence", "at", "kind", "actor", "agent_id", "request", "said"]
+    list_filter = ["kind", "at"]
+    search_fields = ["actor", "agent_id", "request_id", "details", "event_id"]
+    search_help_text = "Person, agent, request id or words of the details"
+    date_hierarchy = "at"
+    ordering = ["-sequence"]
+
+    @admin.display(description="request")
+    def request(self, entry: AuditEntry) -> SafeString | str:
+        """The request's own page."""
+        return _request_link(entry.request_id)
+
+    @admin.display(description="details")
+    def said(self, entry: AuditEntry) -> str:
+        """The details in short."""
+        details: dict[str, Any] = json.loads(entry.details)
+        parts = [f"{key}: {value}" for key, value in details.items() if key != "digest" and value != ""]
+        return ", ".join(parts)[:200]
+
+
+@admin.register(ApprovalRecord)
+class ApprovalRecordAdmin(ReadOnlyAdmin):
+    """Every request with its outcome."""
+
+    list_display = ["requested_at", "approval_type", "agent_id", "status", "responder", "ended_at", "request"]
+    list_filter = ["status", "channel", "requested_at"]
+    search_fields = ["request_id", "agent_id", "approval_type", "responder", "reason"]
+    search_help_text = "Agent, kind, person, reason or request id"
+    date_hierarchy = "requested_at"
+
+    @admin.display(description="request")
+    def request(self, record: ApprovalRecord) -> SafeString | str:
+        """The request's own page."""
+        return _request_link(record.pk)
+
+
+@admin.register(DecisionIntent)
+class DecisionIntentAdmin(ReadOnlyAdmin):
+    """Every attempt of a person to decide, and what came of it."""
+
+    list_display = ["created_at", "user", "approved", "outcome", "reason", "request"]
+    list_filter = ["outcome", "approved", "created_at"]
+    search_fields = ["request_id", "user__username", "reason"]
+    search_help_text = "Person, reason or request id"
+    date_hierarchy = "created_at"
+    list_select_related = ["user"]
+
+    @admin.display(description="request")
+    def request(self, intent: DecisionIntent) -> SafeString | str:
+        """The request's own page."""
+        return _request_link(intent.request_id)
+
+
+@admin.register(SetAsideEntry)
+class SetAsideEntryAdmin(ReadOnlyAdmin):
+    """What the recorder could not read."""
+
+    list_display = ["at", "position", "error"]
+    date_hierarchy = "at"

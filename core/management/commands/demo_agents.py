@@ -1,0 +1,28 @@
+"""`manage.py demo_agents`: a fleet of agents to watch, each a process of its own."""
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from core.management.demo_fleet import FLEET
+from core.management.supervisor import Part, Supervisor
+from core.store.client import configured_url
+
+CRASHED_FOR_SECONDS = 150.0
+
+
+class Command(BaseCommand):
+    """Run the fleet until Ctrl-C."""
+
+    help = "Run demo agents that work and ask for approvals; one of them hangs, one crashes."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start one process per agent, as a user would start theirs."""
+        os.environ["REDIS_URL"] = configured_url()
+        os.environ["PYTHONPATH"] = str(settings.BASE_DIR)
+        command = [sys.executable, "-m", "core.management.demo_fleet"]
+        parts = [Part(name, [*command, name], first_pause=CRASHED_FOR_SECONDS) for name in FLEET]
+        Supervisor(parts, lambda text: None).run()

@@ -1,0 +1,22 @@
+"""`manage.py recorder`: writes what Redis decided into SQL, and ends what is due."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from core.history.recorder import Recorder
+
+
+class Command(BaseCommand):
+    """Run one recorder; a second one stands by."""
+
+    help = "Record approvals into SQL and end what is past its deadline. Run one; a second one stands by."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Record until SIGTERM or Ctrl-C."""
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        Recorder().run(stop)

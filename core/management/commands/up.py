@@ -1,0 +1,137 @@
+"""`manage.py up`: the whole site on one machine, with a Redis of its own when none is configured."""
+
+import os
+import secrets
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from core.management.supervisor import Part, Supervisor
+from core.store import embedded
+
+DEMO_PEOPLE = {"operator": ["approver", "auditor"], "viewer": ["viewer"]}
+
+
+class Command(BaseCommand):
+    """Start everything, say where it is, and stop everything on Ctrl-C."""
+
+    help = "Run the site: Redis (if none is configured), web, recorder; with --demo a fleet of agents too."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One switch."""
+        parser.add_argument("--demo", action="store_true", help="add demo people and a fleet of demo agents")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until Ctrl-C or SIGTERM."""
+        refuse_unsafe_address()
+        refuse_taken_port()
+        server = embedded.start(settings.TELEMETRY_DATA_DIR) if not settings.REDIS_URL else None
+        try:
+            os.environ["REDIS_URL"] = server.url if server else settings.REDIS_URL
+            parts = [Part("web", web_command()), Part("recorder", manage("recorder"))]
+            passwords = {}
+            if options["demo"]:
+                passwords = make_demo_people(settings.TELEMETRY_DATA_DIR)
+                parts.append(Part("demo agents", manage("demo_agents")))
+            supervisor = Supervisor(parts, lambda text: self.stderr.write(text))
+            started = time.monotonic()
+
+            def say_when_ready() -> bool:
+                if not answers():
+                    return False
+                self.stdout.write(welcome(passwords, time.monotonic() - started))
+                self.stdout.flush()
+                return True
+
+            supervisor.run(say_when_ready)
+        finally:
+            if server:
+                server.stop()
+
+
+def site_url() -> str:
+    """Where a browser on this machine finds the site."""
+    host = "localhost" if settings.HOST in ("127.0.0.1", "0.0.0.0", "::1", "::") else settings.HOST
+    return f"http://{host}:{settings.PORT}"
+
+
+def web_command() -> list[str]:
+    """The web server. Its limits are explained in docs/operations.md."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application", "--app-dir", str(settings.BASE_DIR)),
+        *("--host", settings.HOST, "--port", str(settings.PORT)),
+        *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
+        *("--timeout-graceful-shutdown", "5", "--no-access-log", "--log-level", "warning"),
+    ]
+
+
+def manage(command: str) -> list[str]:
+    """Another command of this project."""
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), command]
+
+
+def refuse_unsafe_address() -> None:
+    """With DEBUG on, error pages show settings: only this machine may see them."""
+    if settings.DEBUG and settings.HOST not in ("127.0.0.1", "::1", "localhost"):
+        raise CommandError(f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/operations.md)")
+
+
+def refuse_taken_port() -> None:
+    """A taken port is an error now, not a web server that restarts for ever."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.HOST if ":" not in settings.HOST else "127.0.0.1", settings.PORT))
+        except OSError as error:
+            raise CommandError(
+                f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+            ) from error
+
+
+def answers() -> bool:
+    """Whether the web server serves pages."""
+    request = urllib.request.Request(
+        f"http://{settings.HOST}:{settings.PORT}/sign-in/", headers={"Host": settings.ALLOWED_HOSTS[0]}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def make_demo_people(data_dir: Path) -> dict[str, str]:
+    """People to sign in as; their passwords are made once and kept, so that sessions survive a restart."""
+    passwords = {}
+    for name, groups in DEMO_PEOPLE.items():
+        file = data_dir / f"password-of-{name}"
+        if not file.exists():
+            file.touch(mode=0o600)
+            file.write_text(secrets.token_urlsafe(9))
+        passwords[name] = file.read_text()
+        user, _created = get_user_model().objects.get_or_create(username=name)
+        user.is_staff = "auditor" in groups
+        if not user.check_password(passwords[name]):
+            user.set_password(passwords[name])
+        user.save()
+        user.groups.add(*Group.objects.filter(name__in=groups))
+    return passwords
+
+
+def welcome(passwords: dict[str, str], seconds: float) -> str:
+    """What the person at the terminal needs now."""
+    lines = ["", f"Ready in {seconds:.1f} s. Open  {site_url()}"]
+    lines += [f"  name  {name:<10} password  {password}" for name, password in passwords.items()]
+    if not passwords:
+        lines.append("  first time: python manage.py createsuperuser")
+    lines += [f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}", "Ctrl-C stops everything.", ""]
+    return "\n".join(lines)
+

@@ -1,0 +1,152 @@
+"""The demo agents. Each uses the public primitives exactly as a user's agent would."""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core import ApprovalGate, HeartbeatCoordinator
+
+SPEED = float(os.environ.get("DEMO_SPEED", "1"))
+
+
+class DemoAgent:
+    """One agent with a heartbeat and a gate."""
+
+    def __init__(self, agent_id: str, display_name: str, model: str) -> None:
+        self.heartbeat = HeartbeatCoordinator()
+        self.gate = ApprovalGate(agent_id=agent_id)
+        self.heartbeat.start_heartbeat(agent_id, {"model": model, "host": "demo"}, display_name)
+
+    def work(self, task: str, seconds: float, start: float = 0.0, end: float = 1.0) -> None:
+        """Do something for a while, with progress from `start` to `end`."""
+        steps = max(1, int(seconds))
+        for step in range(steps):
+            self.heartbeat.beat("running", start + (end - start) * step / steps, task)
+            time.sleep(seconds / steps / SPEED)
+
+    def ask(self, kind: str, context: dict[str, Any], minutes: float) -> bool:
+        """Ask a human, beating while blocked."""
+        with self.heartbeat.keep_alive("waiting", f"Waiting for an answer: {kind}"):
+            answer = self.gate.request_approval(kind, context, timeout=minutes * 60)
+        print(f"{self.gate.agent_id}: {kind} {'approved' if answer.approved else 'refused'} by {answer.responder}")
+        return answer.approved
+
+
+def deploy_bot() -> None:
+    """Builds, tests, and deploys when somebody says yes."""
+    agent, build = DemoAgent("deploy-bot", "Deploy bot", "large"), 4117
+    while True:
+        build += 1
+        agent.work(f"Building checkout-service, build {build}", 4, 0.0, 0.3)
+        agent.work("Running 1,284 tests", 5, 0.3, 0.6)
+        context = {
+            "service": "checkout-service",
+            "environment": "production",
+            "version": {"from": f"2.14.{build - 4118}", "to": f"2.14.{build - 4117}", "build": build},
+            "changes": ["Retry card payments once after a gateway timeout", "Drop the unused basket cache"],
+            "tests": {"passed": 1284, "failed": 0, "skipped": 3},
+            "rollback": "automatic, within 2 min, when the error rate passes 1.5 %",
+        }
+        if agent.ask("deploy", context, 8):
+            agent.work(f"Deploying build {build} to production", 12, 0.6, 1.0)
+        else:
+            agent.work("Keeping the running version", 6, 0.6, 0.6)
+        agent.work("Watching error rates", random.uniform(25, 45), 1.0, 1.0)
+
+
+def data_janitor() -> None:
+    """Finds old data, and deletes it when somebody says yes."""
+    agent = DemoAgent("data-janitor", "Data janitor", "small")
+    while True:
+        agent.work("Scanning tables for rows past retention", 7, 0.0, 0.4)
+        rows = random.randint(40_000, 900_000)
+        context = {
+            "database": "warehouse-eu",
+            "table": "page_views_2024",
+            "rows": rows,
+            "condition": "created_at < '2024-11-01' AND NOT legal_hold",
+            "reversible": False,
+            "backup": {"taken": "2 h ago", "verified": True},
+        }
+        if agent.ask("delete", context, 6):
+            agent.work(f"Deleting {rows:,} rows in batches", 15, 0.4, 1.0)
+        agent.work("Waiting for the next table", random.uniform(30, 60), 1.0, 1.0)
+
+
+def payments_agent() -> None:
+    """Matches invoices, and pays when somebody says yes."""
+    agent = DemoAgent("payments-agent", "Payments agent", "large")
+    while True:
+        agent.work("Matching invoices with orders", 9, 0.0, 0.7)
+        context = {
+            "amount": {"value": round(random.uniform(400, 9000), 2), "currency": "EUR"},
+            "to": {"name": "Nordlicht Papier GmbH", "account": "DE89 3704 0044 0532 0130 00"},
+            "invoice": f"R-2026-{random.randint(1000, 9999)}",
+            "matches_order": True,
+            "note": "Second invoice of this supplier this month.\nThe account is the same as last time.",
+        }
+        if agent.ask("send money", context, 10):
+            agent.work("Sending the payment", 4, 0.7, 1.0)
+        agent.work("Filing the invoice", random.uniform(30, 60), 1.0, 1.0)
+
+
+def ops_shell() -> None:
+    """Wants to run commands on servers."""
+    agent = DemoAgent("ops-shell", "Ops shell", "medium")
+    while True:
+        agent.work("Reading disk alerts of web-07", 12, 0.0, 0.5)
+        context = {
+            "host": "web-07.internal",
+            "user": "root",
+            "argv": ["find", "/var/log", "-name", "*.gz", "-mtime", "+30", "-delete"],
+            "why": "The disk is 96 % full; old compressed logs take 41 GB.",
+        }
+        if agent.ask("run command", context, 5):
+            agent.work("Cleaning up web-07", 8, 0.5, 1.0)
+        agent.work("Watching alerts", random.uniform(40, 70), 1.0, 1.0)
+
+
+def research_crawler() -> None:
+    """Works for hours and asks nobody."""
+    agent = DemoAgent("research-crawler", "Research crawler", "small")
+    for page in _counting():
+        agent.work(f"Reading source {page} of 240", 6, (page % 240) / 240, (page % 240 + 1) / 240)
+
+
+def night_batch() -> None:
+    """Hangs: the process lives and says nothing any more."""
+    agent = DemoAgent("night-batch", "Night batch", "medium")
+    agent.work("Summing up yesterday's orders", 12, 0.0, 0.35)
+    time.sleep(600)
+
+
+def crm_importer() -> None:
+    """Crashes: the process is gone in the middle of its work."""
+    agent = DemoAgent("crm-importer", "CRM importer", "small")
+    agent.work("Importing contacts, chunk 17 of 60", 8, 0.2, 0.28)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _counting() -> Iterator[int]:
+    number = 0
+    while True:
+        number += 1
+        yield number
+
+
+FLEET: dict[str, Callable[[], None]] = {
+    "deploy-bot": deploy_bot,
+    "data-janitor": data_janitor,
+    "payments-agent": payments_agent,
+    "ops-shell": ops_shell,
+    "research-crawler": research_crawler,
+    "night-batch": night_batch,
+    "crm-importer": crm_importer,
+}
+
+if __name__ == "__main__":
+    FLEET[sys.argv[1]]()

@@ -1,0 +1,113 @@
+// What the page does by itself: it counts seconds, and it says whether what it shows is true now.
+"use strict";
+
+const STALE_MS = 5000;
+const WORDS = {
+  connecting: "Connecting",
+  live: "Live",
+  stale: "Not live: connection lost, reconnecting",
+  trouble: "Not live: the telemetry server does not answer",
+  "signed-out": "Signed out: reload to sign in",
+};
+const root = document.documentElement;
+let heard = Date.now();
+let skew = 0; // server clock minus ours, in ms
+
+function duration(seconds) {
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
+}
+
+function setConnection(state) {
+  if (root.dataset.connection === state) return;
+  root.dataset.connection = state;
+  document.getElementById("connection").textContent = WORDS[state];
+  guardButtons();
+}
+
+// Only a live page may decide: what a stale one shows may be over.
+function guardButtons() {
+  const live = root.dataset.connection === "live";
+  for (const button of document.querySelectorAll("[data-decide]")) {
+    const card = button.closest(".card");
+    button.disabled = !live || card.classList.contains("sending") || card.classList.contains("due");
+  }
+}
+
+function count() {
+  const now = Date.now() + skew;
+  for (const time of document.querySelectorAll("[data-ago]")) {
+    time.textContent = `${duration(Math.max(0, Math.floor((now - time.dataset.ago) / 1000)))} ago`;
+  }
+  for (const time of document.querySelectorAll("[data-deadline]")) {
+    const left = Math.ceil((time.dataset.deadline - now) / 1000);
+    time.textContent = left > 0 ? `${duration(left)} left` : "time is up";
+    time.classList.toggle("soon", left <= 60);
+    time.classList.toggle("now", left <= 15);
+    time.closest(".card").classList.toggle("due", left <= 0);
+  }
+  const waiting = Number(document.getElementById("queue-head")?.dataset.waiting ?? 0);
+  const title = document.title.replace(/^\(\d+\) /, "");
+  document.title = waiting ? `(${waiting}) ${title}` : title;
+}
+
+// A card that is over keeps its place while somebody may be about to press a button near it.
+function tidy() {
+  const cards = document.getElementById("cards");
+  if (!cards || cards.matches(":hover, :focus-within")) return;
+  for (const card of cards.querySelectorAll(".over")) {
+    card.dataset.seen ??= Date.now();
+    if (Date.now() - card.dataset.seen > 6000) card.remove();
+  }
+}
+
+document.addEventListener("htmx:ws:after:message:incoming", (event) => {
+  const text = event.detail.message.data;
+  heard = Date.now();
+  if (text.startsWith("{")) {
+    const said = JSON.parse(text);
+    if (said.tick) skew = said.tick - Date.now();
+    setConnection(said.ok ? "live" : "trouble");
+  }
+  count();
+  guardButtons();
+});
+document.addEventListener("htmx:ws:close", (event) => {
+  setConnection(event.detail.code === 4401 ? "signed-out" : "stale");
+});
+document.addEventListener("submit", (event) => {
+  const card = event.submitter?.closest(".card");
+  if (!card || event.target.id !== "decide") return;
+  if (event.submitter.disabled || root.dataset.connection !== "live") {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    return;
+  }
+  event.submitter.classList.add("pressed");
+  card.classList.add("sending");
+  setTimeout(guardButtons); // after the form has been read
+}, true);
+function answered(text) {
+  for (const card of document.querySelectorAll(".card.sending")) {
+    card.classList.remove("sending");
+    card.querySelector(".pressed")?.classList.remove("pressed");
+  }
+  if (text) document.getElementById("notices").replaceChildren(Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text }));
+  guardButtons();
+}
+document.addEventListener("htmx:finally:request", () => answered(""));
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail?.ctx?.sourceElement?.id === "decide") answered("No answer from the site. The card shows what is true once the page is live again.");
+});
+
+setInterval(() => {
+  if (Date.now() - heard > STALE_MS && ["live", "connecting", "trouble"].includes(root.dataset.connection)) setConnection("stale");
+  count();
+  tidy();
+  guardButtons();
+}, 500);
+document.getElementById("connection").textContent = WORDS.connecting;
+guardButtons();
+count();
