@@ -121,8 +121,8 @@ class HeartbeatCoordinator:
     ) -> None:
         """Register as `agent_id` with status `starting`.
 
-        metadata: a JSON object of at most 64 KiB. Another live process of the same name is logged and shown
-        as a conflict. Raises ValueError or TypeError for a bad argument.
+        metadata: a JSON object of at most 64 KiB. Another process that lives under the same name
+        is logged and shown as a conflict as soon as it beats again; one that crashed is not. Raises ValueError or TypeError for a bad argument.
         """
         checked_name(agent_id, "agent_id")
         if display_name is not None:
@@ -134,7 +134,7 @@ class HeartbeatCoordinator:
                 f'"agent_id":{json.dumps(agent_id)},"display_name":{json.dumps(display_name)},'
                 f'"metadata":{encoded.decode()},'
             )
-            self._send("starting", 0.0, "", "beat")
+            self._send("starting", 0.0, "", "start")
 
     def beat(self, status: str = "running", progress: float = 0.0, current_task: str = "") -> None:
         """Say that the agent lives: one round trip.
@@ -196,7 +196,7 @@ class HeartbeatCoordinator:
         self._last, self._stopped = (status, progress, task), mode == "stop"
         if mode == "beat" and time.monotonic() < self._quiet_until:
             return
-        finished = "false" if mode == "beat" else "true"
+        finished = "false" if mode in ("start", "beat") else "true"
         said = (
             f'"status":{json.dumps(status)},"progress":{progress!r},"current_task":{json.dumps(task)},'
             f'"finished":{finished}}}'
