@@ -108,7 +108,8 @@ class ApprovalGate:
         """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
 
         timeout: seconds, above 0, at most 7 days, default 300. Returns within it and one second even when
-        Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing.
+        Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing. An exception
+        that interrupts the wait, such as KeyboardInterrupt, withdraws the request.
         """
         seconds, encoded = _checked_request(approval_type, context, timeout)
         deadline = time.monotonic() + seconds
@@ -118,7 +119,12 @@ class ApprovalGate:
             request = self._open(approval_type, encoded, seconds, deadline)
         except StoreUnavailable as error:
             return _refusal("", f"unavailable: the request could not be stored. {error}")
-        return self._wait(request.request_id, deadline)
+        try:
+            return self._wait(request.request_id, deadline)
+        except BaseException:
+            # Ctrl-C, or the process is told to end: nobody waits for the answer any more.
+            self._withdraw(request.request_id)
+            raise
 
     def open_request(
         self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
@@ -161,6 +167,12 @@ class ApprovalGate:
         """End a request of which the server has nothing left, so that those who still wait for it wake."""
         reason = "cancelled: lost by the server, which was emptied or replaced"
         return scripts.cancel(self._store.run, self._store.keys, request_id, reason, lost=True)
+
+    def _withdraw(self, request_id: str) -> None:
+        try:
+            self.cancel_request(request_id)
+        except StoreUnavailable as error:
+            logger.warning("request %s could not be withdrawn: %s", request_id, error)
 
     # Deciding
 
@@ -381,11 +393,12 @@ class ApprovalGate:
             try:
                 return scripts.expire(line.run, line.keys, request_id)[:2]
             except StoreUnavailable:
-                if time.monotonic() + pause >= end:
+                left = end - time.monotonic()
+                if left <= 0:
                     raise
             finally:
                 line.close()
-            time.sleep(pause)
+            time.sleep(min(pause, left))
             pause = min(1.0, pause * 2)
 
     def _expire(self, request_id: str, end: float) -> ApprovalResponse:

@@ -1,5 +1,6 @@
 """The demo agents. Each uses the public primitives exactly as a user's agent would."""
 
+import atexit
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ class DemoAgent:
         self.heartbeat = HeartbeatCoordinator()
         self.gate = ApprovalGate(agent_id=agent_id)
         self.heartbeat.start_heartbeat(agent_id, {"model": model, "host": "demo"}, display_name)
+        atexit.register(self.heartbeat.stop_heartbeat, "cancelled")
 
     def work(self, task: str, seconds: float, start: float = 0.0, end: float = 1.0) -> None:
         """Do something for a while, with progress from `start` to `end`."""
@@ -148,5 +150,12 @@ FLEET: dict[str, Callable[[], None]] = {
     "crm-importer": crm_importer,
 }
 
+
+def run(name: str) -> None:
+    """Run one agent until it is told to end; then it withdraws what it asked and says that it stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    FLEET[name]()
+
+
 if __name__ == "__main__":
-    FLEET[sys.argv[1]]()
+    run(sys.argv[1])
