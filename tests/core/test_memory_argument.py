@@ -149,7 +149,7 @@ def test_a_gate_is_built_while_its_server_is_down(tmp_path):
 
 def test_short_waits_use_up_no_place_in_the_pool(url):
     gate = ApprovalGate(url, "agent")
-    gate._store._pool.max_connections = 20  # the limit of a pool, brought near
+    gate._store._pool.max_connections = 5  # the limit of a pool, brought near
     request = gate.open_request("deploy")
-    for _ in range(60):
+    for _ in range(15):
         assert gate.wait_for_decision(request.request_id, timeout=0.001) is None

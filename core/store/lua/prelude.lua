@@ -33,6 +33,12 @@ local function publish(stream, types, event_type, source, data)
   end
 end
 
+-- A script that fails is not rolled back, so a key of a wrong type must stop it before its first write.
+local function fail_on_wrong_type(sorted_set, ...)
+  redis.call('ZCARD', sorted_set)
+  for _, stream in ipairs({...}) do redis.call('XLEN', stream) end
+end
+
 -- The standing end of a request: status, approved, responder, reason, at, decision id, channel.
 local function standing(request)
   return redis.call('HMGET', request, 'status', 'approved', 'responder', 'reason', 'ended_ms',
@@ -41,10 +47,8 @@ end
 
 -- Ends a pending request: the one place where a request gets its outcome.
 -- KEYS of every caller: request, ended, pending, outbox, installation, event stream, event types.
--- A script that fails is not rolled back, so a key of a wrong type must stop it before its first write.
 local function finish(id, now, event_type, outcome)
-  redis.call('ZCARD', KEYS[3])
-  for _, stream in ipairs({2, 4, 6, 7}) do redis.call('XLEN', KEYS[stream]) end
+  fail_on_wrong_type(KEYS[3], KEYS[2], KEYS[4], KEYS[6], KEYS[7])
   local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
   if about[1] then
     redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,

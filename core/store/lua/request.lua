@@ -8,6 +8,7 @@ if known[1] then
   if known[1] ~= digest then return {'taken'} end
   return {known[2], known[3], 0}
 end
+fail_on_wrong_type(KEYS[2], KEYS[3], KEYS[5], KEYS[6])
 local now = now_ms()
 local deadline = now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
