@@ -4,7 +4,6 @@
 `retry` none         redis-py 8 repeats a command whose reply was lost, a write too. We repeat only what
                      carries the caller's own id (`run_confirmed`).
 `socket_timeout`     redis-py's default of 5 s also ends blocking reads; a `Line` sets its own per read.
-`max_connections`    redis-py's default of 100 raises when 101 threads decide at once.
 `driver_info` none   saves two round trips at every connect.
 `encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
@@ -23,6 +22,7 @@ from redis.retry import Retry
 
 from core.errors import StoreUnavailable
 from core.store import embedded
+from core.store.connections import Connections
 from core.store.keys import DEFAULT_NAMESPACE, Keys
 from core.store.scripts import Script
 
@@ -47,7 +47,7 @@ _OPTIONS: dict[str, Any] = {
     "encoding_errors": "strict",
 }
 _RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
-_pools: dict[str, ConnectionPool] = {}
+_pools: dict[str, Connections] = {}
 
 
 class _Translated:
@@ -65,7 +65,8 @@ _translated = _Translated()
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, redis.AuthenticationError):
+    # Before a password is given, a command of many parts is refused as a protocol error.
+    if isinstance(error, redis.AuthenticationError) or "unauthenticated" in str(error):
         return f"Redis refused the password: {error}"
     if isinstance(error, redis.TimeoutError):
         return "Redis does not answer"
@@ -80,7 +81,7 @@ class Store:
     Every method raises StoreUnavailable when Redis cannot be reached, does not answer or refuses.
     """
 
-    def __init__(self, pool: ConnectionPool, keys: Keys) -> None:
+    def __init__(self, pool: Connections, keys: Keys) -> None:
         self._pool = pool
         self.keys = keys
 
@@ -135,7 +136,7 @@ class Store:
 class Line:
     """A connection owned by one waiting caller, so that each read has its own time limit."""
 
-    def __init__(self, pool: ConnectionPool, keys: Keys, end: float | None = None) -> None:
+    def __init__(self, pool: Connections, keys: Keys, end: float | None = None) -> None:
         self._pool = pool
         self._connection: AbstractConnection | None = None
         self._borrowed = False
@@ -168,7 +169,7 @@ class Line:
             return
         connection, self._connection = self._connection, None
         if self._borrowed:
-            self._pool.release(connection)
+            self._pool.give_back(connection)
         else:
             connection.disconnect()
 
@@ -196,11 +197,10 @@ class Line:
     def _open(self, seconds: float) -> AbstractConnection:
         self._borrowed = seconds >= COMMAND_TIMEOUT
         if self._borrowed:
-            self._connection = self._pool.get_connection()
+            self._connection = self._pool.take()
         else:
             # Too little time for the pool's own limits on connecting.
-            # Made beside the pool, which would count it against its limit for ever.
-            connection = self._pool.connection_class(**self._pool.connection_kwargs)
+            connection = self._pool.make()
             connection.socket_connect_timeout = connection.socket_timeout = seconds
             connection.connect()
             self._connection = connection
@@ -246,8 +246,7 @@ def open_store(memory: object = None) -> Store:
     pool = client.connection_pool
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
     options = {**kept, **_OPTIONS}
-    own = ConnectionPool(connection_class=pool.connection_class, max_connections=10_000, **options)
-    return Store(own, keys)
+    return Store(Connections(ConnectionPool(connection_class=pool.connection_class, **options)), keys)
 
 
 def configured_url() -> str:
@@ -282,9 +281,9 @@ def _setting(name: str) -> str:
     return os.environ.get(name, "")
 
 
-def _pool_of_url(url: str) -> ConnectionPool:
+def _pool_of_url(url: str) -> Connections:
     if url not in _pools:
         if not url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("memory must be a redis://, rediss:// or unix:// URL")
-        _pools[url] = ConnectionPool.from_url(url, max_connections=10_000, **_OPTIONS)
+        _pools[url] = Connections(ConnectionPool.from_url(url, **_OPTIONS))
     return _pools[url]
