@@ -258,7 +258,11 @@ class ApprovalGate:
         )
         if outcome == "expired" and status == "pending":
             status = "timeout"  # it is over, even before somebody records it
-        return Decision(outcome, request_id, decision, status, by, why, at(ended_ms) if ended_ms else None)
+        try:
+            ended_at = at(ended_ms) if ended_ms else None
+        except (ValueError, OverflowError, OSError) as error:
+            raise MalformedRecord(f"approval request {request_id}: ended_ms: {error}") from error
+        return Decision(outcome, request_id, decision, status, by, why, ended_at)
 
     # Looking
 

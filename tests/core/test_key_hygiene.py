@@ -1,0 +1,133 @@
+"""What we leave in Redis, what we may touch there, and what waiting costs."""
+
+import logging
+import re
+import time
+
+import pytest
+
+from core import ApprovalGate, HeartbeatCoordinator
+from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
+from tests.servers import client_of
+from tests.waiting import wait_until
+
+OUTBOX = "{telemetry}:outbox"
+
+
+def documented_as_permanent() -> set[str]:
+    keys = Keys()
+    members = {name: member for name, member in vars(Keys).items() if isinstance(member, property)}
+    return {getattr(keys, name) for name, member in members.items() if "permanent" in member.__doc__}
+
+
+def whole_scenario(memory: str) -> None:
+    """Every primitive once, with odd names and with malformed records met on the way."""
+    worker = HeartbeatCoordinator(memory, enable_streaming=True)
+    worker.start_heartbeat("wörker:*", {"a": 1}, "Worker")
+    HeartbeatCoordinator(memory).start_heartbeat("wörker:*")
+    worker.beat("running", 0.5, "x")
+    assert worker.get_active_agents()
+    assert worker.get_stale_agents(3600) == []
+    assert worker.get_agent_status("wörker:*").progress == 0.5
+    assert worker.look(None)[1]
+    gate = ApprovalGate(memory, "wörker:*")
+    first, second = (gate.open_request("a:*") for _ in range(2))
+    assert len(gate.get_pending_approvals()) == 2
+    assert gate.respond_to_approval(first.request_id, True, "ann")
+    assert gate.wait_for_decision(first.request_id).approved
+    assert gate.cancel_request(second.request_id)
+    assert gate.request_approval("a:*", timeout=0.02).reason.startswith("timeout")
+    late = gate.open_request("a:*", timeout=0.001)
+    wait_until(gate.clear_expired_requests, "the sweep ends it")
+    assert gate.get_request(late.request_id).status == "timeout"
+    worker.stop_heartbeat("failed")
+
+
+def test_every_key_left_behind_expires_or_is_documented_as_permanent(url, raw):
+    whole_scenario(url)
+    keys = [key.decode() for key in raw.keys()]
+    assert all(key.startswith("{telemetry}:") for key in keys)
+    assert {key for key in keys if raw.pttl(key) < 0} <= documented_as_permanent()
+    assert len(keys) > 10
+
+
+def test_a_user_limited_to_our_prefix_can_do_everything(url, raw):
+    raw.execute_command("ACL", "SETUSER", "agent", "on", ">secret", "~{telemetry}:*", "&*", "+@all")
+    try:
+        whole_scenario(f"{url}?username=agent&password=secret")
+        denied = [entry for entry in raw.acl_log() if entry["username"] == "agent"]
+        assert denied == []
+    finally:
+        raw.acl_deluser("agent")
+        raw.acl_log_reset()
+
+
+def test_a_user_limited_to_another_prefix_is_told_that_it_may_not(url, raw):
+    raw.execute_command("ACL", "SETUSER", "other", "on", "nopass", "~other:*", "+@all")
+    try:
+        response = ApprovalGate(f"{url}?username=other&password=x", "a").request_approval("deploy", timeout=5)
+        assert response.approved is False
+        assert response.reason.startswith("unavailable")
+    finally:
+        raw.acl_deluser("other")
+        raw.acl_log_reset()
+
+
+def test_a_100_idle_waiters_cost_under_four_commands_a_second_and_never_scan(gate, raw, background):
+    request = gate.open_request("deploy")
+    waiters = [background(gate.wait_for_decision, request.request_id) for _ in range(100)]
+    wait_until(lambda: raw.info("clients")["blocked_clients"] == 100, "all wait", 20)
+    raw.config_resetstat()
+    time.sleep(3)  # the subject is what happens while nothing does
+    stats = {name: stat["calls"] for name, stat in raw.info("commandstats").items()}
+    ours = {name: calls for name, calls in stats.items() if not re.match("cmdstat_(info|config)", name)}
+    assert sum(ours.values()) < 4 * 3, ours
+    gate.respond_to_approval(request.request_id, True, "ann")
+    assert all(waiter.result(10).approved for waiter in waiters)
+    assert not {"cmdstat_scan", "cmdstat_keys"} & set(raw.info("commandstats"))
+
+
+def test_a_waiting_agent_holds_one_connection_and_gives_it_back(gate, raw, background):
+    requests = [gate.open_request("deploy") for _ in range(20)]
+    for request in requests:
+        waiter = background(gate.wait_for_decision, request.request_id)
+        wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
+        gate.respond_to_approval(request.request_id, True, "ann")
+        assert waiter.result(5).approved
+    assert len(raw.client_list()) < 15
+
+
+def fill_outbox(raw) -> None:
+    script = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'type', 'x') end"
+    raw.eval(script, 1, OUTBOX, OUTBOX_LENGTH_WITHOUT_RECORDER + 500)
+
+
+def test_without_a_recorder_the_outbox_is_capped_with_a_warning(gate, raw, caplog):
+    fill_outbox(raw)
+    with caplog.at_level(logging.WARNING, "core.approval_gates"):
+        gate.open_request("deploy")
+    assert "recorder" in caplog.text
+    assert raw.xlen(OUTBOX) <= OUTBOX_LENGTH_WITHOUT_RECORDER + 200  # trimmed by whole nodes
+
+
+def test_with_a_recorder_the_outbox_is_never_capped(gate, raw):
+    raw.hset("{telemetry}:installation", "id", "x")
+    fill_outbox(raw)
+    gate.open_request("deploy")
+    assert raw.xlen(OUTBOX) == OUTBOX_LENGTH_WITHOUT_RECORDER + 501
+
+
+def test_ended_requests_are_kept_seven_days_from_their_end(gate, raw):
+    request = gate.open_request("deploy", timeout=3600)
+    key, ended = ("{telemetry}:approvals:" + part + ":" + request.request_id for part in ("request", "ended"))
+    week = 7 * 24 * 3600
+    assert week < raw.ttl(key) <= week + 3600
+    gate.respond_to_approval(request.request_id, True, "ann")
+    assert week - 60 < raw.ttl(key) <= week
+    assert week - 60 < raw.ttl(ended) <= week
+
+
+@pytest.mark.parametrize("namespace", ["", "A", "a b", "a}", "{a}", "x" * 41, "-a"])
+def test_a_namespace_that_could_break_a_key_is_refused(namespace):
+    with pytest.raises(ValueError, match="TELEMETRY_NAMESPACE"):
+        Keys(namespace)
