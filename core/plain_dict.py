@@ -30,14 +30,14 @@ class PlainDict:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Ignores unknown keys; a missing or bad one is a ValueError naming it."""
-        names = [name for name, _, _ in _rules(cls) if name in data]
+        names = [name for name, _, _ in _rules(cls) if name in data]  # type: ignore[arg-type]
         return cls.from_own_dict({name: copy.deepcopy(data[name]) for name in names})
 
     @classmethod
     def from_own_dict(cls, data: dict[str, Any]) -> Self:
         """`from_dict` of data that nobody else holds, so nothing is copied."""
         values = {}
-        for name, wanted, required in _rules(cls):
+        for name, wanted, required in _rules(cls):  # type: ignore[arg-type]
             if name in data:
                 values[name] = _typed(data[name], wanted, name)
             elif required:

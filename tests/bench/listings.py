@@ -78,7 +78,8 @@ def _floor(url: str, name: str, count: int) -> Callable[[], int]:
 
 def _read(client: redis.Redis, index: str) -> list[dict[str, Any]]:
     pipeline = client.pipeline(transaction=False)
-    for member in client.zrange(index, 0, -1):
+    members: Any = client.zrange(index, 0, -1)
+    for member in members:
         pipeline.get(f"{index}:{member.decode()}")
     return [json.loads(value) for value in pipeline.execute()]
 
