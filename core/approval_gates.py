@@ -339,9 +339,7 @@ class ApprovalGate:
 
         requested_ms, _deadline_ms, outbox = self._store.run_confirmed(attempt, min(5.0, seconds + 0.5))
         if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
-            logger.warning(
-                "%s requests and ends wait for a recorder; the oldest may be dropped", outbox.decode()
-            )
+            logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
         return ApprovalRequest(
             request_id, approval_type, agent_id, json.loads(context), at(requested_ms), seconds
         )

@@ -1,7 +1,9 @@
 """Redis down, hung, restarted, emptied, full or forbidden: the agent hears in time, and no false yes."""
 
+import socket
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -51,6 +53,17 @@ def test_down_when_asked(server, timeout):
 def test_hung_when_asked(server, timeout):
     server.hang()
     refused_in_time(ask(ApprovalGate(server.url, "a"), timeout), "unavailable", timeout)
+
+
+@pytest.mark.parametrize("timeout", [0.3, 2.2])
+def test_behind_a_network_that_drops_everything(timeout):
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
+        for _ in range(4):  # nobody accepts, so the queue is full and further attempts get no answer
+            knocking = stack.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(listener.getsockname())
+        gate = ApprovalGate(f"redis://:secret@127.0.0.1:{listener.getsockname()[1]}/1", "a")
+        refused_in_time(ask(gate, timeout), "unavailable", timeout)
 
 
 def test_hung_when_asked_with_a_warm_connection(server):

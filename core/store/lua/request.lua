@@ -1,7 +1,7 @@
 -- Stores a request, or answers the same again when its own id comes a second time.
 -- KEYS  request, pending, outbox, installation, event stream, event types
 -- ARGV  id, agent_id, approval_type, context, digest, timeout_ms, timeout in seconds as text
--- Returns {requested_ms, deadline_ms, outbox length} or {'taken'} when another request has this id.
+-- Returns {requested_ms, deadline_ms, length of a capped outbox or 0} or {'taken'} when another request has this id.
 local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', KEYS[1], 'digest', 'requested_ms', 'deadline_ms')
 if known[1] then
@@ -21,4 +21,4 @@ remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', ag
   'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7])
 publish(KEYS[5], KEYS[6], 'approval_requested', 'core', cjson.encode({
   request_id = id, agent_id = agent, approval_type = kind, digest = digest}))
-return {digits(now), digits(deadline), redis.call('XLEN', KEYS[3])}
+return {digits(now), digits(deadline), redis.call('EXISTS', KEYS[4]) == 1 and 0 or redis.call('XLEN', KEYS[3])}
