@@ -36,7 +36,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         control.listen()
         self.subscription = Subscription(topic, rights["decide"], session_key, asyncio.get_running_loop())
         self.sender = asyncio.create_task(self._send_queued(self.subscription))
-        follower.subscribe(self.subscription)
+        # In a thread: a region is rendered there, and an approval page reads SQL.
+        await database_sync_to_async(follower.subscribe)(self.subscription)
 
     async def disconnect(self, code: int) -> None:
         """The socket is gone."""
