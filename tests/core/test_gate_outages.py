@@ -1,6 +1,9 @@
 """Redis down, hung, restarted, emptied, full or forbidden: the agent hears in time, and no false yes."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -219,3 +222,27 @@ def test_twenty_agents_of_a_server_that_hangs_all_hear_in_time(background):
         server.hang()
         for agent in agents:
             refused_in_time(agent.result(10), "unavailable")
+
+
+def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, first_pending):
+    gate, asked, request = waiting_agent(server, background, first_pending, 20)
+    client_of(server.url).flushall()
+    assert gate.cancel_lost(request.request_id) is True
+    response, took = asked.result(5)
+    assert response.reason.startswith("cancelled: lost")
+    assert took < 10
+
+
+def test_an_interrupted_agent_withdraws_its_request(url, gate):
+    program = (
+        "import sys; from core import ApprovalGate; "
+        "ApprovalGate(sys.argv[1], 'a').request_approval('deploy', timeout=60)"
+    )
+    agent = subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.DEVNULL)
+    request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
+    with client_of(url) as raw:
+        wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent waits")
+    agent.send_signal(signal.SIGINT)
+    assert agent.wait(10) != 0
+    assert gate.get_request(request.request_id).status == "cancelled"
+    assert gate.respond_to_approval(request.request_id, True, "ann") is False

@@ -225,9 +225,10 @@ def test_unknown_agents_in_the_indexes_are_left_out(agents, url, raw):
 
 @pytest.mark.parametrize("held", ["x y", "a b", '"},{" 5', "a b c d", "", "a  1", "a b " + "9" * 40, "\x00"])
 def test_a_beat_key_written_by_hand_stops_no_heartbeat_and_spoils_no_record(agents, url, raw, held):
-    raw.set(BEAT + "worker", held)
     worker = HeartbeatCoordinator(url)
+    raw.set(BEAT + "worker", held)
     worker.start_heartbeat("worker")
+    raw.set(BEAT + "worker", held)
     worker.beat("running", 0.25)
     assert agents.get_agent_status("worker").progress == 0.25
     assert agents.is_agent_alive("worker")
