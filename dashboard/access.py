@@ -42,7 +42,9 @@ def viewer_required(view: View) -> View:
     @login_required
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not may_view(request.user):
-            raise PermissionDenied("This account sees nothing yet. Ask an administrator for the group “viewer”.")
+            raise PermissionDenied(
+                "This account sees nothing yet. Ask an administrator for the group “viewer”."
+            )
         return view(request, *args, **kwargs)
 
     return checked
@@ -79,7 +81,9 @@ def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:
     """The signed-in user of each session that is still good: not ended, expired, or of a changed password."""
     sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
     decoded = {session.session_key: session.get_decoded() for session in sessions}
-    users = get_user_model().objects.in_bulk({data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data})
+    users = get_user_model().objects.in_bulk(
+        {data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data}
+    )
     by_key = {str(key): user for key, user in users.items()}
     good = {}
     for session_key, data in decoded.items():

@@ -1,6 +1,7 @@
 """What pages and fragments print: plain values, shaped here and nowhere else."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,23 @@ STATUS_WORDS = {
     "rejected": "Denied",
     "timeout": "Timed out",
     "cancelled": "Cancelled",
+}
+STEP_WORDS = {
+    "approval.requested": "Asked",
+    "approval.approved": "Approved",
+    "approval.rejected": "Denied",
+    "approval.timeout": "Timed out",
+    "approval.cancelled": "Cancelled",
+    "approval.collected": "The agent has the answer",
+    "decision.refused": "Refused attempt",
+}
+OUTCOME_WORDS = {
+    "already_decided": "already decided",
+    "expired": "too late",
+    "cancelled": "already cancelled",
+    "changed": "the page showed something else",
+    "lapsed": "took too long to arrive",
+    "unknown": "no such request",
 }
 _RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
 
@@ -148,7 +166,7 @@ class Ended:
             record.status,
             STATUS_WORDS[record.status],
             record.responder,
-            record.reason,
+            record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
             record.requested_at,
             record.channel != "direct",
@@ -176,6 +194,30 @@ class LivePage:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One entry of a request's history, in words."""
+
+    sequence: int
+    at: datetime
+    what: str
+    who: str
+    why: str
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "Step":
+        """The audit entry for a reader."""
+        details = json.loads(entry.details)
+        why = details.get("why") or details.get("reason") or ""
+        if entry.kind == "decision.refused" and "outcome" in details:
+            tried = "approve" if details["approved"] else "deny"
+            why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+        what = STEP_WORDS.get(entry.kind, entry.kind)
+        if details.get("channel") == "direct":
+            what += " by a direct call, person not verified"
+        return cls(entry.sequence, entry.at, what, entry.actor, why)
+
+
+@dataclass(frozen=True)
 class ApprovalPage:
     """One request with its whole history."""
 
@@ -188,7 +230,7 @@ class ApprovalPage:
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    history: list[AuditEntry]
+    history: list[Step]
     now: datetime
 
 
@@ -234,6 +276,6 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
-        history=list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence")),
+        history=[Step.of(e) for e in AuditEntry.objects.filter(request_id=request_id).order_by("sequence")],
         now=now,
     )

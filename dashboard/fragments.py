@@ -38,7 +38,9 @@ def agent_row(row: AgentRow, now: datetime) -> str:
 
 def new_card(card: Card, now: datetime, *, may_decide: bool) -> str:
     """A request at the end of the queue."""
-    return _partial("cards", "beforeend", _render("card", {"card": card, "now": now, "may_decide": may_decide}))
+    return _partial(
+        "cards", "beforeend", _render("card", {"card": card, "now": now, "may_decide": may_decide})
+    )
 
 
 def ended_card(ended: Ended, now: datetime) -> str:

@@ -32,7 +32,9 @@ RIGHTS_CHANGED = 1012
 TOO_SLOW = 1013
 
 LIVE = "live"  # the topic of the live page; an approval page's topic is its request id
-UNAVAILABLE = "The telemetry server does not answer: nothing can be approved or denied now. Agents keep waiting."
+UNAVAILABLE = (
+    "The telemetry server does not answer: nothing can be approved or denied now. Agents keep waiting."
+)
 
 
 @dataclass(eq=False)
@@ -83,7 +85,9 @@ class Follower:
             self._subscriptions.add(subscription)
             if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
-                self._thread = threading.Thread(target=self._run, args=(self._stop,), name="follower", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._stop,), name="follower", daemon=True
+                )
                 self._thread.start()
             self._welcome([subscription])
 

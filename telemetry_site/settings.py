@@ -6,6 +6,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from telemetry_site.env import development_secret_key, environment, production_secret_key
+from telemetry_site.layers import channel_layers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,23 +45,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Only control messages whose loss is harmless travel here. Both options undo defaults of redis-py 8: its
-# socket_timeout of 5 s ends the layer's own blocking read, and 100 connections are soon used up.
-CHANNEL_LAYERS = (
-    {
-        "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {
-                "hosts": [
-                    {"address": TELEMETRY_SITE_REDIS_URL, "socket_timeout": None, "max_connections": 10_000}
-                ],
-                "prefix": f"{TELEMETRY_NAMESPACE}-site",
-            },
-        }
-    }
-    if TELEMETRY_SITE_REDIS_URL
-    else {}
-)
+CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 
 # What the site is made of
 

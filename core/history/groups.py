@@ -11,9 +11,9 @@ GROUPS = {
 
 def ensure_groups(**_signal: Any) -> None:
     """Make the groups with their permissions; what an administrator added to them stays."""
+    from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
-    from django.apps import apps
 
     # This handler may run before the one that makes the permissions.
     create_permissions(apps.get_app_config("core"), verbosity=0)

@@ -7,11 +7,8 @@ moved and follows it, so it is a standby.
 import json
 import logging
 import threading
-import time
-from datetime import datetime
 
-from django.db import DatabaseError, OperationalError, close_old_connections, connection, transaction
-from django.utils import timezone
+from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 
 from core.approval_gates import ApprovalGate
 from core.errors import MalformedRecord, StoreUnavailable

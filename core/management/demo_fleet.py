@@ -34,7 +34,9 @@ class DemoAgent:
         """Ask a human, beating while blocked."""
         with self.heartbeat.keep_alive("waiting", f"Waiting for an answer: {kind}"):
             answer = self.gate.request_approval(kind, context, timeout=minutes * 60)
-        print(f"{self.gate.agent_id}: {kind} {'approved' if answer.approved else 'refused'} by {answer.responder}")
+        print(
+            f"{self.gate.agent_id}: {kind} {'approved' if answer.approved else 'refused'} by {answer.responder}"
+        )
         return answer.approved
 
 

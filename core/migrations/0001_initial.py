@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,107 +14,176 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='ApprovalRecord',
+            name="ApprovalRecord",
             fields=[
-                ('request_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('agent_id', models.CharField(db_index=True, max_length=200, verbose_name='agent')),
-                ('approval_type', models.CharField(db_index=True, max_length=200, verbose_name='kind')),
-                ('context', models.TextField(blank=True)),
-                ('digest', models.CharField(max_length=64)),
-                ('requested_at', models.DateTimeField(db_index=True)),
-                ('deadline_at', models.DateTimeField()),
-                ('timeout_seconds', models.FloatField()),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('rejected', 'Denied'), ('timeout', 'Timed out'), ('cancelled', 'Cancelled')], db_default='pending', db_index=True, default='pending', max_length=10)),
-                ('ended_at', models.DateTimeField(blank=True, db_index=True, null=True)),
-                ('responder', models.CharField(blank=True, max_length=200)),
-                ('reason', models.TextField(blank=True)),
-                ('channel', models.CharField(blank=True, max_length=10)),
-                ('decision_id', models.CharField(blank=True, max_length=200)),
-                ('collected_at', models.DateTimeField(blank=True, null=True)),
+                ("request_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("agent_id", models.CharField(db_index=True, max_length=200, verbose_name="agent")),
+                ("approval_type", models.CharField(db_index=True, max_length=200, verbose_name="kind")),
+                ("context", models.TextField(blank=True)),
+                ("digest", models.CharField(max_length=64)),
+                ("requested_at", models.DateTimeField(db_index=True)),
+                ("deadline_at", models.DateTimeField()),
+                ("timeout_seconds", models.FloatField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("approved", "Approved"),
+                            ("rejected", "Denied"),
+                            ("timeout", "Timed out"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_default="pending",
+                        db_index=True,
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(blank=True, db_index=True, null=True)),
+                ("responder", models.CharField(blank=True, max_length=200)),
+                ("reason", models.TextField(blank=True)),
+                ("channel", models.CharField(blank=True, max_length=10)),
+                ("decision_id", models.CharField(blank=True, max_length=200)),
+                ("collected_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name': 'approval request',
-                'ordering': ['-requested_at'],
-                'permissions': [('decide_approval', 'Can approve and deny requests')],
+                "verbose_name": "approval request",
+                "ordering": ["-requested_at"],
+                "permissions": [("decide_approval", "Can approve and deny requests")],
             },
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('sequence', models.PositiveBigIntegerField(primary_key=True, serialize=False)),
-                ('event_id', models.CharField(max_length=120, unique=True)),
-                ('kind', models.CharField(db_index=True, max_length=40)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('actor', models.CharField(blank=True, db_index=True, max_length=200)),
-                ('agent_id', models.CharField(blank=True, db_index=True, max_length=200, verbose_name='agent')),
-                ('request_id', models.UUIDField(blank=True, db_index=True, null=True)),
-                ('details', models.TextField()),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                ("sequence", models.PositiveBigIntegerField(primary_key=True, serialize=False)),
+                ("event_id", models.CharField(max_length=120, unique=True)),
+                ("kind", models.CharField(db_index=True, max_length=40)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("actor", models.CharField(blank=True, db_index=True, max_length=200)),
+                (
+                    "agent_id",
+                    models.CharField(blank=True, db_index=True, max_length=200, verbose_name="agent"),
+                ),
+                ("request_id", models.UUIDField(blank=True, db_index=True, null=True)),
+                ("details", models.TextField()),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'ordering': ['-sequence'],
-                'default_permissions': ('view',),
+                "verbose_name_plural": "audit entries",
+                "ordering": ["-sequence"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.PositiveBigIntegerField(default=0)),
-                ('hash', models.CharField(default='0000000000000000000000000000000000000000000000000000000000000000', max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sequence", models.PositiveBigIntegerField(default=0)),
+                (
+                    "hash",
+                    models.CharField(
+                        default="0000000000000000000000000000000000000000000000000000000000000000",
+                        max_length=64,
+                    ),
+                ),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='Cursor',
+            name="Cursor",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('installation', models.CharField(blank=True, max_length=40)),
-                ('position', models.CharField(default='0', max_length=40)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("installation", models.CharField(blank=True, max_length=40)),
+                ("position", models.CharField(default="0", max_length=40)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'default_permissions': (),
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='SetAsideEntry',
+            name="SetAsideEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('installation', models.CharField(max_length=40)),
-                ('position', models.CharField(max_length=40)),
-                ('fields', models.TextField()),
-                ('error', models.TextField()),
-                ('at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("installation", models.CharField(max_length=40)),
+                ("position", models.CharField(max_length=40)),
+                ("fields", models.TextField()),
+                ("error", models.TextField()),
+                ("at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name_plural': 'set aside entries',
-                'ordering': ['-at'],
-                'default_permissions': ('view',),
-                'constraints': [models.UniqueConstraint(fields=('installation', 'position'), name='set_aside_once_per_entry')],
+                "verbose_name_plural": "set aside entries",
+                "ordering": ["-at"],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("installation", "position"), name="set_aside_once_per_entry"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DecisionIntent',
+            name="DecisionIntent",
             fields=[
-                ('decision_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('request_id', models.UUIDField(db_index=True)),
-                ('approved', models.BooleanField()),
-                ('reason', models.TextField(blank=True)),
-                ('digest', models.CharField(max_length=64)),
-                ('not_after', models.DateTimeField()),
-                ('created_at', models.DateTimeField()),
-                ('outcome', models.CharField(choices=[('open', 'Open'), ('accepted', 'Accepted'), ('already_decided', 'Already Decided'), ('expired', 'Expired'), ('cancelled', 'Cancelled'), ('unknown', 'Unknown'), ('changed', 'Changed'), ('lapsed', 'Lapsed')], db_default='open', db_index=True, default='open', max_length=16)),
-                ('settled_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("decision_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("request_id", models.UUIDField(db_index=True)),
+                ("approved", models.BooleanField()),
+                ("reason", models.TextField(blank=True)),
+                ("digest", models.CharField(max_length=64)),
+                ("not_after", models.DateTimeField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("accepted", "Accepted"),
+                            ("already_decided", "Already Decided"),
+                            ("expired", "Expired"),
+                            ("cancelled", "Cancelled"),
+                            ("unknown", "Unknown"),
+                            ("changed", "Changed"),
+                            ("lapsed", "Lapsed"),
+                        ],
+                        db_default="open",
+                        db_index=True,
+                        default="open",
+                        max_length=16,
+                    ),
+                ),
+                ("settled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('outcome', 'accepted')), fields=('request_id',), name='one_accepted_decision_per_request')],
+                "ordering": ["-created_at"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("outcome", "accepted")),
+                        fields=("request_id",),
+                        name="one_accepted_decision_per_request",
+                    )
+                ],
             },
         ),
     ]

@@ -92,7 +92,7 @@ def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
     process = subprocess.Popen(
         [_binary(), str(config)],
         start_new_session=True,
-        preexec_fn=_die_with_parent(os.getpid()),
+        preexec_fn=die_with_parent(os.getpid()),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -143,7 +143,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _die_with_parent(parent: int):  # type: ignore[no-untyped-def]
+def die_with_parent(parent: int):  # type: ignore[no-untyped-def]
     """For `preexec_fn`: the child gets SIGTERM when its parent dies, even by kill -9 (Linux only)."""
     if sys.platform != "linux":
         return None

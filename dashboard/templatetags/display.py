@@ -23,7 +23,10 @@ def ago(moment: datetime, now: datetime) -> SafeString:
     """How long ago, as text that the page keeps counting."""
     seconds = max(0, int((now - moment).total_seconds()))
     return format_html(
-        '<time datetime="{}" data-ago="{}">{} ago</time>', moment.isoformat(), milliseconds(moment), duration(seconds)
+        '<time datetime="{}" data-ago="{}">{} ago</time>',
+        moment.isoformat(),
+        milliseconds(moment),
+        duration(seconds),
     )
 
 

@@ -53,11 +53,18 @@ def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpResponse:
     notice = _decide(request, request_id, approved=approved)
     if request.headers.get("HX-Request") == "true":
-        return render(request, "dashboard/_notice.html", {"kind": notice.kind, "text": notice.text}, status=notice.status)
+        return render(
+            request,
+            "dashboard/_notice.html",
+            {"kind": notice.kind, "text": notice.text},
+            status=notice.status,
+        )
     if notice.status == 403:
         raise PermissionDenied(notice.text)
     messages.add_message(request, notice.level, notice.text)
-    page = reverse("approval", args=[request_id]) if request.POST.get("page") == request_id else reverse("live")
+    page = (
+        reverse("approval", args=[request_id]) if request.POST.get("page") == request_id else reverse("live")
+    )
     return redirect(page)
 
 

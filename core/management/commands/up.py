@@ -66,7 +66,14 @@ def site_url() -> str:
 def web_command() -> list[str]:
     """The web server. Its limits are explained in docs/operations.md."""
     return [
-        *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application", "--app-dir", str(settings.BASE_DIR)),
+        *(
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "telemetry_site.asgi:application",
+            "--app-dir",
+            str(settings.BASE_DIR),
+        ),
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "5", "--no-access-log", "--log-level", "warning"),
@@ -81,7 +88,9 @@ def manage(command: str) -> list[str]:
 def refuse_unsafe_address() -> None:
     """With DEBUG on, error pages show settings: only this machine may see them."""
     if settings.DEBUG and settings.HOST not in ("127.0.0.1", "::1", "localhost"):
-        raise CommandError(f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/operations.md)")
+        raise CommandError(
+            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/operations.md)"
+        )
 
 
 def refuse_taken_port() -> None:
@@ -134,4 +143,3 @@ def welcome(passwords: dict[str, str], seconds: float) -> str:
         lines.append("  first time: python manage.py createsuperuser")
     lines += [f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}", "Ctrl-C stops everything.", ""]
     return "\n".join(lines)
-

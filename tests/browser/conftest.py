@@ -1,0 +1,56 @@
+"""Pages in a real browser: signed in, watched for script errors and for breaches of the content policy."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from core.history.recorder import Recorder
+from tests.conftest import PASSWORD
+
+COUNT_VIOLATIONS = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here needs the browser."""
+    for item in items:
+        if "tests/browser" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture
+def sign_in(
+    browser: Browser, site: str, make_user: Callable[..., User], recorder: Recorder
+) -> Iterator[Callable[..., Page]]:
+    """Sign somebody in through the form and return the live page: `sign_in("maria", "approver")`."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(name: str, *groups: str, wait: bool = True, **options: object) -> Page:
+        if not User.objects.filter(username=name).exists():
+            make_user(name, *groups, is_staff="auditor" in groups)
+        context = browser.new_context(base_url=site, **options)
+        context.add_init_script(COUNT_VIOLATIONS)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto("/")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        if wait:
+            page.wait_for_selector("[data-connection=live]")
+        return page
+
+    yield open_page
+    for context in contexts:
+        for page in context.pages:
+            if page.url.startswith(site):
+                errors += page.evaluate("window.violations ?? []")
+        context.close()
+    assert errors == []

@@ -1,0 +1,123 @@
+"""The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Playwright's sync API leaves an event loop running in the main thread.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+import pytest
+import redis
+import uvicorn
+from django.contrib.auth.models import Group, User
+from django.test import override_settings
+
+from core.history.recorder import Recorder
+from core.store import embedded
+from telemetry_site.layers import channel_layers
+from tests.waiting import wait_until
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis for the site's tests; nothing of it is kept on disk."""
+    server = embedded.start(tmp_path_factory.mktemp("site-redis"), durable=False)
+    settings = {
+        "REDIS_URL": server.url,
+        "TELEMETRY_SITE_REDIS_URL": server.url,
+        "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+    }
+    with override_settings(**settings):
+        yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def clean_redis(site_redis: str) -> str:
+    """The same, empty."""
+    client = redis.Redis.from_url(site_redis, protocol=2)
+    client.flushall()
+    client.close()
+    return site_redis
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a user in groups: `make_user("maria", "approver")`."""
+
+    def make(name: str, *groups: str, **fields: object) -> User:
+        user = User.objects.create_user(name, password=PASSWORD, **fields)
+        user.groups.add(*Group.objects.filter(name__in=groups))
+        return user
+
+    return make
+
+
+@pytest.fixture
+def recorder(clean_redis: str, transactional_db: None) -> Iterator[Recorder]:
+    """A recorder that runs in a thread, as it would in its own process."""
+    running = Recorder(clean_redis)
+    stop = threading.Event()
+    thread = threading.Thread(target=running.run, args=(stop,), daemon=True)
+    thread.start()
+    yield running
+    stop.set()
+    thread.join(10)
+
+
+@pytest.fixture
+def site(clean_redis: str, transactional_db: None) -> Iterator[str]:
+    """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
+    from dashboard.live import follower
+    from telemetry_site.asgi import application
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started, "the web server has started")
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    follower.stop()
+
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+NO_BROWSER = (
+    f"NO BROWSER TESTS: {CHROMIUM} is missing. Get it with: apt-get install chromium (or set CHROMIUM)"
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without a browser its tests are skipped, loudly; with REQUIRE_BROWSER=1 that is an error."""
+    browser_tests = [item for item in items if item.get_closest_marker("browser")]
+    if not browser_tests or Path(CHROMIUM).exists():
+        return
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        raise pytest.UsageError(NO_BROWSER)
+    for item in browser_tests:
+        item.add_marker(pytest.mark.skip(reason=NO_BROWSER))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the very end what was not tested."""
+    if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(NO_BROWSER, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """Debian's Chromium, without calls to the outside."""
+    switches = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
+    arguments = [f"--{switch}" for switch in [*switches.split(), "disable-component-update"]]
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": arguments}
