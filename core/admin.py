@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
     """No add, no change, no delete, whoever asks."""
 
     show_full_result_count = False

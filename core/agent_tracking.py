@@ -122,7 +122,8 @@ class HeartbeatCoordinator:
         """Register as `agent_id` with status `starting`.
 
         metadata: a JSON object of at most 64 KiB. Another process that lives under the same name
-        is logged and shown as a conflict as soon as it beats again; one that crashed is not. Raises ValueError or TypeError for a bad argument.
+        is logged and shown as a conflict as soon as it beats again; one that crashed is not. Raises
+        ValueError or TypeError for a bad argument.
         """
         checked_name(agent_id, "agent_id")
         if display_name is not None:

@@ -33,15 +33,14 @@ def tell_signed_out(**_signal: Any) -> None:
 def listen() -> None:
     """Listen in the running event loop; once, however often this is called."""
     loop = asyncio.get_running_loop()
-    task = _listeners.get(loop)
-    if get_channel_layer() is not None and (task is None or task.done()):
-        _listeners[loop] = loop.create_task(_listen())
+    layer, task = get_channel_layer(), _listeners.get(loop)
+    if layer is not None and (task is None or task.done()):
+        _listeners[loop] = loop.create_task(_listen(layer))
 
 
-async def _listen() -> None:
+async def _listen(layer: Any) -> None:
     while True:
         try:
-            layer = get_channel_layer()
             channel = await layer.new_channel()
             await layer.group_add(GROUP, channel)
             await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)

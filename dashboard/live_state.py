@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from core.agent_tracking import HeartbeatCoordinator
 from core.approval_gates import ApprovalGate
@@ -37,6 +38,13 @@ class LiveState:
         # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
         self._watcher = Watcher()
         self._unrecorded: dict[str, str] = {}
+        self._pending: dict[str, RequestRecord] = {}
+        self._shown: list[str] = []
+        self._ended: list[Ended] = []
+        self._rows: dict[str, AgentRow] = {}
+        self._unreadable = 0
+        self.now: datetime
+        self.agents: Agents
         self._load()
 
     def close(self) -> None:
@@ -125,7 +133,7 @@ class LiveState:
         self._pending = {record.request_id: record for record in pending.records}
         self._unreadable = len(pending.unreadable)
         self._shown = list(self._pending)[:SHOWN_REQUESTS]
-        earlier = [end for end in getattr(self, "_ended", []) if end.request_id in self._unrecorded]
+        earlier = [end for end in self._ended if end.request_id in self._unrecorded]
         self._ended = _newest(contexts.recently_ended(), earlier)
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:

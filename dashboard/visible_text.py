@@ -49,7 +49,7 @@ def _shown(value: Any) -> str:
         return f'<span class="value number">{escape(value)}</span>'
     if isinstance(value, str):
         return _string(value)
-    word = {None: "null", True: "true", False: "false"}[value]
+    word = "null" if value is None else "true" if value else "false"
     return f'<span class="value word">{word}</span>'
 
 

@@ -105,7 +105,7 @@ def _settle_intents(request_id: str, said: Mapping[str, str]) -> None:
     outcome = DecisionIntent.Outcome
     now: datetime = timezone.now()
     intents = DecisionIntent.objects.filter(request_id=request_id)
-    mine = _uuid_or_none(said["decision_id"])
+    mine = _uuid_or_none(said["decision_id"]) or uuid.UUID(int=0)  # of no intent
     if said["channel"] == "site":
         intents.filter(pk=mine).update(outcome=outcome.ACCEPTED, settled_at=now)
     lost = {"timeout": outcome.EXPIRED, "cancelled": outcome.CANCELLED}.get(

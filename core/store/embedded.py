@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def die_with_parent(parent: int):  # type: ignore[no-untyped-def]
+def die_with_parent(parent: int) -> Callable[[], None] | None:
     """For `preexec_fn`: the child gets SIGTERM when its parent dies, even by kill -9 (Linux only)."""
     if sys.platform != "linux":
         return None

@@ -11,7 +11,9 @@ from tests.conftest import PASSWORD
 
 COUNT_VIOLATIONS = """
 window.violations = [];
-document.addEventListener('securitypolicyviolation', (event) => window.violations.push(event.violatedDirective + ' ' + event.blockedURI));
+document.addEventListener('securitypolicyviolation', (event) => {
+  window.violations.push(event.violatedDirective + ' ' + event.blockedURI);
+});
 """
 
 
