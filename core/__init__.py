@@ -2,7 +2,7 @@
 
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
-from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable, TelemetryError
+from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
 
 __all__ = [
     "AgentHeartbeat",
@@ -13,6 +13,7 @@ __all__ = [
     "DecisionUnconfirmed",
     "HeartbeatCoordinator",
     "MalformedRecord",
+    "StoreRefused",
     "StoreUnavailable",
     "TelemetryError",
 ]

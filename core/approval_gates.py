@@ -9,75 +9,26 @@ import logging
 import math
 import time
 import uuid
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from core import approval_waiting as waiting
+from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, refusal
 from core.bounded_json import checked_text, encode_json_object
-from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
-from core.plain_dict import PlainDict, parse_timestamp
+from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
+from core.plain_dict import parse_timestamp
 from core.store import approvals, scripts
 from core.store.approvals import PendingRequests, RequestRecord, at
 from core.store.client import CONFIRM_SECONDS, Line, Store, open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
+
+__all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
 logger = logging.getLogger(__name__)
 
 MAX_TIMEOUT = 7 * 24 * 3600.0
 MAX_CONTEXT_BYTES = 256 * 1024
 MAX_REASON_LENGTH = 2_000
-SLICE_SECONDS = 30.0
-OVERTIME_SECONDS = 0.8  # `request_approval` returns within its timeout and one second
-SYSTEM = "system"
-LOST = "cancelled: lost by the server, which no longer knows the request"
-TOO_LATE = "cancelled: the asker's time was up before the server's"
-UNKNOWN = "unknown: no such request"
-
-
-@dataclass
-class ApprovalRequest(PlainDict):
-    """A question to a human. `timestamp` is when Redis stored it; `timeout_seconds` counts from there."""
-
-    request_id: str
-    approval_type: str
-    agent_id: str
-    context: dict[str, Any]
-    timestamp: datetime
-    timeout_seconds: float
-    status: str = "pending"
-
-
-@dataclass
-class ApprovalResponse(PlainDict):
-    """What came of a request. `responder` is `system` when no person answered; `reason` then says why."""
-
-    request_id: str
-    approved: bool
-    responder: str
-    reason: str = ""
-    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The answer to `decide`.
-
-    `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
-    digest) or lapsed (past `not_after`). The other fields tell the decision that stands, whoever made it.
-    """
-
-    outcome: str
-    request_id: str
-    decision_id: str
-    status: str = ""
-    responder: str = ""
-    reason: str = ""
-    ended_at: datetime | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether this decision is the one that took effect."""
-        return self.outcome == "accepted"
 
 
 class ApprovalGate:
@@ -114,13 +65,13 @@ class ApprovalGate:
         seconds, encoded = _checked_request(approval_type, context, timeout)
         deadline = time.monotonic() + seconds
         if self.agent_id is None:
-            return _refusal("", "no agent: give ApprovalGate an agent_id to ask with")
+            return refusal("", "no agent: give ApprovalGate an agent_id to ask with")
         try:
             request = self._open(approval_type, encoded, seconds, deadline)
         except StoreUnavailable as error:
-            return _refusal("", f"unavailable: the request could not be stored. {error}")
+            return refusal("", f"unavailable: the request could not be stored. {error}")
         try:
-            return self._wait(request.request_id, deadline)
+            return waiting.wait_for_end(self._store, request.request_id, deadline)
         except BaseException:
             # Ctrl-C, or the process is told to end: nobody waits for the answer any more.
             self._withdraw(request.request_id)
@@ -146,15 +97,15 @@ class ApprovalGate:
             raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
         started = time.monotonic()
         if not approvals.valid_id(request_id):
-            return _refusal(request_id, UNKNOWN)
+            return refusal(request_id, waiting.UNKNOWN)
         patience = CONFIRM_SECONDS if timeout is None else limit
-        state, left_ms = self._gate_state(request_id, started + patience)
+        state, left_ms = waiting.gate_state(self._store, request_id, started + patience)
         if state == b"unknown":
-            return _refusal(request_id, UNKNOWN)
+            return refusal(request_id, waiting.UNKNOWN)
         deadline = time.monotonic() + (int(left_ms or 0) / 1000 if state == b"pending" else 0.0)
         if started + limit >= deadline:
-            return self._wait(request_id, deadline)
-        return self._wait_until(request_id, started + limit)
+            return waiting.wait_for_end(self._store, request_id, deadline)
+        return waiting.wait_until(self._store, request_id, started + limit)
 
     def cancel_request(self, request_id: str) -> bool:
         """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""
@@ -195,7 +146,8 @@ class ApprovalGate:
 
         decision_id: repeating a call with the same id gives the same answer. not_after: Redis's clock must
         be before it. digest: of the request that the responder saw. Raises DecisionUnconfirmed when Redis
-        gave no answer, TypeError or ValueError for a bad argument.
+        gave no answer, StoreRefused when it said no and nothing was decided, TypeError or ValueError for a
+        bad argument.
         """
         return self._decide(request_id, approved, responder, reason, "direct", decision_id, not_after, digest)
 
@@ -251,6 +203,8 @@ class ApprovalGate:
 
         try:
             reply = self._store.run_confirmed(attempt)
+        except StoreRefused:
+            raise
         except StoreUnavailable as error:
             raise DecisionUnconfirmed(f"no answer to the decision on {request_id}: {error}") from error
         outcome, status, _approved, by, why, ended_ms, _decision_id, _channel = (
@@ -343,126 +297,6 @@ class ApprovalGate:
         return ApprovalRequest(
             request_id, approval_type, agent_id, json.loads(context), at(requested_ms), seconds
         )
-
-    def _wait(self, request_id: str, deadline: float) -> ApprovalResponse:
-        """Wait to the deadline (monotonic), then make the gate end; always an outcome."""
-        try:
-            response = self._wait_until(request_id, deadline)
-            return response or self._expire(request_id, deadline + OVERTIME_SECONDS)
-        except StoreUnavailable as error:
-            return _refusal(request_id, f"unavailable: no answer from Redis at the deadline. {error}")
-
-    def _wait_until(self, request_id: str, end: float) -> ApprovalResponse | None:
-        """Block until the request has ended, or until `end` (monotonic): then None.
-
-        Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
-        """
-        line, pause, troubled = self._store.line(end + OVERTIME_SECONDS / 2), 0.05, False
-        try:
-            while True:
-                left = end - time.monotonic()
-                try:
-                    response = self._listen(line, request_id, left, troubled)
-                    if response is not None or left <= 0:
-                        return response
-                    pause, troubled = 0.05, False
-                except StoreUnavailable:
-                    line.close()
-                    if left <= 0:
-                        raise
-                    time.sleep(max(0.0, min(pause, end - time.monotonic())))
-                    pause, troubled = min(1.0, pause * 2), True
-        finally:
-            line.close()
-
-    def _listen(self, line: Line, request_id: str, left: float, troubled: bool) -> ApprovalResponse | None:
-        """One blocking read; after trouble one look whether the server still knows the request."""
-        slice_seconds = 0.0 if troubled else min(SLICE_SECONDS, left)
-        outcome = _read_ended(line, request_id, slice_seconds)
-        if outcome is not None:
-            return _collected(line, outcome)
-        if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
-            return _refusal(request_id, LOST)
-        return None
-
-    def _gate_state(self, request_id: str, end: float) -> list[bytes | None]:
-        """What the gate says of a request: [b'pending', ms left], [b'unknown', b''] or how it ended.
-
-        Asks until it answers; raises StoreUnavailable when Redis is still away at `end` (monotonic).
-        """
-        line, pause = self._store.line(end + OVERTIME_SECONDS / 2), 0.05
-        while True:
-            try:
-                return scripts.expire(line.run, line.keys, request_id)[:2]
-            except StoreUnavailable:
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise
-            finally:
-                line.close()
-            time.sleep(min(pause, left))
-            pause = min(1.0, pause * 2)
-
-    def _expire(self, request_id: str, end: float) -> ApprovalResponse:
-        line = self._store.line(end)
-        try:
-            while True:
-                state, value, *rest = scripts.expire(line.run, line.keys, request_id)
-                if state == b"unknown":
-                    return _refusal(request_id, LOST)
-                if state != b"pending":
-                    return _collected(line, _outcome(request_id, [state, value, *rest]))
-                # The server stored it late, or its clock is slower: it still takes decisions, so we still
-                # do, or it must stop taking them.
-                left = int(value or 0) / 1000
-                if time.monotonic() + left > end - OVERTIME_SECONDS / 2:
-                    scripts.cancel(line.run, line.keys, request_id, TOO_LATE)
-                else:
-                    _read_ended(line, request_id, left)
-        finally:
-            line.close()
-
-
-def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse | None:
-    """The end of a request, waiting at most `seconds`: all waiters wake, a late one finds it at once."""
-    block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-    ended = line.keys.approval_ended(request_id)
-    reply = line.read("XREAD", *block, "COUNT", 1, "STREAMS", ended, 0, seconds=max(0.0, seconds) + 0.5)
-    if not reply:
-        return None
-    flat = reply[0][1][0][1]
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms")
-    return _outcome(request_id, [fields.get(name) for name in names])
-
-
-def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
-    """The response that a stored end means; anything not exactly a decision is a refusal."""
-    status, approved, responder, reason, ended_ms = (
-        (part or b"").decode(errors="replace") for part in end[:5]
-    )
-    if (status, approved) not in {("approved", "1"), ("rejected", "0"), ("timeout", "0"), ("cancelled", "0")}:
-        return _refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
-    try:
-        moment = at(ended_ms)
-    except (ValueError, OverflowError, OSError):
-        return _refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
-    if not responder:
-        return _refusal(request_id, "malformed: the stored outcome names nobody")
-    return ApprovalResponse(request_id, status == "approved", responder, reason, moment)
-
-
-def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
-    # For the record only: a failed mark changes nothing for the agent.
-    try:
-        scripts.collect(line.run, line.keys, response.request_id)
-    except StoreUnavailable as error:
-        logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
-    return response
-
-
-def _refusal(request_id: str, reason: str) -> ApprovalResponse:
-    return ApprovalResponse(request_id, False, SYSTEM, reason)
 
 
 def _as_request(record: RequestRecord) -> ApprovalRequest:

@@ -12,6 +12,10 @@ class StoreUnavailable(TelemetryError):
     """
 
 
+class StoreRefused(StoreUnavailable):
+    """Redis answered with an error, for example that it is full or read-only: nothing was changed."""
+
+
 class DecisionUnconfirmed(StoreUnavailable):
     """Redis gave no answer to a decision, so nobody knows yet whether it took effect.
 

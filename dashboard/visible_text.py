@@ -66,8 +66,8 @@ def _string(value: str) -> str:
     if len(value) <= LONG_TEXT:
         lines = " lines" if "\n" in value else ""
         return f'<span class="value string{lines}" dir="ltr">{visible(value)}</span>'
-    lines = value.count("\n") + 1
-    size = f"{len(value):,} characters, {lines:,} {'line' if lines == 1 else 'lines'}"
+    count = value.count("\n") + 1
+    size = f"{len(value):,} characters, {count:,} {'line' if count == 1 else 'lines'}"
     return (
         f'<span class="size">{size}</span>'
         f'<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{size}">'

@@ -20,7 +20,7 @@ from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection, ConnectionPool
 from redis.retry import Retry
 
-from core.errors import StoreUnavailable
+from core.errors import StoreRefused, StoreUnavailable
 from core.store import embedded
 from core.store.connections import Connections
 from core.store.keys import DEFAULT_NAMESPACE, Keys
@@ -57,6 +57,8 @@ class _Translated:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, redis.ResponseError):
+            raise StoreRefused(_reason(error)) from error
         if isinstance(error, (redis.RedisError, OSError)):
             raise StoreUnavailable(_reason(error)) from error
 
@@ -101,6 +103,8 @@ class Store:
             line = self.line(end)
             try:
                 return attempt(line)
+            except StoreRefused:
+                raise
             except StoreUnavailable:
                 if remaining == 0 or time.monotonic() + pause >= end:
                     raise
@@ -161,7 +165,8 @@ class Line:
             return [_reply_or_error(connection, seconds) for _ in commands]
 
         with _translated:
-            return self._exchange(exchange, COMMAND_TIMEOUT)
+            replies: list[Any] = self._exchange(exchange, COMMAND_TIMEOUT)
+            return replies
 
     def close(self) -> None:
         """Give the connection back; the next call opens one again."""

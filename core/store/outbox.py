@@ -114,7 +114,7 @@ def _numbers(position: str) -> tuple[int, int]:
 
 
 def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:
-    block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
     reply = line.read(
         "XREAD", *block, "COUNT", BATCH, "STREAMS", *after, *after.values(), seconds=seconds + 2
     )

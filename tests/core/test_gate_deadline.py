@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from core import ApprovalGate
+from core import ApprovalGate, approval_waiting
 from core.store import scripts
 from core.store.keys import Keys
 
@@ -70,7 +70,7 @@ def test_the_agent_that_asks_and_waits_in_one_call_hears_every_accepted_decision
 def test_a_request_that_the_server_stored_late_is_closed_when_its_asker_gives_up(gate):
     # As after a hang: the server counts a deadline that lies far behind the asker's own.
     request = gate.open_request("deploy", timeout=60)
-    response = gate._wait(request.request_id, time.monotonic() + 0.1)
+    response = approval_waiting.wait_for_end(gate._store, request.request_id, time.monotonic() + 0.1)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled")
     assert gate.decide(request.request_id, True, "ann").outcome == "cancelled"

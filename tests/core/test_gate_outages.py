@@ -185,8 +185,9 @@ def test_a_full_server_stores_no_request_and_half_of_no_decision(server):
     late = gate.open_request("deploy", timeout=0.01)
     raw.config_set("maxmemory", 1)
     refused_in_time(ask(gate), "unavailable")
-    with pytest.raises(StoreUnavailable, match="memory"):
+    with pytest.raises(StoreRefused, match="memory"):
         gate.respond_to_approval(request.request_id, True, "ann")
+    wait_until(lambda: gate.get_request(late.request_id).status == "timeout", "its time is up")
     with pytest.raises(StoreUnavailable, match="memory"):
         gate.wait_for_decision(late.request_id, timeout=0)
     raw.config_set("maxmemory", 0)

@@ -1,11 +1,11 @@
 """`manage.py up`: the whole site on one machine, with a Redis of its own when none is configured."""
 
+import http.client
 import os
 import secrets
 import socket
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,9 @@ class Command(BaseCommand):
 
 
 def site_url() -> str:
-    """Where a browser on this machine finds the site."""
+    """Where a browser finds the site: on this machine, or behind its TLS proxy."""
+    if settings.HTTPS:
+        return f"https://{own_name()}"
     host = "localhost" if settings.HOST in ("127.0.0.1", "0.0.0.0", "::1", "::") else settings.HOST
     return f"http://{host}:{settings.PORT}"
 
@@ -105,16 +107,22 @@ def refuse_taken_port() -> None:
             ) from error
 
 
+def own_name() -> str:
+    """The first name that the site answers to; `.example.org` stands for `example.org` too."""
+    return str(settings.ALLOWED_HOSTS[0]).removeprefix(".")
+
+
 def answers() -> bool:
-    """Whether the web server serves pages."""
-    request = urllib.request.Request(
-        f"http://{settings.HOST}:{settings.PORT}/sign-in/", headers={"Host": settings.ALLOWED_HOSTS[0]}
-    )
+    """Whether the web server serves pages. With HTTPS it answers us by pointing to its secure address."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
+    connection = http.client.HTTPConnection(host, settings.PORT, timeout=2)
     try:
-        with urllib.request.urlopen(request, timeout=2) as response:
-            return bool(response.status == 200)
-    except OSError:
+        connection.request("GET", "/sign-in/", headers={"Host": own_name()})
+        return connection.getresponse().status in (200, 301)
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def make_demo_people(data_dir: Path) -> dict[str, str]:
