@@ -12,6 +12,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = environment.flag("DEBUG", True)
 TELEMETRY_DATA_DIR = Path(environment.text("TELEMETRY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+TELEMETRY_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 SECRET_KEY = environment.text("SECRET_KEY")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if DEBUG:
