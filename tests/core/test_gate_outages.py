@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from core import ApprovalGate, StoreUnavailable
+from core import ApprovalGate, StoreRefused, StoreUnavailable
 from tests.servers import client_of, faulty_server
 from tests.waiting import wait_until
 
