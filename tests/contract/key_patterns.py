@@ -1,0 +1,23 @@
+"""The keys as documents write them: `{telemetry}:approvals:request:<id>`."""
+
+import inspect
+from functools import cached_property
+
+from core.store.keys import Keys, quoted
+
+PLACEHOLDERS = {"agent": "<agent>", "request_id": "<id>", "event_type": "<type>"}
+
+
+def key_patterns(keys: Keys) -> dict[str, str]:
+    """Each public method or property of Keys, with the key that it builds."""
+    patterns = {}
+    for name, member in vars(Keys).items():
+        if name.startswith("_") or name == "namespace":
+            continue
+        if isinstance(member, cached_property):
+            patterns[name] = getattr(keys, name)
+        elif inspect.isfunction(member):
+            (argument,) = list(inspect.signature(member).parameters)[1:]
+            placeholder = PLACEHOLDERS[argument]
+            patterns[name] = getattr(keys, name)(placeholder).replace(quoted(placeholder), placeholder)
+    return patterns
