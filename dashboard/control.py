@@ -42,11 +42,12 @@ async def _listen(layer: Any) -> None:
     while True:
         try:
             channel = await layer.new_channel()
-            await layer.group_add(GROUP, channel)
-            await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
-            await sync_to_async(follower.check_access, thread_sensitive=False)()
+            while True:
+                await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
+                await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
+                await sync_to_async(follower.check_access, thread_sensitive=False)()
         except TimeoutError:
-            continue  # nobody spoke for an hour: join again before the membership expires
+            continue  # nobody spoke for an hour
         except Exception as error:
             logger.warning("control messages are not heard: %s", error)
             await asyncio.sleep(PAUSE_SECONDS)

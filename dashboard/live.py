@@ -89,7 +89,12 @@ class Follower:
                     target=self._run, args=(self._stop,), name="follower", daemon=True
                 )
                 self._thread.start()
-            self._welcome([subscription])
+            try:
+                self._welcome([subscription])
+            except (TelemetryError, DatabaseError) as error:
+                subscription.send(
+                    [fragments.problem(f"{UNAVAILABLE} ({error})"), fragments.tick(None, ok=False)]
+                )
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The socket is gone."""
@@ -118,6 +123,7 @@ class Follower:
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
+                self.check_access()  # here too: whoever signs out while Redis is away is let go as well
                 self._follow(stop)
             except (TelemetryError, DatabaseError) as error:
                 self._say_problem(f"{UNAVAILABLE} ({error})")

@@ -134,7 +134,12 @@ class LiveState:
         self._unreadable = len(pending.unreadable)
         self._shown = list(self._pending)[:SHOWN_REQUESTS]
         earlier = [end for end in self._ended if end.request_id in self._unrecorded]
-        self._ended = _newest(contexts.recently_ended(), earlier)
+        # Memory may know more than SQL: that the agent has the answer.
+        collected = {end.request_id for end in self._ended if end.collected}
+        kept = [
+            replace(e, collected=e.collected or e.request_id in collected) for e in contexts.recently_ended()
+        ]
+        self._ended = _newest(kept, earlier)
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
         if record is not None and record.status == "pending" and record.deadline_at > self.now:

@@ -30,10 +30,24 @@ def visible(text: object) -> SafeString:
     return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escaped))
 
 
+def plain(text: object) -> str:
+    """`text` for places that hold no markup, such as a title: unsafe characters as ⟦U+202E⟧, not escaped."""
+    return _NOT_PLAIN.sub(lambda match: _name(match[0]) if _is_unsafe(match[0]) else match[0], str(text))
+
+
 def visible_json(text: str) -> SafeString:
     """A JSON object as nested lists of keys and values, strings whole, numbers as they were written."""
-    value = json.loads(text, parse_float=_Number, parse_int=_Number, object_pairs_hook=_Pairs)
-    return mark_safe(_shown(value))
+    try:
+        value = json.loads(
+            text,
+            parse_float=_Number,
+            parse_int=_Number,
+            parse_constant=_Number,
+            object_pairs_hook=_Pairs,
+        )
+        return mark_safe(_shown(value))
+    except (ValueError, RecursionError):
+        return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -75,17 +89,24 @@ def _string(value: str) -> str:
     )
 
 
-def _chip_or_same(match: re.Match[str]) -> str:
-    character = match[0]
+def _is_unsafe(character: str) -> bool:
     category = unicodedata.category(character)
-    unsafe = (
+    return (
         category in _UNSAFE_CATEGORIES
         or character in _INVISIBLE
         or (category == "Zs" and character != " ")
         or "\ufe00" <= character <= "\ufe0f"
         or "\U000e0100" <= character <= "\U000e01ef"
     )
-    if not unsafe:
+
+
+def _name(character: str) -> str:
+    return f"⟦U+{ord(character):04X}⟧"
+
+
+def _chip_or_same(match: re.Match[str]) -> str:
+    character = match[0]
+    if not _is_unsafe(character):
         return character
-    name = escape(unicodedata.name(character, "control character").lower())
-    return f'<span class="chip" title="{name}">⟦U+{ord(character):04X}⟧</span>'
+    title = escape(unicodedata.name(character, "control character").lower())
+    return f'<span class="chip" title="{title}">{_name(character)}</span>'

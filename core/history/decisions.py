@@ -27,10 +27,9 @@ def decide(
     """Decide a request in the name of a signed-in user.
 
     digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
-    decided), DecisionUnconfirmed (the intent stays open), ValueError for a bad reason, DatabaseError
-    (nothing was decided).
+    decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
+    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided).
     """
-    checked_text(reason, "reason", MAX_REASON_LENGTH)
     record, now = gate.read_record_and_time(request_id)
     if record is None:
         return Decision("unknown", request_id, "")
@@ -58,6 +57,9 @@ def _intend(
         fresh = get_user_model().objects.get(pk=user.pk)
         refusal = _refusal(fresh, record)
         if not refusal:
+            checked_text(reason, "reason", MAX_REASON_LENGTH)
+            if not digest:
+                raise ValueError("the form does not say what was on the screen")
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),
                 request_id=record.request_id,
@@ -68,34 +70,28 @@ def _intend(
                 not_after=not_after,
                 created_at=timezone.now(),
             )
-        _record_refusal(fresh, record.request_id, record.agent_id, refusal)
+        _record_refusal(fresh, record, refusal)
     raise NotAllowed(refusal)
 
 
 def _refusal(user: Any, record: RequestRecord) -> str:
     if not user.is_active:
         return "This account is not active."
-    if not user.has_perm("core.decide_approval"):
+    if not user.has_perms(["core.view_approvalrecord", "core.decide_approval"]):
         return "You may look, but not approve or deny. Ask an administrator for the group “approver”."
     if user.get_username() == record.agent_id:
         return "You asked for this yourself, so somebody else must answer."
     return ""
 
 
-def record_refusal(user: Any, request_id: str, why: str) -> None:
-    """Record that somebody tried to decide who may not."""
-    with transaction.atomic():
-        _record_refusal(user, request_id, "", why)
-
-
-def _record_refusal(user: Any, request_id: str, agent_id: str, why: str) -> None:
+def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
     fact = audit.Fact(
         event_id=f"refused:{uuid.uuid4()}",
         kind="decision.refused",
         at=timezone.now(),
         actor=user.get_username(),
-        agent_id=agent_id,
-        request_id=request_id,
+        agent_id=record.agent_id,
+        request_id=record.request_id,
         details={"why": why},
     )
     audit.append([fact])

@@ -32,13 +32,14 @@ def apply(entry: OutboxEntry, records: Records) -> Fact | None:
 
 def _requested(request_id: str, said: Mapping[str, str], record: RequestRecord | None) -> Fact:
     requested_at = at(said["requested_ms"])
+    # Only the body that was hashed is kept; without it the digest still tells what was asked.
+    body = record.context.decode() if record and record.digest == said["digest"] else ""
     ApprovalRecord.objects.get_or_create(
         request_id=request_id,
         defaults={
             "agent_id": said["agent_id"],
             "approval_type": said["approval_type"],
-            # Without the body the digest still tells what was asked.
-            "context": record.context.decode() if record else "",
+            "context": body,
             "digest": said["digest"],
             "requested_at": requested_at,
             "deadline_at": at(said["deadline_ms"]),

@@ -6,12 +6,13 @@ moved and follows it, so it is a standby.
 
 import json
 import logging
+import math
 import threading
 
 from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 
 from core.approval_gates import ApprovalGate
-from core.errors import MalformedRecord, StoreUnavailable
+from core.errors import StoreUnavailable
 from core.history import audit, effects
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
+SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = "outbox"
 
 
@@ -58,12 +60,7 @@ class Recorder:
         """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
-        due = outbox.next_deadline_seconds(self._store)
-        if due is not None and due <= 0:
-            self._gate.clear_expired_requests()
-            due = outbox.next_deadline_seconds(self._store)
-        wait = seconds if due is None else max(0.0, min(seconds, due))
-        entries = outbox.read_after(self._line, self._position, wait)
+        entries = outbox.read_after(self._line, self._position, min(seconds, self._sweep()))
         if not entries:
             return 0
         if self._commit(entries):
@@ -71,29 +68,45 @@ class Recorder:
             return len(entries)
         return 0
 
+    def _sweep(self) -> float:
+        """End what is due; returns the seconds until the next deadline."""
+        due = outbox.next_deadline_seconds(self._store)
+        if due is not None and due <= 0:
+            try:
+                self._gate.clear_expired_requests()
+            except StoreUnavailable as error:
+                # What cannot be ended must not keep the rest from being recorded.
+                logger.error("a request that is due could not be ended: %s", error)
+            due = outbox.next_deadline_seconds(self._store)
+        return math.inf if due is None else max(SHORTEST_WAIT_SECONDS, due)
+
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
         outbox.load_scripts(self._store)
         installation, _new = outbox.installation(self._store)
+        cursor = Cursor.objects.filter(name=CURSOR).first()
+        if cursor is not None and cursor.installation not in ("", installation):
+            # Before the cursor says so: a recorder that is killed here must do it at its next start.
+            self._end_lost_requests()
         with transaction.atomic():
             cursor, _created = Cursor.objects.select_for_update().get_or_create(name=CURSOR)
-            replaced = cursor.installation not in ("", installation)
             if cursor.installation != installation:
                 cursor.installation, cursor.position = installation, "0"
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
-        if replaced:
-            self._end_lost_requests()
+        # A recorder that was killed after its commit could not tell watchers of it.
+        outbox.committed(self._store, self._position)
 
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
-        known = [
-            str(id_) for id_ in ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
-        ]
-        for request_id in known:
-            self._gate.cancel_lost(request_id)
+        pending = ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
+        known = [str(request_id) for request_id in pending]
+        found = approvals.read_records(self._store, known) if known else []
+        for request_id, record in zip(known, found, strict=True):
+            if record is None:
+                self._gate.cancel_lost(request_id)
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""
@@ -125,7 +138,7 @@ class Recorder:
                 return effects.apply(entry, records)
         except OperationalError:
             raise
-        except (KeyError, ValueError, TypeError, MalformedRecord, DatabaseError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
             logger.error("outbox entry %s set aside: %s: %s", entry.position, type(error).__name__, error)
             SetAsideEntry.objects.get_or_create(
                 installation=self._installation,

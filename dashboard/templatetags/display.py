@@ -6,10 +6,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard.visible_text import visible
+from dashboard.visible_text import plain, visible
 
 register = template.Library()
 register.filter("visible", visible)
+register.filter("plain", plain)
 
 
 @register.filter

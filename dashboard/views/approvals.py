@@ -4,6 +4,7 @@ import logging
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.approval_gates import ApprovalGate
-from core.errors import DecisionUnconfirmed, StoreUnavailable
+from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history import decisions
 from dashboard import access, contexts
 from dashboard.live import UNAVAILABLE
@@ -37,14 +38,14 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 
 @require_POST
-@access.viewer_required
+@login_required
 def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say yes."""
     return _answer(request, str(request_id), approved=True)
 
 
 @require_POST
-@access.viewer_required
+@login_required
 def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say no."""
     return _answer(request, str(request_id), approved=False)
@@ -73,8 +74,6 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     reason = request.POST.get(f"reason-{request_id}", "").strip()
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
-        if not digest:
-            raise ValueError("the form does not say what was on the screen")
         decision = decisions.decide(
             ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
@@ -82,6 +81,8 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice("refused", str(refusal), 403)
     except ValueError as error:
         return Notice("refused", f"Nothing was decided: {error}.", 400)
+    except MalformedRecord as error:
+        return Notice("refused", f"Nothing was decided, because the request cannot be read: {error}", 409)
     except DecisionUnconfirmed as error:
         logger.error("decision unconfirmed: %s", error)
         return Notice.unconfirmed()

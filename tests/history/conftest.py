@@ -1,0 +1,99 @@
+"""What the tests of the record share: a gate, a recorder that steps by hand, and people."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connections
+
+from core import ApprovalGate
+from core.history import decisions
+from core.history.recorder import Recorder
+from tests.servers import client_of
+
+
+@pytest.fixture
+def gate(clean_redis: str) -> ApprovalGate:
+    return ApprovalGate(clean_redis, "deployer")
+
+
+@pytest.fixture
+def raw(clean_redis: str):
+    """A plain client for looking at keys and for damaging them."""
+    with client_of(clean_redis, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def record(clean_redis: str, transactional_db: None) -> Callable[[], int]:
+    """Record everything that waits in the outbox, now, and say how many entries that were."""
+    by_hand = Recorder(clean_redis)
+
+    def until_nothing_is_left() -> int:
+        total = 0
+        while count := by_hand.step():
+            total += count
+        return total
+
+    return until_nothing_is_left
+
+
+@pytest.fixture
+def maria(make_user: Callable[..., User], transactional_db: None) -> User:
+    return make_user("maria", "approver")
+
+
+@pytest.fixture
+def decide(gate: ApprovalGate) -> Callable[..., Any]:
+    """Decide as the site does: `decide(user, request_id, approved=False)`."""
+
+    def as_the_site(user: User, request_id: str, *, approved: bool = True, digest: str | None = None):
+        if digest is None:
+            digest = gate.read_record(request_id).digest
+        return decisions.decide(gate, user, request_id, approved=approved, reason="because", digest=digest)
+
+    return as_the_site
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[..., Future]]:
+    """Runs calls beside the test; each thread gives its database connection back."""
+
+    def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(64) as pool:
+        yield lambda function, *args, **kwargs: pool.submit(call, function, *args, **kwargs)
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[[Recorder], threading.Event]]:
+    """Runs recorders in threads until the test ends: `running(recorder)` returns its stop switch."""
+    started: list[tuple[threading.Event, threading.Thread]] = []
+
+    def run(recorder: Recorder) -> threading.Event:
+        stop = threading.Event()
+
+        def work() -> None:
+            try:
+                recorder.run(stop)
+            finally:
+                connections.close_all()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        started.append((stop, thread))
+        return stop
+
+    yield run
+    for stop, _thread in started:
+        stop.set()
+    for _stop, thread in started:
+        thread.join(10)
+        assert not thread.is_alive()
