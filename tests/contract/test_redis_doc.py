@@ -1,0 +1,72 @@
+"""docs/redis.md says of keys and scripts what the code says."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+
+from core.store import scripts
+from core.store.keys import Keys
+from tests.contract.key_patterns import key_patterns
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "docs/redis.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its head."""
+    section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)[1]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def code(cell: str) -> str:
+    return cell.strip("`")
+
+
+def test_the_table_has_every_key_as_it_is_built():
+    documented = {code(row[0]): code(row[1]) for row in rows("Keys")}
+    assert documented == key_patterns(Keys())
+
+
+def test_type_and_lifetime_are_those_of_the_docstrings():
+    for name, _key, kind, lifetime, *_others in rows("Keys"):
+        member = vars(Keys)[code(name)]
+        said = (member.__doc__ or "").lower()
+        assert said.startswith(kind), name
+        assert (lifetime == "permanent") == ("permanent" in said), name
+
+
+def test_the_permanent_keys_are_listed():
+    section = re.search(r"^## Permanent keys\n(.*?)\n\n", TEXT + "\n", re.MULTILINE | re.DOTALL)
+    listed = TEXT[section.start() :].split("These have no lifetime: ")[1].split(". ")[0]
+    members = {name: member for name, member in vars(Keys).items() if isinstance(member, cached_property)}
+    permanent = {name for name, member in members.items() if "permanent" in (member.__doc__ or "")}
+    assert set(re.findall(r"`(\w+)`", listed)) == permanent
+
+
+def test_the_table_has_every_script():
+    documented = {code(row[0]) for row in rows("Scripts")}
+    assert documented == {f"{script.name}.lua" for script in scripts.ALL}
+
+
+def test_the_number_and_order_of_each_scripts_keys_is_that_of_its_header():
+    """The first comment of a script counts its keys; the table names as many."""
+    for name, keys, _answer in rows("Scripts"):
+        if keys.startswith("as "):
+            continue
+        header = re.search(
+            r"^-- KEYS  (.*)$", (ROOT / f"core/store/lua/{code(name)}").read_text(), re.MULTILINE
+        )
+        said = [word for word in re.split(r"[,\[\]]\s*", header[1]) if word.strip()]
+        assert len(re.findall(r"`\w+`", keys)) == len(said), name
+
+
+def test_the_stream_entries_have_the_fields_that_the_scripts_write():
+    prelude = (ROOT / "core/store/lua/prelude.lua").read_text()
+    lua = prelude + "".join((ROOT / f"core/store/lua/{s.name}.lua").read_text() for s in scripts.ALL)
+    for stream, entry, fields in rows("Stream entries"):
+        if code(stream) != "outbox":
+            continue
+        call = re.search(rf"remember\([^()]*'type', '{code(entry)}'.*?\)\n", lua, re.DOTALL)[0]
+        written = re.findall(r"'(\w+)'", call.replace(f"'type', '{code(entry)}'", "'type'"))
+        assert re.findall(r"`(\w+)`", fields) == written, entry
