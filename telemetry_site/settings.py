@@ -41,7 +41,6 @@ DATABASES = {
             # FULL: what was committed survives a power cut.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
-        "TEST": {"NAME": str(TELEMETRY_DATA_DIR / "test.sqlite3")},
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -13,6 +13,7 @@ import pytest
 import redis
 import uvicorn
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import override_settings
 
 from core.history.recorder import Recorder
@@ -21,6 +22,12 @@ from telemetry_site.layers import channel_layers
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A database file of this run alone, so that two runs at once do not meet."""
+    connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
 @pytest.fixture(scope="session")

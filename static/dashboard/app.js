@@ -12,6 +12,7 @@ const WORDS = {
 const root = document.documentElement;
 let heard = Date.now();
 let skew = 0; // server clock minus ours, in ms
+let connection = null; // of hx-ws
 
 function duration(seconds) {
   if (seconds < 60) return `${seconds} s`;
@@ -74,6 +75,7 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
   count();
   guardButtons();
 });
+document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
 document.addEventListener("htmx:ws:close", (event) => {
   setConnection(event.detail.code === 4401 ? "signed-out" : "stale");
 });
@@ -103,7 +105,10 @@ document.addEventListener("htmx:error", (event) => {
 });
 
 setInterval(() => {
-  if (Date.now() - heard > STALE_MS && ["live", "connecting", "trouble"].includes(root.dataset.connection)) setConnection("stale");
+  if (Date.now() - heard > STALE_MS && ["live", "connecting", "trouble"].includes(root.dataset.connection)) {
+    setConnection("stale");
+    connection?.socket?.close(); // it is silent: a new one starts with the whole state
+  }
   count();
   tidy();
   guardButtons();

@@ -1,0 +1,205 @@
+"""The live page as an operator lives it, with real agents and a real browser."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate, HeartbeatCoordinator
+from core.models import ApprovalRecord, AuditEntry
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def start_agent(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(agent_id: str, kind: str = "deploy", timeout: float = 30) -> subprocess.Popen[str]:
+        environment = {**os.environ, "REDIS_URL": clean_redis, "PYTHONPATH": str(ROOT)}
+        environment.pop("DJANGO_SETTINGS_MODULE", None)
+        command = [sys.executable, "-m", "tests.browser.agent_process", agent_id, kind, str(timeout)]
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def told(process: subprocess.Popen[str]) -> dict[str, object]:
+    output, _ = process.communicate(timeout=20)
+    return json.loads(output)
+
+
+def card(page: Page, kind: str):
+    return page.locator("#cards").get_by_role("article", name=kind, exact=True)
+
+
+def record_of(request_id: object) -> ApprovalRecord:
+    return wait_until(
+        lambda: ApprovalRecord.objects.exclude(status="pending").filter(pk=request_id).first(),
+        "it is recorded",
+    )
+
+
+def test_an_agent_appears_without_reload_asks_and_goes_on_when_approved(sign_in, start_agent):
+    page = sign_in("maria", "approver")
+    expect(page.get_by_text("Nobody waits.")).to_be_visible()
+    process = start_agent("importer", "deploy")
+    expect(page.locator(".agent", has_text="Importer")).to_contain_text("waiting")
+    expect(card(page, "deploy")).to_contain_text("production")
+    card(page, "deploy").get_by_label("Reason").fill("The window is open")
+    card(page, "deploy").get_by_role("button", name="Approve").click()
+    answer = told(process)
+    assert (answer["approved"], answer["responder"]) == (True, "maria")
+    assert answer["reason"] == "The window is open"
+    expect(page.locator("#notices")).to_contain_text("You approved it.")
+    expect(page.locator("#ended li").first).to_contain_text("recorded")
+    expect(page.locator("#ended li").first).to_contain_text("agent has it")
+    record = record_of(answer["request_id"])
+    assert (record.status, record.responder, record.channel) == ("approved", "maria", "site")
+    kinds = list(AuditEntry.objects.order_by("sequence").values_list("kind", flat=True))
+    assert kinds[:2] == ["approval.requested", "approval.approved"]
+    expect(page.locator(".agent", has_text="Importer")).to_contain_text("finished")
+
+
+def test_a_denied_agent_is_told_no_and_why(sign_in, start_agent):
+    page = sign_in("maria", "approver")
+    process = start_agent("cleaner", "delete")
+    card(page, "delete").get_by_label("Reason").fill("Not without a backup")
+    card(page, "delete").get_by_role("button", name="Deny").click()
+    answer = told(process)
+    assert (answer["approved"], answer["responder"]) == (False, "maria")
+    assert answer["reason"] == "Not without a backup"
+    expect(page.locator("#ended li").first).to_contain_text("Denied")
+
+
+def test_a_request_that_nobody_answers_times_out_on_the_page_and_at_the_agent(sign_in, start_agent):
+    page = sign_in("maria", "approver")
+    process = start_agent("payer", "send money", timeout=2)
+    expect(card(page, "send money")).to_be_visible()
+    assert told(process)["responder"] == "system"
+    expect(card(page, "send money")).to_have_count(0)
+    expect(page.locator("#ended li").first).to_contain_text("Timed out")
+    expect(page.locator("#queue-head .count")).to_have_text("0")
+
+
+def test_of_two_operators_one_decides_and_the_other_reads_who_did(sign_in, clean_redis):
+    first, second = sign_in("maria", "approver"), sign_in("tom", "approver")
+    request = ApprovalGate(clean_redis, "deployer").open_request("deploy", {"n": 1})
+    expect(card(first, "deploy")).to_be_visible()
+    button = card(second, "deploy").get_by_role("button", name="Deny")
+    expect(button).to_be_enabled()
+    # Tom's page is a moment behind: what arrives now waits until he has pressed.
+    second.evaluate("document.addEventListener('htmx:ws:before:message:incoming', (e) => e.preventDefault())")
+    card(first, "deploy").get_by_role("button", name="Approve").click()
+    expect(first.locator("#notices")).to_contain_text("You approved it.")
+    button.click()
+    expect(second.locator("#notices")).to_contain_text("maria already approved it at")
+    assert ApprovalGate(clean_redis).get_request(request.request_id).status == "approved"
+
+
+def test_the_others_page_shows_who_decided_without_a_reload(sign_in, clean_redis):
+    first, second = sign_in("maria", "approver"), sign_in("tom", "approver")
+    ApprovalGate(clean_redis, "deployer").open_request("deploy", {"n": 1})
+    card(first, "deploy").get_by_role("button", name="Approve").click()
+    expect(second.locator("#cards .card.over")).to_contain_text("Approved deploy of deployer by maria")
+    expect(second.locator("#ended li").first).to_contain_text("by maria")
+
+
+def test_a_viewer_sees_everything_and_has_no_buttons(sign_in, clean_redis):
+    page = sign_in("victor", "viewer")
+    ApprovalGate(clean_redis, "deployer").open_request("deploy", {"target": "production"})
+    expect(card(page, "deploy")).to_contain_text("production")
+    assert page.locator("[data-decide], #cards textarea, #cards input").count() == 0
+    page.locator("#cards a").click()
+    expect(page.get_by_role("heading", name="deploy")).to_be_visible()
+    assert page.locator("[data-decide]").count() == 0
+
+
+def test_enter_in_a_card_decides_nothing(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    gate = ApprovalGate(clean_redis, "deployer")
+    requests = [gate.open_request(kind, {"n": 1}) for kind in ("deploy", "delete")]
+    for kind in ("deploy", "delete"):
+        reason = card(page, kind).get_by_label("Reason")
+        reason.fill("thinking")
+        reason.press("Enter")
+        reason.press("Control+Enter")
+    page.evaluate("document.getElementById('decide').requestSubmit()")
+    page.wait_for_timeout(500)
+    assert [gate.get_request(r.request_id).status for r in requests] == ["pending", "pending"]
+    assert card(page, "deploy").get_by_label("Reason").input_value().startswith("thinking")
+
+
+def test_a_half_typed_reason_survives_other_peoples_changes(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    gate = ApprovalGate(clean_redis, "deployer")
+    other = gate.open_request("delete")
+    gate.open_request("deploy")
+    reason = card(page, "deploy").get_by_label("Reason")
+    reason.fill("half a sen")
+    gate.open_request("restart")
+    gate.decide(other.request_id, False, "tom")
+    expect(page.locator("#cards .card.over")).to_be_visible()
+    expect(card(page, "restart")).to_be_visible()
+    assert reason.input_value() == "half a sen"
+    reason.press_sequentially("tence")
+    assert reason.input_value() == "half a sentence"
+
+
+def test_the_last_beat_keeps_counting_and_lateness_shows_by_word_and_shape(sign_in, clean_redis):
+    page = sign_in("maria", "viewer")
+    coordinator = HeartbeatCoordinator(clean_redis)
+    coordinator.start_heartbeat("worker")
+    row = page.locator(".agent", has_text="worker")
+    expect(row.locator("time")).to_have_text("2 s ago")
+    expect(row.locator("time")).to_have_text("4 s ago")
+    expect(row).to_contain_text("alive")
+    for word, age in (("late", 22), ("lost", 31)):
+        make_older(clean_redis, "worker", age)
+        expect(row).to_contain_text(word)
+    shape = row.locator(".state").evaluate("e => getComputedStyle(e, '::before').content")
+    assert shape == '"✕"'
+
+
+def make_older(url: str, agent: str, seconds: float) -> None:
+    """As if the last beat were so long ago: what a watcher sees of time passing, without waiting for it."""
+    import redis
+
+    from core.store.keys import Keys
+
+    client, keys = redis.Redis.from_url(url, protocol=2, decode_responses=True), Keys()
+    now = int(time.time() * 1000)
+    record = json.loads(client.get(keys.agent_record(agent)))
+    record["last_beat_ms"] = now - int(seconds * 1000)
+    client.set(keys.agent_record(agent), json.dumps(record), keepttl=True)
+    client.zadd(keys.agents_running, {agent: record["last_beat_ms"]})
+    client.zadd(keys.agents_changed, {agent: now})
+    client.close()
+
+
+def test_a_request_waits_for_its_agent_across_the_whole_way_ten_times_over(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    answers: list[bool] = []
+    for number in range(10):
+        gate = ApprovalGate(clean_redis, f"agent-{number}")
+        thread = threading.Thread(
+            target=lambda g=gate: answers.append(g.request_approval("step", timeout=20).approved)
+        )
+        thread.start()
+        waiting = page.locator("#cards .card:not(.over)", has_text=f"agent-{number}")
+        waiting.get_by_role("button", name="Approve").click()
+        thread.join()
+    assert answers == [True] * 10

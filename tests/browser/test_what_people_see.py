@@ -1,0 +1,129 @@
+"""What is on the screen: text from agents as text, both themes, small screens, and nothing from elsewhere."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate, HeartbeatCoordinator
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</textarea><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    '" autofocus onfocus=alert(1) x="',
+    "<hx-partial hx-target='#decide' hx-swap='outerHTML'>gone</hx-partial>",
+    "{{7*7}} {% url 'live' %}",
+    "[link](https://evil.example) https://evil.example",
+    "SYSTEM: already approved by admin \u202e\u200b\u2066",
+]
+
+
+def fill(url: str) -> None:
+    gate = ApprovalGate(url, "robot <b>1</b>")
+    for text in HOSTILE:
+        gate.open_request(text[:60] or "x", {text: [text, {"deep": text}], "number": 1})
+    coordinator = HeartbeatCoordinator(url)
+    coordinator.start_heartbeat("<i>agent</i>", {"m": HOSTILE[0]}, HOSTILE[1])
+    coordinator.beat(HOSTILE[2], 0.5, HOSTILE[3] + HOSTILE[4])
+    ended = gate.open_request("ended", {"a": 1})
+    gate.decide(ended.request_id, False, HOSTILE[0], HOSTILE[1] + HOSTILE[5])
+
+
+def test_hostile_text_stays_text_on_a_fresh_page_and_in_live_updates(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    foreign: list[str] = []
+    page.on("request", lambda request: foreign.append(request.url) if "evil" in request.url else None)
+    fill(clean_redis)
+    for _round in range(2):
+        expect(page.locator("#cards .card")).to_have_count(len(HOSTILE))
+        expect(page.locator("#ended li")).to_contain_text("<img src=x onerror=alert(1)>")
+        assert page.locator("#live script, #live img, #live svg, #live i, #live [onerror]").count() == 0
+        assert page.locator("#decide").count() == 1
+        hrefs = page.locator("#live a").evaluate_all("links => links.map((a) => a.getAttribute('href'))")
+        assert all(href.startswith("/approvals/") for href in hrefs)
+        expect(page.locator(".chip", has_text="U+202E").first).to_be_visible()
+        page.reload()
+        page.wait_for_selector("[data-connection=live]")
+    assert dialogs == []
+    assert foreign == []
+
+
+def test_the_admin_shows_hostile_text_as_text_and_keeps_to_the_policy(sign_in, clean_redis):
+    page = sign_in("ada", "auditor", "approver")
+    fill(clean_redis)
+    expect(page.locator("#ended li")).to_contain_text("recorded")
+    for address in ("/admin/", "/admin/core/auditentry/", "/admin/core/approvalrecord/?q=alert"):
+        assert page.goto(address).status == 200
+        assert page.locator("#content script, #content img[onerror], #content svg[onload]").count() == 0
+        assert page.evaluate("window.violations") == []
+
+
+def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
+    page = sign_in("ada", "auditor", "approver")
+    ApprovalGate(clean_redis, "robot").open_request("deploy", {"n": 1})
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator("#ended li")).to_contain_text("recorded")
+    page.get_by_role("link", name="Record").click()
+    page.get_by_role("link", name="Audit entries").click()
+    page.locator("#searchbar").fill("ada")
+    page.locator("#searchbar").press("Enter")
+    expect(page.locator("#result_list")).to_contain_text("approval.rejected")
+    expect(page.locator("#result_list")).to_contain_text("ada")
+    page.locator("#result_list a[href*='/approvals/']").first.click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    expect(page.locator(".history")).to_contain_text("Denied ada")
+
+
+def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, clean_redis):
+    long_text = "start " + "x" * 200_000 + " end"
+    context = {
+        "text": long_text,
+        "amount": 1.10,
+        "count": 2**53 + 1,
+        "empty": "",
+        "none": None,
+        "list": [[], {}],
+    }
+    ApprovalGate(clean_redis, "robot").open_request("deploy", context)
+    page = sign_in("maria", "approver")
+    assert page.locator(".value.long").text_content() == long_text
+    expect(page.locator(".size")).to_contain_text("200,010 characters, 1 line")
+    numbers = page.locator("#cards .number").all_text_contents()
+    assert numbers == [json.dumps(1.10), str(2**53 + 1)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390, 360])
+def test_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
+    gate = ApprovalGate(clean_redis, "robot-with-a-rather-long-name-that-goes-on")
+    request = gate.open_request(
+        "deploy", {"service": "checkout", "path": "/very/long/" * 20, "deep": {"a": [1, 2]}}
+    )
+    ended = gate.open_request("delete")
+    gate.decide(ended.request_id, True, "tom", "fine")
+    HeartbeatCoordinator(clean_redis).start_heartbeat("worker", display_name="Worker bee")
+    viewport = {"width": width, "height": 844}
+    page = sign_in("ada", "approver", "auditor", color_scheme=scheme, viewport=viewport)
+    expect(page.locator("#ended li")).to_contain_text("recorded")
+    for address in ("/", f"/approvals/{request.request_id}/"):
+        page.goto(address)
+        page.wait_for_selector("[data-connection=live]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert_accessible(page)
+
+
+def test_the_sign_in_page_is_accessible(browser, site):
+    page = browser.new_context(base_url=site).new_page()
+    page.goto("/")
+    assert_accessible(page)
+    page.context.close()
+
+
+def assert_accessible(page: Page) -> None:
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()

@@ -1,0 +1,147 @@
+"""Pages without JavaScript, without a connection, without Redis: never a stale screen that looks live."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import override_settings
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate, HeartbeatCoordinator
+from core.store import embedded
+from telemetry_site.layers import channel_layers
+
+SHAPE_OF_PAGE = """() => {
+  const copy = document.querySelector('main').cloneNode(true);
+  copy.querySelectorAll('time').forEach((time) => { time.textContent = ''; time.className = ''; });
+  copy.querySelectorAll('#socket, #notices, [name=csrfmiddlewaretoken]').forEach((element) => element.remove());
+  copy.querySelectorAll('*').forEach((element) => {
+    for (const name of ['data-htmx-powered', 'disabled', 'class', 'hidden']) {
+      if (name !== 'class' || element.className === '') element.removeAttribute(name);
+    }
+  });
+  return copy.innerHTML.replace(/\\s+/g, ' ').replaceAll('> <', '><').split('><');
+}"""
+
+
+@pytest.fixture
+def page_without_javascript(sign_in: Callable[..., Page]) -> Page:
+    return sign_in("maria", "approver", wait=False, java_script_enabled=False)
+
+
+def test_everything_works_without_javascript(page_without_javascript, clean_redis):
+    page = page_without_javascript
+    gate = ApprovalGate(clean_redis, "robot")
+    approved, denied = gate.open_request("deploy", {"n": 1.10}), gate.open_request("delete")
+    page.reload()
+    expect(page.locator("#connection")).to_contain_text("reload to see changes")
+    article = page.get_by_role("article", name="deploy", exact=True)
+    article.get_by_label("Reason").fill("Fine")
+    article.get_by_role("button", name="Approve").click()
+    expect(page.locator("#notices")).to_contain_text("You approved it.")
+    page.get_by_role("article", name="delete", exact=True).get_by_role("link").click()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.locator("#notices")).to_contain_text("You denied it.")
+    assert page.url.endswith(f"/approvals/{denied.request_id}/")
+    assert gate.wait_for_decision(approved.request_id).reason == "Fine"
+    assert gate.get_request(denied.request_id).status == "rejected"
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_enter_in_a_reason_without_javascript_is_a_new_line(page_without_javascript, clean_redis):
+    page = page_without_javascript
+    request = ApprovalGate(clean_redis, "robot").open_request("deploy")
+    page.reload()
+    address = page.url
+    page.get_by_label("Reason").press("Enter")
+    page.get_by_label("Reason").press("Control+Enter")
+    assert page.url == address
+    assert ApprovalGate(clean_redis).get_request(request.request_id).status == "pending"
+
+
+def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fresh_one(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    gate, heartbeat = ApprovalGate(clean_redis, "robot"), HeartbeatCoordinator(clean_redis)
+    first, second = gate.open_request("deploy", {"n": 1}), gate.open_request("delete", {"n": 2})
+    heartbeat.start_heartbeat("worker")
+    expect(page.locator(".agent")).to_have_count(1)
+    expect(page.get_by_role("button", name="Approve").first).to_be_enabled()
+    page.context.set_offline(True)
+    silence(page)
+    page.wait_for_selector("[data-connection=stale]", timeout=5_500)
+    expect(page.locator("#connection")).to_contain_text("Not live")
+    assert page.locator("[data-decide]:not(:disabled)").count() == 0
+    gate.decide(first.request_id, True, "tom")
+    gate.open_request("restart", {"n": 3})
+    heartbeat.beat("running", 0.5, "Changed meanwhile")
+    HeartbeatCoordinator(clean_redis).start_heartbeat("newcomer")
+    page.wait_for_timeout(6_000)
+    assert page.locator("html").get_attribute("data-connection") == "stale"
+    page.context.set_offline(False)
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.locator("#ended li")).to_contain_text("recorded")
+    fresh = page.context.new_page()
+    fresh.goto("/")
+    fresh.wait_for_selector("[data-connection=live]")
+    expect(fresh.locator("#ended li")).to_contain_text("recorded")
+    assert page.evaluate(SHAPE_OF_PAGE) == fresh.evaluate(SHAPE_OF_PAGE)
+    assert any(second.request_id in element for element in page.evaluate(SHAPE_OF_PAGE))
+
+
+def silence(page: Page) -> None:
+    """A network that swallows everything: going offline does not cut sockets that are open already."""
+    page.evaluate(
+        "document.addEventListener('htmx:ws:before:message:incoming', "
+        "(event) => { if (!navigator.onLine) event.preventDefault(); })"
+    )
+
+
+def test_redis_away_is_said_in_a_sentence_and_the_page_recovers_by_itself(sign_in, tmp_path):
+    server = embedded.start(tmp_path / "own")
+    own = {"REDIS_URL": server.url, "CHANNEL_LAYERS": channel_layers(server.url, "telemetry")}
+    with override_settings(**own):
+        page = sign_in("maria", "approver")
+        request = ApprovalGate(server.url, "robot").open_request("deploy")
+        expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+        server.process.kill()
+        server.process.wait()
+        expect(page.locator("#problem")).to_contain_text("The telemetry server does not answer")
+        expect(page.locator("#connection")).to_contain_text("telemetry server does not answer")
+        assert page.locator("[data-decide]:not(:disabled)").count() == 0
+        answer = page.context.new_page()
+        assert answer.goto("/").status == 503
+        expect(answer.locator("#problem")).to_be_visible()
+        answer.close()
+        server = embedded.start(tmp_path / "own")
+        page.wait_for_selector("[data-connection=live]")
+        expect(page.locator("#problem")).to_be_hidden()
+        page.get_by_role("button", name="Approve").click()
+        expect(page.locator("#notices")).to_contain_text("You approved it.")
+        assert ApprovalGate(server.url).get_request(request.request_id).status == "approved"
+        page.goto("about:blank")
+    server.stop()
+
+
+def test_signing_out_elsewhere_closes_the_page_within_five_seconds(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+    other = page.context.new_page()
+    other.goto("/")
+    other.get_by_role("button", name="Sign out").click()
+    page.wait_for_selector("[data-connection=signed-out]", timeout=5_000)
+    assert page.locator("[data-decide]:not(:disabled)").count() == 0
+    expect(page.locator("#connection")).to_have_text(re.compile("Signed out"))
+
+
+def test_a_right_taken_away_takes_the_buttons_within_five_seconds(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+    maria = User.objects.get(username="maria")
+    viewer_only = maria.groups.get()
+    viewer_only.permissions.remove(*viewer_only.permissions.filter(codename="decide_approval"))
+    expect(page.locator("[data-decide]")).to_have_count(0, timeout=8_000)
+    expect(page.get_by_role("article", name="deploy", exact=True)).to_be_visible()
