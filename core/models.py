@@ -13,6 +13,18 @@ class AppendOnlyError(Exception):
     """Somebody tried to change or delete an audit entry."""
 
 
+class AppendOnlyQuerySet(models.QuerySet["AuditEntry"]):
+    """Reads and inserts; whole sets of entries are as unchangeable as one."""
+
+    def update(self, **_kwargs: Any) -> int:
+        """Never."""
+        raise AppendOnlyError("audit entries are never changed")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Never."""
+        raise AppendOnlyError("audit entries are never deleted")
+
+
 class ApprovalRecord(models.Model):
     """One row per request, kept by the recorder. `context` is exactly the JSON text that was hashed."""
 
@@ -116,6 +128,8 @@ class AuditEntry(models.Model):
     details = models.TextField()
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64)
+
+    objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
         """Newest first; nobody gets a permission to change it."""
