@@ -1,0 +1,3 @@
+"""The name both ends of the relay know."""
+
+STREAM = "bench:relay"
