@@ -1,0 +1,164 @@
+"""Who may do what: every kind of person at every address."""
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from websockets.exceptions import InvalidStatus
+
+from core.models import AuditEntry
+from tests.dashboard.conftest import UNKNOWN_ID
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KINDS = ["anonymous", "inactive", "no group", "viewer", "approver", "auditor", "superuser"]
+SIGN_IN = "sign in"
+PAGES = dict.fromkeys(KINDS, 200) | {"anonymous": SIGN_IN, "inactive": SIGN_IN, "no group": 403}
+DECISIONS = dict.fromkeys(KINDS, 403) | {
+    "anonymous": SIGN_IN,
+    "inactive": SIGN_IN,
+    "approver": 302,
+    "superuser": 302,
+}
+ADMIN = dict.fromkeys(KINDS, SIGN_IN) | {"auditor": 200, "superuser": 200}
+
+
+def status_of(response):
+    """The status, or that the person is sent to sign in."""
+    if response.status_code == 302 and "/sign-in/" in response["Location"]:
+        return SIGN_IN
+    if response.status_code == 302 and "/admin/login/" in response["Location"]:
+        return SIGN_IN
+    return response.status_code
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_live_page_and_an_approval_page_open_for_those_who_may_look(gate, signed_in, kind):
+    client, request = signed_in(kind), gate.open_request("deploy")
+    assert status_of(client.get("/")) == PAGES[kind]
+    assert status_of(client.get(f"/approvals/{request.request_id}/")) == PAGES[kind]
+
+
+@pytest.mark.parametrize("word", ["approve", "deny"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_approvers_decide_and_whoever_else_is_signed_in_is_recorded(gate, signed_in, answer, kind, word):
+    client, request = signed_in(kind), gate.open_request("deploy")
+    assert status_of(answer(client, request.request_id, word)) == DECISIONS[kind]
+    decided = {"approve": "approved", "deny": "rejected"}[word] if DECISIONS[kind] == 302 else "pending"
+    assert gate.read_record(request.request_id).status == decided
+    refused = AuditEntry.objects.filter(kind="decision.refused", request_id=request.request_id)
+    assert [entry.actor for entry in refused] == ([f"the {kind}"] if DECISIONS[kind] == 403 else [])
+
+
+def test_a_viewers_post_without_a_digest_is_refused_and_recorded_too(gate, signed_in):
+    client, request = signed_in("viewer"), gate.open_request("deploy")
+    assert client.post(f"/approvals/{request.request_id}/approve/").status_code == 403
+    assert AuditEntry.objects.filter(kind="decision.refused").count() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_record_in_the_admin_is_for_auditors(gate, record, signed_in, kind):
+    gate.open_request("deploy")
+    record()
+    client = signed_in(kind)
+    entry = AuditEntry.objects.get()
+    assert status_of(client.get("/admin/core/auditentry/")) == ADMIN[kind]
+    assert status_of(client.get(f"/admin/core/auditentry/{entry.pk}/change/")) == ADMIN[kind]
+    assert status_of(client.get("/admin/")) == ADMIN[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_request_is_not_there_for_anybody(clean_redis, signed_in, kind):
+    client = signed_in(kind)
+    wanted = {SIGN_IN: SIGN_IN, 403: 403}.get(PAGES[kind], 404)
+    assert status_of(client.get(f"/approvals/{UNKNOWN_ID}/")) == wanted
+    posted = status_of(client.post(f"/approvals/{UNKNOWN_ID}/approve/", {f"digest-{UNKNOWN_ID}": "d"}))
+    assert posted == (SIGN_IN if wanted == SIGN_IN else 404)
+
+
+@pytest.mark.parametrize("address", ["..%2f..%2fadmin", "1234", "x' OR 1=1 --", "%00", "A" * 5000])
+def test_an_address_that_is_no_id_is_not_there(clean_redis, signed_in, address):
+    assert signed_in("approver").get(f"/approvals/{address}/").status_code == 404
+
+
+def test_an_id_in_capitals_is_the_same_request(gate, signed_in):
+    request = gate.open_request("deploy")
+    assert signed_in("viewer").get(f"/approvals/{request.request_id.upper()}/").status_code in (200, 404)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
+def test_only_a_post_decides(gate, signed_in, kind, method):
+    client, request = signed_in(kind), gate.open_request("deploy")
+    for word in ("approve", "deny"):
+        address = f"/approvals/{request.request_id}/{word}/"
+        response = getattr(client, method)(address, headers={"X-HTTP-Method-Override": "POST"})
+        assert response.status_code == 405
+    assert gate.read_record(request.request_id).status == "pending"
+
+
+def test_no_get_of_any_page_changes_anything(gate, record, signed_in):
+    client, request = signed_in("superuser"), gate.open_request("deploy")
+    record()
+    entries = AuditEntry.objects.count()
+    for address in (
+        "/",
+        f"/approvals/{request.request_id}/",
+        "/admin/",
+        "/admin/core/auditentry/",
+        "/sign-in/",
+    ):
+        assert client.get(address).status_code == 200
+    assert client.get("/sign-out/").status_code == 405
+    assert gate.read_record(request.request_id).status == "pending"
+    assert AuditEntry.objects.count() == entries
+
+
+def test_a_group_taken_away_a_second_ago_counts_at_once(gate, person, answer):
+    approver, request = person("approver"), gate.open_request("deploy")
+    client = Client()
+    client.force_login(approver)
+    assert client.get("/").status_code == 200
+    approver.groups.set(Group.objects.filter(name="viewer"))
+    assert answer(client, request.request_id).status_code == 403
+    approver.groups.clear()
+    assert client.get("/").status_code == 403
+
+
+def test_an_account_deactivated_a_second_ago_is_signed_out(gate, person, answer):
+    approver, request = person("approver"), gate.open_request("deploy")
+    client = Client()
+    client.force_login(approver)
+    type(approver).objects.update(is_active=False)
+    assert status_of(answer(client, request.request_id)) == SIGN_IN
+    assert gate.read_record(request.request_id).status == "pending"
+
+
+def test_whoever_asked_does_not_answer(gate, make_user, answer):
+    asker, request = make_user("deployer", "approver"), gate.open_request("deploy")
+    client = Client()
+    client.force_login(asker)
+    assert answer(client, request.request_id).status_code == 403
+    [entry] = AuditEntry.objects.filter(kind="decision.refused")
+    assert entry.actor == "deployer"
+
+
+SOCKETS = dict.fromkeys(KINDS, 101) | dict.fromkeys(("anonymous", "inactive", "no group"), 403)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sockets_let_in_whom_the_pages_let_in(gate, signed_in, open_socket, kind):
+    client, request = signed_in(kind), gate.open_request("deploy")
+    for path in ("/ws/live/", f"/ws/approvals/{request.request_id}/"):
+        try:
+            socket = open_socket(client if kind != "anonymous" else None, path)
+            status = 101
+            assert "hx-partial" in socket.recv(10)
+        except InvalidStatus as refused:
+            status = refused.response.status_code
+        assert status == SOCKETS[kind]
+
+
+def test_the_socket_of_an_unknown_request_is_refused(clean_redis, signed_in, open_socket):
+    client = signed_in("approver")
+    with pytest.raises(InvalidStatus, match="403"):
+        open_socket(client, f"/ws/approvals/{UNKNOWN_ID}/")

@@ -1,0 +1,101 @@
+"""What a page costs: as many queries and round trips for forty as for ten."""
+
+import time
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def cost_of(client, raw, address: str) -> tuple[int, int]:
+    """SQL queries and Redis round trips of one page that was opened before."""
+    assert client.get(address).status_code == 200
+    before = raw.info("stats")["total_reads_processed"]
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert client.get(address).status_code == 200
+    # The two questions of this function itself: the first is counted in its own answer already.
+    return len(queries), raw.info("stats")["total_reads_processed"] - before - 1
+
+
+def fill(gate, beat, record, count: int) -> None:
+    for number in range(count):
+        beat(f"agent {number}", task="working")
+        gate.open_request("deploy", {"number": number})
+        gate.respond_to_approval(gate.open_request("done").request_id, True, "ann")
+    record()
+
+
+def test_the_live_page_costs_the_same_with_10_and_with_40(gate, beat, raw, record, signed_in):
+    client = signed_in("approver")
+    fill(gate, beat, record, 10)
+    few = cost_of(client, raw, "/")
+    fill(gate, beat, record, 30)
+    assert cost_of(client, raw, "/") == few
+    queries, round_trips = few
+    assert queries <= 5
+    assert round_trips <= 4
+
+
+def test_an_approval_page_costs_the_same_however_much_else_there_is(gate, beat, raw, record, signed_in):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    record()
+    address = f"/approvals/{request.request_id}/"
+    alone = cost_of(client, raw, address)
+    fill(gate, beat, record, 40)
+    assert cost_of(client, raw, address) == alone
+    assert alone[0] <= 6
+    assert alone[1] == 1
+
+
+def test_the_admin_list_costs_the_same_with_10_and_with_40(gate, beat, record, signed_in):
+    client = signed_in("auditor")
+
+    def queries() -> int:
+        client.get("/admin/core/auditentry/")
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get("/admin/core/auditentry/").status_code == 200
+        return len(captured)
+
+    fill(gate, beat, record, 10)
+    few = queries()
+    fill(gate, beat, record, 30)
+    assert queries() == few
+
+
+def test_no_page_searches_the_key_space(gate, beat, raw, record, signed_in):
+    fill(gate, beat, record, 10)
+    client = signed_in("superuser")
+    raw.config_resetstat()
+    for address in ("/", "/admin/", "/admin/core/auditentry/"):
+        client.get(address)
+    assert not {"cmdstat_keys", "cmdstat_scan"} & set(raw.info("commandstats"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"text": "x" * 200 * 1024},
+        {"text": "line\n" * 40_000},
+        {"text": "\u202e" * 20_000},
+        {f"key {number}": number for number in range(10_000)},
+        {"list": list(range(20_000))},
+    ],
+    ids=["200 KiB in one string", "40,000 lines", "20,000 chips", "10,000 keys", "20,000 items"],
+)
+def test_a_large_context_is_shown_whole_within_a_second(gate, signed_in, asked):
+    client = signed_in("approver")
+    request = gate.open_request("deploy", asked)
+    client.get("/sign-in/")
+    for address in ("/", f"/approvals/{request.request_id}/"):
+        started = time.perf_counter()
+        page = client.get(address).content.decode()
+        took = time.perf_counter() - started
+        assert took < 1.0
+        if isinstance(asked.get("text"), str) and "\u202e" not in asked["text"]:
+            assert asked["text"] in page
+    if "key 0" in asked:
+        assert page.count('class="key"') == 10_000
