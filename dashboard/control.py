@@ -39,15 +39,21 @@ def listen() -> None:
 
 
 async def _listen(layer: Any) -> None:
+    troubled = False
     while True:
         try:
             channel = await layer.new_channel()
             while True:
                 await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
+                if troubled:
+                    logger.warning("control messages are heard again")
+                troubled = False
                 await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
                 await sync_to_async(follower.check_access, thread_sensitive=False)()
         except TimeoutError:
             continue  # nobody spoke for an hour
         except Exception as error:
-            logger.warning("control messages are not heard: %s", error)
+            if not troubled:
+                logger.warning("control messages are not heard: %s", error)
+            troubled = True
             await asyncio.sleep(PAUSE_SECONDS)
