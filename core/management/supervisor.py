@@ -40,8 +40,13 @@ class Supervisor:
         """End `run` soon; fit to be a signal handler."""
         self._stop.set()
 
-    def run(self, on_start: Callable[[], bool] = lambda: True) -> None:
-        """Start everything and keep it running until `stop`. `on_start` is called until it returns True."""
+    def run(
+        self, on_start: Callable[[], bool] = lambda: True, each_round: Callable[[], object] = int
+    ) -> None:
+        """Start everything and keep it running until `stop`.
+
+        `on_start` is called until it returns True, `each_round` ten times a second.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self.stop)
         try:
@@ -49,6 +54,7 @@ class Supervisor:
                 self._start(part)
             ready = False
             while not self._stop.wait(0.1):
+                each_round()
                 ready = ready or on_start()
                 for part in self._parts:
                     self._revive(part)

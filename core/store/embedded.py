@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import redis
 
@@ -36,6 +37,8 @@ class EmbeddedServer:
 
     url: str
     process: subprocess.Popen[bytes] | None
+    data_dir: Path
+    durable: bool = True
 
     def stop(self) -> None:
         """Stop the server if this object started it; it writes its data first."""
@@ -48,17 +51,38 @@ class EmbeddedServer:
             self.process.kill()
             self.process.wait()
 
+    def revive(self) -> bool:
+        """Start a server that this object started and that has died, at the same address; True when it had."""
+        if self.process is None or self.process.poll() is None:
+            return False
+        self.process = start(self.data_dir, durable=self.durable).process
+        return True
+
 
 def start(data_dir: Path, *, durable: bool = True) -> EmbeddedServer:
     """Attach to the server of `data_dir`, or start it. `durable=False` keeps nothing on disk (tests)."""
     data_dir = data_dir.resolve()
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(data_dir / "server.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open(data_dir / "start.lock", "w") as starting, open(data_dir / "server.lock", "w") as living:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        try:
+            # The server inherits this lock and holds it for as long as it lives, even when it hangs.
+            fcntl.flock(living, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return EmbeddedServer(_url_of_living(data_dir), None, data_dir, durable)
+        return _launch(data_dir, durable, living.fileno())
+
+
+def _url_of_living(data_dir: Path) -> str:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
         url = running_url(data_dir)
         if url is not None:
-            return EmbeddedServer(url, None)
-        return _launch(data_dir, durable)
+            return url
+        time.sleep(0.05)
+    raise ServerDidNotStart(
+        f"a Redis server lives in {data_dir} and does not answer: end it, then start again"
+    )
 
 
 def running_url(data_dir: Path) -> str | None:
@@ -70,7 +94,7 @@ def running_url(data_dir: Path) -> str | None:
     return url if _answers(url) else None
 
 
-def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
+def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
     socket_path = data_dir / "redis.sock"
     settings = {
         "dir": str(data_dir),
@@ -85,7 +109,7 @@ def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
         url = f"unix://{socket_path}"
         settings |= {"port": "0", "unixsocket": str(socket_path), "unixsocketperm": "700"}
     else:
-        port, password = _free_port(), secrets.token_urlsafe(24)
+        port, password = _loopback_address(data_dir)
         url = f"redis://:{password}@127.0.0.1:{port}"
         settings |= {"bind": "127.0.0.1", "port": str(port), "requirepass": password}
     config = data_dir / "redis.conf"
@@ -93,6 +117,7 @@ def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
     process = subprocess.Popen(
         [_binary(), str(config)],
         start_new_session=True,
+        pass_fds=(lock,),
         preexec_fn=die_with_parent(os.getpid()),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -104,7 +129,7 @@ def _launch(data_dir: Path, durable: bool) -> EmbeddedServer:
             raise ServerDidNotStart(f"the embedded Redis server did not start; see {data_dir / 'redis.log'}")
         time.sleep(0.005)
     _write_private(data_dir / "redis.url", url + "\n")
-    return EmbeddedServer(url, process)
+    return EmbeddedServer(url, process, data_dir, durable)
 
 
 def _answers(url: str) -> bool:
@@ -138,10 +163,19 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _free_port() -> int:
+def _loopback_address(data_dir: Path) -> tuple[int, str]:
+    """Port and password as they were, so that agents find a restarted server; new ones where it is the first."""
+    try:
+        before = urlsplit((data_dir / "redis.url").read_text().strip())
+    except OSError:
+        before = urlsplit("")
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", before.port or 0))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1]), before.password or secrets.token_urlsafe(24)
 
 
 def die_with_parent(parent: int) -> Callable[[], None] | None:

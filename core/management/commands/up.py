@@ -51,7 +51,11 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 return True
 
-            supervisor.run(say_when_ready)
+            def keep_redis() -> None:
+                if server and server.revive():
+                    self.stderr.write("the embedded Redis server ended; it runs again with its data")
+
+            supervisor.run(say_when_ready, keep_redis)
         finally:
             if server:
                 server.stop()
