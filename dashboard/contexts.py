@@ -185,6 +185,7 @@ class LivePage:
     unreadable: int
     ended: list[Ended]
     now: datetime
+    behind: bool = False  # the recorder lags
     known: bool = True  # False while Redis is away: empty lists then say nothing
 
     @property
@@ -255,7 +256,7 @@ def nothing_known() -> LivePage:
 
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded."""
-    newest = ApprovalRecord.objects.exclude(status="pending").order_by("-ended_at")[:SHOWN_ENDED]
+    newest = ApprovalRecord.objects.exclude(status="pending").order_by("-ended_at", "-pk")[:SHOWN_ENDED]
     return [Ended.of(record, recorded=True) for record in newest]
 
 

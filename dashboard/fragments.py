@@ -50,9 +50,14 @@ def ended_card(ended: Ended, now: datetime) -> str:
     )
 
 
-def queue_head(waiting: int, hidden: int, unreadable: int) -> str:
-    """How many wait."""
-    context: dict[str, object] = {"waiting": waiting, "hidden": hidden, "unreadable": unreadable}
+def queue_head(waiting: int, hidden: int, unreadable: int, *, behind: bool) -> str:
+    """How many wait, and what is not as it should be."""
+    context: dict[str, object] = {
+        "waiting": waiting,
+        "hidden": hidden,
+        "unreadable": unreadable,
+        "behind": behind,
+    }
     return _partial("queue-head", "outerMorph", _render("queue_head", context))
 
 

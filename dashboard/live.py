@@ -149,7 +149,7 @@ class Follower:
                     if timers.due(VERIFY_SECONDS):
                         messages += state.verify()
                     if timers.due(TICK_SECONDS):
-                        messages.append(state.tick())
+                        messages += state.tick()
                     self._distribute(messages, touched)
                 if timers.due(ACCESS_SECONDS):
                     self.check_access()

@@ -11,6 +11,8 @@ from core.store.outbox import OutboxEntry, Watcher
 from dashboard import contexts, fragments
 from dashboard.contexts import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
 
+BEHIND_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Message:
@@ -43,6 +45,7 @@ class LiveState:
         self._ended: list[Ended] = []
         self._rows: dict[str, AgentRow] = {}
         self._unreadable = 0
+        self._behind = False
         self.now: datetime
         self.agents: Agents
         self._load()
@@ -60,13 +63,19 @@ class LiveState:
             unreadable=self._unreadable,
             ended=self._ended,
             now=self.now,
+            behind=self._behind,
         )
         return fragments.live_region(page, may_decide=may_decide)
 
-    def tick(self) -> Message:
-        """A sign of life with Redis's time."""
+    def tick(self) -> list[Message]:
+        """A sign of life with Redis's time, and a warning when the recorder starts or stops lagging."""
         text = fragments.tick(self.now, ok=True)
-        return Message(text, text, everywhere=True)
+        messages = [Message(text, text, everywhere=True)]
+        behind = self._seconds_behind() > BEHIND_SECONDS
+        if behind != self._behind:
+            self._behind = behind
+            messages.append(_same(self._queue_head()))
+        return messages
 
     def wait(self, seconds: float) -> list[OutboxEntry]:
         """What happened to requests, waiting at most `seconds` for it."""
@@ -118,10 +127,12 @@ class LiveState:
 
     def verify(self) -> list[Message]:
         """Read everything again; where memory was wrong or out of date, send the region anew."""
-        before = (self._shown, self.agents, self._ended, self._unreadable, len(self._pending))
+        agents = self.agents
+        before = (self._shown, self._ended, self._unreadable, len(self._pending))
         self._load()
-        after = (self._shown, self.agents, self._ended, self._unreadable, len(self._pending))
-        return [] if before == after else [self._whole()]
+        if before != (self._shown, self._ended, self._unreadable, len(self._pending)):
+            return [self._whole()]
+        return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
 
     # How the state moves
 
@@ -184,7 +195,13 @@ class LiveState:
 
     def _queue_head(self) -> str:
         waiting = len(self._pending)
-        return fragments.queue_head(waiting, waiting - len(self._shown), self._unreadable)
+        return fragments.queue_head(
+            waiting, waiting - len(self._shown), self._unreadable, behind=self._behind
+        )
+
+    def _seconds_behind(self) -> float:
+        oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)
+        return 0.0 if oldest is None else self.now.timestamp() - oldest / 1000
 
     def _arrange(self) -> None:
         self.agents = Agents.of_rows(self._rows.values(), self.now)

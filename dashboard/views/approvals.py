@@ -71,7 +71,7 @@ def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpRes
 
 def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     # A page has one form for all its cards: each field's name ends with the request it belongs to.
-    reason = request.POST.get(f"reason-{request_id}", "").strip()
+    reason = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
         decision = decisions.decide(

@@ -9,8 +9,10 @@ from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
+from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
+from tests.conftest import PASSWORD
 
 SHAPE_OF_PAGE = """() => {
   const copy = document.querySelector('main').cloneNode(true);
@@ -145,3 +147,27 @@ def test_a_right_taken_away_takes_the_buttons_within_five_seconds(sign_in, clean
     viewer_only.permissions.remove(*viewer_only.permissions.filter(codename="decide_approval"))
     expect(page.locator("[data-decide]")).to_have_count(0, timeout=8_000)
     expect(page.get_by_role("article", name="deploy", exact=True)).to_be_visible()
+
+
+def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_user, clean_redis, monkeypatch):
+    from dashboard import live_state
+
+    monkeypatch.setattr(live_state, "BEHIND_SECONDS", 1.0)
+    make_user("maria", "approver")
+    ApprovalGate(clean_redis, "robot").open_request("before any recorder")
+    Recorder(clean_redis).step()
+    context = browser.new_context(base_url=site)
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_label("Name").fill("maria")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_selector("[data-connection=live]")
+    assert "recorder is behind" not in page.content()
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator("#ended li")).to_contain_text("sent")
+    expect(page.locator("#queue-head")).to_contain_text("The recorder is behind")
+    Recorder(clean_redis).step()
+    expect(page.locator("#ended li")).to_contain_text("recorded")
+    expect(page.locator("#queue-head")).not_to_contain_text("The recorder is behind")
+    context.close()
