@@ -95,8 +95,9 @@ class Recorder:
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
-        # A recorder that was killed after its commit could not tell watchers of it.
-        outbox.committed(self._store, self._position)
+        if self._position != "0":
+            # A recorder that was killed after its commit could not tell watchers of it.
+            outbox.committed(self._store, self._position)
 
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""

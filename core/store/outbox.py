@@ -1,6 +1,7 @@
 """Reading the outbox: every change that SQL must remember, in order."""
 
 import math
+import re
 import uuid
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from core.store import scripts
 from core.store.client import Line, Store, open_store
 
 BATCH = 200
+_POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
 
 
@@ -42,7 +44,8 @@ class Watcher:
         keys = self._line.keys
         streams = _read(self._line, {keys.outbox: self._position, keys.recorded: self._commit}, seconds)
         for commit in streams.get(keys.recorded, []):
-            self._commit, self.recorded = commit.position, commit.fields.get("position", self.recorded)
+            self._commit = commit.position
+            self._hear(commit)
         entries = streams.get(keys.outbox, [])
         if entries:
             self._position = entries[-1].position
@@ -65,8 +68,15 @@ class Watcher:
         newest_position = newest[0][0].decode() if newest else "0-0"
         if not commits:
             return newest_position, "0-0"
-        self.recorded = _fields(commits[0][1]).get("position", "0-0")
-        return self.recorded, commits[0][0].decode()
+        commit = OutboxEntry(commits[0][0].decode(), _fields(commits[0][1]))
+        self._hear(commit)
+        return self.recorded, commit.position
+
+    def _hear(self, commit: OutboxEntry) -> None:
+        # Forward only: a standby that lags tells of an older place.
+        position = commit.fields.get("position", "")
+        if _POSITION.fullmatch(position) and not self.is_recorded(position):
+            self.recorded = position
 
 
 def installation(store: Store) -> tuple[str, bool]:

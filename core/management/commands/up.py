@@ -33,7 +33,7 @@ class Command(BaseCommand):
         """Run until Ctrl-C or SIGTERM."""
         refuse_unsafe_address()
         refuse_taken_port()
-        server = embedded.start(settings.TELEMETRY_DATA_DIR) if not settings.REDIS_URL else None
+        server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
             os.environ["REDIS_URL"] = server.url if server else settings.REDIS_URL
             parts = [Part("web", web_command()), Part("recorder", manage("recorder"))]
@@ -52,13 +52,24 @@ class Command(BaseCommand):
                 return True
 
             def keep_redis() -> None:
-                if server and server.revive():
-                    self.stderr.write("the embedded Redis server ended; it runs again with its data")
+                try:
+                    if server and server.revive():
+                        self.stderr.write("the embedded Redis server ended; it runs again with its data")
+                except embedded.ServerDidNotStart as error:
+                    self.stderr.write(str(error))
 
             supervisor.run(say_when_ready, keep_redis)
         finally:
             if server:
                 server.stop()
+
+
+def start_redis(data_dir: Path) -> embedded.EmbeddedServer:
+    """The private server, or an error that says where to look."""
+    try:
+        return embedded.start(data_dir)
+    except embedded.ServerDidNotStart as error:
+        raise CommandError(str(error)) from error
 
 
 def site_url() -> str:
