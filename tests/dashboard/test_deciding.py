@@ -41,6 +41,12 @@ def test_without_javascript_a_decision_leads_back_to_the_page_with_a_sentence(
     )
 
 
+def test_a_reason_of_two_lines_is_kept_without_the_browsers_carriage_returns(gate, signed_in, answer):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    answer(client, request.request_id, reason="  one\r\ntwo ")
+    assert gate.read_record(request.request_id).reason == "one\ntwo"
+
+
 def test_from_the_requests_own_page_it_leads_back_there(gate, signed_in, answer):
     client, request = signed_in("approver"), gate.open_request("deploy")
     response = answer(client, request.request_id, page=request.request_id)

@@ -1,0 +1,98 @@
+"""The headers by which browsers are told what our pages may do."""
+
+import pytest
+
+from tests.dashboard.conftest import UNKNOWN_ID
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ADDRESSES = [
+    "/",
+    "/approvals/{id}/",
+    "/approvals/" + UNKNOWN_ID + "/",
+    "/sign-in/",
+    "/admin/",
+    "/admin/core/auditentry/",
+    "/admin/core/auditentry/1/change/",
+    "/admin/core/approvalrecord/",
+    "/admin/auth/user/add/",
+    "/admin/password_change/",
+    "/nowhere/",
+    "/approvals/{id}/approve/",
+]
+
+
+def policy_of(response) -> dict[str, list[str]]:
+    parts = [part.split() for part in response["Content-Security-Policy"].split(";")]
+    return {name: values for name, *values in filter(None, parts)}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_page_comes_with_the_strict_headers(gate, record, signed_in, address):
+    request = gate.open_request("deploy")
+    record()
+    response = signed_in("superuser").get(address.format(id=request.request_id))
+    policy = policy_of(response)
+    assert policy["default-src"] == ["'none'"]
+    assert policy["script-src"] == policy["style-src"] == ["'self'"]
+    assert policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
+    assert policy["form-action"] == policy["connect-src"] == ["'self'"]
+    assert "unsafe" not in response["Content-Security-Policy"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_answers_to_posts_carry_them_too(gate, signed_in, answer, htmx):
+    client, request = signed_in("viewer"), gate.open_request("deploy")
+    response = answer(client, request.request_id, htmx=htmx)
+    assert response.status_code == 403
+    assert policy_of(response)["script-src"] == ["'self'"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES[:4])
+def test_pages_with_private_data_are_never_stored(gate, signed_in, address):
+    request = gate.open_request("deploy")
+    response = signed_in("approver").get(address.format(id=request.request_id))
+    if response.status_code == 200:
+        assert "no-store" in response["Cache-Control"]
+
+
+def test_no_page_holds_a_script_or_style_of_its_own(gate, record, signed_in):
+    from tests.dashboard.markup import parse
+
+    request = gate.open_request("deploy")
+    record()
+    client = signed_in("superuser")
+    for address in ADDRESSES[:8]:
+        page = parse(client.get(address.format(id=request.request_id)).content.decode())
+        for element in page.elements:
+            assert element.tag != "style", address
+            assert element.tag != "script" or element.attributes.get("src") or not element.text.strip(), (
+                address
+            )
+            assert not [name for name in element.attributes if name.startswith("on")], address
+            assert "style" not in element.attributes, address
+            for name in ("src", "href", "action", "formaction"):
+                assert "//" not in element.attributes.get(name, ""), address
+
+
+def test_cookies_are_for_this_site_and_no_script(person, client):
+    person("approver")
+    data = {"username": "the approver", "password": "correct horse battery"}
+    response = client.post("/sign-in/", data)
+    for name in ("session", "csrf"):
+        cookie = response.cookies[name]
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Lax"
+
+
+def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
+    from dashboard import contexts, fragments
+
+    gate.open_request("deploy")
+    region = fragments.live_region(contexts.live_page(), may_decide=True)
+    assert "csrf" not in region
+    assert 'form="decide"' in region
