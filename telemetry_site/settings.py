@@ -106,6 +106,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
+DATETIME_FORMAT = "Y-m-d H:i:s"
 TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 
 # Who may do what, and from where

@@ -61,19 +61,13 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
     status, ended_at = said["status"], at(said["ended_ms"])
     if status not in ENDED:
         raise ValueError(f"status is {status!r}")
-    end = {
-        "status": status,
-        "ended_at": ended_at,
-        "responder": said["responder"],
-        "reason": said["reason"],
-        "channel": said["channel"],
-        "decision_id": said["decision_id"],
-    }
+    end = {name: said[name] for name in ("status", "responder", "reason", "channel", "decision_id")}
     record, created = ApprovalRecord.objects.get_or_create(
         request_id=request_id,
         # The request itself was never told to us; what is known of it is kept.
         defaults={
             **end,
+            "ended_at": ended_at,
             "agent_id": said["agent_id"],
             "approval_type": said["approval_type"],
             "digest": said["digest"],
@@ -83,7 +77,7 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
         },
     )
     if not created and record.status == ApprovalRecord.Status.PENDING:
-        ApprovalRecord.objects.filter(pk=request_id).update(**end)
+        ApprovalRecord.objects.filter(pk=request_id).update(**end, ended_at=ended_at)
     _settle_intents(request_id, said)
     return Fact(
         event_id=f"request:{request_id}:ended",
@@ -92,12 +86,8 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
         actor=said["responder"],
         agent_id=record.agent_id,
         request_id=request_id,
-        details={
-            "reason": said["reason"],
-            "channel": said["channel"],
-            "decision_id": said["decision_id"],
-            "digest": said["digest"] or record.digest,
-        },
+        details={name: said[name] for name in ("reason", "channel", "decision_id")}
+        | {"digest": said["digest"] or record.digest},
     )
 
 

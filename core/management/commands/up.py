@@ -57,6 +57,7 @@ class Command(BaseCommand):
                         self.stderr.write("the embedded Redis server ended; it runs again with its data")
                 except embedded.ServerDidNotStart as error:
                     self.stderr.write(str(error))
+                    time.sleep(1)
 
             supervisor.run(say_when_ready, keep_redis)
         finally:
@@ -83,14 +84,8 @@ def site_url() -> str:
 def web_command() -> list[str]:
     """The web server. Its limits are explained in docs/operations.md."""
     return [
-        *(
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "telemetry_site.asgi:application",
-            "--app-dir",
-            str(settings.BASE_DIR),
-        ),
+        *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application"),
+        *("--app-dir", str(settings.BASE_DIR)),
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "5", "--no-access-log", "--log-level", "warning"),
