@@ -7,8 +7,9 @@ from weakref import WeakKeyDictionary
 
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
+from django.http import HttpRequest
 
-from dashboard.live import follower
+from dashboard.live import follower, mark_of
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +20,13 @@ PAUSE_SECONDS = 1.0
 _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
-def tell_signed_out(**_signal: Any) -> None:
-    """Somebody signed out: every process looks who may still watch. Unreached, it looks within seconds anyway."""
-    layer = get_channel_layer()
-    if layer is None:
+def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
+    """Somebody signs out: every process closes their sockets. Unreached, it does so within seconds anyway."""
+    layer, session_key = get_channel_layer(), request.session.session_key
+    if layer is None or session_key is None:
         return
     try:
-        async_to_sync(layer.group_send)(GROUP, {"type": "session.ended"})
+        async_to_sync(layer.group_send)(GROUP, {"type": "session.ended", "session": mark_of(session_key)})
     except Exception as error:
         logger.warning("a sign-out was not told to the other processes: %s", error)
 
@@ -48,8 +49,8 @@ async def _listen(layer: Any) -> None:
                 if troubled:
                     logger.warning("control messages are heard again")
                 troubled = False
-                await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
-                await sync_to_async(follower.check_access, thread_sensitive=False)()
+                message = await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
+                await sync_to_async(follower.end_session, thread_sensitive=False)(message["session"])
         except TimeoutError:
             continue  # nobody spoke for an hour
         except Exception as error:

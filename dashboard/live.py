@@ -6,6 +6,7 @@ read by the same code as everywhere else.
 """
 
 import asyncio
+import hashlib
 import logging
 import threading
 import time
@@ -68,6 +69,11 @@ class Subscription:
             self.queue.put_nowait(message)
 
 
+def mark_of(session_key: str) -> str:
+    """What names a session to other processes without giving it away."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
 class Follower:
     """The follower of this process. It starts with the first socket."""
 
@@ -107,6 +113,14 @@ class Follower:
         if self._thread is not None:
             self._thread.join()
         self._thread, self._problem = None, ""
+
+    def end_session(self, session_mark: str) -> None:
+        """Close the sockets of a session that is ending; Django tells so before the session is gone."""
+        with self._lock:
+            watching = list(self._subscriptions)
+        for subscription in watching:
+            if mark_of(subscription.session_key) == session_mark:
+                subscription.send([SIGNED_OUT])
 
     def check_access(self) -> None:
         """Close the sockets of those who may not watch any more, or whose rights changed."""

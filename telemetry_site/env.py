@@ -39,6 +39,13 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
         return int(value)
 
+    def choice(self, name: str, words: list[str], default: str) -> str:
+        """One of these words, in capitals or not."""
+        value = self.text(name, default).upper()
+        if value not in words:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}")
+        return value
+
     def words(self, name: str, default: list[str]) -> list[str]:
         """Values separated by commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default

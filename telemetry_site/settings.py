@@ -5,6 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from core.store.keys import Keys
 from telemetry_site.env import development_secret_key, environment, production_secret_key
 from telemetry_site.layers import channel_layers
 
@@ -27,7 +28,7 @@ else:
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 REDIS_URL = environment.text("REDIS_URL")
-TELEMETRY_NAMESPACE = environment.text("TELEMETRY_NAMESPACE", "telemetry")
+TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
 
 DATABASES = {
@@ -151,10 +152,11 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }

@@ -9,6 +9,7 @@ from websockets.exceptions import InvalidStatus
 
 from dashboard.live import ACCESS_SECONDS, follower
 from tests.dashboard.frames import code_of_closing, next_partial
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,12 +105,12 @@ def test_nothing_is_told_after_the_end_though_the_socket_has_not_closed_yet(pers
     assert not any("secret" in frame for frame in frames)
 
 
-def test_signing_out_closes_the_socket_at_once(person, open_socket):
+def test_signing_out_closes_the_socket_at_once(raw, person, open_socket):
     approver, client = person("approver"), Client()
     client.force_login(approver)
     socket = open_socket(client)
     next_partial(socket, "live")
-    time.sleep(0.3)  # the process joins the group for control messages
+    wait_until(lambda: raw.zcard("telemetry-site:group:control"), "the server listens for control messages")
     sign_out(client, approver)
     code, seconds, _ = code_of_closing(socket, PROMISE)
     assert code == SIGNED_OUT

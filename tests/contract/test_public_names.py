@@ -1,0 +1,91 @@
+"""What `core` offers, and that its documents say the same."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import core
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = ("agent_tracking", "approval_gates", "errors")
+README = ROOT / "README.md"
+
+
+def test_public_names_are_sorted_exist_and_are_explained():
+    assert core.__all__ == sorted(core.__all__)
+    for name in core.__all__:
+        value = getattr(core, name)
+        assert inspect.getdoc(value), f"{name} has no description"
+
+
+def test_every_public_class_comes_from_core_and_every_error_is_public():
+    for name in core.__all__:
+        assert getattr(core, name).__module__.split(".")[0] == "core"
+    raised = {
+        name
+        for name, value in vars(core.errors).items()
+        if inspect.isclass(value) and issubclass(value, core.TelemetryError)
+    }
+    assert raised <= set(core.__all__)
+
+
+def test_every_public_method_is_explained():
+    for name in core.__all__:
+        for method, value in vars(getattr(core, name)).items():
+            if not method.startswith("_") and callable(value):
+                assert inspect.getdoc(value), f"{name}.{method} has no description"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_classes_that_a_module_documents_are_there(module):
+    assert (ROOT / "core" / f"{module}.py").exists()
+    assert getattr(core, module).__doc__
+
+
+def test_the_readme_uses_only_public_names():
+    if not README.exists():
+        pytest.skip("README.md is not written yet")
+    imported = re.findall(r"^\s*from core import (.+)$", README.read_text(), re.MULTILINE)
+    assert imported, "README.md shows how to import core"
+    for line in imported:
+        assert {name.strip() for name in line.split(",")} <= set(core.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("ApprovalGate.__init__", "memory=None, agent_id=None"),
+        ("ApprovalGate.request_approval", "approval_type, context=None, timeout=None"),
+        ("ApprovalGate.open_request", "approval_type, context=None, timeout=None"),
+        ("ApprovalGate.wait_for_decision", "request_id, timeout=None"),
+        ("ApprovalGate.respond_to_approval", "request_id, approved, responder, reason=''"),
+        ("ApprovalGate.get_pending_approvals", "approval_type=None"),
+        ("ApprovalGate.clear_expired_requests", ""),
+        ("ApprovalGate.get_request", "request_id"),
+        ("ApprovalGate.cancel_request", "request_id"),
+        ("HeartbeatCoordinator.__init__", "memory=None, enable_streaming=False"),
+        ("HeartbeatCoordinator.start_heartbeat", "agent_id, metadata=None, display_name=None"),
+        ("HeartbeatCoordinator.beat", "status='running', progress=0.0, current_task=''"),
+        ("HeartbeatCoordinator.stop_heartbeat", "final_status='completed'"),
+        ("HeartbeatCoordinator.get_stale_agents", "threshold_seconds=60.0"),
+        ("HeartbeatCoordinator.get_active_agents", ""),
+        ("HeartbeatCoordinator.is_agent_alive", "agent_id"),
+        ("HeartbeatCoordinator.get_agent_status", "agent_id"),
+    ],
+)
+def test_the_signatures_that_others_port_to_stay_as_they_are(name, signature):
+    owner, method = name.split(".")
+    parameters = list(inspect.signature(getattr(getattr(core, owner), method)).parameters.values())[1:]
+    said = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
+    assert ", ".join(said) == signature
+
+
+def test_core_says_in_its_documents_which_errors_it_raises():
+    documents = [path.read_text() for path in (ROOT / "docs").glob("**/*.md")]
+    if not documents:
+        pytest.skip("docs/ is not written yet")
+    sources = "".join(path.read_text() for path in (ROOT / "core").glob("*.py"))
+    for name in core.__all__:
+        assert name in sources

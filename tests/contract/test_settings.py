@@ -1,0 +1,78 @@
+"""Settings: each one documented, and an unsafe one stops the start with an error that says what to set."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from telemetry_site import settings as _settings  # noqa: F401  each name is asked for while it loads
+from telemetry_site.env import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "settings.md"
+GOOD_KEY = "v3ry-l0ng-and-r4ndom-enough-to-be-a-key-of-a-real-site-0123456789"
+GOOD = {"DEBUG": "0", "SECRET_KEY": GOOD_KEY, "ALLOWED_HOSTS": "telemetry.example.org"}
+
+
+def manage(tmp_path: Path, command: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in an environment of these settings alone."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command.split()],
+        cwd=ROOT,
+        env={**kept, "TELEMETRY_DATA_DIR": str(tmp_path), **values},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(not DOCUMENT.exists(), reason="docs/settings.md is not written yet")
+def test_every_setting_is_documented_and_nothing_else():
+    before_the_tests = DOCUMENT.read_text().split("\n## For tests")[0]
+    headings = re.findall(r"^## (.+)$", before_the_tests, re.MULTILINE)
+    assert sorted(headings) == sorted(environment.names)
+    for part in before_the_tests.split("\n## ")[1:]:
+        assert "- default:" in part, part.splitlines()[0]
+        assert "- effect:" in part, part.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"SECRET_KEY": "a" * 60}, "SECRET_KEY"),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": " , "}, "ALLOWED_HOSTS"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"DEBUG": "perhaps"}, "DEBUG"),
+        ({"HTTPS": "yess"}, "HTTPS"),
+        ({"PORT": "http"}, "PORT"),
+        ({"PORT": "-1"}, "PORT"),
+        ({"TELEMETRY_NAMESPACE": "Not Good"}, "TELEMETRY_NAMESPACE"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
+    ],
+)
+def test_an_unsafe_or_unclear_setting_stops_the_start_and_is_named(tmp_path, changed, named):
+    result = manage(tmp_path, "check", **{**GOOD, **changed})
+    assert result.returncode != 0
+    assert named in result.stderr.strip().splitlines()[-1]
+    assert GOOD_KEY not in result.stderr
+
+
+def test_good_production_settings_pass_the_deployment_check(tmp_path):
+    result = manage(tmp_path, "check --deploy --fail-level WARNING", **GOOD)
+    assert result.returncode == 0, result.stderr
+
+
+def test_development_needs_no_setting_at_all(tmp_path):
+    assert manage(tmp_path, "check").returncode == 0
+    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_models_and_the_migrations_are_the_same(tmp_path):
+    assert manage(tmp_path, "makemigrations --check --dry-run").returncode == 0
