@@ -1,5 +1,6 @@
 """What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
 
+import logging
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +11,8 @@ from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, valid_id
 from core.store.outbox import OutboxEntry
+
+logger = logging.getLogger(__name__)
 
 Records = Mapping[str, RequestRecord]
 
@@ -61,7 +64,8 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
     status, ended_at = said["status"], at(said["ended_ms"])
     if status not in ENDED:
         raise ValueError(f"status is {status!r}")
-    end = {name: said[name] for name in ("status", "responder", "reason", "channel", "decision_id")}
+    end = {name: said[name] for name in ("status", "responder", "reason", "decision_id")}
+    end["channel"] = _proven_channel(request_id, said)
     record, created = ApprovalRecord.objects.get_or_create(
         request_id=request_id,
         # The request itself was never told to us; what is known of it is kept.
@@ -78,7 +82,7 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
     )
     if not created and record.status == ApprovalRecord.Status.PENDING:
         ApprovalRecord.objects.filter(pk=request_id).update(**end, ended_at=ended_at)
-    _settle_intents(request_id, said)
+    _settle_intents(request_id, said, end["channel"])
     return Fact(
         event_id=f"request:{request_id}:ended",
         kind=f"approval.{status}",
@@ -86,18 +90,40 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
         actor=said["responder"],
         agent_id=record.agent_id,
         request_id=request_id,
-        details={name: said[name] for name in ("reason", "channel", "decision_id")}
-        | {"digest": said["digest"] or record.digest},
+        details={
+            "reason": said["reason"],
+            "channel": end["channel"],
+            "decision_id": said["decision_id"],
+            "digest": said["digest"] or record.digest,
+        },
     )
 
 
-def _settle_intents(request_id: str, said: Mapping[str, str]) -> None:
+def _proven_channel(request_id: str, said: Mapping[str, str]) -> str:
+    """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
+    if said["channel"] != "site":
+        return said["channel"]
+    intent = DecisionIntent.objects.filter(
+        pk=_uuid_or_none(said["decision_id"]) or uuid.UUID(int=0),
+        request_id=request_id,
+        approved=said["status"] == "approved",
+        user__username=said["responder"],
+    )
+    if intent.exists():
+        return "site"
+    logger.error(
+        "request %s: its decision says it came through the site, which knows nothing of it", request_id
+    )
+    return "direct"
+
+
+def _settle_intents(request_id: str, said: Mapping[str, str], channel: str) -> None:
     """The intent that took effect is accepted; every other one of this request has lost."""
     outcome = DecisionIntent.Outcome
     now: datetime = timezone.now()
     intents = DecisionIntent.objects.filter(request_id=request_id)
     mine = _uuid_or_none(said["decision_id"]) or uuid.UUID(int=0)  # of no intent
-    if said["channel"] == "site":
+    if channel == "site":
         intents.filter(pk=mine).update(outcome=outcome.ACCEPTED, settled_at=now)
     lost = {"timeout": outcome.EXPIRED, "cancelled": outcome.CANCELLED}.get(
         said["status"], outcome.ALREADY_DECIDED
