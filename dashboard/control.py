@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 GROUP = "control"
 LISTEN_SECONDS = 3600.0
 PAUSE_SECONDS = 1.0
+TELL_SECONDS = 1.0
 
 _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
@@ -26,9 +27,14 @@ def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
     if layer is None or session_key is None:
         return
     try:
-        async_to_sync(layer.group_send)(GROUP, {"type": "session.ended", "session": mark_of(session_key)})
+        async_to_sync(_tell)(layer, {"type": "session.ended", "session": mark_of(session_key)})
     except Exception as error:
         logger.warning("a sign-out was not told to the other processes: %s", error)
+
+
+async def _tell(layer: Any, message: dict[str, str]) -> None:
+    # The layer itself waits without a limit: a Redis that hangs must not keep anybody signed in.
+    await asyncio.wait_for(layer.group_send(GROUP, message), TELL_SECONDS)
 
 
 def listen() -> None:
