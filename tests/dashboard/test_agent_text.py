@@ -1,6 +1,7 @@
 """Text from agents in every place where a page shows it: seen whole, and never more than text."""
 
 import re
+import unicodedata
 
 import pytest
 
@@ -22,6 +23,12 @@ def read_back(text: str) -> str:
     return CHIP.sub(lambda chip: chr(int(chip[1], 16)), text)
 
 
+def hiding_in(page: str) -> set[str]:
+    """Characters of a page that cannot be seen, reorder others or control a terminal."""
+    kinds = ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
+    return {character for character in set(page) - {"\n", "\t"} if unicodedata.category(character) in kinds}
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_is_escaped_and_whatever_hides_becomes_a_chip(text):
     tree = parse(visible(text))
@@ -33,11 +40,8 @@ def test_text_is_escaped_and_whatever_hides_becomes_a_chip(text):
 
 @pytest.mark.parametrize("text", [*HIDDEN.values(), *CONTROL.values()])
 def test_nothing_that_hides_or_reorders_is_left_in_the_page(text):
-    import unicodedata
-
     for shown in (visible(text), plain(text)):
-        kinds = {unicodedata.category(character) for character in shown if character not in "\n\t"}
-        assert not kinds & {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"}
+        assert not hiding_in(shown)
         assert CHIP.search(shown)
 
 
@@ -46,7 +50,7 @@ def test_honest_text_is_shown_as_it_is(text):
     assert visible(text) == plain(text) == text
 
 
-def shape_of(gate, beat, signed_in_client, text: str) -> tuple[tuple, tuple, str]:
+def shape_of(gate, beat, signed_in_client, text: str) -> tuple[tuple, str, str]:
     """The skeletons of the live page and of an approval page with `text` in every field, and all text."""
     named = text if text in NAMES else "name"
     type(gate)(gate._store, f"agent {named}").open_request(
@@ -54,12 +58,13 @@ def shape_of(gate, beat, signed_in_client, text: str) -> tuple[tuple, tuple, str
     )
     beat(f"beating {named}", status=f"status {named}", task=f"task {text}", display=f"display {named}")
     request_id = gate.get_pending_approvals()[0].request_id
-    live = parse(signed_in_client.get("/").content.decode())
-    own = parse(signed_in_client.get(ADDRESS.format(request_id)).content.decode())
+    own = ADDRESS.format(request_id)
+    pages = [signed_in_client.get(address).content.decode() for address in ("/", own)]
     gate.respond_to_approval(request_id, False, f"person {named}", f"reason {text}")
-    ended = parse(signed_in_client.get(ADDRESS.format(request_id)).content.decode())
-    pages = (skeleton(live), skeleton(own), skeleton(ended))
-    return pages, named, live.text + own.text + ended.text
+    pages.append(signed_in_client.get(own).content.decode())
+    assert not hiding_in("".join(pages))
+    trees = [parse(page) for page in pages]
+    return tuple(map(skeleton, trees)), named, "".join(tree.text for tree in trees)
 
 
 @pytest.fixture
