@@ -81,13 +81,8 @@ class CoordinationSignals:
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
         ttl = _checked_ttl(self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds)
         signal_id = str(uuid.uuid4())
-        event = {
-            "signal_id": signal_id,
-            "signal_type": signal_type,
-            "source_agent": source,
-            "target_agent": target_agent,
-            "ttl_seconds": ttl,
-        }
+        event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
+        event |= {"target_agent": target_agent, "ttl_seconds": ttl}
         scripts.signal(
             self._store.run,
             self._store.keys,
@@ -255,15 +250,18 @@ class _Claim:
 
 
 def _block(line: Line, agent_id: str, position: Position, end: float) -> None:
-    """Wait until something arrives behind `position`, whatever it is; at most one slice.
+    """Wait until something arrives behind `position`, whatever it is, or until `end`.
 
     What arrived since `position` was read ends the wait at once, so nothing is missed in between.
     """
-    seconds = min(SLICE_SECONDS, max(0.0, end - time.monotonic()))
     streams = [line.keys.signals_inbox(agent_id), line.keys.signals_broadcast]
     after = [position.inbox or "0-0", position.broadcast or "0-0"]
-    block = max(1, math.ceil(seconds * 1000))
-    line.read("XREAD", "BLOCK", block, "COUNT", 1, "STREAMS", *streams, *after, seconds=seconds + 0.5)
+    while (left := end - time.monotonic()) > 0:
+        seconds = min(SLICE_SECONDS, left)
+        block = max(1, math.ceil(seconds * 1000))
+        options: list[str | int] = ["BLOCK", block, "COUNT", 1, "STREAMS"]
+        if line.read("XREAD", *options, *streams, *after, seconds=seconds + 0.5):
+            return
 
 
 def _readable(agent_id: str, parts: list[bytes]) -> CoordinationSignal | None:
