@@ -7,6 +7,7 @@ that found it, so no two readers of a mailbox get the same one.
 import json
 import logging
 import math
+import os
 import time
 import uuid
 from typing import Any
@@ -208,9 +209,19 @@ class CoordinationSignals:
     ) -> tuple[CoordinationSignal | None, Position]:
         """The oldest match behind `position`, consumed, and how far the mailbox was read."""
         while True:
+            asked_before, claim.unanswered = claim.unanswered, True
             page = scripts.mailbox(
-                line.run, line.keys, "take", **wanted._asdict(), after=position, claim=claim.id
+                line.run,
+                line.keys,
+                "take",
+                agent_id=wanted.agent_id,
+                signal_type=wanted.signal_type,
+                source=wanted.source,
+                after=position,
+                claim=claim.id,
+                asked_before=asked_before,
             )
+            claim.unanswered = False
             _log_malformed(wanted.agent_id, page)
             if not page.signals:
                 return None, page.position
@@ -246,7 +257,8 @@ class _Claim:
 
     def renew(self) -> None:
         """For the next signal, after one that could not be read."""
-        self.id = uuid.uuid4().hex
+        self.id = os.urandom(16).hex()
+        self.unanswered = False
 
 
 def _block(line: Line, agent_id: str, position: Position, end: float) -> None:

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 MAX_DEPTH = 64
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
@@ -18,7 +19,7 @@ def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
         raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
     _check(value, argument, max_bytes)
     try:
-        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        encoded = _COMPACT.encode(value).encode()
     except (TypeError, ValueError) as error:
         raise ValueError(f"{argument} is not JSON: {error}") from error
     if len(encoded) > max_bytes:

@@ -225,10 +225,11 @@ def mailbox(
     most: int = 1,
     after: Position = START,
     claim: str | None = None,
+    asked_before: bool = False,
 ) -> MailboxPage:
     """Matching signals, oldest first. mode: 'look', 'take' (one) or 'clear'.
 
-    With a `claim`, an id of the caller's own, a 'take' that is repeated answers the same again.
+    With a `claim`, an id of the caller's own, a 'take' that is `asked_before` answers the same again.
     """
     script_keys = [
         keys.signals_inbox(agent_id),
@@ -239,7 +240,7 @@ def mailbox(
     ]
     if claim is not None:
         script_keys.append(keys.signals_claimed(claim))
-    args = [mode, most, signal_type or "", source or "", *after]
+    args = [mode, most, signal_type or "", source or "", *after, "1" if asked_before else ""]
     more, inbox, broadcast, count, malformed, signals = run(MAILBOX, script_keys, args)
     position = Position(inbox.decode(), broadcast.decode())
     return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)

@@ -1,15 +1,15 @@
 -- Reads an agent's inbox and the broadcasts as one mailbox, oldest first.
 -- KEYS  inbox, inbox expiry, broadcasts, broadcast expiry, consumed [, claimed]
 -- ARGV  'look', 'take' (consume and return) or 'clear' (consume and count), most signals,
---       type or '', source or '', the last inbox entry already read or '', the last broadcast or ''
+--       type or '', source or '', the last inbox entry already read or '', the last broadcast or '',
+--       '1' when the same was asked before and its reply was lost
 -- Returns {1 if there may be more, last inbox entry read, last broadcast read, count,
 -- {malformed entry, ...}, {{'inbox' or 'broadcast', signal id, type, source, sent ms, ttl, payload}, ...}}.
 local mode, most, kind, source = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local NAMES = {'signal_id', 'type', 'source', 'sent_ms', 'expires_ms', 'ttl_seconds', 'payload'}
 local now = now_ms()
 
--- A claim asked for again, since its reply was lost, is answered the same.
-if KEYS[6] then
+if ARGV[7] == '1' then
   local taken = redis.call('LRANGE', KEYS[6], 0, -1)
   if #taken > 0 then return {0, '', '', 1, {}, {taken}} end
 end
@@ -56,7 +56,8 @@ local function consume(box, id, expires)
   if box == inbox then return drop(box, id) end
   redis.call('ZADD', KEYS[5], expires, id)
   redis.call('ZREMRANGEBYSCORE', KEYS[5], '-inf', digits(now))
-  live_until(KEYS[5], expires)
+  -- PEXPIREAT's own GT skips a key that has no end yet.
+  if redis.call('PEXPIRETIME', KEYS[5]) < tonumber(expires) then redis.call('PEXPIREAT', KEYS[5], expires) end
 end
 
 local found, malformed, count, bytes, more = {}, {}, 0, 0, 0

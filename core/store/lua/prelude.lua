@@ -39,11 +39,6 @@ local function fail_on_wrong_type(sorted_set, ...)
   for _, stream in ipairs({...}) do redis.call('XLEN', stream) end
 end
 
--- Lengthens a key's life to a moment, and never shortens it. PEXPIREAT's own GT skips keys without an end.
-local function live_until(key, moment_ms)
-  if redis.call('PEXPIRETIME', key) < tonumber(moment_ms) then redis.call('PEXPIREAT', key, moment_ms) end
-end
-
 -- The standing end of a request: status, approved, responder, reason, at, decision id, channel.
 local function standing(request)
   return redis.call('HMGET', request, 'status', 'approved', 'responder', 'reason', 'ended_ms',
