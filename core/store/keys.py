@@ -20,6 +20,10 @@ ENDED_TTL_MS = 7 * DAY_MS
 EVENT_TTL_MS = 7 * DAY_MS
 EVENT_STREAM_LENGTH = 10_000
 EVENT_TYPES_LENGTH = 10_000
+ORDER_TTL_MS = DAY_MS
+CLAIM_TTL_MS = 10 * 1000
+EXPIRED_AT_ONCE = 100
+PAGE_BYTES = 1024 * 1024
 OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
 RECORDED_LENGTH = 1_000
 
@@ -83,6 +87,37 @@ class Keys:
     def agents_running(self) -> str:
         """Sorted set, permanent: the same for agents that have not stopped."""
         return self._key("agents", "running")
+
+    def signals_inbox(self, agent: str) -> str:
+        """Stream, as long as its last signal: what was sent to this agent alone, in the order of sending."""
+        return self._key("signals", "inbox", quoted(agent))
+
+    def signals_expiry(self, agent: str) -> str:
+        """Sorted set, as long as the inbox: its entries by the server ms at which they expire."""
+        return self._key("signals", "expiry", quoted(agent))
+
+    def signals_consumed(self, agent: str) -> str:
+        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry."""
+        return self._key("signals", "consumed", quoted(agent))
+
+    def signals_claimed(self, claim: str) -> str:
+        """List, 10 s: the signal that one call consumed, in case its reply was lost."""
+        return self._key("signals", "claimed", quoted(claim))
+
+    @cached_property
+    def signals_broadcast(self) -> str:
+        """Stream, as long as its last signal: what was sent to every agent."""
+        return self._key("signals", "broadcast")
+
+    @cached_property
+    def signals_broadcast_expiry(self) -> str:
+        """Sorted set, as long as the broadcasts: their entries by the server ms at which they expire."""
+        return self._key("signals", "broadcast_expiry")
+
+    @cached_property
+    def signals_order(self) -> str:
+        """String, 1 day after the last signal: the microsecond under which it was put in order."""
+        return self._key("signals", "order")
 
     def approval_request(self, request_id: str) -> str:
         """Hash, until 7 days after the end: the request, then its outcome."""

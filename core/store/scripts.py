@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.store import keys as key_rules
 from core.store.keys import Keys
@@ -44,7 +44,9 @@ STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
 RECORDED = _load("recorded")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED)
+SIGNAL = _load("signal")
+MAILBOX = _load("mailbox")
+ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED, SIGNAL, MAILBOX)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -165,3 +167,80 @@ def look(run: Run, keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> 
 def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     """Tell watchers that SQL holds the outbox up to `position`, and drop entries before `oldest_kept`."""
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
+
+
+def signal(
+    run: Run,
+    keys: Keys,
+    *,
+    signal_id: str,
+    signal_type: str,
+    source: str,
+    target: str | None,
+    payload: bytes,
+    ttl_ms: int,
+    ttl_text: str,
+    event: str | None,
+) -> None:
+    """Put a signal into the inbox of `target`, or among the broadcasts when it is None."""
+    if target is None:
+        script_keys = [keys.signals_broadcast, keys.signals_broadcast_expiry, keys.signals_order]
+    else:
+        script_keys = [keys.signals_inbox(target), keys.signals_expiry(target), keys.signals_order]
+    args = [signal_id, signal_type, source, payload, ttl_ms, ttl_text]
+    if event is not None:
+        script_keys += [keys.event_stream("coordination_signal"), keys.event_types]
+        args.append(event)
+    run(SIGNAL, script_keys, args)
+
+
+class Position(NamedTuple):
+    """How far a mailbox was read: the last inbox entry and the last broadcast, '' before the first."""
+
+    inbox: str = ""
+    broadcast: str = ""
+
+
+START = Position()
+
+
+class MailboxPage(NamedTuple):
+    """What `mailbox` found. `signals`: inbox or broadcast, id, type, source, sent ms, ttl, payload."""
+
+    more: bool
+    position: Position
+    matches: int
+    malformed: list[str]
+    signals: list[list[bytes]]
+
+
+def mailbox(
+    run: Run,
+    keys: Keys,
+    mode: str,
+    *,
+    agent_id: str,
+    signal_type: str | None,
+    source: str | None,
+    most: int = 1,
+    after: Position = START,
+    claim: str | None = None,
+    asked_before: bool = False,
+) -> MailboxPage:
+    """Matching signals, oldest first. mode: 'look', 'take' (one) or 'clear'.
+
+    With a `claim`, an id of the caller's own, a 'take' that is `asked_before` answers the same again.
+    """
+    script_keys = [
+        keys.signals_inbox(agent_id),
+        keys.signals_expiry(agent_id),
+        keys.signals_broadcast,
+        keys.signals_broadcast_expiry,
+        keys.signals_consumed(agent_id),
+    ]
+    if claim is not None:
+        script_keys.append(keys.signals_claimed(claim))
+    args = [mode, most, signal_type or "", source or "", *after, "1" if asked_before else ""]
+    more, inbox, broadcast, count, malformed, signals = run(MAILBOX, script_keys, args)
+    position = Position(inbox.decode(), broadcast.decode())
+    return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)

@@ -9,7 +9,7 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("agent_tracking", "approval_gates", "errors")
+MODULES = ("agent_coordination", "agent_tracking", "approval_gates", "credentials", "errors")
 README = ROOT / "README.md"
 
 
@@ -65,6 +65,22 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.clear_expired_requests", ""),
         ("ApprovalGate.get_request", "request_id"),
         ("ApprovalGate.cancel_request", "request_id"),
+        ("CoordinationSignals.__init__", "memory=None, agent_id=None, enable_streaming=False"),
+        (
+            "CoordinationSignals.signal",
+            "signal_type, source_agent=None, target_agent=None, payload=None, ttl_seconds=None, credentials=None",
+        ),
+        (
+            "CoordinationSignals.broadcast",
+            "signal_type, source_agent=None, payload=None, ttl_seconds=None, credentials=None",
+        ),
+        (
+            "CoordinationSignals.wait_for_signal",
+            "signal_type, source_agent=None, timeout=30.0, poll_interval=0.5",
+        ),
+        ("CoordinationSignals.check_signal", "signal_type, source_agent=None, consume=True"),
+        ("CoordinationSignals.get_pending_signals", "signal_type=None"),
+        ("CoordinationSignals.clear_signals", "signal_type=None"),
         ("HeartbeatCoordinator.__init__", "memory=None, enable_streaming=False"),
         ("HeartbeatCoordinator.start_heartbeat", "agent_id, metadata=None, display_name=None"),
         ("HeartbeatCoordinator.beat", "status='running', progress=0.0, current_task=''"),

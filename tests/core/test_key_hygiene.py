@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pytest
 
-from core import ApprovalGate, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, HeartbeatCoordinator
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
 from tests.waiting import wait_until
 
@@ -41,6 +41,24 @@ def whole_scenario(memory: str) -> None:
     wait_until(gate.clear_expired_requests, "the sweep ends it")
     assert gate.get_request(late.request_id).status == "timeout"
     worker.stop_heartbeat("failed")
+    signals_scenario(memory)
+
+
+def signals_scenario(memory: str) -> None:
+    boss = CoordinationSignals(memory, "boss", enable_streaming=True)
+    worker = CoordinationSignals(memory, "wörker:*")
+    for _ in range(3):
+        boss.signal("a:*", target_agent="wörker:*", payload={"n": 1})
+        boss.broadcast("a:*")
+    boss.signal("brief", target_agent="wörker:*", ttl_seconds=0.001)
+    assert worker.check_signal("a:*", consume=False)
+    assert worker.check_signal("a:*").target_agent == "wörker:*"
+    assert worker.wait_for_signal("a:*").target_agent is None
+    assert worker.wait_for_signal("other", timeout=0.01) is None
+    assert len(worker.get_pending_signals("a:*")) == 4
+    assert worker.clear_signals("a:*") == 4
+    assert len(boss.get_pending_signals()) == 3
+    boss.signal("left", target_agent="wörker:*")
 
 
 def test_every_key_left_behind_expires_or_is_documented_as_permanent(url, raw):
