@@ -44,7 +44,24 @@ STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
 RECORDED = _load("recorded")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED)
+FEEDBACK = _load("feedback")
+FEEDBACK_CLEAR = _load("feedback_clear")
+FEEDBACK_TEMPLATE = _load("feedback_template")
+ALL = (
+    REQUEST,
+    DECIDE,
+    EXPIRE,
+    CANCEL,
+    COLLECT,
+    BEAT,
+    STALE,
+    LIVE,
+    LOOK,
+    RECORDED,
+    FEEDBACK,
+    FEEDBACK_CLEAR,
+    FEEDBACK_TEMPLATE,
+)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -165,3 +182,35 @@ def look(run: Run, keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> 
 def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     """Tell watchers that SQL holds the outbox up to `position`, and drop entries before `oldest_kept`."""
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
+
+
+def feedback(
+    run: Run, keys: Keys, *, workflow: str, stage: str, tier: str, score: str, rating: str, event: str
+) -> None:
+    """Store a rating as the newest of its tier, let the oldest go, and publish it."""
+    script_keys = [
+        keys.feedback_ratings(workflow, stage, tier),
+        keys.feedback_scores(workflow, stage, tier),
+        keys.feedback_stages(workflow),
+        keys.event_stream("quality_feedback"),
+        keys.event_types,
+    ]
+    run(FEEDBACK, script_keys, [score, rating, key_rules.stage_member(stage, tier), event])
+
+
+def feedback_clear(run: Run, keys: Keys, workflow: str, stages: Sequence[tuple[str, str]]) -> int:
+    """Delete the ratings of these stages and tiers of one workflow; returns how many there were."""
+    script_keys = [keys.feedback_stages(workflow)]
+    for stage, tier in stages:
+        script_keys += [
+            keys.feedback_ratings(workflow, stage, tier),
+            keys.feedback_scores(workflow, stage, tier),
+        ]
+    members = [key_rules.stage_member(stage, tier) for stage, tier in stages]
+    return int(run(FEEDBACK_CLEAR, script_keys, members))
+
+
+def feedback_template(run: Run, keys: Keys, template: str, rating: str) -> tuple[int, int]:
+    """Count a rating of a template, `good` or `bad`; returns how many of each there are."""
+    good, bad = run(FEEDBACK_TEMPLATE, [keys.feedback_template(template)], [rating])
+    return int(good), int(bad)
