@@ -10,6 +10,7 @@ histories (Waudby-Smith and Ramdas, "Estimating means of bounded random variable
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.feedback_models import ModelTier
 
@@ -18,6 +19,7 @@ STAKES = (0.15, 0.5, 0.95)  # cautious for pass or fail, bold for ratings that h
 HIGHEST_LEVEL = 0.9999  # no number of ratings makes it certain
 TIERS = tuple(ModelTier)
 _HALVINGS = 12
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,36 @@ class Bars:
     samples: int = 10
 
 
+class Claim(NamedTuple):
+    """That the mean of these ratings is on one side of a bar."""
+
+    scores: Sequence[float]
+    bar: float
+    above: bool
+
+    @property
+    def level(self) -> float:
+        """How sure the ratings are of it, 0..1."""
+        return (level_above if self.above else level_below)(self.scores, self.bar)
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """The tier to use, how sure the ratings are of the band that `why` names, and `why`."""
+    """The tier to use, what is claimed of the ratings, and what follows from it."""
 
     tier: ModelTier
-    confidence: float
     why: str
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        """The level at which all claims hold; 0 without one."""
+        return min((claim.level for claim in self.claims), default=0.0)
 
 
 def level_above(scores: Sequence[float], bar: float) -> float:
     """The highest level at which the lower bound on the mean of `scores` is above `bar`, else 0."""
-    if sum(scores) <= bar * len(scores):
+    if math.fsum(scores) <= bar * len(scores):
         return 0.0  # the capital cannot exceed 1: spares the products at most looks
     return min(HIGHEST_LEVEL, max(0.0, 1 - 1 / _capital(scores, bar)))
 
@@ -61,44 +81,48 @@ def judge(current: ModelTier, ratings: dict[ModelTier, Sequence[float]], bars: B
     scores = ratings.get(current, ())
     count = len(scores)
     if count < bars.samples:
-        return Verdict(current, 0.0, f"keep: {count} of the {bars.samples} ratings that a judgement needs")
-    mean = sum(scores) / count
+        return Verdict(current, f"keep: {count} of the {bars.samples} ratings that a judgement needs")
+    mean = math.fsum(scores) / count
     if mean < bars.low:
-        return _climb(current, level_below(scores, bars.low), bars)
+        return _climb(current, scores, bars)
     if mean > bars.high:
         return _step_down(current, scores, ratings, bars)
-    sure = min(level_above(scores, bars.low), level_below(scores, bars.high))
-    return Verdict(current, sure, f"keep: between {bars.low} and {bars.high}")
+    claims = (Claim(scores, bars.low, True), Claim(scores, bars.high, False))
+    return Verdict(current, f"keep: between {bars.low} and {bars.high}", claims)
 
 
-def _climb(current: ModelTier, sure: float, bars: Bars) -> Verdict:
+def _climb(current: ModelTier, scores: Sequence[float], bars: Bars) -> Verdict:
+    claim = Claim(scores, bars.low, False)
     if current is TIERS[-1]:
-        return Verdict(current, sure, f"keep: below {bars.low}, but there is no tier above {current.value}")
-    if sure < LEVEL:
-        return Verdict(current, sure, f"keep: below {bars.low}, but the interval reaches it")
-    return Verdict(TIERS[TIERS.index(current) + 1], sure, f"climb: below {bars.low}")
+        why = f"keep: below {bars.low}, but there is no tier above {current.value}"
+    elif claim.level < LEVEL:
+        why = f"keep: below {bars.low}, but the interval reaches it"
+    else:
+        current = TIERS[TIERS.index(current) + 1]
+        why = f"climb: below {bars.low}"
+    return Verdict(current, why, (claim,))
 
 
 def _step_down(
     current: ModelTier, scores: Sequence[float], ratings: dict[ModelTier, Sequence[float]], bars: Bars
 ) -> Verdict:
-    sure = level_above(scores, bars.high)
+    claims = (Claim(scores, bars.high, True),)
+    keep = f"keep: above {bars.high}, but"
     if current is TIERS[0]:
-        return Verdict(current, sure, f"keep: above {bars.high}, and there is no tier below {current.value}")
-    if sure < LEVEL:
-        return Verdict(current, sure, f"keep: above {bars.high}, but the interval reaches it")
+        return Verdict(current, f"{keep} there is no tier below {current.value}", claims)
+    if claims[0].level < LEVEL:
+        return Verdict(current, f"{keep} the interval reaches it", claims)
     lower = TIERS[TIERS.index(current) - 1]
     record = ratings.get(lower, ())
     if len(record) < bars.samples:
         why = f"{lower.value} has {len(record)} of the {bars.samples} ratings that a judgement needs"
-        return Verdict(current, sure, f"keep: above {bars.high}, but {why}")
-    holds = level_above(record, bars.lower_tier)
-    if holds < LEVEL:
-        low, high = interval(record)
-        why = f"{lower.value}'s own interval {low:.2f} to {high:.2f} is not above {bars.lower_tier}"
-        return Verdict(current, sure, f"keep: above {bars.high}, but {why}")
-    return Verdict(lower, min(sure, holds), f"step down: above {bars.high}, and so is {lower.value} above "
-                   f"{bars.lower_tier}")  # fmt: skip
+        return Verdict(current, f"{keep} {why}", claims)
+    holds = Claim(record, bars.lower_tier, True)
+    if holds.level < LEVEL:
+        why = f"the interval of {lower.value} is not above {bars.lower_tier}"
+        return Verdict(current, f"{keep} {why}", claims)
+    why = f"step down: above {bars.high}, and {lower.value} above {bars.lower_tier}"
+    return Verdict(lower, why, (*claims, holds))
 
 
 def _capital(scores: Sequence[float], bar: float) -> float:
@@ -112,8 +136,10 @@ def _capital(scores: Sequence[float], bar: float) -> float:
 
 def _lower_bound(scores: Sequence[float]) -> float:
     """The largest bar that is refuted: capital falls as the bar rises, so halving finds it."""
-    refuted, standing = 0.0, sum(scores) / len(scores)
-    for _ in range(_HALVINGS if standing > 0 else 0):
+    refuted, standing = 0.0, math.fsum(scores) / len(scores)
+    if standing < _NOTHING:
+        return 0.0
+    for _ in range(_HALVINGS):
         middle = (refuted + standing) / 2
         if _capital(scores, middle) * (1 - LEVEL) >= 1:
             refuted = middle

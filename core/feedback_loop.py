@@ -209,7 +209,7 @@ def _checked_tier(tier: object, argument: str) -> ModelTier:
 def _checked_quality(value: object, argument: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{argument} must be a number, not {type(value).__name__}")
-    if not (math.isfinite(value) and 0.0 <= value <= 1.0):
+    if not 0.0 <= value <= 1.0:
         raise ValueError(f"{argument} must be within 0..1, not {value}")
     return abs(float(value))  # no -0.0
 

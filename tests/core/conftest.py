@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core import ApprovalGate, HeartbeatCoordinator
+from core import ApprovalGate, FeedbackLoop, HeartbeatCoordinator
 from core.store import embedded
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
@@ -47,6 +47,11 @@ def gate(url):
 @pytest.fixture
 def agents(url):
     return HeartbeatCoordinator(url)
+
+
+@pytest.fixture
+def loop(url):
+    return FeedbackLoop(url)
 
 
 @pytest.fixture
