@@ -4,6 +4,7 @@ import json
 import math
 import uuid
 from collections.abc import Sequence
+from functools import lru_cache
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -67,10 +68,9 @@ class FeedbackLoop:
         checked_name(stage_name, "stage_name")
         tier_name = _checked_tier(tier, "tier").value
         score = repr(_checked_quality(quality_score, "quality_score"))
-        encoded = encode_json_object({} if metadata is None else metadata, "metadata", MAX_METADATA_BYTES)
+        encoded = b"{}" if metadata is None else encode_json_object(metadata, "metadata", MAX_METADATA_BYTES)
         feedback_id = str(uuid.uuid4())
         said = f'"feedback_id":"{feedback_id}","quality_score":{score}'
-        about = f'"workflow_name":{json.dumps(workflow_name)},"stage_name":{json.dumps(stage_name)}'
         scripts.feedback(
             self._store.run,
             self._store.keys,
@@ -79,7 +79,7 @@ class FeedbackLoop:
             tier=tier_name,
             score=score,
             rating=f'{said},"metadata":{encoded.decode()}}}',
-            event=f'{{{about},"tier":"{tier_name}",{said}}}',
+            event=f'{{{_about(workflow_name, stage_name)},"tier":"{tier_name}",{said}}}',
         )
         return feedback_id
 
@@ -212,6 +212,11 @@ def _checked_quality(value: object, argument: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"{argument} must be within 0..1, not {value}")
     return abs(float(value))  # no -0.0
+
+
+@lru_cache(maxsize=1_000)
+def _about(workflow: str, stage: str) -> str:
+    return f'"workflow_name":{json.dumps(workflow)},"stage_name":{json.dumps(stage)}'
 
 
 def _every_tier_of(stage: str) -> list[tuple[str, str]]:
