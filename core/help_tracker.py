@@ -8,7 +8,6 @@ import json
 import logging
 import os
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +117,9 @@ def _write_line(path: Path, line: bytes) -> None:
         os.close(descriptor)
 
 
-@lru_cache(maxsize=1)
 def get_tracker() -> HelpTracker:
-    """The tracker of this process, in the default directory as it is at the first call."""
-    return HelpTracker()
+    """The tracker of this process, in the default directory as it is at its first use."""
+    return _tracker
+
+
+_tracker = HelpTracker()

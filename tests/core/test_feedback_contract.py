@@ -368,25 +368,6 @@ def test_a_subclass_may_set_other_bars(loop, url):
     assert Strict(url).recommend_tier("code", "review", "cheap").recommended_tier == "capable"
 
 
-# Templates
-
-
-def test_template_confidence_is_the_part_of_good_ratings(loop, url):
-    assert loop.get_template_confidence("t") == 1.0
-    assert loop.record_template_feedback("t", "good") == 1.0
-    assert loop.record_template_feedback("t", "bad") == 0.5
-    assert FeedbackLoop(url).record_template_feedback("t", "bad") == pytest.approx(1 / 3)
-    assert loop.get_template_confidence("t") == pytest.approx(1 / 3)
-    assert loop.get_template_confidence("T") == 1.0
-
-
-@pytest.mark.parametrize("rating", ["", "Good", "great", None, 1, True, ["good"]])
-def test_a_template_rating_that_is_neither_good_nor_bad_is_a_value_error(loop, raw, rating):
-    with pytest.raises(ValueError, match="rating"):
-        loop.record_template_feedback("t", rating)
-    assert raw.dbsize() == 0
-
-
 def test_history_times_are_those_of_storing(loop):
     before = datetime.now(UTC) - timedelta(seconds=2)
     record(loop, [0.5, 0.6])
