@@ -18,7 +18,7 @@ def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
         raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
     _check(value, argument, max_bytes)
     try:
-        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        encoded = _ENCODER.encode(value).encode()
     except (TypeError, ValueError) as error:
         raise ValueError(f"{argument} is not JSON: {error}") from error
     if len(encoded) > max_bytes:
@@ -50,6 +50,8 @@ def finite(text: str) -> float:
     return number
 
 
+# Kept: `json.dumps` with options makes a new one for each value.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
 
 

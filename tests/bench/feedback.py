@@ -10,8 +10,14 @@ from tests.bench.measure import Bench, Row, medians, plain_client, rate_row, sto
 
 BATCH = 200
 ROUNDS = 25
-RATING = '{"at_us":1795331355624000,"feedback_id":"c5bd0a0e","quality_score":0.8125,"metadata":{"model":"m"}}'
-EVENT = '{"workflow_name":"code","stage_name":"review","tier":"cheap","feedback_id":"x","quality_score":0.8}'
+ID = "c5bd0a0e-94dd-4e45-9d9c-7d7a7a8b4c51"
+RATING = (
+    f'{{"at_us":1795331355624000,"feedback_id":"{ID}","quality_score":0.8125,"metadata":{{"model":"m"}}}}'
+)
+EVENT = (
+    '{"workflow_name":"code","stage_name":"review","tier":"cheap",'
+    f'"feedback_id":"{ID}","quality_score":0.8125}}'
+)
 WRITES = """
 redis.call('LPUSH', KEYS[1], ARGV[1])
 redis.call('LPUSH', KEYS[2], ARGV[2])
