@@ -5,6 +5,9 @@ from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
+from core.features import FeatureInfo, FeatureStatus, TelemetryFeatures
+from core.feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
+from core.help_tracker import HelpTracker, get_tracker
 
 __all__ = [
     "AccessTier",
@@ -17,9 +20,19 @@ __all__ = [
     "CoordinationSignals",
     "Decision",
     "DecisionUnconfirmed",
+    "FeatureInfo",
+    "FeatureStatus",
+    "FeedbackEntry",
+    "FeedbackLoop",
     "HeartbeatCoordinator",
+    "HelpTracker",
     "MalformedRecord",
+    "ModelTier",
+    "QualityStats",
     "StoreRefused",
     "StoreUnavailable",
     "TelemetryError",
+    "TelemetryFeatures",
+    "TierRecommendation",
+    "get_tracker",
 ]

@@ -52,6 +52,7 @@ def finite(text: str) -> float:
     return number
 
 
+# Kept: `json.dumps` with options makes a new one for each value.
 _STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
 
 

@@ -262,18 +262,22 @@ def configured_url() -> str:
     url = _setting("REDIS_URL")
     if url:
         return url
-    data_dir = _setting("TELEMETRY_DATA_DIR") or _checkout_data_dir()
+    data_dir = data_directory()
     if data_dir is None:
         raise StoreUnavailable(
             "no Redis is configured: set REDIS_URL, or TELEMETRY_DATA_DIR to that of `make run`"
         )
-    running = embedded.running_url(Path(data_dir))
+    running = embedded.running_url(data_dir)
     if running is None:
         raise StoreUnavailable(f"no Redis runs in {data_dir}: start `make run`, or set REDIS_URL")
     return running
 
 
-def _checkout_data_dir() -> Path | None:
+def data_directory() -> Path | None:
+    """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where `core` is installed alone."""
+    configured = _setting("TELEMETRY_DATA_DIR")
+    if configured:
+        return Path(configured)
     root = Path(__file__).resolve().parent.parent.parent
     return root / "var" if (root / "manage.py").exists() else None
 

@@ -26,6 +26,9 @@ EXPIRED_AT_ONCE = 100
 PAGE_BYTES = 1024 * 1024
 OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
 RECORDED_LENGTH = 1_000
+FEEDBACK_TTL_MS = 7 * DAY_MS
+FEEDBACK_RATINGS = 100
+TEMPLATE_TTL_MS = 90 * DAY_MS
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -53,6 +56,11 @@ def checked_name(value: object, argument: str) -> str:
 def quoted(name: str) -> str:
     """Percent-quote `name` so that it can be neither a separator nor a pattern in a key."""
     return quote(name, safe="")
+
+
+def stage_member(stage: str, tier: str) -> str:
+    """How a stage and a tier stand in the index of their workflow."""
+    return f"{quoted(stage)}:{tier}"
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,22 @@ class Keys:
     def event_types(self) -> str:
         """Stream, permanent, about 10,000 entries: one entry when a type is born."""
         return self._key("events", "types")
+
+    def feedback_ratings(self, workflow: str, stage: str, tier: str) -> str:
+        """List, 7 days after its newest rating: the newest 100 ratings of a tier as JSON, newest first."""
+        return self._key("feedback", "ratings", quoted(workflow), quoted(stage), quoted(tier))
+
+    def feedback_scores(self, workflow: str, stage: str, tier: str) -> str:
+        """List, 7 days after its newest rating: time and score of the same ratings, in the same order."""
+        return self._key("feedback", "scores", quoted(workflow), quoted(stage), quoted(tier))
+
+    def feedback_stages(self, workflow: str) -> str:
+        """Sorted set, 7 days after its newest rating: stage and tier by server ms of their newest rating."""
+        return self._key("feedback", "stages", quoted(workflow))
+
+    def feedback_template(self, template: str) -> str:
+        """Hash, 90 days after its newest rating: how often a template was called good and bad."""
+        return self._key("feedback", "template", quoted(template))
 
     @cached_property
     def installation(self) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,7 +47,11 @@ LOOK = _load("look")
 RECORDED = _load("recorded")
 SIGNAL = _load("signal")
 MAILBOX = _load("mailbox")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED, SIGNAL, MAILBOX)
+FEEDBACK = _load("feedback")
+FEEDBACK_CLEAR = _load("feedback_clear")
+FEEDBACK_TEMPLATE = _load("feedback_template")
+
+ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -244,3 +249,41 @@ def mailbox(
     more, inbox, broadcast, count, malformed, signals = run(MAILBOX, script_keys, args)
     position = Position(inbox.decode(), broadcast.decode())
     return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)
+
+
+def feedback(
+    run: Run, keys: Keys, *, workflow: str, stage: str, tier: str, score: str, rating: str, event: str
+) -> None:
+    """Store a rating as the newest of its tier, let the oldest go, and publish it."""
+    script_keys = _feedback_keys(keys, workflow, stage, tier)
+    run(FEEDBACK, script_keys, [score, rating, key_rules.stage_member(stage, tier), event])
+
+
+@lru_cache(maxsize=1_000)
+def _feedback_keys(keys: Keys, workflow: str, stage: str, tier: str) -> list[str]:
+    # Kept: building five keys costs a tenth of what recording a rating does.
+    return [
+        keys.feedback_ratings(workflow, stage, tier),
+        keys.feedback_scores(workflow, stage, tier),
+        keys.feedback_stages(workflow),
+        keys.event_stream("quality_feedback"),
+        keys.event_types,
+    ]
+
+
+def feedback_clear(run: Run, keys: Keys, workflow: str, stages: Sequence[tuple[str, str]]) -> int:
+    """Delete the ratings of these stages and tiers of one workflow; returns how many there were."""
+    script_keys = [keys.feedback_stages(workflow)]
+    for stage, tier in stages:
+        script_keys += [
+            keys.feedback_ratings(workflow, stage, tier),
+            keys.feedback_scores(workflow, stage, tier),
+        ]
+    members = [key_rules.stage_member(stage, tier) for stage, tier in stages]
+    return int(run(FEEDBACK_CLEAR, script_keys, members))
+
+
+def feedback_template(run: Run, keys: Keys, template: str, rating: str) -> tuple[int, int]:
+    """Count a rating of a template, `good` or `bad`; returns how many of each there are."""
+    good, bad = run(FEEDBACK_TEMPLATE, [keys.feedback_template(template)], [rating])
+    return int(good), int(bad)

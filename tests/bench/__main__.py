@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from tests.bench import beats, decisions, listings, live, signals
+from tests.bench import beats, decisions, feedback, listings, live, signals
 from tests.bench.idle import IdleWaiters
 from tests.bench.measure import Bench, Row, plain_client, started
 
@@ -19,6 +19,7 @@ GROUPS: dict[str, Callable[[Bench], Iterable[Row]]] = {
     "decisions": decisions.rows,
     "beats": beats.rows,
     "listings": listings.rows,
+    "feedback": feedback.rows,
     "live": live.rows,
     "signals": signals.rows,
 }

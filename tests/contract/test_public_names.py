@@ -9,7 +9,16 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("agent_coordination", "agent_tracking", "approval_gates", "credentials", "errors")
+MODULES = (
+    "agent_coordination",
+    "agent_tracking",
+    "approval_gates",
+    "credentials",
+    "errors",
+    "features",
+    "feedback_loop",
+    "help_tracker",
+)
 README = ROOT / "README.md"
 
 
@@ -81,6 +90,27 @@ def test_the_readme_uses_only_public_names():
         ("CoordinationSignals.check_signal", "signal_type, source_agent=None, consume=True"),
         ("CoordinationSignals.get_pending_signals", "signal_type=None"),
         ("CoordinationSignals.clear_signals", "signal_type=None"),
+        ("FeedbackLoop.__init__", "memory=None"),
+        (
+            "FeedbackLoop.record_feedback",
+            "workflow_name, stage_name, tier, quality_score, metadata=None",
+        ),
+        ("FeedbackLoop.get_feedback_history", "workflow_name, stage_name, tier=None, limit=100"),
+        ("FeedbackLoop.get_quality_stats", "workflow_name, stage_name, tier=None"),
+        ("FeedbackLoop.recommend_tier", "workflow_name, stage_name, current_tier=None"),
+        ("FeedbackLoop.get_underperforming_stages", "workflow_name, quality_threshold=0.7"),
+        ("FeedbackLoop.clear_feedback", "workflow_name, stage_name=None"),
+        ("FeedbackLoop.record_template_feedback", "template_id, rating"),
+        ("FeedbackLoop.get_template_confidence", "template_id"),
+        (
+            "HelpTracker.__init__",
+            "log_dir=None, filename='help_queries.jsonl', unmatched_filename='help_unmatched.jsonl'",
+        ),
+        (
+            "HelpTracker.log",
+            "source, mode, topic, success, found, duration_ms=None, metadata=None",
+        ),
+        ("HelpTracker.log_unmatched", "query, mode, source='help_lookup'"),
         ("HeartbeatCoordinator.__init__", "memory=None, enable_streaming=False"),
         ("HeartbeatCoordinator.start_heartbeat", "agent_id, metadata=None, display_name=None"),
         ("HeartbeatCoordinator.beat", "status='running', progress=0.0, current_task=''"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core import ApprovalGate, CoordinationSignals, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator
 from core.store import embedded
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
@@ -53,6 +53,11 @@ def agents(url):
 def mailbox_of(url):
     """The signals of an agent: `mailbox_of("ann").check_signal("done")`."""
     return lambda agent_id=None, **options: CoordinationSignals(url, agent_id, **options)
+
+
+@pytest.fixture
+def loop(url):
+    return FeedbackLoop(url)
 
 
 @pytest.fixture

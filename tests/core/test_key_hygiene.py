@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pytest
 
-from core import ApprovalGate, CoordinationSignals, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
 from tests.waiting import wait_until
 
@@ -59,6 +59,16 @@ def signals_scenario(memory: str) -> None:
     assert worker.clear_signals("a:*") == 4
     assert len(boss.get_pending_signals()) == 3
     boss.signal("left", target_agent="wörker:*")
+    loop = FeedbackLoop(memory)
+    for tier in ("cheap", "capable"):
+        loop.record_feedback("w:*", "s:*", tier, 0.5, {"a": 1})
+    assert loop.get_feedback_history("w:*", "s:*")
+    assert loop.get_quality_stats("w:*", "s:*")
+    assert loop.recommend_tier("w:*", "s:*").current_tier == "capable"
+    assert loop.get_underperforming_stages("w:*")
+    assert loop.record_template_feedback("t:*", "good") == loop.get_template_confidence("t:*") == 1.0
+    loop.record_feedback("w:*", "other", "premium", 0.5)
+    assert (loop.clear_feedback("w:*", "other"), loop.clear_feedback("nothing")) == (1, 0)
 
 
 def test_every_key_left_behind_expires_or_is_documented_as_permanent(url, raw):
