@@ -3,6 +3,7 @@
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
+from core.event_streaming import EventStreamer, StreamEvent
 
 __all__ = [
     "AgentHeartbeat",
@@ -11,9 +12,11 @@ __all__ = [
     "ApprovalResponse",
     "Decision",
     "DecisionUnconfirmed",
+    "EventStreamer",
     "HeartbeatCoordinator",
     "MalformedRecord",
     "StoreRefused",
     "StoreUnavailable",
+    "StreamEvent",
     "TelemetryError",
 ]

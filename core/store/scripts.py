@@ -44,7 +44,14 @@ STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
 RECORDED = _load("recorded")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED)
+PUBLISH = _load("publish")
+NEWEST = _load("newest")
+STREAM_INFO = _load("stream_info")
+TIDY = _load("tidy")
+ALL = (
+    *(REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED),
+    *(PUBLISH, NEWEST, STREAM_INFO, TIDY),
+)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -165,3 +172,27 @@ def look(run: Run, keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> 
 def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     """Tell watchers that SQL holds the outbox up to `position`, and drop entries before `oldest_kept`."""
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
+
+
+def publish(run: Run, keys: Keys, *, event_type: str, source: str, data: bytes) -> tuple[str, int]:
+    """Publish an event: its id, and how many types are known when this one was born, else 0."""
+    script_keys = [keys.event_stream(event_type), keys.event_types]
+    id_, known = run(PUBLISH, script_keys, [event_type, source, data])
+    return bytes(id_).decode(), int(known)
+
+
+def newest_ids(run: Run, keys: Keys, event_types: Sequence[str]) -> list[str]:
+    """The id of the newest event of each type, 0-0 where there is none."""
+    return _names(run(NEWEST, [keys.event_stream(name) for name in event_types], []))
+
+
+def stream_info(run: Run, keys: Keys, event_type: str) -> tuple[int, str, str, int]:
+    """Length, first id, last id and the milliseconds to live of a type's stream."""
+    length, first, last, ttl_ms = run(STREAM_INFO, [keys.event_stream(event_type)], [])
+    return int(length), bytes(first).decode(), bytes(last).decode(), int(ttl_ms)
+
+
+def tidy_types(run: Run, keys: Keys, entries: dict[str, str]) -> int:
+    """Take the types out whose stream is gone; `entries` is type to id. Returns how many went."""
+    streams = [keys.event_stream(name) for name in entries]
+    return int(run(TIDY, [keys.event_types, *streams], list(entries.values())))
