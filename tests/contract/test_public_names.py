@@ -9,7 +9,7 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("agent_tracking", "approval_gates", "errors")
+MODULES = ("agent_tracking", "approval_gates", "errors", "event_streaming")
 README = ROOT / "README.md"
 
 
@@ -65,6 +65,14 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.clear_expired_requests", ""),
         ("ApprovalGate.get_request", "request_id"),
         ("ApprovalGate.cancel_request", "request_id"),
+        ("EventStreamer.__init__", "memory=None"),
+        ("EventStreamer.publish_event", "event_type, data, source='attune'"),
+        ("EventStreamer.consume_events", "event_types=None, block_ms=None, count=10, start_id='$'"),
+        ("EventStreamer.get_recent_events", "event_type, count=100, start_id='-', end_id='+'"),
+        ("EventStreamer.get_stream_info", "event_type"),
+        ("EventStreamer.delete_stream", "event_type"),
+        ("EventStreamer.trim_stream", "event_type, max_length=1000"),
+        ("StreamEvent.__init__", "event_id, event_type, timestamp, data, source='attune'"),
         ("HeartbeatCoordinator.__init__", "memory=None, enable_streaming=False"),
         ("HeartbeatCoordinator.start_heartbeat", "agent_id, metadata=None, display_name=None"),
         ("HeartbeatCoordinator.beat", "status='running', progress=0.0, current_task=''"),
