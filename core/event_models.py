@@ -55,7 +55,7 @@ class StreamEvent(PlainDict):
 
 def read_entry(event_type: str, event_id: bytes, flat: list[bytes]) -> StreamEvent | None:
     """The event of an entry in the stream of `event_type`; None, and a line in the log, for what is none."""
-    if len(flat) == 6 and flat[::2] == _FIELDS and flat[1] == event_type.encode():
+    if flat[::2] == _FIELDS and flat[1] == event_type.encode():
         # As our scripts write it, which is nearly always: half the time of the way below.
         try:
             data = loads_strictly(flat[5])
