@@ -180,13 +180,16 @@ def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeat
     path = tmp_path / "seen"
     path.touch()
 
+    kills = 0
+
     def publish() -> None:
-        events, chance = EventStreamer(url), random.Random(3)
+        events, chance, stretch = EventStreamer(url), random.Random(3), EVENTS // (KILLS + 1)
         for number in range(EVENTS):
-            # A type is born every 100 events; ahead of the subscriber by less than streams keep.
+            # A type is born every 100 events.
             assert events.publish_event(f"type-{chance.randrange(number // 100 + 1)}", {"n": number})
-            if number % 250 == 0:
-                time.sleep(0.03)
+            if number % stretch == 0:
+                # Never far ahead of the kills, so that each happens while events are published.
+                wait_until(lambda least=number // stretch - 1: kills >= least, "it is killed", 30)
 
     def start() -> subprocess.Popen:
         command = [sys.executable, "-c", SUBSCRIBER, url, str(path)]
@@ -196,14 +199,16 @@ def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeat
 
     subscriber = start()
     publishing = background(publish)
-    during = 0
-    for kill in range(1, KILLS + 1):
-        grown = min(EVENTS - 1, path.stat().st_size // 20 + kill * 20)
-        wait_until(lambda size=grown: path.stat().st_size // 20 >= size, "it sees more events", 20)
-        during += not publishing.done()
+    before = 0
+    while kills < KILLS:
+        more = before + 500 * (kills + 1)
+        wait_until(lambda size=more: path.stat().st_size >= size, "it sees more events", 20)
+        assert not publishing.done()
         os.kill(subscriber.pid, signal.SIGKILL)
         subscriber.wait(10)
         subscriber.stdout.close()
+        before = path.stat().st_size
+        kills += 1
         subscriber = start()
     publishing.result(60)
     wait_until(lambda: path.read_bytes().count(b"\n") >= EVENTS, "it has seen the last event", 30)
@@ -212,5 +217,4 @@ def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeat
     subscriber.wait(10)
     subscriber.stdout.close()
     assert [int(line.split()[1]) for line in path.read_text().splitlines()] == list(range(EVENTS))
-    assert during == KILLS
     assert client_of(url).xlen("{telemetry}:events:types") > 450
