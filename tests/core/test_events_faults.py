@@ -174,47 +174,48 @@ for number, event in enumerate(EventStreamer(url).consume_events(start_id=last))
 EVENTS, KILLS = 50_000, 20
 
 
+def publish_no_faster_than(url: str, kills: list[int]) -> None:
+    """Never far ahead of the kills, so that each happens while events are published."""
+    events, chance, stretch = EventStreamer(url), random.Random(3), EVENTS // (KILLS + 1)
+    for number in range(EVENTS):
+        born = number // 100 + 1
+        assert events.publish_event(f"type-{chance.randrange(born)}", {"n": number})
+        if number % stretch == 0:
+            wait_until(lambda least=number // stretch - 1: len(kills) >= least, "it is killed", 30)
+
+
+def subscriber_of(url: str, path: Path) -> subprocess.Popen:
+    command = [sys.executable, "-c", SUBSCRIBER, url, str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def end(process: subprocess.Popen) -> None:
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    process.stdout.close()
+
+
 def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeats_none(
     url, tmp_path, background
 ):
-    path = tmp_path / "seen"
+    path, kills = tmp_path / "seen", []
     path.touch()
-
-    kills = 0
-
-    def publish() -> None:
-        events, chance, stretch = EventStreamer(url), random.Random(3), EVENTS // (KILLS + 1)
-        for number in range(EVENTS):
-            # A type is born every 100 events.
-            assert events.publish_event(f"type-{chance.randrange(number // 100 + 1)}", {"n": number})
-            if number % stretch == 0:
-                # Never far ahead of the kills, so that each happens while events are published.
-                wait_until(lambda least=number // stretch - 1: kills >= least, "it is killed", 30)
-
-    def start() -> subprocess.Popen:
-        command = [sys.executable, "-c", SUBSCRIBER, url, str(path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-        assert process.stdout.readline() == b"ready\n"
-        return process
-
-    subscriber = start()
-    publishing = background(publish)
+    subscriber = subscriber_of(url, path)
+    publishing = background(publish_no_faster_than, url, kills)
     before = 0
-    while kills < KILLS:
-        more = before + 500 * (kills + 1)
+    while len(kills) < KILLS:
+        more = before + 500 * (len(kills) + 1)
         wait_until(lambda size=more: path.stat().st_size >= size, "it sees more events", 20)
         assert not publishing.done()
-        os.kill(subscriber.pid, signal.SIGKILL)
-        subscriber.wait(10)
-        subscriber.stdout.close()
+        end(subscriber)
         before = path.stat().st_size
-        kills += 1
-        subscriber = start()
+        kills.append(before)
+        subscriber = subscriber_of(url, path)
     publishing.result(60)
     wait_until(lambda: path.read_bytes().count(b"\n") >= EVENTS, "it has seen the last event", 30)
     time.sleep(0.2)  # more than all would come now
-    os.kill(subscriber.pid, signal.SIGKILL)
-    subscriber.wait(10)
-    subscriber.stdout.close()
+    end(subscriber)
     assert [int(line.split()[1]) for line in path.read_text().splitlines()] == list(range(EVENTS))
     assert client_of(url).xlen("{telemetry}:events:types") > 450
