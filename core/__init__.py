@@ -5,6 +5,7 @@ from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
+from core.event_streaming import EventStreamer, StreamEvent
 from core.features import FeatureInfo, FeatureStatus, TelemetryFeatures
 from core.feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
 from core.help_tracker import HelpTracker, get_tracker
@@ -20,6 +21,7 @@ __all__ = [
     "CoordinationSignals",
     "Decision",
     "DecisionUnconfirmed",
+    "EventStreamer",
     "FeatureInfo",
     "FeatureStatus",
     "FeedbackEntry",
@@ -31,6 +33,7 @@ __all__ = [
     "QualityStats",
     "StoreRefused",
     "StoreUnavailable",
+    "StreamEvent",
     "TelemetryError",
     "TelemetryFeatures",
     "TierRecommendation",

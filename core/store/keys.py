@@ -156,7 +156,7 @@ class Keys:
 
     @cached_property
     def event_types(self) -> str:
-        """Stream, permanent, about 10,000 entries: one entry when a type is born."""
+        """Stream, permanent, about 10,000 entries: one when a type is born; gives every event its id."""
         return self._key("events", "types")
 
     def feedback_ratings(self, workflow: str, stage: str, tier: str) -> str:

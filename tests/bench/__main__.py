@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from tests.bench import beats, decisions, feedback, listings, live, signals
+from tests.bench import beats, decisions, events, feedback, listings, live, signals
 from tests.bench.idle import IdleWaiters
 from tests.bench.measure import Bench, Row, plain_client, started
 
@@ -22,6 +22,7 @@ GROUPS: dict[str, Callable[[Bench], Iterable[Row]]] = {
     "feedback": feedback.rows,
     "live": live.rows,
     "signals": signals.rows,
+    "events": events.rows,
 }
 SCANS = ("cmdstat_scan", "cmdstat_keys", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_sscan")
 
