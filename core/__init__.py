@@ -2,7 +2,15 @@
 
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
-from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
+from core.errors import (
+    DecisionUnconfirmed,
+    HistoryUnavailable,
+    MalformedRecord,
+    StoreRefused,
+    StoreUnavailable,
+    TelemetryError,
+)
+from core.usage_tracker import UsageTracker
 
 __all__ = [
     "AgentHeartbeat",
@@ -12,8 +20,10 @@ __all__ = [
     "Decision",
     "DecisionUnconfirmed",
     "HeartbeatCoordinator",
+    "HistoryUnavailable",
     "MalformedRecord",
     "StoreRefused",
     "StoreUnavailable",
     "TelemetryError",
+    "UsageTracker",
 ]

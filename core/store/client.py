@@ -237,7 +237,7 @@ def open_store(memory: object = None) -> Store:
     """
     if isinstance(memory, Store):
         return memory
-    keys = Keys(_setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
+    keys = Keys(setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
     if memory is None:
         return Store(_pool_of_url(configured_url()), keys)
     if isinstance(memory, str):
@@ -259,18 +259,24 @@ def configured_url() -> str:
 
     Raises StoreUnavailable, saying what to do, when there is neither.
     """
-    url = _setting("REDIS_URL")
+    url = setting("REDIS_URL")
     if url:
         return url
-    data_dir = _setting("TELEMETRY_DATA_DIR") or _checkout_data_dir()
+    data_dir = configured_data_dir()
     if data_dir is None:
         raise StoreUnavailable(
             "no Redis is configured: set REDIS_URL, or TELEMETRY_DATA_DIR to that of `make run`"
         )
-    running = embedded.running_url(Path(data_dir))
+    running = embedded.running_url(data_dir)
     if running is None:
         raise StoreUnavailable(f"no Redis runs in {data_dir}: start `make run`, or set REDIS_URL")
     return running
+
+
+def configured_data_dir() -> Path | None:
+    """TELEMETRY_DATA_DIR, else the folder `var` of a checkout; None where there is neither."""
+    named = setting("TELEMETRY_DATA_DIR")
+    return Path(named) if named else _checkout_data_dir()
 
 
 def _checkout_data_dir() -> Path | None:
@@ -278,7 +284,8 @@ def _checkout_data_dir() -> Path | None:
     return root / "var" if (root / "manage.py").exists() else None
 
 
-def _setting(name: str) -> str:
+def setting(name: str) -> str:
+    """A setting of the Django project that this process runs in, else the environment variable; '' if unset."""
     # Django only where the process already uses it: `core` works without.
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:

@@ -5,7 +5,13 @@ from functools import cached_property
 
 from core.store.keys import Keys, quoted
 
-PLACEHOLDERS = {"agent": "<agent>", "request_id": "<id>", "event_type": "<type>"}
+PLACEHOLDERS = {
+    "agent": "<agent>",
+    "request_id": "<id>",
+    "event_type": "<type>",
+    "date": "<date>",
+    "spool": "<spool>",
+}
 
 
 def key_patterns(keys: Keys) -> dict[str, str]:

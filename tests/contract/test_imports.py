@@ -77,8 +77,16 @@ def test_primitives_know_neither_history_nor_django():
 
 def test_the_store_knows_no_primitive_and_django_at_most_lazily():
     store = [path for path in FILES if path.parts[:2] == ("core", "store")]
-    above = ("core.history", "core.models", "core.agent_tracking", "core.approval_gates", "core.management")
-    assert offenders(store, *above) == []
+    above = [
+        "history",
+        "models",
+        "agent_tracking",
+        "approval_gates",
+        "usage_tracker",
+        "pricing",
+        "management",
+    ]
+    assert offenders(store, *(f"core.{name}" for name in above)) == []
     others = [path for path in store if path.name != "client.py"]
     assert offenders(others, "django") == []
     assert not [m for m in imports_of(Path("core/store/client.py"), lazy=False) if within(m, "django")]
@@ -96,7 +104,7 @@ def test_only_pages_and_the_asgi_entry_know_channels():
 
 def test_primitives_do_not_import_each_other():
     names = {path.stem for path in in_core(primitives=True) if len(path.parts) == 2}
-    shared = {"__init__", "errors", "bounded_json", "plain_dict"}
+    shared = {"__init__", "errors", "bounded_json", "plain_dict", "pricing"}
     found = []
     for path in in_core(primitives=True):
         if path.stem == "__init__":
@@ -131,6 +139,7 @@ def test_core_can_be_imported_where_there_is_no_django():
 
     program = (
         "import sys; sys.modules['django'] = None; import core; "
-        "core.ApprovalGate('redis://localhost:1', 'a'); assert 'channels' not in sys.modules"
+        "core.ApprovalGate('redis://localhost:1', 'a'); assert 'channels' not in sys.modules; "
+        "assert 'genai_prices' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

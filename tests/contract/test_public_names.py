@@ -9,7 +9,7 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("agent_tracking", "approval_gates", "errors")
+MODULES = ("agent_tracking", "approval_gates", "errors", "usage_tracker", "pricing")
 README = ROOT / "README.md"
 
 
@@ -71,6 +71,13 @@ def test_the_readme_uses_only_public_names():
         ("HeartbeatCoordinator.stop_heartbeat", "final_status='completed'"),
         ("HeartbeatCoordinator.get_stale_agents", "threshold_seconds=60.0"),
         ("HeartbeatCoordinator.get_active_agents", ""),
+        ("UsageTracker.flush", ""),
+        ("UsageTracker.get_recent_entries", "limit=20, days=None"),
+        ("UsageTracker.get_stats", "days=30"),
+        ("UsageTracker.calculate_savings", "days=30"),
+        ("UsageTracker.get_cache_stats", "days=7"),
+        ("UsageTracker.export_to_dict", "days=None"),
+        ("UsageTracker.reset", ""),
         ("HeartbeatCoordinator.is_agent_alive", "agent_id"),
         ("HeartbeatCoordinator.get_agent_status", "agent_id"),
     ],
