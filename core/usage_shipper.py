@@ -20,6 +20,7 @@ GATHER_SECONDS = 0.2
 ORPHAN_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 READ_BYTES = 256 * 1024
+AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
 
 
 class Shipper:
@@ -202,7 +203,7 @@ class Shipper:
         self._add_call(batch, call, now_ms)
 
     def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
-        if call.us > now_ms * 1000:
+        if call.us > (now_ms + AHEAD_MS) * 1000:
             # A clock that runs ahead must not write into days that nobody looks at.
             call = Call(**{**call.__dict__, "us": now_ms * 1000})
         prices = self._book.prices(call.provider, call.model, call.tokens, call.at)

@@ -151,11 +151,11 @@ class UsageTracker:
     def flush(self) -> int:
         """Ship what waits here, and what processes of this directory left behind; how many calls were counted.
 
-        When Redis is away this logs and returns 0: the calls wait on the disk.
+        When Redis or the disk is away this logs and returns 0: the calls wait.
         """
         try:
             return self._shipper.ship()
-        except StoreUnavailable as error:
+        except (StoreUnavailable, OSError) as error:
             logger.warning("calls wait in %s: %s", self.telemetry_dir, error)
             return 0
 

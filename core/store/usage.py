@@ -40,7 +40,9 @@ class Batch:
         number = {name: index for index, name in enumerate(names, 1)}
         arguments: list[Any] = [self.start, self.end, len(names), *names]
         for (call_id, date), (sums, calls) in self._groups.items():
-            amounts = " ".join(f"{number[name]}:{amount}" for name, amount in sums.items() if amount)
+            # A name with nothing but zeros is still a name: a workflow whose answers all came from a cache.
+            said = (f"{number[name]}:{sum_}" for name, sum_ in sums.items() if sum_ or ":" in name)
+            amounts = " ".join(said)
             arguments += [call_id, days.index(date) + 1, amounts, len(calls)]
             for us, text in calls:
                 arguments += [us, text]

@@ -49,7 +49,7 @@ end
 for day, sums in pairs(totals) do
   local key = KEYS[FIRST_DAY + day]
   for field, amount in pairs(sums) do
-    if amount ~= 0 then redis.call('HINCRBY', key, ARGV[fields_at + field], digits(amount)) end
+    redis.call('HINCRBY', key, ARGV[fields_at + field], digits(amount))
   end
   redis.call('PEXPIREAT', key, ARGV[3 + day])
 end
