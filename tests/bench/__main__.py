@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from tests.bench import beats, decisions, listings, live
+from tests.bench import beats, decisions, listings, live, usage
 from tests.bench.idle import IdleWaiters
 from tests.bench.measure import Bench, Row, plain_client, started
 
@@ -20,6 +20,7 @@ GROUPS: dict[str, Callable[[Bench], Iterable[Row]]] = {
     "beats": beats.rows,
     "listings": listings.rows,
     "live": live.rows,
+    "usage": usage.rows,
 }
 SCANS = ("cmdstat_scan", "cmdstat_keys", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_sscan")
 
