@@ -4,7 +4,8 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from core.errors import StoreUnavailable
 from core.pricing import PriceBook
@@ -19,7 +20,8 @@ logger = logging.getLogger(__name__)
 GATHER_SECONDS = 0.2
 ORPHAN_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
-READ_BYTES = 256 * 1024
+REST = 2.0
+READ_BYTES = 128 * 1024
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
 
 
@@ -42,7 +44,9 @@ class Shipper:
         self._wake = threading.Event()
         self._full = threading.Event()
         self._stop = threading.Event()
+        self._hurry = threading.Event()  # somebody waits for what the background ships
         self._troubled = False
+        self._counted = 0
 
     # The background
 
@@ -74,12 +78,11 @@ class Shipper:
             self._wake.clear()
             self._full.clear()
             self._waiting = 0
-            began = time.monotonic()
             try:
-                self.ship()
+                with self._turn:
+                    self._ship_all(adopt=True)
                 self._recovered()
-                # Whoever tracks many calls keeps most of the processor.
-                pause = 2 * (time.monotonic() - began)
+                pause = 0.0
             except StoreUnavailable as error:
                 self._tell_trouble(error)
                 pause = min(LONGEST_PAUSE, max(0.25, 2 * pause))
@@ -89,7 +92,8 @@ class Shipper:
                 logger.exception("calls could not be shipped; they stay in %s", self._spool.folder)
                 pause = LONGEST_PAUSE
                 self._wake.set()
-            self._stop.wait(pause)
+            if pause:
+                self._stop.wait(pause)
 
     def _tell_trouble(self, error: Exception) -> None:
         if not self._troubled:
@@ -103,16 +107,15 @@ class Shipper:
 
     def close(self, seconds: float) -> None:
         """Ship what waits, trying for about so many seconds, and leave the spool; what is left is adopted."""
-        self._stop.set()
-        self._wake.set()
-        self._full.set()
+        for event in (self._stop, self._wake, self._full, self._hurry):
+            event.set()
         if self._thread is not None:
             self._thread.join(seconds)
         if not self._turn.acquire(timeout=0.1):
             return
         shipped, file = -1, self._spool.current()
         try:
-            self.ship(adopt=False)
+            self._ship_all(adopt=False)
             shipped = self._places.get(file.id, 0) if file else -1
         except (StoreUnavailable, OSError) as error:
             self._tell_trouble(error)
@@ -123,26 +126,39 @@ class Shipper:
 
     # Shipping
 
-    def ship(self, *, adopt: bool = True) -> int:
-        """Ship all that waits now; returns how many calls were counted. StoreUnavailable when Redis is away."""
-        with self._turn:
-            store = self._open_store()
-            counted = self._ship_held(store)
-            for ended in self._spool.ended():
-                counted += self._ship_file(store, ended)
-                self._spool.drop(ended)
-                self._forget(ended)
-            file = self._spool.current()
-            if file is not None and self._waits(file):
-                counted += self._ship_file(store, file)
-            return counted + (self._ship_orphans(store) if adopt else 0)
+    def flush(self) -> int:
+        """Ship all that waits, also of others; how many calls were counted here since this was last asked."""
+        with self._in_a_hurry():
+            self._ship_all(adopt=True)
+            counted, self._counted = self._counted, 0
+            return counted
 
     def ship_own(self) -> None:
         """Ship what this process has spooled, if anything waits."""
-        with self._turn:
+        with self._in_a_hurry():
             file = self._spool.current()
             if self._spool.holds() or self._spool.ended() or (file is not None and self._waits(file)):
-                self.ship(adopt=False)
+                self._ship_all(adopt=False)
+
+    @contextmanager
+    def _in_a_hurry(self) -> Iterator[None]:
+        self._hurry.set()
+        with self._turn:
+            self._hurry.clear()
+            yield
+
+    def _ship_all(self, adopt: bool) -> None:
+        store = self._open_store()
+        self._ship_held(store)
+        for ended in self._spool.ended():
+            self._ship_file(store, ended)
+            self._spool.drop(ended)
+            self._forget(ended)
+        file = self._spool.current()
+        if file is not None and self._waits(file):
+            self._ship_file(store, file)
+        if adopt:
+            self._ship_orphans(store)
 
     def _waits(self, file: SpoolFile) -> bool:
         return self._places.get(file.id, 0) != file.size()
@@ -154,31 +170,28 @@ class Shipper:
         except StoreUnavailable as error:
             logger.debug("the place of %s stays until it expires: %s", file.path.name, error)
 
-    def _ship_orphans(self, store: Store) -> int:
-        counted = 0
+    def _ship_orphans(self, store: Store) -> None:
         for file in orphans(self._spool.folder):
             try:
-                counted += self._ship_file(store, file)
+                self._ship_file(store, file)
                 self._say_if_torn(file)
                 file.remove()
                 self._forget(file)
             finally:
                 file.close()
-        return counted
 
     def _say_if_torn(self, file: SpoolFile) -> None:
         rest = file.size() - self._places.get(file.id, 0)
         if rest:
             logger.warning("%s ends in %d bytes of a call that was never tracked whole", file.path.name, rest)
 
-    def _ship_file(self, store: Store, file: SpoolFile) -> int:
-        """Ship the lines that a file has now; returns how many calls were counted."""
+    def _ship_file(self, store: Store, file: SpoolFile) -> None:
+        """Ship the lines that a file has now."""
         until = file.size()
         known, now_ms = usage.shipped_and_time(store, file.id)
         self._places[file.id] = known
-        counted = 0
         while self._places[file.id] < until:
-            start = self._places[file.id]
+            began, start = time.monotonic(), self._places[file.id]
             lines = _whole_lines(file, start)
             if not lines:
                 break
@@ -187,8 +200,13 @@ class Shipper:
             for line in lines:
                 self._add(batch, file, line, now_ms)
             self._places[file.id], new = self._send(store, batch, now_ms)
-            counted += new
-        return counted
+            self._counted += new
+            self._rest(began)
+
+    def _rest(self, began: float) -> None:
+        """In the background, work a third of the time at most: whoever tracks many calls keeps the processor."""
+        if threading.current_thread() is self._thread:
+            self._hurry.wait(REST * (time.monotonic() - began))
 
     def _send(self, store: Store, batch: usage.Batch, now_ms: int) -> tuple[int, int]:
         return usage.ship(store, batch, now_ms, self._retention_days)
@@ -210,9 +228,8 @@ class Shipper:
         given = call.call_id if call.given or unsure else ""
         batch.add(given, call.us, amounts_of(call, prices), shipped_text(call, prices))
 
-    def _ship_held(self, store: Store) -> int:
+    def _ship_held(self, store: Store) -> None:
         """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""
-        counted = 0
         while held := self._spool.settle()[: usage.BATCH_CALLS]:
             batch, now_ms = usage.Batch(uuid.uuid4().hex, 0, 1), usage.server_ms(store)
             for line in held:
@@ -220,8 +237,7 @@ class Shipper:
             _place, new = self._send(store, batch, now_ms)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))
-            counted += new
-        return counted
+            self._counted += new
 
 
 def _whole_lines(file: SpoolFile, start: int) -> list[bytes]:

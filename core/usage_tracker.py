@@ -149,12 +149,14 @@ class UsageTracker:
         self._shipper.notice()
 
     def flush(self) -> int:
-        """Ship what waits here, and what processes of this directory left behind; how many calls were counted.
+        """Ship what waits here, and what processes that are gone left in this directory.
+
+        Returns how many calls this process has counted since the last flush, in the background too.
 
         When Redis or the disk is away this logs and returns 0: the calls wait.
         """
         try:
-            return self._shipper.ship()
+            return self._shipper.flush()
         except (StoreUnavailable, OSError) as error:
             logger.warning("calls wait in %s: %s", self.telemetry_dir, error)
             return 0
