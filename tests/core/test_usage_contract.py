@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from core import HistoryUnavailable, StoreUnavailable, UsageTracker, usage_history
 from core.store import usage
 from core.store.client import open_store
+from core.usage_tracker import default_dir
 from tests.core.usage_help import book, call, track
 from tests.waiting import wait_until
 
@@ -178,6 +179,24 @@ def test_without_the_project_history_names_the_command(tracker, monkeypatch):
         tracker.export_to_dict()
     with pytest.raises(HistoryUnavailable, match=r"manage\.py telemetry reset"):
         tracker.reset()
+
+
+def test_the_directory_is_that_of_the_data_or_of_the_users_state(tmp_path, monkeypatch):
+    monkeypatch.setattr("core.usage_tracker.configured_data_dir", lambda: tmp_path)
+    assert default_dir() == tmp_path / "usage"
+    monkeypatch.setattr("core.usage_tracker.configured_data_dir", lambda: None)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert default_dir() == tmp_path / "agent-telemetry" / "usage"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert default_dir().parts[-4:] == (".local", "state", "agent-telemetry", "usage")
+
+
+def test_flush_counts_also_what_the_background_shipped(tracker, make_tracker):
+    track(tracker, 60)
+    other = make_tracker()
+    wait_until(lambda: other.get_stats(days=2)["total_calls"] == 60, "the background has shipped", 20)
+    assert tracker.flush() == 60
+    assert tracker.flush() == 0
 
 
 # Privacy
