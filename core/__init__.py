@@ -1,7 +1,9 @@
 """Telemetry primitives over Redis: what agents import. Works without Django settings."""
 
+from core.agent_coordination import CoordinationSignal, CoordinationSignals
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
+from core.credentials import AccessTier, AgentCredentials
 from core.errors import (
     DecisionUnconfirmed,
     HistoryUnavailable,
@@ -10,20 +12,40 @@ from core.errors import (
     StoreUnavailable,
     TelemetryError,
 )
+from core.event_streaming import EventStreamer, StreamEvent
+from core.features import FeatureInfo, FeatureStatus, TelemetryFeatures
+from core.feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
+from core.help_tracker import HelpTracker, get_tracker
 from core.usage_tracker import UsageTracker
 
 __all__ = [
+    "AccessTier",
+    "AgentCredentials",
     "AgentHeartbeat",
     "ApprovalGate",
     "ApprovalRequest",
     "ApprovalResponse",
+    "CoordinationSignal",
+    "CoordinationSignals",
     "Decision",
     "DecisionUnconfirmed",
+    "EventStreamer",
+    "FeatureInfo",
+    "FeatureStatus",
+    "FeedbackEntry",
+    "FeedbackLoop",
     "HeartbeatCoordinator",
+    "HelpTracker",
     "HistoryUnavailable",
     "MalformedRecord",
+    "ModelTier",
+    "QualityStats",
     "StoreRefused",
     "StoreUnavailable",
+    "StreamEvent",
     "TelemetryError",
+    "TelemetryFeatures",
+    "TierRecommendation",
     "UsageTracker",
+    "get_tracker",
 ]

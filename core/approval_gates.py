@@ -176,10 +176,7 @@ class ApprovalGate:
         not_after: datetime | None,
         digest: str | None,
     ) -> Decision:
-        if not isinstance(approved, bool):
-            raise TypeError(f"approved must be True or False, not {approved!r}")
-        checked_name(responder, "responder")
-        checked_text(reason, "reason", MAX_REASON_LENGTH)
+        _check_answer(approved, responder, reason)
         decision = str(uuid.uuid4()) if decision_id is None else checked_name(decision_id, "decision_id")
         if digest is not None:
             checked_name(digest, "digest")
@@ -202,21 +199,11 @@ class ApprovalGate:
             )
 
         try:
-            reply = self._store.run_confirmed(attempt)
+            return _decision(request_id, decision, self._store.run_confirmed(attempt))
         except StoreRefused:
             raise
         except StoreUnavailable as error:
             raise DecisionUnconfirmed(f"no answer to the decision on {request_id}: {error}") from error
-        outcome, status, _approved, by, why, ended_ms, _decision_id, _channel = (
-            part.decode(errors="replace") for part in reply
-        )
-        if outcome == "expired" and status == "pending":
-            status = "timeout"  # it is over, even before somebody records it
-        try:
-            ended_at = at(ended_ms) if ended_ms else None
-        except (ValueError, OverflowError, OSError) as error:
-            raise MalformedRecord(f"approval request {request_id}: ended_ms: {error}") from error
-        return Decision(outcome, request_id, decision, status, by, why, ended_at)
 
     # Looking
 
@@ -297,6 +284,25 @@ class ApprovalGate:
         return ApprovalRequest(
             request_id, approval_type, agent_id, json.loads(context), at(requested_ms), seconds
         )
+
+
+def _check_answer(approved: object, responder: object, reason: object) -> None:
+    if not isinstance(approved, bool):
+        raise TypeError(f"approved must be True or False, not {approved!r}")
+    checked_name(responder, "responder")
+    checked_text(reason, "reason", MAX_REASON_LENGTH)
+
+
+def _decision(request_id: str, decision_id: str, reply: list[bytes]) -> Decision:
+    """What the script answered: the outcome, and the end that stands."""
+    outcome, status, _approved, by, why, ended_ms, *_ = (part.decode(errors="replace") for part in reply)
+    if outcome == "expired" and status == "pending":
+        status = "timeout"  # it is over, even before somebody records it
+    try:
+        ended_at = at(ended_ms) if ended_ms else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise MalformedRecord(f"approval request {request_id}: ended_ms: {error}") from error
+    return Decision(outcome, request_id, decision_id, status, by, why, ended_at)
 
 
 def _as_request(record: RequestRecord) -> ApprovalRequest:

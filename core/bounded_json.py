@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 MAX_DEPTH = 64
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
@@ -16,9 +17,10 @@ def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
     """
     if not isinstance(value, dict):
         raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
-    _check(value, argument, max_bytes)
+    if not _surely_fine(value, 2 * max_bytes):
+        _check(value, argument, max_bytes)
     try:
-        encoded = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        encoded = _COMPACT.encode(value).encode()
     except (TypeError, ValueError) as error:
         raise ValueError(f"{argument} is not JSON: {error}") from error
     if len(encoded) > max_bytes:
@@ -39,7 +41,15 @@ def checked_text(value: object, argument: str, max_length: int) -> str:
 
 def loads_strictly(text: bytes | str) -> Any:
     """Parse JSON from Redis; ValueError for NaN and for numbers that no float holds."""
-    return _STRICT.decode(text.decode() if isinstance(text, bytes) else text)
+    whole = text.decode() if isinstance(text, bytes) else text
+    try:
+        # `decode` also looks for spaces around the value, which takes as long again.
+        value, end = _STRICT.scan_once(whole, 0)  # type: ignore[attr-defined]  # typeshed leaves it out
+        if end == len(whole):
+            return value
+    except StopIteration:
+        pass
+    return _STRICT.decode(whole)
 
 
 def finite(text: str) -> float:
@@ -50,7 +60,40 @@ def finite(text: str) -> float:
     return number
 
 
+# Kept: `json.dumps` with options makes a new one for each value.
 _STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
+
+
+def _surely_fine(root: dict[Any, Any], most: int) -> bool:
+    """The quick way for what is usual: plain types and ASCII. False only means that `_check` must look."""
+    level: list[Any] = [root]
+    least = 0
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str:
+                if not value.isascii():
+                    return False
+                least += len(value)
+            elif kind is dict:
+                if not all(type(key) is str for key in value):
+                    return False
+                below += value.keys()
+                below += value.values()
+            elif kind is list:
+                below += value
+            elif not (
+                value is None or kind is int or kind is bool or (kind is float and math.isfinite(value))
+            ):
+                return False
+            if least + len(below) > most:
+                return False
+        if not below:
+            return True
+        least += len(below)
+        level = below
+    return False
 
 
 def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cache
 from typing import Any, Self, get_origin
 
@@ -51,7 +52,7 @@ def _rules(cls: type) -> list[tuple[str, Any, bool]]:
     return [
         (
             item.name,
-            dict if get_origin(item.type) is dict else item.type,
+            get_origin(item.type) if get_origin(item.type) in (dict, list) else item.type,
             item.default is MISSING and item.default_factory is MISSING,
         )
         for item in fields(cls)
@@ -59,7 +60,9 @@ def _rules(cls: type) -> list[tuple[str, Any, bool]]:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else copy.deepcopy(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(value, Enum) else copy.deepcopy(value)
 
 
 def _typed(value: Any, wanted: Any, field: str) -> Any:
@@ -69,6 +72,11 @@ def _typed(value: Any, wanted: Any, field: str) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f"{field} must be a number, not {value!r}")
         return value
+    if isinstance(wanted, type) and issubclass(wanted, Enum):
+        allowed = [member.value for member in wanted]
+        if isinstance(value, bool) or value not in allowed:
+            raise ValueError(f"{field} must be one of {allowed}, not {value!r}")
+        return wanted(value)
     if not isinstance(value, wanted):
         raise ValueError(f"{field} must be a {getattr(wanted, '__name__', wanted)}, not {value!r}")
     return value

@@ -24,7 +24,7 @@ from core.bounded_json import checked_text
 from core.errors import StoreUnavailable
 from core.pricing import PriceBook, configured_book
 from core.store import usage
-from core.store.client import Store, configured_data_dir, open_store
+from core.store.client import Store, data_directory, open_store
 from core.store.keys import NAME_LENGTH, checked_name
 from core.usage_calls import (
     identity,
@@ -237,7 +237,7 @@ class UsageTracker:
 
 def default_dir() -> Path:
     """The folder `usage` of the data directory; where there is none, of the user's state directory."""
-    data_dir = configured_data_dir()
+    data_dir = data_directory()
     if data_dir is not None:
         return data_dir / "usage"
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")

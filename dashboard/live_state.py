@@ -44,6 +44,8 @@ class LiveState:
         self._shown: list[str] = []
         self._ended: list[Ended] = []
         self._rows: dict[str, AgentRow] = {}
+        self._cards: dict[str, Card] = {}
+        self._drawn: dict[bool, tuple[LivePage, str]] = {}
         self._unreadable = 0
         self._behind = False
         self.now: datetime
@@ -55,17 +57,27 @@ class LiveState:
         self._watcher.close()
 
     def region(self, *, may_decide: bool) -> str:
-        """The whole page as it stands."""
+        """The whole page as it stands; rendered again only when something on it has changed."""
         page = LivePage(
             agents=self.agents,
-            cards=[Card.of(self._pending[id_]) for id_ in self._shown],
+            cards=[self._card(id_) for id_ in self._shown],
             waiting=len(self._pending),
             unreadable=self._unreadable,
             ended=self._ended,
             now=self.now,
             behind=self._behind,
         )
-        return fragments.live_region(page, may_decide=may_decide)
+        drawn, text = self._drawn.get(may_decide, (None, ""))
+        # The page counts the time itself, so a later `now` alone is no change.
+        if drawn is None or replace(page, now=drawn.now) != drawn:
+            text = fragments.live_region(page, may_decide=may_decide)
+            self._drawn[may_decide] = (page, text)
+        return text
+
+    def _card(self, request_id: str) -> Card:
+        if request_id not in self._cards:
+            self._cards[request_id] = Card.of(self._pending[request_id])
+        return self._cards[request_id]
 
     def tick(self) -> list[Message]:
         """A sign of life with Redis's time, and a warning when the recorder starts or stops lagging."""
@@ -142,6 +154,7 @@ class LiveState:
         self._arrange()
         pending = self._gate.read_pending()
         self._pending = {record.request_id: record for record in pending.records}
+        self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
         self._unreadable = len(pending.unreadable)
         self._shown = list(self._pending)[:SHOWN_REQUESTS]
         earlier = [end for end in self._ended if end.request_id in self._unrecorded]
@@ -176,7 +189,7 @@ class LiveState:
         if wanted != [*self._shown, *added]:
             return [self._reload_shown()]
         self._shown = wanted
-        cards = [Card.of(self._pending[id_]) for id_ in added]
+        cards = [self._card(id_) for id_ in added]
         return [
             Message(
                 fragments.new_card(card, self.now, may_decide=True),

@@ -30,6 +30,7 @@ HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 REDIS_URL = environment.text("REDIS_URL")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
+TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
 
 # Prices of model calls: read by the trackers of this process, and by agents from their own environment.

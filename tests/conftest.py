@@ -105,8 +105,13 @@ NO_BROWSER = (
 )
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without a browser its tests are skipped, loudly; with REQUIRE_BROWSER=1 that is an error."""
+    """Browser tests come last: Playwright's event loop stays in this thread, where nothing async runs then.
+
+    Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1 that is an error.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     browser_tests = [item for item in items if item.get_closest_marker("browser")]
     if not browser_tests or Path(CHROMIUM).exists():
         return

@@ -262,7 +262,7 @@ def configured_url() -> str:
     url = setting("REDIS_URL")
     if url:
         return url
-    data_dir = configured_data_dir()
+    data_dir = data_directory()
     if data_dir is None:
         raise StoreUnavailable(
             "no Redis is configured: set REDIS_URL, or TELEMETRY_DATA_DIR to that of `make run`"
@@ -273,13 +273,11 @@ def configured_url() -> str:
     return running
 
 
-def configured_data_dir() -> Path | None:
-    """TELEMETRY_DATA_DIR, else the folder `var` of a checkout; None where there is neither."""
-    named = setting("TELEMETRY_DATA_DIR")
-    return Path(named) if named else _checkout_data_dir()
-
-
-def _checkout_data_dir() -> Path | None:
+def data_directory() -> Path | None:
+    """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where `core` is installed alone."""
+    configured = setting("TELEMETRY_DATA_DIR")
+    if configured:
+        return Path(configured)
     root = Path(__file__).resolve().parent.parent.parent
     return root / "var" if (root / "manage.py").exists() else None
 

@@ -20,12 +20,19 @@ ENDED_TTL_MS = 7 * DAY_MS
 EVENT_TTL_MS = 7 * DAY_MS
 EVENT_STREAM_LENGTH = 10_000
 EVENT_TYPES_LENGTH = 10_000
+ORDER_TTL_MS = DAY_MS
+CLAIM_TTL_MS = 10 * 1000
+EXPIRED_AT_ONCE = 100
+PAGE_BYTES = 1024 * 1024
 OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
 RECORDED_LENGTH = 1_000
 USAGE_RECENT_LENGTH = 10_000
 USAGE_RECENT_TTL_MS = 90 * DAY_MS
 USAGE_SHIPPED_TTL_MS = 90 * DAY_MS
 USAGE_SEEN_TTL_MS = 3 * DAY_MS
+FEEDBACK_TTL_MS = 7 * DAY_MS
+FEEDBACK_RATINGS = 100
+TEMPLATE_TTL_MS = 90 * DAY_MS
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -53,6 +60,11 @@ def checked_name(value: object, argument: str) -> str:
 def quoted(name: str) -> str:
     """Percent-quote `name` so that it can be neither a separator nor a pattern in a key."""
     return quote(name, safe="")
+
+
+def stage_member(stage: str, tier: str) -> str:
+    """How a stage and a tier stand in the index of their workflow."""
+    return f"{quoted(stage)}:{tier}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,37 @@ class Keys:
         """Sorted set, permanent: the same for agents that have not stopped."""
         return self._key("agents", "running")
 
+    def signals_inbox(self, agent: str) -> str:
+        """Stream, as long as its last signal: what was sent to this agent alone, in the order of sending."""
+        return self._key("signals", "inbox", quoted(agent))
+
+    def signals_expiry(self, agent: str) -> str:
+        """Sorted set, as long as the inbox: its entries by the server ms at which they expire."""
+        return self._key("signals", "expiry", quoted(agent))
+
+    def signals_consumed(self, agent: str) -> str:
+        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry."""
+        return self._key("signals", "consumed", quoted(agent))
+
+    def signals_claimed(self, claim: str) -> str:
+        """List, 10 s: the signal that one call consumed, in case its reply was lost."""
+        return self._key("signals", "claimed", quoted(claim))
+
+    @cached_property
+    def signals_broadcast(self) -> str:
+        """Stream, as long as its last signal: what was sent to every agent."""
+        return self._key("signals", "broadcast")
+
+    @cached_property
+    def signals_broadcast_expiry(self) -> str:
+        """Sorted set, as long as the broadcasts: their entries by the server ms at which they expire."""
+        return self._key("signals", "broadcast_expiry")
+
+    @cached_property
+    def signals_order(self) -> str:
+        """String, 1 day after the last signal: the microsecond under which it was put in order."""
+        return self._key("signals", "order")
+
     def approval_request(self, request_id: str) -> str:
         """Hash, until 7 days after the end: the request, then its outcome."""
         return self._key("approvals", "request", quoted(request_id))
@@ -117,8 +160,24 @@ class Keys:
 
     @cached_property
     def event_types(self) -> str:
-        """Stream, permanent, about 10,000 entries: one entry when a type is born."""
+        """Stream, permanent, about 10,000 entries: one when a type is born; gives every event its id."""
         return self._key("events", "types")
+
+    def feedback_ratings(self, workflow: str, stage: str, tier: str) -> str:
+        """List, 7 days after its newest rating: the newest 100 ratings of a tier as JSON, newest first."""
+        return self._key("feedback", "ratings", quoted(workflow), quoted(stage), quoted(tier))
+
+    def feedback_scores(self, workflow: str, stage: str, tier: str) -> str:
+        """List, 7 days after its newest rating: time and score of the same ratings, in the same order."""
+        return self._key("feedback", "scores", quoted(workflow), quoted(stage), quoted(tier))
+
+    def feedback_stages(self, workflow: str) -> str:
+        """Sorted set, 7 days after its newest rating: stage and tier by server ms of their newest rating."""
+        return self._key("feedback", "stages", quoted(workflow))
+
+    def feedback_template(self, template: str) -> str:
+        """Hash, 90 days after its newest rating: how often a template was called good and bad."""
+        return self._key("feedback", "template", quoted(template))
 
     @cached_property
     def installation(self) -> str:

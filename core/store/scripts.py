@@ -7,8 +7,9 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.store import keys as key_rules
 from core.store.keys import Keys
@@ -46,7 +47,16 @@ LOOK = _load("look")
 RECORDED = _load("recorded")
 SHIP = _load("ship")
 USAGE_RESET = _load("usage_reset")
-ALL = (REQUEST, DECIDE, EXPIRE, CANCEL, COLLECT, BEAT, STALE, LIVE, LOOK, RECORDED, SHIP, USAGE_RESET)
+SIGNAL = _load("signal")
+MAILBOX = _load("mailbox")
+FEEDBACK = _load("feedback")
+FEEDBACK_CLEAR = _load("feedback_clear")
+FEEDBACK_TEMPLATE = _load("feedback_template")
+PUBLISH = _load("publish")
+NEWEST = _load("newest")
+STREAM_INFO = _load("stream_info")
+TIDY = _load("tidy")
+ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -198,3 +208,142 @@ def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
     """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
     days = [keys.usage_day(date) for date in dates]
     return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
+
+
+def signal(
+    run: Run,
+    keys: Keys,
+    *,
+    signal_id: str,
+    signal_type: str,
+    source: str,
+    target: str | None,
+    payload: bytes,
+    ttl_ms: int,
+    ttl_text: str,
+    event: str | None,
+) -> None:
+    """Put a signal into the inbox of `target`, or among the broadcasts when it is None."""
+    if target is None:
+        script_keys = [keys.signals_broadcast, keys.signals_broadcast_expiry, keys.signals_order]
+    else:
+        script_keys = [keys.signals_inbox(target), keys.signals_expiry(target), keys.signals_order]
+    args = [signal_id, signal_type, source, payload, ttl_ms, ttl_text]
+    if event is not None:
+        script_keys += [keys.event_stream("coordination_signal"), keys.event_types]
+        args.append(event)
+    run(SIGNAL, script_keys, args)
+
+
+class Position(NamedTuple):
+    """How far a mailbox was read: the last inbox entry and the last broadcast, '' before the first."""
+
+    inbox: str = ""
+    broadcast: str = ""
+
+
+START = Position()
+
+
+class MailboxPage(NamedTuple):
+    """What `mailbox` found. `signals`: inbox or broadcast, id, type, source, sent ms, ttl, payload."""
+
+    more: bool
+    position: Position
+    matches: int
+    malformed: list[str]
+    signals: list[list[bytes]]
+
+
+def mailbox(
+    run: Run,
+    keys: Keys,
+    mode: str,
+    *,
+    agent_id: str,
+    signal_type: str | None,
+    source: str | None,
+    most: int = 1,
+    after: Position = START,
+    claim: str | None = None,
+    asked_before: bool = False,
+) -> MailboxPage:
+    """Matching signals, oldest first. mode: 'look', 'take' (one) or 'clear'.
+
+    With a `claim`, an id of the caller's own, a 'take' that is `asked_before` answers the same again.
+    """
+    script_keys = [
+        keys.signals_inbox(agent_id),
+        keys.signals_expiry(agent_id),
+        keys.signals_broadcast,
+        keys.signals_broadcast_expiry,
+        keys.signals_consumed(agent_id),
+    ]
+    if claim is not None:
+        script_keys.append(keys.signals_claimed(claim))
+    args = [mode, most, signal_type or "", source or "", *after, "1" if asked_before else ""]
+    more, inbox, broadcast, count, malformed, signals = run(MAILBOX, script_keys, args)
+    position = Position(inbox.decode(), broadcast.decode())
+    return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)
+
+
+def feedback(
+    run: Run, keys: Keys, *, workflow: str, stage: str, tier: str, score: str, rating: str, event: str
+) -> None:
+    """Store a rating as the newest of its tier, let the oldest go, and publish it."""
+    script_keys = _feedback_keys(keys, workflow, stage, tier)
+    run(FEEDBACK, script_keys, [score, rating, key_rules.stage_member(stage, tier), event])
+
+
+@lru_cache(maxsize=1_000)
+def _feedback_keys(keys: Keys, workflow: str, stage: str, tier: str) -> list[str]:
+    # Kept: building five keys costs a tenth of what recording a rating does.
+    return [
+        keys.feedback_ratings(workflow, stage, tier),
+        keys.feedback_scores(workflow, stage, tier),
+        keys.feedback_stages(workflow),
+        keys.event_stream("quality_feedback"),
+        keys.event_types,
+    ]
+
+
+def feedback_clear(run: Run, keys: Keys, workflow: str, stages: Sequence[tuple[str, str]]) -> int:
+    """Delete the ratings of these stages and tiers of one workflow; returns how many there were."""
+    script_keys = [keys.feedback_stages(workflow)]
+    for stage, tier in stages:
+        script_keys += [
+            keys.feedback_ratings(workflow, stage, tier),
+            keys.feedback_scores(workflow, stage, tier),
+        ]
+    members = [key_rules.stage_member(stage, tier) for stage, tier in stages]
+    return int(run(FEEDBACK_CLEAR, script_keys, members))
+
+
+def feedback_template(run: Run, keys: Keys, template: str, rating: str) -> tuple[int, int]:
+    """Count a rating of a template, `good` or `bad`; returns how many of each there are."""
+    good, bad = run(FEEDBACK_TEMPLATE, [keys.feedback_template(template)], [rating])
+    return int(good), int(bad)
+
+
+def publish(run: Run, keys: Keys, *, event_type: str, source: str, data: bytes) -> tuple[str, int]:
+    """Publish an event: its id, and how many types are known when this one was born, else 0."""
+    script_keys = [keys.event_stream(event_type), keys.event_types]
+    id_, known = run(PUBLISH, script_keys, [event_type, source, data])
+    return bytes(id_).decode(), int(known)
+
+
+def newest_ids(run: Run, keys: Keys, event_types: Sequence[str]) -> list[str]:
+    """The id of the newest event of each type, 0-0 where there is none."""
+    return _names(run(NEWEST, [keys.event_stream(name) for name in event_types], []))
+
+
+def stream_info(run: Run, keys: Keys, event_type: str) -> tuple[int, str, str, int]:
+    """Length, first id, last id and the milliseconds to live of a type's stream."""
+    length, first, last, ttl_ms = run(STREAM_INFO, [keys.event_stream(event_type)], [])
+    return int(length), bytes(first).decode(), bytes(last).decode(), int(ttl_ms)
+
+
+def tidy_types(run: Run, keys: Keys, entries: dict[str, str]) -> int:
+    """Take the types out whose stream is gone; `entries` is type to id. Returns how many went."""
+    streams = [keys.event_stream(name) for name in entries]
+    return int(run(TIDY, [keys.event_types, *streams], list(entries.values())))

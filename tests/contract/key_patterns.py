@@ -5,13 +5,7 @@ from functools import cached_property
 
 from core.store.keys import Keys, quoted
 
-PLACEHOLDERS = {
-    "agent": "<agent>",
-    "request_id": "<id>",
-    "event_type": "<type>",
-    "date": "<date>",
-    "spool": "<spool>",
-}
+PLACEHOLDERS = {"request_id": "<id>", "event_type": "<type>"}  # an argument stands as <its name> otherwise
 
 
 def key_patterns(keys: Keys) -> dict[str, str]:
@@ -23,7 +17,9 @@ def key_patterns(keys: Keys) -> dict[str, str]:
         if isinstance(member, cached_property):
             patterns[name] = getattr(keys, name)
         elif inspect.isfunction(member):
-            (argument,) = list(inspect.signature(member).parameters)[1:]
-            placeholder = PLACEHOLDERS[argument]
-            patterns[name] = getattr(keys, name)(placeholder).replace(quoted(placeholder), placeholder)
+            arguments = list(inspect.signature(member).parameters)[1:]
+            placeholders = [PLACEHOLDERS.get(argument, f"<{argument}>") for argument in arguments]
+            patterns[name] = getattr(keys, name)(*placeholders)
+            for placeholder in placeholders:
+                patterns[name] = patterns[name].replace(quoted(placeholder), placeholder)
     return patterns

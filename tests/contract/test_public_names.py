@@ -9,7 +9,19 @@ import pytest
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = ("agent_tracking", "approval_gates", "errors", "usage_tracker", "pricing")
+MODULES = (
+    "agent_coordination",
+    "agent_tracking",
+    "approval_gates",
+    "credentials",
+    "errors",
+    "event_streaming",
+    "features",
+    "feedback_loop",
+    "help_tracker",
+    "pricing",
+    "usage_tracker",
+)
 README = ROOT / "README.md"
 
 
@@ -65,6 +77,51 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.clear_expired_requests", ""),
         ("ApprovalGate.get_request", "request_id"),
         ("ApprovalGate.cancel_request", "request_id"),
+        ("CoordinationSignals.__init__", "memory=None, agent_id=None, enable_streaming=False"),
+        (
+            "CoordinationSignals.signal",
+            "signal_type, source_agent=None, target_agent=None, payload=None, ttl_seconds=None, credentials=None",
+        ),
+        (
+            "CoordinationSignals.broadcast",
+            "signal_type, source_agent=None, payload=None, ttl_seconds=None, credentials=None",
+        ),
+        (
+            "CoordinationSignals.wait_for_signal",
+            "signal_type, source_agent=None, timeout=30.0, poll_interval=0.5",
+        ),
+        ("CoordinationSignals.check_signal", "signal_type, source_agent=None, consume=True"),
+        ("CoordinationSignals.get_pending_signals", "signal_type=None"),
+        ("CoordinationSignals.clear_signals", "signal_type=None"),
+        ("FeedbackLoop.__init__", "memory=None"),
+        (
+            "FeedbackLoop.record_feedback",
+            "workflow_name, stage_name, tier, quality_score, metadata=None",
+        ),
+        ("FeedbackLoop.get_feedback_history", "workflow_name, stage_name, tier=None, limit=100"),
+        ("FeedbackLoop.get_quality_stats", "workflow_name, stage_name, tier=None"),
+        ("FeedbackLoop.recommend_tier", "workflow_name, stage_name, current_tier=None"),
+        ("FeedbackLoop.get_underperforming_stages", "workflow_name, quality_threshold=0.7"),
+        ("FeedbackLoop.clear_feedback", "workflow_name, stage_name=None"),
+        ("FeedbackLoop.record_template_feedback", "template_id, rating"),
+        ("FeedbackLoop.get_template_confidence", "template_id"),
+        (
+            "HelpTracker.__init__",
+            "log_dir=None, filename='help_queries.jsonl', unmatched_filename='help_unmatched.jsonl'",
+        ),
+        (
+            "HelpTracker.log",
+            "source, mode, topic, success, found, duration_ms=None, metadata=None",
+        ),
+        ("HelpTracker.log_unmatched", "query, mode, source='help_lookup'"),
+        ("EventStreamer.__init__", "memory=None"),
+        ("EventStreamer.publish_event", "event_type, data, source='attune'"),
+        ("EventStreamer.consume_events", "event_types=None, block_ms=None, count=10, start_id='$'"),
+        ("EventStreamer.get_recent_events", "event_type, count=100, start_id='-', end_id='+'"),
+        ("EventStreamer.get_stream_info", "event_type"),
+        ("EventStreamer.delete_stream", "event_type"),
+        ("EventStreamer.trim_stream", "event_type, max_length=1000"),
+        ("StreamEvent.__init__", "event_id, event_type, timestamp, data, source='attune'"),
         ("HeartbeatCoordinator.__init__", "memory=None, enable_streaming=False"),
         ("HeartbeatCoordinator.start_heartbeat", "agent_id, metadata=None, display_name=None"),
         ("HeartbeatCoordinator.beat", "status='running', progress=0.0, current_task=''"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core import ApprovalGate, HeartbeatCoordinator, UsageTracker
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
 from tests.core.usage_help import book
 from tests.servers import client_of, faulty_server, proxy_before
@@ -48,6 +48,17 @@ def gate(url):
 @pytest.fixture
 def agents(url):
     return HeartbeatCoordinator(url)
+
+
+@pytest.fixture
+def mailbox_of(url):
+    """The signals of an agent: `mailbox_of("ann").check_signal("done")`."""
+    return lambda agent_id=None, **options: CoordinationSignals(url, agent_id, **options)
+
+
+@pytest.fixture
+def loop(url):
+    return FeedbackLoop(url)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import pytest
 
-from core import ApprovalGate, HeartbeatCoordinator, UsageTracker
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import usage
 from core.store.client import open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
@@ -56,6 +56,34 @@ def whole_scenario(memory: str) -> None:
         track(tracker, 2, workflow="wörker:*", call_id="another call")
         assert tracker.get_stats(days=2)["total_calls"] == 1
         tracker.close()
+    signals_scenario(memory)
+
+
+def signals_scenario(memory: str) -> None:
+    boss = CoordinationSignals(memory, "boss", enable_streaming=True)
+    worker = CoordinationSignals(memory, "wörker:*")
+    for _ in range(3):
+        boss.signal("a:*", target_agent="wörker:*", payload={"n": 1})
+        boss.broadcast("a:*")
+    boss.signal("brief", target_agent="wörker:*", ttl_seconds=0.001)
+    assert worker.check_signal("a:*", consume=False)
+    assert worker.check_signal("a:*").target_agent == "wörker:*"
+    assert worker.wait_for_signal("a:*").target_agent is None
+    assert worker.wait_for_signal("other", timeout=0.01) is None
+    assert len(worker.get_pending_signals("a:*")) == 4
+    assert worker.clear_signals("a:*") == 4
+    assert len(boss.get_pending_signals()) == 3
+    boss.signal("left", target_agent="wörker:*")
+    loop = FeedbackLoop(memory)
+    for tier in ("cheap", "capable"):
+        loop.record_feedback("w:*", "s:*", tier, 0.5, {"a": 1})
+    assert loop.get_feedback_history("w:*", "s:*")
+    assert loop.get_quality_stats("w:*", "s:*")
+    assert loop.recommend_tier("w:*", "s:*").current_tier == "capable"
+    assert loop.get_underperforming_stages("w:*")
+    assert loop.record_template_feedback("t:*", "good") == loop.get_template_confidence("t:*") == 1.0
+    loop.record_feedback("w:*", "other", "premium", 0.5)
+    assert (loop.clear_feedback("w:*", "other"), loop.clear_feedback("nothing")) == (1, 0)
 
 
 def test_every_key_left_behind_expires_or_is_documented_as_permanent(url, raw):

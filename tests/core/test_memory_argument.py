@@ -11,7 +11,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable
+from core import ApprovalGate, FeedbackLoop, HeartbeatCoordinator, StoreUnavailable
 from tests.servers import client_of
 
 
@@ -25,6 +25,9 @@ def uses(memory):
     beats = HeartbeatCoordinator(memory)
     beats.start_heartbeat("ägent", {"k": "ü"}, "Näme")
     assert [beat.display_name for beat in beats.get_active_agents()] == ["Näme"]
+    loop = FeedbackLoop(memory)
+    loop.record_feedback("cödé", "größer", "cheap", 0.5)
+    assert loop.get_feedback_history("cödé", "größer")[0].quality_score == 0.5
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_an_object_with_a_client_is_used(url, decode):
     uses(SimpleNamespace(_client=client_of(url, decode_responses=decode)))
 
 
-@pytest.mark.parametrize("make", [ApprovalGate, HeartbeatCoordinator])
+@pytest.mark.parametrize("make", [ApprovalGate, FeedbackLoop, HeartbeatCoordinator])
 @pytest.mark.parametrize(
     "memory", [5, b"redis://x", {}, object(), SimpleNamespace(_client=None), redis.Redis]
 )
@@ -70,7 +73,7 @@ def test_anything_else_is_a_type_error_at_once(make, memory):
         make(memory)
 
 
-@pytest.mark.parametrize("make", [ApprovalGate, HeartbeatCoordinator])
+@pytest.mark.parametrize("make", [ApprovalGate, FeedbackLoop, HeartbeatCoordinator])
 @pytest.mark.parametrize("memory", ["", "localhost:6379", "http://localhost"])
 def test_a_string_that_is_no_redis_url_is_a_value_error(make, memory):
     with pytest.raises(ValueError, match="memory"):

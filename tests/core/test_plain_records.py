@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import AgentHeartbeat, ApprovalRequest, ApprovalResponse
+from core import (
+    AgentHeartbeat,
+    ApprovalRequest,
+    ApprovalResponse,
+    FeatureInfo,
+    FeatureStatus,
+    FeedbackEntry,
+    QualityStats,
+    TierRecommendation,
+)
 
 MOMENTS = st.datetimes(
     min_value=datetime(1, 1, 3),
@@ -49,21 +58,61 @@ RESPONSES = st.builds(
     reason=st.text(),
     timestamp=MOMENTS,
 )
+ENTRIES = st.builds(
+    FeedbackEntry,
+    feedback_id=st.text(),
+    workflow_name=st.text(),
+    stage_name=st.text(),
+    tier=st.text(),
+    quality_score=FINITE,
+    timestamp=MOMENTS,
+    metadata=OBJECTS,
+)
+STATS = st.builds(
+    QualityStats,
+    workflow_name=st.text(),
+    stage_name=st.text(),
+    tier=st.text(),
+    avg_quality=FINITE,
+    min_quality=FINITE,
+    max_quality=FINITE,
+    sample_count=st.integers(),
+    recent_trend=FINITE,
+)
+ADVICE = st.builds(
+    TierRecommendation,
+    current_tier=st.text(),
+    recommended_tier=st.text(),
+    confidence=FINITE,
+    reason=st.text(),
+    stats=st.dictionaries(st.text(), STATS, max_size=3),
+)
+FEATURES = st.builds(
+    FeatureInfo,
+    name=st.text(),
+    status=st.sampled_from(FeatureStatus),
+    message=st.text(),
+    install_command=st.none() | st.text(),
+)
+RECORDS = HEARTBEATS | REQUESTS | RESPONSES | ENTRIES | STATS | ADVICE | FEATURES
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REQUEST = ApprovalRequest("id", "deploy", "agent", {"a": {"b": 1}}, NOON, 5.0)
 EXAMPLES = [
     (AgentHeartbeat("a", "running", 0.5, "", NOON), "last_beat"),
     (REQUEST, "timestamp"),
     (ApprovalResponse("id", True, "ann", "", NOON), "timestamp"),
+    (FeedbackEntry("id", "code", "review", "cheap", 0.5, NOON), "timestamp"),
 ]
+NUMBERS = QualityStats("code", "review", "cheap", 0.5, 0.5, 0.5, 1, 0.0)
+ADVISED = TierRecommendation("cheap", "cheap", 0.0, "too few", {"cheap": NUMBERS})
 
 
-@given(HEARTBEATS | REQUESTS | RESPONSES)
+@given(RECORDS)
 def test_a_record_comes_back_equal_from_its_dictionary(record):
     assert type(record).from_dict(record.to_dict()) == record
 
 
-@given(HEARTBEATS | REQUESTS | RESPONSES)
+@given(RECORDS)
 def test_a_record_comes_back_equal_through_json(record):
     assert type(record).from_dict(json.loads(json.dumps(record.to_dict()))) == record
 
@@ -113,6 +162,11 @@ def test_a_missing_field_is_named(record, field):
         (EXAMPLES[1][0], "context", "{}"),
         (EXAMPLES[2][0], "approved", "false"),
         (EXAMPLES[2][0], "approved", 1),
+        (EXAMPLES[3][0], "quality_score", "0.5"),
+        (EXAMPLES[3][0], "tier", None),
+        (NUMBERS, "sample_count", 1.5),
+        (ADVISED, "stats", []),
+        (ADVISED, "stats", {"cheap": 5}),
     ],
 )
 def test_a_value_of_the_wrong_type_is_a_value_error_naming_the_field(record, field, bad):

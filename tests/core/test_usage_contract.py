@@ -182,9 +182,9 @@ def test_without_the_project_history_names_the_command(tracker, monkeypatch):
 
 
 def test_the_directory_is_that_of_the_data_or_of_the_users_state(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.usage_tracker.configured_data_dir", lambda: tmp_path)
+    monkeypatch.setattr("core.usage_tracker.data_directory", lambda: tmp_path)
     assert default_dir() == tmp_path / "usage"
-    monkeypatch.setattr("core.usage_tracker.configured_data_dir", lambda: None)
+    monkeypatch.setattr("core.usage_tracker.data_directory", lambda: None)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_dir() == tmp_path / "agent-telemetry" / "usage"
     monkeypatch.delenv("XDG_STATE_HOME")

@@ -24,13 +24,27 @@ local function remember(outbox, installation, ...)
   end
 end
 
+-- One event. Its id comes from the stream of types, so it is larger than that of every event before it, of all
+-- types: one id is a place in all streams together, and a stream that is born again repeats no id. The entry
+-- there stays when the type is born, that is when its stream comes to be, and is taken back otherwise.
+-- Returns the id, and the length of `types` when the type was born, else 0.
 local function publish(stream, types, event_type, source, data)
-  redis.call('XADD', stream, 'MAXLEN', '~', @EVENT_STREAM_LENGTH@, '*',
-    'event_type', event_type, 'source', source, 'data', data)
-  redis.call('PEXPIRE', stream, @EVENT_TTL_MS@)
-  if redis.call('XLEN', stream) == 1 then
-    redis.call('XADD', types, 'MAXLEN', '~', @EVENT_TYPES_LENGTH@, '*', 'event_type', event_type)
+  local known, id = redis.call('EXISTS', stream), nil
+  if known == 1 then
+    id = redis.call('XADD', types, '*', 'event_type', event_type)
+    redis.call('XDEL', types, id)
+  else
+    id = redis.call('XADD', types, 'MAXLEN', '~', @EVENT_TYPES_LENGTH@, '*', 'event_type', event_type)
   end
+  local added = redis.pcall('XADD', stream, 'MAXLEN', '~', @EVENT_STREAM_LENGTH@, id,
+    'event_type', event_type, 'source', source, 'data', data)
+  if type(added) == 'table' then
+    -- Somebody else wrote into this stream, with a larger id.
+    id = redis.call('XADD', stream, 'MAXLEN', '~', @EVENT_STREAM_LENGTH@, '*',
+      'event_type', event_type, 'source', source, 'data', data)
+  end
+  redis.call('PEXPIRE', stream, @EVENT_TTL_MS@)
+  return id, known == 0 and redis.call('XLEN', types) or 0
 end
 
 -- A script that fails is not rolled back, so a key of a wrong type must stop it before its first write.
@@ -65,6 +79,6 @@ local function finish(id, now, event_type, outcome)
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
     'decision_id', outcome.decision_id, 'channel', outcome.channel)
   publish(KEYS[6], KEYS[7], event_type, 'core', cjson.encode({
-    request_id = id, agent_id = about[1], approval_type = about[2], status = outcome.status,
+    request_id = id, agent_id = about[1] or '', approval_type = about[2] or '', status = outcome.status,
     responder = outcome.responder, reason = outcome.reason}))
 end

@@ -1,0 +1,306 @@
+"""Signals between agents: a mailbox for each, and broadcasts that every agent consumes for itself.
+
+Redis keeps the order, the time and the expiry. A signal that was returned was consumed in the same script
+that found it, so no two readers of a mailbox get the same one.
+"""
+
+import json
+import logging
+import math
+import os
+import time
+import uuid
+from typing import Any
+
+from core.agent_signals import CoordinationSignal, Wanted, parsed
+from core.bounded_json import encode_json_object
+from core.credentials import AccessTier, AgentCredentials
+from core.errors import MalformedRecord, StoreUnavailable
+from core.store import scripts
+from core.store.client import Line, Store, open_store
+from core.store.keys import checked_name
+from core.store.scripts import START, MailboxPage, Position
+
+__all__ = ["AccessTier", "AgentCredentials", "CoordinationSignal", "CoordinationSignals"]
+
+logger = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_TTL = 10 * 365 * 24 * 3600
+PAGE = 500
+SLICE_SECONDS = 30.0
+OVERTIME_SECONDS = 0.4
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
+
+
+class CoordinationSignals:
+    """Sends signals to agents and receives those of one agent.
+
+    `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
+    none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
+    its payload. Every method raises StoreUnavailable when Redis gave no answer.
+    """
+
+    DEFAULT_TTL = 60
+
+    def __init__(
+        self, memory: object = None, agent_id: str | None = None, enable_streaming: bool = False
+    ) -> None:
+        self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
+        self._streaming = enable_streaming
+        self._opened = None if memory is None else open_store(memory)
+
+    @property
+    def _store(self) -> Store:
+        # The configured Redis is looked up at first use: an agent can start before its server does.
+        if self._opened is None:
+            self._opened = open_store()
+        return self._opened
+
+    # Sending
+
+    def signal(
+        self,
+        signal_type: str,
+        source_agent: str | None = None,
+        target_agent: str | None = None,
+        payload: dict[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        credentials: AgentCredentials | None = None,
+    ) -> str:
+        """Send to one agent, or to all when `target_agent` is None; returns the id once it is stored.
+
+        payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, default 60, by
+        Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
+        another agent or below CONTRIBUTOR, and StoreUnavailable when it was not confirmed as stored: it is
+        never sent a second time, so then it may or may not arrive.
+        """
+        source = self._checked_sender(source_agent, credentials)
+        checked_name(signal_type, "signal_type")
+        if target_agent is not None:
+            checked_name(target_agent, "target_agent")
+        encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
+        ttl = _checked_ttl(self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds)
+        signal_id = str(uuid.uuid4())
+        event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
+        event |= {"target_agent": target_agent, "ttl_seconds": ttl}
+        scripts.signal(
+            self._store.run,
+            self._store.keys,
+            signal_id=signal_id,
+            signal_type=signal_type,
+            source=source,
+            target=target_agent,
+            payload=encoded,
+            ttl_ms=math.ceil(ttl * 1000),
+            ttl_text=repr(ttl),
+            event=json.dumps(event) if self._streaming else None,
+        )
+        return signal_id
+
+    def broadcast(
+        self,
+        signal_type: str,
+        source_agent: str | None = None,
+        payload: dict[str, Any] | None = None,
+        ttl_seconds: float | None = None,
+        credentials: AgentCredentials | None = None,
+    ) -> str:
+        """Send to every agent, the sender included: each receives it once while it is alive. See `signal`."""
+        return self.signal(signal_type, source_agent, None, payload, ttl_seconds, credentials)
+
+    def _checked_sender(self, source_agent: str | None, credentials: AgentCredentials | None) -> str:
+        source = self.agent_id if source_agent is None else source_agent
+        if source is None:
+            raise ValueError("source_agent is missing: name it, or give CoordinationSignals an agent_id")
+        checked_name(source, "source_agent")
+        if credentials is None:
+            return source
+        if not isinstance(credentials, AgentCredentials):
+            raise TypeError(f"credentials must be AgentCredentials, not {type(credentials).__name__}")
+        if credentials.agent_id != source:
+            raise PermissionError(f"{credentials.agent_id!r} may not send signals as {source!r}")
+        if not credentials.can_stage():
+            raise PermissionError(f"{source!r} is {credentials.tier.name}; signals need CONTRIBUTOR or above")
+        return source
+
+    # Receiving
+
+    def wait_for_signal(
+        self,
+        signal_type: str,
+        source_agent: str | None = None,
+        timeout: float = 30.0,
+        poll_interval: float = 0.5,
+    ) -> CoordinationSignal | None:
+        """Consume the oldest match, waiting for one at most `timeout` seconds; else None.
+
+        It blocks in Redis and wakes with the signal. poll_interval: while Redis is away, how long to pause
+        at most between two attempts. Raises StoreUnavailable only when Redis is still away at the end.
+        """
+        wanted = self._wanted(signal_type, source_agent)
+        end = time.monotonic() + _checked_seconds(timeout, "timeout")
+        if _checked_seconds(poll_interval, "poll_interval") == 0:
+            raise ValueError("poll_interval must be above 0")
+        longest = min(poll_interval, LONGEST_PAUSE)
+        line, pause, position = self._store.line(end + OVERTIME_SECONDS), FIRST_PAUSE, START
+        claim = _Claim()
+        try:
+            while True:
+                left = end - time.monotonic()
+                try:
+                    found, position = self._take(line, wanted, claim, position)
+                    if found or left <= 0:
+                        return found
+                    _block(line, wanted.agent_id, position, end)
+                    pause = FIRST_PAUSE
+                    if time.monotonic() >= end:
+                        position = START  # one whole look before None, in case a wake-up was missed
+                except StoreUnavailable:
+                    line.close()
+                    if left <= 0:
+                        raise
+                    position = START  # the server may be another one now
+                    time.sleep(max(0.0, min(pause, longest, end - time.monotonic())))
+                    pause *= 2
+        finally:
+            line.close()
+
+    def check_signal(
+        self, signal_type: str, source_agent: str | None = None, consume: bool = True
+    ) -> CoordinationSignal | None:
+        """The oldest match, or None: one script, so exactly one of several readers gets a signal.
+
+        A broadcast is consumed for this agent alone. consume=False leaves everything as it is.
+        """
+        wanted = self._wanted(signal_type, source_agent)
+        if not consume:
+            return next(iter(self._looked(wanted, 1)), None)
+        claim = _Claim()
+        return self._store.run_confirmed(lambda line: self._take(line, wanted, claim, START))[0]
+
+    def get_pending_signals(self, signal_type: str | None = None) -> list[CoordinationSignal]:
+        """What this agent has not consumed, broadcasts included, each once, oldest first."""
+        return self._looked(self._wanted(signal_type, None, any_type=True), None)
+
+    def clear_signals(self, signal_type: str | None = None) -> int:
+        """Consume all of this agent's signals unseen and return how many; broadcasts stay for the others."""
+        wanted = self._wanted(signal_type, None, any_type=True)
+        cleared, more, position = 0, True, START
+        while more:
+            page = scripts.mailbox(
+                self._store.run, self._store.keys, "clear", **wanted._asdict(), most=PAGE, after=position
+            )
+            _log_malformed(wanted.agent_id, page)
+            cleared, more, position = cleared + page.matches, page.more, page.position
+        return cleared
+
+    def _wanted(self, signal_type: str | None, source: str | None, *, any_type: bool = False) -> Wanted:
+        if self.agent_id is None:
+            raise ValueError("agent_id is missing: give CoordinationSignals an agent_id to receive with")
+        if signal_type is not None or not any_type:
+            checked_name(signal_type, "signal_type")
+        if source is not None:
+            checked_name(source, "source_agent")
+        return Wanted(self.agent_id, signal_type, source)
+
+    def _take(
+        self, line: Line, wanted: Wanted, claim: "_Claim", position: Position
+    ) -> tuple[CoordinationSignal | None, Position]:
+        """The oldest match behind `position`, consumed, and how far the mailbox was read."""
+        while True:
+            asked_before, claim.unanswered = claim.unanswered, True
+            page = scripts.mailbox(
+                line.run,
+                line.keys,
+                "take",
+                agent_id=wanted.agent_id,
+                signal_type=wanted.signal_type,
+                source=wanted.source,
+                after=position,
+                claim=claim.id,
+                asked_before=asked_before,
+            )
+            claim.unanswered = False
+            _log_malformed(wanted.agent_id, page)
+            if not page.signals:
+                return None, page.position
+            signal = _readable(wanted.agent_id, page.signals[0])
+            if signal is not None:
+                return signal, page.position
+            claim.renew()
+
+    def _looked(self, wanted: Wanted, most: int | None) -> list[CoordinationSignal]:
+        found: list[CoordinationSignal] = []
+        more, position = True, START
+        while more and (most is None or len(found) < most):
+            page = scripts.mailbox(
+                self._store.run,
+                self._store.keys,
+                "look",
+                **wanted._asdict(),
+                most=most or PAGE,
+                after=position,
+            )
+            _log_malformed(wanted.agent_id, page)
+            readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
+            found += [signal for signal in readable if signal is not None]
+            more, position = page.more, page.position
+        return found
+
+
+class _Claim:
+    """The id under which one call takes: asked again with it, Redis answers what it answered before."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """For the next signal, after one that could not be read."""
+        self.id = os.urandom(16).hex()
+        self.unanswered = False
+
+
+def _block(line: Line, agent_id: str, position: Position, end: float) -> None:
+    """Wait until something arrives behind `position`, whatever it is, or until `end`.
+
+    What arrived since `position` was read ends the wait at once, so nothing is missed in between.
+    """
+    streams = [line.keys.signals_inbox(agent_id), line.keys.signals_broadcast]
+    after = [position.inbox or "0-0", position.broadcast or "0-0"]
+    while (left := end - time.monotonic()) > 0:
+        seconds = min(SLICE_SECONDS, left)
+        block = max(1, math.ceil(seconds * 1000))
+        options: list[str | int] = ["BLOCK", block, "COUNT", 1, "STREAMS"]
+        if line.read("XREAD", *options, *streams, *after, seconds=seconds + 0.5):
+            return
+
+
+def _readable(agent_id: str, parts: list[bytes]) -> CoordinationSignal | None:
+    try:
+        return parsed(agent_id, parts)
+    except MalformedRecord as error:
+        logger.warning("set aside: %s", error)
+        return None
+
+
+def _log_malformed(agent_id: str, page: MailboxPage) -> None:
+    if page.malformed:
+        some = ", ".join(page.malformed[:10])
+        logger.warning("set aside: %s malformed entries met by %r: %s", len(page.malformed), agent_id, some)
+
+
+def _checked_seconds(value: object, argument: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
+    if not value >= 0:
+        raise ValueError(f"{argument} must be 0 or more seconds, not {value}")
+    return value
+
+
+def _checked_ttl(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"ttl_seconds must be a number of seconds, not {type(value).__name__}")
+    if not 0 < value <= MAX_TTL:
+        raise ValueError(f"ttl_seconds must be above 0 and at most {MAX_TTL:,}, not {value}")
+    return value

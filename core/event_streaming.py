@@ -1,0 +1,200 @@
+"""Events: what agents tell whoever listens. A stream for each type, kept for 7 days and about 10,000 events."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from core.bounded_json import encode_json_object
+from core.errors import StoreRefused, StoreUnavailable
+from core.event_following import Follower
+from core.event_models import (
+    DEFAULT_SOURCE,
+    MAX_DATA_BYTES,
+    StreamEvent,
+    checked_count,
+    checked_id,
+    read_entry,
+    time_of_id,
+)
+from core.store import scripts
+from core.store.client import Store, open_store
+from core.store.keys import checked_name
+
+__all__ = ["EventStreamer", "StreamEvent"]
+
+logger = logging.getLogger(__name__)
+
+SLOW_SECONDS = 0.5
+QUIET_SECONDS = 1.0
+CHUNK = 200
+TIDY_EVERY = 500
+REFUSALS_LOGGED = 100
+
+
+class EventStreamer:
+    """Publishes events, follows them and reads those of the past.
+
+    Publishing never raises because Redis is away: it logs once and goes on by itself when Redis is back.
+    Reading raises StoreUnavailable.
+    """
+
+    def __init__(self, memory: object = None) -> None:
+        self._opened = None if memory is None else open_store(memory)
+        self._away = False
+        self._refused: set[str] = set()
+        self._quiet_until = 0.0
+
+    @property
+    def _store(self) -> Store:
+        # The configured Redis is looked up at first use: an agent can start before its server does.
+        if self._opened is None:
+            self._opened = open_store()
+        return self._opened
+
+    def publish_event(self, event_type: str, data: dict[str, Any], source: str = DEFAULT_SOURCE) -> str:
+        """Publish an event and return its id; '' when nobody knows whether Redis stored it.
+
+        data: a JSON object of at most 256 KiB. Raises ValueError or TypeError for a bad argument, nothing
+        else. Ids grow over all types: an event published later has the larger id. After a call that Redis
+        left unanswered, the next second's events are dropped unsent, so that a hung server does not hold
+        the agent.
+        """
+        checked_name(event_type, "event_type")
+        checked_name(source, "source")
+        encoded = encode_json_object(data, "data", MAX_DATA_BYTES)
+        began = time.monotonic()
+        if began < self._quiet_until:
+            return ""
+        try:
+            store = self._store
+            event_id, known = scripts.publish(
+                store.run, store.keys, event_type=event_type, source=source, data=encoded
+            )
+        except StoreUnavailable as error:
+            self._note_trouble(event_type, error)
+            if time.monotonic() - began > SLOW_SECONDS:
+                self._quiet_until = time.monotonic() + QUIET_SECONDS
+            return ""
+        if self._away or self._refused:
+            self._note_success(event_type)
+        if known and known % TIDY_EVERY == 0:
+            self._tidy_types(store)
+        return event_id
+
+    def consume_events(
+        self,
+        event_types: Iterable[str] | None = None,
+        block_ms: int | None = None,
+        count: int = 10,
+        start_id: str = "$",
+    ) -> Iterator[StreamEvent]:
+        """Follow events in the order in which they were published, across types.
+
+        event_types: None for all types, also those first published later. block_ms: end when nothing came
+        for so long while Redis answered; None waits for ever, 0 ends once what is there was read. count: how
+        many events to ask Redis for at first; a backlog is read in larger batches. start_id: an id, whose
+        event itself is not repeated; '0' for all that is kept; '$' for what is published after this call,
+        however late the first event is asked for.
+
+        Outages are waited for, and following goes on after the last event read. With '$' this call itself
+        needs Redis, and raises StoreUnavailable without it. To go on after a restart, keep the `event_id`
+        of the last event that was dealt with, and give it as start_id. Closing the iterator gives its
+        connection back.
+        """
+        names = None if event_types is None else _checked_types(event_types)
+        if block_ms is not None:
+            checked_count(block_ms, "block_ms", 0)
+        checked_count(count, "count", 1)
+        checked_id(start_id, "start_id", "$")
+        silence = None if block_ms is None else block_ms / 1000
+        return Follower(self._store, names, silence, count, start_id).events()
+
+    def get_recent_events(
+        self, event_type: str, count: int = 100, start_id: str = "-", end_id: str = "+"
+    ) -> list[StreamEvent]:
+        """The newest `count` events of a type between two ids, both included; newest first."""
+        stream = self._stream(event_type)
+        checked_count(count, "count", 1)
+        oldest, newest = checked_id(start_id, "start_id", "-"), checked_id(end_id, "end_id", "+")
+        events: list[StreamEvent] = []
+        while len(events) < count:
+            wanted = min(CHUNK, count - len(events))
+            entries = self._store.read("XREVRANGE", stream, newest, oldest, "COUNT", wanted)
+            read = (read_entry(event_type, event_id, flat) for event_id, flat in entries)
+            events += [event for event in read if event is not None]
+            if len(entries) < wanted:
+                break
+            newest = "(" + entries[-1][0].decode()
+        return events
+
+    def get_stream_info(self, event_type: str) -> dict[str, Any]:
+        """What is kept of a type: length, first_id, last_id, first_time, last_time, ttl in seconds.
+
+        For a type that nobody published: 0, the id '0-0', and None for the times.
+        """
+        checked_name(event_type, "event_type")
+        store = self._store
+        length, first, last, ttl_ms = scripts.stream_info(store.run, store.keys, event_type)
+        return {
+            "length": length,
+            "first_id": first,
+            "last_id": last,
+            "first_time": time_of_id(first) if length else None,
+            "last_time": time_of_id(last) if length else None,
+            "ttl": max(0, ttl_ms) / 1000,
+        }
+
+    def delete_stream(self, event_type: str) -> bool:
+        """Delete all events of a type; False when there were none. Those who follow it stay."""
+        return bool(self._store.write("UNLINK", self._stream(event_type)))
+
+    def trim_stream(self, event_type: str, max_length: int = 1000) -> int:
+        """Keep the newest `max_length` events of a type, exactly; returns how many were removed."""
+        stream = self._stream(event_type)
+        checked_count(max_length, "max_length", 0)
+        return int(self._store.write("XTRIM", stream, "MAXLEN", "=", max_length))
+
+    def _stream(self, event_type: str) -> str:
+        return self._store.keys.event_stream(checked_name(event_type, "event_type"))
+
+    def _note_trouble(self, event_type: str, error: StoreUnavailable) -> None:
+        if isinstance(error, StoreRefused):
+            if event_type not in self._refused and len(self._refused) < REFUSALS_LOGGED:
+                logger.warning("events of type %r are not published: %s", event_type, error)
+                self._refused.add(event_type)
+            return
+        if not self._away:
+            logger.warning("events are not published: %s", error)
+        self._away = True
+
+    def _note_success(self, event_type: str) -> None:
+        if self._away or event_type in self._refused:
+            logger.warning("events of type %r are published again", event_type)
+        self._away = False
+        self._refused.discard(event_type)
+
+    def _tidy_types(self, store: Store) -> None:
+        """Leave one entry for each living type, so that the stream of types never loses one of them."""
+        newest: dict[str, str] = {}
+        superseded = []
+        try:
+            for event_id, flat in store.read("XRANGE", store.keys.event_types, "-", "+"):
+                name = flat[-1].decode(errors="replace")
+                if name in newest:
+                    superseded.append(newest[name])
+                newest[name] = event_id.decode()
+            if superseded:
+                store.write("XDEL", store.keys.event_types, *superseded)
+            scripts.tidy_types(store.run, store.keys, newest)
+        except StoreUnavailable as error:
+            logger.warning("the list of event types was not tidied: %s", error)
+
+
+def _checked_types(event_types: Iterable[str]) -> list[str]:
+    if isinstance(event_types, (str, bytes)) or not isinstance(event_types, Iterable):
+        raise TypeError(f"event_types must be a list of names or None, not {type(event_types).__name__}")
+    names = list(dict.fromkeys(checked_name(name, "event_types") for name in event_types))
+    if not names:
+        raise ValueError("event_types is empty; None means all types")
+    return names
