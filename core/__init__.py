@@ -4,11 +4,19 @@ from core.agent_coordination import CoordinationSignal, CoordinationSignals
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
 from core.credentials import AccessTier, AgentCredentials
-from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable, TelemetryError
+from core.errors import (
+    DecisionUnconfirmed,
+    HistoryUnavailable,
+    MalformedRecord,
+    StoreRefused,
+    StoreUnavailable,
+    TelemetryError,
+)
 from core.event_streaming import EventStreamer, StreamEvent
 from core.features import FeatureInfo, FeatureStatus, TelemetryFeatures
 from core.feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
 from core.help_tracker import HelpTracker, get_tracker
+from core.usage_tracker import UsageTracker
 
 __all__ = [
     "AccessTier",
@@ -28,6 +36,7 @@ __all__ = [
     "FeedbackLoop",
     "HeartbeatCoordinator",
     "HelpTracker",
+    "HistoryUnavailable",
     "MalformedRecord",
     "ModelTier",
     "QualityStats",
@@ -37,5 +46,6 @@ __all__ = [
     "TelemetryError",
     "TelemetryFeatures",
     "TierRecommendation",
+    "UsageTracker",
     "get_tracker",
 ]

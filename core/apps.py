@@ -11,7 +11,10 @@ class CoreConfig(AppConfig):
     verbose_name = "History"
 
     def ready(self) -> None:
-        """Connect the handler that makes the groups."""
+        """Connect the handler that makes the groups, and offer the history to the primitives."""
+        from core import usage_history
         from core.history.groups import ensure_groups
+        from core.history.usage import CallHistory
 
         post_migrate.connect(ensure_groups, sender=self)
+        usage_history.register(CallHistory())

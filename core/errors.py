@@ -25,3 +25,7 @@ class DecisionUnconfirmed(StoreUnavailable):
 
 class MalformedRecord(TelemetryError):
     """A record in Redis that this version cannot read; the message names the record and the field."""
+
+
+class HistoryUnavailable(TelemetryError):
+    """The whole history is in the site's database, and this process does not have it; the message says who does."""

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -44,6 +45,15 @@ class Environment:
         value = self.text(name, default).upper()
         if value not in words:
             raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}")
+        return value
+
+    def checked(self, name: str, check: Callable[[str], object]) -> str:
+        """A text that `check` accepts; its ValueError stops the start."""
+        value = self.text(name)
+        try:
+            check(value)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
         return value
 
     def words(self, name: str, default: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
 from telemetry_site.env import development_secret_key, environment, production_secret_key
 from telemetry_site.layers import channel_layers
@@ -31,6 +32,11 @@ REDIS_URL = environment.text("REDIS_URL")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
+
+# Prices of model calls: read by the trackers of this process, and by agents from their own environment.
+
+TELEMETRY_PREMIUM_MODELS = environment.checked("TELEMETRY_PREMIUM_MODELS", parse_premium_models)
+TELEMETRY_PRICES = environment.checked("TELEMETRY_PRICES", parse_own_prices)
 
 DATABASES = {
     "default": {

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from core.history import usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, valid_id
@@ -19,8 +20,17 @@ Records = Mapping[str, RequestRecord]
 ENDED = ("approved", "rejected", "timeout", "cancelled")
 
 
-def apply(entry: OutboxEntry, records: Records) -> Fact | None:
-    """Apply one entry and return the fact to audit. KeyError or ValueError for an entry that makes no sense."""
+def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fact | None:
+    """Apply one entry and return the fact to audit. KeyError or ValueError for an entry that makes no sense.
+
+    `set_aside` takes a part of an entry that makes no sense, where the rest of it does.
+    """
+    if entry.type == "llm_calls":
+        usage.record(entry.fields, set_aside)
+        return None
+    if entry.type == "usage_reset":
+        usage.forget(entry.fields)
+        return None
     request_id = entry.fields["request_id"]
     if not valid_id(request_id):
         raise ValueError(f"request_id is {request_id!r}")

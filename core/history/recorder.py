@@ -134,19 +134,25 @@ class Recorder:
         return {id_: record for id_, record in found if isinstance(record, approvals.RequestRecord)}
 
     def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
+        def set_aside_part(part: str, text: str, error: Exception) -> None:
+            self._set_aside(f"{entry.position}/{part}", {**entry.fields, "calls": text}, error)
+
         try:
             with transaction.atomic():
-                return effects.apply(entry, records)
+                return effects.apply(entry, records, set_aside_part)
         except OperationalError:
             raise
         except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
-            logger.error("outbox entry %s set aside: %s: %s", entry.position, type(error).__name__, error)
-            SetAsideEntry.objects.get_or_create(
-                installation=self._installation,
-                position=entry.position,
-                defaults={
-                    "fields": json.dumps(entry.fields, ensure_ascii=False).replace("\x00", "\\u0000"),
-                    "error": f"{type(error).__name__}: {error}",
-                },
-            )
+            self._set_aside(entry.position, entry.fields, error)
             return None
+
+    def _set_aside(self, position: str, fields: dict[str, str], error: Exception) -> None:
+        logger.error("outbox entry %s set aside: %s: %s", position, type(error).__name__, error)
+        SetAsideEntry.objects.get_or_create(
+            installation=self._installation,
+            position=position,
+            defaults={
+                "fields": json.dumps(fields, ensure_ascii=False).replace("\x00", "\\u0000"),
+                "error": f"{type(error).__name__}: {error}",
+            },
+        )

@@ -237,7 +237,7 @@ def open_store(memory: object = None) -> Store:
     """
     if isinstance(memory, Store):
         return memory
-    keys = Keys(_setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
+    keys = Keys(setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
     if memory is None:
         return Store(_pool_of_url(configured_url()), keys)
     if isinstance(memory, str):
@@ -259,7 +259,7 @@ def configured_url() -> str:
 
     Raises StoreUnavailable, saying what to do, when there is neither.
     """
-    url = _setting("REDIS_URL")
+    url = setting("REDIS_URL")
     if url:
         return url
     data_dir = data_directory()
@@ -275,14 +275,15 @@ def configured_url() -> str:
 
 def data_directory() -> Path | None:
     """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where `core` is installed alone."""
-    configured = _setting("TELEMETRY_DATA_DIR")
+    configured = setting("TELEMETRY_DATA_DIR")
     if configured:
         return Path(configured)
     root = Path(__file__).resolve().parent.parent.parent
     return root / "var" if (root / "manage.py").exists() else None
 
 
-def _setting(name: str) -> str:
+def setting(name: str) -> str:
+    """A setting of the Django project that this process runs in, else the environment variable; '' if unset."""
     # Django only where the process already uses it: `core` works without.
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:

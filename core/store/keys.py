@@ -26,6 +26,10 @@ EXPIRED_AT_ONCE = 100
 PAGE_BYTES = 1024 * 1024
 OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
 RECORDED_LENGTH = 1_000
+USAGE_RECENT_LENGTH = 10_000
+USAGE_RECENT_TTL_MS = 90 * DAY_MS
+USAGE_SHIPPED_TTL_MS = 90 * DAY_MS
+USAGE_SEEN_TTL_MS = 3 * DAY_MS
 FEEDBACK_TTL_MS = 7 * DAY_MS
 FEEDBACK_RATINGS = 100
 TEMPLATE_TTL_MS = 90 * DAY_MS
@@ -179,3 +183,20 @@ class Keys:
     def installation(self) -> str:
         """Hash, permanent: the id that the first recorder gave to this server's data."""
         return self._key("installation")
+
+    def usage_day(self, date: str) -> str:
+        """Hash, for the retention of the tracker that wrote last: exact totals of one UTC day of calls."""
+        return self._key("usage", "day", quoted(date))
+
+    @cached_property
+    def usage_recent(self) -> str:
+        """Sorted set, 90 days after the last call: the newest 10,000 calls by their time in microseconds."""
+        return self._key("usage", "recent")
+
+    def usage_shipped(self, spool: str) -> str:
+        """String, 90 days: how many bytes of a spool are counted."""
+        return self._key("usage", "shipped", quoted(spool))
+
+    def usage_seen(self, date: str) -> str:
+        """Set, 3 days: the call ids that callers gave, by the UTC day of their shipping."""
+        return self._key("usage", "seen", quoted(date))

@@ -45,6 +45,8 @@ STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
 RECORDED = _load("recorded")
+SHIP = _load("ship")
+USAGE_RESET = _load("usage_reset")
 SIGNAL = _load("signal")
 MAILBOX = _load("mailbox")
 FEEDBACK = _load("feedback")
@@ -175,6 +177,37 @@ def look(run: Run, keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> 
 def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     """Tell watchers that SQL holds the outbox up to `position`, and drop entries before `oldest_kept`."""
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
+
+
+def ship(
+    run: Run,
+    keys: Keys,
+    *,
+    spool: str,
+    days: Sequence[str],
+    seen_days: Sequence[str],
+    expires_ms: Sequence[int],
+    batch: Sequence[Any],
+) -> tuple[int, int]:
+    """Count a batch of calls: how far the spool is shipped now, and how many calls this run counted."""
+    script_keys = [
+        keys.usage_shipped(spool),
+        keys.usage_recent,
+        *(keys.usage_seen(date) for date in seen_days),
+        keys.outbox,
+        keys.installation,
+        keys.event_stream("llm_call"),
+        keys.event_types,
+        *(keys.usage_day(date) for date in days),
+    ]
+    shipped, counted = run(SHIP, script_keys, [*batch[:2], len(days), *expires_ms, *batch[2:]])
+    return int(shipped), int(counted)
+
+
+def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
+    """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
+    days = [keys.usage_day(date) for date in dates]
+    return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
 
 
 def signal(

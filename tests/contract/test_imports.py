@@ -79,6 +79,7 @@ def test_the_store_knows_no_primitive_and_django_at_most_lazily():
     store = [path for path in FILES if path.parts[:2] == ("core", "store")]
     above = ("core.history", "core.models", "core.agent_tracking", "core.approval_gates", "core.management")
     above += ("core.agent_coordination", "core.agent_signals", "core.credentials")
+    above += ("core.usage_tracker", "core.pricing")
     assert offenders(store, *above) == []
     others = [path for path in store if path.name != "client.py"]
     assert offenders(others, "django") == []
@@ -97,7 +98,7 @@ def test_only_pages_and_the_asgi_entry_know_channels():
 
 def test_primitives_do_not_import_each_other():
     names = {path.stem for path in in_core(primitives=True) if len(path.parts) == 2}
-    shared = {"__init__", "errors", "bounded_json", "plain_dict", "credentials"}
+    shared = {"__init__", "errors", "bounded_json", "plain_dict", "credentials", "pricing"}
     found = []
     for path in in_core(primitives=True):
         if path.stem == "__init__":
@@ -132,6 +133,7 @@ def test_core_can_be_imported_where_there_is_no_django():
 
     program = (
         "import sys; sys.modules['django'] = None; import core; "
-        "core.ApprovalGate('redis://localhost:1', 'a'); assert 'channels' not in sys.modules"
+        "core.ApprovalGate('redis://localhost:1', 'a'); assert 'channels' not in sys.modules; "
+        "assert 'genai_prices' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -19,6 +19,8 @@ MODULES = (
     "features",
     "feedback_loop",
     "help_tracker",
+    "pricing",
+    "usage_tracker",
 )
 README = ROOT / "README.md"
 
@@ -126,6 +128,13 @@ def test_the_readme_uses_only_public_names():
         ("HeartbeatCoordinator.stop_heartbeat", "final_status='completed'"),
         ("HeartbeatCoordinator.get_stale_agents", "threshold_seconds=60.0"),
         ("HeartbeatCoordinator.get_active_agents", ""),
+        ("UsageTracker.flush", ""),
+        ("UsageTracker.get_recent_entries", "limit=20, days=None"),
+        ("UsageTracker.get_stats", "days=30"),
+        ("UsageTracker.calculate_savings", "days=30"),
+        ("UsageTracker.get_cache_stats", "days=7"),
+        ("UsageTracker.export_to_dict", "days=None"),
+        ("UsageTracker.reset", ""),
         ("HeartbeatCoordinator.is_agent_alive", "agent_id"),
         ("HeartbeatCoordinator.get_agent_status", "agent_id"),
     ],

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
+from tests.core.usage_help import book
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
 
@@ -90,3 +91,26 @@ def background():
 def first_pending():
     """Wait until a gate lists a request, and return it."""
     return lambda gate: wait_until(gate.get_pending_approvals, "a request is pending")[0]
+
+
+@pytest.fixture
+def make_tracker(url, tmp_path):
+    """Makes trackers on this test's Redis and directory: `make_tracker(memory=other_url)`."""
+    made = []
+
+    def make(**options):
+        made.append(
+            UsageTracker(
+                **{"telemetry_dir": tmp_path / "usage", "memory": url, "price_book": book(), **options}
+            )
+        )
+        return made[-1]
+
+    yield make
+    for tracker in made:
+        tracker._shipper.close(0.1)
+
+
+@pytest.fixture
+def tracker(make_tracker):
+    return make_tracker()

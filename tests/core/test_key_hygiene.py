@@ -2,13 +2,17 @@
 
 import logging
 import re
+import tempfile
 import time
 from functools import cached_property
 
 import pytest
 
-from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
+from core.store import usage
+from core.store.client import open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
+from tests.core.usage_help import book, track
 from tests.waiting import wait_until
 
 OUTBOX = "{telemetry}:outbox"
@@ -41,6 +45,17 @@ def whole_scenario(memory: str) -> None:
     wait_until(gate.clear_expired_requests, "the sweep ends it")
     assert gate.get_request(late.request_id).status == "timeout"
     worker.stop_heartbeat("failed")
+    with tempfile.TemporaryDirectory() as folder:
+        tracker = UsageTracker(folder, memory=memory, price_book=book())
+        track(tracker, 2, workflow="wörker:*", call_id="call:*")
+        track(tracker, 2, user_id="ann")
+        tracker.flush()
+        assert tracker.get_stats(days=2)["by_workflow"].keys() == {"wörker:*", "review"}
+        assert len(tracker.get_recent_entries(days=2)) == 3
+        usage.reset(open_store(memory), 90)
+        track(tracker, 2, workflow="wörker:*", call_id="another call")
+        assert tracker.get_stats(days=2)["total_calls"] == 1
+        tracker.close()
     signals_scenario(memory)
 
 

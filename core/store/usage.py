@@ -1,0 +1,134 @@
+"""Tracked calls as Redis counts them: batches that arrive once, exact totals by day, the newest calls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.errors import StoreUnavailable
+from core.store import scripts
+from core.store.client import Store
+from core.store.keys import DAY_MS
+
+# Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
+BATCH_CALLS = 200
+MAX_AMOUNT = 40_000 * 10**9
+
+
+@dataclass
+class Batch:
+    """Calls of one spool between two places in it, grouped as the script counts them."""
+
+    spool: str
+    start: int
+    end: int
+    _groups: dict[tuple[str, str], tuple[dict[str, int], list[tuple[int, str]]]] = field(default_factory=dict)
+
+    def add(self, call_id: str, us: int, amounts: Mapping[str, int], text: str) -> None:
+        """Add a call; `call_id` is '' where nobody else can have used its id."""
+        sums, calls = self._groups.setdefault((call_id, date_of(us)), ({}, []))
+        if call_id and calls:
+            return  # the same call twice in one batch
+        for name, amount in amounts.items():
+            sums[name] = sums.get(name, 0) + amount
+        calls.append((us, text))
+
+    def add_sum(self, us: int, name: str, amount: int) -> None:
+        """Add to one sum of a day, for calls that are counted together."""
+        sums, _calls = self._groups.setdefault(("", date_of(us)), ({}, []))
+        sums[name] = sums.get(name, 0) + amount
+
+    def parts(self, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
+        """The days touched, when each expires in ms, and the script's other arguments."""
+        days = sorted({date for _, date in self._groups})
+        names = sorted({name for sums, _ in self._groups.values() for name in sums})
+        number = {name: index for index, name in enumerate(names, 1)}
+        arguments: list[Any] = [self.start, self.end, len(names), *names]
+        for (call_id, date), (sums, calls) in self._groups.items():
+            # A name with nothing but zeros is still a name: a workflow whose answers all came from a cache.
+            said = (f"{number[name]}:{sum_}" for name, sum_ in sums.items() if sum_ or ":" in name)
+            amounts = " ".join(said)
+            arguments += [call_id, days.index(date) + 1, amounts, len(calls)]
+            for us, text in calls:
+                arguments += [us, text]
+        return days, [start_of(date) + (retention_days + 1) * DAY_MS for date in days], arguments
+
+
+def date_of(us: int) -> str:
+    """The UTC day of a moment, as in keys."""
+    return datetime.fromtimestamp(us / 1_000_000, UTC).date().isoformat()
+
+
+def start_of(date: str) -> int:
+    """When a UTC day begins, in ms."""
+    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) * 1000
+
+
+def dates_until(now_ms: int, days: int) -> list[str]:
+    """The last `days` UTC days, today first."""
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    return [(today - timedelta(days=back)).isoformat() for back in range(days)]
+
+
+def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
+    """How far a spool is shipped, and the server's time in ms."""
+    place, now = store.read_many([["GET", store.keys.usage_shipped(spool)], ["TIME"]])
+    if isinstance(place, Exception):
+        raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
+    return int(place or 0), _milliseconds(now)
+
+
+def server_ms(store: Store) -> int:
+    """The server's time in ms."""
+    return _milliseconds(store.read("TIME"))
+
+
+def _milliseconds(time: Sequence[bytes]) -> int:
+    return int(time[0]) * 1000 + int(time[1]) // 1000
+
+
+def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
+    """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
+    days, expires_ms, arguments = batch.parts(retention_days)
+    seen_days = dates_until(now_ms, 3)
+    return store.run_confirmed(
+        lambda line: scripts.ship(
+            line.run,
+            store.keys,
+            spool=batch.spool,
+            days=days,
+            seen_days=seen_days,
+            expires_ms=expires_ms,
+            batch=arguments,
+        )
+    )
+
+
+def forget_spool(store: Store, spool: str) -> None:
+    """A spool that is gone needs no place any more."""
+    store.write("DEL", store.keys.usage_shipped(spool))
+
+
+def totals(store: Store, days: int) -> dict[str, int]:
+    """The sums of the last `days` UTC days, field by field: two round trips, however many calls there were."""
+    keys = [store.keys.usage_day(date) for date in dates_until(server_ms(store), days)]
+    sums: dict[bytes, int] = {}
+    for reply in store.read_many([["HGETALL", key] for key in keys]):
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+        for name, amount in zip(reply[::2], reply[1::2], strict=True):
+            sums[name] = sums.get(name, 0) + int(amount)
+    return {name.decode(errors="replace"): amount for name, amount in sums.items()}
+
+
+def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
+    """The newest calls as they were stored, newest first."""
+    oldest = "-inf" if since_us is None else since_us
+    reply = store.read("ZRANGE", store.keys.usage_recent, "+inf", oldest, "BYSCORE", "REV", "LIMIT", 0, limit)
+    return list(reply)
+
+
+def reset(store: Store, days: int) -> datetime:
+    """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
+    now_ms = scripts.usage_reset(store.run, store.keys, dates_until(server_ms(store), days))
+    return datetime.fromtimestamp(now_ms / 1000, UTC)

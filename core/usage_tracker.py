@@ -1,0 +1,302 @@
+"""Calls of language models: what they cost, what was saved, and every one of them counted once.
+
+A call is written to the local disk and shipped to Redis in the background (docs/usage.md).
+"""
+
+import atexit
+import hashlib
+import hmac
+import itertools
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+import weakref
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from core import usage_history, usage_savings
+from core.bounded_json import checked_text
+from core.errors import StoreUnavailable
+from core.pricing import PriceBook, configured_book
+from core.store import usage
+from core.store.client import Store, data_directory, open_store
+from core.store.keys import NAME_LENGTH, checked_name
+from core.usage_calls import (
+    identity,
+    numbers_of,
+    parse_call,
+    parse_prices,
+    plain_entry,
+)
+from core.usage_shipper import Shipper
+from core.usage_spool import Spool, forget_inherited_files
+
+logger = logging.getLogger(__name__)
+
+SECRET_FILE = "user-secret"
+CLOSE_SECONDS = 2.0
+MAX_DAYS = 3660
+RESET_DAYS = 400
+
+
+class UsageTracker:
+    """Tracks calls and answers what they cost. Money is Decimal dollars, exact to the nano-dollar.
+
+    Tracking never raises because Redis or the disk is away, and loses nothing. A bad argument is a
+    ValueError or TypeError that names it. Reading raises StoreUnavailable.
+    """
+
+    _instance: ClassVar["UsageTracker | None"] = None
+
+    def __init__(
+        self,
+        telemetry_dir: str | Path | None = None,
+        retention_days: int = 90,
+        max_file_size_mb: float = 10,
+        buffer_size: int = 50,
+        *,
+        memory: object = None,
+        price_book: PriceBook | None = None,
+    ) -> None:
+        """`telemetry_dir` holds the spools, by default the folder `usage` of the data directory.
+
+        Day totals are kept `retention_days`. A spool file ends at `max_file_size_mb` and another begins.
+        Calls are shipped at the latest 0.2 s after the first, and sooner when `buffer_size` wait.
+        """
+        _within("retention_days", retention_days, 1, MAX_DAYS)
+        _within("max_file_size_mb", max_file_size_mb, 0.001, 1024)
+        _within("buffer_size", buffer_size, 1, 1_000_000)
+        self.telemetry_dir = default_dir() if telemetry_dir is None else Path(telemetry_dir)
+        self.retention_days = retention_days
+        self._max_bytes = int(max_file_size_mb * 1024 * 1024)
+        self._buffer_size = buffer_size
+        self._opened = None if memory is None else open_store(memory)
+        self._book = configured_book() if price_book is None else price_book
+        self._users: dict[str, str] = {}
+        self._secret = b""
+        self._begin()
+        _trackers.add(self)
+
+    def _begin(self) -> None:
+        """A spool and a shipper of this process's own: at the start, and again in a forked child."""
+        self._spool = Spool(self.telemetry_dir, self._max_bytes)
+        self._shipper = Shipper(self._open, self._book, self._spool, self.retention_days, self._buffer_size)
+        self._numbers = itertools.count(1)
+
+    def _open(self) -> Store:
+        # The configured Redis is looked up at first use: an agent can start before its server does.
+        if self._opened is None:
+            self._opened = open_store()
+        return self._opened
+
+    @classmethod
+    def get_instance(cls, **kwargs: Any) -> "UsageTracker":
+        """The tracker of this process; the first call makes it with these arguments."""
+        with _instance_lock:
+            if cls._instance is None:
+                cls._instance = cls(**kwargs)
+            return cls._instance
+
+    # Tracking
+
+    def track_llm_call(
+        self,
+        workflow: str,
+        stage: str | None,
+        tier: str,
+        model: str,
+        provider: str,
+        cost: float,
+        tokens: dict[str, int],
+        cache_hit: bool,
+        cache_type: str | None,
+        duration_ms: float,
+        user_id: str | None = None,
+        prompt_cache_hit: bool = False,
+        prompt_cache_creation_tokens: int = 0,
+        prompt_cache_read_tokens: int = 0,
+        call_id: str | None = None,
+        agent_id: str | None = None,
+        cached_tokens_in_input: bool = False,
+    ) -> None:
+        """Keep one call; it is counted soon. `cost` is in dollars and may be a Decimal.
+
+        `cache_hit`: a cache of your own had the answer, and no provider was asked. A repeated `call_id`
+        counts once. `cached_tokens_in_input`: tokens['input'] includes the cached tokens, as OpenTelemetry
+        counts; by default they are beside it, as Anthropic counts.
+        """
+        words = _words(workflow, stage, tier, model, provider, cache_type, agent_id)
+        cached = (prompt_cache_read_tokens, prompt_cache_creation_tokens)
+        numbers = numbers_of(
+            cost, tokens, cached, cached_tokens_in_input, cache_hit, prompt_cache_hit, duration_ms
+        )
+        user = "" if user_id is None else self._digest(user_id)
+        self._keep(f'{words},{numbers},"user":"{user}"', call_id)
+
+    def _keep(self, said: str, call_id: str | None) -> None:
+        if call_id is None:
+            # Nobody else can have this name, so Redis need not remember it.
+            named, given = f'"{self._spool.id}-{next(self._numbers)}"', "false"
+        else:
+            named, given = json.dumps(checked_name(call_id, "call_id")), "true"
+        now = time.time_ns() // 1000
+        self._spool.append(f'{{"call_id":{named},"us":{now},{said},"given":{given}}}\n'.encode())
+        self._shipper.notice()
+
+    def flush(self) -> int:
+        """Ship what waits here, and what processes that are gone left in this directory.
+
+        Returns how many calls this process has counted since the last flush, in the background too.
+
+        When Redis or the disk is away this logs and returns 0: the calls wait.
+        """
+        try:
+            return self._shipper.flush()
+        except (StoreUnavailable, OSError) as error:
+            logger.warning("calls wait in %s: %s", self.telemetry_dir, error)
+            return 0
+
+    def close(self) -> None:
+        """Ship what waits, trying for about 2 s, and end the shipper. Tracking afterwards begins anew."""
+        self._shipper.close(CLOSE_SECONDS)
+        self._begin()
+
+    def _digest(self, user_id: str) -> str:
+        known = self._users.get(user_id) if isinstance(user_id, str) else None
+        if known is not None:
+            return known
+        said = checked_text(user_id, "user_id", NAME_LENGTH)
+        self._secret = self._secret or _secret_of(self.telemetry_dir)
+        digest = hmac.new(self._secret, said.encode(), hashlib.sha256).hexdigest()
+        if len(self._users) >= 10_000:
+            self._users.clear()
+        self._users[user_id] = digest
+        return digest
+
+    # Reading
+
+    def get_stats(self, days: int = 30) -> dict[str, Any]:
+        """Calls, cost, tokens and cache hits of the last `days` UTC days, today included."""
+        return usage_savings.stats(self._totals(days))
+
+    def calculate_savings(self, days: int = 30) -> dict[str, Any]:
+        """What was saved against the premium models: baseline - routing - caching + difference = actual."""
+        return usage_savings.savings(self._totals(days))
+
+    def get_cache_stats(self, days: int = 7) -> dict[str, Any]:
+        """How often providers found a prompt in their cache, and what that saved net of writing to it."""
+        return usage_savings.cache_stats(self._totals(days))
+
+    def _totals(self, days: int) -> dict[str, int]:
+        _within("days", days, 1, MAX_DAYS)
+        self._shipper.ship_own()
+        return usage.totals(self._open(), days)
+
+    def get_recent_entries(self, limit: int = 20, days: int | None = None) -> list[dict[str, Any]]:
+        """The newest calls, newest first; of all processes, at most 10,000."""
+        _within("limit", limit, 0, 1_000_000)
+        self._shipper.ship_own()
+        store, since_us = self._open(), None
+        if days is not None:
+            _within("days", days, 1, MAX_DAYS)
+            since_us = usage.start_of(usage.dates_until(usage.server_ms(store), days)[-1]) * 1000
+        entries = []
+        for text in usage.recent(store, limit, since_us):
+            try:
+                entries.append(plain_entry(parse_call(text), parse_prices(text)))
+            except ValueError as error:
+                logger.warning("a call is left out, since it cannot be read: %s", error)
+        return entries
+
+    def export_to_dict(self, days: int | None = None) -> list[dict[str, Any]]:
+        """Every recorded call, newest first; of the last `days` UTC days if given.
+
+        HistoryUnavailable outside of the Django project; its message names the command.
+        """
+        since = None
+        if days is not None:
+            _within("days", days, 1, MAX_DAYS)
+            midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            since = midnight - timedelta(days=days - 1)
+        return list(usage_history.history("export").entries(since))
+
+    def reset(self) -> int:
+        """Forget every call, in Redis and in the database; returns how many the database had.
+
+        HistoryUnavailable outside of the Django project; its message names the command.
+        """
+        history = usage_history.history("reset")
+        self.flush()
+        return history.reset(usage.reset(self._open(), max(RESET_DAYS, self.retention_days + 2)))
+
+
+def default_dir() -> Path:
+    """The folder `usage` of the data directory; where there is none, of the user's state directory."""
+    data_dir = data_directory()
+    if data_dir is not None:
+        return data_dir / "usage"
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "agent-telemetry" / "usage"
+
+
+def _words(*words: Any) -> str:
+    try:
+        return identity(*words)
+    except TypeError:
+        # Nothing that cannot be hashed is a name either: asked again, it is refused by its own name.
+        return identity.__wrapped__(*words)
+
+
+def _within(argument: str, value: float, least: float, most: float) -> None:
+    whole = isinstance(value, int) or argument == "max_file_size_mb"
+    if isinstance(value, bool) or not whole or not least <= value <= most:
+        raise ValueError(f"{argument} must be {least:,} to {most:,}, not {value!r}")
+
+
+def _secret_of(folder: Path) -> bytes:
+    """The secret of this installation, made at its first use for its owner alone."""
+    file = folder / SECRET_FILE
+    try:
+        with suppress(FileNotFoundError):
+            return bytes.fromhex(file.read_text())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = folder / f"{SECRET_FILE}.{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_hex(32))
+        try:
+            # Only whole, and only once: of two processes that make one, the first wins.
+            with suppress(FileExistsError):
+                os.link(draft, file)
+        finally:
+            draft.unlink()
+        return bytes.fromhex(file.read_text())
+    except (OSError, ValueError) as error:
+        logger.error("people are counted under a secret of this process alone: %s: %s", file, error)
+        return secrets.token_bytes(32)
+
+
+_instance_lock = threading.Lock()
+_trackers: "weakref.WeakSet[UsageTracker]" = weakref.WeakSet()
+
+
+def _in_forked_child() -> None:
+    global _instance_lock
+    _instance_lock = threading.Lock()
+    forget_inherited_files()
+    for tracker in list(_trackers):
+        tracker._begin()
+
+
+def _at_exit() -> None:
+    for tracker in list(_trackers):
+        tracker._shipper.close(CLOSE_SECONDS)
+
+
+os.register_at_fork(after_in_child=_in_forked_child)
+atexit.register(_at_exit)
