@@ -25,11 +25,11 @@ def register(history: UsageHistory) -> None:
     _registered[:] = [history]
 
 
-def history(command: str) -> UsageHistory:
-    """The registered history, or HistoryUnavailable naming the command that has it."""
+def history(call: str) -> UsageHistory:
+    """The registered history, or HistoryUnavailable saying where `call` reaches it."""
     if not _registered:
         raise HistoryUnavailable(
             "the whole history is in the site's database, which this process does not have: "
-            f"use `python manage.py telemetry {command}` where the site runs"
+            f"call `UsageTracker().{call}` in `python manage.py shell` where the site runs"
         )
     return _registered[0]

@@ -223,14 +223,14 @@ class UsageTracker:
             _within("days", days, 1, MAX_DAYS)
             midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
             since = midnight - timedelta(days=days - 1)
-        return list(usage_history.history("export").entries(since))
+        return list(usage_history.history("export_to_dict()").entries(since))
 
     def reset(self) -> int:
         """Forget every call, in Redis and in the database; returns how many the database had.
 
         HistoryUnavailable outside of the Django project; its message names the command.
         """
-        history = usage_history.history("reset")
+        history = usage_history.history("reset()")
         self.flush()
         return history.reset(usage.reset(self._open(), max(RESET_DAYS, self.retention_days + 2)))
 
