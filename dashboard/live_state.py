@@ -1,8 +1,9 @@
 """What the live page shows, kept in memory and moved forward by changes; each change says what to send."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from core.agent_tracking import HeartbeatCoordinator
 from core.approval_gates import ApprovalGate
@@ -14,21 +15,33 @@ from dashboard.contexts import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Ca
 BEHIND_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
 class Message:
-    """One fragment, rendered for those who may decide and for those who may only look."""
+    """One fragment, rendered once for each audience that somebody belongs to.
 
-    for_approver: str
-    for_viewer: str
-    everywhere: bool = False  # also for pages that show one request alone
+    everywhere: also for pages that show one request alone.
+    """
+
+    def __init__(self, render: Callable[[bool], str], *, everywhere: bool = False) -> None:
+        self._render = render
+        self.everywhere = everywhere
+
+    @cached_property
+    def for_approver(self) -> str:
+        """For those who may decide."""
+        return self._render(True)
+
+    @cached_property
+    def for_viewer(self) -> str:
+        """For those who may only look."""
+        return self._render(False)
 
     def text(self, *, may_decide: bool) -> str:
         """The fragment for one audience."""
         return self.for_approver if may_decide else self.for_viewer
 
 
-def _same(text: str) -> Message:
-    return Message(text, text)
+def _same(text: str, *, everywhere: bool = False) -> Message:
+    return Message(lambda _may_decide: text, everywhere=everywhere)
 
 
 class LiveState:
@@ -82,7 +95,7 @@ class LiveState:
     def tick(self) -> list[Message]:
         """A sign of life with Redis's time, and a warning when the recorder starts or stops lagging."""
         text = fragments.tick(self.now, ok=True)
-        messages = [Message(text, text, everywhere=True)]
+        messages = [_same(text, everywhere=True)]
         behind = self._seconds_behind() > BEHIND_SECONDS
         if behind != self._behind:
             self._behind = behind
@@ -189,14 +202,11 @@ class LiveState:
         if wanted != [*self._shown, *added]:
             return [self._reload_shown()]
         self._shown = wanted
-        cards = [self._card(id_) for id_ in added]
-        return [
-            Message(
-                fragments.new_card(card, self.now, may_decide=True),
-                fragments.new_card(card, self.now, may_decide=False),
-            )
-            for card in cards
-        ]
+        return [self._new(self._card(id_), self.now) for id_ in added]
+
+    @staticmethod
+    def _new(card: Card, now: datetime) -> Message:
+        return Message(lambda may_decide: fragments.new_card(card, now, may_decide=may_decide))
 
     def _reload_shown(self) -> Message:
         window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
@@ -204,7 +214,9 @@ class LiveState:
         return self._whole()
 
     def _whole(self) -> Message:
-        return Message(self.region(may_decide=True), self.region(may_decide=False))
+        # Rendered now, not when it is sent: what follows in this batch changes the page again.
+        texts = {may_decide: self.region(may_decide=may_decide) for may_decide in (True, False)}
+        return Message(texts.__getitem__)
 
     def _queue_head(self) -> str:
         waiting = len(self._pending)
