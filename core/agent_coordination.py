@@ -17,7 +17,7 @@ from core.bounded_json import encode_json_object
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import MalformedRecord, StoreUnavailable
 from core.store import scripts
-from core.store.client import Line, Store, open_store
+from core.store.client import Line, UsesStore
 from core.store.keys import checked_name
 from core.store.scripts import START, MailboxPage, Position
 
@@ -33,7 +33,7 @@ OVERTIME_SECONDS = 0.4
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
 
-class CoordinationSignals:
+class CoordinationSignals(UsesStore):
     """Sends signals to agents and receives those of one agent.
 
     `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
@@ -48,14 +48,7 @@ class CoordinationSignals:
     ) -> None:
         self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
         self._streaming = enable_streaming
-        self._opened = None if memory is None else open_store(memory)
-
-    @property
-    def _store(self) -> Store:
-        # The configured Redis is looked up at first use: an agent can start before its server does.
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
+        super().__init__(memory)
 
     # Sending
 

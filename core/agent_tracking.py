@@ -18,7 +18,7 @@ from core.errors import MalformedRecord, StoreUnavailable
 from core.plain_dict import PlainDict
 from core.store import scripts
 from core.store.approvals import at
-from core.store.client import Store, open_store
+from core.store.client import UsesStore
 from core.store.keys import checked_name
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class _Instance:
         self.lock = threading.RLock()
 
 
-class HeartbeatCoordinator:
+class HeartbeatCoordinator(UsesStore):
     """Sends the heartbeats of one agent, and reads those of all.
 
     Sending never raises because Redis is away: it logs once and goes on by itself when Redis is back.
@@ -92,20 +92,13 @@ class HeartbeatCoordinator:
         self.agent_id: str | None = None
         self.conflict = False
         self._streaming = enable_streaming
-        self._opened = None if memory is None else open_store(memory)
+        super().__init__(memory)
         self._identity = ""
         self._instance = _Instance()
         self._last = ("starting", 0.0, "")
         self._stopped = False
         self._troubled = False
         self._quiet_until = 0.0
-
-    @property
-    def _store(self) -> Store:
-        # The configured Redis is looked up at first use: an agent can start before its server does.
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
 
     @property
     def _lock(self) -> threading.RLock:

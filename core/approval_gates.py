@@ -19,7 +19,7 @@ from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, Stor
 from core.plain_dict import parse_timestamp
 from core.store import approvals, scripts
 from core.store.approvals import PendingRequests, RequestRecord, at
-from core.store.client import CONFIRM_SECONDS, Line, Store, open_store
+from core.store.client import CONFIRM_SECONDS, Line, UsesStore
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
@@ -31,7 +31,7 @@ MAX_CONTEXT_BYTES = 256 * 1024
 MAX_REASON_LENGTH = 2_000
 
 
-class ApprovalGate:
+class ApprovalGate(UsesStore):
     """Asks for approval on behalf of one agent, and decides on behalf of people.
 
     `memory`: see `core.store.client.open_store`. `agent_id` is needed to ask, not to decide.
@@ -42,14 +42,7 @@ class ApprovalGate:
 
     def __init__(self, memory: object = None, agent_id: str | None = None) -> None:
         self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
-        self._opened = None if memory is None else open_store(memory)
-
-    @property
-    def _store(self) -> Store:
-        # The configured Redis is looked up at first use: a gate can be built before its server starts.
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
+        super().__init__(memory)
 
     # Asking
 

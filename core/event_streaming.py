@@ -18,7 +18,7 @@ from core.event_models import (
     time_of_id,
 )
 from core.store import scripts
-from core.store.client import Store, open_store
+from core.store.client import Store, UsesStore
 from core.store.keys import checked_name
 
 __all__ = ["EventStreamer", "StreamEvent"]
@@ -32,7 +32,7 @@ TIDY_EVERY = 500
 REFUSALS_LOGGED = 100
 
 
-class EventStreamer:
+class EventStreamer(UsesStore):
     """Publishes events, follows them and reads those of the past.
 
     Publishing never raises because Redis is away: it logs once and goes on by itself when Redis is back.
@@ -40,17 +40,10 @@ class EventStreamer:
     """
 
     def __init__(self, memory: object = None) -> None:
-        self._opened = None if memory is None else open_store(memory)
+        super().__init__(memory)
         self._away = False
         self._refused: set[str] = set()
         self._quiet_until = 0.0
-
-    @property
-    def _store(self) -> Store:
-        # The configured Redis is looked up at first use: an agent can start before its server does.
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
 
     def publish_event(self, event_type: str, data: dict[str, Any], source: str = DEFAULT_SOURCE) -> str:
         """Publish an event and return its id; '' when nobody knows whether Redis stored it.

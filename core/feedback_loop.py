@@ -13,7 +13,7 @@ from core.bounded_json import encode_json_object
 from core.feedback_advice import TIERS, Bars, interval, judge
 from core.feedback_models import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
 from core.store import feedback, scripts
-from core.store.client import Store, open_store
+from core.store.client import UsesStore
 from core.store.feedback import Score
 from core.store.keys import FEEDBACK_RATINGS, FEEDBACK_TTL_MS, checked_name
 
@@ -25,7 +25,7 @@ _TIER_NAMES = tuple(tier.value for tier in TIERS)
 _STAGES_AT_ONCE = 200
 
 
-class FeedbackLoop:
+class FeedbackLoop(UsesStore):
     """Stores ratings and reads what they say. Every process with the same Redis sees the same ones.
 
     A stage keeps the newest 100 ratings of each tier, each for a week. Every method raises StoreUnavailable
@@ -37,16 +37,6 @@ class FeedbackLoop:
     QUALITY_THRESHOLD = 0.7
     EXCELLENT_QUALITY = 0.9
     LOWER_TIER_QUALITY = 0.85
-
-    def __init__(self, memory: object = None) -> None:
-        self._opened = None if memory is None else open_store(memory)
-
-    @property
-    def _store(self) -> Store:
-        # The configured Redis is looked up at first use: a loop can be built before its server starts.
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
 
     # Rating
 

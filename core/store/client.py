@@ -229,6 +229,21 @@ def _evaluate(
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)
 
 
+class UsesStore:
+    """A primitive on the store that `memory` means. Without one the configured Redis is looked up at first use,
+    so that a primitive can be built before its server starts.
+    """
+
+    def __init__(self, memory: object = None) -> None:
+        self._opened = None if memory is None else open_store(memory)
+
+    @property
+    def _store(self) -> Store:
+        if self._opened is None:
+            self._opened = open_store()
+        return self._opened
+
+
 def open_store(memory: object = None) -> Store:
     """The store that `memory` means.
 
