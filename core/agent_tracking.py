@@ -246,7 +246,7 @@ class HeartbeatCoordinator(UsesStore):
         beats = [store.keys.agent_beat(agent) for agent in agents]
         replies = store.read("MGET", *beats, *(store.keys.agent_record(agent) for agent in agents))
         alive = zip(agents, replies[: len(agents)], replies[len(agents) :], strict=True)
-        states = [_readable(agent, record) for agent, beat, record in alive if beat is not None]
+        states = [readable_state(agent, record) for agent, beat, record in alive if beat is not None]
         return sorted((s.heartbeat for s in states if s is not None), key=lambda beat: beat.agent_id)
 
     def is_agent_alive(self, agent_id: str) -> bool:
@@ -273,7 +273,7 @@ class HeartbeatCoordinator(UsesStore):
         if not agent_ids:
             return []
         records = self._store.read("MGET", *(self._store.keys.agent_record(agent) for agent in agent_ids))
-        states = (_readable(agent, record) for agent, record in zip(agent_ids, records, strict=True))
+        states = (readable_state(agent, record) for agent, record in zip(agent_ids, records, strict=True))
         return [state for state in states if state is not None]
 
     def look(self, since: datetime | None) -> tuple[datetime, list[AgentState]]:
@@ -292,7 +292,8 @@ class HeartbeatCoordinator(UsesStore):
         return at(now_ms), self.read_states(agents)
 
 
-def _readable(agent_id: str, record: bytes | None) -> AgentState | None:
+def readable_state(agent_id: str, record: bytes | None) -> AgentState | None:
+    """The state that a record tells; None without one, and with a line in the log for one that is malformed."""
     if record is None:
         return None
     try:

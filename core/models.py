@@ -293,3 +293,7 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow} in the hour of {self.hour:%Y-%m-%d %H:00}"
+
+
+# Tables that stand in files of their own; Django looks for them here.
+from core.run_tables import AgentRun as AgentRun  # noqa: E402

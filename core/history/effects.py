@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from core.history import usage
+from core.history import runs, usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, valid_id
@@ -30,6 +30,9 @@ def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fa
         return None
     if entry.type == "usage_reset":
         usage.forget(entry.fields)
+        return None
+    if entry.type in runs.TYPES:
+        runs.record(entry.type, entry.fields)
         return None
     request_id = entry.fields["request_id"]
     if not valid_id(request_id):
