@@ -51,6 +51,15 @@ class AgentSnapshot:
     unreadable: tuple[str, ...] = ()
 
 
+def read_timeline(agent_id: str, memory: object = None) -> list[TimelineEntry]:
+    """The newest 100 entries, newest first. StoreUnavailable when Redis is away or the key holds something else."""
+    store = open_store(memory)
+    key = store.keys.agent_timeline(checked_name(agent_id, "agent_id"))
+    entries = store.read("XREVRANGE", key, "+", "-", "COUNT", TIMELINE_ENTRIES)
+    read = (_timeline_entry(agent_id, id_, flat) for id_, flat in entries)
+    return [entry for entry in read if entry is not None]
+
+
 def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
     """What is true of an agent now. Consumes nothing. StoreUnavailable when Redis is away."""
     checked_name(agent_id, "agent_id")

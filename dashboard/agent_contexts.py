@@ -1,6 +1,7 @@
 """What the page of one agent prints: whether it lives, hangs or waits, what it costs, and what it did."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from core.agent_signals import CoordinationSignal
 from core.agent_snapshot import AgentSnapshot, read_snapshot
 from core.event_models import StreamEvent
 from core.history.agents import AgentHistory, Spent, read_history
-from core.models import AgentRun, LLMCall
+from core.models import AgentRun, AuditEntry, LLMCall
 from core.store.approvals import WaitingRequest
 from dashboard.contexts import AgentRow, Ended, Step
 from dashboard.timeline import Timeline
@@ -20,6 +21,7 @@ from dashboard.visible_text import visible_json
 
 RUN_WORDS = {"running": "running", "stopped": "ended", "lost": "lost"}
 SHOWN_SIGNALS = 20
+STILL_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,38 @@ class Run:
             None if run.last_progress is None or state == "running" else int(run.last_progress * 100),
             run.last_task,
             run.instance_id[:8],
-            run.overlaps and state == "running" and row is not None and row.conflict,
+            run.overlaps and state == "running" and row is not None and _conflict(row),
         )
 
     @property
     def lasted(self) -> timedelta | None:
         """None while it goes on."""
         return None if self.ended_at is None else self.ended_at - self.started_at
+
+
+def _conflict(row: AgentRow) -> bool:
+    """Two processes beat under the name now; once both are silent there is nothing left to stop."""
+    return row.conflict and row.liveness != "lost"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One fact of the record that concerns the agent. `kind` is that of the request."""
+
+    at: datetime
+    what: str
+    who: str
+    why: str
+    request_id: str
+    kind: str
+
+    @classmethod
+    def of(cls, fact: AuditEntry, agent_id: str, kinds: Mapping[str, str]) -> "Happening":
+        """The fact for a reader who knows whose page it is."""
+        step = Step.of(fact)
+        request_id = str(fact.request_id or "")
+        who = "" if fact.actor in (agent_id, "system") else fact.actor
+        return cls(step.at, step.what, who, step.why, request_id, kinds.get(request_id, "a request"))
 
 
 @dataclass(frozen=True)
@@ -96,7 +123,7 @@ class CallLine:
     model: str
     workflow: str
     stage: str
-    tokens: int
+    tokens: str
     cost: str
     seconds: float
 
@@ -106,7 +133,13 @@ class CallLine:
         tokens = call.input_tokens + call.output_tokens + call.cache_read_tokens + call.cache_write_tokens
         cost = dollars(call.cost_nano)
         return cls(
-            call.at, call.model, call.workflow, call.stage, tokens, cost, round(call.duration_ms / 1000, 1)
+            call.at,
+            call.model,
+            call.workflow,
+            call.stage,
+            f"{tokens:,}",
+            cost,
+            round(call.duration_ms / 1000, 1),
         )
 
 
@@ -116,13 +149,13 @@ class Cost:
 
     span: str
     calls: int
-    tokens: int
+    tokens: str
     cost: str
 
     @classmethod
     def of(cls, spent: Spent) -> "Cost":
         """The sums for a reader."""
-        return cls(spent.span, spent.calls, spent.tokens, dollars(spent.cost_nano))
+        return cls(spent.span, spent.calls, f"{spent.tokens:,}", dollars(spent.cost_nano))
 
 
 @dataclass(frozen=True)
@@ -140,12 +173,26 @@ class AgentPage:
     mail: list[SignalLine]
     more_mail: bool
     published: list[SignalLine]
-    steps: list[Step]
+    happenings: list[Happening]
     costs: list[Cost]
     calls: list[CallLine]
     unreadable: tuple[str, ...]
     now: datetime
     known: bool = True  # False while Redis is away
+
+    @property
+    def conflict(self) -> bool:
+        """Whether two processes beat under this name."""
+        return self.row is not None and _conflict(self.row)
+
+    @property
+    def still(self) -> bool:
+        """It beats, asks nobody, and has reported nothing new for so long that somebody should look."""
+        since = self.timeline.unchanged_since
+        beats = self.row is not None and self.row.liveness == "alive"
+        return bool(
+            beats and not self.waiting and since and (self.now - since).total_seconds() > STILL_SECONDS
+        )
 
     @property
     def rivals(self) -> list[Run]:
@@ -180,20 +227,22 @@ def _page(agent_id: str, snapshot: AgentSnapshot, history: AgentHistory, *, know
         metadata = json.dumps(heartbeat.metadata, ensure_ascii=False) if heartbeat.metadata else ""
     else:
         metadata = remembered.metadata if remembered is not None and remembered.metadata != "{}" else ""
+    kinds = {str(record.request_id): record.approval_type for record in history.ended}
+    kinds |= {request.request_id: request.approval_type for request in snapshot.waiting}
     until = now if row is None or row.liveness in ("alive", "late") else row.last_beat
     return AgentPage(
         agent_id=agent_id,
         name=row.name if row else remembered.display_name or agent_id if remembered else agent_id,
         row=row,
         metadata=visible_json(metadata) if metadata else "",
-        timeline=Timeline.of(snapshot.timeline, until, two_processes=row is not None and row.conflict),
+        timeline=Timeline.of(snapshot.timeline, until, two_processes=row is not None and _conflict(row)),
         waiting=snapshot.waiting,
         ended=[Ended.of(record, recorded=True) for record in history.ended],
         runs=[Run.of(run, row) for run in history.runs],
         mail=[SignalLine.waiting(signal) for signal in snapshot.mail],
         more_mail=snapshot.more_mail,
         published=[SignalLine.published(e, agent_id) for e in snapshot.published[:SHOWN_SIGNALS]],
-        steps=[Step.of(fact) for fact in history.facts],
+        happenings=[Happening.of(fact, agent_id, kinds) for fact in history.facts],
         costs=[Cost.of(spent) for spent in history.spent],
         calls=[CallLine.of(call) for call in history.calls],
         unreadable=snapshot.unreadable,

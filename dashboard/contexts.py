@@ -203,7 +203,6 @@ class Step:
     what: str
     who: str
     why: str
-    request_id: str
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "Step":
@@ -216,7 +215,7 @@ class Step:
         what = STEP_WORDS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
             what += " by a direct call, person not verified"
-        return cls(entry.sequence, entry.at, what, entry.actor, why, str(entry.request_id or ""))
+        return cls(entry.sequence, entry.at, what, entry.actor, why)
 
 
 @dataclass(frozen=True)

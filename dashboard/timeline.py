@@ -31,6 +31,14 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Line:
+    """The progress of one process over time, as steps."""
+
+    points: str
+    area: str
+
+
+@dataclass(frozen=True)
 class Mark:
     """A moment in the chart at which the status changed."""
 
@@ -40,12 +48,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Spans newest first; `points` draw the progress over time as steps, from `start` to `end`."""
+    """Spans newest first, and a chart from `start` to `end`: one line, or one for each of two processes."""
 
     spans: list[Span] = field(default_factory=list)
     hidden: int = 0
-    points: str = ""
-    area: str = ""
+    lines: list[Line] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     start: datetime | None = None
     end: datetime | None = None
@@ -58,68 +65,88 @@ class Timeline:
         if not entries:
             return cls()
         ordered = entries[::-1]
-        end = max(until, ordered[-1].at)
-        spans = _spans(ordered, end, two_processes=two_processes)[::-1]
-        points = _points(ordered, end)
-        first, last = ordered[0], ordered[-1]
+        axis = _Axis(ordered[0].at, max(until, ordered[-1].at))
+        processes: dict[str, Sequence[TimelineEntry]] = (
+            _by_process(ordered) if two_processes else {"": ordered}
+        )
+        spans = [span for name, own in processes.items() for span in _spans(own, axis.end, name)]
+        spans.sort(key=lambda span: span.since, reverse=True)
         return cls(
             spans=spans[:SHOWN],
             hidden=max(0, len(spans) - SHOWN),
-            points=points,
-            area=f"0,{HEIGHT} {points} {WIDTH},{HEIGHT}",
-            marks=_marks(ordered, end),
-            start=first.at,
-            end=end,
-            unchanged_since=last.at,
-            said=f"Progress from {_percent(first)} % to {_percent(last)} %",
+            lines=_lines(processes, axis),
+            marks=_marks(ordered, axis) if not two_processes else [],
+            start=axis.start,
+            end=axis.end,
+            unchanged_since=ordered[-1].at,
+            said=f"Progress from {_percent(ordered[0])} % to {_percent(ordered[-1])} %",
         )
 
 
-def _spans(ordered: Sequence[TimelineEntry], end: datetime, *, two_processes: bool) -> list[Span]:
+@dataclass(frozen=True)
+class _Axis:
+    start: datetime
+    end: datetime
+
+    def x(self, moment: datetime) -> int:
+        whole = (self.end - self.start).total_seconds()
+        return round(WIDTH * (moment - self.start).total_seconds() / whole) if whole > 0 else WIDTH
+
+
+def _by_process(ordered: Sequence[TimelineEntry]) -> dict[str, Sequence[TimelineEntry]]:
+    found: dict[str, list[TimelineEntry]] = {}
+    for entry in ordered:
+        found.setdefault(entry.instance[:8], []).append(entry)
+    return {**found}
+
+
+def _spans(ordered: Sequence[TimelineEntry], end: datetime, process: str) -> list[Span]:
     """Entries that differ in progress alone are one span."""
     spans: list[Span] = []
-    nexts: list[datetime] = [entry.at for entry in ordered[1:]]
+    nexts = [entry.at for entry in ordered[1:]]
     for number, entry in enumerate(ordered):
         until = nexts[number] if number < len(nexts) else end
         goes_on = number == len(nexts) and entry.status not in FINAL_STATUSES
-        same = spans and (spans[-1].status, spans[-1].task) == (entry.status, entry.task)
-        if same and not two_processes:
+        since, first_percent = entry.at, _percent(entry)
+        if spans and (spans[-1].status, spans[-1].task) == (entry.status, entry.task):
             begun = spans.pop()
             since, first_percent = begun.since, begun.first_percent
-        else:
-            since, first_percent = entry.at, _percent(entry)
-        process = entry.instance[:8] if two_processes else ""
         spans.append(
             Span(since, until, entry.status, entry.task, first_percent, _percent(entry), process, goes_on)
         )
     return spans
 
 
-def _points(ordered: Sequence[TimelineEntry], end: datetime) -> str:
+def _lines(processes: dict[str, Sequence[TimelineEntry]], axis: _Axis) -> list[Line]:
+    """The process that spoke last comes last; all but the last two have ended where they fell silent."""
+    by_last_word = sorted(processes.values(), key=lambda own: own[-1].at)
+    ended, going_on = by_last_word[:-2], by_last_word[-2:]
+    return [_line(own, axis, axis.x(own[-1].at)) for own in ended] + [
+        _line(own, axis, WIDTH) for own in going_on
+    ]
+
+
+def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> Line:
     corners: list[tuple[int, int]] = []
     for entry in ordered:
-        x, y = _x(entry.at, ordered[0].at, end), HEIGHT - _percent(entry)
+        x, y = axis.x(entry.at), HEIGHT - _percent(entry)
         if corners:
             corners.append((x, corners[-1][1]))
         corners.append((x, y))
-    corners.append((WIDTH, corners[-1][1]))
-    return " ".join(f"{x},{y}" for x, y in corners)
+    corners.append((until, corners[-1][1]))
+    points = " ".join(f"{x},{y}" for x, y in corners)
+    return Line(points, f"{corners[0][0]},{HEIGHT} {points} {until},{HEIGHT}")
 
 
-def _marks(ordered: Sequence[TimelineEntry], end: datetime) -> list[Mark]:
+def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[Mark]:
     marks = []
     before = ""
     for entry in ordered:
         if entry.status != before:
             kind = "bad" if entry.status == "failed" else "start" if entry.status == "starting" else "other"
-            marks.append(Mark(_x(entry.at, ordered[0].at, end), kind))
+            marks.append(Mark(axis.x(entry.at), kind))
         before = entry.status
     return marks
-
-
-def _x(moment: datetime, start: datetime, end: datetime) -> int:
-    whole = (end - start).total_seconds()
-    return round(WIDTH * (moment - start).total_seconds() / whole) if whole > 0 else WIDTH
 
 
 def _percent(entry: TimelineEntry) -> int:

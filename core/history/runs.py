@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
+from core.agent_snapshot import read_timeline
 from core.agent_tracking import LOST_SECONDS, AgentState, HeartbeatCoordinator
 from core.bounded_json import finite
+from core.errors import StoreRefused
 from core.models import AgentRun
 from core.store import scripts
 from core.store.approvals import at
@@ -73,7 +75,7 @@ def _stopped(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) 
         "ended_at": stopped_at,
         "last_beat_at": stopped_at,
         "last_progress": finite(said["progress"]),
-        "last_task": said["task"].replace("\x00", "\N{SYMBOL FOR NULL}"),
+        "last_task": _storable(said["task"]),
     }
     run, created = AgentRun.objects.get_or_create(
         run_id=run_id, defaults={**known, **end, "started_at": stopped_at}
@@ -110,7 +112,7 @@ class LostRuns:
         """Look at everybody again: we are new here, or the server is."""
         self._since_ms = 0
         self._due = 0.0
-        self._seen: dict[str, datetime] = {}  # runs that overlap: when their process was seen last
+        self._looked_for: dict[str, datetime] = {}  # runs that overlap: since when their process is not seen
 
     def look(self) -> None:
         """Mark who fell silent since the last look, at most once a second."""
@@ -137,14 +139,24 @@ class LostRuns:
             last_beat = at(heard_ms) if heard_ms else run.resumed_at or run.last_beat_at or run.started_at
             if run.started_at > last_beat:
                 continue  # it began after Redis was asked
-            # Of several runs under one name, the last beat is the newest one's.
-            mine = run.agent_id not in newest
-            newest.add(run.agent_id)
-            _lose(
-                run,
-                last_beat if mine else run.last_beat_at or last_beat,
-                states.get(run.agent_id) if mine else None,
-            )
+            if run.agent_id in newest:
+                self._lose_rival(run, run.last_beat_at or run.started_at)
+            else:  # of several runs under one name, the last beat is that of the newest
+                newest.add(run.agent_id)
+                _lose(run, last_beat, _last_words(states.get(run.agent_id)))
+
+    def _lose_rival(self, run: AgentRun, last_seen: datetime) -> None:
+        """A process whose record another one overwrites: the timeline tells what it said last."""
+        try:
+            entries = read_timeline(run.agent_id, self._store)
+        except StoreRefused:
+            entries = []
+        own = next((entry for entry in entries if entry.instance == run.instance_id), None)
+        if own is None:
+            _lose(run, last_seen, {})
+            return
+        words = {"status": own.status, "last_progress": own.progress, "last_task": _storable(own.task)}
+        _lose(run, max(last_seen, own.at), words)
 
     def _forgotten(self) -> dict[str, int]:
         """Agents with a run in SQL of which Redis knows nothing: silent for days, or Redis was emptied."""
@@ -163,28 +175,35 @@ class LostRuns:
         held = (
             self._store.read("MGET", *(self._store.keys.agent_beat(r.agent_id) for r in runs)) if runs else []
         )
-        seen = {}
+        looked_for: dict[str, datetime] = {}
         for run, beat in zip(runs, held, strict=True):
             key = str(run.pk)
             beats = run.instance_id.encode() in (beat or b"").split()[:2]
-            seen[key] = now if beats else self._seen.get(key, now)
-            if now - seen[key] > timedelta(seconds=LOST_SECONDS):
-                last = run.last_beat_at or seen[key]
+            looked_for[key] = now if beats else self._looked_for.get(key, now)
+            if now - looked_for[key] > timedelta(seconds=LOST_SECONDS):
                 logger.warning("a process that beat as %r is silent, another one goes on", run.agent_id)
-                _lose(run, last, None)
-        self._seen = seen
+                self._lose_rival(run, run.last_beat_at or run.started_at)
+        self._looked_for = looked_for
 
 
-def _lose(run: AgentRun, last_beat: datetime, state: AgentState | None) -> None:
-    end: dict[str, object] = {"state": LOST, "ended_at": last_beat, "last_beat_at": last_beat}
-    if state is not None and not state.finished:
-        beat = state.heartbeat
-        end |= {
-            "status": beat.status,
-            "last_progress": beat.progress,
-            "last_task": beat.current_task.replace("\x00", "\N{SYMBOL FOR NULL}"),
-        }
+def _last_words(state: AgentState | None) -> dict[str, object]:
+    if state is None or state.finished:
+        return {}
+    beat = state.heartbeat
+    return {
+        "status": beat.status,
+        "last_progress": beat.progress,
+        "last_task": _storable(beat.current_task),
+    }
+
+
+def _lose(run: AgentRun, last_beat: datetime, last_words: Mapping[str, object]) -> None:
+    end = {"state": LOST, "ended_at": last_beat, "last_beat_at": last_beat, **last_words}
     AgentRun.objects.filter(pk=run.pk, state=RUNNING, resumed_at=run.resumed_at).update(**end)
+
+
+def _storable(task: str) -> str:
+    return task.replace("\x00", "\N{SYMBOL FOR NULL}")  # which PostgreSQL holds in no text
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -71,6 +71,8 @@ def agent_query(agent_id: str) -> str:
 @register.filter
 def lasted(span: timedelta) -> str:
     """A length of time in words."""
+    if timedelta() < span < timedelta(seconds=1):
+        return "< 1 s"
     return duration(max(0, int(span.total_seconds())))
 
 

@@ -18,6 +18,7 @@ DJANGO_ROOMS = (
     "jobs.py",
     "migrations",
     "management",
+    "run_tables.py",
     "history",
 )
 
