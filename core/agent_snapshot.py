@@ -1,4 +1,4 @@
-"""Everything that Redis knows of one agent at one moment, in three round trips, whatever else it holds."""
+"""What Redis knows of one agent at one moment, in three round trips, whatever else it holds."""
 
 import logging
 from dataclasses import dataclass, field
@@ -9,7 +9,6 @@ from core.agent_coordination import CoordinationSignals
 from core.agent_signals import CoordinationSignal
 from core.agent_tracking import AgentState, readable_state
 from core.bounded_json import finite
-from core.event_models import StreamEvent, read_entry
 from core.store import approvals
 from core.store.approvals import WaitingRequest, at
 from core.store.client import open_store
@@ -18,7 +17,6 @@ from core.store.keys import checked_name
 logger = logging.getLogger(__name__)
 
 TIMELINE_ENTRIES = 100
-SIGNAL_EVENTS = 200
 MAIL = 20
 
 
@@ -37,8 +35,7 @@ class TimelineEntry:
 class AgentSnapshot:
     """One agent as Redis has it. `state` is None when it has not beaten within a day.
 
-    timeline and published are newest first, waiting and mail oldest first; unreadable names what a key of a
-    wrong kind hides.
+    timeline is newest first, waiting and mail oldest first; unreadable names what a key of a wrong kind hides.
     """
 
     now: datetime
@@ -47,7 +44,6 @@ class AgentSnapshot:
     waiting: list[WaitingRequest] = field(default_factory=list)
     mail: list[CoordinationSignal] = field(default_factory=list)
     more_mail: bool = False
-    published: list[StreamEvent] = field(default_factory=list)
     unreadable: tuple[str, ...] = ()
 
 
@@ -70,7 +66,6 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
         "state": ["GET", keys.agent_record(agent_id)],
         "timeline": ["XREVRANGE", keys.agent_timeline(agent_id), "+", "-", "COUNT", TIMELINE_ENTRIES],
         "requests": ["ZRANGE", keys.approvals_pending, 0, -1],
-        "signals": ["XREVRANGE", keys.event_stream("coordination_signal"), "+", "-", "COUNT", SIGNAL_EVENTS],
     }
     said = dict(zip(asked, store.read_many(list(asked.values())), strict=True))
     unreadable = tuple(name for name, reply in said.items() if isinstance(reply, Exception))
@@ -83,7 +78,6 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
     waiting = approvals.read_waiting(store, pending, agent_id) if pending else []
     mail, more_mail = CoordinationSignals(store, agent_id).read_oldest(MAIL)
     entries = (_timeline_entry(agent_id, id_, flat) for id_, flat in said["timeline"])
-    events = (read_entry("coordination_signal", id_, flat) for id_, flat in said["signals"])
     return AgentSnapshot(
         now=now,
         state=readable_state(agent_id, said["state"]),
@@ -91,15 +85,8 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
         waiting=[request for request in waiting if request.deadline_at > now],
         mail=mail,
         more_mail=more_mail,
-        published=[event for event in events if event is not None and _is_about(event, agent_id)],
         unreadable=unreadable,
     )
-
-
-def _is_about(event: StreamEvent, agent_id: str) -> bool:
-    """Sent by the agent, to it, or to everybody."""
-    sender, target = event.data.get("source_agent"), event.data.get("target_agent")
-    return sender == agent_id or target is None or target == agent_id
 
 
 def _timeline_entry(agent_id: str, entry_id: bytes, flat: list[bytes]) -> TimelineEntry | None:

@@ -295,7 +295,7 @@ def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate
     assert cost_of(viewer, raw, address("deployer")) == few
     queries, round_trips = few
     assert queries <= 9
-    assert round_trips == 3
+    assert round_trips == 4
 
 
 def test_the_newest_calls_of_an_agent_are_found_by_an_index():
@@ -321,11 +321,11 @@ def test_a_record_that_cannot_be_read_harms_no_page(beat, raw, record, viewer):
     beat("worker")
     record()
     raw.set(RECORD + "worker", "not json")
-    for key in ("timeline:worker",):
-        raw.delete("{telemetry}:agents:" + key)
-        raw.set("{telemetry}:agents:" + key, "not a stream")
+    for key in ("agents:timeline:worker", "events:stream:coordination_signal"):
+        raw.delete("{telemetry}:" + key)
+        raw.set("{telemetry}:" + key, "not a stream")
     page = page_of(viewer, "worker")
-    assert "timeline" in words(page.with_class("alarm")[0])
+    assert "timeline, signals" in words(page.with_class("alarm")[0])
 
 
 def everything_says(text: str, url: str, display: str) -> HeartbeatCoordinator:
