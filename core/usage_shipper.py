@@ -115,7 +115,8 @@ class Shipper:
             return
         shipped, file = -1, self._spool.current()
         try:
-            self._ship_all(adopt=False)
+            if file is not None or self._spool.holds() or self._spool.ended():
+                self._ship_all(adopt=False)
             shipped = self._places.get(file.id, 0) if file else -1
         except (StoreUnavailable, OSError) as error:
             self._tell_trouble(error)

@@ -1,0 +1,15 @@
+"""The commands: `python manage.py telemetry <command>`, and `python -m core <command>` (docs/commands.md)."""
+
+import sys
+from collections.abc import Sequence
+
+# Each module adds its commands to the parser when it is imported.
+from core.cli.commands import COMMANDS, add_commands, run_parsed, run_words
+from core.cli.core import cmd_telemetry_show
+
+__all__ = ["COMMANDS", "add_commands", "cmd_telemetry_show", "main", "run_parsed"]
+
+
+def main(words: Sequence[str] | None = None, prog: str = "python -m core") -> int:
+    """Run the command that the words of the command line say; the exit code."""
+    return run_words(sys.argv[1:] if words is None else words, prog)

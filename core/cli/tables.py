@@ -1,0 +1,157 @@
+"""How commands print: tables for a terminal, plain columns for a pipe, JSON for programs.
+
+What agents wrote never reaches a terminal as it is: whatever could control one is shown as ⟦U+001B⟧.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from core.visible_text import one_line
+
+WIDEST = 120
+PATIENCE_SECONDS = 1.0  # whoever waits longer wants to see that it goes on
+NOTHING = "-"
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's head; numbers stand at the right."""
+
+    title: str
+    right: bool = False
+
+
+def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows of cells. Cells are shown as text on one line; None is shown as `-`.
+
+    On a terminal this is a table as wide as needed, at most 120 characters. Elsewhere it is a line `# title`,
+    the heads and the rows, in columns two spaces apart, nothing cut, nothing coloured.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    if _fancy():
+        _print_rich(title, columns, cells)
+    else:
+        _print_plain(title, columns, cells)
+
+
+def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
+    """A table of names and values."""
+    print_table(title, [Column("what"), Column("value", right=True)], facts)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value: money as text such as "0.010500000", times as ISO 8601, ASCII alone."""
+    print(json_text(value, indent=2))
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """The same as text; NaN and infinity become null."""
+    return json.dumps(_jsonable(value), indent=indent, ensure_ascii=True, allow_nan=False)
+
+
+def with_progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+    """Pass items on; a bar on standard error when that takes longer than a second and somebody looks."""
+    looks = sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
+    if not looks:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    bar, task, began = Progress(console=Console(stderr=True), transient=True), None, time.monotonic()
+    try:
+        for done, item in enumerate(items):
+            if task is None and time.monotonic() - began > PATIENCE_SECONDS:
+                bar.start()
+                task = bar.add_task(label, total=total)
+            if task is not None and done % 100 == 0:
+                bar.update(task, completed=done)
+            yield item
+    finally:
+        bar.stop()
+
+
+# Values as people read them
+
+
+def money(amount: Decimal, digits: int = 4) -> str:
+    """Dollars, rounded: $1,234.5000, -$0.2500."""
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """12.3%; `-` for None."""
+    return NOTHING if value is None else f"{value:.1f}%"
+
+
+def number(value: int) -> str:
+    """1,234,567."""
+    return f"{value:,}"
+
+
+def moment(at: datetime | str) -> str:
+    """2026-11-22 09:14:41, as its own clock says."""
+    stamp = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return stamp.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _cell(value: object) -> str:
+    return NOTHING if value is None or value == "" else one_line(value)
+
+
+def _fancy() -> bool:
+    """Whether standard output is a terminal that can draw, and rich is installed."""
+    with suppress(ValueError, AttributeError):
+        if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            return importlib.util.find_spec("rich") is not None
+    return False
+
+
+def _print_rich(title: str, columns: Sequence[Column], rows: list[list[str]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.width = min(console.width, WIDEST)
+    table = Table(title=Text(one_line(title)), box=box.ROUNDED, title_justify="left")
+    for column in columns:
+        table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def _print_plain(title: str, columns: Sequence[Column], rows: list[list[str]]) -> None:
+    lines = [[column.title for column in columns], *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    print(f"# {one_line(title)}")
+    for line in lines:
+        cells = zip(columns, widths, line, strict=True)
+        padded = [text.rjust(width) if column.right else text.ljust(width) for column, width, text in cells]
+        print("  ".join(padded).rstrip())
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _jsonable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
