@@ -4,10 +4,28 @@ import sys
 from collections.abc import Sequence
 
 # Each module adds its commands to the parser when it is imported.
+from core.cli.automation import (
+    cmd_agent_performance,
+    cmd_file_test_status,
+    cmd_task_routing_report,
+    cmd_test_status,
+    cmd_tier1_status,
+)
 from core.cli.commands import COMMANDS, add_commands, run_parsed, run_words
 from core.cli.core import cmd_telemetry_show
 
-__all__ = ["COMMANDS", "add_commands", "cmd_telemetry_show", "main", "run_parsed"]
+__all__ = [
+    "COMMANDS",
+    "add_commands",
+    "cmd_agent_performance",
+    "cmd_file_test_status",
+    "cmd_task_routing_report",
+    "cmd_telemetry_show",
+    "cmd_test_status",
+    "cmd_tier1_status",
+    "main",
+    "run_parsed",
+]
 
 
 def main(words: Sequence[str] | None = None, prog: str = "python -m core") -> int:
