@@ -199,11 +199,23 @@ def test_fields_of_a_later_version_are_ignored(record, raw):
     assert models.TaskRouting.objects.get().task_type == "t"
 
 
-def test_pruning_forgets_what_is_older_and_says_how_much(agent, record, raw):
+def test_pruning_deletes_what_is_older_and_says_how_much(agent, record):
     tell_everything(agent)
     record()
     now = datetime.now(UTC)
-    assert prune(now - timedelta(days=1)) == 0
-    models.CoverageRecord.objects.update(at=now + timedelta(days=1))
-    assert prune(now + timedelta(minutes=1)) == 4
+    assert prune(now, 1) == 0
+    models.CoverageRecord.objects.update(at=now - timedelta(days=29))
+    for table in (models.TaskRouting, models.TestExecution, models.FileTestRecord, models.AgentAssignment):
+        table.objects.update(at=now - timedelta(days=30, seconds=1))
+    assert prune(now, 30) == 4
     assert [table.objects.count() for table in TABLES] == [0, 0, 0, 1, 0, 0]
+
+
+def test_more_than_one_transaction_full_is_pruned(transactional_db):
+    old = datetime.now(UTC) - timedelta(days=31)
+    models.CoverageRecord.objects.bulk_create(
+        models.CoverageRecord(coverage_id=n, at=old, suite="s", lines_covered=1, lines_total=1)
+        for n in range(2_500)
+    )
+    assert prune(datetime.now(UTC), 30) == 2_500
+    assert models.CoverageRecord.objects.count() == 0
