@@ -18,6 +18,7 @@ from core.automation_history import (
 from core.cli.commands import DONE, command, days, option, whole_number
 from core.cli.tables import Column, moment, number, percent, print_facts, print_json, print_table
 
+SHOWN = 5  # of the ten measurements that --json has
 DAYS = option("--days", type=days, default=30, help="of the last so many UTC days (30)")
 
 
@@ -132,8 +133,8 @@ def cmd_file_test_status(args: Namespace) -> int:
         print("No test of a file is recorded. Agents tell them with core.record_file_test.")
         return DONE
     columns = [
-        *map(Column, ["file", "latest run", "stale", "run (UTC)", "changed (UTC)"]),
-        *_numbers(["passed", "failed", "errors", "skipped", "duration"]),
+        *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),
+        *(Column("stale"), Column("run (UTC)"), Column("changed (UTC)")),
     ]
     counts = f"{number(report.failed)} failed, {number(report.stale)} stale"
     print_table(f"Files: {number(report.files)}, {counts}", columns, map(_file_cells, report.lines))
@@ -194,16 +195,16 @@ def _agent_cells(line: AgentLine) -> list[str]:
 def _file_cells(line: FileLine) -> list[str | None]:
     times = (line.last_run_at, line.source_modified_at)
     return [
-        *(line.file_path, line.outcome.replace("_", " "), "stale" if line.stale else "no"),
-        *(None if at is None else moment(at) for at in times),
-        *map(number, (line.passed, line.failed, line.errors, line.skipped)),
-        _seconds(line.duration_seconds),
+        *(line.file_path, line.outcome.replace("_", " ")),
+        *(number(line.passed), number(line.failed + line.errors), "yes" if line.stale else "no"),
+        # Without seconds, so that there is room for the path.
+        *(None if at is None else moment(at)[:16] for at in times),
     ]
 
 
 def _print_coverage(trends: Sequence[CoverageTrend]) -> None:
     heads = ["covered", "lines", "coverage", "change"]
-    columns = [Column("suite"), *_numbers(heads), Column("latest, oldest first"), Column("measured (UTC)")]
+    columns = [Column("suite"), *_numbers(heads), Column("the latest"), Column("measured (UTC)")]
     print_table("Coverage", columns, map(_coverage_cells, trends))
 
 
@@ -212,7 +213,7 @@ def _coverage_cells(trend: CoverageTrend) -> list[str]:
     return [
         *(trend.suite, number(latest.lines_covered), number(latest.lines_total)),
         *(percent(latest.percent), f"{trend.change:+.1f} points"),
-        *(" ".join(f"{point.percent:.1f}" for point in trend.points), moment(latest.at)),
+        *(" ".join(f"{point.percent:.1f}" for point in trend.points[-SHOWN:]), moment(latest.at)),
     ]
 
 

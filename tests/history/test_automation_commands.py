@@ -75,7 +75,7 @@ def test_the_text_says_what_was_recorded(agent, record, capsys):
     assert agents[2].split() == ["fixer", "1", "1", "0", "0.0%", "30.0", "s", "100.0%", "100.0%"]
     files = lines_of(capsys, "file_test_status")
     assert files[0] == "# Files: 1, 0 failed, 0 stale"
-    assert files[2].split()[:3] == ["src/größer.py", "passed", "no"]
+    assert files[2].split()[:5] == ["src/größer.py", "passed", "1", "0", "no"]
     together = dict(line.rsplit("  ", 1) for line in lines_of(capsys, "tier1_status")[2:])
     assert {name.strip(): value.strip() for name, value in together.items()} == {
         "routings": "1", "routing accuracy": "100.0% of 1 known", "routing confidence": "75.0%",
