@@ -175,7 +175,10 @@ class AuditHead(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a reader of the outbox came, committed together with what it did."""
+    """How far something came, committed together with what it did: the recorder, and the pruning of calls."""
+
+    OUTBOX = "outbox"
+    PRUNED = "usage pruned until"
 
     name = models.CharField(max_length=40, primary_key=True)
     installation = models.CharField(max_length=40, blank=True)

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,8 +59,11 @@ def json_text(value: Any, indent: int | None = None) -> str:
     return json.dumps(_jsonable(value), indent=indent, ensure_ascii=True, allow_nan=False)
 
 
-def with_progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
-    """Pass items on; a bar on standard error when that takes longer than a second and somebody looks."""
+def with_progress(items: Iterable[Item], count: Callable[[], int], label: str) -> Iterator[Item]:
+    """Pass items on; a bar on standard error when that takes longer than a second and somebody looks.
+
+    `count` says how many there are; it is asked only where a bar may be shown.
+    """
     looks = sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
     if not looks:
         yield from items
@@ -73,12 +76,18 @@ def with_progress(items: Iterable[Item], total: int, label: str) -> Iterator[Ite
         for done, item in enumerate(items):
             if task is None and time.monotonic() - began > PATIENCE_SECONDS:
                 bar.start()
-                task = bar.add_task(label, total=total)
+                task = bar.add_task(label, total=count())
             if task is not None and done % 100 == 0:
                 bar.update(task, completed=done)
             yield item
     finally:
         bar.stop()
+
+
+def ask(question: str) -> str:
+    """One line from standard input; '' when there is none. The question goes to standard error."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
 
 
 # Values as people read them
@@ -123,7 +132,7 @@ def _print_rich(title: str, columns: Sequence[Column], rows: list[list[str]]) ->
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, color_system=None)  # no escape sequence at all, so none can be forged
     console.width = min(console.width, WIDEST)
     table = Table(title=Text(one_line(title)), box=box.ROUNDED, title_justify="left")
     for column in columns:
