@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import call_command
 
 from core import AutomationRecorder, models
 from core.history.automation import prune
@@ -219,3 +220,14 @@ def test_more_than_one_transaction_full_is_pruned(transactional_db):
     )
     assert prune(datetime.now(UTC), 30) == 2_500
     assert models.CoverageRecord.objects.count() == 0
+
+
+def test_the_command_prunes_by_the_setting_and_with_0_keeps_everything(transactional_db, settings, capsys):
+    old = datetime.now(UTC) - timedelta(days=8)
+    models.CoverageRecord.objects.create(coverage_id="c", at=old, suite="s", lines_covered=1, lines_total=1)
+    settings.TELEMETRY_AUTOMATION_DAYS = 0
+    call_command("prune")
+    assert "automated work are kept for ever (TELEMETRY_AUTOMATION_DAYS=0)" in capsys.readouterr().out
+    settings.TELEMETRY_AUTOMATION_DAYS = 7
+    call_command("prune")
+    assert "1 records of automated work older than 7 days deleted" in capsys.readouterr().out
