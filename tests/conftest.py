@@ -107,7 +107,7 @@ NO_BROWSER = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's event loop stays in this thread, where nothing async runs then.
+    """Browser tests come last, in each process: Playwright leaves its event loop in the thread, and nothing async runs there then.
 
     Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1 that is an error.
     """
