@@ -49,14 +49,8 @@ def prune(now: datetime, days: int) -> int:
 
 
 def _routing(told: records.TaskRouting, moment: datetime) -> None:
-    TaskRouting.objects.get_or_create(
-        routing_id=told.routing_id,
-        defaults={
-            **_fields(told, "routing_id"),
-            "at": moment,
-            "completed_at": None if told.success is None else moment,
-        },
-    )
+    completed_at = None if told.success is None else moment
+    _add(TaskRouting(**vars(told), at=moment, completed_at=completed_at))
 
 
 def _routing_outcome(told: records.TaskRoutingOutcome, moment: datetime) -> None:
@@ -72,37 +66,25 @@ def _routing_outcome(told: records.TaskRoutingOutcome, moment: datetime) -> None
 
 
 def _execution(told: records.TestExecution, moment: datetime) -> None:
-    execution, created = TestExecution.objects.get_or_create(
-        execution_id=told.execution_id,
-        defaults={
-            **_fields(told, "execution_id", "failing_tests"),
-            "at": moment,
-            "succeeded": told.succeeded,
-        },
+    if TestExecution.objects.filter(execution_id=told.execution_id).exists():
+        return
+    said = _fields(told, "failing_tests")
+    execution = TestExecution.objects.create(**said, at=moment, succeeded=told.succeeded)
+    TestFailure.objects.bulk_create(
+        TestFailure(execution=execution, test=test) for test in told.failing_tests
     )
-    if created:
-        TestFailure.objects.bulk_create(
-            TestFailure(execution=execution, test=test) for test in told.failing_tests
-        )
 
 
 def _coverage(told: records.Coverage, moment: datetime) -> None:
-    CoverageRecord.objects.get_or_create(
-        coverage_id=told.coverage_id, defaults={**_fields(told, "coverage_id"), "at": moment}
-    )
+    _add(CoverageRecord(**vars(told), at=moment))
 
 
 def _file_test(told: records.FileTest, moment: datetime) -> None:
-    FileTestRecord.objects.get_or_create(
-        file_test_id=told.file_test_id,
-        defaults={**_fields(told, "file_test_id"), "at": moment, "outcome": told.outcome},
-    )
+    _add(FileTestRecord(**vars(told), at=moment, outcome=told.outcome))
 
 
 def _assignment(told: records.AgentAssignment, moment: datetime) -> None:
-    AgentAssignment.objects.get_or_create(
-        assignment_id=told.assignment_id, defaults={**_fields(told, "assignment_id"), "at": moment}
-    )
+    _add(AgentAssignment(**vars(told), at=moment))
 
 
 def _assignment_outcome(told: records.AgentAssignmentOutcome, moment: datetime) -> None:
@@ -113,6 +95,11 @@ def _assignment_outcome(told: records.AgentAssignmentOutcome, moment: datetime) 
         end = _fields(told, "assignment_id")
         end["duration_seconds"] = _duration(told.duration_seconds, assignment.at, moment)
         AgentAssignment.objects.filter(pk=assignment.pk).update(**end, completed_at=moment)
+
+
+def _add(row: Model) -> None:
+    """Insert a row whose id is not there yet: one query."""
+    type(row)._default_manager.bulk_create([row], ignore_conflicts=True)
 
 
 def _fields(told: records.AutomationRecord, *but: str) -> dict[str, Any]:
