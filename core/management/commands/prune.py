@@ -10,7 +10,7 @@ from core.history import usage
 
 
 class Command(BaseCommand):
-    """Delete recorded calls of before TELEMETRY_USAGE_DAYS; hourly sums stay."""
+    """Delete recorded calls older than TELEMETRY_USAGE_DAYS; hourly sums stay."""
 
     help = "Delete recorded calls that are older than TELEMETRY_USAGE_DAYS. Their hourly sums stay."
 
