@@ -68,9 +68,10 @@ def _print(asked_days: int, found: dict[str, Fallbacks], total: Fallbacks) -> No
     ]
     print_facts(f"From capable to premium, last {asked_days} days", facts)
     heads = ["attempts", "fallbacks", "success", "cost", "always premium", "saved"]
+    drops = {"always premium": 2, "cost": 1}
     print_table(
         "By workflow",
-        [Column("workflow"), *(Column(head, right=True) for head in heads)],
+        [Column("workflow"), *(Column(head, right=True, drop=drops.get(head, 0)) for head in heads)],
         [_row(name, sums) for name, sums in sorted(found.items())],
     )
 

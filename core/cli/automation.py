@@ -57,7 +57,7 @@ def cmd_task_routing_report(args: Namespace) -> int:
         ("By task type", ["task type"], report.by_task_type),
         ("By strategy", ["strategy"], report.by_strategy),
     ):
-        columns = [*map(Column, names), *_numbers(heads)]
+        columns = [*map(Column, names), *_numbers(heads, "right", "mean duration", "known")]
         rows = [[*_names_of(line, names), *_routing_cells(line)] for line in lines]
         print_table(title, columns, [*rows, ["all", *[""] * (len(names) - 1), *_routing_cells(report.total)]])
     return DONE
@@ -76,13 +76,14 @@ def cmd_test_status(args: Namespace) -> int:
     if not report.suites and not report.coverage:
         return _nothing("test run", args.days, "core.record_test_execution")
     heads = ["runs", "succeeded", "success", "mean duration", "passed", "failed", "errors", "skipped"]
-    columns = [Column("suite"), *_numbers(heads), Column("last run (UTC)")]
+    numbers = _numbers(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
+    columns = [Column("suite"), *numbers, Column("last run (UTC)", drop=6)]
     rows = [[line.suite, *_suite_cells(line)] for line in report.suites]
     print_table(f"Test runs{_period(args.days)}", columns, [*rows, ["all", *_suite_cells(report.total)]])
     if report.most_failing:
         print_table(
             "Fail most",
-            [Column("test"), Column("suite"), *_numbers(["failures"]), Column("last (UTC)")],
+            [Column("test"), Column("suite"), *_numbers(["failures"]), Column("last (UTC)", drop=1)],
             [
                 [test.test, test.suite, number(test.failures), moment(test.last_failed_at)]
                 for test in report.most_failing
@@ -110,7 +111,7 @@ def cmd_agent_performance(args: Namespace) -> int:
         *("automated", "human review"),
     ]
     rows = [[line.agent_id, *_agent_cells(line)] for line in report.agents]
-    columns = [Column("agent"), *_numbers(heads)]
+    columns = [Column("agent"), *_numbers(heads, "succeeded", "mean duration", "completed")]
     print_table(f"Agents{_period(args.days)}", columns, [*rows, ["all", *_agent_cells(report.total)]])
     return DONE
 
@@ -134,7 +135,7 @@ def cmd_file_test_status(args: Namespace) -> int:
         return DONE
     columns = [
         *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),
-        *(Column("stale"), Column("run (UTC)"), Column("changed (UTC)")),
+        *(Column("stale"), Column("run (UTC)", drop=1), Column("changed (UTC)", drop=2)),
     ]
     counts = f"{number(report.failed)} failed, {number(report.stale)} stale"
     print_table(f"Files: {number(report.files)}, {counts}", columns, map(_file_cells, report.lines))
@@ -152,8 +153,10 @@ def _period(days: int) -> str:
     return " today (UTC)" if days == 1 else f" in the last {number(days)} UTC days"
 
 
-def _numbers(heads: Sequence[str]) -> list[Column]:
-    return [Column(head, right=True) for head in heads]
+def _numbers(heads: Sequence[str], *dropped: str) -> list[Column]:
+    """Columns of numbers; on a narrow terminal the first of `dropped` goes first."""
+    drops = {head: len(dropped) - place for place, head in enumerate(dropped)}
+    return [Column(head, right=True, drop=drops.get(head, 0)) for head in heads]
 
 
 def _share(rate: float | None) -> str:
@@ -203,8 +206,8 @@ def _file_cells(line: FileLine) -> list[str | None]:
 
 
 def _print_coverage(trends: Sequence[CoverageTrend]) -> None:
-    heads = ["covered", "lines", "coverage", "change"]
-    columns = [Column("suite"), *_numbers(heads), Column("the latest"), Column("measured (UTC)")]
+    numbers = _numbers(["covered", "lines", "coverage", "change"], "covered", "lines")
+    columns = [Column("suite"), *numbers, Column("the latest", drop=3), Column("measured (UTC)", drop=4)]
     print_table("Coverage", columns, map(_coverage_cells, trends))
 
 

@@ -100,11 +100,15 @@ def _print(one: dict[str, Any], two: dict[str, Any]) -> None:
         row("input tokens", "total_tokens_input", number),
         row("output tokens", "total_tokens_output", number),
         row("saved", "savings", money),
-        rate("saved, percent", "savings_percent"),
-        rate("own cache hits, percent", "cache_hit_rate"),
+        rate("saved, share", "savings_percent"),
+        rate("own cache hits", "cache_hit_rate"),
     ]
-    heads = [_days_of(one), _days_of(two), "change per day"]
-    print_table("Two periods", [Column("figure"), *(Column(head, right=True) for head in heads)], rows)
+    heads = [_days_of(one), _days_of(two), "change"]
+    print_table(
+        "Two periods, and the change by the day",
+        [Column("figure"), *(Column(head, right=True) for head in heads)],
+        rows,
+    )
 
 
 def _days_of(figures: dict[str, Any]) -> str:

@@ -31,22 +31,26 @@ def cmd_telemetry_show(args: Namespace) -> int:
     if args.json:
         print_json(entries)
         return DONE
-    heads = ["time (UTC)", "workflow", "stage", "agent", "tier", "model"]
-    numbers = ["input", "output", "cost", "ms"]
-    print_table(
-        f"The newest calls: {number(len(entries))}",
-        [*map(Column, heads), *(Column(head, right=True) for head in numbers)],
-        [
-            [
-                *(moment(entry["ts"]), entry["workflow"], entry["stage"], entry["agent_id"]),
-                *(entry["tier"], f"{entry['provider']}/{entry['model']}"),
-                *(number(entry["tokens"]["input"]), number(entry["tokens"]["output"])),
-                *(money(entry["cost"], 6), f"{entry['duration_ms']:,.0f}"),
-            ]
-            for entry in entries
-        ],
-    )
+    print_table(f"The newest calls: {number(len(entries))}", CALL_COLUMNS, map(_call_row, entries))
     return DONE
+
+
+CALL_COLUMNS = (
+    *(Column("time (UTC)"), Column("workflow"), Column("stage", drop=4), Column("agent")),
+    *(Column("tier"), Column("provider", drop=6), Column("model", drop=1)),
+    *(Column("input", right=True, drop=2), Column("output", right=True, drop=3)),
+    *(Column("cost", right=True), Column("ms", right=True, drop=5)),
+)
+
+
+def _call_row(entry: dict[str, Any]) -> list[Any]:
+    tokens = entry["tokens"]
+    return [
+        *(moment(entry["ts"]), entry["workflow"], entry["stage"], entry["agent_id"]),
+        *(entry["tier"], entry["provider"], entry["model"]),
+        *(number(tokens["input"]), number(tokens["output"])),
+        *(money(entry["cost"], 6), f"{entry['duration_ms']:,.0f}"),
+    ]
 
 
 @command(

@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from core.visible_text import one_line
 
-WIDEST = 120
+WIDEST = 160
 PATIENCE_SECONDS = 1.0  # whoever waits longer wants to see that it goes on
 NOTHING = "-"
 Item = TypeVar("Item")
@@ -25,17 +25,18 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Column:
-    """A column's head; numbers stand at the right."""
+    """A column's head; numbers stand at the right. On a terminal that is too narrow, the highest `drop` goes first."""
 
     title: str
     right: bool = False
+    drop: int = 0
 
 
 def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print rows of cells. Cells are shown as text on one line; None is shown as `-`.
 
-    On a terminal this is a table as wide as needed, at most 120 characters. Elsewhere it is a line `# title`,
-    the heads and the rows, in columns two spaces apart, nothing cut, nothing coloured.
+    On a terminal this is a table as wide as needed, at most 160 characters; it says which columns it left out.
+    Elsewhere it is a line `# title`, the heads and the rows, in columns two spaces apart, nothing cut or coloured.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     if _fancy():
@@ -134,17 +135,42 @@ def _print_rich(title: str, columns: Sequence[Column], rows: list[list[str]]) ->
 
     console = Console(highlight=False, color_system=None)  # no escape sequence at all, so none can be forged
     console.width = min(console.width, WIDEST)
-    table = Table(title=Text(one_line(title)), box=box.ROUNDED, title_justify="left")
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.right else "left", overflow="fold")
+    widths = _widths(columns, rows)
+    kept = _that_fit(columns, widths, console.width)
+    left_out = [column.title for place, column in enumerate(columns) if place not in kept]
+    note = Text(f"left out: {', '.join(left_out)} (widen the terminal, or --json)") if left_out else None
+    table = Table(
+        title=Text(one_line(title)), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.caption, table.caption_justify = note, "left"
+    for column in (columns[place] for place in kept):
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(column.title, justify=justify, overflow="fold", no_wrap=column.right)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(row[place]) for place in kept))
     console.print(table)
+
+
+def _that_fit(columns: Sequence[Column], widths: list[int], most: int) -> list[int]:
+    """The places of the columns that a terminal has room for, with two spaces between cells."""
+    kept = list(range(len(columns)))
+    while sum(widths[place] + 2 for place in kept) + 1 > most:
+        last = max(kept, key=lambda place: columns[place].drop)
+        if not columns[last].drop:
+            break
+        kept.remove(last)
+    return kept
+
+
+def _widths(columns: Sequence[Column], rows: list[list[str]]) -> list[int]:
+    return [
+        max([len(column.title), *(len(row[place]) for row in rows)]) for place, column in enumerate(columns)
+    ]
 
 
 def _print_plain(title: str, columns: Sequence[Column], rows: list[list[str]]) -> None:
     lines = [[column.title for column in columns], *rows]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    widths = _widths(columns, rows)
     print(f"# {one_line(title)}")
     for line in lines:
         cells = zip(columns, widths, line, strict=True)

@@ -59,11 +59,12 @@ def forget(said: Mapping[str, str]) -> None:
 
 
 def _forget_until(moment: datetime) -> int:
-    pruned = _keep_others_away()
-    forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
-    # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
-    UsageHour.objects.filter(hour__lt=min(_hour_of(moment), pruned)).delete()
-    rebuild_hours()
+    with transaction.atomic():
+        pruned = _keep_others_away()
+        forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
+        # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
+        UsageHour.objects.filter(hour__lt=min(_hour_of(moment), pruned)).delete()
+        rebuild_hours()
     return forgotten
 
 
@@ -135,8 +136,7 @@ class CallHistory:
 
     def reset(self, until: datetime) -> int:
         """Forget every recorded call that was shipped until then; the recorder forgets those on their way."""
-        with transaction.atomic():
-            return _forget_until(until)
+        return _forget_until(until)
 
 
 def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LLMCall]:

@@ -60,17 +60,47 @@ def test_a_pipe_gets_plain_columns_of_ascii_heads_and_no_escape(environment):
 def test_a_terminal_gets_a_table_of_sensible_width_and_no_escape(environment):
     code, got = on_a_terminal([*MODULE, "show"], environment)
     assert code == 0
-    assert "╭" in got
+    assert "─" in got
     assert "\x1b" not in got
-    assert 60 < max(len(line) for line in got.splitlines()) <= 120
-    _code, narrow = on_a_terminal([*MODULE, "show"], environment, columns=80)
-    assert max(len(line) for line in narrow.splitlines()) <= 80
+    assert 60 < max(len(line) for line in got.splitlines()) <= 160
+    assert "left out" not in got
+
+
+def test_a_narrow_terminal_gets_whole_cells_of_fewer_columns_and_is_told(environment):
+    _code, got = on_a_terminal([*MODULE, "show"], environment, columns=80)
+    assert max(len(line) for line in got.splitlines()) <= 80
+    assert "left out: stage, provider, " in got
+    assert "nightly⟦U+202E⟧work" in got
+    assert "$0.010500" in got
+
+
+SLOW = """
+from core.cli import tables
+tables.PATIENCE_SECONDS = 0
+print(sum(tables.with_progress(range(1000), lambda: 1000, "counting")))
+"""
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, rich):
+    ours, theirs = pty.openpty()
+    program = SLOW if rich else f"import sys; sys.modules['rich'] = None\n{SLOW}"
+    options = {"stdout": subprocess.PIPE, "stderr": theirs, "cwd": ROOT, "env": environment}
+    process = subprocess.Popen([sys.executable, "-c", program], **options)
+    os.close(theirs)
+    got = b""
+    with suppress(OSError):
+        while part := os.read(ours, 65536):
+            got += part
+    os.close(ours)
+    assert (process.stdout.read(), process.wait(10)) == (b"499500\n", 0)
+    assert (b"counting" in got) is rich
 
 
 def test_without_rich_a_terminal_gets_the_plain_columns(environment):
     code, got = on_a_terminal([sys.executable, "-c", WITHOUT.format("rich"), "show"], environment)
     assert code == 0
-    assert "╭" not in got
+    assert "─" not in got
     assert got.splitlines()[1].split()[:3] == ["time", "(UTC)", "workflow"]
 
 

@@ -39,13 +39,14 @@ def test_show_prints_the_newest_calls_in_columns_newest_first(tracker, run):
         "stage",
         "agent",
         "tier",
+        "provider",
         "model",
         "input",
         "output",
         "cost",
         "ms",
     ]
-    expected = ["new", "-", "worker", "capable", "acme/middle", "12,345", "6", "$0.010500", "120"]
+    expected = ["new", "-", "worker", "capable", "acme", "middle", "12,345", "6", "$0.010500", "120"]
     assert columns(first)[1:] == expected
     assert columns(second)[1] == "old"
 
