@@ -31,16 +31,16 @@ AT_ONCE = 500
 RUNNING, STOPPED, LOST = AgentRun.State.RUNNING, AgentRun.State.STOPPED, AgentRun.State.LOST
 
 
-def record(type_: str, said: Mapping[str, str]) -> None:
+def record(said: Mapping[str, str]) -> None:
     """Apply what an agent said of its run. KeyError or ValueError for an entry that makes no sense."""
     run_id = uuid.UUID(said["run_id"])
     known = {
         "agent_id": checked_name(said["agent_id"], "agent_id"),
         "instance_id": checked_name(said["instance"], "instance")[:40],
     }
-    if type_ == "agent_started":
+    if said["type"] == "agent_started":
         _started(run_id, known, said)
-    elif type_ == "agent_stopped":
+    elif said["type"] == "agent_stopped":
         _stopped(run_id, known, said)
     else:
         _resumed(run_id, known, said)

@@ -1,9 +1,9 @@
-"""Runs of agents, as SQL remembers them. A part of `core.models`, which is where to import it from."""
+"""The table of runs. Django finds it through `core.models`; the recorder alone writes it."""
 
 from django.db import models
 from django.db.models import Q
 
-NAME_LENGTH = 200
+from core.store.keys import NAME_LENGTH
 
 
 class AgentRun(models.Model):
