@@ -228,6 +228,7 @@ class ApprovalPage:
     kind: str
     agent_id: str
     context: SafeString | str
+    pruned_at: datetime | None  # when retention removed the context
     digest: str
     requested_at: datetime
     deadline_at: datetime
@@ -274,6 +275,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=visible_json(text) if text else "",
+        pruned_at=None if text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
