@@ -1,6 +1,5 @@
 """The record in the admin site: to be searched and read, never to be changed."""
 
-import json
 from typing import Any
 
 from django.contrib import admin
@@ -15,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.history import audit, export, kinds
-from core.models import ApprovalRecord, AuditCheck, AuditEntry, DecisionIntent, SetAsideEntry
+from core.history.record_models import AuditCheck
+from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone

@@ -1,6 +1,7 @@
 """What the record can tell of: each kind of entry with its words for a reader."""
 
 import json
+from typing import Any
 
 LABELS = {
     "approval.requested": "approval asked",
@@ -41,13 +42,24 @@ _LISTS = ("groups", "permissions", "changed", "guards")
 _COUNTS = {"more": "failed", "requests": "requests"}
 
 
-def in_short(details: str) -> str:
-    """The details of an entry in at most 200 characters; a damaged text as it is."""
+def read_details(text: str) -> dict[str, Any]:
+    """The details of an entry. Where somebody damaged them, `why` says so and holds the text."""
     try:
-        said = json.loads(details)
+        said = json.loads(text)
+        if isinstance(said, dict):
+            return said
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return {"why": f"this entry is damaged: {text}"}
+
+
+def in_short(details: str) -> str:
+    """The details of an entry in at most 200 characters."""
+    said = read_details(details)
+    try:
         words = [str(said[name]) for name in _TOLD if said.get(name)]
         words += [", ".join(said[name]) for name in _LISTS if said.get(name)]
         words += [f"{said[name]} {noun}" for name, noun in _COUNTS.items() if said.get(name)]
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except TypeError:
         return str(details)[:200]
     return "; ".join(words)[:200]
