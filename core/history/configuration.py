@@ -35,7 +35,7 @@ def current() -> dict[str, str]:
     """Name and value as text of each setting that matters."""
     values = {name: str(getattr(settings, name)) for name in NAMES}
     database = settings.DATABASES["default"]
-    values["BEHIND_TLS_PROXY"] = str(hasattr(settings, "SECURE_PROXY_SSL_HEADER"))
+    values["BEHIND_TLS_PROXY"] = str(bool(settings.SECURE_PROXY_SSL_HEADER))
     values["DATABASE"] = " ".join(str(database.get(name, "")) for name in ("ENGINE", "HOST", "NAME"))
     values["REDIS_URL"] = where_it_leads(settings.REDIS_URL)
     return values
