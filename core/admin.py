@@ -7,7 +7,8 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -96,11 +97,13 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": request.GET.get("kind", "")}
         return super().changelist_view(request, {**found, **(extra_context or {})})
 
-    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+    def export(self, request: HttpRequest) -> HttpResponseBase:
         """The record as JSON Lines, a piece at a time. That it was exported is recorded first."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        chosen = {name: request.GET.get(name, "") for name in ("from", "to", "kind", "agent")}
+        chosen = {name: request.POST.get(name, "") for name in ("from", "to", "kind", "agent")}
         try:
             selection = export.Selection.of(*chosen.values())
         except ValueError as error:

@@ -138,7 +138,7 @@ def test_only_auditors_export_from_the_admin(make_user, groups, staff, status):
     client = Client()
     client.force_login(make_user("somebody", *groups, is_staff=staff))
     before = AuditEntry.objects.filter(kind="record.exported").count()
-    answer = client.get(ADDRESS)
+    answer = client.post(ADDRESS)
     assert answer.status_code == status
     told = AuditEntry.objects.filter(kind="record.exported").count() - before
     assert told == (status == 200)
@@ -152,9 +152,10 @@ def test_only_auditors_export_from_the_admin(make_user, groups, staff, status):
 def test_a_choice_in_the_admin_is_checked_and_recorded(make_user):
     client = Client()
     client.force_login(make_user("the auditor", "auditor", is_staff=True))
-    answer = client.get(ADDRESS, {"kind": "session.started"}).getvalue().decode()
+    answer = client.post(ADDRESS, {"kind": "session.started"}).getvalue().decode()
     assert [json.loads(line)["kind"] for line in answer.splitlines()] == ["session.started"]
-    assert client.get(ADDRESS, {"from": "yesterday"}).status_code == 400
+    assert client.post(ADDRESS, {"from": "yesterday"}).status_code == 400
+    assert client.get(ADDRESS).status_code == 405
     told = AuditEntry.objects.get(kind="record.exported")
     assert told.actor == "the auditor"
     assert json.loads(told.details) == {"chosen": {"kind": "session.started"}}
@@ -167,7 +168,7 @@ def test_the_asynchronous_site_streams_it_too(transactional_db, make_user, monke
     client.force_login(make_user("the auditor", "auditor", is_staff=True))
 
     async def pieces() -> list[bytes]:
-        answer = await client.get(ADDRESS)
+        answer = await client.post(ADDRESS)
         assert answer.is_async
         return [piece async for piece in answer.streaming_content]
 
