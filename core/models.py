@@ -6,6 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.history.automation_tables import AgentAssignment as AgentAssignment
+from core.history.automation_tables import CoverageRecord as CoverageRecord
+from core.history.automation_tables import FileTestRecord as FileTestRecord
+from core.history.automation_tables import TaskRouting as TaskRouting
+from core.history.automation_tables import TestExecution as TestExecution
+from core.history.automation_tables import TestFailure as TestFailure
+
 NAME_LENGTH = 200
 
 

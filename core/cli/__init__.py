@@ -5,6 +5,13 @@ from collections.abc import Sequence
 
 # Each module adds its commands to the parser when it is imported.
 from core.cli.analysis import cmd_sonnet_opus_analysis
+from core.cli.automation import (
+    cmd_agent_performance,
+    cmd_file_test_status,
+    cmd_task_routing_report,
+    cmd_test_status,
+    cmd_tier1_status,
+)
 from core.cli.commands import COMMANDS, add_commands, run_parsed, run_words
 from core.cli.compare import cmd_telemetry_compare
 from core.cli.core import (
@@ -18,13 +25,18 @@ from core.cli.export import cmd_telemetry_export
 __all__ = [
     "COMMANDS",
     "add_commands",
+    "cmd_agent_performance",
+    "cmd_file_test_status",
     "cmd_sonnet_opus_analysis",
+    "cmd_task_routing_report",
     "cmd_telemetry_cache_stats",
     "cmd_telemetry_compare",
     "cmd_telemetry_export",
     "cmd_telemetry_reset",
     "cmd_telemetry_savings",
     "cmd_telemetry_show",
+    "cmd_test_status",
+    "cmd_tier1_status",
     "main",
     "run_parsed",
 ]

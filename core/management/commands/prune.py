@@ -6,18 +6,27 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from core.history import usage
+from core.history import automation, usage
+
+KEPT = (
+    ("calls", "TELEMETRY_USAGE_DAYS", usage.prune),
+    ("records of automated work", "TELEMETRY_AUTOMATION_DAYS", automation.prune),
+)
 
 
 class Command(BaseCommand):
-    """Delete recorded calls older than TELEMETRY_USAGE_DAYS; hourly sums stay."""
+    """Delete recorded calls and records of automated work, each older than its setting says."""
 
-    help = "Delete recorded calls that are older than TELEMETRY_USAGE_DAYS. Their hourly sums stay."
+    help = (
+        "Delete recorded calls older than TELEMETRY_USAGE_DAYS, whose hourly sums stay, "
+        "and records of automated work older than TELEMETRY_AUTOMATION_DAYS."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prune, and say how much that was."""
-        days = settings.TELEMETRY_USAGE_DAYS
-        if not days:
-            self.stdout.write("calls are kept for ever (TELEMETRY_USAGE_DAYS=0)")
-            return
-        self.stdout.write(f"{usage.prune(timezone.now(), days):,} calls older than {days:,} days deleted")
+        for what, setting, prune in KEPT:
+            days = getattr(settings, setting)
+            if not days:
+                self.stdout.write(f"{what} are kept for ever ({setting}=0)")
+                continue
+            self.stdout.write(f"{prune(timezone.now(), days):,} {what} older than {days:,} days deleted")
