@@ -1,6 +1,7 @@
 """The record in the admin site: to be searched and read, never to be changed."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -24,7 +25,7 @@ from core.history.automation_tables import (
     TestFailure,
 )
 from core.history.record_models import AuditCheck
-from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
+from core.models import AgentRun, ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -157,6 +158,31 @@ class DecisionIntentAdmin(ReadOnlyAdmin):
     def request(self, intent: DecisionIntent) -> SafeString | str:
         """The request's own page."""
         return _request_link(intent.request_id)
+
+
+@admin.register(AgentRun)
+class AgentRunAdmin(ReadOnlyAdmin):
+    """Every run of an agent: when, how long, and how it ended."""
+
+    list_display = [
+        "started_at",
+        "agent_id",
+        "display_name",
+        "state",
+        "status",
+        "ended_at",
+        "last_task",
+        "agent",
+    ]
+    list_filter = ["state", "overlaps", "started_at"]
+    search_fields = ["agent_id", "display_name", "status", "instance_id", "last_task"]
+    search_help_text = "Agent, display name, final status, process or last task"
+    date_hierarchy = "started_at"
+
+    @admin.display(description="agent")
+    def agent(self, run: AgentRun) -> SafeString:
+        """The agent's own page."""
+        return format_html('<a href="{}?{}">page</a>', reverse("agent"), urlencode({"id": run.agent_id}))
 
 
 @admin.register(SetAsideEntry)

@@ -12,6 +12,7 @@ from core.history.automation_tables import FileTestRecord as FileTestRecord
 from core.history.automation_tables import TaskRouting as TaskRouting
 from core.history.automation_tables import TestExecution as TestExecution
 from core.history.automation_tables import TestFailure as TestFailure
+from core.history.run_tables import AgentRun as AgentRun
 
 NAME_LENGTH = 200
 

@@ -9,7 +9,7 @@ GROUPS = {
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
-        *("view_filetestrecord", "view_agentassignment"),
+        *("view_filetestrecord", "view_agentassignment", "view_agentrun"),
     ],
 }
 
