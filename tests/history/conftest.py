@@ -20,6 +20,12 @@ from core.history.recorder import Recorder
 from tests.servers import client_of
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """The hasher of the site takes its time, which is its purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def gate(clean_redis: str) -> ApprovalGate:
     return ApprovalGate(clean_redis, "deployer")
