@@ -12,9 +12,10 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
+        from core import automation_history, usage_history
         from core import checks as _checks  # noqa: F401  registers them
-        from core import usage_history
         from core.history import accounts, sessions
+        from core.history.automation_reports import AutomationReports
         from core.history.groups import ensure_groups
         from core.history.guards import ensure_guards
         from core.history.usage import CallHistory
@@ -24,3 +25,4 @@ class CoreConfig(AppConfig):
         accounts.connect()
         sessions.connect()
         usage_history.register(CallHistory())
+        automation_history.register(AutomationReports())

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 
 from core.history import audit
@@ -12,28 +11,25 @@ ROWS_AT_ONCE = 500
 MOST_DAYS = 36_500
 
 
-def prune_bodies(now: datetime) -> int:
-    """Remove the contexts of requests that ended `TELEMETRY_BODY_DAYS` ago or earlier; returns how many.
+def prune_bodies(now: datetime, days: int) -> int:
+    """Remove the contexts of requests that ended `days` ago or earlier; returns how many.
 
-    In short transactions, each with its entry in the record. 0 days keep everything.
+    In short transactions, each with its entry in the record.
     """
-    if not settings.TELEMETRY_BODY_DAYS:
-        return 0
-    until = now - timedelta(days=min(settings.TELEMETRY_BODY_DAYS, MOST_DAYS))
+    until = now - timedelta(days=min(days, MOST_DAYS))
     removed = 0
-    while count := _prune_some(until, now):
+    while count := _prune_some(until, now, days):
         removed += count
     return removed
 
 
-def _prune_some(until: datetime, now: datetime) -> int:
+def _prune_some(until: datetime, now: datetime, days: int) -> int:
     with transaction.atomic():
         old = ApprovalRecord.objects.filter(ended_at__lte=until, body_pruned_at=None).exclude(context="")
         ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:ROWS_AT_ONCE])
         if not ids:
             return 0
         count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", body_pruned_at=now)
-        days = settings.TELEMETRY_BODY_DAYS
         fact = audit.new_fact("record.pruned", requests=count, ended_until=until.isoformat(), days=days)
         audit.append([fact])
         return count

@@ -2,14 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
-
-import pytest
-from django.conf import settings
-from django.db import connection
 
 from core.history.recorder import Recorder
 from core.models import ApprovalRecord
@@ -57,24 +50,6 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
     wait_until(lambda: of_requests().count() == 80, "the other one records")
     second.set()
     assert_each_is_recorded_once(ids)
-
-
-@pytest.fixture
-def recorder_process(clean_redis, transactional_db, tmp_path):
-    """Starts `manage.py recorder` on the database of this test, as often as asked."""
-    (tmp_path / "history.sqlite3").symlink_to(Path(connection.settings_dict["NAME"]).resolve())
-    environment = {**os.environ, "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis}
-    started: list[subprocess.Popen] = []
-
-    def start() -> subprocess.Popen:
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process):
