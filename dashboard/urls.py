@@ -3,13 +3,16 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from dashboard.views import approvals, live, sign_in
+from dashboard.views import approvals, live, sign_in, usage
 
 urlpatterns = [
     path("", live.show, name="live"),
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("usage/", usage.show, name="usage"),
+    path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
+    path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
 ]

@@ -21,7 +21,7 @@ Kind = tuple[datetime, str, str, str, str]
 
 MAX_CALLS = 1_000
 ROWS_AT_ONCE = 2_000
-_SUMMED = [
+SUMMED = [
     field.name
     for field in UsageHour._meta.get_fields()
     if isinstance(field, models.BigIntegerField | models.PositiveBigIntegerField)
@@ -70,7 +70,7 @@ def rebuild_hours() -> None:
         rows = LLMCall.objects.order_by("at").iterator(ROWS_AT_ONCE)
         batch: list[Priced] = []
         for row in rows:
-            batch.append(_priced(row))
+            batch.append(priced(row))
             if len(batch) == ROWS_AT_ONCE:
                 _add_to_hours(batch)
                 batch = []
@@ -84,7 +84,7 @@ class CallHistory:
         """Every call since then, newest first."""
         calls = LLMCall.objects.all() if since is None else LLMCall.objects.filter(at__gte=since)
         for row in calls.iterator(ROWS_AT_ONCE):
-            yield plain_entry(*_priced(row))
+            yield plain_entry(*priced(row))
 
     def reset(self, until: datetime) -> int:
         """Forget every recorded call that was shipped until then; the recorder forgets those on their way."""
@@ -119,7 +119,8 @@ def _row(call: Call, prices: Prices, shipped_at: datetime) -> LLMCall:
     )
 
 
-def _priced(row: LLMCall) -> Priced:
+def priced(row: LLMCall) -> Priced:
+    """A recorded call with its prices."""
     call = Call(
         call_id=row.call_id,
         us=round(row.at.timestamp() * 1_000_000),
@@ -144,7 +145,7 @@ def _priced(row: LLMCall) -> Priced:
 
 
 def _add_to_hours(calls: Iterable[Priced]) -> None:
-    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_SUMMED, 0))
+    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMMED, 0))
     for call, prices in calls:
         hour = call.at.replace(minute=0, second=0, microsecond=0)
         row = sums[hour, call.workflow, call.tier, call.provider, call.model]
