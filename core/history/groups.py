@@ -5,7 +5,10 @@ from typing import Any
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval"],
-    "auditor": ["view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"],
+    "auditor": [
+        *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
+        *("view_llmcall", "view_usagehour"),
+    ],
 }
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Case, F, Max, Min, Q, Sum, Value, When
-from django.db.models.functions import Coalesce, TruncDay
+from django.db.models import Case, F, Max, Min, Q, Sum, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, Left
 
 from core.history.usage import SUMMED, priced
 from core.models import LLMCall, UsageHour
@@ -55,14 +55,15 @@ def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool)
     label = Case(When(kept, then=F(dimension)), default=Value(None))
     by_time = (
         _hours(start, end)
-        .annotate(label=label, time=F("hour") if hourly else TruncDay("hour", tzinfo=UTC))
+        .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
         .values("label", "time")
         .annotate(**{column: Sum(column) for column in _SHOWN})
         .order_by()
     )
     found, rest = {}, dict.fromkeys(_SHOWN, 0)
     for row in by_time:
-        found[row["time"].astimezone(UTC), row["label"]] = row["cost_nano"]
+        time = datetime.fromisoformat(row["time"] + (":00" if hourly else "")).replace(tzinfo=UTC)
+        found[time, row["label"]] = row["cost_nano"]
         if row["label"] is None:
             rest = {column: rest[column] + row[column] for column in _SHOWN}
     others = [_share(None, rest)] if rest["calls"] else []
@@ -99,12 +100,18 @@ def exported(start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
         after = Q(at__gt=last.at) | Q(at=last.at, pk__gt=last.pk)
 
 
+_DAY, _HOUR = len("2026-11-22"), len("2026-11-22 09")
 _SHOWN = ("calls", "cost_nano", "input_tokens", "output_tokens")
 
 
 def _hours(start: datetime, end: datetime) -> Any:
     # An hour belongs to a period when it begins in it: both ends are whole hours.
     return UsageHour.objects.filter(hour__gte=start, hour__lt=end)
+
+
+def _as_text(length: int) -> Left:
+    # Both databases hold UTC and write it in this order. TruncDay would be a call of Python for each row of SQLite.
+    return Left(Cast("hour", TextField()), length)
 
 
 def _shares(hours: Any, dimension: Dimension) -> list[Share]:

@@ -3,6 +3,7 @@
 
 const FETCH_MS = 20000;
 const AGAIN_MS = 3000;
+const REST = 9; // for so many times as long as a fetch took, none follows: a slow server gets air
 const NOT_FETCHED = "The newest state could not be fetched. Trying again.";
 let fetching = false;
 let owed = false; // a ring came that no fetch has answered yet
@@ -41,13 +42,11 @@ async function rung() {
   fetching = true;
   while (owed && !document.hidden) {
     owed = false;
-    if (await fetchRegion()) {
-      say("");
-      continue;
-    }
-    owed = true;
-    say(NOT_FETCHED);
-    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+    const started = Date.now();
+    const fetched = await fetchRegion();
+    owed ||= !fetched;
+    say(fetched ? "" : NOT_FETCHED);
+    await new Promise((resolve) => { setTimeout(resolve, fetched ? REST * (Date.now() - started) : AGAIN_MS); });
   }
   fetching = false;
 }
