@@ -3,7 +3,8 @@
 
 const FETCH_MS = 20000;
 const AGAIN_MS = 3000;
-const REST = 9; // for so many times as long as a fetch took, none follows: a slow server gets air
+const REST = 4; // for so many times as long as a fetch took, none follows: a slow server gets air
+const LONGEST_REST_MS = 5000;
 const NOT_FETCHED = "The newest state could not be fetched. Trying again.";
 let fetching = false;
 let owed = false; // a ring came that no fetch has answered yet
@@ -46,7 +47,8 @@ async function rung() {
     const fetched = await fetchRegion();
     owed ||= !fetched;
     say(fetched ? "" : NOT_FETCHED);
-    await new Promise((resolve) => { setTimeout(resolve, fetched ? REST * (Date.now() - started) : AGAIN_MS); });
+    const rest = Math.min(REST * (Date.now() - started), LONGEST_REST_MS);
+    await new Promise((resolve) => { setTimeout(resolve, fetched ? rest : AGAIN_MS); });
   }
   fetching = false;
 }

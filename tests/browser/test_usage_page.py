@@ -10,6 +10,7 @@ from tests.core.usage_help import book, track
 from tests.dashboard.usage_rows import a_call, keep, many
 from tests.waiting import wait_until
 
+PATIENCE = 20_000  # a page rests between two fetches, longer where the machine is slow
 EVIL = "<img src=x onerror=alert(1)>\u202e"
 COUNT_INK = """id => {
   const canvas = document.getElementById(id);
@@ -57,13 +58,13 @@ def test_a_call_appears_without_reload_first_on_the_empty_page_then_in_its_table
     expect(page.get_by_role("heading", name="No model call is recorded yet")).to_be_visible()
     page.evaluate("window.same = true")
     track(tracker, cost=2)
-    expect(page.locator(".calls tbody tr")).to_have_count(1)
+    expect(page.locator(".calls tbody tr")).to_have_count(1, timeout=PATIENCE)
     expect(page.locator("#costs-canvas")).to_be_visible()
     page.locator("#costs-table summary").click()
     page.locator("#costs-table summary").focus()
     track(tracker, 3, cost=2, workflow=EVIL)
-    expect(page.locator(".calls tbody tr")).to_have_count(4)
-    expect(page.locator(".figures")).to_contain_text("$8.00")
+    expect(page.locator(".calls tbody tr")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator(".figures")).to_contain_text("$8.00", timeout=PATIENCE)
     expect(page.locator("#costs-table")).to_have_attribute("open", "")
     expect(page.locator("#costs-table summary")).to_be_focused()
     assert "$8.00 in all" in (page.locator("#costs-plot").get_attribute("aria-label") or "")
@@ -78,7 +79,7 @@ def test_a_burst_of_calls_ends_with_the_last_one_shown(sign_in, tracker):
         track(tracker, cost=1, stage=f"stage {number}")
     tracker.flush()
     wait_until(lambda: LLMCall.objects.count() == 120, "all are recorded")
-    expect(page.locator(".figures")).to_contain_text("$120.00", timeout=15_000)
+    expect(page.locator(".figures")).to_contain_text("$120.00", timeout=PATIENCE)
     expect(page.locator(".calls tbody tr")).to_have_count(50)
 
 
@@ -94,8 +95,8 @@ def test_an_answer_that_fails_is_said_and_fetched_again(sign_in, tracker):
 
     page.route("**/usage/", fail_once)
     track(tracker)
-    expect(page.get_by_text("could not be fetched")).to_be_visible()
-    expect(page.locator(".calls tbody tr")).to_have_count(1)
+    expect(page.get_by_text("could not be fetched")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".calls tbody tr")).to_have_count(1, timeout=PATIENCE)
     expect(page.get_by_text("could not be fetched")).to_have_count(0)
 
 
@@ -107,8 +108,8 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(
     assert light == rgb(page, ".colour-1")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
-        "expected => getComputedStyle(document.querySelector('.colour-1')).backgroundColor !== expected",
-        arg=f"rgb({light})",
+        "was => getComputedStyle(document.querySelector('.colour-1')).backgroundColor !== was",
+        arg=f"rgb({light.replace(',', ', ')})",
     )
     dark = main_colour(page, "costs-canvas")
     assert dark == rgb(page, ".colour-1") != light
@@ -119,23 +120,20 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(
 def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
     long_name = "a-model-with-a-name-that-goes-on-" * 5
     page = sign_in("maria", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
-    open_usage(page)
+    keep([*many(6), a_call("evil", model=EVIL, workflow=EVIL, tier=EVIL), a_call("long", model=long_name)])
+    open_usage(page, "?by=model")
+    page.locator("#costs-table summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#usage img").count() == 0
     assert_accessible(page)
-    keep(
-        [
-            *many(80),
-            a_call("evil", model=EVIL, workflow=EVIL, tier=EVIL, stage=EVIL),
-            a_call("long", model=long_name),
-        ]
-    )
-    for query in ("?range=30d&by=model", "?range=24h", "?from=x"):
-        page.goto(f"/usage/{query}")
-        page.wait_for_selector("[data-connection=live]")
-        if "x" not in query:
-            page.locator("#costs-table summary").click()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert_accessible(page)
-        assert page.locator("#usage img").count() == 0
+
+
+@pytest.mark.parametrize("query", ["", "?from=x"])
+def test_a_page_without_calls_or_days_is_accessible_too(sign_in, query):
+    page = sign_in("maria", "viewer", viewport={"width": 390, "height": 844})
+    open_usage(page, query)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert_accessible(page)
 
 
 def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in, browser, site):
@@ -153,7 +151,7 @@ def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in, 
     plain.get_by_role("link", name="30 days").click()
     plain.get_by_role("link", name="Workflow").click()
     expect(plain.locator("#costs-table tbody tr")).to_have_count(30)
-    plain.get_by_label("From").fill("2026-01-05")
+    plain.get_by_label("From", exact=True).fill("2026-01-05")
     plain.get_by_label("to", exact=True).fill("2026-01-04")
     plain.get_by_role("button", name="Show").click()
     expect(plain.get_by_role("alert")).to_contain_text("from is after to")
