@@ -1,25 +1,19 @@
-"""Calls as a file, CSV or JSON, sent in pieces while they are read."""
+"""Calls as a file in the forms of the command `export`, sent in pieces while they are read."""
 
 import csv
 import io
-import json
 from collections.abc import AsyncIterator, Iterator
-from decimal import Decimal
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 
+from core.cli.export import COLUMNS, csv_row
+from core.cli.tables import json_text
 from core.history import usage_reports
 from dashboard.usage_period import Period
 
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-COLUMNS = (
-    "call_id", "ts", "agent_id", "workflow", "stage", "tier", "model", "provider", "cost", "book_cost",
-    "baseline_cost", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cache_hit",
-    "cache_type", "prompt_cache_hit", "duration_ms", "user_id",
-)  # fmt: skip
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def response(form: str, period: Period) -> StreamingHttpResponse:
@@ -35,10 +29,10 @@ def response(form: str, period: Period) -> StreamingHttpResponse:
 def csv_pieces(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
     """A line of column names, then a line for each call."""
     text = io.StringIO()
-    lines = csv.writer(text)
+    lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     for batch in batches:
-        lines.writerows([_cell(value) for value in _flat(entry)] for entry in batch)
+        lines.writerows(csv_row(entry) for entry in batch)
         yield text.getvalue()
         text.seek(0)
         text.truncate()
@@ -46,33 +40,12 @@ def csv_pieces(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
 
 
 def json_pieces(batches: Iterator[list[dict[str, Any]]]) -> Iterator[str]:
-    """One list of calls, shaped as `UsageTracker.export_to_dict` shapes them."""
-    before = "["
+    """One list of calls."""
+    before = "[\n"
     for batch in batches:
-        yield before + ",\n".join(json.dumps(entry, default=float) for entry in batch)
+        yield before + ",\n".join(json_text(entry) for entry in batch)
         before = ",\n"
-    yield "[]" if before == "[" else "]"
-
-
-def _flat(entry: dict[str, Any]) -> list[Any]:
-    flat = {
-        **entry,
-        "input_tokens": entry["tokens"]["input"],
-        "output_tokens": entry["tokens"]["output"],
-        "cache_read_tokens": entry["prompt_cache"]["read_tokens"],
-        "cache_write_tokens": entry["prompt_cache"]["creation_tokens"],
-        "cache_hit": entry["cache"]["hit"],
-        "cache_type": entry["cache"]["type"],
-        "prompt_cache_hit": entry["prompt_cache"]["hit"],
-    }
-    return [flat[column] for column in COLUMNS]
-
-
-def _cell(value: Any) -> Any:
-    # A spreadsheet would run text that begins so as a formula. Numbers of ours are no text.
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return f"{value:f}" if isinstance(value, Decimal) else value
+    yield "[]\n" if before == "[\n" else "\n]\n"
 
 
 async def _sent(pieces: Iterator[str]) -> AsyncIterator[str]:

@@ -8,6 +8,8 @@ GROUPS = {
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
         *("view_llmcall", "view_usagehour"),
+        *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
+        *("view_filetestrecord", "view_agentassignment"),
     ],
 }
 
