@@ -38,6 +38,7 @@ async function fetchRegion() {
 }
 
 async function rung() {
+  if (!document.querySelector("[data-doorbell]")) return; // the address was refused: there is nothing to fetch
   owed = true;
   if (fetching) return;
   fetching = true;

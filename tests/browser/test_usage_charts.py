@@ -133,6 +133,7 @@ def test_a_page_without_calls_or_days_is_accessible_too(sign_in, query):
     page = sign_in("maria", "viewer", viewport={"width": 390, "height": 844})
     open_usage(page, query)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("#notices")).to_be_empty()
     assert_accessible(page)
 
 
