@@ -50,6 +50,13 @@ class Changes:
             if entry.type in ("llm_calls", "usage_reset"):
                 self._unrecorded.setdefault(entry.position, set()).update(_topics_of(entry))
 
+    def of_runs(self, entries: Iterable[OutboxEntry]) -> None:
+        """Starts, ends and returns of agents among these entries of the outbox."""
+        for entry in entries:
+            if entry.type in ("agent_started", "agent_stopped", "agent_resumed"):
+                topic = agent(entry.fields.get("agent_id", ""))
+                self._unrecorded.setdefault(entry.position, set()).add(topic)
+
     def take(self) -> set[str]:
         """The topics that changed since the last call."""
         for position in [p for p in self._unrecorded if self._watcher.is_recorded(p)]:

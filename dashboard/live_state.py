@@ -111,6 +111,7 @@ class LiveState:
     def apply(self, entries: list[OutboxEntry]) -> tuple[list[Message], set[str]]:
         """Move requests forward; returns fragments, and the ids whose own pages changed."""
         self.changes.of_calls(entries)
+        self.changes.of_runs(entries)
         positions = {
             entry.fields["request_id"]: entry.position
             for entry in entries
