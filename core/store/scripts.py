@@ -40,6 +40,7 @@ DECIDE = _load("decide")
 EXPIRE = _load("expire")
 CANCEL = _load("cancel")
 COLLECT = _load("collect")
+RESTORE_END = _load("restore_end")
 BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
@@ -128,6 +129,40 @@ def cancel(run: Run, keys: Keys, request_id: str, reason: str, *, lost: bool = F
     """End a pending request as cancelled; with `lost`, also one of which the server has nothing left."""
     args = [request_id, reason, "1" if lost else ""]
     return bool(run(CANCEL, _ending_keys(keys, request_id, "approval_cancelled"), args))
+
+
+EVENT_OF_END = {"timeout": "approval_expired", "cancelled": "approval_cancelled"}
+
+
+def restore_end(
+    run: Run,
+    keys: Keys,
+    *,
+    request_id: str,
+    digest: str,
+    status: str,
+    responder: str,
+    reason: str,
+    ended_ms: int,
+    decision_id: str,
+    channel: str,
+) -> str:
+    """Give a pending request the end that SQL remembers: restored, unknown, ended or changed."""
+    event_type = EVENT_OF_END.get(status, "approval_decided")
+    approved = "1" if status == "approved" else "0"
+    args = [
+        request_id,
+        digest,
+        event_type,
+        status,
+        approved,
+        responder,
+        reason,
+        ended_ms,
+        decision_id,
+        channel,
+    ]
+    return bytes(run(RESTORE_END, _ending_keys(keys, request_id, event_type), args)).decode()
 
 
 def collect(run: Run, keys: Keys, request_id: str) -> bool:

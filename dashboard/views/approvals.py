@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history import decisions
@@ -53,6 +54,7 @@ def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpResponse:
     notice = _decide(request, request_id, approved=approved)
+    failpoints.reach("site.before_reply")
     if request.headers.get("HX-Request") == "true":
         return render(
             request,

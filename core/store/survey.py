@@ -1,0 +1,48 @@
+"""What a repair asks: how requests stand, without their contexts, and what the recorder has not read yet."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from core.store import approvals
+from core.store.client import Store
+from core.store.outbox import OutboxEntry, entries_of
+
+UNREADABLE = "unreadable"
+
+
+class Standing(NamedTuple):
+    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
+
+    status: str
+    decision_id: str
+    digest: str
+
+
+def pending_ids(store: Store, start: int, most: int) -> list[str]:
+    """A part of the queue, in the order of deadlines."""
+    members = store.read("ZRANGE", store.keys.approvals_pending, start, start + most - 1)
+    names = [member.decode(errors="replace") for member in members]
+    return [name for name in names if approvals.valid_id(name)]
+
+
+def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
+    """The server's time, and read after it how each request stands; None where the server has nothing."""
+    keys = [store.keys.approval_request(request_id) for request_id in request_ids]
+    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
+    (seconds, microseconds), *replies = store.read_many([["TIME"], *commands])
+    now = approvals.at(int(seconds) * 1000 + int(microseconds) // 1000)
+    return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
+
+
+def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
+    if isinstance(reply, Exception):
+        return Standing(UNREADABLE, "", "")
+    if not any(reply):
+        return None
+    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
+    return Standing(status if status in approvals.STATUSES else UNREADABLE, decision_id, digest)
+
+
+def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
+    """The entries after `position`, at most so many."""
+    return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
