@@ -12,6 +12,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the handler that makes the groups, and offer the history to the primitives."""
+        from core import deploy_checks as _checks  # noqa: F401  registers itself
         from core import usage_history
         from core.history.groups import ensure_groups
         from core.history.usage import CallHistory

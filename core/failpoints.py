@@ -27,7 +27,7 @@ PLACES = {
     "recorder.after_sweep": "requests were ended at their deadline, their ends are not recorded",
     "recorder.after_lost": "an emptied Redis was noticed and its requests ended, the place is the old one",
     "recorder.in_set_aside": "an entry that cannot be read was set aside, its batch is not committed",
-    "repair.before_redis": "what SQL lacked is committed, Redis has not got what it lacks",
+    "repair.before_redis": "SQL has all it lacked, what Redis offers wrongly is still open",
     "repair.before_commit": "what SQL lacks is written, nothing is committed",
 }
 
@@ -62,10 +62,10 @@ def armed(environment: Mapping[str, str]) -> Failpoint | None:
             f"{NAME}={wanted} kills this process on purpose and is for tests alone: unset it "
             f"(a test sets {SWITCH}=1 as well)"
         )
-    name, _, times = wanted.partition(":")
+    name, colon, times = wanted.partition(":")
     if name not in PLACES:
         raise FailpointRefused(f"{NAME}={wanted}: no failpoint has this name. There are: {', '.join(PLACES)}")
-    if times and not (times.isascii() and times.isdecimal() and int(times)):
+    if colon and not (times.isascii() and times.isdecimal() and int(times)):
         raise FailpointRefused(f"{NAME}={wanted}: after the colon comes a number from 1")
     return Failpoint(name, int(times or 1))
 

@@ -79,7 +79,8 @@ class Repair:
         findings = self._look(position)
         if findings.untold or findings.intents:
             self._write(position, findings)
-        failpoints.reach("repair.before_redis")
+        if findings.restored or findings.lost:
+            failpoints.reach("repair.before_redis")
         for record in findings.restored:
             self._close(record)
         for request_id in findings.lost:

@@ -15,6 +15,7 @@ DJANGO_ROOMS = (
     "models.py",
     "admin.py",
     "checks.py",
+    "deploy_checks.py",
     "jobs.py",
     "migrations",
     "management",
