@@ -64,7 +64,9 @@ class Stand:
         wait_until(self.answers, "the site answers", 20)
         self.slowest_answer = max(self.slowest_answer, time.monotonic() - began)
 
-    def start_agents(self, name: str, threads: int, count: int, timeout: float, pause: float = 0.0, failpoint: str = "") -> int:
+    def start_agents(
+        self, name: str, threads: int, count: int, timeout: float, pause: float = 0.0, failpoint: str = ""
+    ) -> int:
         """Agents in one process, with a log of their own."""
         log = self.folder / f"{name}.log"
         if log not in self.logs:
@@ -85,6 +87,12 @@ class Stand:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         self._exit_code(pid, part, 10.0)
+
+    def start_part_again(self, part: str) -> None:
+        """Kill a recorder if it runs, and start one under this name."""
+        if part in self.pids:
+            self.kill(part)
+        self.pids[part] = self.nursery.start("recorder")
 
     def kill_redis(self) -> None:
         """SIGKILL to the server, and start it again with its data."""
@@ -108,10 +116,11 @@ class Stand:
             raise AssertionError(f"{role} failed: {self.log.read_text()[-3000:]}")
         return json.loads(result.read_text())
 
-    def verdict(self, **expect: Any) -> dict[str, Any]:
-        """What the oracle says of everything that happened here."""
+    def verdict(self, seconds: float = 60.0, **expect: Any) -> dict[str, Any]:
+        """What the oracle says of everything that happened here; it waits until everything is recorded."""
         acknowledged = [decision for person in self.people for decision in person.acknowledged]
-        return self.call("judge", [str(log) for log in self.logs], acknowledged, expect)
+        logs = [str(log) for log in self.logs]
+        return self.call("judge", logs, acknowledged, {**expect, "seconds": seconds}, seconds=seconds + 60.0)
 
     def raw(self) -> Any:
         """A plain client, for damage."""

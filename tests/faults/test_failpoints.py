@@ -53,7 +53,14 @@ def test_a_place_that_is_not_reached_kills_nobody():
 
 @pytest.mark.parametrize(
     "wanted",
-    ["nowhere", "agent", "agent.before_request:", "agent.before_request:0", "agent.before_request:-1", "agent.before_request:x"],
+    [
+        "nowhere",
+        "agent",
+        "agent.before_request:",
+        "agent.before_request:0",
+        "agent.before_request:-1",
+        "agent.before_request:x",
+    ],
 )
 def test_an_unknown_place_or_count_is_refused_by_name(wanted):
     with pytest.raises(FailpointRefused, match=re.escape(wanted)):
