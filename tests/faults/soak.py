@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.faults.databases import database_bytes
 from tests.faults.load import busy, kill_at_random
 from tests.faults.stand import Stand, stand
 from tests.faults.streams import entries_under_kills
@@ -103,11 +104,10 @@ def sample(site: Stand) -> dict[str, Any]:
     with site.raw() as raw:
         memory = raw.info("memory")["used_memory"]
         requests = len(site.logs[0].read_text().splitlines())
-    database = sum(path.stat().st_size for path in site.folder.glob("history.sqlite3*"))
     return {
         **{part: of_process(site.pids[part]) for part in ("web", "recorder")},
         "redis": memory,
-        "database": database,
+        "database": database_bytes(site.database, site.folder),
         "requests": requests,
     }
 

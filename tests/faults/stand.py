@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core import ApprovalGate
+from tests.faults.databases import own_database
 from tests.faults.nursery import Nursery
 from tests.faults.person import Person, SiteAway
+from tests.memory_disk import memory_folder
 from tests.servers import FaultyServer, client_of
 from tests.waiting import wait_until
 
@@ -30,8 +31,8 @@ def free_port() -> int:
 class Stand:
     """Parts by name: web, recorder, agents. Use it in one thread for starting and stopping."""
 
-    def __init__(self, folder: Path, database: dict[str, str] | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, database: str = "") -> None:
+        self.folder, self.database = folder, database
         self.server = FaultyServer(folder / "r", durable=True)
         self.port = free_port()
         self._environment = {
@@ -40,7 +41,7 @@ class Stand:
             "PORT": str(self.port),
             "SECRET_KEY": KEY,
             "LOG_LEVEL": "WARNING",
-            **(database or {}),
+            "DATABASE_URL": database,
         }
         self.log = folder / "log"
         self.nursery = Nursery(self._environment, self.log)
@@ -147,10 +148,10 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any
 
 
 @contextmanager
-def stand(database: dict[str, str] | None = None) -> Iterator[Stand]:
-    """A stand in a folder of its own, short enough for a socket's path."""
-    with tempfile.TemporaryDirectory(prefix="trial-") as folder:
-        made = Stand(Path(folder), database)
+def stand(database_server: str = "") -> Iterator[Stand]:
+    """A stand of its own: SQLite, or a database on the server that is named here or by DATABASE_URL."""
+    with memory_folder("trial-") as folder, own_database(database_server) as database:
+        made = Stand(folder, database)
         try:
             yield made
         finally:
