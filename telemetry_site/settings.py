@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.outages.RecordAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"

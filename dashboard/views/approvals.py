@@ -23,6 +23,11 @@ from dashboard.notices import Notice, notice_of
 
 logger = logging.getLogger(__name__)
 
+NOT_WRITTEN = (
+    "Nothing was decided, because the record cannot be written. Answer again in a minute. If it stays so, whoever "
+    "runs the site looks at its database and the disk below it."
+)
+
 
 @require_safe
 @never_cache
@@ -92,7 +97,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice("refused", f"Nothing was decided. {UNAVAILABLE} ({error})", 503)
     except DatabaseError as error:
         logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", f"Nothing was decided, because the record cannot be written: {error}", 503)
+        return Notice("refused", f"{NOT_WRITTEN} ({error})", 503)
     if decision.outcome == "unknown":
         raise Http404("No such request.")
     return notice_of(decision, approved=approved, by=request.user.get_username())
