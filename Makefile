@@ -14,7 +14,7 @@ run: setup
 	python manage.py migrate -v 0 && exec python manage.py up
 
 test: setup
-	python -m pytest
+	python -m pytest -n auto
 
 check: setup
 	ruff check . && ruff format --check . && mypy

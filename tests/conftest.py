@@ -110,9 +110,10 @@ NO_BROWSER = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's event loop stays in this thread, where nothing async runs then.
+    """Browser tests come last in each process: Playwright leaves its event loop in the thread.
 
-    Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1 that is an error.
+    Nothing async runs there afterwards. Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1
+    that is an error.
     """
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     browser_tests = [item for item in items if item.get_closest_marker("browser")]

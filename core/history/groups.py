@@ -5,7 +5,11 @@ from typing import Any
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval"],
-    "auditor": ["view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"],
+    "auditor": [
+        *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
+        *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
+        *("view_filetestrecord", "view_agentassignment"),
+    ],
 }
 
 
