@@ -25,7 +25,7 @@ class Person:
     """Somebody signed in. `acknowledged` are the decisions of which the site said that they took effect."""
 
     def __init__(self, name: str, port: int, session: str) -> None:
-        self.name = name
+        self.name, self.session = name, session
         self._port = port
         self._cookies = {"session": session}
         self._token = ""

@@ -39,12 +39,14 @@ def prepare(result: str) -> None:
     tell(result, sessions)
 
 
-def web() -> None:
-    """The web server as `manage.py up` starts it."""
+def web(port: int = 0) -> None:
+    """The web server as `manage.py up` starts it; a second one has a port of its own."""
     import uvicorn.main
+    from django.conf import settings
 
     from core.management.commands.up import web_command
 
+    settings.PORT = port or settings.PORT
     command = web_command()
     uvicorn.main.main(args=command[command.index("uvicorn") + 1 :])
 

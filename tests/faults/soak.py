@@ -18,32 +18,36 @@ from tests.faults.trials import LANES, run_lane
 SAMPLES = 20
 WARM_UP = SAMPLES // 4
 ENTRIES, KILLS = 100_000, 20
+COLUMNS = ("requests", "acked", "agents told", "yes", "audit", "repaired", "kills", "violations")
 
 
 def main(minutes: float) -> int:
     """Run, print the table, and say by the exit code whether every promise held."""
-    rows = [
-        row("what", "requests", "acked", "agents told", "yes", "audit", "repaired", "kills", "violations")
-    ]
+    say(row("what", *COLUMNS))
+    say("|" + "-" * 34 + "|" + ("-" * 12 + ":|") * len(COLUMNS))
     found: list[str] = []
     for lane in LANES:
         killed, verdict = run_lane(lane)
-        rows.append(counted(f"failpoints: {lane}", verdict, sum(killed.values())))
+        say(counted(f"failpoints: {lane}", verdict, sum(killed.values())))
         found += verdict["violations"]
     with stand() as site:
         drift = watch(site, minutes * 60 * 0.8)
         counts, verdict = kill(site, minutes * 60 * 0.2)
-    rows.append(counted("load and random kills", verdict, sum(counts["kills"].values())))
+    say(counted("load and random kills", verdict, sum(counts["kills"].values())))
     found += verdict["violations"] + drift["violations"]
     with stand() as site:
         stream = entries_under_kills(site, ENTRIES, KILLS)
-    rows.append(counted(f"{stream['entries']:,} entries in {stream['took']:.0f} s", stream, stream["kills"]))
+    say(counted(f"{stream['entries']:,} entries in {stream['took']:.0f} s", stream, stream["kills"]))
     found += stream["violations"]
-    print("\n".join(rows))
-    print(f"\nkills: {counts['kills']}; the site answered again after {counts['slowest']:.1f} s at most")
-    print("\n".join(drift["lines"]))
-    print("\n".join(found) or "\nno violation")
+    say(f"\nkills: {counts['kills']}; the site answered again after {counts['slowest']:.1f} s at most")
+    say("\n".join(drift["lines"]))
+    say("\n".join(found) or "\nno violation")
     return 1 if found else 0
+
+
+def say(text: str) -> None:
+    """A line as soon as it is known: a soak may be long."""
+    print(text, flush=True)
 
 
 def row(*cells: Any) -> str:

@@ -65,6 +65,10 @@ class Stand:
         wait_until(self.answers, "the site answers", 20)
         self.slowest_answer = max(self.slowest_answer, time.monotonic() - began)
 
+    def start_second_web(self, port: int) -> None:
+        """Another web process, beside the first one."""
+        self.pids["web 2"] = self.nursery.start("web", port)
+
     def start_agents(
         self, name: str, threads: int, count: int, timeout: float, pause: float = 0.0, failpoint: str = ""
     ) -> int:
