@@ -24,8 +24,9 @@ bench: setup
 	python -m tests.bench
 
 MINUTES ?= 5
+ENTRIES ?= 100000
 soak: setup
-	python -m tests.faults.soak $(MINUTES)
+	python -m tests.faults.soak $(MINUTES) $(ENTRIES)
 
 lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header requirements.txt -o requirements.lock

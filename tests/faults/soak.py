@@ -1,7 +1,7 @@
-"""`make soak MINUTES=n`: the site under load and kills for as long as you like, and a table of what was counted.
+"""`make soak MINUTES=n ENTRIES=m`: the site under load and kills for as long as you like, and a table of what was counted.
 
 Four fifths of the time nothing of the site is killed, so that memory can be watched; then everything is.
-At the end 100,000 entries go through the outbox while one of two recorders is killed 20 times.
+At the end the entries go through the outbox while one of two recorders is killed 20 times.
 """
 
 import sys
@@ -17,11 +17,11 @@ from tests.faults.trials import LANES, run_lane
 
 SAMPLES = 20
 WARM_UP = SAMPLES // 4
-ENTRIES, KILLS = 100_000, 20
+KILLS = 20
 COLUMNS = ("requests", "acked", "agents told", "yes", "audit", "repaired", "kills", "violations")
 
 
-def main(minutes: float) -> int:
+def main(minutes: float, entries: int) -> int:
     """Run, print the table, and say by the exit code whether every promise held."""
     say(row("what", *COLUMNS))
     say("|" + "-" * 34 + "|" + ("-" * 12 + ":|") * len(COLUMNS))
@@ -36,7 +36,7 @@ def main(minutes: float) -> int:
     say(counted("load and random kills", verdict, sum(counts["kills"].values())))
     found += verdict["violations"] + drift["violations"]
     with stand() as site:
-        stream = entries_under_kills(site, ENTRIES, KILLS)
+        stream = entries_under_kills(site, entries, KILLS)
     say(counted(f"{stream['entries']:,} entries in {stream['took']:.0f} s", stream, stream["kills"]))
     found += stream["violations"]
     say(f"\nkills: {counts['kills']}; the site answered again after {counts['slowest']:.1f} s at most")
@@ -124,4 +124,4 @@ def of_process(pid: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0))
+    sys.exit(main(float(sys.argv[1]), int(sys.argv[2])))
