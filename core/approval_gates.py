@@ -18,7 +18,7 @@ from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, re
 from core.bounded_json import checked_text, encode_json_object
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
 from core.plain_dict import parse_timestamp
-from core.store import approvals, scripts
+from core.store import approvals, scripts, survey
 from core.store.approvals import PendingRequests, RequestRecord, at
 from core.store.client import CONFIRM_SECONDS, Line, UsesStore
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
@@ -129,7 +129,7 @@ class ApprovalGate(UsesStore):
 
         Returns restored, unknown, ended (it has an end already) or changed (it is another request).
         """
-        return scripts.restore_end(
+        return survey.restore_end(
             self._store.run,
             self._store.keys,
             request_id=request_id,

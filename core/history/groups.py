@@ -1,5 +1,6 @@
 """The groups of the house: who may look, who may decide, who may read the record."""
 
+from contextlib import nullcontext
 from typing import Any
 
 GROUPS = {
@@ -8,13 +9,22 @@ GROUPS = {
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
-        *("view_filetestrecord", "view_agentassignment"),
+        *("view_filetestrecord", "view_agentassignment", "view_agentrun"),
     ],
 }
 
 
 def ensure_groups(**_signal: Any) -> None:
     """Make the groups with their permissions; what an administrator added to them stays."""
+    from core.history.accounts import unrecorded
+    from core.models import AuditEntry
+
+    # What a new installation brings with it is no change; what an upgrade adds is one.
+    with nullcontext() if AuditEntry.objects.exists() else unrecorded():
+        _make_groups()
+
+
+def _make_groups() -> None:
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission

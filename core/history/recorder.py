@@ -16,6 +16,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
 from core.history.repair import Repair
+from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
@@ -37,6 +38,7 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._repair = Repair(self._store, self._gate)
+        self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
 
@@ -65,14 +67,15 @@ class Recorder:
             self._begin()
         self._mend()
         entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
-        if not entries:
-            return 0
-        failpoints.reach("recorder.after_read")
-        if self._commit(entries):
+        if entries:
+            failpoints.reach("recorder.after_read")
+            if not self._commit(entries):
+                return 0
             failpoints.reach("recorder.after_commit")
             outbox.committed(self._store, self._position)
-            return len(entries)
-        return 0
+        if len(entries) < outbox.BATCH:
+            self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
+        return len(entries)
 
     def _mend(self) -> None:
         """One part of a round of repairs, when one is due."""
@@ -104,9 +107,16 @@ class Recorder:
             due = outbox.next_deadline_seconds(self._store)
         return math.inf if due is None else max(SHORTEST_WAIT_SECONDS, due)
 
+    def _look_for_lost_runs(self) -> None:
+        try:
+            self._lost_runs.look()
+        except StoreUnavailable as error:
+            logger.error("nobody can be found lost: %s", error)
+
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
         outbox.load_scripts(self._store)
+        self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)
         cursor = Cursor.objects.filter(name=CURSOR).first()
         if cursor is not None and cursor.installation not in ("", installation):

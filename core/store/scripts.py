@@ -45,6 +45,7 @@ BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
+LOST = _load("lost")
 RECORDED = _load("recorded")
 SHIP = _load("ship")
 USAGE_RESET = _load("usage_reset")
@@ -61,7 +62,8 @@ TIDY = _load("tidy")
 ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
 
-def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
+def ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
+    """The keys of every script that ends a request."""
     return [
         keys.approval_request(request_id),
         keys.approval_ended(request_id),
@@ -115,7 +117,7 @@ def decide(
     status = "approved" if approved else "rejected"
     not_after = "" if not_after_ms is None else not_after_ms
     args = [request_id, decision_id, status, responder, reason, channel, not_after, digest or ""]
-    return list(run(DECIDE, _ending_keys(keys, request_id, "approval_decided"), args))
+    return list(run(DECIDE, ending_keys(keys, request_id, "approval_decided"), args))
 
 
 def expire(run: Run, keys: Keys, request_id: str) -> list[bytes | None]:
@@ -123,47 +125,13 @@ def expire(run: Run, keys: Keys, request_id: str) -> list[bytes | None]:
 
     The eighth part of an end is b'1' when this call made it.
     """
-    return list(run(EXPIRE, _ending_keys(keys, request_id, "approval_expired"), [request_id]))
+    return list(run(EXPIRE, ending_keys(keys, request_id, "approval_expired"), [request_id]))
 
 
 def cancel(run: Run, keys: Keys, request_id: str, reason: str, *, lost: bool = False) -> bool:
     """End a pending request as cancelled; with `lost`, also one of which the server has nothing left."""
     args = [request_id, reason, "1" if lost else ""]
-    return bool(run(CANCEL, _ending_keys(keys, request_id, "approval_cancelled"), args))
-
-
-EVENT_OF_END = {"timeout": "approval_expired", "cancelled": "approval_cancelled"}
-
-
-def restore_end(
-    run: Run,
-    keys: Keys,
-    *,
-    request_id: str,
-    digest: str,
-    status: str,
-    responder: str,
-    reason: str,
-    ended_ms: int,
-    decision_id: str,
-    channel: str,
-) -> str:
-    """Give a pending request the end that SQL remembers: restored, unknown, ended or changed."""
-    event_type = EVENT_OF_END.get(status, "approval_decided")
-    approved = "1" if status == "approved" else "0"
-    args = [
-        request_id,
-        digest,
-        event_type,
-        status,
-        approved,
-        responder,
-        reason,
-        ended_ms,
-        decision_id,
-        channel,
-    ]
-    return bytes(run(RESTORE_END, _ending_keys(keys, request_id, event_type), args)).decode()
+    return bool(run(CANCEL, ending_keys(keys, request_id, "approval_cancelled"), args))
 
 
 def collect(run: Run, keys: Keys, request_id: str) -> bool:
@@ -172,10 +140,34 @@ def collect(run: Run, keys: Keys, request_id: str) -> bool:
     return bool(run(COLLECT, script_keys, [request_id]))
 
 
+class BeatNews(NamedTuple):
+    """What few beats carry: `tell` for the record, '' for nothing; `change` for the timeline."""
+
+    tell: str
+    change: bool
+    run_id: str
+    status: str
+    progress: str
+    task: str
+    display_name: str
+    metadata: str
+
+
 def beat(
-    run: Run, keys: Keys, *, agent_id: str, instance: str, record: str, mode: str, event: str | None
+    run: Run,
+    keys: Keys,
+    *,
+    agent_id: str,
+    instance: str,
+    record: str,
+    mode: str,
+    event: str | None,
+    news: BeatNews | None,
 ) -> str:
-    """Store a heartbeat; returns the rival process beating under the same name, or ''."""
+    """Store a heartbeat; returns the rival process beating under the same name, or ''.
+
+    '-' when the agent was taken for lost: it beats again, and the record has not been told.
+    """
     script_keys = [
         keys.agent_beat(agent_id),
         keys.agent_record(agent_id),
@@ -186,7 +178,19 @@ def beat(
     if event is not None:
         script_keys += [keys.event_stream("agent_heartbeat"), keys.event_types]
         args.append(event)
+    if news is not None:
+        if news.tell:
+            script_keys += [keys.outbox, keys.installation]
+        if news.change:
+            script_keys.append(keys.agent_timeline(agent_id))
+        args += [""] * (5 - len(args)) + [news.tell, "1" if news.change else "", *news[2:]]
     return bytes(run(BEAT, script_keys, args)).decode()
+
+
+def lost_agents(run: Run, keys: Keys, since_ms: int) -> tuple[int, dict[str, int]]:
+    """Server time, and the agents whose beat key expired since then without a stop, with their last beat."""
+    now, *flat = run(LOST, [keys.agents_running], [since_ms, key_rules.BEAT_TTL_MS])
+    return int(now), dict(zip(_names(flat[::2]), map(int, flat[1::2]), strict=True))
 
 
 def _names(members: Sequence[bytes]) -> list[str]:

@@ -1,13 +1,16 @@
-"""What a repair asks: how requests stand, without their contexts, and what the recorder has not read yet."""
+"""What a repair asks of Redis: how requests stand, and what was not read yet; and how it closes what was restored."""
 
 from datetime import datetime
 from typing import NamedTuple
 
-from core.store import approvals
+from core.store import approvals, scripts
 from core.store.client import Store
+from core.store.keys import Keys
 from core.store.outbox import OutboxEntry, entries_of
+from core.store.scripts import Run
 
 UNREADABLE = "unreadable"
+EVENT_OF_END = {"timeout": "approval_expired", "cancelled": "approval_cancelled"}
 
 
 class Standing(NamedTuple):
@@ -46,3 +49,34 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
 def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
     """The entries after `position`, at most so many."""
     return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
+
+
+def restore_end(
+    run: Run,
+    keys: Keys,
+    *,
+    request_id: str,
+    digest: str,
+    status: str,
+    responder: str,
+    reason: str,
+    ended_ms: int,
+    decision_id: str,
+    channel: str,
+) -> str:
+    """Give a pending request the end that SQL remembers: restored, unknown, ended or changed."""
+    event_type = EVENT_OF_END.get(status, "approval_decided")
+    approved = "1" if status == "approved" else "0"
+    args = [
+        request_id,
+        digest,
+        event_type,
+        status,
+        approved,
+        responder,
+        reason,
+        ended_ms,
+        decision_id,
+        channel,
+    ]
+    return bytes(run(scripts.RESTORE_END, scripts.ending_keys(keys, request_id, event_type), args)).decode()

@@ -15,7 +15,6 @@ DJANGO_ROOMS = (
     "models.py",
     "admin.py",
     "checks.py",
-    "deploy_checks.py",
     "jobs.py",
     "migrations",
     "management",

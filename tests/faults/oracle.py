@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent, SetAsideEntry
 from core.store import outbox, survey
 from core.store.client import open_store
-from tests.history.chain import assert_chain_is_whole
+from tests.history.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
 HELD_SECONDS = 5.0  # promised is 1 s; this machine may be busy with other tests
@@ -23,7 +23,7 @@ def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, A
     heard = [json.loads(line) for log in logs if log.exists() for line in whole_lines(log)]
     rows = {str(row.pk): row for row in ApprovalRecord.objects.defer("context")}
     kinds: dict[str, Counter[str]] = {request_id: Counter() for request_id in rows}
-    for request_id, kind in AuditEntry.objects.values_list("request_id", "kind"):
+    for request_id, kind in of_requests().values_list("request_id", "kind"):
         kinds.setdefault(str(request_id), Counter())[kind] += 1
     violations = [
         *in_the_chain(),
@@ -41,7 +41,7 @@ def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, A
         "answers": len(heard),
         "yes": sum(said["approved"] for said in heard),
         "held": max((said["took"] - said["timeout"] for said in heard), default=0.0),
-        "audit": AuditEntry.objects.count(),
+        "audit": of_requests().count(),
         "repaired": repaired.count(),
         "repairs": [json.loads(text) for text in repaired.values_list("details", flat=True)[:100]],
         "outcomes": dict(Counter(row.status for row in rows.values())),

@@ -1,4 +1,4 @@
-"""`make soak MINUTES=n ENTRIES=m`: the site under load and kills for as long as you like, and a table of what was counted.
+"""`make soak MINUTES=n ENTRIES=m`: the site under load and kills, and a table of what was counted.
 
 Four fifths of the time nothing of the site is killed, so that memory can be watched; then everything is.
 At the end the entries go through the outbox while one of two recorders is killed 20 times.
