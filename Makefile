@@ -1,7 +1,7 @@
 # setup: a virtual environment with everything. demo: the site with a fleet of agents. run: the site alone.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: setup demo run test check bench lock
+.PHONY: setup demo run test check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	test -x .venv/bin/uv || { python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9; }
@@ -22,6 +22,11 @@ check: setup
 
 bench: setup
 	python -m tests.bench
+
+MINUTES ?= 5
+ENTRIES ?= 100000
+soak: setup
+	python -m tests.faults.soak $(MINUTES) $(ENTRIES)
 
 lock:
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header requirements.txt -o requirements.lock

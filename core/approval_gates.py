@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core import approval_waiting as waiting
+from core import failpoints
 from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, refusal
 from core.bounded_json import checked_text, encode_json_object
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
 from core.plain_dict import parse_timestamp
-from core.store import approvals, scripts
+from core.store import approvals, scripts, survey
 from core.store.approvals import PendingRequests, RequestRecord, at
 from core.store.client import CONFIRM_SECONDS, Line, UsesStore
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
@@ -111,6 +112,35 @@ class ApprovalGate(UsesStore):
         """End a request of which the server has nothing left, so that those who still wait for it wake."""
         reason = "cancelled: lost by the server, which was emptied or replaced"
         return scripts.cancel(self._store.run, self._store.keys, request_id, reason, lost=True)
+
+    def restore_end(
+        self,
+        request_id: str,
+        *,
+        digest: str,
+        status: str,
+        responder: str,
+        reason: str,
+        ended_at: datetime,
+        decision_id: str,
+        channel: str,
+    ) -> str:
+        """Give a request that a restored server offers again the end that stands in the record.
+
+        Returns restored, unknown, ended (it has an end already) or changed (it is another request).
+        """
+        return survey.restore_end(
+            self._store.run,
+            self._store.keys,
+            request_id=request_id,
+            digest=digest,
+            status=status,
+            responder=responder,
+            reason=reason,
+            ended_ms=round(ended_at.timestamp() * 1000),
+            decision_id=decision_id,
+            channel=channel,
+        )
 
     def _withdraw(self, request_id: str) -> None:
         try:
@@ -253,6 +283,7 @@ class ApprovalGate(UsesStore):
     # The way of one request
 
     def _open(self, approval_type: str, context: bytes, seconds: float, deadline: float) -> ApprovalRequest:
+        failpoints.reach("agent.before_request")
         agent_id, request_id = self.agent_id or "", str(uuid.uuid4())
         digest = approvals.request_digest(agent_id, approval_type, context)
 
@@ -272,6 +303,7 @@ class ApprovalGate(UsesStore):
             )
 
         requested_ms, _deadline_ms, outbox = self._store.run_confirmed(attempt, min(5.0, seconds + 0.5))
+        failpoints.reach("agent.after_request")
         if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
             logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
         return ApprovalRequest(

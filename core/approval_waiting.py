@@ -7,6 +7,7 @@ import logging
 import math
 import time
 
+from core import failpoints
 from core.approval_models import ApprovalResponse, refusal
 from core.errors import StoreUnavailable
 from core.store import scripts
@@ -135,9 +136,11 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
 
 
 def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
+    failpoints.reach("agent.before_collect")
     # For the record only: a failed mark changes nothing for the agent.
     try:
         scripts.collect(line.run, line.keys, response.request_id)
+        failpoints.reach("agent.after_collect")
     except StoreUnavailable as error:
         logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
     return response

@@ -1,11 +1,14 @@
 """System checks of the history."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
+
+from core import failpoints
 
 
 @register(Tags.database)
@@ -35,3 +38,17 @@ def _waits_for_migration(using: str) -> bool:
     """The next `migrate` puts guards in place; a check must not keep it from running."""
     executor = MigrationExecutor(connections[using])
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes("core")))
+
+
+@register(Tags.security, deploy=True)
+def check_failpoints(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """E020: this environment lets a process be killed on purpose."""
+    return [
+        Error(
+            f"{name} is set: it is for tests, which kill processes on purpose.",
+            hint=f"Unset {name} for the site, the recorder and every agent.",
+            id="core.E020",
+        )
+        for name in (failpoints.NAME, failpoints.SWITCH)
+        if os.environ.get(name)
+    ]

@@ -38,6 +38,8 @@ STEP_WORDS = {
     "approval.cancelled": "Cancelled",
     "approval.collected": "The agent has the answer",
     "decision.refused": "Refused attempt",
+    "record.repaired": "Repaired",
+    "record.contradicted": "Ended in another way in a Redis that was restored",
 }
 OUTCOME_WORDS = {
     "already_decided": "already decided",
@@ -212,6 +214,8 @@ class Step:
         if entry.kind == "decision.refused" and "outcome" in details:
             tried = "approve" if details.get("approved") else "deny"
             why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+        if entry.kind == "record.repaired":
+            why = f"{details['what']}: was {details['was']}, is {details['is']}"
         what = STEP_WORDS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
             what += " by a direct call, person not verified"

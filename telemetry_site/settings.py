@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "core.history.acting.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.outages.RecordAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"

@@ -20,15 +20,18 @@ from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
+from tests.memory_disk import memory_folder
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings() -> Iterator[None]:
     """A database file of this run alone, so that two runs at once do not meet."""
-    connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    with memory_folder("database-") as folder:
+        connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+        yield
 
 
 @pytest.fixture

@@ -8,12 +8,14 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
+from core import failpoints
 from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
 from core.bounded_json import checked_text
 from core.history import audit
-from core.models import DecisionIntent
+from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord
 
+OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 
 
@@ -33,8 +35,10 @@ def decide(
     record, now = gate.read_record_and_time(request_id)
     if record is None:
         return Decision("unknown", request_id, "")
+    failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
-    decision = gate.decide_for_site(
+    failpoints.reach("site.after_intent")
+    decision = _recorded_end(request_id, intent) or gate.decide_for_site(
         request_id,
         approved,
         intent.user.get_username(),
@@ -43,10 +47,20 @@ def decide(
         not_after=intent.not_after,
         digest=digest,
     )
+    failpoints.reach("site.after_script")
     # An accepted one is settled by the recorder alone, from what Redis did.
     if not decision.accepted:
         _settle_refused(intent, decision, record)
     return decision
+
+
+def _recorded_end(request_id: str, intent: DecisionIntent) -> Decision | None:
+    """The end that SQL remembers. A Redis restored from an older file would take a second decision."""
+    row = ApprovalRecord.objects.filter(pk=request_id).exclude(status="pending").first()
+    if row is None:
+        return None
+    outcome = OUTCOME_OF_END.get(row.status, "already_decided")
+    return Decision(outcome, request_id, str(intent.pk), row.status, row.responder, row.reason, row.ended_at)
 
 
 def _intend(

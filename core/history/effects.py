@@ -41,9 +41,11 @@ def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fa
     if entry.type == "requested":
         return _requested(request_id, entry.fields, records.get(request_id))
     if entry.type == "ended":
-        return _ended(request_id, entry.fields)
+        return _ended(request_id, entry.fields, entry.position)
     if entry.type == "collected":
         return _collected(request_id, entry.fields)
+    if entry.type == "restored":
+        return _restored(request_id, entry)
     raise ValueError(f"type is {entry.type!r}")
 
 
@@ -74,7 +76,7 @@ def _requested(request_id: str, said: Mapping[str, str], record: RequestRecord |
     )
 
 
-def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
+def _ended(request_id: str, said: Mapping[str, str], position: str) -> Fact:
     status, ended_at = said["status"], at(said["ended_ms"])
     if status not in ENDED:
         raise ValueError(f"status is {status!r}")
@@ -97,6 +99,8 @@ def _ended(request_id: str, said: Mapping[str, str]) -> Fact:
     if not created and record.status == ApprovalRecord.Status.PENDING:
         ApprovalRecord.objects.filter(pk=request_id).update(**end, ended_at=ended_at)
     _settle_intents(request_id, said, end["channel"])
+    if record.status not in (ApprovalRecord.Status.PENDING, status) and not created:
+        return _contradicted(request_id, record, said, ended_at, position)
     return Fact(
         event_id=f"request:{request_id}:ended",
         kind=f"approval.{status}",
@@ -157,7 +161,10 @@ def _collected(request_id: str, said: Mapping[str, str]) -> Fact:
     record = ApprovalRecord.objects.filter(pk=request_id).first()
     if record is None:
         raise ValueError("the outcome of an unknown request was collected")
-    ApprovalRecord.objects.filter(pk=request_id, collected_at=None).update(collected_at=collected_at)
+    # What the agent holds is not what stands here, where Redis was restored and ended the request once more.
+    held = said.get("status", record.status)
+    if held == record.status:
+        ApprovalRecord.objects.filter(pk=request_id, collected_at=None).update(collected_at=collected_at)
     return Fact(
         event_id=f"request:{request_id}:collected",
         kind="approval.collected",
@@ -165,5 +172,48 @@ def _collected(request_id: str, said: Mapping[str, str]) -> Fact:
         actor=record.agent_id,
         agent_id=record.agent_id,
         request_id=request_id,
-        details={"status": record.status},
+        details={"status": held},
+    )
+
+
+def _contradicted(
+    request_id: str, record: ApprovalRecord, said: Mapping[str, str], moment: datetime, position: str
+) -> Fact:
+    logger.critical("request %s is %s here, and Redis says %s", request_id, record.status, said["status"])
+    return Fact(
+        event_id=f"contradicted:{request_id}:{position}",
+        kind="record.contradicted",
+        at=moment,
+        actor=said["responder"],
+        agent_id=record.agent_id,
+        request_id=request_id,
+        details={"stands": record.status, "told": said["status"], "reason": said["reason"]},
+    )
+
+
+def _restored(request_id: str, entry: OutboxEntry) -> Fact:
+    said = entry.fields
+    return repaired(
+        # A server may be restored more than once, and each time is told.
+        f"repaired:{request_id}:restored:{entry.position}",
+        request_id,
+        at(said["restored_ms"]),
+        what="a request that Redis, restored from an older file, offered again",
+        was="pending",
+        now_is=said["status"],
+    )
+
+
+def repaired(
+    event_id: str, request_id: str, moment: datetime, *, what: str, was: str, now_is: str, agent_id: str = ""
+) -> Fact:
+    """The fact that something was mended: what it was about, how it stood, and how it stands now."""
+    return Fact(
+        event_id=event_id,
+        kind="record.repaired",
+        at=moment,
+        actor="recorder",
+        agent_id=agent_id,
+        request_id=request_id,
+        details={"what": what, "was": was, "is": now_is},
     )

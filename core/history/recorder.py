@@ -11,9 +11,11 @@ import threading
 
 from django.db import DatabaseError, OperationalError, close_old_connections, transaction
 
+from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
+from core.history.repair import Repair
 from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
@@ -35,6 +37,7 @@ class Recorder:
         self._store: Store = open_store(memory)
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
+        self._repair = Repair(self._store, self._gate)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
@@ -62,14 +65,34 @@ class Recorder:
         """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
-        entries = outbox.read_after(self._line, self._position, min(seconds, self._sweep()))
-        if entries and not self._commit(entries):
-            return 0
+        self._mend()
+        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
         if entries:
+            failpoints.reach("recorder.after_read")
+            if not self._commit(entries):
+                return 0
+            failpoints.reach("recorder.after_commit")
             outbox.committed(self._store, self._position)
         if len(entries) < outbox.BATCH:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
         return len(entries)
+
+    def _mend(self) -> None:
+        """One part of a round of repairs, when one is due."""
+        if not self._repair.due:
+            return
+        try:
+            self._repair.step(self._position)
+        except DatabaseError as error:
+            # What cannot be mended must not keep the rest from being recorded.
+            logger.error("not repaired, tried again in a minute: %s", error)
+            self._repair.postpone()
+
+    def _longest_wait(self, seconds: float) -> float:
+        # First the repairs: a request whose end SQL knows must not end as timed out.
+        if self._repair.due:
+            return 0.0 if self._repair.first_round else min(self._sweep(), 0.0)
+        return min(seconds, self._sweep())
 
     def _sweep(self) -> float:
         """End what is due; returns the seconds until the next deadline."""
@@ -77,6 +100,7 @@ class Recorder:
         if due is not None and due <= 0:
             try:
                 self._gate.clear_expired_requests()
+                failpoints.reach("recorder.after_sweep")
             except StoreUnavailable as error:
                 # What cannot be ended must not keep the rest from being recorded.
                 logger.error("a request that is due could not be ended: %s", error)
@@ -98,6 +122,7 @@ class Recorder:
         if cursor is not None and cursor.installation not in ("", installation):
             # Before the cursor says so: a recorder that is killed here must do it at its next start.
             self._end_lost_requests()
+            failpoints.reach("recorder.after_lost")
         with transaction.atomic():
             cursor, _created = Cursor.objects.select_for_update().get_or_create(name=CURSOR)
             if cursor.installation != installation:
@@ -105,6 +130,7 @@ class Recorder:
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
+        self._repair.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
             outbox.committed(self._store, self._position)
@@ -133,6 +159,7 @@ class Recorder:
             cursor.position = entries[-1].position
             cursor.save()
             audit.append(facts)
+            failpoints.reach("recorder.before_commit")
         self._position = entries[-1].position
         return True
 
@@ -166,3 +193,4 @@ class Recorder:
                 "error": f"{type(error).__name__}: {error}",
             },
         )
+        failpoints.reach("recorder.in_set_aside")

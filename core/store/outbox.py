@@ -130,8 +130,13 @@ def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[O
     )
     found = {}
     for key, entries in reply or []:
-        found[key.decode()] = [OutboxEntry(id_.decode(), _fields(flat)) for id_, flat in entries]
+        found[key.decode()] = entries_of(entries)
     return found
+
+
+def entries_of(reply: list[tuple[bytes, list[bytes] | None]]) -> list[OutboxEntry]:
+    """The entries of a stream as the server sends them."""
+    return [OutboxEntry(id_.decode(), _fields(flat)) for id_, flat in reply]
 
 
 def _fields(flat: list[bytes] | None) -> dict[str, str]:

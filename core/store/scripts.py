@@ -40,6 +40,7 @@ DECIDE = _load("decide")
 EXPIRE = _load("expire")
 CANCEL = _load("cancel")
 COLLECT = _load("collect")
+RESTORE_END = _load("restore_end")
 BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
@@ -61,7 +62,8 @@ TIDY = _load("tidy")
 ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
 
-def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
+def ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
+    """The keys of every script that ends a request."""
     return [
         keys.approval_request(request_id),
         keys.approval_ended(request_id),
@@ -115,7 +117,7 @@ def decide(
     status = "approved" if approved else "rejected"
     not_after = "" if not_after_ms is None else not_after_ms
     args = [request_id, decision_id, status, responder, reason, channel, not_after, digest or ""]
-    return list(run(DECIDE, _ending_keys(keys, request_id, "approval_decided"), args))
+    return list(run(DECIDE, ending_keys(keys, request_id, "approval_decided"), args))
 
 
 def expire(run: Run, keys: Keys, request_id: str) -> list[bytes | None]:
@@ -123,13 +125,13 @@ def expire(run: Run, keys: Keys, request_id: str) -> list[bytes | None]:
 
     The eighth part of an end is b'1' when this call made it.
     """
-    return list(run(EXPIRE, _ending_keys(keys, request_id, "approval_expired"), [request_id]))
+    return list(run(EXPIRE, ending_keys(keys, request_id, "approval_expired"), [request_id]))
 
 
 def cancel(run: Run, keys: Keys, request_id: str, reason: str, *, lost: bool = False) -> bool:
     """End a pending request as cancelled; with `lost`, also one of which the server has nothing left."""
     args = [request_id, reason, "1" if lost else ""]
-    return bool(run(CANCEL, _ending_keys(keys, request_id, "approval_cancelled"), args))
+    return bool(run(CANCEL, ending_keys(keys, request_id, "approval_cancelled"), args))
 
 
 def collect(run: Run, keys: Keys, request_id: str) -> bool:

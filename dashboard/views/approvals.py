@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history import decisions
@@ -21,6 +22,11 @@ from dashboard.live import UNAVAILABLE
 from dashboard.notices import Notice, notice_of
 
 logger = logging.getLogger(__name__)
+
+NOT_WRITTEN = (
+    "Nothing was decided, because the record cannot be written. Answer again in a minute. If it stays so, whoever "
+    "runs the site looks at its database and the disk below it."
+)
 
 
 @require_safe
@@ -53,6 +59,7 @@ def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpResponse:
     notice = _decide(request, request_id, approved=approved)
+    failpoints.reach("site.before_reply")
     if request.headers.get("HX-Request") == "true":
         return render(
             request,
@@ -90,7 +97,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice("refused", f"Nothing was decided. {UNAVAILABLE} ({error})", 503)
     except DatabaseError as error:
         logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", f"Nothing was decided, because the record cannot be written: {error}", 503)
+        return Notice("refused", f"{NOT_WRITTEN} ({error})", 503)
     if decision.outcome == "unknown":
         raise Http404("No such request.")
     return notice_of(decision, approved=approved, by=request.user.get_username())

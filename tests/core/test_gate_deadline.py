@@ -1,37 +1,33 @@
 """Decisions around the deadline: accepted means that the agent heard of it, and in time."""
 
 import random
-import threading
 import time
 
 from core import ApprovalGate, approval_waiting
 from core.store import scripts
 from core.store.keys import Keys
 
-TRIALS = 300
-LANES = 10
+TRIALS = 1_000
+LANES = 50
 TIMEOUT = 0.25
 KEY = "{telemetry}:approvals:request:"
 
 
-def one_trial(gate: ApprovalGate, chance: random.Random) -> tuple:
+def one_trial(gate: ApprovalGate, background, chance: random.Random) -> tuple:
     """Ask in another thread, decide within 20 ms of the deadline; what each side was told."""
     request = gate.open_request("deploy", timeout=TIMEOUT)
-    heard: list = []
-    agent = threading.Thread(target=lambda: heard.append(gate.wait_for_decision(request.request_id)))
-    agent.start()
+    agent = background(gate.wait_for_decision, request.request_id)
     deadline = gate.read_record(request.request_id).deadline_at.timestamp()
     time.sleep(max(0.0, deadline + chance.uniform(-0.02, 0.02) - time.time()))
     answer = chance.random() < 0.5
     accepted = gate.respond_to_approval(request.request_id, answer, "ann")
-    agent.join(10)
-    return request.request_id, answer, accepted, heard[0]
+    return request.request_id, answer, accepted, agent.result(10)
 
 
-def test_300_decisions_around_the_deadline_are_heard_by_the_agent_or_refused(gate, raw, background):
+def test_1000_decisions_around_the_deadline_are_heard_by_the_agent_or_refused(gate, raw, background):
     def lane(seed: int) -> list:
         chance = random.Random(seed)
-        return [one_trial(gate, chance) for _ in range(TRIALS // LANES)]
+        return [one_trial(gate, background, chance) for _ in range(TRIALS // LANES)]
 
     trials = [trial for future in [background(lane, n) for n in range(LANES)] for trial in future.result(120)]
     assert len(trials) == TRIALS

@@ -8,7 +8,7 @@ import threading
 from core import ApprovalGate
 from tests.waiting import wait_until
 
-ROUNDS = 100
+ROUNDS = 500
 THREADS = 64
 RIVAL = """
 import json, sys

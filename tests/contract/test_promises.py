@@ -1,0 +1,36 @@
+"""Each promise of docs/security.md names tests that exist, and the counts there are as the soak prints them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_documents import names_of_tests
+from tests.faults.soak import COLUMNS
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs/security.md").read_text()
+ROWS = re.findall(r"^\| (P\d+) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.MULTILINE)
+
+
+def test_the_promises_are_p1_to_p9():
+    assert [name for name, _says, _tests in ROWS] == [f"P{number}" for number in range(1, 10)]
+
+
+@pytest.mark.parametrize(("name", "says", "tests"), ROWS, ids=[row[0] for row in ROWS])
+def test_each_promise_is_shown_by_tests_that_exist(name, says, tests):
+    named = re.findall(r"`(test_\w+)`", tests)
+    assert named
+    assert set(named) <= names_of_tests()
+
+
+def test_the_counts_are_a_table_of_the_soak_and_tell_of_no_violation():
+    [head] = re.findall(r"^\| what +\| (.+) \|$", TEXT, re.MULTILINE)
+    assert tuple(cell.strip() for cell in head.split("|")) == COLUMNS
+    counts = re.findall(
+        r"^\| (?:failpoints: \w+|load and random kills|[\d,]+ entries in \d+ s) .*\| +(\d+) \|$",
+        TEXT,
+        re.MULTILINE,
+    )
+    assert len(counts) >= 6
+    assert set(counts) == {"0"}

@@ -1,0 +1,143 @@
+"""Says whether anything was lost, doubled or contradicted: from the agents' synced logs and the database alone."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent, SetAsideEntry
+from core.store import outbox, survey
+from core.store.client import open_store
+from tests.history.chain import assert_chain_is_whole, of_requests
+from tests.waiting import wait_until
+
+HELD_SECONDS = 5.0  # promised is 1 s; this machine may be busy with other tests
+KINDS = {"approved", "rejected", "timeout", "cancelled"}
+
+
+def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, Any]) -> dict[str, Any]:
+    """Counts, and `violations`: one sentence for each thing that must not be."""
+    wait_until(settled, "everything is recorded and nothing is pending", expect["seconds"])
+    heard = [json.loads(line) for log in logs if log.exists() for line in whole_lines(log)]
+    rows = {str(row.pk): row for row in ApprovalRecord.objects.defer("context")}
+    kinds: dict[str, Counter[str]] = {request_id: Counter() for request_id in rows}
+    for request_id, kind in of_requests().values_list("request_id", "kind"):
+        kinds.setdefault(str(request_id), Counter())[kind] += 1
+    violations = [
+        *in_the_chain(),
+        *of_people(acknowledged, rows),
+        *of_agents(heard, rows),
+        *of_rows(rows, kinds),
+    ]
+    aside = SetAsideEntry.objects.count()
+    if aside != expect.get("set_aside", 0):
+        violations.append(f"{aside} entries were set aside")
+    repaired = AuditEntry.objects.filter(kind="record.repaired")
+    return {
+        "requests": len(rows),
+        "acknowledged": len(acknowledged),
+        "answers": len(heard),
+        "yes": sum(said["approved"] for said in heard),
+        "held": max((said["took"] - said["timeout"] for said in heard), default=0.0),
+        "audit": of_requests().count(),
+        "repaired": repaired.count(),
+        "repairs": [json.loads(text) for text in repaired.values_list("details", flat=True)[:100]],
+        "outcomes": dict(Counter(row.status for row in rows.values())),
+        "intents": dict(Counter(DecisionIntent.objects.values_list("outcome", flat=True))),
+        "violations": violations,
+    }
+
+
+def whole_lines(log: Path) -> list[str]:
+    """A process killed while it wrote leaves half a line, which it never told anybody."""
+    return [line for line in log.read_text().splitlines() if line.endswith("}")]
+
+
+def settled() -> bool:
+    """Nothing is pending in SQL or in Redis, and nothing waits in the outbox."""
+    store = open_store()
+    cursor = Cursor.objects.filter(name="outbox").first()
+    return (
+        cursor is not None
+        and outbox.current_installation(store) == cursor.installation
+        and not survey.pending_ids(store, 0, 1)
+        and not survey.unread(store, cursor.position, 1)
+        and not ApprovalRecord.objects.filter(status="pending").exists()
+    )
+
+
+def in_the_chain() -> list[str]:
+    try:
+        assert_chain_is_whole()
+    except AssertionError as error:
+        return [f"the chain is broken: {error}"]
+    return []
+
+
+def of_people(acknowledged: list[list[Any]], rows: dict[str, ApprovalRecord]) -> list[str]:
+    """Who read that a decision took effect finds it in the record, as theirs."""
+    found = []
+    for request_id, approved, person in acknowledged:
+        row = rows.get(request_id)
+        stands = (row.status, row.responder, row.channel) if row else None
+        if stands != ("approved" if approved else "rejected", person, "site"):
+            found.append(f"{person}'s acknowledged decision on {request_id} is lost: {stands}")
+            continue
+        intents = DecisionIntent.objects.filter(pk=row.decision_id, outcome="accepted", approved=approved)
+        if not intents.filter(user__username=person).exists():
+            found.append(f"{person}'s decision on {request_id} has no accepted intent")
+    return found
+
+
+def of_agents(heard: list[dict[str, Any]], rows: dict[str, ApprovalRecord]) -> list[str]:
+    """A yes only with a stored decision of somebody who may; a no of a person only as it stands."""
+    may = {
+        user.username
+        for user in User.objects.all()
+        if user.is_active and user.has_perm("core.decide_approval")
+    }
+    found = []
+    for said in heard:
+        row = rows.get(said["request_id"])
+        if said["took"] > said["timeout"] + HELD_SECONDS:
+            found.append(f"an agent was held for {said['took']:.2f} s")
+        if said["approved"]:
+            good = row is not None and row.status == "approved" and row.channel == "site"
+            if not good or row.responder not in may or row.responder != said["responder"]:
+                found.append(f"an agent heard yes to {said['request_id']} without a decision")
+            elif row.ended_at >= row.deadline_at:
+                found.append(f"an agent heard yes to {said['request_id']} after its deadline")
+        elif said["responder"] != "system" and (row is None or row.status != "rejected"):
+            found.append(f"an agent heard a no to {said['request_id']} that nobody said")
+        elif said["responder"] == "system" and row is not None and told_otherwise(row):
+            found.append(f"{said['request_id']} counts as collected, and its agent heard: {said['reason']}")
+    return found
+
+
+def told_otherwise(row: ApprovalRecord) -> bool:
+    """Whether the record claims that the agent holds a person's answer."""
+    return row.collected_at is not None and row.status in ("approved", "rejected")
+
+
+def of_rows(rows: dict[str, ApprovalRecord], kinds: dict[str, Counter[str]]) -> list[str]:
+    """Each request asked once and ended once in the record, and every attempt settled."""
+    found = []
+    for request_id, row in rows.items():
+        said = kinds[request_id]
+        ends = {kind: count for kind, count in said.items() if kind.removeprefix("approval.") in KINDS}
+        if ends != {f"approval.{row.status}": 1} or said["approval.requested"] != 1:
+            found.append(f"{request_id} is {row.status}, and the record says {dict(said)}")
+        if said["approval.collected"] != (row.collected_at is not None):
+            found.append(f"{request_id}: its collection and the record differ: {dict(said)}")
+        if said["record.contradicted"]:
+            found.append(f"{request_id} ended twice")
+    ended = DecisionIntent.objects.filter(outcome="open", not_after__lt=Cursor.objects.get().updated_at)
+    for intent in ended:
+        found.append(f"the attempt {intent.pk} is still open")
+    for intent in DecisionIntent.objects.filter(outcome="accepted"):
+        row = rows.get(str(intent.request_id))
+        if row is None or row.decision_id != str(intent.pk):
+            found.append(f"the accepted attempt {intent.pk} is not what stands")
+    return found

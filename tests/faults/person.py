@@ -1,0 +1,74 @@
+"""A person at a browser: pages by GET, answers by POST with cookie and token, and nothing known but what is shown."""
+
+import http.client
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+CARD = re.compile(r'name="digest-([0-9a-f-]{36})" value="([0-9a-f]+)"')
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the site answered: the status, and the text of the page or fragment."""
+
+    status: int
+    text: str
+
+
+class SiteAway(Exception):
+    """No answer came: the connection was refused or cut."""
+
+
+class Person:
+    """Somebody signed in. `acknowledged` are the decisions of which the site said that they took effect."""
+
+    def __init__(self, name: str, port: int, session: str) -> None:
+        self.name, self.session = name, session
+        self._port = port
+        self._cookies = {"session": session}
+        self._token = ""
+        self.acknowledged: list[list] = []
+
+    def look(self) -> dict[str, str]:
+        """The open requests on the live page: id to digest."""
+        answer = self._call("GET", "/")
+        return dict(CARD.findall(answer.text)) if answer.status == 200 else {}
+
+    def decide(self, request_id: str, digest: str, *, approved: bool) -> Answer:
+        """Press a button of a card that was looked at."""
+        form = {
+            "csrfmiddlewaretoken": self._token,
+            f"digest-{request_id}": digest,
+            f"reason-{request_id}": "looked at",
+        }
+        action = "approve" if approved else "deny"
+        answer = self._call("POST", f"/approvals/{request_id}/{action}/", urlencode(form))
+        if answer.status == 200:
+            self.acknowledged.append([request_id, approved, self.name])
+        return answer
+
+    def page(self, path: str) -> Answer:
+        """Open a page."""
+        return self._call("GET", path)
+
+    def _call(self, method: str, path: str, body: str | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if body is not None:
+            headers |= {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise SiteAway(str(error)) from error
+        finally:
+            connection.close()
+        for cookie in response.headers.get_all("Set-Cookie") or []:
+            name, _, value = cookie.split(";")[0].partition("=")
+            self._cookies[name] = value
+        if token := TOKEN.search(text):
+            self._token = token[1]
+        return Answer(response.status, text)

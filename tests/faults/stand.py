@@ -1,0 +1,162 @@
+"""A whole site of a trial: Redis that syncs every write, the database, web, recorder, agents, and two people."""
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from core import ApprovalGate
+from tests.faults.databases import own_database
+from tests.faults.nursery import Nursery
+from tests.faults.person import Person, SiteAway
+from tests.memory_disk import memory_folder
+from tests.servers import FaultyServer, client_of
+from tests.waiting import wait_until
+
+KEY = "only-for-the-trials-of-this-test-run-and-for-nothing-else-1234567890"
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stand:
+    """Parts by name: web, recorder, agents. Use it in one thread for starting and stopping."""
+
+    def __init__(self, folder: Path, database: str = "") -> None:
+        self.folder, self.database = folder, database
+        self.server = FaultyServer(folder / "r", durable=True)
+        self.port = free_port()
+        self._environment = {
+            "REDIS_URL": self.server.url,
+            "TELEMETRY_DATA_DIR": str(folder),
+            "PORT": str(self.port),
+            "SECRET_KEY": KEY,
+            "LOG_LEVEL": "WARNING",
+            "DATABASE_URL": database,
+        }
+        self.log = folder / "log"
+        self.nursery = Nursery(self._environment, self.log)
+        self.pids: dict[str, int] = {}
+        self.slowest_answer = 0.0
+        self.logs: list[Path] = []
+        sessions = self.call("prepare")
+        self.people = [Person(name, self.port, session) for name, session in sessions.items()]
+        self.gate = ApprovalGate(self.server.url)
+
+    def start(self, part: str, *arguments: Any, failpoint: str = "") -> int:
+        """Start a part; with a failpoint it will kill itself there."""
+        armed = {"TELEMETRY_FAILPOINT": failpoint, "TELEMETRY_TESTING": "1"} if failpoint else {}
+        self.pids[part] = self.nursery.start(part, *arguments, **armed)
+        return self.pids[part]
+
+    def start_web(self, failpoint: str = "") -> None:
+        """Start the web server and wait until it serves a page that needs database and session."""
+        began = time.monotonic()
+        self.start("web", failpoint=failpoint)
+        wait_until(self.answers, "the site answers", 20)
+        self.slowest_answer = max(self.slowest_answer, time.monotonic() - began)
+
+    def start_second_web(self, port: int) -> None:
+        """Another web process, beside the first one."""
+        self.pids["web 2"] = self.nursery.start("web", port)
+
+    def start_agents(
+        self, name: str, threads: int, count: int, timeout: float, pause: float = 0.0, failpoint: str = ""
+    ) -> int:
+        """Agents in one process, with a log of their own."""
+        log = self.folder / f"{name}.log"
+        if log not in self.logs:
+            self.logs.append(log)
+        arguments = (self.server.url, str(log), name, threads, count, timeout, pause)
+        return self.start("agents", *arguments, failpoint=failpoint)
+
+    def answers(self) -> bool:
+        """Whether the site shows a page to somebody signed in."""
+        try:
+            return self.people[0].page("/").status == 200
+        except SiteAway:
+            return False
+
+    def kill(self, part: str) -> None:
+        """SIGKILL, and wait until it is gone."""
+        pid = self.pids.pop(part)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        self._exit_code(pid, part, 10.0)
+
+    def start_part_again(self, part: str) -> None:
+        """Kill a recorder if it runs, and start one under this name."""
+        if part in self.pids:
+            self.kill(part)
+        self.pids[part] = self.nursery.start("recorder")
+
+    def kill_redis(self) -> None:
+        """SIGKILL to the server, and start it again with its data."""
+        self.server.process.kill()
+        self.server.process.wait()
+        self.server.start()
+
+    def died(self, part: str) -> bool:
+        """Wait until a part has ended; whether SIGKILL ended it."""
+        return self._exit_code(self.pids.pop(part), part, 20.0) == -signal.SIGKILL
+
+    def _exit_code(self, pid: int, what: str, seconds: float) -> int:
+        wait_until(lambda: self.nursery.ended(pid) is not None, f"{what} ends", seconds)
+        return self.nursery.ended(pid)
+
+    def call(self, role: str, *arguments: Any, seconds: float = 60.0) -> Any:
+        """Run a role to its end in a process of its own, and return what it tells."""
+        result = self.folder / f"{role}-{time.monotonic_ns()}.json"
+        pid = self.nursery.start(role, str(result), *arguments)
+        if self._exit_code(pid, role, seconds) != 0:
+            raise AssertionError(f"{role} failed: {self.log.read_text()[-3000:]}")
+        return json.loads(result.read_text())
+
+    def verdict(self, seconds: float = 60.0, **expect: Any) -> dict[str, Any]:
+        """What the oracle says of everything that happened here; it waits until everything is recorded."""
+        acknowledged = [decision for person in self.people for decision in person.acknowledged]
+        logs = [str(log) for log in self.logs]
+        return self.call("judge", logs, acknowledged, {**expect, "seconds": seconds}, seconds=seconds + 60.0)
+
+    def raw(self) -> Any:
+        """A plain client, for damage."""
+        return client_of(self.server.url)
+
+    def close(self) -> None:
+        """End every part, the nursery and the server."""
+        for part in list(self.pids):
+            self.kill(part)
+        self.nursery.close()
+        self.server.stop()
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+    """`wait_until`, where the site being away is no answer yet."""
+
+    def asked() -> Any:
+        try:
+            return condition()
+        except SiteAway:
+            return None
+
+    return wait_until(asked, what, seconds)
+
+
+@contextmanager
+def stand(database_server: str = "") -> Iterator[Stand]:
+    """A stand of its own: SQLite, or a database on the server that is named here or by DATABASE_URL."""
+    with memory_folder("trial-") as folder, own_database(database_server) as database:
+        made = Stand(folder, database)
+        try:
+            yield made
+        finally:
+            made.close()

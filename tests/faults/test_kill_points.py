@@ -1,0 +1,26 @@
+"""Every failpoint, five times: the process is killed exactly there, started again, and nothing is lost.
+
+What the oracle reads: the agents' own synced logs, what people were told, and the database.
+"""
+
+import pytest
+
+from core.failpoints import PLACES
+from tests.faults.trials import LANES, REPEATS, run_lane
+
+
+def test_every_failpoint_has_its_trial():
+    tried = [name for trials, _asking, _expect in LANES.values() for name in trials]
+    assert sorted(tried) == sorted(PLACES)
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane):
+    killed, verdict = run_lane(lane)
+    assert killed == dict.fromkeys(LANES[lane][0], REPEATS)
+    assert verdict["violations"] == []
+    if lane == "site":  # else nothing was tried
+        assert verdict["acknowledged"] >= 4 * REPEATS
+        assert verdict["yes"] > REPEATS
+    if lane == "recorder":
+        assert verdict["repaired"] >= 2 * REPEATS

@@ -1,0 +1,155 @@
+"""Redis full, read-only, with another password, or as it was an hour ago: never half a decision, never a wrong yes.
+
+Down, hung, restarted and emptied: tests/core/test_gate_outages.py, tests/history/test_recorder_outages.py,
+tests/dashboard/test_redis_away.py.
+"""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from core import ApprovalGate
+from tests.faults.stand import stand, until
+from tests.faults.trials import recorded
+from tests.servers import client_of
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def site():
+    """One site for all of them; each test leaves it as it was, and at the end the record agrees with everybody."""
+    with stand() as site:
+        site.start("recorder")
+        site.start_web()
+        yield site
+        assert site.verdict()["violations"] == []
+
+
+@pytest.fixture
+def background():
+    with ThreadPoolExecutor(8) as pool:
+        yield pool.submit
+
+
+def card_of(person, request_id):
+    return until(lambda: person.look().get(request_id), "its card is shown")
+
+
+def ask(site, timeout=20.0):
+    return ApprovalGate(site.server.url, "deployer").open_request("deploy", {"n": 1}, timeout).request_id
+
+
+def full(raw):
+    raw.config_set("maxmemory", 1)
+    return lambda: raw.config_set("maxmemory", 0)
+
+
+def read_only(raw):
+    raw.replicaof("127.0.0.1", "1")
+    return lambda: raw.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize(
+    ("damage", "word"), [(full, "memory"), (read_only, "read only")], ids=["full", "read-only"]
+)
+def test_a_server_that_takes_no_write_takes_no_decision_and_the_site_says_why(site, background, damage, word):
+    person, request_id = site.people[0], ask(site)
+    digest = card_of(person, request_id)
+    with site.raw() as raw:
+        mend = damage(raw)
+        try:
+            answer = person.decide(request_id, digest, approved=True)
+            late = background(ApprovalGate(site.server.url, "late").request_approval, "deploy", timeout=1.0)
+            refused = late.result(10)
+        finally:
+            mend()
+    assert answer.status == 503
+    assert "Nothing was decided" in answer.text
+    assert word in answer.text
+    assert (refused.approved, refused.responder) == (False, "system")
+    assert refused.reason.startswith("unavailable")
+    assert site.gate.read_record(request_id).status == "pending"
+    assert person.decide(request_id, digest, approved=True).status == 200
+    assert site.gate.wait_for_decision(request_id).approved
+
+
+def rotate(raw, password):
+    """A new password, and every connection that knew the old one is cut."""
+    raw.config_set("requirepass", password)
+    raw.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+def test_a_password_rotated_while_a_request_waits_refuses_until_it_is_known_again(site, background):
+    person = site.people[0]
+    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=30.0)
+    [(request_id, digest)] = until(person.look, "it is shown").items()
+    with client_of(site.server.url) as raw:
+        rotate(raw, "new")
+        try:
+            answer = person.decide(request_id, digest, approved=True)
+            late = ApprovalGate(site.server.url, "late").request_approval("deploy", timeout=1.0)
+        finally:
+            raw.config_set("requirepass", "")
+    assert answer.status == 503
+    assert "password" in answer.text
+    assert (late.approved, late.responder) == (False, "system")
+    assert "password" in late.reason
+    assert not agent.done()
+    until(lambda: request_id in person.look(), "it is still offered")
+    assert person.decide(request_id, digest, approved=True).status == 200
+    heard = agent.result(10)
+    assert (heard.approved, heard.responder) == (True, person.name)
+
+
+def test_a_password_that_nobody_tells_the_agent_ends_its_wait_at_the_deadline(site, background):
+    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=1.5)
+    until(site.people[0].look, "it is shown")
+    with client_of(site.server.url) as raw:
+        rotate(raw, "new")
+        try:
+            heard = agent.result(10)
+        finally:
+            raw.config_set("requirepass", "")
+    assert (heard.approved, heard.responder) == (False, "system")
+    assert "password" in heard.reason
+
+
+def test_a_hung_server_gets_no_decision_and_gives_none_until_it_answers(site, background):
+    person, request_id = site.people[0], ask(site)
+    digest = card_of(person, request_id)
+    site.server.hang()
+    try:
+        answer = person.decide(request_id, digest, approved=True)
+    finally:
+        site.server.resume()
+    assert answer.status == 503
+    assert "Nothing was decided" in answer.text
+    until(lambda: request_id in person.look(), "it is still offered")
+    assert person.decide(request_id, digest, approved=False).status == 200
+    assert site.gate.wait_for_decision(request_id).approved is False
+
+
+def test_restored_from_an_older_file_the_decision_of_the_record_stands_and_the_agent_hears_it(
+    site, background
+):
+    person, folder = site.people[1], site.server.data_dir
+    known = ask(site, 60.0)
+    digest = card_of(person, known)
+    recorded(site)
+    shutil.copytree(folder / "appendonlydir", folder / "older")
+    assert person.decide(known, digest, approved=False).status == 200
+    after = ask(site, 60.0)  # of which the older file knows nothing
+    recorded(site)
+    site.server.process.kill()
+    site.server.process.wait()
+    shutil.rmtree(folder / "appendonlydir")
+    (folder / "older").rename(folder / "appendonlydir")
+    site.server.start()
+    agent = background(site.gate.wait_for_decision, known, 20)
+    heard = agent.result(25)
+    assert (heard.approved, heard.responder, heard.reason) == (False, person.name, "looked at")
+    until(lambda: known not in person.look(), "it is not offered")
+    assert site.gate.read_record(known).status == "rejected"
+    lost = wait_until(lambda: site.gate.wait_for_decision(after, 20), "what the file did not know is ended")
+    assert (lost.approved, lost.responder) == (False, "system")

@@ -1,0 +1,58 @@
+"""64 who answer at once, through two web processes and by direct calls: one wins, and everybody reads who."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from core import ApprovalGate
+from tests.faults.person import Person
+from tests.faults.stand import free_port, stand, until
+
+REQUESTS = 6
+AT_ONCE = 32  # by browser, and as many by direct calls
+WINNER = re.compile(r"(maria|omar|You|script-\d+) already (approved|denied) it")
+
+
+def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_whom_all_are_told():
+    with stand() as site, ThreadPoolExecutor(2 * AT_ONCE) as pool:
+        site.start("recorder")
+        site.start_web()
+        other = free_port()
+        site.start_second_web(other)
+        people = [
+            Person(person.name, port, person.session)
+            for _ in range(AT_ONCE // 4)
+            for person in site.people
+            for port in (site.port, other)
+        ]
+        until(lambda: people[1].page("/").status == 200, "the second one answers")
+        for _ in range(REQUESTS):
+            one_request(site, people, pool)
+        site.people = people  # the oracle asks all of them what they were told
+        verdict = site.verdict()
+    assert verdict["violations"] == []
+    assert verdict["requests"] == REQUESTS
+
+
+def one_request(site, people, pool) -> None:
+    request_id = ApprovalGate(site.server.url, "deployer").open_request("deploy", timeout=120).request_id
+    digests = list(pool.map(lambda person: until(lambda: person.look().get(request_id), "a card"), people))
+
+    def press(number: int):
+        return people[number].decide(request_id, digests[number], approved=number % 2 == 0)
+
+    def call(number: int):
+        return site.gate.decide(request_id, number % 2 == 0, f"script-{number}")
+
+    pressed = [pool.submit(press, number) for number in range(AT_ONCE)]
+    called = [pool.submit(call, number) for number in range(AT_ONCE)]
+    answers, decisions = [f.result(60) for f in pressed], [f.result(60) for f in called]
+    wins = sum(answer.status == 200 for answer in answers) + sum(d.accepted for d in decisions)
+    assert wins == 1
+    assert {answer.status for answer in answers} <= {200, 409}
+    stands = site.gate.read_record(request_id)
+    assert {(d.status, d.responder) for d in decisions} == {(stands.status, stands.responder)}
+    for person, answer in zip(people, answers, strict=True):
+        if answer.status == 409:
+            who, what = WINNER.search(answer.text).groups()
+            assert (person.name if who == "You" else who) == stands.responder
+            assert what == {"approved": "approved", "rejected": "denied"}[stands.status]

@@ -1,0 +1,178 @@
+"""Each failpoint, several times over: reach it, die there, start again, go on."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from tests.faults.person import SiteAway
+from tests.faults.stand import Stand, stand, until
+from tests.waiting import wait_until
+
+REPEATS = 5
+KEYS = "{telemetry}:approvals:"
+OUTBOX = "{telemetry}:outbox"
+
+Trial = Callable[[Stand, str, int], bool]
+
+
+def web_killed(site: Stand, name: str, turn: int) -> bool:
+    """The web server dies at its second answer of this life; whoever pressed the button looks again."""
+    if "web" in site.pids:
+        site.kill("web")
+    site.start_web(f"{name}:2")
+    person = site.people[turn % 2]
+    answer_one(site, person, approved=True)
+    try:
+        [(request_id, digest)] = until(person.look, "a request is shown").items()
+        person.decide(request_id, digest, approved=turn % 2 == 0)
+        raise AssertionError("an answer came from a server that was to die before it")
+    except SiteAway:
+        killed = site.died("web")
+    site.start_web()
+    # If it took effect, the agent goes on with its next request; otherwise the card is still there.
+    answer_one(site, person, approved=turn % 2 == 0)
+    return killed
+
+
+def answer_one(site: Stand, person: Any, *, approved: bool) -> str:
+    """Wait for a card, press its button, and wait until it is gone."""
+    [(request_id, digest), *_] = until(person.look, "a request is shown").items()
+    person.decide(request_id, digest, approved=approved)
+    until(lambda: request_id not in person.look(), "the request is gone")
+    return request_id
+
+
+def agent_killed(site: Stand, name: str, turn: int) -> bool:
+    """An agent dies; its request, if it got that far, is answered or runs out all the same."""
+    site.start_agents(f"{name}-{turn}", 1, 1, 1.0, failpoint=name)
+    if name != "agent.before_request" and turn % 2 == 0:
+        answer_one(site, site.people[0], approved=True)
+    return site.died("agents")
+
+
+def recorder_killed(prepare: Callable[[Stand, int], None]) -> Trial:
+    """The recorder is started armed, after `prepare` made what leads it to the place."""
+
+    def trial(site: Stand, name: str, turn: int) -> bool:
+        recorded(site)
+        site.kill("recorder")
+        prepare(site, turn)
+        site.start("recorder", failpoint=name)
+        killed = site.died("recorder")
+        site.start("recorder")
+        return killed
+
+    return trial
+
+
+def recorded(site: Stand) -> None:
+    """The recorder has come to the end of the outbox."""
+    with site.raw() as raw:
+
+        def told() -> bool:
+            newest, commit = raw.xrevrange(OUTBOX, count=1), raw.xrevrange("{telemetry}:recorded", count=1)
+            return not newest or (bool(commit) and commit[0][1][b"position"] == newest[0][0])
+
+        wait_until(told, "everything is recorded")
+
+
+def a_decision(site: Stand, turn: int) -> None:
+    """One request, asked and answered."""
+    answer_one(site, site.people[0], approved=turn % 2 == 0)
+
+
+def a_deadline(site: Stand, turn: int) -> None:
+    """One request whose agent has gone, and whose time is up."""
+    leave_one(site, 0.01)
+
+
+def leave_one(site: Stand, timeout: float) -> str:
+    """A request of an agent that does not wait."""
+    gate = type(site.gate)(site.server.url, "gone")
+    return gate.open_request("deploy", timeout=timeout).request_id
+
+
+def a_poisoned_entry(site: Stand, turn: int) -> None:
+    """An outbox entry that nobody can read."""
+    with site.raw() as raw:
+        raw.xadd(OUTBOX, {"type": "exploded", "request_id": str(uuid.uuid4())})
+
+
+def an_emptied_server(site: Stand, turn: int) -> None:
+    """A request that is recorded, and then everything in Redis is gone."""
+    site.start("recorder")
+    leave_one(site, 60)
+    recorded(site)
+    site.kill("recorder")
+    with site.raw() as raw:
+        raw.flushall()
+
+
+def a_lost_entry(site: Stand, turn: int) -> None:
+    """A decision of which the outbox knows nothing any more."""
+    a_decision(site, turn)
+    with site.raw() as raw:
+        raw.xtrim(OUTBOX, maxlen=0, approximate=False)
+
+
+def an_older_file(site: Stand, turn: int) -> None:
+    """A request that is decided and recorded, and then Redis is as it was before the decision."""
+    request_id = leave_one(site, 60)
+    names = (KEYS + "request:" + request_id, KEYS + "ended:" + request_id)
+    with site.raw() as raw:
+        [request] = [raw.dump(names[0])]
+        [(shown, digest)] = [
+            item for item in until(site.people[1].look, "it is shown").items() if item[0] == request_id
+        ]
+        site.people[1].decide(shown, digest, approved=True)
+        site.start("recorder")
+        recorded(site)
+        site.kill("recorder")
+        raw.restore(names[0], 0, request, replace=True)
+        raw.delete(names[1])
+        raw.zadd(KEYS + "pending", {request_id: raw.hget(names[0], "deadline_ms")})
+
+
+RECORDER: dict[str, Trial] = {
+    "recorder.after_read": recorder_killed(a_decision),
+    "recorder.before_commit": recorder_killed(a_decision),
+    "recorder.after_commit": recorder_killed(a_decision),
+    "recorder.after_sweep": recorder_killed(a_deadline),
+    "recorder.in_set_aside": recorder_killed(a_poisoned_entry),
+    "repair.before_commit": recorder_killed(a_lost_entry),
+    "repair.before_redis": recorder_killed(an_older_file),
+}
+EMPTIED: dict[str, Trial] = {"recorder.after_lost": recorder_killed(an_emptied_server)}
+SITE: dict[str, Trial] = dict.fromkeys(
+    ("site.before_intent", "site.after_intent", "site.after_script", "site.before_reply"), web_killed
+)
+AGENT: dict[str, Trial] = dict.fromkeys(
+    ("agent.before_request", "agent.after_request", "agent.before_collect", "agent.after_collect"),
+    agent_killed,
+)
+# Each lane has a site of its own, so that lanes run side by side. Whether an agent asks all the time; what is
+# expected besides.
+LANES: dict[str, tuple[dict[str, Trial], bool, dict[str, Any]]] = {
+    "site": (SITE, True, {}),
+    "agent": (AGENT, False, {}),
+    "recorder": (RECORDER, True, {"set_aside": REPEATS}),
+    "emptied": (EMPTIED, False, {}),
+}
+
+
+def run_lane(lane: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """How often each failpoint of a lane killed, and the verdict at the end."""
+    trials, asking, expect = LANES[lane]
+    killed = dict.fromkeys(trials, 0)
+    with stand() as site:
+        site.start("recorder")
+        site.start_web()
+        if asking:
+            site.start_agents("asking", 1, 10_000, 30.0)
+        for turn in range(REPEATS):
+            for name, trial in trials.items():
+                killed[name] += trial(site, name, turn)
+        if asking:
+            site.kill("agents")
+            answer_one(site, site.people[0], approved=True)
+        return killed, {**site.verdict(**expect), "slowest_answer": site.slowest_answer}
