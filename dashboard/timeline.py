@@ -70,7 +70,7 @@ class Timeline:
             _by_process(ordered) if two_processes else {"": ordered}
         )
         spans = [span for name, own in processes.items() for span in _spans(own, axis.end, name)]
-        spans.sort(key=lambda span: span.since, reverse=True)
+        spans = sorted(spans, key=lambda span: span.since)[::-1]  # of one moment, the later said comes first
         return cls(
             spans=spans[:SHOWN],
             older=spans[SHOWN:],
