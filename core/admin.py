@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core import queue_admin  # noqa: F401  registers itself
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
 
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError, OperationalError, close_old_connections, tr
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
+from core.history.recorder_signs import Signs
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
@@ -34,6 +35,7 @@ class Recorder:
         self._store: Store = open_store(memory)
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
+        self._signs = Signs(self._store)
         self._installation = ""
         self._position = "0"
 
@@ -42,7 +44,7 @@ class Recorder:
         troubled = False
         while not stop.is_set():
             try:
-                self.step(CHECK_SECONDS)
+                self._signs.went_well(self.step(CHECK_SECONDS))
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
@@ -50,6 +52,7 @@ class Recorder:
                 if not troubled:
                     logger.error("not recording: %s", error)
                 troubled = True
+                self._signs.went_wrong(error)
                 self._installation = ""
                 self._line.close()
                 close_old_connections()
@@ -102,6 +105,7 @@ class Recorder:
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
+        self._signs.redis_was_replaced()
         pending = ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
         known = [str(request_id) for request_id in pending]
         found = approvals.read_records(self._store, known) if known else []
@@ -111,7 +115,7 @@ class Recorder:
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""
-        records = self._read_requests(entries)
+        records = effects.read_requests(self._store, entries)
         with transaction.atomic():
             cursor = Cursor.objects.select_for_update().get(name=CURSOR)
             if (cursor.position, cursor.installation) != (self._position, self._installation):
@@ -125,13 +129,6 @@ class Recorder:
             audit.append(facts)
         self._position = entries[-1].position
         return True
-
-    def _read_requests(self, entries: list[OutboxEntry]) -> effects.Records:
-        """The bodies of the requests that a batch speaks of; the outbox carries ids and digests alone."""
-        ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
-        valid = sorted(id_ for id_ in ids if approvals.valid_id(id_))
-        found = zip(valid, approvals.read_records(self._store, valid), strict=True) if valid else []
-        return {id_: record for id_, record in found if isinstance(record, approvals.RequestRecord)}
 
     def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
         def set_aside_part(part: str, text: str, error: Exception) -> None:

@@ -77,6 +77,19 @@ def rebuild_hours() -> None:
         _add_to_hours(batch)
 
 
+def calls_between(start: datetime, end: datetime) -> Iterator[Priced]:
+    """The recorded calls from `start` until before `end`."""
+    rows = LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at")
+    return (_priced(row) for row in rows.iterator(ROWS_AT_ONCE))
+
+
+def rebuild_hours_between(start: datetime, end: datetime) -> None:
+    """Make the hourly sums of a time anew from its calls; both ends are full hours."""
+    with transaction.atomic():
+        UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
+        _add_to_hours(calls_between(start, end))
+
+
 class CallHistory:
     """What `UsageTracker` asks for when it wants the whole history."""
 

@@ -5,7 +5,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,8 +45,11 @@ STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
 RECORDED = _load("recorded")
+RECORDER_SIGN = _load("recorder_sign")
+RECORDER_LOOK = _load("recorder_look")
 SHIP = _load("ship")
 USAGE_RESET = _load("usage_reset")
+USAGE_REBUILD = _load("usage_rebuild")
 SIGNAL = _load("signal")
 MAILBOX = _load("mailbox")
 FEEDBACK = _load("feedback")
@@ -179,6 +182,27 @@ def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
 
 
+def recorder_sign(
+    run: Run,
+    keys: Keys,
+    *,
+    instance: str,
+    recorded: bool,
+    trouble: str,
+    replaced: bool,
+    set_aside: int,
+    error: str,
+) -> None:
+    """A recorder says that it lives, and what is wrong; `recorded` makes it the active one."""
+    args = [instance, "1" if recorded else "", trouble, "1" if replaced else "", set_aside, error]
+    run(RECORDER_SIGN, [keys.recorder], args)
+
+
+def recorder_look(run: Run, keys: Keys, installation: str, position: str) -> list[Any]:
+    """[now ms, entries that wait, b'1' if more, the first of them, outbox length, installation, fields]."""
+    return list(run(RECORDER_LOOK, [keys.recorder, keys.outbox, keys.installation], [installation, position]))
+
+
 def ship(
     run: Run,
     keys: Keys,
@@ -202,6 +226,14 @@ def ship(
     ]
     shipped, counted = run(SHIP, script_keys, [*batch[:2], len(days), *expires_ms, *batch[2:]])
     return int(shipped), int(counted)
+
+
+def usage_rebuild(
+    run: Run, keys: Keys, date: str, *, calls: int, expires_ms: int, amounts: Mapping[str, int]
+) -> int:
+    """Write a day's totals anew: how many fields were wrong, or -1 when a call came after `calls` were there."""
+    said = [part for name, amount in amounts.items() for part in (name, str(amount))]
+    return int(run(USAGE_REBUILD, [keys.usage_day(date)], [calls, expires_ms, *said]))
 
 
 def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
