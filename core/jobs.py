@@ -13,6 +13,7 @@ from django.core.management import call_command
 from rq import Retry, get_current_job
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
+from rq.queue import Queue
 
 from core.errors import StoreUnavailable
 from core.history import exports, usage_rebuild
@@ -149,18 +150,15 @@ def _say_progress(done: int, total: int) -> None:
     job = get_current_job()
     if job is not None:
         job.meta.update(done=done, total=total)
-        job.save_meta()
+        job.save_meta()  # type: ignore[no-untyped-call]
 
 
 # The queue
 
 
-def queue() -> django_rq.queues.DjangoRQ:
-    """The one queue of this installation."""
-    found: django_rq.queues.DjangoRQ = django_rq.get_queue(
-        settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto"
-    )
-    return found
+def queue() -> Queue:
+    """The one queue of this installation. A job is put in at once, whatever transaction is open."""
+    return django_rq.get_queue(settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto")
 
 
 def _enqueue(run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int) -> bool:

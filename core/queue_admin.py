@@ -68,7 +68,7 @@ class GuardedQueueAdmin(QueueAdmin):  # type: ignore[misc]  # django-rq carries 
 
     def get_urls(self) -> list[URLPattern]:
         """django-rq's addresses, each behind the sign-in of the admin and the permission."""
-        patterns: list[URLPattern] = super().get_urls()
+        patterns: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
         for found in patterns:
             if found.callback is not None:
                 found.callback = _guarded(self.admin_site.admin_view(found.callback))

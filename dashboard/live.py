@@ -107,6 +107,11 @@ class Follower:
         with self._lock:
             self._subscriptions.discard(subscription)
 
+    def watching(self) -> int:
+        """How many sockets this process has."""
+        with self._lock:
+            return len(self._subscriptions)
+
     def stop(self) -> None:
         """End the follower and wait for it."""
         self._stop.set()
@@ -189,7 +194,9 @@ class Follower:
         regions = _Regions(self._state)
         for subscription in subscriptions:
             region = regions.of(subscription.topic, subscription.may_decide)
-            subscription.send([fragments.problem(""), region, fragments.tick(self._state.now, ok=True)])
+            alarm = fragments.alarm(self._state.alarm)
+            tick = fragments.tick(self._state.now, ok=True)
+            subscription.send([fragments.problem(""), alarm, region, tick])
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
         assert self._state is not None
