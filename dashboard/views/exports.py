@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -27,7 +29,7 @@ SHOWN = 20
 @access.export_required
 def show(request: HttpRequest) -> HttpResponse:
     """What this person asked for within a day."""
-    found = [e for e in Export.objects.filter(user=request.user)[:SHOWN] if not exports.expired(e)]
+    found = [export for export in _own(request.user)[:SHOWN] if not exports.expired(export)]
     try:
         states, problem = jobs.export_states(found), ""
     except StoreUnavailable as error:
@@ -56,7 +58,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 @access.export_required
 def fetch(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     """The file, for whoever asked for it, within a day."""
-    export = Export.objects.filter(pk=export_id, user=request.user).exclude(finished_at=None).first()
+    export = _own(request.user).filter(pk=export_id).exclude(finished_at=None).first()
     path = exports.path_of(export) if export and not exports.expired(export) else None
     if export is None or path is None or not path.exists():
         raise Http404("No such file.")
@@ -66,6 +68,10 @@ def fetch(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     return StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8", headers=headers)
 
 
+def _own(user: Any) -> QuerySet[Export]:
+    return Export.objects.filter(user=user)
+
+
 def _read(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -73,6 +79,6 @@ def _read(path: Path) -> Iterator[bytes]:
 
 
 async def _read_async(path: Path) -> AsyncIterator[bytes]:
-    chunks = _read(path)
-    while chunk := await sync_to_async(next, thread_sensitive=False)(chunks, b""):
-        yield chunk
+    with path.open("rb") as file:
+        while chunk := await sync_to_async(file.read, thread_sensitive=False)(CHUNK):
+            yield chunk
