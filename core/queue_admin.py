@@ -17,11 +17,13 @@ from core.store import queues
 
 PERMISSION = "django_rq.admin"
 
-# What our policy would block anyway. Django's own actions.js finds its boxes by itself, and each row that a
-# script made clickable has a link. Text of jobs is escaped, so none of this can come from it.
+# What our policy would block anyway, and Django's actions.js, which breaks on these pages: it looks for a counter
+# that they lack. Each row that a script made clickable has a link. Text of jobs is escaped, so nothing of this
+# can come from it.
 _INLINE = (
     re.compile(rb"<style>.*?</style>", re.DOTALL),
     re.compile(rb'<script type="text/javascript">.*?</script>', re.DOTALL),
+    re.compile(rb'<script type="text/javascript" src="[^"]*/actions(?:\.[0-9a-f]+)?\.js"></script>'),
     re.compile(rb'\s(?:style|onclick)="[^"]*"'),
 )
 

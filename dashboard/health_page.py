@@ -13,6 +13,7 @@ from core.models import SetAsideEntry
 from core.store.recorder_state import RecorderWord
 
 SHOWN_SET_ASIDE = 50
+SHOWN_CHARACTERS = 2_000
 STATES = {
     "recording": ("good", "Recording"),
     "troubled": ("bad", "Cannot record"),
@@ -37,7 +38,8 @@ class SetAside:
         """The row for a reader."""
         fields = {str(name): str(value) for name, value in json.loads(entry.fields).items()}
         kind = fields.get("type", "of no type")
-        return cls(entry.pk, entry.at, entry.position, entry.error, kind, list(fields.items()))
+        shown = [(name, _shortened(value)) for name, value in fields.items()]
+        return cls(entry.pk, entry.at, entry.position, _shortened(entry.error), kind, shown)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,13 @@ class HealthPage:
         """How many are not listed."""
         total = self.state.database.set_aside if self.state.database else 0
         return max(0, total - len(self.set_aside))
+
+
+def _shortened(text: str) -> str:
+    more = len(text) - SHOWN_CHARACTERS
+    return (
+        text if more <= 0 else f"{text[:SHOWN_CHARACTERS]} … and {more:,} more characters, kept in the record"
+    )
 
 
 def read_page() -> HealthPage:

@@ -41,6 +41,6 @@ def hang_once(folder: str) -> int:
     return runs
 
 
-def fail() -> None:
+def fail(*_words: str) -> None:
     """A job that cannot succeed."""
     raise RuntimeError("this never works")

@@ -186,3 +186,12 @@ def test_the_page_costs_the_same_with_2_and_with_30_set_aside(gate, raw, record,
     assert cost_with(28) == few
     assert few[0] <= 9
     assert few[1] <= 3
+
+
+def test_a_large_change_is_shown_in_part(gate, raw, record, signed_in):
+    gate.open_request("deploy")
+    raw.xadd(OUTBOX, {"type": "exploded", "calls": "x" * 300_000})
+    record()
+    page = signed_in("maintainer").get("/health/").content.decode()
+    assert "298,000 more characters" in page
+    assert len(page) < 30_000

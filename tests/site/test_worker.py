@@ -30,7 +30,8 @@ def worker(clean_redis, tmp_path):
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def put_in(function: str, *args: str, **options) -> Job:
@@ -106,9 +107,15 @@ def test_a_job_that_cannot_succeed_is_shown_as_failed(worker):
     assert "this never works" in job.latest_result().exc_string
 
 
+def idle(raw) -> bool:
+    """Whether a worker waits, and the clock's jobs are done."""
+    states = [raw.hget(key, "state") for key in raw.smembers("rq:workers")]
+    return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") == len(jobs.TIMETABLE)
+
+
 def test_a_worker_that_is_told_to_stop_stops(worker, clean_redis, raw):
     process = worker()
-    wait_until(lambda: raw.scard("rq:workers:telemetry-jobs") == 1, "it waits for jobs", 30)
+    wait_until(lambda: idle(raw), "it waits for jobs", 30)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 0, said
