@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
+from core.history import audit
 from core.models import ApprovalRecord, AuditEntry, Export
 
 logger = logging.getLogger(__name__)
@@ -60,7 +62,10 @@ def expired(export: Export) -> bool:
 
 
 def write(export: Export, progress: Progress) -> int:
-    """Write the file whole or not at all; returns its rows. Written again, it is the same file anew."""
+    """Write the file whole or not at all, and that it was taken into the record; returns its rows.
+
+    Written again, it is the record as it is then, and still one entry.
+    """
     path = path_of(export)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
@@ -78,8 +83,22 @@ def write(export: Export, progress: Progress) -> int:
     finally:
         unfinished.unlink(missing_ok=True)
     progress(rows, rows)
-    Export.objects.filter(pk=export.pk).update(finished_at=timezone.now(), rows=rows)
+    _finish(export, rows)
     return rows
+
+
+def _finish(export: Export, rows: int) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        Export.objects.filter(pk=export.pk).update(finished_at=now, rows=rows)
+        fact = audit.Fact(
+            event_id=f"exported:{export.pk}",
+            kind="record.exported",
+            at=now,
+            actor=export.user.get_username(),
+            details={"what": export.kind, "rows": rows},
+        )
+        audit.append([fact])
 
 
 def tidy() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F
 
-from core.models import LLMCall, UsageHour
+from core.models import Cursor, LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
 from core.usage_calls import Call, parse_call, parse_prices, plain_entry
@@ -84,8 +84,9 @@ def calls_between(start: datetime, end: datetime) -> Iterator[Priced]:
 
 
 def rebuild_hours_between(start: datetime, end: datetime) -> None:
-    """Make the hourly sums of a time anew from its calls; both ends are full hours."""
+    """Make the hourly sums of a time anew from its calls; both ends are full hours. Nobody records meanwhile."""
     with transaction.atomic():
+        Cursor.objects.select_for_update().filter(name="outbox").first()
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
         _add_to_hours(calls_between(start, end))
 

@@ -20,21 +20,25 @@ logger = logging.getLogger(__name__)
 
 DAYS = 7
 RETENTION_DAYS = 90
+PRUNED = "usage pruned until"  # the cursor that says before when calls were pruned
 CATCH_UP_SECONDS = 10.0
 
 
 def rebuild_closed_days(memory: object = None) -> dict[str, int]:
     """Rebuild the last seven closed UTC days: how many totals of each were wrong, -1 for one left alone.
 
-    A day before the second day of recording is left out: SQL may not know all of it. StoreUnavailable when
-    Redis is away.
+    A day before the second day of recording, or from before calls were pruned, is left out: SQL does not know
+    all of it. StoreUnavailable when Redis is away.
     """
     store = open_store(memory)
     first = LLMCall.objects.order_by("shipped_at").values_list("shipped_at", flat=True).first()
     if first is None:
         return {}
+    pruned = Cursor.objects.filter(name=PRUNED).exclude(position="0").first()
+    incomplete = [first, datetime.fromisoformat(pruned.position)] if pruned else [first]
+    known_after = max(moment.astimezone(UTC).date().isoformat() for moment in incomplete)
     dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
-    return {date: _rebuild(store, date) for date in dates if date > first.astimezone(UTC).date().isoformat()}
+    return {date: _rebuild(store, date) for date in dates if date > known_after}
 
 
 def _rebuild(store: Store, date: str) -> int:

@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from core.history import usage_rebuild
 from core.history.usage import _add_to_hours, _priced
-from core.models import LLMCall, SetAsideEntry, UsageHour
+from core.models import Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.store import usage
 from core.store.client import open_store
 
@@ -91,6 +91,12 @@ def test_a_day_is_left_alone_while_something_is_not_recorded(clean_redis, gate, 
 def test_a_day_is_left_alone_while_calls_are_set_aside(clean_redis, raw, yesterday):
     SetAsideEntry.objects.create(installation="i", position="1", fields='{"type": "llm_calls"}', error="e")
     assert set(usage_rebuild.rebuild_closed_days(clean_redis).values()) == {-1}
+    assert raw.hget(yesterday, "calls") == "3"
+
+
+def test_days_whose_calls_were_pruned_are_left_alone(clean_redis, raw, yesterday):
+    Cursor.objects.create(name=usage_rebuild.PRUNED, position=day(1).isoformat())
+    assert usage_rebuild.rebuild_closed_days(clean_redis) == {}
     assert raw.hget(yesterday, "calls") == "3"
 
 
