@@ -26,7 +26,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
     parts = readiness.check()
     ready = all(parts.values())
     words = {name: "ok" if fine else "failed" for name, fine in parts.items()}
-    return JsonResponse({"ready": ready, "parts": words}, status=200 if ready else 503)
+    response = JsonResponse({"ready": ready, "parts": words}, status=200 if ready else 503)
+    # Asked every few seconds: whoever asks hears of it, and the log would be full of it.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 @require_safe
