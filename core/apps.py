@@ -12,9 +12,11 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the handler that makes the groups, and offer the history to the primitives."""
-        from core import usage_history
+        from core import automation_history, usage_history
+        from core.history.automation_reports import AutomationReports
         from core.history.groups import ensure_groups
         from core.history.usage import CallHistory
 
         post_migrate.connect(ensure_groups, sender=self)
         usage_history.register(CallHistory())
+        automation_history.register(AutomationReports())

@@ -5,6 +5,7 @@ Every job may run twice without harm. Recording and ending what is due are no jo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, TypeVar
 
 import django_rq
@@ -46,6 +47,13 @@ def clear_sessions() -> None:
     call_command("clearsessions")
 
 
+def prune() -> str:
+    """Delete what is older than it is kept for: what the command says of it."""
+    said = StringIO()
+    call_command("prune", stdout=said)
+    return said.getvalue()
+
+
 @dataclass(frozen=True)
 class Periodic:
     """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC."""
@@ -63,6 +71,7 @@ class Periodic:
 TIMETABLE = (
     Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
     Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),
+    Periodic("prune", prune, DAY, at=5 * HOUR),
     Periodic("tidy-exports", tidy_exports, HOUR),
 )
 

@@ -6,6 +6,13 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.history.automation_tables import AgentAssignment as AgentAssignment
+from core.history.automation_tables import CoverageRecord as CoverageRecord
+from core.history.automation_tables import FileTestRecord as FileTestRecord
+from core.history.automation_tables import TaskRouting as TaskRouting
+from core.history.automation_tables import TestExecution as TestExecution
+from core.history.automation_tables import TestFailure as TestFailure
+
 NAME_LENGTH = 200
 
 
@@ -171,7 +178,10 @@ class AuditHead(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a reader of the outbox came, committed together with what it did."""
+    """How far something came, committed together with what it did: the recorder, and the pruning of calls."""
+
+    OUTBOX = "outbox"
+    PRUNED = "usage pruned until"
 
     name = models.CharField(max_length=40, primary_key=True)
     installation = models.CharField(max_length=40, blank=True)

@@ -6,17 +6,12 @@ GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],
     "auditor": [
-        "view_approvalrecord",
-        "view_auditentry",
-        "view_decisionintent",
-        "view_setasideentry",
-        "view_health",
+        *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
+        *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
+        *("view_filetestrecord", "view_agentassignment", "view_health"),
     ],
     "maintainer": [
-        "view_approvalrecord",
-        "view_setasideentry",
-        "retry_setasideentry",
-        "view_health",
+        *("view_approvalrecord", "view_setasideentry", "retry_setasideentry", "view_health"),
         "django_rq.admin",
     ],
 }

@@ -22,7 +22,6 @@ from core.store.queues import QueueState
 from core.store.recorder_state import RecorderState, RecorderWord
 from core.store.server_info import ServerInfo
 
-CURSOR = "outbox"
 LAG_SECONDS = 30.0
 
 
@@ -90,7 +89,7 @@ def read_word() -> RecorderWord:
 
 
 def _database() -> Database:
-    cursor_row = Cursor.objects.filter(name=CURSOR).first()
+    cursor_row = Cursor.objects.filter(name=Cursor.OUTBOX).first()
     outcomes = ApprovalRecord.objects.order_by().values_list("status").annotate(Count("pk"))
     kind, version_said, size = _database_facts()
     return Database(

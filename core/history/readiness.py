@@ -8,7 +8,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from core.errors import StoreUnavailable
-from core.history.health import CURSOR, LAG_SECONDS
+from core.history.health import LAG_SECONDS
 from core.models import Cursor
 from core.store import recorder_state
 from core.store.client import open_store
@@ -49,7 +49,7 @@ def _ask_sql() -> _Sql:
             cursor.execute("SELECT 1")
         if not _migrated():
             return _Sql(answers=True)
-        place = Cursor.objects.filter(name=CURSOR).first() or Cursor()
+        place = Cursor.objects.filter(name=Cursor.OUTBOX).first() or Cursor()
         return _Sql(True, True, place.installation, place.position)
     finally:
         connections.close_all()

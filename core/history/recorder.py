@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
-CURSOR = "outbox"
+CURSOR = Cursor.OUTBOX
 
 
 class Recorder:

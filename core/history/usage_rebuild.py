@@ -10,7 +10,6 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 from core.history import usage as history
-from core.history.health import CURSOR
 from core.models import Cursor, LLMCall, SetAsideEntry
 from core.store import outbox, usage
 from core.store.client import Store, open_store
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 DAYS = 7
 RETENTION_DAYS = 90
-PRUNED = "usage pruned until"  # the cursor that says before when calls were pruned
 CATCH_UP_SECONDS = 10.0
 
 
@@ -34,7 +32,7 @@ def rebuild_closed_days(memory: object = None) -> dict[str, int]:
     first = LLMCall.objects.order_by("shipped_at").values_list("shipped_at", flat=True).first()
     if first is None:
         return {}
-    pruned = Cursor.objects.filter(name=PRUNED).exclude(position="0").first()
+    pruned = Cursor.objects.filter(name=Cursor.PRUNED).exclude(position="0").first()
     incomplete = [first, datetime.fromisoformat(pruned.position)] if pruned else [first]
     known_after = max(moment.astimezone(UTC).date().isoformat() for moment in incomplete)
     dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
@@ -65,7 +63,7 @@ def _recorded_until(store: Store, place: str) -> bool:
     """Whether SQL holds the outbox up to a place, waiting a little for the recorder."""
     end = time.monotonic() + CATCH_UP_SECONDS
     while True:
-        cursor = Cursor.objects.filter(name=CURSOR).first()
+        cursor = Cursor.objects.filter(name=Cursor.OUTBOX).first()
         if cursor is None or cursor.installation != outbox.current_installation(store):
             return False
         if outbox.numbers(cursor.position) >= outbox.numbers(place):

@@ -41,15 +41,15 @@ TEMPLATE_TTL_MS = 90 * DAY_MS
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
-def checked_name(value: object, argument: str) -> str:
+def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> str:
     """Return `value` if it can name an agent, a type or a person, else raise naming `argument`.
 
-    1 to 200 characters of valid Unicode without control characters; anything else in it is fine.
+    1 to `longest` characters of valid Unicode without control characters; anything else in it is fine.
     """
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
-    if not 1 <= len(value) <= NAME_LENGTH:
-        raise ValueError(f"{argument} must have 1 to {NAME_LENGTH} characters, not {len(value)}")
+    if not 1 <= len(value) <= longest:
+        raise ValueError(f"{argument} must have 1 to {longest} characters, not {len(value)}")
     if value.isprintable():  # the usual case; what is left may still be fine, such as a line separator
         return value
     for position, character in enumerate(value):

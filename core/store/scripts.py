@@ -50,6 +50,7 @@ RECORDER_LOOK = _load("recorder_look")
 SHIP = _load("ship")
 USAGE_RESET = _load("usage_reset")
 USAGE_REBUILD = _load("usage_rebuild")
+AUTOMATION = _load("automation")
 SIGNAL = _load("signal")
 MAILBOX = _load("mailbox")
 FEEDBACK = _load("feedback")
@@ -240,6 +241,11 @@ def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
     """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
     days = [keys.usage_day(date) for date in dates]
     return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
+
+
+def automation(run: Run, keys: Keys, *, kind: str, record: bytes) -> int:
+    """Put a record of automated work into the outbox; the length of an outbox that is capped, else 0."""
+    return int(run(AUTOMATION, [keys.outbox, keys.installation], [kind, record]))
 
 
 def signal(

@@ -55,6 +55,8 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"PORT": "-1"}, "PORT"),
         ({"TELEMETRY_NAMESPACE": "Not Good"}, "TELEMETRY_NAMESPACE"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
+        ({"TELEMETRY_USAGE_DAYS": "3661"}, "TELEMETRY_USAGE_DAYS"),
+        ({"TELEMETRY_USAGE_DAYS": "-1"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_PREMIUM_MODELS": "claude-opus-4-1"}, "TELEMETRY_PREMIUM_MODELS"),
         ({"TELEMETRY_PREMIUM_MODELS": "anthropic=claude-opus-4-1@soon"}, "TELEMETRY_PREMIUM_MODELS"),
         ({"TELEMETRY_PRICES": '[{"model": "a/b", "input": -1, "output": 1}]'}, "TELEMETRY_PRICES"),

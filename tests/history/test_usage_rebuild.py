@@ -95,7 +95,7 @@ def test_a_day_is_left_alone_while_calls_are_set_aside(clean_redis, raw, yesterd
 
 
 def test_days_whose_calls_were_pruned_are_left_alone(clean_redis, raw, yesterday):
-    Cursor.objects.create(name=usage_rebuild.PRUNED, position=day(1).isoformat())
+    Cursor.objects.create(name=Cursor.PRUNED, position=day(1).isoformat())
     assert usage_rebuild.rebuild_closed_days(clean_redis) == {}
     assert raw.hget(yesterday, "calls") == "3"
 

@@ -1,4 +1,4 @@
-"""`manage.py recorder`: writes what Redis decided into SQL, and ends what is due."""
+"""`manage.py recorder`: writes what Redis decided into SQL, ends what is due, ships what dead processes left."""
 
 import signal
 import threading
@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from core.history.recorder import Recorder
+from core.usage_tracker import UsageTracker
 
 
 class Command(BaseCommand):
@@ -19,4 +20,8 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        # In a thread of its own that works a third of the time at most: recording does not wait for it.
+        tracker = UsageTracker()
+        tracker.adopt_orphans()
         Recorder().run(stop)
+        tracker.close()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0002_usage"),
+        ("core", "0003_automation"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
