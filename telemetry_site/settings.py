@@ -62,6 +62,7 @@ CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 
 TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
 RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
+RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
 RQ_SHOW_ADMIN_LINK = False  # core/queue_admin.py registers django-rq's pages, for those who may
 TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
 

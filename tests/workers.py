@@ -20,10 +20,11 @@ def worker_environment(data_dir: Path, redis_url: str) -> dict[str, str]:
     return {**os.environ, **own, "TELEMETRY_SITE_REDIS_URL": ""}
 
 
-def start_worker(data_dir: Path, redis_url: str, *words: str) -> subprocess.Popen[str]:
-    """`manage.py worker` as a process."""
+def start_worker(data_dir: Path, redis_url: str, *words: str, ours: bool = False) -> subprocess.Popen[str]:
+    """`manage.py worker` as a process; with `ours` it also runs the jobs of this file."""
+    program = ["-m", "tests.workers"] if ours else [str(ROOT / "manage.py"), "worker"]
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "worker", *words],
+        [sys.executable, *program, *words],
         env=worker_environment(data_dir, redis_url),
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -44,3 +45,16 @@ def hang_once(folder: str) -> int:
 def fail(*_words: str) -> None:
     """A job that cannot succeed."""
     raise RuntimeError("this never works")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from core import jobs
+    from tests import workers
+
+    jobs.FUNCTIONS |= {"tests.workers.hang_once": workers.hang_once, "tests.workers.fail": workers.fail}
+    call_command("worker", *sys.argv[1:])

@@ -58,6 +58,7 @@ def new_worker(**options: Any) -> JobWorker:
         [jobs.queue()],
         connection=queues.new_client(queues.queue_url()),
         serializer=JSONSerializer,
+        job_class=jobs.OwnJob,
         worker_ttl=WORKER_TTL,
         maintenance_interval=TIDY_SECONDS,
         job_monitoring_interval=MONITOR_SECONDS,

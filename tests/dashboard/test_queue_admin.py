@@ -8,6 +8,7 @@ from tests.dashboard.test_access_matrix import SIGN_IN, status_of
 from tests.dashboard.test_exports import work
 from tests.dashboard.test_headers import policy_of
 from tests.dashboard.test_health_page import EVERYBODY
+from tests.workers import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +21,8 @@ MAY = dict.fromkeys(EVERYBODY, 403) | {
 
 
 @pytest.fixture
-def failed(clean_redis):
+def failed(clean_redis, monkeypatch):
+    monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
     job = jobs.queue().enqueue("tests.workers.fail", HOSTILE)
     work()
     assert jobs.queue().failed_job_registry.count == 1

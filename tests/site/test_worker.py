@@ -5,6 +5,7 @@ import signal
 import sys
 
 import pytest
+from rq import Callback
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 
@@ -23,8 +24,8 @@ pytestmark = [
 def worker(clean_redis, tmp_path):
     started = []
 
-    def start(*words: str):
-        started.append(start_worker(tmp_path, clean_redis, *words))
+    def start(*words: str, ours: bool = False):
+        started.append(start_worker(tmp_path, clean_redis, *words, ours=ours))
         return started[-1]
 
     yield start
@@ -78,7 +79,7 @@ def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
 
 def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
     job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
-    worker()
+    worker(ours=True)
     os.kill(first_run(tmp_path), signal.SIGKILL)
     wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "it is run again", 30)
     assert len(list(tmp_path.glob("run-*"))) == 2
@@ -86,7 +87,7 @@ def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
 
 def test_a_job_whose_worker_is_killed_is_run_again_by_the_next(worker, tmp_path):
     job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
-    process = worker()
+    process = worker(ours=True)
     child = first_run(tmp_path)
     process.kill()
     process.communicate()
@@ -96,15 +97,27 @@ def test_a_job_whose_worker_is_killed_is_run_again_by_the_next(worker, tmp_path)
     # A minute later nobody has said that it still runs.
     for member in started.connection.zrange(started.key, 0, -1):
         started.connection.zadd(started.key, {member: 1})
-    worker()
+    worker(ours=True)
     wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "the next one runs it", 30)
 
 
 def test_a_job_that_cannot_succeed_is_shown_as_failed(worker):
     job = put_in("fail", retry=jobs.Retry(max=1))
-    worker("--burst").communicate(timeout=60)
+    worker("--burst", ours=True).communicate(timeout=60)
     assert jobs.queue().failed_job_registry.get_job_ids() == [job.id]
     assert "this never works" in job.latest_result().exc_string
+
+
+def test_a_job_that_names_a_function_of_others_runs_nothing(worker, tmp_path):
+    mark = tmp_path / "mark"
+    job = jobs.queue().enqueue("os.mkdir", str(mark))
+    with_callback = jobs.queue().enqueue("core.jobs.tidy_exports", on_success=Callback("os.mkdir"))
+    worker("--burst").communicate(timeout=60)
+    assert not mark.exists()
+    assert "os.mkdir is no job of this site" in job.latest_result().exc_string
+    assert with_callback.get_status() == JobStatus.FINISHED
+    assert jobs.OwnJob.fetch(with_callback.id, connection=jobs.queue().connection,
+                             serializer=jobs.queue().serializer).success_callback is None  # fmt: skip
 
 
 def idle(raw) -> bool:
