@@ -1,16 +1,22 @@
 """The record in the admin site: to be searched and read, never to be changed."""
 
-import json
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core import queue_admin  # noqa: F401  registers itself
+from core.history import audit, export, kinds
 from core.history.automation_tables import (
     AgentAssignment,
     CoverageRecord,
@@ -19,7 +25,17 @@ from core.history.automation_tables import (
     TestExecution,
     TestFailure,
 )
-from core.models import ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
+from core.history.record_models import AuditCheck
+from core.models import (
+    AgentRun,
+    ApprovalRecord,
+    AuditEntry,
+    DecisionIntent,
+    LLMCall,
+    SetAsideEntry,
+    UsageHour,
+)
+from core.usage_calls import dollars
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -47,12 +63,27 @@ def _request_link(request_id: object) -> SafeString | str:
     return format_html('<a href="{}">{}</a>', reverse("approval", args=[request_id]), str(request_id)[:8])
 
 
+class KindFilter(admin.SimpleListFilter):
+    """By kind, in words. The kinds are known, so the record is not searched for them."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Each kind with its words."""
+        return list(kinds.LABELS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Entries of the chosen kind."""
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who did what, when."""
 
-    list_display = ["sequence", "at", "kind", "actor", "agent_id", "request", "said"]
-    list_filter = ["kind", "at"]
+    list_display = ["sequence", "at", "what", "actor", "agent_id", "request", "said"]
+    list_filter = [KindFilter, "at"]
     search_fields = ["actor", "agent_id", "request_id", "details", "event_id"]
     search_help_text = "Person, agent, request id or words of the details"
     date_hierarchy = "at"
@@ -63,12 +94,47 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """The request's own page."""
         return _request_link(entry.request_id)
 
+    @admin.display(description="what", ordering="kind")
+    def what(self, entry: AuditEntry) -> str:
+        """The kind in words."""
+        return kinds.label(entry.kind)
+
     @admin.display(description="in short")
     def said(self, entry: AuditEntry) -> str:
         """What a reader looks for first; the entry's own page has all of it."""
-        details: dict[str, Any] = json.loads(entry.details)
-        words = (details.get(name) for name in ("approval_type", "why", "outcome", "reason", "status"))
-        return "; ".join(str(word) for word in words if word)[:200]
+        return kinds.in_short(entry.details)
+
+    def get_urls(self) -> list[Any]:
+        """The list's own, and the export."""
+        here = self.admin_site.admin_view(self.export)
+        return [path("export/", here, name="core_auditentry_export"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with what the last verification found."""
+        found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": request.GET.get("kind", "")}
+        return super().changelist_view(request, {**found, **(extra_context or {})})
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The record as JSON Lines, a piece at a time. That it was exported is recorded first."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chosen = {name: request.POST.get(name, "") for name in ("from", "to", "kind", "agent")}
+        try:
+            selection = export.Selection.of(*chosen.values())
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        with transaction.atomic():
+            said = {name: value for name, value in chosen.items() if value}
+            audit.append([audit.new_fact("record.exported", request.user.get_username(), chosen=said)])
+        asynchronous = isinstance(request, ASGIRequest)
+        pieces = export.async_pieces(selection) if asynchronous else export.pieces(selection)
+        name = f"audit-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return StreamingHttpResponse(pieces, content_type="application/x-ndjson", headers=headers)
 
 
 @admin.register(ApprovalRecord)
@@ -104,12 +170,79 @@ class DecisionIntentAdmin(ReadOnlyAdmin):
         return _request_link(intent.request_id)
 
 
+@admin.register(AgentRun)
+class AgentRunAdmin(ReadOnlyAdmin):
+    """Every run of an agent: when, how long, and how it ended."""
+
+    list_display = [
+        "started_at",
+        "agent_id",
+        "display_name",
+        "state",
+        "status",
+        "ended_at",
+        "last_task",
+        "agent",
+    ]
+    list_filter = ["state", "overlaps", "started_at"]
+    search_fields = ["agent_id", "display_name", "status", "instance_id", "last_task"]
+    search_help_text = "Agent, display name, final status, process or last task"
+    date_hierarchy = "started_at"
+
+    @admin.display(description="agent")
+    def agent(self, run: AgentRun) -> SafeString:
+        """The agent's own page."""
+        return format_html('<a href="{}?{}">page</a>', reverse("agent"), urlencode({"id": run.agent_id}))
+
+
 @admin.register(SetAsideEntry)
 class SetAsideEntryAdmin(ReadOnlyAdmin):
     """What the recorder could not read."""
 
     list_display = ["at", "position", "error"]
     date_hierarchy = "at"
+
+
+@admin.register(LLMCall)
+class LLMCallAdmin(ReadOnlyAdmin):
+    """Every recorded call of a model."""
+
+    list_display = [
+        "at",
+        "agent_id",
+        "workflow",
+        "stage",
+        "tier",
+        "model",
+        "cost",
+        "input_tokens",
+        "output_tokens",
+    ]
+    list_filter = ["tier", "provider", "at"]
+    search_fields = ["call_id", "agent_id", "workflow", "stage", "model"]
+    search_help_text = "Agent, workflow, stage, model or call id"
+    date_hierarchy = "at"
+
+    @admin.display(description="cost in dollars", ordering="cost_nano")
+    def cost(self, call: LLMCall) -> str:
+        """Exact to the nano-dollar."""
+        return f"{dollars(call.cost_nano):f}"
+
+
+@admin.register(UsageHour)
+class UsageHourAdmin(ReadOnlyAdmin):
+    """The sums that pages are made of."""
+
+    list_display = ["hour", "workflow", "tier", "provider", "model", "calls", "cost"]
+    list_filter = ["tier", "provider", "hour"]
+    search_fields = ["workflow", "model"]
+    search_help_text = "Workflow or model"
+    date_hierarchy = "hour"
+
+    @admin.display(description="cost in dollars", ordering="cost_nano")
+    def cost(self, hour: UsageHour) -> str:
+        """Exact to the nano-dollar."""
+        return f"{dollars(hour.cost_nano):f}"
 
 
 @admin.register(TaskRouting)

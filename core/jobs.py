@@ -17,7 +17,7 @@ from rq.job import Job
 from rq.queue import Queue
 
 from core.errors import StoreUnavailable
-from core.history import exports, usage_rebuild
+from core.history import checkpoints, exports, usage_rebuild
 from core.models import Export
 from core.store import queues
 
@@ -47,6 +47,11 @@ def clear_sessions() -> None:
     call_command("clearsessions")
 
 
+def checkpoint() -> int:
+    """Write how far the record is into the file of checkpoints: how many entries it has."""
+    return checkpoints.checkpoint().count
+
+
 def prune() -> str:
     """Delete what is older than it is kept for: what the command says of it."""
     said = StringIO()
@@ -72,6 +77,7 @@ TIMETABLE = (
     Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
     Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),
     Periodic("prune", prune, DAY, at=5 * HOUR),
+    Periodic("checkpoint", checkpoint, 10 * MINUTE),
     Periodic("tidy-exports", tidy_exports, HOUR),
 )
 

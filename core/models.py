@@ -12,6 +12,7 @@ from core.history.automation_tables import FileTestRecord as FileTestRecord
 from core.history.automation_tables import TaskRouting as TaskRouting
 from core.history.automation_tables import TestExecution as TestExecution
 from core.history.automation_tables import TestFailure as TestFailure
+from core.history.run_tables import AgentRun as AgentRun
 
 NAME_LENGTH = 200
 
@@ -48,6 +49,7 @@ class ApprovalRecord(models.Model):
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
     approval_type = models.CharField("kind", max_length=NAME_LENGTH, db_index=True)
     context = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(null=True, blank=True)  # when retention removed the context
     digest = models.CharField(max_length=64)
     requested_at = models.DateTimeField(db_index=True)
     deadline_at = models.DateTimeField()
@@ -334,3 +336,6 @@ class Export(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} for {self.user}"
+
+
+from core.history.record_models import AuditCheck, SignInMinute  # noqa: E402, F401  tables in a file of their own

@@ -17,6 +17,7 @@ from django.db import DatabaseError, close_old_connections
 
 from core.errors import TelemetryError
 from dashboard import access, contexts, fragments
+from dashboard.doorbells import Bells, is_doorbell
 from dashboard.live_state import LiveState, Message
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ SIGNED_OUT = 4401
 RIGHTS_CHANGED = 1012
 TOO_SLOW = 1013
 
-LIVE = "live"  # the topic of the live page; an approval page's topic is its request id
+LIVE = "live"  # the topic of the live page; an approval page's is its request id, others are in doorbells.py
 UNAVAILABLE = (
     "The telemetry server does not answer: nothing can be approved or denied now. Agents keep waiting."
 )
@@ -80,6 +81,7 @@ class Follower:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._subscriptions: set[Subscription] = set()
+        self._bells: Bells[Subscription] = Bells()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._state: LiveState | None = None
@@ -89,6 +91,7 @@ class Follower:
         """Send the whole region, and from then on every change."""
         with self._lock:
             self._subscriptions.add(subscription)
+            self._bells.add(subscription)
             if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
                 self._thread = threading.Thread(
@@ -106,6 +109,7 @@ class Follower:
         """The socket is gone."""
         with self._lock:
             self._subscriptions.discard(subscription)
+            self._bells.remove(subscription)
 
     def watching(self) -> int:
         """How many sockets this process has."""
@@ -170,6 +174,7 @@ class Follower:
                     if timers.due(TICK_SECONDS):
                         messages += state.tick()
                     self._distribute(messages, touched)
+                    self._ring(state)
                 if timers.due(ACCESS_SECONDS):
                     self.check_access()
         finally:
@@ -193,10 +198,13 @@ class Follower:
             return
         regions = _Regions(self._state)
         for subscription in subscriptions:
-            region = regions.of(subscription.topic, subscription.may_decide)
-            alarm = fragments.alarm(self._state.alarm)
-            tick = fragments.tick(self._state.now, ok=True)
-            subscription.send([fragments.problem(""), alarm, region, tick])
+            alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now, ok=True)
+            texts: list[str | int] = [fragments.problem(""), alarm, tick]
+            if is_doorbell(subscription.topic):
+                self._bells.add(subscription)
+            else:
+                texts.insert(2, regions.of(subscription.topic, subscription.may_decide))
+            subscription.send(texts)
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
         assert self._state is not None
@@ -210,6 +218,11 @@ class Follower:
                     texts.append(regions.of(subscription.topic, subscription.may_decide))
             if texts:
                 subscription.send(texts)
+
+    def _ring(self, state: LiveState) -> None:
+        self._bells.changed(state.changes.take())
+        for subscription in self._bells.due():
+            subscription.send([fragments.ring(state.now)])
 
 
 class _Regions:

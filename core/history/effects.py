@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from core.history import automation, usage
+from core.history import automation, runs, usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, read_records, valid_id
@@ -24,6 +24,7 @@ UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
     "llm_calls": usage.record,
     "usage_reset": lambda said, _set_aside: usage.forget(said),
     "automation": lambda said, _set_aside: automation.record(said),
+    **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
 }
 
 

@@ -1,5 +1,6 @@
 """The groups of the house: who may look, who may decide, who may read the record."""
 
+from contextlib import nullcontext
 from typing import Any
 
 GROUPS = {
@@ -7,8 +8,9 @@ GROUPS = {
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
+        *("view_llmcall", "view_usagehour"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
-        *("view_filetestrecord", "view_agentassignment", "view_health"),
+        *("view_filetestrecord", "view_agentassignment", "view_agentrun", "view_health"),
     ],
     "maintainer": [
         *("view_approvalrecord", "view_setasideentry", "retry_setasideentry", "view_health"),
@@ -19,6 +21,15 @@ GROUPS = {
 
 def ensure_groups(**_signal: Any) -> None:
     """Make the groups with their permissions; what an administrator added to them stays."""
+    from core.history.accounts import unrecorded
+    from core.models import AuditEntry
+
+    # What a new installation brings with it is no change; what an upgrade adds is one.
+    with nullcontext() if AuditEntry.objects.exists() else unrecorded():
+        _make_groups()
+
+
+def _make_groups() -> None:
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission

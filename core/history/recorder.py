@@ -15,6 +15,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
 from core.history.recorder_signs import Signs
+from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
@@ -36,6 +37,7 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._signs = Signs(self._store)
+        self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
 
@@ -64,12 +66,13 @@ class Recorder:
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
         entries = outbox.read_after(self._line, self._position, min(seconds, self._sweep()))
-        if not entries:
+        if entries and not self._commit(entries):
             return 0
-        if self._commit(entries):
+        if entries:
             outbox.committed(self._store, self._position)
-            return len(entries)
-        return 0
+        if len(entries) < outbox.BATCH:
+            self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
+        return len(entries)
 
     def _sweep(self) -> float:
         """End what is due; returns the seconds until the next deadline."""
@@ -83,9 +86,16 @@ class Recorder:
             due = outbox.next_deadline_seconds(self._store)
         return math.inf if due is None else max(SHORTEST_WAIT_SECONDS, due)
 
+    def _look_for_lost_runs(self) -> None:
+        try:
+            self._lost_runs.look()
+        except StoreUnavailable as error:
+            logger.error("nobody can be found lost: %s", error)
+
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
         outbox.load_scripts(self._store)
+        self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)
         cursor = Cursor.objects.filter(name=CURSOR).first()
         if cursor is not None and cursor.installation not in ("", installation):

@@ -16,6 +16,8 @@ NAME_LENGTH = 200
 DAY_MS = 24 * 3600 * 1000
 BEAT_TTL_MS = 30 * 1000
 AGENT_TTL_MS = DAY_MS
+TIMELINE_TTL_MS = DAY_MS
+TIMELINE_LENGTH = 500
 ENDED_TTL_MS = 7 * DAY_MS
 EVENT_TTL_MS = 7 * DAY_MS
 EVENT_STREAM_LENGTH = 10_000
@@ -103,6 +105,10 @@ class Keys:
     def agents_running(self) -> str:
         """Sorted set, permanent: the same for agents that have not stopped."""
         return self._key("agents", "running")
+
+    def agent_timeline(self, agent: str) -> str:
+        """Stream, 1 day after its last entry, about 500 entries: when status, task or progress changed."""
+        return self._key("agents", "timeline", quoted(agent))
 
     def signals_inbox(self, agent: str) -> str:
         """Stream, as long as its last signal: what was sent to this agent alone, in the order of sending."""

@@ -64,15 +64,9 @@ def sign(
     store: Store, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
 ) -> None:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
-    scripts.recorder_sign(
-        store.run,
-        store.keys,
-        instance=instance,
-        recorded=recorded,
-        trouble=trouble[:ERROR_LENGTH],
-        replaced=replaced,
-        set_aside=set_aside,
-        error=error[:ERROR_LENGTH],
+    flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
+    store.run(
+        scripts.RECORDER_SIGN, [store.keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]]
     )
 
 
@@ -86,9 +80,9 @@ def read_word(store: Store | Line) -> RecorderWord:
 
 def read_state(store: Store | Line, installation: str, position: str) -> RecorderState:
     """Everything, measured against the place that SQL holds: one round trip."""
-    now, waiting, more, first, length, found, flat = scripts.recorder_look(
-        store.run, store.keys, installation, position
-    )
+    keys = [store.keys.recorder, store.keys.outbox, store.keys.installation]
+    reply = store.run(scripts.RECORDER_LOOK, keys, [installation, position])
+    now, waiting, more, first, length, found, flat = reply
     since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
         _word(at(now), _fields(flat)), int(waiting), more == b"1", since, int(length), bytes(found).decode()

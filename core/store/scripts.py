@@ -5,7 +5,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +44,7 @@ BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
+LOST = _load("lost")
 RECORDED = _load("recorded")
 RECORDER_SIGN = _load("recorder_sign")
 RECORDER_LOOK = _load("recorder_look")
@@ -140,10 +141,34 @@ def collect(run: Run, keys: Keys, request_id: str) -> bool:
     return bool(run(COLLECT, script_keys, [request_id]))
 
 
+class BeatNews(NamedTuple):
+    """What few beats carry: `tell` for the record, '' for nothing; `change` for the timeline."""
+
+    tell: str
+    change: bool
+    run_id: str
+    status: str
+    progress: str
+    task: str
+    display_name: str
+    metadata: str
+
+
 def beat(
-    run: Run, keys: Keys, *, agent_id: str, instance: str, record: str, mode: str, event: str | None
+    run: Run,
+    keys: Keys,
+    *,
+    agent_id: str,
+    instance: str,
+    record: str,
+    mode: str,
+    event: str | None,
+    news: BeatNews | None,
 ) -> str:
-    """Store a heartbeat; returns the rival process beating under the same name, or ''."""
+    """Store a heartbeat; returns the rival process beating under the same name, or ''.
+
+    '-' when the agent was taken for lost: it beats again, and the record has not been told.
+    """
     script_keys = [
         keys.agent_beat(agent_id),
         keys.agent_record(agent_id),
@@ -154,7 +179,19 @@ def beat(
     if event is not None:
         script_keys += [keys.event_stream("agent_heartbeat"), keys.event_types]
         args.append(event)
+    if news is not None:
+        if news.tell:
+            script_keys += [keys.outbox, keys.installation]
+        if news.change:
+            script_keys.append(keys.agent_timeline(agent_id))
+        args += [""] * (5 - len(args)) + [news.tell, "1" if news.change else "", *news[2:]]
     return bytes(run(BEAT, script_keys, args)).decode()
+
+
+def lost_agents(run: Run, keys: Keys, since_ms: int) -> tuple[int, dict[str, int]]:
+    """Server time, and the agents whose beat key expired since then without a stop, with their last beat."""
+    now, *flat = run(LOST, [keys.agents_running], [since_ms, key_rules.BEAT_TTL_MS])
+    return int(now), dict(zip(_names(flat[::2]), map(int, flat[1::2]), strict=True))
 
 
 def _names(members: Sequence[bytes]) -> list[str]:
@@ -183,27 +220,6 @@ def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
 
 
-def recorder_sign(
-    run: Run,
-    keys: Keys,
-    *,
-    instance: str,
-    recorded: bool,
-    trouble: str,
-    replaced: bool,
-    set_aside: int,
-    error: str,
-) -> None:
-    """A recorder says that it lives, and what is wrong; `recorded` makes it the active one."""
-    args = [instance, "1" if recorded else "", trouble, "1" if replaced else "", set_aside, error]
-    run(RECORDER_SIGN, [keys.recorder], args)
-
-
-def recorder_look(run: Run, keys: Keys, installation: str, position: str) -> list[Any]:
-    """[now ms, entries that wait, b'1' if more, the first of them, outbox length, installation, fields]."""
-    return list(run(RECORDER_LOOK, [keys.recorder, keys.outbox, keys.installation], [installation, position]))
-
-
 def ship(
     run: Run,
     keys: Keys,
@@ -227,14 +243,6 @@ def ship(
     ]
     shipped, counted = run(SHIP, script_keys, [*batch[:2], len(days), *expires_ms, *batch[2:]])
     return int(shipped), int(counted)
-
-
-def usage_rebuild(
-    run: Run, keys: Keys, date: str, *, calls: int, expires_ms: int, amounts: Mapping[str, int]
-) -> int:
-    """Write a day's totals anew: how many fields were wrong, or -1 when a call came after `calls` were there."""
-    said = [part for name, amount in amounts.items() for part in (name, str(amount))]
-    return int(run(USAGE_REBUILD, [keys.usage_day(date)], [calls, expires_ms, *said]))
 
 
 def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:

@@ -156,6 +156,6 @@ def calls_and_place(store: Store, date: str) -> tuple[int, str]:
 def rebuild(store: Store, date: str, *, calls: int, amounts: Mapping[str, int], retention_days: int) -> int:
     """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
     expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
-    return scripts.usage_rebuild(
-        store.run, store.keys, date, calls=calls, expires_ms=expires_ms, amounts=amounts
-    )
+    said = [part for name, amount in amounts.items() for part in (name, str(amount))]
+    args: list[str | int] = [calls, expires_ms, *said]
+    return int(store.run(scripts.USAGE_REBUILD, [store.keys.usage_day(date)], args))

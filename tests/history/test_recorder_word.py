@@ -163,18 +163,18 @@ def test_health_names_what_is_away_and_reads_the_rest(transactional_db, settings
 
 
 def test_pending_requests_are_counted_without_their_bodies(clean_redis, gate, raw):
-    from core.store.approvals import read_waiting
+    from core.store.approvals import count_waiting
 
     store = open_store(clean_redis)
-    assert read_waiting(store) == (0, 0.0)
+    assert count_waiting(store) == (0, 0.0)
     request = gate.open_request("deploy", {"x": "y" * 100_000})
     gate.open_request("deploy")
     key = "{telemetry}:approvals:request:" + request.request_id
     raw.hset(key, "requested_ms", raw.time()[0] * 1000 - 50_000)
     before = raw.info("stats")["total_net_output_bytes"]
-    waiting, oldest = read_waiting(store)
+    waiting, oldest = count_waiting(store)
     assert waiting == 2
     assert 49 < oldest < 60
     assert raw.info("stats")["total_net_output_bytes"] - before < 50_000
     assert ApprovalGate(clean_redis).cancel_request(request.request_id)
-    assert read_waiting(store)[0] == 1
+    assert count_waiting(store)[0] == 1

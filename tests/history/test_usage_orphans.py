@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from core import UsageTracker
@@ -45,10 +46,6 @@ def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, tmp_path):
     with recorder_process(environment):
         wait_until(lambda: reader.get_stats(1)["total_calls"] == 40, "the calls are counted", 30)
         wait_until(lambda: not list((tmp_path / "usage").glob("*.calls")), "the spool is gone")
-        exported = [sys.executable, "manage.py", "telemetry", "export", "--format", "csv"]
-
-        def lines() -> int:
-            told = subprocess.run(exported, cwd=ROOT, env=environment, capture_output=True, check=True)
-            return len(told.stdout.splitlines())
-
-        wait_until(lambda: lines() == 41, "the calls are recorded", 30)
+        with closing(sqlite3.connect(tmp_path / "history.sqlite3")) as database:
+            recorded = "SELECT count(*) FROM core_llmcall"
+            wait_until(lambda: database.execute(recorded).fetchone() == (40,), "the calls are recorded", 30)

@@ -6,7 +6,7 @@ import pytest
 from django.db.models import Sum
 
 from core.history import usage_rebuild
-from core.history.usage import _add_to_hours, _priced
+from core.history.usage import _add_to_hours, priced
 from core.models import Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.store import usage
 from core.store.client import open_store
@@ -58,7 +58,7 @@ def test_a_day_that_redis_lost_comes_back(clean_redis, raw, yesterday):
 
 
 def test_hours_are_made_anew_too(clean_redis, yesterday):
-    _add_to_hours([_priced(row) for row in LLMCall.objects.all()])
+    _add_to_hours([priced(row) for row in LLMCall.objects.all()])
     UsageHour.objects.filter(hour=day(1)).update(calls=99)
     usage_rebuild.rebuild_closed_days(clean_redis)
     assert UsageHour.objects.aggregate(n=Sum("calls"))["n"] == 3

@@ -7,18 +7,21 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from core.history import automation, usage
+from core.history.retention import prune_bodies
 
 KEPT = (
+    ("texts of ended requests", "TELEMETRY_BODY_DAYS", prune_bodies),
     ("calls", "TELEMETRY_USAGE_DAYS", usage.prune),
     ("records of automated work", "TELEMETRY_AUTOMATION_DAYS", automation.prune),
 )
 
 
 class Command(BaseCommand):
-    """Delete recorded calls and records of automated work, each older than its setting says."""
+    """Safe to run at any time and as often as wanted."""
 
     help = (
-        "Delete recorded calls older than TELEMETRY_USAGE_DAYS, whose hourly sums stay, "
+        "Delete texts of requests that ended more than TELEMETRY_BODY_DAYS days ago (the record stays), "
+        "recorded calls older than TELEMETRY_USAGE_DAYS (their hourly sums stay), "
         "and records of automated work older than TELEMETRY_AUTOMATION_DAYS."
     )
 

@@ -4,8 +4,10 @@ import signal
 import threading
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
+from core.history import configuration
 from core.history.recorder import Recorder
 from core.usage_tracker import UsageTracker
 
@@ -17,6 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Record until SIGTERM or Ctrl-C."""
+        self.check(tags=[Tags.database], databases=["default"])
+        configuration.note_or_log("recorder")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

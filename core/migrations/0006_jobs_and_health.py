@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0003_automation"),
+        ("core", "0005_agent_run"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
