@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core import queue_admin  # noqa: F401  registers itself
 from core.history import audit, export, kinds
 from core.history.automation_tables import (
     AgentAssignment,

@@ -111,6 +111,11 @@ class Follower:
             self._subscriptions.discard(subscription)
             self._bells.remove(subscription)
 
+    def watching(self) -> int:
+        """How many sockets this process has."""
+        with self._lock:
+            return len(self._subscriptions)
+
     def stop(self) -> None:
         """End the follower and wait for it."""
         self._stop.set()
@@ -193,11 +198,12 @@ class Follower:
             return
         regions = _Regions(self._state)
         for subscription in subscriptions:
-            texts: list[str | int] = [fragments.problem(""), fragments.tick(self._state.now, ok=True)]
+            alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now, ok=True)
+            texts: list[str | int] = [fragments.problem(""), alarm, tick]
             if is_doorbell(subscription.topic):
                 self._bells.add(subscription)
             else:
-                texts.insert(1, regions.of(subscription.topic, subscription.may_decide))
+                texts.insert(2, regions.of(subscription.topic, subscription.may_decide))
             subscription.send(texts)
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:

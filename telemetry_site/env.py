@@ -76,6 +76,12 @@ def production_secret_key(key: str) -> str:
     return key
 
 
+def metrics_token(token: str) -> None:
+    """ValueError for a token that could be guessed."""
+    if token and (len(token) < 20 or not token.isascii() or " " in token):
+        raise ValueError("must have at least 20 characters, ASCII and without spaces")
+
+
 def development_secret_key(data_dir: Path) -> str:
     """A random key of this machine's own, kept in the data directory."""
     file = data_dir / "secret-key"

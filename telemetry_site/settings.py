@@ -7,8 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
-from telemetry_site.env import development_secret_key, environment, production_secret_key
+from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import channel_layers
+from telemetry_site.queues import rq_queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -64,6 +65,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 
+# Jobs in the background, and who may read how it goes
+
+TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
+RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
+RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
+RQ_SHOW_ADMIN_LINK = False  # core/queue_admin.py registers django-rq's pages, for those who may
+TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
+
 # What the site is made of
 
 INSTALLED_APPS = [
@@ -77,6 +86,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "servestatic",
     "csp",
+    "django_rq",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -143,6 +153,7 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [])
 if environment.flag("BEHIND_TLS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # who probes the process itself speaks no TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"

@@ -20,6 +20,7 @@ from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
+from telemetry_site.queues import rq_queues
 from tests.memory_disk import memory_folder
 from tests.waiting import wait_until
 
@@ -56,6 +57,7 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "REDIS_URL": server.url,
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
+        "RQ_QUEUES": rq_queues(server.url, server.data_dir, "telemetry-jobs"),
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
     }
     with override_settings(**settings):

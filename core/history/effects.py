@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from django.utils import timezone
@@ -10,7 +10,8 @@ from django.utils import timezone
 from core.history import automation, runs, usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
-from core.store.approvals import RequestRecord, at, valid_id
+from core.store.approvals import RequestRecord, at, read_records, valid_id
+from core.store.client import Store
 from core.store.outbox import OutboxEntry
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,14 @@ UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
     "automation": lambda said, _set_aside: automation.record(said),
     **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
 }
+
+
+def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
+    """The bodies of the requests that entries speak of; the outbox carries ids and digests alone."""
+    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
+    valid = sorted(id_ for id_ in ids if valid_id(id_))
+    found = zip(valid, read_records(store, valid), strict=True) if valid else []
+    return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
 
 
 def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fact | None:

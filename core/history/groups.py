@@ -5,12 +5,16 @@ from typing import Any
 
 GROUPS = {
     "viewer": ["view_approvalrecord"],
-    "approver": ["view_approvalrecord", "decide_approval"],
+    "approver": ["view_approvalrecord", "decide_approval", "view_health"],
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
         *("view_llmcall", "view_usagehour"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
-        *("view_filetestrecord", "view_agentassignment", "view_agentrun"),
+        *("view_filetestrecord", "view_agentassignment", "view_agentrun", "view_health"),
+    ],
+    "maintainer": [
+        *("view_approvalrecord", "view_setasideentry", "retry_setasideentry", "view_health"),
+        "django_rq.admin",
     ],
 }
 
@@ -31,9 +35,11 @@ def _make_groups() -> None:
     from django.contrib.auth.models import Group, Permission
 
     # This handler may run before the one that makes the permissions.
-    create_permissions(apps.get_app_config("core"), verbosity=0)
-    for name, codenames in GROUPS.items():
+    for label in ("core", "django_rq"):
+        create_permissions(apps.get_app_config(label), verbosity=0)
+    for name, rights in GROUPS.items():
         group, _created = Group.objects.get_or_create(name=name)
-        group.permissions.add(
-            *Permission.objects.filter(content_type__app_label="core", codename__in=codenames)
-        )
+        for right in rights:
+            label, _, codename = right.rpartition(".")
+            found = Permission.objects.filter(content_type__app_label=label or "core", codename=codename)
+            group.permissions.add(*found)

@@ -15,6 +15,7 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
+from core.history.recorder_signs import Signs
 from core.history.repair import Repair
 from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
@@ -38,6 +39,7 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._repair = Repair(self._store, self._gate)
+        self._signs = Signs(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
@@ -47,7 +49,7 @@ class Recorder:
         troubled = False
         while not stop.is_set():
             try:
-                self.step(CHECK_SECONDS)
+                self._signs.went_well(self.step(CHECK_SECONDS))
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
@@ -55,6 +57,7 @@ class Recorder:
                 if not troubled:
                     logger.error("not recording: %s", error)
                 troubled = True
+                self._signs.went_wrong(error)
                 self._installation = ""
                 self._line.close()
                 close_old_connections()
@@ -138,6 +141,7 @@ class Recorder:
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
+        self._signs.redis_was_replaced()
         pending = ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
         known = [str(request_id) for request_id in pending]
         found = approvals.read_records(self._store, known) if known else []
@@ -147,7 +151,7 @@ class Recorder:
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""
-        records = self._read_requests(entries)
+        records = effects.read_requests(self._store, entries)
         with transaction.atomic():
             cursor = Cursor.objects.select_for_update().get(name=CURSOR)
             if (cursor.position, cursor.installation) != (self._position, self._installation):
@@ -162,13 +166,6 @@ class Recorder:
             failpoints.reach("recorder.before_commit")
         self._position = entries[-1].position
         return True
-
-    def _read_requests(self, entries: list[OutboxEntry]) -> effects.Records:
-        """The bodies of the requests that a batch speaks of; the outbox carries ids and digests alone."""
-        ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
-        valid = sorted(id_ for id_ in ids if approvals.valid_id(id_))
-        found = zip(valid, approvals.read_records(self._store, valid), strict=True) if valid else []
-        return {id_: record for id_, record in found if isinstance(record, approvals.RequestRecord)}
 
     def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
         def set_aside_part(part: str, text: str, error: Exception) -> None:

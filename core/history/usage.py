@@ -83,6 +83,20 @@ def rebuild_hours() -> None:
         _add_to_hours(batch)
 
 
+def calls_between(start: datetime, end: datetime) -> Iterator[Priced]:
+    """The recorded calls from `start` until before `end`."""
+    rows = LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at")
+    return (priced(row) for row in rows.iterator(ROWS_AT_ONCE))
+
+
+def rebuild_hours_between(start: datetime, end: datetime) -> None:
+    """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
+    with transaction.atomic():
+        start = max(start, _keep_others_away())
+        UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
+        _add_to_hours(calls_between(start, end))
+
+
 def prune(now: datetime, days: int) -> int:
     """Delete the calls of before the last `days` days; returns how many. Their hourly sums stay for ever.
 

@@ -122,7 +122,7 @@ def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
     ApprovalGate(url, "robot").open_request("deploy")
-    for part in ("manage.py recorder", "uvicorn"):
+    for part in ("manage.py recorder", "manage.py worker", "uvicorn"):
         before = wait_until(lambda part=part: site.pid_of(part), f"{part} runs")
         os.kill(before, signal.SIGKILL)
         wait_until(lambda part=part, old=before: site.pid_of(part) not in (0, old), f"{part} runs again", 20)
