@@ -25,7 +25,16 @@ from core.history.automation_tables import (
     TestFailure,
 )
 from core.history.record_models import AuditCheck
-from core.models import AgentRun, ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
+from core.models import (
+    AgentRun,
+    ApprovalRecord,
+    AuditEntry,
+    DecisionIntent,
+    LLMCall,
+    SetAsideEntry,
+    UsageHour,
+)
+from core.usage_calls import dollars
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -191,6 +200,48 @@ class SetAsideEntryAdmin(ReadOnlyAdmin):
 
     list_display = ["at", "position", "error"]
     date_hierarchy = "at"
+
+
+@admin.register(LLMCall)
+class LLMCallAdmin(ReadOnlyAdmin):
+    """Every recorded call of a model."""
+
+    list_display = [
+        "at",
+        "agent_id",
+        "workflow",
+        "stage",
+        "tier",
+        "model",
+        "cost",
+        "input_tokens",
+        "output_tokens",
+    ]
+    list_filter = ["tier", "provider", "at"]
+    search_fields = ["call_id", "agent_id", "workflow", "stage", "model"]
+    search_help_text = "Agent, workflow, stage, model or call id"
+    date_hierarchy = "at"
+
+    @admin.display(description="cost in dollars", ordering="cost_nano")
+    def cost(self, call: LLMCall) -> str:
+        """Exact to the nano-dollar."""
+        return f"{dollars(call.cost_nano):f}"
+
+
+@admin.register(UsageHour)
+class UsageHourAdmin(ReadOnlyAdmin):
+    """The sums that pages are made of."""
+
+    list_display = ["hour", "workflow", "tier", "provider", "model", "calls", "cost"]
+    list_filter = ["tier", "provider", "hour"]
+    search_fields = ["workflow", "model"]
+    search_help_text = "Workflow or model"
+    date_hierarchy = "hour"
+
+    @admin.display(description="cost in dollars", ordering="cost_nano")
+    def cost(self, hour: UsageHour) -> str:
+        """Exact to the nano-dollar."""
+        return f"{dollars(hour.cost_nano):f}"
 
 
 @admin.register(TaskRouting)

@@ -10,7 +10,8 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_required
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
@@ -22,7 +23,7 @@ from core.store.approvals import RequestRecord
 VIEW = "core.view_approvalrecord"
 DECIDE = "core.decide_approval"
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def may_view(user: Any) -> bool:
@@ -40,7 +41,7 @@ def viewer_required(view: View) -> View:
 
     @wraps(view)
     @login_required
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not may_view(request.user):
             raise PermissionDenied(
                 "This account sees nothing yet. Ask an administrator for the group “viewer”."

@@ -14,7 +14,7 @@ USAGE = "usage"
 _AGENT = "agent:"
 
 RING_SECONDS = 1.0  # between two rings of one socket
-RINGS_A_SECOND = 20.0  # to all sockets of a process: each ring costs a page
+RINGS_A_SECOND = 10.0  # to all sockets of a process: each ring costs a page
 
 
 def agent(agent_id: str) -> str:
@@ -86,7 +86,7 @@ D = TypeVar("D", bound=Door)
 
 
 class Bells(Generic[D]):
-    """Who is to be rung, and when: each at most once a second, all together at most twenty times a second.
+    """Who is to be rung, and when: each at most once a second, all together at most ten times a second.
 
     A door that is owed a ring keeps its place until it is rung, so the last change always rings.
     """

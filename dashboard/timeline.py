@@ -8,7 +8,7 @@ from core.agent_snapshot import TimelineEntry
 from core.agent_tracking import FINAL_STATUSES
 
 WIDTH, HEIGHT = 1000, 100
-SHOWN = 30
+SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Spans newest first, and a chart from `start` to `end`: one line, or one for each of two processes."""
+    """Spans newest first, earlier ones in `older`; a chart from `start` to `end`, with a line for each process."""
 
     spans: list[Span] = field(default_factory=list)
-    hidden: int = 0
+    older: list[Span] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     start: datetime | None = None
@@ -70,10 +70,10 @@ class Timeline:
             _by_process(ordered) if two_processes else {"": ordered}
         )
         spans = [span for name, own in processes.items() for span in _spans(own, axis.end, name)]
-        spans.sort(key=lambda span: span.since, reverse=True)
+        spans = sorted(spans, key=lambda span: span.since)[::-1]  # of one moment, the later said comes first
         return cls(
             spans=spans[:SHOWN],
-            hidden=max(0, len(spans) - SHOWN),
+            older=spans[SHOWN:],
             lines=_lines(processes, axis),
             marks=_marks(ordered, axis) if not two_processes else [],
             start=axis.start,

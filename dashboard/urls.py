@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from dashboard.views import agents, approvals, live, sign_in
+from dashboard.views import agents, approvals, live, sign_in, usage
 
 urlpatterns = [
     path("", live.show, name="live"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
     # ?id=: as a part of the path, a name such as .. would be lost in the browser.
     path("agents/", agents.show, name="agent"),
+    path("usage/", usage.show, name="usage"),
+    path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
+    path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
 ]

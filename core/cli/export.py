@@ -70,8 +70,13 @@ def write_csv(entries: Iterable[dict[str, Any]], file: TextIO) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     for entry in entries:
-        flat = _flat(entry)
-        writer.writerow([csv_cell(flat[name]) for name in COLUMNS])
+        writer.writerow(csv_row(entry))
+
+
+def csv_row(entry: dict[str, Any]) -> list[str]:
+    """The cells of one entry, in the order of COLUMNS."""
+    flat = _flat(entry)
+    return [csv_cell(flat[name]) for name in COLUMNS]
 
 
 def csv_cell(value: object) -> str:

@@ -8,6 +8,7 @@ GROUPS = {
     "approver": ["view_approvalrecord", "decide_approval"],
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
+        *("view_llmcall", "view_usagehour"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
         *("view_filetestrecord", "view_agentassignment", "view_agentrun"),
     ],

@@ -133,16 +133,14 @@ class LostRuns:
         if not runs:
             return
         states = {s.heartbeat.agent_id: s for s in self._coordinator.read_states(list(agents))}
-        newest: set[str] = set()
         for run in runs:
             heard_ms = silent[run.agent_id]
             last_beat = at(heard_ms) if heard_ms else run.resumed_at or run.last_beat_at or run.started_at
             if run.started_at > last_beat:
                 continue  # it began after Redis was asked
-            if run.agent_id in newest:
+            if run.overlaps:  # the record may hold the words of the other process
                 self._lose_rival(run, run.last_beat_at or run.started_at)
-            else:  # of several runs under one name, the last beat is that of the newest
-                newest.add(run.agent_id)
+            else:
                 _lose(run, last_beat, _last_words(states.get(run.agent_id)))
 
     def _lose_rival(self, run: AgentRun, last_seen: datetime) -> None:

@@ -22,7 +22,7 @@ MAX_CALLS = 1_000
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-_SUMMED = [
+SUMMED = [
     field.name
     for field in UsageHour._meta.get_fields()
     if isinstance(field, models.BigIntegerField | models.PositiveBigIntegerField)
@@ -76,7 +76,7 @@ def rebuild_hours() -> None:
         rows = LLMCall.objects.filter(at__gte=pruned).order_by("at").iterator(ROWS_AT_ONCE)
         batch: list[Priced] = []
         for row in rows:
-            batch.append(_priced(row))
+            batch.append(priced(row))
             if len(batch) == ROWS_AT_ONCE:
                 _add_to_hours(batch)
                 batch = []
@@ -128,7 +128,7 @@ class CallHistory:
         """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
         rows = _since(since, tiers)
         for row in (rows.order_by("at", "pk") if oldest_first else rows).iterator(ROWS_AT_ONCE):
-            yield _priced(row)
+            yield priced(row)
 
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
         """How many calls that would be."""
@@ -171,7 +171,8 @@ def _row(call: Call, prices: Prices, shipped_at: datetime) -> LLMCall:
     )
 
 
-def _priced(row: LLMCall) -> Priced:
+def priced(row: LLMCall) -> Priced:
+    """A recorded call with its prices."""
     call = Call(
         call_id=row.call_id,
         us=round(row.at.timestamp() * 1_000_000),
@@ -196,7 +197,7 @@ def _priced(row: LLMCall) -> Priced:
 
 
 def _add_to_hours(calls: Iterable[Priced]) -> None:
-    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(_SUMMED, 0))
+    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMMED, 0))
     for call, prices in calls:
         hour = call.at.replace(minute=0, second=0, microsecond=0)
         row = sums[hour, call.workflow, call.tier, call.provider, call.model]

@@ -10,24 +10,38 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from core import ApprovalGate, HeartbeatCoordinator
+from core.management.demo_mind import LARGE, MIDDLE, QUICK, SMALL, DemoMind, DemoModel
 
 SPEED = float(os.environ.get("DEMO_SPEED", "1"))
 
 
 class DemoAgent:
-    """One agent with a heartbeat and a gate."""
+    """One agent with a heartbeat, a gate, and a mind whose calls cost."""
 
-    def __init__(self, agent_id: str, display_name: str, model: str) -> None:
+    def __init__(self, agent_id: str, display_name: str, workflow: str, model: DemoModel) -> None:
+        self.model = model
+        self.mind = DemoMind(agent_id, workflow)
         self.heartbeat = HeartbeatCoordinator()
         self.gate = ApprovalGate(agent_id=agent_id)
-        self.heartbeat.start_heartbeat(agent_id, {"model": model, "host": "demo"}, display_name)
+        self.heartbeat.start_heartbeat(agent_id, {"model": model.name, "host": "demo"}, display_name)
         atexit.register(self.heartbeat.stop_heartbeat, "cancelled")
 
-    def work(self, task: str, seconds: float, start: float = 0.0, end: float = 1.0) -> None:
-        """Do something for a while, with progress from `start` to `end`."""
+    def work(
+        self,
+        task: str,
+        seconds: float,
+        start: float = 0.0,
+        end: float = 1.0,
+        *,
+        stage: str = "",
+        model: DemoModel | None = None,
+    ) -> None:
+        """Do something for a while, with progress from `start` to `end`; in a `stage` it takes thinking."""
         steps = max(1, int(seconds))
         for step in range(steps):
             self.heartbeat.beat("running", start + (end - start) * step / steps, task)
+            if stage and step % 2 == 0:
+                self.mind.think(stage, model or self.model)
             time.sleep(seconds / steps / SPEED)
 
     def ask(self, kind: str, context: dict[str, Any], minutes: float) -> bool:
@@ -42,11 +56,11 @@ class DemoAgent:
 
 def deploy_bot() -> None:
     """Builds, tests, and deploys when somebody says yes."""
-    agent, build = DemoAgent("deploy-bot", "Deploy bot", "large"), 4117
+    agent, build = DemoAgent("deploy-bot", "Deploy bot", "release", LARGE), 4117
     while True:
         build += 1
-        agent.work(f"Building checkout-service, build {build}", 4, 0.0, 0.3)
-        agent.work("Running 1,284 tests", 5, 0.3, 0.6)
+        agent.work(f"Building checkout-service, build {build}", 4, 0.0, 0.3, stage="plan")
+        agent.work("Running 1,284 tests", 5, 0.3, 0.6, stage="read failures", model=SMALL)
         context = {
             "service": "checkout-service",
             "environment": "production",
@@ -59,14 +73,14 @@ def deploy_bot() -> None:
             agent.work(f"Deploying build {build} to production", 12, 0.6, 1.0)
         else:
             agent.work("Keeping the running version", 6, 0.6, 0.6)
-        agent.work("Watching error rates", random.uniform(25, 45), 1.0, 1.0)
+        agent.work("Watching error rates", random.uniform(25, 45), 1.0, 1.0, stage="watch", model=SMALL)
 
 
 def data_janitor() -> None:
     """Finds old data, and deletes it when somebody says yes."""
-    agent = DemoAgent("data-janitor", "Data janitor", "small")
+    agent = DemoAgent("data-janitor", "Data janitor", "retention", SMALL)
     while True:
-        agent.work("Scanning tables for rows past retention", 7, 0.0, 0.4)
+        agent.work("Scanning tables for rows past retention", 7, 0.0, 0.4, stage="classify")
         rows = random.randint(40_000, 900_000)
         context = {
             "database": "warehouse-eu",
@@ -83,9 +97,9 @@ def data_janitor() -> None:
 
 def payments_agent() -> None:
     """Matches invoices, and pays when somebody says yes."""
-    agent = DemoAgent("payments-agent", "Payments agent", "large")
+    agent = DemoAgent("payments-agent", "Payments agent", "invoices", MIDDLE)
     while True:
-        agent.work("Matching invoices with orders", 9, 0.0, 0.7)
+        agent.work("Matching invoices with orders", 9, 0.0, 0.7, stage="match")
         context = {
             "amount": {"value": round(random.uniform(400, 9000), 2), "currency": "EUR"},
             "to": {"name": "Nordlicht Papier GmbH", "account": "DE89 3704 0044 0532 0130 00"},
@@ -95,14 +109,14 @@ def payments_agent() -> None:
         }
         if agent.ask("send money", context, 10):
             agent.work("Sending the payment", 4, 0.7, 1.0)
-        agent.work("Filing the invoice", random.uniform(30, 60), 1.0, 1.0)
+        agent.work("Filing the invoice", random.uniform(30, 60), 1.0, 1.0, stage="file", model=SMALL)
 
 
 def ops_shell() -> None:
     """Wants to run commands on servers."""
-    agent = DemoAgent("ops-shell", "Ops shell", "medium")
+    agent = DemoAgent("ops-shell", "Ops shell", "alerts", MIDDLE)
     while True:
-        agent.work("Reading disk alerts of web-07", 12, 0.0, 0.5)
+        agent.work("Reading disk alerts of web-07", 12, 0.0, 0.5, stage="diagnose")
         context = {
             "host": "web-07.internal",
             "user": "root",
@@ -116,22 +130,24 @@ def ops_shell() -> None:
 
 def research_crawler() -> None:
     """Works for hours and asks nobody."""
-    agent = DemoAgent("research-crawler", "Research crawler", "small")
+    agent = DemoAgent("research-crawler", "Research crawler", "research", QUICK)
     for page in _counting():
-        agent.work(f"Reading source {page} of 240", 6, (page % 240) / 240, (page % 240 + 1) / 240)
+        agent.work(
+            f"Reading source {page} of 240", 6, (page % 240) / 240, (page % 240 + 1) / 240, stage="summarise"
+        )
 
 
 def night_batch() -> None:
     """Hangs: the process lives and says nothing any more."""
-    agent = DemoAgent("night-batch", "Night batch", "medium")
-    agent.work("Summing up yesterday's orders", 12, 0.0, 0.35)
+    agent = DemoAgent("night-batch", "Night batch", "reports", SMALL)
+    agent.work("Summing up yesterday's orders", 12, 0.0, 0.35, stage="sum up")
     time.sleep(600)
 
 
 def crm_importer() -> None:
     """Crashes: the process is gone in the middle of its work."""
-    agent = DemoAgent("crm-importer", "CRM importer", "small")
-    agent.work("Importing contacts, chunk 17 of 60", 8, 0.2, 0.28)
+    agent = DemoAgent("crm-importer", "CRM importer", "import", QUICK)
+    agent.work("Importing contacts, chunk 17 of 60", 8, 0.2, 0.28, stage="clean")
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -9,11 +9,15 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard import amounts
 from dashboard.visible_text import plain, visible
 
 register = template.Library()
 register.filter("visible", visible)
 register.filter("plain", plain)
+register.filter("money", amounts.money)
+register.filter("count", amounts.count)
+register.filter("short", amounts.short)
 
 
 @register.filter

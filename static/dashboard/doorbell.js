@@ -3,6 +3,8 @@
 
 const FETCH_MS = 20000;
 const AGAIN_MS = 3000;
+const REST = 4; // for so many times as long as a fetch took, none follows: a slow server gets air
+const LONGEST_REST_MS = 5000;
 const NOT_FETCHED = "The newest state could not be fetched. Trying again.";
 let fetching = false;
 let owed = false; // a ring came that no fetch has answered yet
@@ -36,18 +38,18 @@ async function fetchRegion() {
 }
 
 async function rung() {
+  if (!document.querySelector("[data-doorbell]")) return; // the address was refused: there is nothing to fetch
   owed = true;
   if (fetching) return;
   fetching = true;
   while (owed && !document.hidden) {
     owed = false;
-    if (await fetchRegion()) {
-      say("");
-      continue;
-    }
-    owed = true;
-    say(NOT_FETCHED);
-    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+    const started = Date.now();
+    const fetched = await fetchRegion();
+    owed ||= !fetched;
+    say(fetched ? "" : NOT_FETCHED);
+    const rest = Math.min(REST * (Date.now() - started), LONGEST_REST_MS);
+    await new Promise((resolve) => { setTimeout(resolve, fetched ? rest : AGAIN_MS); });
   }
   fetching = false;
 }

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from core.management.demo_fleet import FLEET
+from core.management.demo_mind import PREMIUM_MODELS
 from core.management.supervisor import Part, Supervisor
 from core.store.client import configured_url
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start one process per agent, as a user would start theirs."""
         os.environ["REDIS_URL"] = configured_url()
+        os.environ["TELEMETRY_DATA_DIR"] = str(settings.TELEMETRY_DATA_DIR)
+        if not os.environ.get("TELEMETRY_PREMIUM_MODELS"):
+            os.environ["TELEMETRY_PREMIUM_MODELS"] = PREMIUM_MODELS
         os.environ["PYTHONPATH"] = str(settings.BASE_DIR)
         command = [sys.executable, "-m", "core.management.demo_fleet"]
         parts = [Part(name, [*command, name], first_pause=CRASHED_FOR_SECONDS) for name in FLEET]

@@ -1,0 +1,169 @@
+"""The usage page in a real browser: it lives, it draws in both themes, and it is readable without script."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import UsageTracker
+from core.models import LLMCall
+from tests.browser.test_what_people_see import assert_accessible
+from tests.core.usage_help import book, track
+from tests.dashboard.usage_rows import a_call, keep, many
+from tests.waiting import wait_until
+
+PATIENCE = 20_000  # a page rests between two fetches, longer where the machine is slow
+EVIL = "<img src=x onerror=alert(1)>\u202e"
+COUNT_INK = """id => {
+  const canvas = document.getElementById(id);
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  const colours = {};
+  for (let i = 0; i < pixels.length; i += 4) {
+    if (pixels[i + 3] === 255) {
+      const name = [pixels[i], pixels[i + 1], pixels[i + 2]].join();
+      colours[name] = (colours[name] ?? 0) + 1;
+    }
+  }
+  return colours;
+}"""
+
+
+@pytest.fixture
+def tracker(clean_redis, tmp_path):
+    tracking = UsageTracker(tmp_path / "spool", memory=clean_redis, price_book=book())
+    yield tracking
+    tracking.close()
+
+
+def open_usage(page: Page, query: str = "") -> None:
+    page.goto(f"/usage/{query}")
+    page.wait_for_selector("[data-connection=live]")
+
+
+def ink(page: Page, canvas: str) -> dict[str, int]:
+    return page.evaluate(COUNT_INK, canvas)
+
+
+def main_colour(page: Page, canvas: str) -> str:
+    colours = ink(page, canvas)
+    return max(colours, key=lambda name: colours[name])
+
+
+def rgb(page: Page, selector: str) -> str:
+    text = page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
+    return text.removeprefix("rgb(").removesuffix(")").replace(" ", "")
+
+
+def test_a_call_appears_without_reload_first_on_the_empty_page_then_in_its_tables(sign_in, tracker):
+    page = sign_in("maria", "viewer")
+    open_usage(page)
+    expect(page.get_by_role("heading", name="No model call is recorded yet")).to_be_visible()
+    page.evaluate("window.same = true")
+    track(tracker, cost=2)
+    expect(page.locator(".calls tbody tr")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("#costs-canvas")).to_be_visible()
+    page.locator("#costs-table summary").click()
+    page.locator("#costs-table summary").focus()
+    track(tracker, 3, cost=2, workflow=EVIL)
+    expect(page.locator(".calls tbody tr")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator(".figures")).to_contain_text("$8.00", timeout=PATIENCE)
+    expect(page.locator("#costs-table")).to_have_attribute("open", "")
+    expect(page.locator("#costs-table summary")).to_be_focused()
+    assert "$8.00 in all" in (page.locator("#costs-plot").get_attribute("aria-label") or "")
+    assert page.evaluate("window.same") is True
+    assert ink(page, "costs-canvas")
+
+
+def test_a_burst_of_calls_ends_with_the_last_one_shown(sign_in, tracker):
+    page = sign_in("maria", "viewer")
+    open_usage(page)
+    for number in range(120):
+        track(tracker, cost=1, stage=f"stage {number}")
+    tracker.flush()
+    wait_until(lambda: LLMCall.objects.count() == 120, "all are recorded")
+    expect(page.locator(".figures")).to_contain_text("$120.00", timeout=PATIENCE)
+    expect(page.locator(".calls tbody tr")).to_have_count(50)
+
+
+def test_an_answer_that_fails_is_said_and_fetched_again(sign_in, tracker):
+    page = sign_in("maria", "viewer")
+    open_usage(page)
+    page.wait_for_load_state("networkidle")
+    failing = {"left": 1}
+
+    def fail_once(route):
+        failing["left"] -= 1
+        route.abort() if failing["left"] >= 0 else route.continue_()
+
+    page.route("**/usage/", fail_once)
+    track(tracker)
+    expect(page.get_by_text("could not be fetched")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".calls tbody tr")).to_have_count(1, timeout=PATIENCE)
+    expect(page.get_by_text("could not be fetched")).to_have_count(0)
+
+
+def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(sign_in):
+    keep(many(60))
+    page = sign_in("maria", "viewer", color_scheme="light")
+    open_usage(page, "?by=tier")
+    light = main_colour(page, "costs-canvas")
+    assert light == rgb(page, ".colour-1")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "was => getComputedStyle(document.querySelector('.colour-1')).backgroundColor !== was",
+        arg=f"rgb({light.replace(',', ', ')})",
+    )
+    dark = main_colour(page, "costs-canvas")
+    assert dark == rgb(page, ".colour-1") != light
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
+    long_name = "a-model-with-a-name-that-goes-on-" * 5
+    page = sign_in("maria", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
+    keep([*many(6), a_call("evil", model=EVIL, workflow=EVIL, tier=EVIL), a_call("long", model=long_name)])
+    open_usage(page, "?by=model")
+    page.locator("#costs-table summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#usage img").count() == 0
+    assert_accessible(page)
+
+
+@pytest.mark.parametrize("query", ["", "?from=x"])
+def test_a_page_without_calls_or_days_is_accessible_too(sign_in, query):
+    page = sign_in("maria", "viewer", viewport={"width": 390, "height": 844})
+    open_usage(page, query)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(page.locator("#notices")).to_be_empty()
+    assert_accessible(page)
+
+
+def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in, browser, site):
+    keep(many(30))
+    page = sign_in("maria", "viewer")
+    cookies = page.context.cookies()
+    context = browser.new_context(base_url=site, java_script_enabled=False)
+    context.add_cookies(cookies)
+    plain = context.new_page()
+    plain.goto("/usage/")
+    expect(plain.locator(".plot").first).to_be_hidden()
+    expect(plain.locator(".steps-table")).to_contain_text("Baseline")
+    plain.locator("#costs-table summary").click()
+    expect(plain.locator("#costs-table tbody tr")).to_have_count(7)
+    plain.get_by_role("link", name="30 days").click()
+    plain.get_by_role("link", name="Workflow").click()
+    expect(plain.locator("#costs-table tbody tr")).to_have_count(30)
+    plain.get_by_label("From", exact=True).fill("2026-01-05")
+    plain.get_by_label("to", exact=True).fill("2026-01-04")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain.get_by_role("alert")).to_contain_text("from is after to")
+    context.close()
+
+
+def test_files_are_offered_for_the_days_shown(sign_in):
+    keep(many(30))
+    page = sign_in("maria", "viewer")
+    open_usage(page, "?range=30d")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    text = download.value.path().read_text()
+    assert len(text.splitlines()) == 31
