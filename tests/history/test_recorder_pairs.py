@@ -5,11 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from core.history.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry
@@ -59,10 +57,10 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
 
 
 @pytest.fixture
-def recorder_process(clean_redis, transactional_db, tmp_path):
+def recorder_process(clean_redis, this_database, tmp_path):
     """Starts `manage.py recorder` on the database of this test, as often as asked."""
-    (tmp_path / "history.sqlite3").symlink_to(Path(connection.settings_dict["NAME"]).resolve())
-    environment = {**os.environ, "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis}
+    settled = {"TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "DATABASE_URL": this_database}
+    environment = {**os.environ, **settled}
     started: list[subprocess.Popen] = []
 
     def start() -> subprocess.Popen:
