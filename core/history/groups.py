@@ -9,16 +9,16 @@ GROUPS = {
 }
 
 
-def ensure_groups(**_signal: Any) -> None:
+def ensure_groups(using: str, **_signal: Any) -> None:
     """Make the groups with their permissions; what an administrator added to them stays."""
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
 
     # This handler may run before the one that makes the permissions.
-    create_permissions(apps.get_app_config("core"), verbosity=0)
+    create_permissions(apps.get_app_config("core"), verbosity=0, using=using)
     for name, codenames in GROUPS.items():
-        group, _created = Group.objects.get_or_create(name=name)
+        group, _created = Group.objects.using(using).get_or_create(name=name)
         group.permissions.add(
-            *Permission.objects.filter(content_type__app_label="core", codename__in=codenames)
+            *Permission.objects.using(using).filter(content_type__app_label="core", codename__in=codenames)
         )

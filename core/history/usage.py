@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import F
 
+from core.history.locks import hold_recorder
 from core.models import LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
@@ -58,6 +59,7 @@ def forget(said: Mapping[str, str]) -> None:
 
 
 def _forget_until(moment: datetime) -> int:
+    hold_recorder()
     forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
     rebuild_hours()
     return forgotten
@@ -66,6 +68,7 @@ def _forget_until(moment: datetime) -> int:
 def rebuild_hours() -> None:
     """Make the hourly sums anew from the calls."""
     with transaction.atomic():
+        hold_recorder()
         UsageHour.objects.all().delete()
         rows = LLMCall.objects.order_by("at").iterator(ROWS_AT_ONCE)
         batch: list[Priced] = []
