@@ -5,6 +5,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
 
 from core.errors import StoreUnavailable
 from dashboard import access, control
@@ -25,7 +26,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         topic = str(self.scope["url_route"]["kwargs"].get("request_id", LIVE))
         try:
             rights = await database_sync_to_async(_rights)(self.scope["user"], topic)
-        except StoreUnavailable:
+        except (StoreUnavailable, Error):
             await self.close(UNAVAILABLE)
             return
         session_key = self.scope["session"].session_key

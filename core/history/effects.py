@@ -18,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 Records = Mapping[str, RequestRecord]
 
+LENGTHS = {
+    field.name: field.max_length or 0
+    for field in ApprovalRecord._meta.fields
+    if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
+}
 ENDED = ("approved", "rejected", "timeout", "cancelled")
 
 
@@ -146,8 +151,7 @@ def _settle_intents(request_id: str, said: Mapping[str, str], channel: str) -> N
 
 def _refuse_unfit(said: Mapping[str, str]) -> None:
     """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
-    for name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel"):
-        limit: int = ApprovalRecord._meta.get_field(name).max_length or 0
+    for name, limit in LENGTHS.items():
         if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
             raise ValueError(f"{name} has a NUL character or more than {limit} characters")
 

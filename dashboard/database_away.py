@@ -1,0 +1,40 @@
+"""Pages while the database is away: 503 and a sentence instead of a broken page."""
+
+import logging
+from collections.abc import Callable
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import InterfaceError, InternalError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+logger = logging.getLogger(__name__)
+
+# Away, locked, full or read-only; anything else that a database says is a fault of ours.
+AWAY = (OperationalError, InterfaceError, InternalError)
+DATABASE_AWAY = (
+    "The database does not answer: nobody can sign in, and nothing can be approved or denied now. "
+    "Agents keep waiting."
+)
+
+
+class DatabaseAway:
+    """Answers for any view whose database is away. What the database said is in the log: it names hosts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing happens on the way through."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The page, or the notice beside the button that was pressed."""
+        if not isinstance(error, AWAY):
+            return None
+        logger.error("%s %s: the database is away: %s", request.method, request.path, error)
+        request.user = AnonymousUser()  # to ask who it is would ask the database again
+        if request.headers.get("HX-Request") == "true":
+            notice = {"kind": "refused", "text": f"Nothing was decided. {DATABASE_AWAY}"}
+            return render(request, "dashboard/_notice.html", notice, status=503)
+        return render(request, "503.html", {"why": DATABASE_AWAY}, status=503)
