@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import DataError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -30,6 +30,8 @@ class DatabaseAway:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page, or the notice beside the button that was pressed."""
+        if isinstance(error, DataError):
+            return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
         if not isinstance(error, AWAY):
             return None
         logger.error("%s %s: the database is away: %s", request.method, request.path, error)
