@@ -13,7 +13,7 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Connect the handler that makes the groups, and offer the history to the primitives."""
         from core import usage_history
-        from core.history import locks
+        from core.history import durability_checks, locks  # noqa: F401  the checks register themselves
         from core.history.groups import ensure_groups
         from core.history.usage import CallHistory
 
