@@ -14,7 +14,8 @@ run: setup
 	python manage.py migrate -v 0 && exec python manage.py up
 
 test: setup
-	python -m pytest
+	python -m pytest -n auto
+	TEST_DATABASE=postgresql TEST_REDIS=redis python -m pytest -n auto
 
 check: setup
 	ruff check . && ruff format --check . && mypy

@@ -112,9 +112,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Browser tests come last: Playwright's event loop stays in this thread, where nothing async runs then.
+    """Browser tests come last in each process: Playwright leaves its event loop in the thread.
 
-    Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1 that is an error.
+    Nothing async runs there afterwards. Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1
+    that is an error.
     """
     chosen_servers.leave_out_what_needs_no_server(config, items)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

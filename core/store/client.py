@@ -17,11 +17,14 @@ from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.retry import Retry
 
 from core.errors import StoreRefused, StoreUnavailable
 from core.store import embedded
+from core.store.cluster import ClusterConnections
 from core.store.connections import Connections
 from core.store.keys import DEFAULT_NAMESPACE, Keys
 from core.store.scripts import Script
@@ -47,6 +50,7 @@ _OPTIONS: dict[str, Any] = {
     "encoding_errors": "strict",
 }
 _RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
+_MOVING = (AskError, ClusterDownError, TryAgainError)
 _pools: dict[str, Connections] = {}
 
 
@@ -57,7 +61,7 @@ class _Translated:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, redis.ResponseError):
+        if isinstance(error, redis.ResponseError) and not isinstance(error, _MOVING):
             raise StoreRefused(_reason(error)) from error
         if isinstance(error, (redis.RedisError, OSError)):
             raise StoreUnavailable(_reason(error)) from error
@@ -70,6 +74,8 @@ def _reason(error: Exception) -> str:
     # Before a password is given, a command of many parts is refused as a protocol error.
     if isinstance(error, redis.AuthenticationError) or "unauthenticated" in str(error):
         return f"Redis refused the password: {error}"
+    if isinstance(error, _MOVING):
+        return f"Redis Cluster is moving these keys, or a node is away: {error}"
     if isinstance(error, redis.TimeoutError):
         return "Redis does not answer"
     if isinstance(error, (redis.ConnectionError, OSError)):
@@ -188,14 +194,21 @@ class Line:
     def _exchange(self, exchange: Callable[[AbstractConnection, float], Any], seconds: float) -> Any:
         if self._end is not None:
             seconds = min(seconds, max(0.01, self._end - time.monotonic()))
+        try:
+            return self._attempt(exchange, seconds)
+        except MovedError:
+            return self._attempt(exchange, seconds)  # it did nothing there: another node holds the slot now
+
+    def _attempt(self, exchange: Callable[[AbstractConnection, float], Any], seconds: float) -> Any:
         connection = self._connection or self._open(seconds)
         try:
             return exchange(connection, seconds)
-        except redis.ResponseError:
-            raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, redis.ResponseError) and not isinstance(error, MovedError):
+                raise
             # The reply may still come, so nobody may use this connection again.
             connection.disconnect()
+            self._pool.lose()
             self.close()
             raise
 
@@ -215,6 +228,8 @@ class Line:
 def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
     try:
         return connection.read_response(timeout=seconds)
+    except MovedError:
+        raise
     except redis.ResponseError as error:
         return error
 
@@ -247,8 +262,9 @@ class UsesStore:
 def open_store(memory: object = None) -> Store:
     """The store that `memory` means.
 
-    None: the configured Redis. Else a `redis.Redis`, a `redis://`, `rediss://` or `unix://` URL, or any
-    object whose `_client` is a `redis.Redis`. A client's address and password are used, its retries are not.
+    None: the configured Redis. Else a `redis.Redis`, a `RedisCluster`, a `redis://`, `rediss://` or
+    `unix://` URL, or any object whose `_client` is such a client. A client's address and password are used,
+    its retries are not.
     """
     if isinstance(memory, Store):
         return memory
@@ -257,16 +273,22 @@ def open_store(memory: object = None) -> Store:
         return Store(_pool_of_url(configured_url()), keys)
     if isinstance(memory, str):
         return Store(_pool_of_url(memory), keys)
-    client = memory if isinstance(memory, redis.Redis) else getattr(memory, "_client", None)
+    client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
+    if isinstance(client, RedisCluster):
+        return Store(ClusterConnections(client, keys.outbox, _recipe_of), keys)
     if not isinstance(client, redis.Redis):
         raise TypeError(
-            "memory must be None, a redis.Redis, a redis:// URL or an object whose _client is a redis.Redis, "
-            f"not {type(memory).__name__}"
+            "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
+            f"one, not {type(memory).__name__}"
         )
+    return Store(Connections(_recipe_of(client)), keys)
+
+
+def _recipe_of(client: redis.Redis) -> ConnectionPool:
+    """How to connect where `client` does, with our options."""
     pool = client.connection_pool
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
-    options = {**kept, **_OPTIONS}
-    return Store(Connections(ConnectionPool(connection_class=pool.connection_class, **options)), keys)
+    return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 
 
 def configured_url() -> str:

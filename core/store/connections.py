@@ -37,6 +37,9 @@ class Connections:
             connection.disconnect()
         return connection
 
+    def lose(self) -> None:
+        """Told when a connection failed; here the address stays what it is."""
+
     def give_back(self, connection: AbstractConnection) -> None:
         """Keep a connection that has no reply outstanding; a disconnected one is fine, it connects again."""
         if self._pid == os.getpid():

@@ -115,7 +115,7 @@ def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
     config = data_dir / "redis.conf"
     _write_private(config, "".join(f'{name} "{value}"\n' for name, value in settings.items()))
     process = subprocess.Popen(
-        [_binary(), str(config)],
+        [server_binary(), str(config)],
         start_new_session=True,
         pass_fds=(lock,),
         preexec_fn=die_with_parent(os.getpid()),
@@ -142,7 +142,8 @@ def _answers(url: str) -> bool:
         client.close()
 
 
-def _binary() -> str:
+def server_binary() -> str:
+    """The server to start: TELEMETRY_REDIS_PROGRAM, else the packaged one, else one on the PATH."""
     chosen = os.environ.get("TELEMETRY_REDIS_PROGRAM")
     if chosen:
         found = shutil.which(chosen)

@@ -1,0 +1,106 @@
+"""A Redis Cluster as `memory`: the primitives work on the node that holds their keys, and follow them."""
+
+import socket
+import subprocess
+from contextlib import ExitStack, contextmanager
+
+import pytest
+import redis
+from redis.cluster import RedisCluster
+
+from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable
+from core.store import embedded
+from tests.core.test_memory_argument import uses
+from tests.servers import client_of
+from tests.waiting import wait_until
+
+SLOTS = 16384
+
+
+@contextmanager
+def node(folder):
+    """One server in cluster mode, with no slots yet."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        if port + 10_000 < 65_536:  # its bus listens there
+            break
+    folder.mkdir()
+    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "cluster-enabled": "yes", "save": ""}
+    command = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    process = subprocess.Popen([embedded.server_binary(), *command], stdout=subprocess.DEVNULL)
+    client = client_of(f"redis://127.0.0.1:{port}", decode_responses=True)
+    try:
+        wait_until(lambda: answers(client), "the node answers")
+        yield client
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def answers(client):
+    try:
+        return client.ping()
+    except redis.ConnectionError:
+        return False
+
+
+@pytest.fixture
+def nodes(tmp_path):
+    """Two nodes that know each other; the first holds every slot."""
+    with ExitStack() as stack:
+        pair = [stack.enter_context(node(tmp_path / name)) for name in ("first", "second")]
+        pair[0].execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        pair[1].execute_command("CLUSTER", "SET-CONFIG-EPOCH", 9)
+        port = pair[0].connection_pool.connection_kwargs["port"]
+        pair[1].execute_command("CLUSTER", "MEET", "127.0.0.1", port)
+        wait_until(lambda: all(info(one)["cluster_state"] == "ok" for one in pair), "the cluster is whole")
+        wait_until(lambda: all(info(one)["cluster_known_nodes"] == "2" for one in pair), "they met")
+        yield pair
+
+
+def info(client):
+    return client.execute_command("CLUSTER INFO")
+
+
+def cluster_of(first):
+    return RedisCluster(host="127.0.0.1", port=first.connection_pool.connection_kwargs["port"])
+
+
+def give_slots_to(owner, nodes):
+    """All keys of the default installation move to `owner`; what was in them is gone."""
+    slot = nodes[0].execute_command("CLUSTER", "KEYSLOT", "{telemetry}:outbox")
+    for one in nodes:
+        one.flushall()
+        owner_id = owner.execute_command("CLUSTER", "MYID")
+        one.execute_command("CLUSTER", "SETSLOT", slot, "NODE", owner_id)
+
+
+def test_a_cluster_client_is_used_by_every_primitive(nodes):
+    uses(cluster_of(nodes[0]))
+
+
+def test_keys_that_moved_to_another_node_are_followed(nodes):
+    cluster = cluster_of(nodes[0])
+    gate, beats = ApprovalGate(cluster, "agent"), HeartbeatCoordinator(cluster)
+    beats.start_heartbeat("agent")
+    gate.open_request("deploy")
+    give_slots_to(nodes[1], nodes)
+    request = gate.open_request("deploy", {"after": "the move"})
+    assert gate.respond_to_approval(request.request_id, True, "ann")
+    beats.beat("running")
+    assert [beat.status for beat in beats.get_active_agents()] == ["running"]
+    assert nodes[1].exists("{telemetry}:outbox")
+
+
+def test_a_cluster_that_is_away_is_unavailable_and_breaks_no_heartbeat(nodes):
+    cluster = cluster_of(nodes[0])
+    gate, beats = ApprovalGate(cluster, "agent"), HeartbeatCoordinator(cluster)
+    beats.start_heartbeat("agent")
+    for one in nodes:
+        one.shutdown(nosave=True)
+    beats.beat("running")
+    with pytest.raises(StoreUnavailable):
+        gate.get_pending_approvals()
+    assert gate.request_approval("deploy", timeout=0.2).responder == "system"

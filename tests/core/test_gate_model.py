@@ -1,0 +1,179 @@
+"""Approval gates against a model that a child could check: a request ends once, and everybody hears that end."""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from core import ApprovalGate
+from tests.servers import client_of
+
+AGENTS = ("ann", "a*", "a:n[n]", "\U0001f600")
+KINDS = ("deploy", "deploy:*", "\u202etxt")
+agents, kinds, answers = st.sampled_from(AGENTS), st.sampled_from(KINDS), st.booleans()
+people, reasons = (
+    st.sampled_from(("maria", "system", "\U0001f600")),
+    st.sampled_from(("", "too late", "é\n=1")),
+)
+LONG, SHORT = 600.0, 0.001
+# Keys that look like ours are the agent's words and nothing more.
+contexts = st.dictionaries(
+    st.sampled_from(("approved", "status", "responder", "cost")), answers | st.integers()
+)
+
+
+@dataclass
+class Asked:
+    """What the model knows of a request."""
+
+    agent: str
+    kind: str
+    context: dict[str, object]
+    due: bool
+    status: str = "pending"
+    responder: str = ""
+    reason: str = ""
+    decision: str = ""
+
+    @property
+    def over(self) -> str:
+        return self.status if self.status != "pending" or not self.due else "timeout"
+
+
+class Gates(RuleBasedStateMachine):
+    """Every request by its id, in the order of asking."""
+
+    url = ""
+    requests = Bundle("requests")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw = client_of(self.url)
+        self.raw.flushall()
+        self.gates = {name: ApprovalGate(self.url, name) for name in AGENTS}
+        self.desk = ApprovalGate(self.url)
+        self.asked: dict[str, Asked] = {}
+
+    def teardown(self) -> None:
+        self.raw.close()
+
+    def ask(self, agent, kind, context, seconds, due):
+        request = self.gates[agent].open_request(kind, context, seconds)
+        self.asked[request.request_id] = Asked(agent, kind, context, due)
+        return request.request_id
+
+    @rule(target=requests, agent=agents, kind=kinds, context=contexts)
+    def open(self, agent, kind, context):
+        return self.ask(agent, kind, context, LONG, False)
+
+    @rule(target=requests, agent=agents, kind=kinds)
+    def open_one_that_is_due_at_once(self, agent, kind):
+        request = self.ask(agent, kind, {}, SHORT, True)
+        time.sleep(0.0025)  # its own lifetime, and a millisecond for rounding
+        return request
+
+    @rule(request=requests, approved=answers, person=people, reason=reasons)
+    def decide(self, request, approved, person, reason):
+        decision_id, one = str(uuid.uuid4()), self.asked[request]
+        decision = self.desk.decide(request, approved, person, reason, decision_id=decision_id)
+        if one.over == "pending":
+            assert decision.accepted
+            one.status, one.responder = "approved" if approved else "rejected", person
+            one.reason, one.decision = reason, decision_id
+        else:
+            assert decision.outcome == {"timeout": "expired", "cancelled": "cancelled"}.get(
+                one.over, "already_decided"
+            )
+        self.check_told(decision, one)
+
+    @rule(request=requests, approved=answers)
+    def repeat_the_decision_that_stands(self, request, approved):
+        """A repeat says the same again, also when it contradicts."""
+        one = self.asked[request]
+        if one.decision:
+            decision = self.desk.decide(request, approved, "somebody", decision_id=one.decision)
+            assert decision.accepted
+            self.check_told(decision, one)
+
+    @rule(request=requests, what=st.sampled_from(("digest", "not_after")))
+    def decide_on_something_else_or_too_late(self, request, what):
+        past = datetime.now(UTC) - timedelta(minutes=1)
+        limits = {"digest": "0" * 64} if what == "digest" else {"not_after": past}
+        decision = self.desk.decide(request, True, "maria", **limits)
+        pending = {"digest": "changed", "not_after": "lapsed"}[what]
+        assert not decision.accepted
+        assert decision.outcome == pending or self.asked[request].over != "pending"
+
+    @rule(request=requests, agent=agents)
+    def cancel(self, request, agent):
+        one = self.asked[request]
+        withdrawn = self.gates[agent].cancel_request(request)
+        assert withdrawn == (one.over == "pending")
+        if withdrawn:
+            one.status, one.responder = "cancelled", "system"
+            one.reason = f"cancelled: withdrawn by {agent}"
+
+    @rule()
+    def clear_expired(self):
+        due = [one for one in self.asked.values() if one.due and one.status == "pending"]
+        assert self.desk.clear_expired_requests() == len(due)
+        for one in due:
+            self.time_out(one)
+
+    @rule(request=requests)
+    def wait(self, request):
+        one = self.asked[request]
+        response = self.desk.wait_for_decision(request, timeout=0)
+        if one.over == "pending":
+            assert response is None
+            return
+        if one.status == "pending":
+            self.time_out(one)
+        assert (response.approved, response.responder) == (one.status == "approved", one.responder)
+        assert response.reason == one.reason
+
+    @rule(kind=st.none() | kinds)
+    def list_pending(self, kind):
+        expected = [
+            id_ for id_, one in self.asked.items() if one.over == "pending" and kind in (None, one.kind)
+        ]
+        got = [request.request_id for request in self.desk.get_pending_approvals(kind)]
+        assert sorted(got) == sorted(expected)
+
+    @rule(approved=answers)
+    def touch_what_nobody_asked(self, approved):
+        unknown = str(uuid.uuid4())
+        assert self.desk.decide(unknown, approved, "maria").outcome == "unknown"
+        assert not self.desk.cancel_request(unknown)
+        assert not self.desk.wait_for_decision(unknown).approved
+
+    @invariant()
+    def every_request_reads_as_the_model_says(self):
+        for request_id, one in self.asked.items():
+            request = self.desk.get_request(request_id)
+            assert (request.agent_id, request.approval_type) == (one.agent, one.kind)
+            assert json.dumps(request.context) == json.dumps(one.context)
+            assert request.status == one.over
+
+    @staticmethod
+    def time_out(one):
+        one.status, one.responder = "timeout", "system"
+        one.reason = f"timeout: no decision within {SHORT!r} s"
+
+    @staticmethod
+    def check_told(decision, one):
+        assert decision.status == one.over
+        if one.status != "pending":
+            assert (decision.responder, decision.reason) == (one.responder, one.reason)
+
+
+def test_gates_do_what_the_model_does(url):
+    Gates.url = url
+    run_state_machine_as_test(
+        Gates, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
+    )
