@@ -32,7 +32,9 @@ def _losses_of_database(alias: str) -> list[CheckMessage]:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA synchronous")
             if int(cursor.fetchone()[0]) < _SQLITE_FULL:
-                return [_loss("SQLite's synchronous is below FULL", "Leave `synchronous` as settings.py has it.")]
+                return [
+                    _loss("SQLite's synchronous is below FULL", "Leave `synchronous` as settings.py has it.")
+                ]
             return []
         found = []
         for name in ("synchronous_commit", "fsync"):
@@ -43,7 +45,9 @@ def _losses_of_database(alias: str) -> list[CheckMessage]:
 
 
 def _loss(what: str, hint: str) -> CheckMessage:
-    return Warning(f"{what}: decisions of the last moments before a power cut are lost.", hint=hint, id="core.W102")
+    return Warning(
+        f"{what}: decisions of the last moments before a power cut are lost.", hint=hint, id="core.W102"
+    )
 
 
 @register(Tags.security, deploy=True)

@@ -13,13 +13,14 @@ def weaknesses(store: Store) -> list[tuple[str, str]]:
             ("appendonly is off: a restart forgets open requests and decisions", "Set `appendonly yes`.")
         )
     elif _setting(store, "appendfsync") not in ("always", ""):
-        found.append(
-            ("appendfsync is not always: a power cut loses decisions", "Set `appendfsync always`.")
-        )
+        found.append(("appendfsync is not always: a power cut loses decisions", "Set `appendfsync always`."))
     policy = said.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         found.append(
-            (f"maxmemory-policy is {policy}: a full server drops requests", "Set `maxmemory-policy noeviction`.")
+            (
+                f"maxmemory-policy is {policy}: a full server drops requests",
+                "Set `maxmemory-policy noeviction`.",
+            )
         )
     return found
 

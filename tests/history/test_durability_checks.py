@@ -16,9 +16,12 @@ def messages(found) -> str:
 @pytest.fixture
 def outside_redis():
     """A durable server as the product would use it, and a client that may change it."""
-    with faulty_server(durable=True) as server, client_of(server.url) as client:
-        with override_settings(REDIS_URL=server.url):
-            yield client
+    with (
+        faulty_server(durable=True) as server,
+        client_of(server.url) as client,
+        override_settings(REDIS_URL=server.url),
+    ):
+        yield client
 
 
 def test_a_server_as_it_should_be_gets_no_warning(outside_redis):
