@@ -3,6 +3,16 @@
 from core.agent_coordination import CoordinationSignal, CoordinationSignals
 from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
+from core.automation import (
+    AutomationRecorder,
+    complete_agent_assignment,
+    complete_task_routing,
+    record_agent_assignment,
+    record_coverage,
+    record_file_test,
+    record_task_routing,
+    record_test_execution,
+)
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import (
     DecisionUnconfirmed,
@@ -25,6 +35,7 @@ __all__ = [
     "ApprovalGate",
     "ApprovalRequest",
     "ApprovalResponse",
+    "AutomationRecorder",
     "CoordinationSignal",
     "CoordinationSignals",
     "Decision",
@@ -47,5 +58,12 @@ __all__ = [
     "TelemetryFeatures",
     "TierRecommendation",
     "UsageTracker",
+    "complete_agent_assignment",
+    "complete_task_routing",
     "get_tracker",
+    "record_agent_assignment",
+    "record_coverage",
+    "record_file_test",
+    "record_task_routing",
+    "record_test_execution",
 ]

@@ -176,6 +176,14 @@ class CoordinationSignals(UsesStore):
         """What this agent has not consumed, broadcasts included, each once, oldest first."""
         return self._looked(self._wanted(signal_type, None, any_type=True), None)
 
+    def read_oldest(self, most: int) -> tuple[list[CoordinationSignal], bool]:
+        """The oldest signals that this agent has not consumed, in one round trip, and whether there are more."""
+        wanted = self._wanted(None, None, any_type=True)
+        page = scripts.mailbox(self._store.run, self._store.keys, "look", **wanted._asdict(), most=most)
+        _log_malformed(wanted.agent_id, page)
+        readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
+        return [signal for signal in readable if signal is not None], page.more
+
     def clear_signals(self, signal_type: str | None = None) -> int:
         """Consume all of this agent's signals unseen and return how many; broadcasts stay for the others."""
         wanted = self._wanted(signal_type, None, any_type=True)

@@ -6,13 +6,13 @@ import math
 import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from core.agent_instance import AgentInstance, Said
 from core.bounded_json import checked_text, encode_json_object, loads_strictly
 from core.errors import MalformedRecord, StoreUnavailable
 from core.plain_dict import PlainDict
@@ -27,6 +27,7 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 LATE_SECONDS = 20.0
 LOST_SECONDS = 30.0
 MAX_METADATA_BYTES = 64 * 1024
+MAX_METADATA_KEPT_BYTES = 16 * 1024
 MAX_TASK_LENGTH = 2_000
 QUIET_SECONDS = 1.0
 
@@ -69,15 +70,6 @@ def liveness(seconds_since_beat: float) -> str:
     return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
 
 
-class _Instance:
-    """One coordinator in one process: its id, by which a rival is seen, and its lock."""
-
-    def __init__(self) -> None:
-        self.process = os.getpid()
-        self.id = uuid.uuid4().hex
-        self.lock = threading.RLock()
-
-
 class HeartbeatCoordinator(UsesStore):
     """Sends the heartbeats of one agent, and reads those of all.
 
@@ -93,9 +85,9 @@ class HeartbeatCoordinator(UsesStore):
         self.conflict = False
         self._streaming = enable_streaming
         super().__init__(memory)
-        self._identity = ""
-        self._instance = _Instance()
-        self._last = ("starting", 0.0, "")
+        self._identity = self._display_name = self._metadata = ""
+        self._instance = AgentInstance()
+        self._last = Said("starting", 0.0, "")
         self._stopped = False
         self._troubled = False
         self._quiet_until = 0.0
@@ -104,7 +96,7 @@ class HeartbeatCoordinator(UsesStore):
     def _lock(self) -> threading.RLock:
         # A forked child is another agent process, and a lock it inherits may be held by nobody.
         if self._instance.process != os.getpid():
-            self._instance = _Instance()
+            self._instance = AgentInstance()
         return self._instance.lock
 
     # Sending
@@ -128,7 +120,11 @@ class HeartbeatCoordinator(UsesStore):
                 f'"agent_id":{json.dumps(agent_id)},"display_name":{json.dumps(display_name)},'
                 f'"metadata":{encoded.decode()},'
             )
-            self._send("starting", 0.0, "", "start")
+            # A history of runs, not a store of bodies: what is larger stays in the record alone.
+            self._metadata = encoded.decode() if len(encoded) <= MAX_METADATA_KEPT_BYTES else ""
+            self._display_name = display_name or ""
+            self._instance.begin_run()
+            self._send(Said("starting", 0.0, ""), "start")
 
     def beat(self, status: str = "running", progress: float = 0.0, current_task: str = "") -> None:
         """Say that the agent lives: one round trip.
@@ -142,16 +138,15 @@ class HeartbeatCoordinator(UsesStore):
         if not (math.isfinite(progress) and 0.0 <= progress <= 1.0):
             raise ValueError(f"progress must be within 0..1, not {progress}")
         with self._lock:
-            self._send(
-                status, float(progress), current_task, "finished" if status in FINAL_STATUSES else "beat"
-            )
+            said = Said(status, float(progress), current_task)
+            self._send(said, "finished" if status in FINAL_STATUSES else "beat")
 
     def stop_heartbeat(self, final_status: str = "completed") -> None:
         """Say that the agent ends here. Keeps the last progress; `completed` makes it 1."""
         checked_name(final_status, "final_status")
         with self._lock:
-            progress = 1.0 if final_status == "completed" else self._last[1]
-            self._send(final_status, progress, self._last[2], "stop")
+            progress = 1.0 if final_status == "completed" else self._last.progress
+            self._send(Said(final_status, progress, self._last.task), "stop")
 
     @contextmanager
     def keep_alive(self, status: str = "waiting", current_task: str | None = None) -> Iterator[None]:
@@ -161,7 +156,7 @@ class HeartbeatCoordinator(UsesStore):
         itself says with `beat` or `stop_heartbeat` stands.
         """
         before = self._last
-        inside = (status, before[1], before[2] if current_task is None else current_task)
+        inside = Said(status, before.progress, before.task if current_task is None else current_task)
         done = threading.Event()
 
         def beat_until_done() -> None:
@@ -178,34 +173,23 @@ class HeartbeatCoordinator(UsesStore):
             thread.join()
             self._beat_again(before if self._last == inside else self._last)
 
-    def _beat_again(self, last: tuple[str, float, str]) -> None:
+    def _beat_again(self, last: Said) -> None:
         with self._lock:
             if not self._stopped:
                 self.beat(*last)
 
-    def _send(self, status: str, progress: float, task: str, mode: str) -> None:
+    def _send(self, said: Said, mode: str) -> None:
         if self.agent_id is None:
             logger.error("no heartbeat was sent: call start_heartbeat first")
             return
-        self._last, self._stopped = (status, progress, task), mode == "stop"
+        self._last, self._stopped = said, mode == "stop"
         if mode == "beat" and time.monotonic() < self._quiet_until:
             return
-        finished = "false" if mode in ("start", "beat") else "true"
-        said = (
-            f'"status":{json.dumps(status)},"progress":{progress!r},"current_task":{json.dumps(task)},'
-            f'"finished":{finished}}}'
-        )
         try:
-            store = self._store
-            rival = scripts.beat(
-                store.run,
-                store.keys,
-                agent_id=self.agent_id,
-                instance=self._instance.id,
-                record=self._identity + said,
-                mode=mode,
-                event=f'"agent_id":{json.dumps(self.agent_id)},{said}' if self._streaming else None,
-            )
+            rival = self._store_beat(said, mode, self._instance.to_tell(said, mode))
+            if rival == "-":
+                # It was taken for lost, or Redis was emptied: only Redis knows, so it is told with a second trip.
+                rival = self._store_beat(said, mode, "agent_resumed")
         except StoreUnavailable as error:
             self._note_trouble(error)
             return
@@ -213,6 +197,32 @@ class HeartbeatCoordinator(UsesStore):
             logger.warning("heartbeats of %r are received again", self.agent_id)
         self._troubled = False
         self._note_conflict(bool(rival))
+
+    def _store_beat(self, said: Said, mode: str, tell: str) -> str:
+        agent_id, instance, store = self.agent_id or "", self._instance, self._store
+        rest = (
+            f'"status":{json.dumps(said.status)},"progress":{said.progress!r},'
+            f'"current_task":{json.dumps(said.task)},'
+            f'"finished":{"false" if mode in ("start", "beat") else "true"}}}'
+        )
+        change = instance.is_change(said)
+        news = None
+        if tell or change:
+            words = (said.status, repr(said.progress), said.task, self._display_name, self._metadata)
+            news = scripts.BeatNews(tell, change, instance.run_id, *words)
+        rival = scripts.beat(
+            store.run,
+            store.keys,
+            agent_id=agent_id,
+            instance=instance.id,
+            record=self._identity + rest,
+            mode=mode,
+            event=f'"agent_id":{json.dumps(agent_id)},{rest}' if self._streaming else None,
+            news=news,
+        )
+        if news is not None:
+            instance.confirm(said, tell, change=change)
+        return rival
 
     def _note_trouble(self, error: StoreUnavailable) -> None:
         if not self._troubled:
@@ -236,7 +246,7 @@ class HeartbeatCoordinator(UsesStore):
         beats = [store.keys.agent_beat(agent) for agent in agents]
         replies = store.read("MGET", *beats, *(store.keys.agent_record(agent) for agent in agents))
         alive = zip(agents, replies[: len(agents)], replies[len(agents) :], strict=True)
-        states = [_readable(agent, record) for agent, beat, record in alive if beat is not None]
+        states = [readable_state(agent, record) for agent, beat, record in alive if beat is not None]
         return sorted((s.heartbeat for s in states if s is not None), key=lambda beat: beat.agent_id)
 
     def is_agent_alive(self, agent_id: str) -> bool:
@@ -263,7 +273,7 @@ class HeartbeatCoordinator(UsesStore):
         if not agent_ids:
             return []
         records = self._store.read("MGET", *(self._store.keys.agent_record(agent) for agent in agent_ids))
-        states = (_readable(agent, record) for agent, record in zip(agent_ids, records, strict=True))
+        states = (readable_state(agent, record) for agent, record in zip(agent_ids, records, strict=True))
         return [state for state in states if state is not None]
 
     def look(self, since: datetime | None) -> tuple[datetime, list[AgentState]]:
@@ -282,7 +292,8 @@ class HeartbeatCoordinator(UsesStore):
         return at(now_ms), self.read_states(agents)
 
 
-def _readable(agent_id: str, record: bytes | None) -> AgentState | None:
+def readable_state(agent_id: str, record: bytes | None) -> AgentState | None:
+    """The state that a record tells; None without one, and with a line in the log for one that is malformed."""
     if record is None:
         return None
     try:

@@ -6,6 +6,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.history.automation_tables import AgentAssignment as AgentAssignment
+from core.history.automation_tables import CoverageRecord as CoverageRecord
+from core.history.automation_tables import FileTestRecord as FileTestRecord
+from core.history.automation_tables import TaskRouting as TaskRouting
+from core.history.automation_tables import TestExecution as TestExecution
+from core.history.automation_tables import TestFailure as TestFailure
+from core.history.run_tables import AgentRun as AgentRun
+
 NAME_LENGTH = 200
 
 
@@ -41,6 +49,7 @@ class ApprovalRecord(models.Model):
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
     approval_type = models.CharField("kind", max_length=NAME_LENGTH, db_index=True)
     context = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(null=True, blank=True)  # when retention removed the context
     digest = models.CharField(max_length=64)
     requested_at = models.DateTimeField(db_index=True)
     deadline_at = models.DateTimeField()
@@ -168,7 +177,10 @@ class AuditHead(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a reader of the outbox came, committed together with what it did."""
+    """How far something came, committed together with what it did: the recorder, and the pruning of calls."""
+
+    OUTBOX = "outbox"
+    PRUNED = "usage pruned until"
 
     name = models.CharField(max_length=40, primary_key=True)
     installation = models.CharField(max_length=40, blank=True)
@@ -293,3 +305,6 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow} in the hour of {self.hour:%Y-%m-%d %H:00}"
+
+
+from core.history.record_models import AuditCheck, SignInMinute  # noqa: E402, F401  tables in a file of their own

@@ -1,17 +1,24 @@
 """The whole history of calls, where there is one: the Django project says here who reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from core.errors import HistoryUnavailable
+from core.pricing import Prices
+from core.usage_calls import Call
 
 
 class UsageHistory(Protocol):
     """What the project offers."""
 
-    def entries(self, since: datetime | None) -> Iterator[dict[str, Any]]:
-        """Every call since then, newest first."""
+    def calls(
+        self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
+    ) -> Iterator[tuple[Call, Prices]]:
+        """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
+
+    def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
+        """How many calls that would be."""
 
     def reset(self, until: datetime) -> int:
         """Forget every call that was shipped until then; returns how many there were."""
@@ -25,11 +32,11 @@ def register(history: UsageHistory) -> None:
     _registered[:] = [history]
 
 
-def history(call: str) -> UsageHistory:
-    """The registered history, or HistoryUnavailable saying where `call` reaches it."""
+def history(command: str) -> UsageHistory:
+    """The registered history, or HistoryUnavailable naming the command that reaches it."""
     if not _registered:
         raise HistoryUnavailable(
             "the whole history is in the site's database, which this process does not have: "
-            f"call `UsageTracker().{call}` in `python manage.py shell` where the site runs"
+            f"run `python manage.py telemetry {command}` where the site runs"
         )
     return _registered[0]

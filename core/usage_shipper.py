@@ -58,9 +58,11 @@ class Shipper:
         if not self._wake.is_set():
             self._wake.set()
             if self._thread is None:
-                self._start()
+                self.start()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Ship in the background from now on, also what others left here, though nothing was spooled yet."""
+        self._wake.set()
         with self._start_lock:
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
@@ -115,7 +117,8 @@ class Shipper:
             return
         shipped, file = -1, self._spool.current()
         try:
-            self._ship_all(adopt=False)
+            if file is not None or self._spool.holds() or self._spool.ended():
+                self._ship_all(adopt=False)
             shipped = self._places.get(file.id, 0) if file else -1
         except (StoreUnavailable, OSError) as error:
             self._tell_trouble(error)

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -161,6 +161,10 @@ class UsageTracker:
             logger.warning("calls wait in %s: %s", self.telemetry_dir, error)
             return 0
 
+    def adopt_orphans(self) -> None:
+        """For as long as this process lives, ship in the background what dead processes left in this directory."""
+        self._shipper.start()
+
     def close(self) -> None:
         """Ship what waits, trying for about 2 s, and end the shipper. Tracking afterwards begins anew."""
         self._shipper.close(CLOSE_SECONDS)
@@ -192,6 +196,15 @@ class UsageTracker:
         """How often providers found a prompt in their cache, and what that saved net of writing to it."""
         return usage_savings.cache_stats(self._totals(days))
 
+    def get_period(self, first: date, last: date) -> dict[str, Any]:
+        """What `get_stats` and `calculate_savings` say, of the UTC days `first` to `last`, both included."""
+        days = (last - first).days + 1
+        _within("the days of a period", days, 1, MAX_DAYS)
+        self._shipper.ship_own()
+        dates = [(first + timedelta(days=day)).isoformat() for day in range(days)]
+        sums = usage.totals_of(self._open(), dates)
+        return {**usage_savings.stats(sums), **usage_savings.savings(sums)}
+
     def _totals(self, days: int) -> dict[str, int]:
         _within("days", days, 1, MAX_DAYS)
         self._shipper.ship_own()
@@ -218,19 +231,15 @@ class UsageTracker:
 
         HistoryUnavailable outside of the Django project; its message names the command.
         """
-        since = None
-        if days is not None:
-            _within("days", days, 1, MAX_DAYS)
-            midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-            since = midnight - timedelta(days=days - 1)
-        return list(usage_history.history("export_to_dict()").entries(since))
+        since = None if days is None else start_of_days(days)
+        return [plain_entry(*priced) for priced in usage_history.history("export").calls(since)]
 
     def reset(self) -> int:
         """Forget every call, in Redis and in the database; returns how many the database had.
 
         HistoryUnavailable outside of the Django project; its message names the command.
         """
-        history = usage_history.history("reset()")
+        history = usage_history.history("reset --confirm")
         self.flush()
         return history.reset(usage.reset(self._open(), max(RESET_DAYS, self.retention_days + 2)))
 
@@ -242,6 +251,13 @@ def default_dir() -> Path:
         return data_dir / "usage"
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "agent-telemetry" / "usage"
+
+
+def start_of_days(days: int) -> datetime:
+    """When the last `days` UTC days began, today included; ValueError unless 1 to 3,660."""
+    _within("days", days, 1, MAX_DAYS)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - timedelta(days=days - 1)
 
 
 def _words(*words: Any) -> str:

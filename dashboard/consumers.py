@@ -2,13 +2,15 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 
 from core.errors import StoreUnavailable
-from dashboard import access, control
+from core.store.keys import checked_name
+from dashboard import access, control, doorbells
 from dashboard.live import LIVE, Subscription, follower
 
 UNAVAILABLE = 1011
@@ -23,9 +25,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Refuse strangers before accepting; then subscribe to the page's topic."""
         self.subscription: Subscription | None = None
-        topic = str(self.scope["url_route"]["kwargs"].get("request_id", LIVE))
         try:
+            topic = _topic(self.scope)
             rights = await database_sync_to_async(_rights)(self.scope["user"], topic)
+        except ValueError:
+            await self.close()
+            return
         except (StoreUnavailable, Error):
             await self.close(UNAVAILABLE)
             return
@@ -58,9 +63,18 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.send(text_data=message)
 
 
+def _topic(scope: Any) -> str:
+    """What the page at the other end shows; ValueError for an agent whose name cannot be one."""
+    route = scope["url_route"]["kwargs"]
+    if route.get("topic") == "agent":
+        asked = parse_qs(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=1)
+        return doorbells.agent(checked_name(asked.get("id", [""])[0], "id"))
+    return str(route.get("topic") or route.get("request_id", LIVE))
+
+
 def _rights(user: Any, topic: str) -> dict[str, bool] | None:
     if not access.may_view(user):
         return None
-    if topic != LIVE and access.read_approval(topic) is None:
+    if topic != LIVE and not doorbells.is_doorbell(topic) and access.read_approval(topic) is None:
         return None
     return {"decide": access.may_decide(user)}

@@ -1,7 +1,6 @@
 """What pages and fragments print: plain values, shaped here and nowhere else."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from core.agent_tracking import AgentState, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate
+from core.history.kinds import read_details
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
 from dashboard.access import Approval
@@ -207,10 +207,10 @@ class Step:
     @classmethod
     def of(cls, entry: AuditEntry) -> "Step":
         """The audit entry for a reader."""
-        details = json.loads(entry.details)
+        details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
         if entry.kind == "decision.refused" and "outcome" in details:
-            tried = "approve" if details["approved"] else "deny"
+            tried = "approve" if details.get("approved") else "deny"
             why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
         what = STEP_WORDS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
@@ -228,6 +228,7 @@ class ApprovalPage:
     kind: str
     agent_id: str
     context: SafeString | str
+    pruned_at: datetime | None  # when retention removed the context
     digest: str
     requested_at: datetime
     deadline_at: datetime
@@ -274,6 +275,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=visible_json(text) if text else "",
+        pruned_at=None if text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,

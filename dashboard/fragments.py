@@ -74,3 +74,8 @@ def problem(sentence: str) -> str:
 def tick(now: datetime | None, *, ok: bool) -> str:
     """A sign of life with the server's time; data, not markup."""
     return json.dumps({"tick": None if now is None else int(now.timestamp() * 1000), "ok": ok})
+
+
+def ring(now: datetime) -> str:
+    """A tick that also says: what this page shows has changed, fetch it."""
+    return json.dumps({"tick": int(now.timestamp() * 1000), "ok": True, "ring": True})

@@ -18,6 +18,7 @@ from django.db import Error, close_old_connections
 from core.errors import TelemetryError
 from dashboard import access, contexts, fragments
 from dashboard.database_away import DATABASE_AWAY
+from dashboard.doorbells import Bells, is_doorbell
 from dashboard.live_state import LiveState, Message
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ SIGNED_OUT = 4401
 RIGHTS_CHANGED = 1012
 TOO_SLOW = 1013
 
-LIVE = "live"  # the topic of the live page; an approval page's topic is its request id
+LIVE = "live"  # the topic of the live page; an approval page's is its request id, others are in doorbells.py
 UNAVAILABLE = (
     "The telemetry server does not answer: nothing can be approved or denied now. Agents keep waiting."
 )
@@ -89,6 +90,7 @@ class Follower:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._subscriptions: set[Subscription] = set()
+        self._bells: Bells[Subscription] = Bells()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._state: LiveState | None = None
@@ -98,6 +100,7 @@ class Follower:
         """Send the whole region, and from then on every change."""
         with self._lock:
             self._subscriptions.add(subscription)
+            self._bells.add(subscription)
             if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
                 self._thread = threading.Thread(
@@ -113,6 +116,7 @@ class Follower:
         """The socket is gone."""
         with self._lock:
             self._subscriptions.discard(subscription)
+            self._bells.remove(subscription)
 
     def stop(self) -> None:
         """End the follower and wait for it."""
@@ -172,6 +176,7 @@ class Follower:
                     if timers.due(TICK_SECONDS):
                         messages += state.tick()
                     self._distribute(messages, touched)
+                    self._ring(state)
                 if timers.due(ACCESS_SECONDS):
                     self.check_access()
         finally:
@@ -195,8 +200,12 @@ class Follower:
             return
         regions = _Regions(self._state)
         for subscription in subscriptions:
-            region = regions.of(subscription.topic, subscription.may_decide)
-            subscription.send([fragments.problem(""), region, fragments.tick(self._state.now, ok=True)])
+            texts: list[str | int] = [fragments.problem(""), fragments.tick(self._state.now, ok=True)]
+            if is_doorbell(subscription.topic):
+                self._bells.add(subscription)
+            else:
+                texts.insert(1, regions.of(subscription.topic, subscription.may_decide))
+            subscription.send(texts)
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
         assert self._state is not None
@@ -210,6 +219,11 @@ class Follower:
                     texts.append(regions.of(subscription.topic, subscription.may_decide))
             if texts:
                 subscription.send(texts)
+
+    def _ring(self, state: LiveState) -> None:
+        self._bells.changed(state.changes.take())
+        for subscription in self._bells.due():
+            subscription.send([fragments.ring(state.now)])
 
 
 class _Regions:

@@ -11,6 +11,7 @@ from core.store.approvals import RequestRecord, valid_id
 from core.store.outbox import OutboxEntry, Watcher
 from dashboard import contexts, fragments
 from dashboard.contexts import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
+from dashboard.doorbells import Changes
 
 BEHIND_SECONDS = 10.0
 
@@ -52,6 +53,7 @@ class LiveState:
         self._gate = ApprovalGate()
         # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
         self._watcher = Watcher()
+        self.changes = Changes(self._watcher)
         self._unrecorded: dict[str, str] = {}
         self._pending: dict[str, RequestRecord] = {}
         self._shown: list[str] = []
@@ -108,6 +110,8 @@ class LiveState:
 
     def apply(self, entries: list[OutboxEntry]) -> tuple[list[Message], set[str]]:
         """Move requests forward; returns fragments, and the ids whose own pages changed."""
+        self.changes.of_calls(entries)
+        self.changes.of_runs(entries)
         positions = {
             entry.fields["request_id"]: entry.position
             for entry in entries
@@ -125,7 +129,10 @@ class LiveState:
         messages: list[Message] = []
         ids = list(positions)
         for request_id, record in zip(ids, self._gate.read_records(ids), strict=True):
-            messages += self._move(request_id, record if isinstance(record, RequestRecord) else None)
+            known = record if isinstance(record, RequestRecord) else None
+            if known is not None:
+                self.changes.of_request(known.agent_id, positions[request_id])
+            messages += self._move(request_id, known)
         messages += self._fill_window()
         if len(self._pending) != before[0]:
             messages.append(_same(self._queue_head()))
@@ -136,6 +143,7 @@ class LiveState:
     def look(self) -> list[Message]:
         """Look at the agents that beat or crossed a threshold since the last look."""
         self.now, changed = self._coordinator.look(self.now)
+        self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         rows = [AgentRow.of(state, self.now) for state in changed]
         rows = [row for row in rows if self._rows.get(row.agent_id) != row]
         if not rows:

@@ -11,4 +11,7 @@ _socket: Any = LiveConsumer.as_asgi()
 websocket_urlpatterns: list[Any] = [
     path("ws/live/", _socket),
     path("ws/approvals/<uuid:request_id>/", _socket),
+    path("ws/usage/", _socket, {"topic": "usage"}),
+    # ?id=: as a part of the path, a name such as .. would be lost in the browser.
+    path("ws/agent/", _socket, {"topic": "agent"}),
 ]

@@ -12,11 +12,12 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from core.visible_text import chip, is_unsafe, plain
+
+__all__ = ["plain", "visible", "visible_json"]
+
 LONG_TEXT = 2_000
 
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-# Letters and marks that are drawn as nothing.
-_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 
 
@@ -28,11 +29,6 @@ def visible(text: object) -> SafeString:
     """Escape `text` and make every unsafe character in it a visible chip."""
     escaped = escape(str(text))
     return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escaped))
-
-
-def plain(text: object) -> str:
-    """`text` for places that hold no markup, such as a title: unsafe characters as ⟦U+202E⟧, not escaped."""
-    return _NOT_PLAIN.sub(lambda match: _name(match[0]) if _is_unsafe(match[0]) else match[0], str(text))
 
 
 def visible_json(text: str) -> SafeString:
@@ -89,24 +85,9 @@ def _string(value: str) -> str:
     )
 
 
-def _is_unsafe(character: str) -> bool:
-    category = unicodedata.category(character)
-    return (
-        category in _UNSAFE_CATEGORIES
-        or character in _INVISIBLE
-        or (category == "Zs" and character != " ")
-        or "\ufe00" <= character <= "\ufe0f"
-        or "\U000e0100" <= character <= "\U000e01ef"
-    )
-
-
-def _name(character: str) -> str:
-    return f"⟦U+{ord(character):04X}⟧"
-
-
 def _chip_or_same(match: re.Match[str]) -> str:
     character = match[0]
-    if not _is_unsafe(character):
+    if not is_unsafe(character):
         return character
     title = escape(unicodedata.name(character, "control character").lower())
-    return f'<span class="chip" title="{title}">{_name(character)}</span>'
+    return f'<span class="chip" title="{title}">{chip(character)}</span>'

@@ -1,6 +1,7 @@
 """The ASGI entry: pages through Django, live updates through Channels."""
 
 import os
+from threading import Thread
 
 from django.core.asgi import get_asgi_application
 
@@ -11,7 +12,13 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from core.history.configuration import note_or_log  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+
+# In a thread of its own: the server imports this file inside its event loop, where no query is allowed.
+noting = Thread(target=note_or_log, args=("web",))
+noting.start()
+noting.join()
 
 application = ProtocolTypeRouter(
     {

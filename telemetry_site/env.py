@@ -34,13 +34,15 @@ class Environment:
             return False
         raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
 
-    def number(self, name: str, default: int) -> int:
-        """A whole number."""
+    def number(self, name: str, default: int, most: int | None = None) -> int:
+        """A whole number, at most `most`."""
         value = self.text(name)
         if not value:
             return default
         if not value.isdecimal():
             raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
+        if most is not None and int(value) > most:
+            raise ImproperlyConfigured(f"{name} must be at most {most:,}, not {value}")
         return int(value)
 
     def choice(self, name: str, words: list[str], default: str) -> str:

@@ -35,10 +35,19 @@ TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry"))
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
 
+# The record: where its checkpoints are written, and how long the texts of ended requests are kept.
+
+TELEMETRY_CHECKPOINT_FILE = Path(
+    environment.text("TELEMETRY_CHECKPOINT_FILE", str(TELEMETRY_DATA_DIR / "audit-checkpoints.jsonl"))
+).resolve()
+TELEMETRY_BODY_DAYS = environment.number("TELEMETRY_BODY_DAYS", 365)
+
 # Prices of model calls: read by the trackers of this process, and by agents from their own environment.
 
 TELEMETRY_PREMIUM_MODELS = environment.checked("TELEMETRY_PREMIUM_MODELS", parse_premium_models)
 TELEMETRY_PRICES = environment.checked("TELEMETRY_PRICES", parse_own_prices)
+TELEMETRY_USAGE_DAYS = environment.number("TELEMETRY_USAGE_DAYS", 90, most=3660)
+TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365, most=3660)
 
 DATABASES = {
     "default": environment.parsed(
@@ -71,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "core.history.acting.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.database_away.DatabaseAway",

@@ -13,8 +13,10 @@ import pytest
 import redis
 import uvicorn
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import override_settings
 
+from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
@@ -28,6 +30,20 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def _django_db_helper(_django_db_helper: None) -> Iterator[None]:
+    """The same as pytest-django's, for a record that refuses to be emptied.
+
+    After a test with `transactional_db` every table is emptied, and the guards of the record refuse that. So
+    they are taken away first; emptying ends with `post_migrate`, which puts them back for the next test.
+    """
+    yield
+    if not connection.in_atomic_block:  # otherwise the test is rolled back, and nothing is emptied
+        with connection.cursor() as cursor:
+            for guard in guards.guards_of(connection):
+                cursor.execute(guards.removal(guard, connection.vendor))
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@
 import logging
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from django.utils import timezone
 
-from core.history import usage
+from core.history import automation, runs, usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, valid_id
@@ -24,6 +24,13 @@ LENGTHS = {
     if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
 }
 ENDED = ("approved", "rejected", "timeout", "cancelled")
+# Telemetry: the audit chain is about decisions.
+UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
+    "llm_calls": usage.record,
+    "usage_reset": lambda said, _set_aside: usage.forget(said),
+    "automation": lambda said, _set_aside: automation.record(said),
+    **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
+}
 
 
 def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fact | None:
@@ -31,11 +38,8 @@ def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fa
 
     `set_aside` takes a part of an entry that makes no sense, where the rest of it does.
     """
-    if entry.type == "llm_calls":
-        usage.record(entry.fields, set_aside)
-        return None
-    if entry.type == "usage_reset":
-        usage.forget(entry.fields)
+    if entry.type in UNAUDITED:
+        UNAUDITED[entry.type](entry.fields, set_aside)
         return None
     request_id = entry.fields["request_id"]
     if not valid_id(request_id):

@@ -6,17 +6,7 @@ of the audit chain. Who holds the head waits for nothing, so there is no deadloc
 
 from typing import Any
 
-from django.db import connection, connections
-
-from core.models import Cursor
-
-CURSOR = "outbox"  # the recorder's place
-
-
-def hold_recorder() -> None:
-    """Until this transaction ends, no recorder writes; it may take as long as it takes."""
-    lift_statement_limit(connection.alias, of_transaction=True)
-    Cursor.objects.select_for_update().filter(name=CURSOR).first()
+from django.db import connections
 
 
 def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:

@@ -14,7 +14,7 @@ from django.db import DataError, Error, IntegrityError, close_old_connections, c
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
-from core.history.locks import CURSOR
+from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
+CURSOR = Cursor.OUTBOX
 
 
 class Recorder:
@@ -34,6 +35,7 @@ class Recorder:
         self._store: Store = open_store(memory)
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
+        self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
 
@@ -67,12 +69,13 @@ class Recorder:
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
         entries = outbox.read_after(self._line, self._position, min(seconds, self._sweep()))
-        if not entries:
+        if entries and not self._commit(entries):
             return 0
-        if self._commit(entries):
+        if entries:
             outbox.committed(self._store, self._position)
-            return len(entries)
-        return 0
+        if len(entries) < outbox.BATCH:
+            self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
+        return len(entries)
 
     def _sweep(self) -> float:
         """End what is due; returns the seconds until the next deadline."""
@@ -86,9 +89,16 @@ class Recorder:
             due = outbox.next_deadline_seconds(self._store)
         return math.inf if due is None else max(SHORTEST_WAIT_SECONDS, due)
 
+    def _look_for_lost_runs(self) -> None:
+        try:
+            self._lost_runs.look()
+        except StoreUnavailable as error:
+            logger.error("nobody can be found lost: %s", error)
+
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
         outbox.load_scripts(self._store)
+        self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)
         cursor = Cursor.objects.filter(name=CURSOR).first()
         if cursor is not None and cursor.installation not in ("", installation):

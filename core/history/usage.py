@@ -2,18 +2,17 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
-from django.db import models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models import F
 
-from core.history.locks import hold_recorder
-from core.models import LLMCall, UsageHour
+from core.history.locks import lift_statement_limit
+from core.models import Cursor, LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
-from core.usage_calls import Call, parse_call, parse_prices, plain_entry
+from core.usage_calls import Call, parse_call, parse_prices
 from core.usage_savings import prompt_cache_net, steps_of
 
 SetAside = Callable[[str, str, Exception], None]
@@ -22,6 +21,8 @@ Kind = tuple[datetime, str, str, str, str]
 
 MAX_CALLS = 1_000
 ROWS_AT_ONCE = 2_000
+PRUNED_AT_ONCE = 1_000
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _SUMMED = [
     field.name
     for field in UsageHour._meta.get_fields()
@@ -59,18 +60,21 @@ def forget(said: Mapping[str, str]) -> None:
 
 
 def _forget_until(moment: datetime) -> int:
-    hold_recorder()
-    forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
-    rebuild_hours()
+    with transaction.atomic():
+        pruned = _keep_others_away()
+        forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
+        # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
+        UsageHour.objects.filter(hour__lt=min(_hour_of(moment), pruned)).delete()
+        rebuild_hours()
     return forgotten
 
 
 def rebuild_hours() -> None:
-    """Make the hourly sums anew from the calls."""
+    """Make the hourly sums anew from the calls; the sums of hours whose calls were pruned stay as they are."""
     with transaction.atomic():
-        hold_recorder()
-        UsageHour.objects.all().delete()
-        rows = LLMCall.objects.order_by("at").iterator(ROWS_AT_ONCE)
+        pruned = _keep_others_away()
+        UsageHour.objects.filter(hour__gte=pruned).delete()
+        rows = LLMCall.objects.filter(at__gte=pruned).order_by("at").iterator(ROWS_AT_ONCE)
         batch: list[Priced] = []
         for row in rows:
             batch.append(_priced(row))
@@ -80,19 +84,66 @@ def rebuild_hours() -> None:
         _add_to_hours(batch)
 
 
-class CallHistory:
-    """What `UsageTracker` asks for when it wants the whole history."""
+def prune(now: datetime, days: int) -> int:
+    """Delete the calls of before the last `days` days; returns how many. Their hourly sums stay for ever.
 
-    def entries(self, since: datetime | None) -> Iterator[dict[str, Any]]:
-        """Every call since then, newest first."""
-        calls = LLMCall.objects.all() if since is None else LLMCall.objects.filter(at__gte=since)
-        for row in calls.iterator(ROWS_AT_ONCE):
-            yield plain_entry(*_priced(row))
+    Short transactions of 1,000 calls: the recorder writes in between, and a killed prune goes on at the next.
+    """
+    until = _hour_of(now - timedelta(days=days))
+    with transaction.atomic():
+        if until > _pruned_until():
+            Cursor.objects.filter(name=Cursor.PRUNED).update(position=until.isoformat())
+    pruned = 0
+    while True:
+        with transaction.atomic():
+            _pruned_until()
+            old = LLMCall.objects.filter(at__lt=until).order_by("at").values_list("pk", flat=True)
+            count, _ = LLMCall.objects.filter(pk__in=list(old[:PRUNED_AT_ONCE])).delete()
+        pruned += count
+        if count < PRUNED_AT_ONCE:
+            return pruned
+
+
+def _pruned_until() -> datetime:
+    """The hour before which calls may be gone, so that their sums are all there is; locked until we commit."""
+    cursor, _ = Cursor.objects.select_for_update().get_or_create(name=Cursor.PRUNED)
+    return BEGINNING if cursor.position == "0" else datetime.fromisoformat(cursor.position)
+
+
+def _keep_others_away() -> datetime:
+    """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
+    lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
+    Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
+    return _pruned_until()
+
+
+def _hour_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+class CallHistory:
+    """What commands and `UsageTracker` ask for when they want the whole history."""
+
+    def calls(
+        self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
+    ) -> Iterator[Priced]:
+        """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
+        rows = _since(since, tiers)
+        for row in (rows.order_by("at", "pk") if oldest_first else rows).iterator(ROWS_AT_ONCE):
+            yield _priced(row)
+
+    def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
+        """How many calls that would be."""
+        return _since(since, tiers).count()
 
     def reset(self, until: datetime) -> int:
         """Forget every recorded call that was shipped until then; the recorder forgets those on their way."""
-        with transaction.atomic():
-            return _forget_until(until)
+        return _forget_until(until)
+
+
+def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LLMCall]:
+    calls = LLMCall.objects.all() if since is None else LLMCall.objects.filter(at__gte=since)
+    return calls.filter(tier__in=tiers) if tiers else calls
 
 
 def _row(call: Call, prices: Prices, shipped_at: datetime) -> LLMCall:

@@ -43,6 +43,15 @@ class RequestRecord(NamedTuple):
         return request_digest(self.agent_id, self.approval_type, self.context)
 
 
+class WaitingRequest(NamedTuple):
+    """A request without its body: enough to point to it."""
+
+    request_id: str
+    approval_type: str
+    requested_at: datetime
+    deadline_at: datetime
+
+
 @dataclass(frozen=True)
 class PendingRequests:
     """The queue, oldest request first; `unreadable` are the ids that were set aside."""
@@ -111,6 +120,22 @@ def read_pending(store: Store) -> PendingRequests:
             records.append(record)
     records.sort(key=lambda record: (record.requested_at, record.request_id))
     return PendingRequests(records, unreadable)
+
+
+def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
+    """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
+    fields = ("agent_id", "status", "approval_type", "requested_ms", "deadline_ms")
+    replies = store.read_many([["HMGET", store.keys.approval_request(id_), *fields] for id_ in request_ids])
+    waiting = []
+    for request_id, reply in zip(request_ids, replies, strict=True):
+        if isinstance(reply, Exception) or reply[:2] != [agent_id.encode(), b"pending"]:
+            continue
+        try:
+            kind = checked_name(reply[2].decode(), "approval_type")
+            waiting.append(WaitingRequest(request_id, kind, at(reply[3]), at(reply[4])))
+        except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+            logger.warning("set aside: approval request %s: %s", request_id, error)
+    return sorted(waiting, key=lambda request: (request.requested_at, request.request_id))
 
 
 def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:

@@ -16,6 +16,8 @@ NAME_LENGTH = 200
 DAY_MS = 24 * 3600 * 1000
 BEAT_TTL_MS = 30 * 1000
 AGENT_TTL_MS = DAY_MS
+TIMELINE_TTL_MS = DAY_MS
+TIMELINE_LENGTH = 500
 ENDED_TTL_MS = 7 * DAY_MS
 EVENT_TTL_MS = 7 * DAY_MS
 EVENT_STREAM_LENGTH = 10_000
@@ -37,15 +39,15 @@ TEMPLATE_TTL_MS = 90 * DAY_MS
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
-def checked_name(value: object, argument: str) -> str:
+def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> str:
     """Return `value` if it can name an agent, a type or a person, else raise naming `argument`.
 
-    1 to 200 characters of valid Unicode without control characters; anything else in it is fine.
+    1 to `longest` characters of valid Unicode without control characters; anything else in it is fine.
     """
     if not isinstance(value, str):
         raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
-    if not 1 <= len(value) <= NAME_LENGTH:
-        raise ValueError(f"{argument} must have 1 to {NAME_LENGTH} characters, not {len(value)}")
+    if not 1 <= len(value) <= longest:
+        raise ValueError(f"{argument} must have 1 to {longest} characters, not {len(value)}")
     if value.isprintable():  # the usual case; what is left may still be fine, such as a line separator
         return value
     for position, character in enumerate(value):
@@ -99,6 +101,10 @@ class Keys:
     def agents_running(self) -> str:
         """Sorted set, permanent: the same for agents that have not stopped."""
         return self._key("agents", "running")
+
+    def agent_timeline(self, agent: str) -> str:
+        """Stream, 1 day after its last entry, about 500 entries: when status, task or progress changed."""
+        return self._key("agents", "timeline", quoted(agent))
 
     def signals_inbox(self, agent: str) -> str:
         """Stream, as long as its last signal: what was sent to this agent alone, in the order of sending."""

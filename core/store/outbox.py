@@ -23,7 +23,7 @@ class OutboxEntry:
 
     @property
     def type(self) -> str:
-        """requested, ended or collected."""
+        """What kind of change it is; docs/redis.md lists them."""
         return self.fields.get("type", "")
 
 

@@ -44,9 +44,11 @@ BEAT = _load("beat")
 STALE = _load("stale")
 LIVE = _load("live")
 LOOK = _load("look")
+LOST = _load("lost")
 RECORDED = _load("recorded")
 SHIP = _load("ship")
 USAGE_RESET = _load("usage_reset")
+AUTOMATION = _load("automation")
 SIGNAL = _load("signal")
 MAILBOX = _load("mailbox")
 FEEDBACK = _load("feedback")
@@ -136,10 +138,34 @@ def collect(run: Run, keys: Keys, request_id: str) -> bool:
     return bool(run(COLLECT, script_keys, [request_id]))
 
 
+class BeatNews(NamedTuple):
+    """What few beats carry: `tell` for the record, '' for nothing; `change` for the timeline."""
+
+    tell: str
+    change: bool
+    run_id: str
+    status: str
+    progress: str
+    task: str
+    display_name: str
+    metadata: str
+
+
 def beat(
-    run: Run, keys: Keys, *, agent_id: str, instance: str, record: str, mode: str, event: str | None
+    run: Run,
+    keys: Keys,
+    *,
+    agent_id: str,
+    instance: str,
+    record: str,
+    mode: str,
+    event: str | None,
+    news: BeatNews | None,
 ) -> str:
-    """Store a heartbeat; returns the rival process beating under the same name, or ''."""
+    """Store a heartbeat; returns the rival process beating under the same name, or ''.
+
+    '-' when the agent was taken for lost: it beats again, and the record has not been told.
+    """
     script_keys = [
         keys.agent_beat(agent_id),
         keys.agent_record(agent_id),
@@ -150,7 +176,19 @@ def beat(
     if event is not None:
         script_keys += [keys.event_stream("agent_heartbeat"), keys.event_types]
         args.append(event)
+    if news is not None:
+        if news.tell:
+            script_keys += [keys.outbox, keys.installation]
+        if news.change:
+            script_keys.append(keys.agent_timeline(agent_id))
+        args += [""] * (5 - len(args)) + [news.tell, "1" if news.change else "", *news[2:]]
     return bytes(run(BEAT, script_keys, args)).decode()
+
+
+def lost_agents(run: Run, keys: Keys, since_ms: int) -> tuple[int, dict[str, int]]:
+    """Server time, and the agents whose beat key expired since then without a stop, with their last beat."""
+    now, *flat = run(LOST, [keys.agents_running], [since_ms, key_rules.BEAT_TTL_MS])
+    return int(now), dict(zip(_names(flat[::2]), map(int, flat[1::2]), strict=True))
 
 
 def _names(members: Sequence[bytes]) -> list[str]:
@@ -208,6 +246,11 @@ def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
     """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
     days = [keys.usage_day(date) for date in dates]
     return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
+
+
+def automation(run: Run, keys: Keys, *, kind: str, record: bytes) -> int:
+    """Put a record of automated work into the outbox; the length of an outbox that is capped, else 0."""
+    return int(run(AUTOMATION, [keys.outbox, keys.installation], [kind, record]))
 
 
 def signal(

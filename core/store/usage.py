@@ -111,7 +111,12 @@ def forget_spool(store: Store, spool: str) -> None:
 
 def totals(store: Store, days: int) -> dict[str, int]:
     """The sums of the last `days` UTC days, field by field: two round trips, however many calls there were."""
-    keys = [store.keys.usage_day(date) for date in dates_until(server_ms(store), days)]
+    return totals_of(store, dates_until(server_ms(store), days))
+
+
+def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
+    """The sums of these UTC days."""
+    keys = [store.keys.usage_day(date) for date in dates]
     sums: dict[bytes, int] = {}
     for reply in store.read_many([["HGETALL", key] for key in keys]):
         if isinstance(reply, Exception):

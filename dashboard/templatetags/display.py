@@ -1,8 +1,11 @@
 """How templates print what comes from agents, and time."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from django import template
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -32,6 +35,16 @@ def ago(moment: datetime, now: datetime) -> SafeString:
 
 
 @register.simple_tag
+def moment(at: datetime, now: datetime) -> SafeString:
+    """A time of day, with its date when that is another one; the whole of it stands in its title."""
+    local, today = timezone.localtime(at), timezone.localtime(now)
+    shown = f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%b %d %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
+    )
+
+
+@register.simple_tag
 def countdown(deadline: datetime, now: datetime) -> SafeString:
     """How long is left, as text that the page keeps counting."""
     seconds = max(0, int((deadline - now).total_seconds()))
@@ -41,6 +54,26 @@ def countdown(deadline: datetime, now: datetime) -> SafeString:
         milliseconds(deadline),
         duration(seconds),
     )
+
+
+@register.simple_tag
+def agent_url(agent_id: str) -> str:
+    """The address of an agent's page."""
+    return f"{reverse('agent')}?{agent_query(agent_id)}"
+
+
+@register.filter
+def agent_query(agent_id: str) -> str:
+    """An agent's name as the query of an address: any name survives it."""
+    return f"id={quote(agent_id, safe='')}"
+
+
+@register.filter
+def lasted(span: timedelta) -> str:
+    """A length of time in words."""
+    if timedelta() < span < timedelta(seconds=1):
+        return "< 1 s"
+    return duration(max(0, int(span.total_seconds())))
 
 
 def duration(seconds: int) -> str:

@@ -47,7 +47,7 @@ function count() {
     time.textContent = left > 0 ? `${duration(left)} left` : "time is up";
     time.classList.toggle("soon", left <= 60);
     time.classList.toggle("now", left <= 15);
-    time.closest(".card").classList.toggle("due", left <= 0);
+    time.closest(".card")?.classList.toggle("due", left <= 0);
   }
   const waiting = Number(document.getElementById("queue-head")?.dataset.waiting ?? 0);
   const title = document.title.replace(/^\(\d+\) /, "");

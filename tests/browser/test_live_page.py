@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
-from core.models import ApprovalRecord, AuditEntry
+from core.models import ApprovalRecord
+from tests.history.chain import kinds_of
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,7 +70,7 @@ def test_an_agent_appears_without_reload_asks_and_goes_on_when_approved(sign_in,
     expect(page.locator("#ended li").first).to_contain_text("agent has it")
     record = record_of(answer["request_id"])
     assert (record.status, record.responder, record.channel) == ("approved", "maria", "site")
-    kinds = list(AuditEntry.objects.order_by("sequence").values_list("kind", flat=True))
+    kinds = kinds_of(answer["request_id"])
     assert kinds[:2] == ["approval.requested", "approval.approved"]
     expect(page.locator(".agent", has_text="Importer")).to_contain_text("finished")
 

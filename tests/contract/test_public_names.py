@@ -13,6 +13,7 @@ MODULES = (
     "agent_coordination",
     "agent_tracking",
     "approval_gates",
+    "automation",
     "credentials",
     "errors",
     "event_streaming",
@@ -135,6 +136,35 @@ def test_the_readme_uses_only_public_names():
         ("UsageTracker.get_cache_stats", "days=7"),
         ("UsageTracker.export_to_dict", "days=None"),
         ("UsageTracker.reset", ""),
+        ("AutomationRecorder.__init__", "memory=None"),
+        (
+            "AutomationRecorder.record_task_routing",
+            "task_type, strategy, assigned_to, confidence, tier='', success=None, duration_seconds=None, "
+            "routing_id=None",
+        ),
+        ("AutomationRecorder.complete_task_routing", "routing_id, success, duration_seconds=None"),
+        (
+            "AutomationRecorder.record_test_execution",
+            "suite, passed, duration_seconds, failed=0, errors=0, skipped=0, triggered_by='', failing_tests=(), "
+            "execution_id=None",
+        ),
+        (
+            "AutomationRecorder.record_coverage",
+            "suite, lines_covered, lines_total, execution_id='', coverage_id=None",
+        ),
+        (
+            "AutomationRecorder.record_file_test",
+            "file_path, passed=0, failed=0, errors=0, skipped=0, duration_seconds=None, "
+            "source_modified_at=None, execution_id='', file_test_id=None",
+        ),
+        (
+            "AutomationRecorder.record_agent_assignment",
+            "agent_id, task_type, routing_id='', assignment_id=None",
+        ),
+        (
+            "AutomationRecorder.complete_agent_assignment",
+            "assignment_id, success, automated, human_review, duration_seconds=None",
+        ),
         ("HeartbeatCoordinator.is_agent_alive", "agent_id"),
         ("HeartbeatCoordinator.get_agent_status", "agent_id"),
     ],

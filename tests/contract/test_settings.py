@@ -57,8 +57,12 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"DATABASE_URL": "mysql://maria:hidden@host/name"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://maria:hidden@host:port/name"}, "DATABASE_URL"),
+        ({"TELEMETRY_USAGE_DAYS": "3661"}, "TELEMETRY_USAGE_DAYS"),
+        ({"TELEMETRY_USAGE_DAYS": "-1"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_PREMIUM_MODELS": "claude-opus-4-1"}, "TELEMETRY_PREMIUM_MODELS"),
         ({"TELEMETRY_PREMIUM_MODELS": "anthropic=claude-opus-4-1@soon"}, "TELEMETRY_PREMIUM_MODELS"),
+        ({"TELEMETRY_BODY_DAYS": "-1"}, "TELEMETRY_BODY_DAYS"),
+        ({"TELEMETRY_BODY_DAYS": "a year"}, "TELEMETRY_BODY_DAYS"),
         ({"TELEMETRY_PRICES": '[{"model": "a/b", "input": -1, "output": 1}]'}, "TELEMETRY_PRICES"),
     ],
 )

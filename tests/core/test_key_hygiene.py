@@ -8,8 +8,16 @@ from functools import cached_property
 
 import pytest
 
-from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
-from core.store import usage
+from core import (
+    ApprovalGate,
+    AutomationRecorder,
+    CoordinationSignals,
+    FeedbackLoop,
+    HeartbeatCoordinator,
+    UsageTracker,
+)
+from core.agent_snapshot import read_snapshot
+from core.store import scripts, usage
 from core.store.client import open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
 from tests.core.usage_help import book, track
@@ -34,6 +42,9 @@ def whole_scenario(memory: str) -> None:
     assert worker.get_stale_agents(3600) == []
     assert worker.get_agent_status("wörker:*").progress == 0.5
     assert worker.look(None)[1]
+    assert read_snapshot("wörker:*", memory).timeline
+    store = open_store(memory)
+    assert scripts.lost_agents(store.run, store.keys, 0)[1] == {}
     gate = ApprovalGate(memory, "wörker:*")
     first, second = (gate.open_request("a:*") for _ in range(2))
     assert len(gate.get_pending_approvals()) == 2
@@ -57,6 +68,22 @@ def whole_scenario(memory: str) -> None:
         assert tracker.get_stats(days=2)["total_calls"] == 1
         tracker.close()
     signals_scenario(memory)
+    automation_scenario(memory)
+
+
+def automation_scenario(memory: str) -> None:
+    told = AutomationRecorder(memory)
+    routing = told.record_task_routing(
+        task_type="a:*", strategy="b:*", assigned_to="wörker:*", confidence=1, routing_id="c:*"
+    )
+    assert told.complete_task_routing(routing_id=routing, success=True)
+    assert told.record_test_execution(suite="d:*", passed=1, duration_seconds=1)
+    assert told.record_coverage(suite="d:*", lines_covered=1, lines_total=1)
+    assert told.record_file_test(file_path="e/*.py", passed=1)
+    assignment = told.record_agent_assignment(agent_id="wörker:*", task_type="a:*", routing_id=routing)
+    assert told.complete_agent_assignment(
+        assignment_id=assignment, success=True, automated=True, human_review=False
+    )
 
 
 def signals_scenario(memory: str) -> None:

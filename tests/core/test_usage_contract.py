@@ -175,9 +175,9 @@ def test_reading_says_when_redis_is_away(make_tracker):
 
 def test_without_the_project_history_names_the_command(tracker, monkeypatch):
     monkeypatch.setattr(usage_history, "_registered", [])
-    with pytest.raises(HistoryUnavailable, match=r"export_to_dict\(\)` in `python manage\.py shell`"):
+    with pytest.raises(HistoryUnavailable, match=r"`python manage\.py telemetry export`"):
         tracker.export_to_dict()
-    with pytest.raises(HistoryUnavailable, match=r"reset\(\)` in `python manage\.py shell`"):
+    with pytest.raises(HistoryUnavailable, match=r"`python manage\.py telemetry reset --confirm`"):
         tracker.reset()
 
 

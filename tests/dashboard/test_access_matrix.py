@@ -60,7 +60,7 @@ def test_the_record_in_the_admin_is_for_auditors(gate, record, signed_in, kind):
     gate.open_request("deploy")
     record()
     client = signed_in(kind)
-    entry = AuditEntry.objects.get()
+    entry = AuditEntry.objects.get(kind="approval.requested")
     assert status_of(client.get("/admin/core/auditentry/")) == ADMIN[kind]
     assert status_of(client.get(f"/admin/core/auditentry/{entry.pk}/change/")) == ADMIN[kind]
     assert status_of(client.get("/admin/")) == ADMIN[kind]

@@ -110,7 +110,7 @@ def test_the_admin_shows_it_as_text_in_lists_and_details(gate, record, signed_in
     gate.respond_to_approval(request.request_id, False, text, text)
     record()
     client = signed_in("superuser")
-    entry = AuditEntry.objects.order_by("sequence").last()
+    entry = AuditEntry.objects.filter(request_id=request.request_id).order_by("sequence").last()
     for address in (
         "/admin/core/auditentry/",
         f"/admin/core/auditentry/{entry.pk}/change/",

@@ -1,5 +1,7 @@
 """How tests read the record: in order, and whole."""
 
+from django.db.models import QuerySet
+
 from core.history.audit import entry_hash
 from core.models import AuditEntry, AuditHead
 
@@ -17,6 +19,11 @@ def assert_chain_is_whole() -> int:
         head = AuditHead.objects.get(pk=1)
         assert (head.sequence, head.hash) == (len(entries), previous)
     return len(entries)
+
+
+def of_requests() -> QuerySet[AuditEntry]:
+    """What the record says of requests, beside that of people and settings; in order."""
+    return AuditEntry.objects.filter(request_id__isnull=False).order_by("sequence")
 
 
 def kinds_of(request_id: str) -> list[str]:

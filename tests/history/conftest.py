@@ -1,11 +1,15 @@
 """What the tests of the record share: a gate, a recorder that steps by hand, and people."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
 
@@ -13,6 +17,12 @@ from core import ApprovalGate
 from core.history import decisions
 from core.history.recorder import Recorder
 from tests.servers import client_of
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """The hasher of the site takes its time, which is its purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -97,3 +107,21 @@ def running() -> Iterator[Callable[[Recorder], threading.Event]]:
     for _stop, thread in started:
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def recorder_process(clean_redis, this_database, tmp_path):
+    """Starts `manage.py recorder` on the database of this test, as often as asked."""
+    settled = {"TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "DATABASE_URL": this_database}
+    environment = {**os.environ, **settled}
+    started: list[subprocess.Popen] = []
+
+    def start() -> subprocess.Popen:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
+        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()

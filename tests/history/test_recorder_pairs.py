@@ -2,16 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
-import pytest
-from django.conf import settings
-
 from core.history.recorder import Recorder
-from core.models import ApprovalRecord, AuditEntry
-from tests.history.chain import assert_chain_is_whole
+from core.models import ApprovalRecord
+from tests.history.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
 REQUESTS = 150
@@ -30,9 +25,10 @@ def assert_each_is_recorded_once(ids: list[str]) -> None:
     assert ApprovalRecord.objects.exclude(status="pending").count() == len(ids)
     for kind in ("requested", "ended"):
         names = {f"request:{request_id}:{kind}" for request_id in ids}
-        written = AuditEntry.objects.filter(event_id__endswith=f":{kind}").values_list("event_id", flat=True)
+        written = of_requests().filter(event_id__endswith=f":{kind}").values_list("event_id", flat=True)
         assert sorted(written) == sorted(names)
-    assert assert_chain_is_whole() == 2 * len(ids)
+    assert_chain_is_whole()
+    assert of_requests().count() == 2 * len(ids)
 
 
 def test_two_recorders_at_once_lose_nothing_and_double_nothing(
@@ -42,7 +38,7 @@ def test_two_recorders_at_once_lose_nothing_and_double_nothing(
         running(Recorder(clean_redis))
     halves = [background(ask_and_answer, gate, REQUESTS) for _ in range(2)]
     ids = [request_id for half in halves for request_id in half.result(60)]
-    wait_until(lambda: AuditEntry.objects.count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
     assert_each_is_recorded_once(ids)
 
 
@@ -51,39 +47,21 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
     ids = ask_and_answer(gate, 20)
     first.set()
     ids += ask_and_answer(gate, 20)
-    wait_until(lambda: AuditEntry.objects.count() == 80, "the other one records")
+    wait_until(lambda: of_requests().count() == 80, "the other one records")
     second.set()
     assert_each_is_recorded_once(ids)
-
-
-@pytest.fixture
-def recorder_process(clean_redis, this_database, tmp_path):
-    """Starts `manage.py recorder` on the database of this test, as often as asked."""
-    settled = {"TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "DATABASE_URL": this_database}
-    environment = {**os.environ, **settled}
-    started: list[subprocess.Popen] = []
-
-    def start() -> subprocess.Popen:
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process):
     victim, other = recorder_process(), recorder_process()
     ids = ask_and_answer(gate, 1)
-    wait_until(lambda: AuditEntry.objects.exists(), "one of them records", 30)
+    wait_until(lambda: of_requests().exists(), "one of them records", 30)
     for _ in range(4):
         ids += ask_and_answer(gate, 60)
         os.kill(victim.pid, signal.SIGKILL)
         assert victim.wait(5) == -signal.SIGKILL
         victim = recorder_process()
-    wait_until(lambda: AuditEntry.objects.count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
     other.terminate()
     assert other.wait(10) == 0
     assert_each_is_recorded_once(ids)
@@ -92,12 +70,12 @@ def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate,
 def test_a_lonely_recorder_process_killed_at_random_moments_goes_on_where_it_was(gate, recorder_process):
     ids, process = [], recorder_process()
     for pause in (0.0, 0.01, 0.05):
-        before = AuditEntry.objects.count()
+        before = of_requests().count()
         ids += ask_and_answer(gate, 80)
-        wait_until(lambda seen=before: AuditEntry.objects.count() > seen, "it has begun", 30)
+        wait_until(lambda seen=before: of_requests().count() > seen, "it has begun", 30)
         time.sleep(pause)  # the moment of its death
         os.kill(process.pid, signal.SIGKILL)
         process.wait(5)
         process = recorder_process()
-    wait_until(lambda: AuditEntry.objects.count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
     assert_each_is_recorded_once(ids)

@@ -45,7 +45,7 @@ def read_page(port: int, session: str) -> tuple[int, str]:
 
 def recorded(url: str) -> list[tuple[str, str]]:
     with psycopg.connect(url) as connection:
-        query = "SELECT kind, actor FROM core_auditentry ORDER BY sequence"
+        query = "SELECT kind, actor FROM core_auditentry WHERE request_id IS NOT NULL ORDER BY sequence"
         return connection.execute(query).fetchall()
 
 

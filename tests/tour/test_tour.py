@@ -21,6 +21,7 @@ from core.store.keys import Keys
 from core.store.outbox import Watcher
 from dashboard.live_state import LiveState
 from tests.contract.key_patterns import key_patterns
+from tests.history.chain import of_requests
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -198,11 +199,11 @@ def test_the_recorder_settles_intent_record_and_audit_together(gate, recorder, c
     press(client, "approve", request, **HTMX)
     gate.wait_for_decision(request.request_id, timeout=5)
     kinds = ["approval.requested", "approval.approved", "approval.collected"]
-    wait_until(lambda: AuditEntry.objects.count() == len(kinds), "everything is recorded")
+    wait_until(lambda: of_requests().count() == len(kinds), "everything is recorded")
     record = ApprovalRecord.objects.get(pk=request.request_id)
     assert (record.status, record.responder, json.loads(record.context)) == ("approved", "maria", CONTEXT)
     assert DecisionIntent.objects.get().outcome == "accepted"
-    entries = AuditEntry.objects.order_by("sequence")
+    entries = of_requests()
     assert [entry.kind for entry in entries] == kinds
     assert [entry.previous_hash for entry in entries][1:] == [entry.hash for entry in entries][:-1]
     last = raw.xrevrange(KEYS.outbox, count=1)[0][0]

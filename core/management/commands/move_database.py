@@ -1,12 +1,14 @@
 """`manage.py move_database --to URL`: from SQLite to PostgreSQL, with the audit chain as it is."""
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.core.management import call_command
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
 from rich.console import Console
@@ -40,7 +42,7 @@ class Command(BaseCommand):
         try:
             with moving.exclusive_source():
                 if not connections[TARGET].introspection.table_names():
-                    call_command("migrate", database=TARGET, verbosity=0)
+                    migrate(url)
                 moving.refuse_other_migrations()
                 with self._progress() as progress:
                     moved = moving.move(progress)
@@ -72,6 +74,15 @@ class Command(BaseCommand):
             self.stderr.write(
                 f"The chain was broken before the move: entry {moved.broken_at} does not fit. It was moved as it is."
             )
+
+
+def migrate(url: str) -> None:
+    """Make the tables of an empty target, in a process whose only database it is: handlers write to the default."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "-v", "0"]
+    environment = {**os.environ, "DATABASE_URL": url}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise CannotMove(f"`manage.py migrate` failed on the target: {result.stderr.strip()[-500:]}")
 
 
 def add_target(url: str) -> None:

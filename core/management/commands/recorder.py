@@ -1,12 +1,15 @@
-"""`manage.py recorder`: writes what Redis decided into SQL, and ends what is due."""
+"""`manage.py recorder`: writes what Redis decided into SQL, ends what is due, ships what dead processes left."""
 
 import signal
 import threading
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
+from core.history import configuration
 from core.history.recorder import Recorder
+from core.usage_tracker import UsageTracker
 
 
 class Command(BaseCommand):
@@ -16,7 +19,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Record until SIGTERM or Ctrl-C."""
+        self.check(tags=[Tags.database], databases=["default"])
+        configuration.note_or_log("recorder")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        # In a thread of its own that works a third of the time at most: recording does not wait for it.
+        tracker = UsageTracker()
+        tracker.adopt_orphans()
         Recorder().run(stop)
+        tracker.close()

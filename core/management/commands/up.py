@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.management.supervisor import Part, Supervisor
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         """Run until Ctrl-C or SIGTERM."""
         refuse_unsafe_address()
         refuse_taken_port()
+        self.check(tags=[Tags.database], databases=["default"])
         server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
             os.environ["REDIS_URL"] = server.url if server else settings.REDIS_URL

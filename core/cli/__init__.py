@@ -1,0 +1,47 @@
+"""The commands: `python manage.py telemetry <command>`, and `python -m core <command>` (docs/commands.md)."""
+
+import sys
+from collections.abc import Sequence
+
+# Each module adds its commands to the parser when it is imported.
+from core.cli.analysis import cmd_sonnet_opus_analysis
+from core.cli.automation import (
+    cmd_agent_performance,
+    cmd_file_test_status,
+    cmd_task_routing_report,
+    cmd_test_status,
+    cmd_tier1_status,
+)
+from core.cli.commands import COMMANDS, add_commands, run_parsed, run_words
+from core.cli.compare import cmd_telemetry_compare
+from core.cli.core import (
+    cmd_telemetry_cache_stats,
+    cmd_telemetry_reset,
+    cmd_telemetry_savings,
+    cmd_telemetry_show,
+)
+from core.cli.export import cmd_telemetry_export
+
+__all__ = [
+    "COMMANDS",
+    "add_commands",
+    "cmd_agent_performance",
+    "cmd_file_test_status",
+    "cmd_sonnet_opus_analysis",
+    "cmd_task_routing_report",
+    "cmd_telemetry_cache_stats",
+    "cmd_telemetry_compare",
+    "cmd_telemetry_export",
+    "cmd_telemetry_reset",
+    "cmd_telemetry_savings",
+    "cmd_telemetry_show",
+    "cmd_test_status",
+    "cmd_tier1_status",
+    "main",
+    "run_parsed",
+]
+
+
+def main(words: Sequence[str] | None = None, prog: str = "python -m core") -> int:
+    """Run the command that the words of the command line say; the exit code."""
+    return run_words(sys.argv[1:] if words is None else words, prog)

@@ -1,0 +1,168 @@
+"""What a command is: a function of parsed arguments that returns an exit code, and never a traceback.
+
+0: done. 1: it failed: Redis, the database or a file. 2: it was not understood, or cannot be done here.
+130: interrupted. 141: whoever read the output has gone.
+"""
+
+import argparse
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, NoReturn
+
+from core.errors import HistoryUnavailable, TelemetryError
+from core.visible_text import one_line
+
+DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
+MAX_DAYS = 3660
+
+Run = Callable[[Namespace], int]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An argument of a command, as `ArgumentParser.add_argument` takes it."""
+
+    flags: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command by the name that people type."""
+
+    name: str
+    summary: str
+    description: str
+    options: tuple[Option, ...]
+    run: Run
+    reads_history: bool
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def option(*flags: str, **settings: Any) -> Option:
+    """An argument of a command: the same words as `ArgumentParser.add_argument`."""
+    return Option(flags, settings)
+
+
+JSON = option("--json", action="store_true", help="one JSON value instead of tables; money is text, exact")
+
+
+def command(name: str, summary: str, *options: Option, reads_history: bool = False) -> Callable[[Run], Run]:
+    """Make a function a command. Its own errors become one sentence on standard error and an exit code.
+
+    Called directly, it needs no argument that has a default. Every command gets `--json` as well.
+    `reads_history`: it asks the site's database, so it needs the Django project.
+    """
+
+    def decorate(run: Run) -> Run:
+        taken = (*options, JSON)
+        defaults = vars(_filled(ArgumentParser(add_help=False), taken).parse_args([]))
+
+        @wraps(run)
+        def guarded(args: Namespace) -> int:
+            return _guarded(name, run, Namespace(**{**defaults, **vars(args)}))
+
+        COMMANDS[name] = Command(name, summary, run.__doc__ or summary, taken, guarded, reads_history)
+        return guarded
+
+    return decorate
+
+
+def add_commands(parser: ArgumentParser) -> None:
+    """Let a parser understand every command; `run_parsed` then runs the one that was found."""
+    found = parser.add_subparsers(
+        dest="telemetry_command", metavar="command", required=True, parser_class=_Parser
+    )
+    for known in sorted(COMMANDS.values(), key=lambda command: command.name):
+        description = known.description.split("\n\n")[0]
+        _filled(found.add_parser(known.name, help=known.summary, description=description), known.options)
+
+
+def run_parsed(args: Namespace) -> int:
+    """Run the command that a parser found."""
+    return COMMANDS[args.telemetry_command].run(args)
+
+
+def run_words(words: Sequence[str], prog: str) -> int:
+    """Parse the words of a command line and run what they say; the exit code."""
+    parser = _Parser(prog=prog, description="What agents did, what it cost and what was saved.")
+    add_commands(parser)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    return run_parsed(args)
+
+
+def complain(name: str, sentence: object) -> None:
+    """One sentence on standard error."""
+    print(f"telemetry {name}: {one_line(sentence)}", file=sys.stderr)
+
+
+# What options may say
+
+
+def days(text: str) -> int:
+    """For `type=`: a number of days."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_DAYS):
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 to {MAX_DAYS:,} days, not {text!r}")
+    return int(text)
+
+
+def whole_number(text: str) -> int:
+    """For `type=`: 1 to 1,000,000."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 to 1,000,000, not {text!r}")
+    return int(text)
+
+
+class _Parser(ArgumentParser):
+    """Complains in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is."""
+        self.exit(MISUSED, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
+
+
+def _filled(parser: ArgumentParser, options: Sequence[Option]) -> ArgumentParser:
+    for taken in options:
+        parser.add_argument(*taken.flags, **taken.settings)
+    return parser
+
+
+def _guarded(name: str, run: Run, args: Namespace) -> int:
+    try:
+        with suppress(AttributeError):
+            # A terminal that cannot write a character gets its number instead.
+            sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        code = run(args)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _leave_standard_output()
+        return NO_READER
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (HistoryUnavailable, ValueError) as error:
+        complain(name, error)
+        return MISUSED
+    except (TelemetryError, OSError) as error:
+        complain(name, error)
+        _leave_standard_output()
+        return FAILED
+
+
+def _leave_standard_output() -> None:
+    """What could not be written must not be tried again when the interpreter ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,59 @@
+"""Who acts: the signed-in user of the request at hand, or the system user who runs a command."""
+
+import getpass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest
+from django.utils.decorators import sync_and_async_middleware
+
+_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def acting(request: HttpRequest) -> Iterator[None]:
+    """What is recorded inside was done by the user of this request."""
+    token = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+@sync_and_async_middleware
+def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware, after authentication: changes of people and rights are recorded with who made them."""
+    if iscoroutinefunction(get_response):
+
+        async def serve(request: HttpRequest) -> Any:
+            with acting(request):
+                answer: Awaitable[Any] = get_response(request)
+                return await answer
+
+        return serve
+
+    def serve_sync(request: HttpRequest) -> Any:
+        with acting(request):
+            return get_response(request)
+
+    return serve_sync
+
+
+def actor() -> tuple[str, dict[str, Any]]:
+    """The name of who acts, and how: through the site, or as a system user at the command line."""
+    request = _request.get()
+    if request is None:
+        return "", {"through": "command line", "system_user": _system_user()}
+    user = getattr(request, "user", None)
+    name = user.get_username() if user is not None and user.is_authenticated else ""
+    return name, {"through": "site"}
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""  # a container may run under a number without a name

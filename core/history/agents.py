@@ -1,0 +1,73 @@
+"""What SQL remembers of one agent, in five queries, however much it is."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Aggregate, Count, Q, Sum
+
+from core.models import AgentRun, ApprovalRecord, AuditEntry, LLMCall
+
+RUNS, ENDED, FACTS, CALLS = 20, 10, 20, 20
+SPANS = {"today": 0, "7 days": 6, "30 days": 29}  # whole UTC days before today
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Calls of a span of UTC days that ends now. Money in nano-dollars."""
+
+    span: str
+    calls: int
+    cost_nano: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class AgentHistory:
+    """The newest of each kind, newest first; `spent` for today, 7 and 30 days."""
+
+    runs: list[AgentRun]
+    ended: list[ApprovalRecord]
+    facts: list[AuditEntry]
+    calls: list[LLMCall]
+    spent: list[Spent]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of this agent was ever recorded."""
+        return not (self.runs or self.facts or self.calls or self.ended)
+
+
+def read_history(agent_id: str, now: datetime) -> AgentHistory:
+    """The record of an agent."""
+    ended = ApprovalRecord.objects.filter(agent_id=agent_id).exclude(status="pending")
+    return AgentHistory(
+        runs=list(AgentRun.objects.filter(agent_id=agent_id)[:RUNS]),
+        # The bodies stay where they are: a list shows none.
+        ended=list(ended.defer("context").order_by("-ended_at", "-pk")[:ENDED]),
+        facts=list(AuditEntry.objects.filter(agent_id=agent_id)[:FACTS]),
+        calls=list(LLMCall.objects.filter(agent_id=agent_id)[:CALLS]),
+        spent=_spent(agent_id, now),
+    )
+
+
+def _spent(agent_id: str, now: datetime) -> list[Spent]:
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = {span: today - timedelta(days=days) for span, days in SPANS.items()}
+    sums: dict[str, Aggregate] = {}
+    for number, since in enumerate(starts.values()):
+        within = Q(at__gte=since)
+        sums[f"calls_{number}"] = Count("pk", filter=within)
+        for name in ("cost_nano", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"):
+            sums[f"{name}_{number}"] = Sum(name, filter=within, default=0)
+    found = LLMCall.objects.filter(agent_id=agent_id, at__gte=min(starts.values())).aggregate(**sums)
+    return [
+        Spent(
+            span,
+            found[f"calls_{number}"],
+            found[f"cost_nano_{number}"],
+            sum(
+                found[f"{kind}_tokens_{number}"] for kind in ("input", "output", "cache_read", "cache_write")
+            ),
+        )
+        for number, span in enumerate(starts)
+    ]

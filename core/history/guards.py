@@ -1,0 +1,150 @@
+"""Triggers that keep the record append-only also against SQL that goes past Django.
+
+Entries are never changed, deleted or replaced. The head is one row that only goes forward. A rebuild of a
+table on SQLite drops its triggers silently, so they are looked at after every migration, and by the check.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from core.models import AuditEntry, AuditHead
+
+logger = logging.getLogger(__name__)
+
+ENTRIES, HEAD = AuditEntry._meta.db_table, AuditHead._meta.db_table
+BACKWARD = "NEW.sequence < OLD.sequence OR NEW.id <> OLD.id OR (NEW.sequence = OLD.sequence AND NEW.hash <> OLD.hash)"
+# INSERT OR REPLACE deletes without asking the delete trigger, so the insert is refused.
+TAKEN = f"EXISTS (SELECT 1 FROM {ENTRIES} WHERE sequence = NEW.sequence OR event_id = NEW.event_id)"
+HAS_HEAD = f"EXISTS (SELECT 1 FROM {HEAD})"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One trigger: what it refuses, and when; `only` names the one database that needs it."""
+
+    name: str
+    table: str
+    event: str
+    says: str
+    when: str = ""
+    only: str = ""
+
+    @property
+    def sqlite(self) -> str:
+        """As SQLite keeps it."""
+        when = f" WHEN {self.when}" if self.when else ""
+        refuse = f"SELECT RAISE(ABORT, '{self.says}');"
+        return f"CREATE TRIGGER {self.name} BEFORE {self.event} ON {self.table}{when} BEGIN {refuse} END"
+
+    @property
+    def body(self) -> str:
+        """The function behind it on PostgreSQL."""
+        refuse = f"RAISE EXCEPTION '{self.says}' USING ERRCODE = 'integrity_constraint_violation';"
+        if not self.when:
+            return f"BEGIN {refuse} END"
+        return f"BEGIN IF {self.when} THEN {refuse} END IF; RETURN NEW; END"
+
+    @property
+    def postgresql_type(self) -> int:
+        """`pg_trigger.tgtype`: 1 for each row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate."""
+        kind = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}[self.event]
+        return 2 + kind + (self.event != "TRUNCATE")
+
+
+GUARDS = [
+    Guard("audit_entry_no_update", ENTRIES, "UPDATE", "audit entries are never changed"),
+    Guard("audit_entry_no_delete", ENTRIES, "DELETE", "audit entries are never deleted"),
+    Guard(
+        "audit_entry_no_truncate", ENTRIES, "TRUNCATE", "audit entries are never deleted", "", "postgresql"
+    ),
+    Guard("audit_entry_no_replace", ENTRIES, "INSERT", "audit entries are never replaced", TAKEN, "sqlite"),
+    Guard("audit_head_no_return", HEAD, "UPDATE", "the head of the record only goes forward", BACKWARD),
+    Guard("audit_head_no_delete", HEAD, "DELETE", "the head of the record is never deleted"),
+    Guard(
+        "audit_head_no_truncate",
+        HEAD,
+        "TRUNCATE",
+        "the head of the record is never deleted",
+        "",
+        "postgresql",
+    ),
+    Guard("audit_head_no_replace", HEAD, "INSERT", "the record has one head", HAS_HEAD, "sqlite"),
+]
+
+
+def guards_of(connection: BaseDatabaseWrapper) -> list[Guard]:
+    """The guards that this database must have: none while its tables are not there."""
+    tables = set(connection.introspection.table_names())
+    if not {ENTRIES, HEAD} <= tables:
+        return []
+    return [guard for guard in GUARDS if guard.only in ("", connection.vendor)]
+
+
+def missing(using: str = DEFAULT_DB_ALIAS) -> list[Guard]:
+    """Guards that are gone, switched off, or do something else than they should."""
+    connection = connections[using]
+    standing = _standing_on(connection)
+    return [guard for guard in guards_of(connection) if not standing(guard)]
+
+
+def _standing_on(connection: BaseDatabaseWrapper) -> Any:
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            written = dict(cursor.fetchall())
+            return lambda guard: written.get(guard.name) == guard.sqlite
+        cursor.execute(
+            "SELECT t.tgname, c.relname, t.tgtype, t.tgenabled, t.tgqual IS NULL AND t.tgattr = '', p.prosrc "
+            "FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
+            "WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid)"
+        )
+        known = {row[0]: tuple(row[1:]) for row in cursor.fetchall()}
+    # `A`: it fires always, also where replication switches ordinary triggers off.
+    return lambda guard: known.get(guard.name) == (guard.table, guard.postgresql_type, "A", True, guard.body)
+
+
+def install(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Put missing guards in place; returns their names. A record that has entries already is told of it."""
+    from core.history import audit
+
+    connection = connections[using]
+    lacking = missing(using)
+    if not lacking:
+        return []
+    names = [guard.name for guard in lacking]
+    with transaction.atomic(using=using):
+        with connection.cursor() as cursor:
+            for guard in lacking:
+                for statement in _statements(guard, connection.vendor):
+                    cursor.execute(statement)
+        if AuditEntry.objects.using(using).exists():
+            logger.warning("guards of the record were put in place: %s", ", ".join(names))
+            audit.append([audit.new_fact("record.guarded", guards=names)])
+    return names
+
+
+def _statements(guard: Guard, vendor: str) -> list[str]:
+    if vendor == "sqlite":
+        return [f"DROP TRIGGER IF EXISTS {guard.name}", guard.sqlite]
+    each = "STATEMENT" if guard.event == "TRUNCATE" else "ROW"
+    return [
+        f"CREATE OR REPLACE FUNCTION {guard.name}() RETURNS trigger LANGUAGE plpgsql AS $${guard.body}$$",
+        f"DROP TRIGGER IF EXISTS {guard.name} ON {guard.table}",
+        f"CREATE TRIGGER {guard.name} BEFORE {guard.event} ON {guard.table} "
+        f"FOR EACH {each} EXECUTE FUNCTION {guard.name}()",
+        f"ALTER TABLE {guard.table} ENABLE ALWAYS TRIGGER {guard.name}",
+    ]
+
+
+def removal(guard: Guard, vendor: str) -> str:
+    """The statement that takes a guard away: for tests that empty their tables, and for attackers in them."""
+    return f"DROP TRIGGER IF EXISTS {guard.name}" + ("" if vendor == "sqlite" else f" ON {guard.table}")
+
+
+def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
+    """After every migration: what is missing is put in place."""
+    install(using)

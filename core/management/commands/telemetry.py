@@ -1,0 +1,38 @@
+"""`manage.py telemetry <command>`: what agents did, what it cost and what was saved (docs/commands.md)."""
+
+import sys
+from argparse import Namespace
+from contextlib import nullcontext, redirect_stdout
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+
+from core.cli import add_commands, run_parsed
+from core.cli.commands import FAILED, complain
+
+
+class Command(BaseCommand):
+    """Runs one command of `core.cli`, with the site's database at hand."""
+
+    help = "What agents did, what it cost and what was saved."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Every command with its own options."""
+        add_commands(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run it; SystemExit with its code when that is not 0."""
+        given = options.get("stdout")
+        with redirect_stdout(given) if given else nullcontext():
+            code = self._run(Namespace(**options))
+        if code:
+            sys.exit(code)
+
+    def _run(self, args: Namespace) -> int:
+        try:
+            return run_parsed(args)
+        except DatabaseError as error:
+            complain(args.telemetry_command, f"the database does not answer: {error}")
+            return FAILED

@@ -1,0 +1,85 @@
+"""`manage.py verify_audit`: is the record still what was written?"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import Progress
+
+from core.history import verification
+from core.history.verification import Verdict
+
+BAR_AFTER_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    """Exit code 0 when the record is whole, 1 when it is not."""
+
+    help = "Verify the audit record: every hash and link, the head, the triggers and the checkpoints."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The database, or a file that was exported."""
+        parser.add_argument("--file", type=Path, help="verify an exported file, without the database")
+        parser.add_argument(
+            "--selection",
+            action="store_true",
+            help="with --file: the file was exported with a choice, so entries between others are left out",
+        )
+        parser.add_argument(
+            "--checkpoints", type=Path, help="the checkpoint file (TELEMETRY_CHECKPOINT_FILE)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Verify, say what was found, and keep the result for the admin."""
+        if options["file"]:
+            verdict = self._file(options["file"], options["checkpoints"], options["selection"])
+        else:
+            path = options["checkpoints"] or settings.TELEMETRY_CHECKPOINT_FILE
+            verdict = with_bar(lambda progress: verification.verify(path, progress))
+            verification.keep(verdict)
+        self._say(verdict)
+        if not verdict.whole:
+            sys.exit(1)
+
+    def _file(self, path: Path, checkpoints: Path | None, selection: bool) -> Verdict:
+        try:
+            with path.open(encoding="utf-8", newline="\n") as lines:
+                return verification.verify_lines(lines, checkpoints, selection=selection)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{path} cannot be read: {error}") from error
+
+    def _say(self, verdict: Verdict) -> None:
+        for notice in verdict.notices:
+            self.stdout.write(f"note: {notice}")
+        if verdict.whole:
+            self.stdout.write(f"The record is whole: {verdict.entries:,} entries, newest hash {verdict.hash}")
+            return
+        for problem in verdict.problems:
+            self.stdout.write(f"wrong: {problem}")
+        more = verdict.count - len(verdict.problems)
+        if more:
+            self.stdout.write(f"and {more:,} more")
+        self.stdout.write(
+            f"The record is NOT whole: {verdict.count:,} problems in {verdict.entries:,} entries"
+        )
+
+
+def with_bar(work: Callable[[verification.Progress], Verdict]) -> Verdict:
+    """Do the work; after a second a bar shows how far it is, on a terminal alone."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return work(lambda done, of: None)
+    began = time.monotonic()
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("Verifying", total=None, visible=False)
+
+        def show(done: int, of: int) -> None:
+            late = time.monotonic() - began > BAR_AFTER_SECONDS
+            bar.update(task, completed=done, total=of, visible=late)
+
+        return work(show)

@@ -1,0 +1,41 @@
+"""Text from agents for places that hold no markup: what hides, reorders or controls becomes a visible ⟦U+001B⟧."""
+
+import re
+import unicodedata
+
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that are drawn as nothing.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
+_NOT_IN_A_LINE = re.compile(r"[^\x20-\x7e]")
+
+
+def plain(text: object) -> str:
+    """`text` with unsafe characters as ⟦U+202E⟧; line ends and tabs stay."""
+    return _NOT_PLAIN.sub(_chip_or_same, str(text))
+
+
+def one_line(text: object) -> str:
+    """The same on one line: line ends and tabs are visible too."""
+    return _NOT_IN_A_LINE.sub(_chip_or_same, str(text))
+
+
+def is_unsafe(character: str) -> bool:
+    """Whether a character draws nothing, moves other text, or is no character at all."""
+    category = unicodedata.category(character)
+    return (
+        category in _UNSAFE_CATEGORIES
+        or character in _INVISIBLE
+        or (category == "Zs" and character != " ")
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+def chip(character: str) -> str:
+    """How an unsafe character is shown."""
+    return f"⟦U+{ord(character):04X}⟧"
+
+
+def _chip_or_same(match: re.Match[str]) -> str:
+    return chip(match[0]) if is_unsafe(match[0]) else match[0]

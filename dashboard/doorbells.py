@@ -1,0 +1,128 @@
+"""Doorbells: pages that differ by their address are told that something changed, and fetch it themselves.
+
+A ring carries nothing. It may come too often, never too seldom: whoever was rung reads what is true then.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from core.store.outbox import OutboxEntry, Watcher
+
+USAGE = "usage"
+_AGENT = "agent:"
+
+RING_SECONDS = 1.0  # between two rings of one socket
+RINGS_A_SECOND = 20.0  # to all sockets of a process: each ring costs a page
+
+
+def agent(agent_id: str) -> str:
+    """The topic of one agent's page."""
+    return _AGENT + agent_id
+
+
+def is_doorbell(topic: str) -> bool:
+    """Whether pages of this topic fetch what changed themselves."""
+    return topic == USAGE or topic.startswith(_AGENT)
+
+
+class Changes:
+    """Which topics changed. What pages read from SQL counts as changed when the recorder has written it."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._changed: set[str] = set()
+        self._unrecorded: dict[str, set[str]] = {}
+
+    def of_agents(self, agent_ids: Iterable[str]) -> None:
+        """These agents did something that is true at once, such as a beat."""
+        self._changed.update(agent(agent_id) for agent_id in agent_ids)
+
+    def of_request(self, agent_id: str, position: str) -> None:
+        """A request moved: its agent's page shows it at once, and again when it is recorded."""
+        self._changed.add(agent(agent_id))
+        self._unrecorded.setdefault(position, set()).add(agent(agent_id))
+
+    def of_calls(self, entries: Iterable[OutboxEntry]) -> None:
+        """Calls, and resets of them, among these entries of the outbox."""
+        for entry in entries:
+            if entry.type in ("llm_calls", "usage_reset"):
+                self._unrecorded.setdefault(entry.position, set()).update(_topics_of(entry))
+
+    def of_runs(self, entries: Iterable[OutboxEntry]) -> None:
+        """Starts, ends and returns of agents among these entries of the outbox."""
+        for entry in entries:
+            if entry.type in ("agent_started", "agent_stopped", "agent_resumed"):
+                topic = agent(entry.fields.get("agent_id", ""))
+                self._unrecorded.setdefault(entry.position, set()).add(topic)
+
+    def take(self) -> set[str]:
+        """The topics that changed since the last call."""
+        for position in [p for p in self._unrecorded if self._watcher.is_recorded(p)]:
+            self._changed |= self._unrecorded.pop(position)
+        changed, self._changed = self._changed, set()
+        return changed
+
+
+def _topics_of(entry: OutboxEntry) -> set[str]:
+    try:
+        calls = json.loads(entry.fields.get("calls", "[]"))
+        agents = {str(call["agent_id"]) for call in calls if call["agent_id"]}
+    except (ValueError, RecursionError, TypeError, KeyError):
+        agents = set()  # the recorder sets it aside
+    return {USAGE, *(agent(agent_id) for agent_id in agents)}
+
+
+class Door(Protocol):
+    """A socket, as far as it can be rung."""
+
+    @property
+    def topic(self) -> str:
+        """What its page shows."""
+
+
+D = TypeVar("D", bound=Door)
+
+
+class Bells(Generic[D]):
+    """Who is to be rung, and when: each at most once a second, all together at most twenty times a second.
+
+    A door that is owed a ring keeps its place until it is rung, so the last change always rings.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._doors: dict[D, float] = {}  # when each was rung last
+        self._owed: dict[D, None] = {}  # in the order in which they became so
+        self._budget, self._counted_at = RINGS_A_SECOND, clock()
+
+    def add(self, door: D) -> None:
+        """A page was opened; what happened since it was rendered is owed to it."""
+        if is_doorbell(door.topic):
+            self._doors.setdefault(door, -RING_SECONDS)
+            self._owed.setdefault(door)
+
+    def remove(self, door: D) -> None:
+        """The page is gone."""
+        self._doors.pop(door, None)
+        self._owed.pop(door, None)
+
+    def changed(self, topics: set[str]) -> None:
+        """Everybody who shows one of these is owed a ring."""
+        for door in self._doors if topics else ():
+            if door.topic in topics:
+                self._owed.setdefault(door)
+
+    def due(self) -> list[D]:
+        """Those to ring now."""
+        now = self._clock()
+        self._budget = min(RINGS_A_SECOND, self._budget + (now - self._counted_at) * RINGS_A_SECOND)
+        self._counted_at = now
+        ready = [door for door in self._owed if now - self._doors[door] >= RING_SECONDS]
+        rung = ready[: int(self._budget)]
+        for door in rung:
+            del self._owed[door]
+            self._doors[door] = now
+        self._budget -= len(rung)
+        return rung

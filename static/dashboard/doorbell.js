@@ -1,0 +1,60 @@
+// A ring says that what this page shows has changed. The page then fetches itself by its own address.
+"use strict";
+
+const FETCH_MS = 20000;
+const AGAIN_MS = 3000;
+const NOT_FETCHED = "The newest state could not be fetched. Trying again.";
+let fetching = false;
+let owed = false; // a ring came that no fetch has answered yet
+
+htmx.config.morphIgnore.push("open"); // what somebody unfolded stays unfolded
+
+function say(text) {
+  const notices = document.getElementById("notices");
+  const said = notices.querySelector("[data-not-fetched]");
+  if (!text) said?.remove();
+  else if (!said) {
+    const notice = Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text });
+    notice.dataset.notFetched = "";
+    notices.append(notice);
+  }
+}
+
+// True when the region is as the server has it; a page that may not be seen any more is left to its socket.
+async function fetchRegion() {
+  try {
+    const options = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(FETCH_MS) };
+    const answer = await fetch(location.href, options);
+    const text = await answer.text();
+    const target = document.querySelector("[data-doorbell]");
+    if (!answer.ok || !text.includes(`id="${target.id}"`)) return false;
+    await htmx.swap({ text, target, sourceElement: target, select: `#${target.id}`, swap: "outerMorph" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function rung() {
+  owed = true;
+  if (fetching) return;
+  fetching = true;
+  while (owed && !document.hidden) {
+    owed = false;
+    if (await fetchRegion()) {
+      say("");
+      continue;
+    }
+    owed = true;
+    say(NOT_FETCHED);
+    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS); });
+  }
+  fetching = false;
+}
+
+document.addEventListener("htmx:ws:after:message:incoming", (event) => {
+  const text = event.detail.message.data;
+  if (text.startsWith("{") && JSON.parse(text).ring) rung();
+});
+// A hidden page fetches nothing; it does when somebody looks at it again.
+document.addEventListener("visibilitychange", () => { if (owed) rung(); });

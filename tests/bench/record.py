@@ -1,0 +1,63 @@
+"""The record: verifying and exporting a hundred thousand entries, and what an entry more costs.
+
+On a database file of its own, so a row is seconds and no ratio: the aim of verifying is ten seconds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from tempfile import TemporaryDirectory
+
+from tests.bench.measure import Bench, Row
+
+ENTRIES = 100_000
+MOST_SECONDS = 10
+# In a process of its own: the other groups run without Django.
+PROGRAM = """
+import json, os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
+import django; django.setup()
+from pathlib import Path
+from django.core.management import call_command
+from django.db import transaction
+from django.utils import timezone
+from core.history import audit, checkpoints, export, verification
+call_command("migrate", verbosity=0)
+def fact(number):
+    details = {"approval_type": "deploy", "digest": "a" * 64}
+    name = f"request:7f1c8e5e-5a45-4a3c-9d43-{number:012x}"
+    return audit.Fact(name, "approval.requested", timezone.now(), "deployer", "deployer", name[8:], details)
+count, path = int(sys.argv[1]), Path(sys.argv[2])
+seconds = {}
+began = time.perf_counter()
+for start in range(0, count, 1000):
+    with transaction.atomic():
+        audit.append([fact(number) for number in range(start, start + 1000)])
+    checkpoints.checkpoint(path)
+seconds["append"] = time.perf_counter() - began
+began = time.perf_counter()
+verdict = verification.verify(path)
+seconds["verify"] = time.perf_counter() - began
+assert verdict.whole and verdict.entries == count, verdict
+began = time.perf_counter()
+assert sum(piece.count("\\n") for piece in export.pieces(export.Selection())) == count
+seconds["export"] = time.perf_counter() - began
+print(json.dumps(seconds))
+"""
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    with TemporaryDirectory(prefix="bench-record") as folder:
+        run = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(ENTRIES), f"{folder}/checkpoints.jsonl"],
+            env={**os.environ, "TELEMETRY_DATA_DIR": folder, "REDIS_URL": bench.url},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+    seconds = json.loads(run.stdout)
+    size, verify = f"{ENTRIES:,} entries", seconds["verify"]
+    yield Row("verify_audit", size, verify, None, "s", None, f"<= {MOST_SECONDS} s", verify <= MOST_SECONDS)
+    yield Row("audit_export", size, seconds["export"], None, "s", None, "reported", True)
+    yield Row("append, by 1,000", size, ENTRIES / seconds["append"], None, "/s", None, "reported", True)

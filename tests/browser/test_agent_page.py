@@ -1,0 +1,125 @@
+"""The page of an agent in a browser: alive without a reload, two real processes, both themes, small screens."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate, HeartbeatCoordinator
+from tests.browser.test_what_people_see import HOSTILE, assert_accessible, fill
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def agent_process(clean_redis: str) -> Iterator[Callable[[str], subprocess.Popen]]:
+    """Starts a real agent that beats until it is killed."""
+    started: list[subprocess.Popen] = []
+
+    def start(agent: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "tests.history.agent_worker", clean_redis, agent, "3"]
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        assert started[-1].stdout.readline() == b"ready\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def open_agent(page: Page, name: str) -> None:
+    """From the live page, by a click on its name."""
+    page.locator("#agents").get_by_role("link", name=name).click()
+    page.wait_for_selector("#agent-page")
+    page.wait_for_selector("[data-connection=live]")
+
+
+def test_the_page_follows_its_agent_without_a_reload(sign_in, clean_redis):
+    agent = HeartbeatCoordinator(clean_redis)
+    agent.start_heartbeat("a/b?c=d#é", display_name="The worker")
+    page = sign_in("maria", "approver")
+    open_agent(page, "The worker")
+    page.evaluate("window.same = true")
+    expect(page.locator(".runs")).to_contain_text("running")
+    agent.beat("running", 0.42, "reading")
+    expect(page.locator(".vital")).to_contain_text("reading")
+    expect(page.locator(".vital .percent")).to_have_text("42 %")
+    expect(page.locator(".timeline .span").first).to_contain_text("reading")
+    request = ApprovalGate(clean_redis, "a/b?c=d#é").open_request("deploy")
+    expect(page.locator(".asks")).to_contain_text("deploy")
+    ApprovalGate(clean_redis).respond_to_approval(request.request_id, False, "ann", "not now")
+    expect(page.locator(".asks")).to_have_count(0)
+    expect(page.locator("#agent-page")).to_contain_text("not now")
+    agent.stop_heartbeat("failed")
+    expect(page.locator(".verdict")).to_contain_text("finished")
+    expect(page.locator(".runs")).to_contain_text("failed at 42 %")
+    assert page.evaluate("window.same") is True
+    page.locator(".ended a").click()
+    page.locator(".by a").click()
+    expect(page.get_by_role("heading", name="The worker")).to_be_visible()
+
+
+def test_two_real_processes_are_shown_as_a_conflict_and_one_that_is_killed_ends_it(
+    sign_in, agent_process, clean_redis
+):
+    agent_process("worker")
+    page = sign_in("maria", "viewer")
+    open_agent(page, "Worker")
+    expect(page.locator(".runs .run")).to_have_count(1)
+    agent_process("worker")
+    expect(page.locator(".conflict-of-two")).to_contain_text("Two processes beat under this name")
+    expect(page.locator(".runs .rival")).to_have_count(2)
+    expect(page.locator(".timeline polyline")).to_have_count(2)
+
+
+def test_hostile_text_stays_text(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    fill(clean_redis)
+    for agent in ("<i>agent</i>", "robot <b>1</b>"):
+        page.goto("/")
+        page.wait_for_selector("[data-connection=live]")
+        page.locator(f'a[href*="{"%3Ci" if "<i" in agent else "robot"}"]').first.click()
+        page.wait_for_selector("#agent-page")
+        assert page.locator("#agent-page :is(script, img, i, [onerror], [onfocus])").count() == 0
+    expect(page.locator(".asks").first).to_contain_text(HOSTILE[0])
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, agent_process, scheme, width):
+    agent_process("busy"), agent_process("busy")
+    quiet = HeartbeatCoordinator(clean_redis)
+    quiet.start_heartbeat("quiet-with-a-rather-long-name-" + "x" * 120, {"path": "/very/long/" * 30})
+    gate = ApprovalGate(clean_redis, "busy")
+    gate.open_request("deploy")
+    gate.decide(gate.open_request("delete").request_id, False, "tom", "no " * 60)
+    page = sign_in("ada", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
+    for name in ("Busy", "quiet"):
+        page.goto("/")
+        page.wait_for_selector("[data-connection=live]")
+        open_agent(page, name)
+        if name == "Busy":
+            expect(page.locator(".conflict-of-two")).to_be_visible()
+            expect(page.locator(".ended li")).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert_accessible(page)
+
+
+def test_without_scripts_the_page_and_its_links_work(sign_in, clean_redis, browser, site):
+    HeartbeatCoordinator(clean_redis).start_heartbeat("worker")
+    page = sign_in("maria", "viewer")
+    state = page.context.storage_state()
+    plain = browser.new_context(base_url=site, java_script_enabled=False, storage_state=state).new_page()
+    plain.goto("/")
+    plain.locator("#agents").get_by_role("link", name="worker").click()
+    expect(plain.get_by_role("heading", name="worker")).to_be_visible()
+    expect(plain.locator(".verdict")).to_contain_text("alive")
+    plain.context.close()

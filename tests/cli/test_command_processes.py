@@ -1,0 +1,171 @@
+"""Commands as people run them: processes with pipes, terminals and environments of their own."""
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.core.usage_help import track
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE = [sys.executable, "-m", "core"]
+WITHOUT = "import sys; sys.modules[{0!r}] = None; from core.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@pytest.fixture
+def environment(tracker, clean_redis, tmp_path):
+    track(tracker, 3, workflow="nightly\u202ework", agent_id="worker")
+    tracker.flush()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "TERM": "xterm"}
+
+
+def run(words, environment, **options) -> subprocess.CompletedProcess:
+    """Run where there is a checkout and nothing of the site is configured."""
+    known = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True, "timeout": 60}
+    return subprocess.run(words, **{**known, **options})
+
+
+def on_a_terminal(words, environment, columns=200) -> tuple[int, str]:
+    """Run with a terminal of so many columns as standard output: the exit code, and what it got."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (50, columns))
+    process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    got = b""
+    with suppress(OSError):  # the terminal is gone when the process has ended
+        while part := os.read(ours, 65536):
+            got += part
+    os.close(ours)
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    return process.wait(10), got.decode()
+
+
+def test_a_pipe_gets_plain_columns_of_ascii_heads_and_no_escape(environment):
+    done = run([*MODULE, "show"], environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1].split()[:3] == ["time", "(UTC)", "workflow"]
+    assert not re.search("[\x1b─│╭]", done.stdout)
+    assert "nightly⟦U+202E⟧work" in done.stdout
+
+
+def test_a_terminal_gets_a_table_of_sensible_width_and_no_escape(environment):
+    code, got = on_a_terminal([*MODULE, "show"], environment)
+    assert code == 0
+    assert "─" in got
+    assert "\x1b" not in got
+    assert 60 < max(len(line) for line in got.splitlines()) <= 160
+    assert "left out" not in got
+
+
+def test_a_narrow_terminal_gets_whole_cells_of_fewer_columns_and_is_told(environment):
+    _code, got = on_a_terminal([*MODULE, "show"], environment, columns=80)
+    assert max(len(line) for line in got.splitlines()) <= 80
+    assert "left out: stage, provider, " in got
+    assert "nightly⟦U+202E⟧work" in got
+    assert "$0.010500" in got
+
+
+SLOW = """
+from core.cli import tables
+tables.PATIENCE_SECONDS = 0
+print(sum(tables.with_progress(range(1000), lambda: 1000, "counting")))
+"""
+
+
+@pytest.mark.parametrize("rich", [True, False])
+def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, rich):
+    ours, theirs = pty.openpty()
+    program = SLOW if rich else f"import sys; sys.modules['rich'] = None\n{SLOW}"
+    options = {"stdout": subprocess.PIPE, "stderr": theirs, "cwd": ROOT, "env": environment}
+    process = subprocess.Popen([sys.executable, "-c", program], **options)
+    os.close(theirs)
+    got = b""
+    with suppress(OSError):
+        while part := os.read(ours, 65536):
+            got += part
+    os.close(ours)
+    assert (process.stdout.read(), process.wait(10)) == (b"499500\n", 0)
+    assert (b"counting" in got) is rich
+
+
+def test_without_rich_a_terminal_gets_the_plain_columns(environment):
+    code, got = on_a_terminal([sys.executable, "-c", WITHOUT.format("rich"), "show"], environment)
+    assert code == 0
+    assert "─" not in got
+    assert got.splitlines()[1].split()[:3] == ["time", "(UTC)", "workflow"]
+
+
+@pytest.mark.parametrize("name", ["show", "savings", "cache_stats", "compare"])
+def test_what_redis_knows_is_answered_without_django(environment, name):
+    done = run([sys.executable, "-c", WITHOUT.format("django"), name, "--json"], environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["export", "reset", "sonnet_opus_analysis"])
+def test_what_sql_knows_names_the_command_that_reaches_it(environment, name):
+    done = run([*MODULE, name], environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.search(rf"run `python manage\.py telemetry {name}\b", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_named_project_is_used_for_what_sql_knows(environment):
+    run([sys.executable, "manage.py", "migrate", "-v", "0"], environment)
+    named = {**environment, "DJANGO_SETTINGS_MODULE": "telemetry_site.settings"}
+    done = run([*MODULE, "export"], named)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_a_reader_that_went_away_is_not_complained_about(environment):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = run([*MODULE, "show"], environment, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_one_sentence(environment):
+    with open("/dev/full", "w") as full:
+        done = run([*MODULE, "show"], environment, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, "telemetry show: [Errno 28] No space left on device\n")
+
+
+def test_a_terminal_that_knows_ascii_alone_gets_every_line(environment):
+    done = run([*MODULE, "show"], {**environment, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 5
+
+
+def test_no_redis_configured_is_one_sentence(environment, tmp_path):
+    unconfigured = {**environment, "REDIS_URL": "", "TELEMETRY_DATA_DIR": str(tmp_path / "empty")}
+    done = run([*MODULE, "show"], unconfigured)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("telemetry show: no Redis runs in")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_management_command_has_the_same_words_and_exit_codes(environment):
+    manage = [sys.executable, "manage.py", "telemetry"]
+    done = run([*manage, "show", "--json", "--limit", "1"], environment)
+    assert (done.returncode, len(json.loads(done.stdout))) == (0, 1)
+    wrong = run([*manage, "show", "--limit", "many"], environment)
+    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 1)
+    unmigrated = run([*manage, "export"], environment)
+    assert (unmigrated.returncode, unmigrated.stdout) == (1, "")
+    assert unmigrated.stderr.startswith("telemetry export: the database does not answer")
+
+
+def test_words_that_are_no_command_are_one_sentence(environment):
+    done = run([*MODULE, "shew"], environment)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)

@@ -1,0 +1,31 @@
+"""docs/commands.md: every command, every option, every exit code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from core.cli import COMMANDS, commands
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_row_and_a_part_that_names_its_options(name):
+    assert f"| `{name}` |" in TEXT
+    [part] = [part for part in TEXT.split("\n## ") if part.startswith(f"{name}\n")]
+    for option in COMMANDS[name].options:
+        assert option.flags[0] in part
+
+
+def test_the_exit_codes_are_those_of_the_code():
+    said = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
+    assert said == {
+        getattr(commands, name) for name in ("DONE", "FAILED", "MISUSED", "INTERRUPTED", "NO_READER")
+    }
+
+
+def test_the_table_says_truly_what_each_command_reads():
+    for name, command in COMMANDS.items():
+        [row] = [line for line in TEXT.splitlines() if line.startswith(f"| `{name}` |")]
+        assert command.reads_history is not row.endswith("| Redis |")
