@@ -4,8 +4,11 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+Result = TypeVar("Result")
 
 
 class Environment:
@@ -51,12 +54,15 @@ class Environment:
 
     def checked(self, name: str, check: Callable[[str], object]) -> str:
         """A text that `check` accepts; its ValueError stops the start."""
-        value = self.text(name)
+        self.parsed(name, check)
+        return self.text(name)
+
+    def parsed(self, name: str, parse: Callable[[str], Result]) -> Result:
+        """What `parse` makes of the text; its ValueError stops the start."""
         try:
-            check(value)
+            return parse(self.text(name))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}") from error
-        return value
 
     def words(self, name: str, default: list[str]) -> list[str]:
         """Values separated by commas."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from core.history.database_url import database
 from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
@@ -30,6 +31,7 @@ else:
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 REDIS_URL = environment.text("REDIS_URL")
+TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
@@ -49,17 +51,9 @@ TELEMETRY_USAGE_DAYS = environment.number("TELEMETRY_USAGE_DAYS", 90, most=3660)
 TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365, most=3660)
 
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": TELEMETRY_DATA_DIR / "history.sqlite3",
-        "OPTIONS": {
-            # IMMEDIATE: a transaction that reads and then writes waits for the lock instead of failing.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: what was committed survives a power cut.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
+    "default": environment.parsed(
+        "DATABASE_URL", lambda url: database(url, TELEMETRY_DATA_DIR / "history.sqlite3")
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -99,7 +93,7 @@ MIDDLEWARE = [
     "core.history.acting.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.outages.RecordAway",
+    "dashboard.database_away.DatabaseAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"

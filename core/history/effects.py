@@ -1,6 +1,7 @@
 """What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
 
 import logging
+import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -18,6 +19,11 @@ logger = logging.getLogger(__name__)
 
 Records = Mapping[str, RequestRecord]
 
+LENGTHS = {
+    field.name: field.max_length or 0
+    for field in ApprovalRecord._meta.fields
+    if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
+}
 ENDED = ("approved", "rejected", "timeout", "cancelled")
 # Telemetry: the audit chain is about decisions.
 UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
@@ -47,6 +53,7 @@ def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fa
     request_id = entry.fields["request_id"]
     if not valid_id(request_id):
         raise ValueError(f"request_id is {request_id!r}")
+    _refuse_unfit(entry.fields)
     if entry.type == "requested":
         return _requested(request_id, entry.fields, records.get(request_id))
     if entry.type == "ended":
@@ -71,7 +78,7 @@ def _requested(request_id: str, said: Mapping[str, str], record: RequestRecord |
             "digest": said["digest"],
             "requested_at": requested_at,
             "deadline_at": at(said["deadline_ms"]),
-            "timeout_seconds": float(said["timeout_seconds"]),
+            "timeout_seconds": _seconds(said["timeout_seconds"]),
         },
     )
     return Fact(
@@ -89,7 +96,8 @@ def _ended(request_id: str, said: Mapping[str, str], position: str) -> Fact:
     status, ended_at = said["status"], at(said["ended_ms"])
     if status not in ENDED:
         raise ValueError(f"status is {status!r}")
-    end = {name: said[name] for name in ("status", "responder", "reason", "decision_id")}
+    end = {name: said[name] for name in ("status", "responder", "decision_id")}
+    end["reason"] = said["reason"].replace("\x00", "\u2400")  # PostgreSQL keeps no NUL; this is its picture
     end["channel"] = _proven_channel(request_id, said)
     record, created = ApprovalRecord.objects.get_or_create(
         request_id=request_id,
@@ -118,7 +126,7 @@ def _ended(request_id: str, said: Mapping[str, str], position: str) -> Fact:
         agent_id=record.agent_id,
         request_id=request_id,
         details={
-            "reason": said["reason"],
+            "reason": end["reason"],
             "channel": end["channel"],
             "decision_id": said["decision_id"],
             "digest": said["digest"] or record.digest,
@@ -156,6 +164,20 @@ def _settle_intents(request_id: str, said: Mapping[str, str], channel: str) -> N
         said["status"], outcome.ALREADY_DECIDED
     )
     intents.filter(outcome=outcome.OPEN).exclude(pk=mine).update(outcome=lost, settled_at=now)
+
+
+def _refuse_unfit(said: Mapping[str, str]) -> None:
+    """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
+    for name, limit in LENGTHS.items():
+        if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
+            raise ValueError(f"{name} has a NUL character or more than {limit} characters")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds):
+        raise ValueError(f"timeout_seconds is {text!r}")
+    return seconds
 
 
 def _uuid_or_none(text: str) -> uuid.UUID | None:

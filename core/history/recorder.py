@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 
-from django.db import DatabaseError, OperationalError, close_old_connections, transaction
+from django.db import DataError, Error, IntegrityError, close_old_connections, connections, transaction
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
@@ -46,6 +46,13 @@ class Recorder:
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Trouble with Redis or the database is logged and waited out."""
+        try:
+            self._run(stop)
+        finally:
+            self._line.close()
+            connections.close_all()  # those of this thread
+
+    def _run(self, stop: threading.Event) -> None:
         troubled = False
         while not stop.is_set():
             try:
@@ -53,7 +60,7 @@ class Recorder:
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
-            except (StoreUnavailable, DatabaseError) as error:
+            except (StoreUnavailable, Error) as error:
                 if not troubled:
                     logger.error("not recording: %s", error)
                 troubled = True
@@ -62,7 +69,6 @@ class Recorder:
                 self._line.close()
                 close_old_connections()
                 stop.wait(PAUSE_SECONDS)
-        self._line.close()
 
     def step(self, seconds: float = 0.0) -> int:
         """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
@@ -86,7 +92,7 @@ class Recorder:
             return
         try:
             self._repair.step(self._position)
-        except DatabaseError as error:
+        except Error as error:
             # What cannot be mended must not keep the rest from being recorded.
             logger.error("not repaired, tried again in a minute: %s", error)
             self._repair.postpone()
@@ -174,9 +180,9 @@ class Recorder:
         try:
             with transaction.atomic():
                 return effects.apply(entry, records, set_aside_part)
-        except OperationalError:
-            raise
-        except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
+        # Of the database's errors only those that lie in the entry itself: a database that is away, read-only
+        # or not migrated yet is waited for.
+        except (KeyError, ValueError, TypeError, OverflowError, OSError, DataError, IntegrityError) as error:
             self._set_aside(entry.position, entry.fields, error)
             return None
 
@@ -187,7 +193,7 @@ class Recorder:
             position=position,
             defaults={
                 "fields": json.dumps(fields, ensure_ascii=False).replace("\x00", "\\u0000"),
-                "error": f"{type(error).__name__}: {error}",
+                "error": f"{type(error).__name__}: {error}".replace("\x00", "\\0"),
             },
         )
         failpoints.reach("recorder.in_set_aside")

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from django.db import models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models import F
 
+from core.history.locks import lift_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
@@ -125,6 +126,7 @@ def _pruned_until() -> datetime:
 
 def _keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
+    lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
     return _pruned_until()
 
