@@ -164,8 +164,8 @@ def test_the_numbers_are_true(clean_redis, client, settings, gate, beat, raw, re
     said = numbers(client)
     expected = {
         "telemetry_approvals_pending": 1, "telemetry_agents:alive": 1, "telemetry_agents:lost": 0,
-        "telemetry_recorder_up": 1, "telemetry_recorder_lag_entries": 1, "telemetry_set_aside_entries": 1,
-        "telemetry_outbox_entries": 10, "telemetry_sockets": 0, "telemetry_decisions_total:approved": 2,
+        "telemetry_recorder_up": 1, "telemetry_recorder_lag_entries": 2, "telemetry_set_aside_entries": 1,
+        "telemetry_outbox_entries": 11, "telemetry_sockets": 0, "telemetry_decisions_total:approved": 2,
         "telemetry_decisions_total:rejected": 1, "telemetry_cancellations_total": 1,
         "telemetry_expiries_total": 0, "telemetry_jobs:failed": 1, "telemetry_jobs:waiting": 0,
         "telemetry_up:redis": 1, "telemetry_up:database": 1, "telemetry_up:queue": 1,
