@@ -15,6 +15,7 @@ run: setup
 
 test: setup
 	python -m pytest -n auto
+	TEST_DATABASE=postgresql TEST_REDIS=redis python -m pytest -n auto
 
 check: setup
 	ruff check . && ruff format --check . && mypy

@@ -1,5 +1,6 @@
 """The record in the admin site: to be searched and read, never to be changed."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,7 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
@@ -15,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core import queue_admin  # noqa: F401  registers itself
 from core.history import audit, export, kinds
 from core.history.automation_tables import (
     AgentAssignment,
@@ -140,11 +142,17 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 class ApprovalRecordAdmin(ReadOnlyAdmin):
     """Every request with its outcome."""
 
-    list_display = ["requested_at", "approval_type", "agent_id", "status", "responder", "ended_at", "request"]
+    list_display = ["requested_at", "approval_type", "agent_id", "status", "responder", "ended", "request"]
     list_filter = ["status", "channel", "requested_at"]
     search_fields = ["request_id", "agent_id", "approval_type", "responder", "reason"]
     search_help_text = "Agent, kind, person, reason or request id"
     date_hierarchy = "requested_at"
+
+    # Both databases then put what has not ended behind what has, newest first.
+    @admin.display(description="ended at", ordering=F("ended_at").asc(nulls_first=True))
+    def ended(self, record: ApprovalRecord) -> datetime | None:
+        """When it ended, if it did."""
+        return record.ended_at
 
     @admin.display(description="request")
     def request(self, record: ApprovalRecord) -> SafeString | str:

@@ -73,7 +73,10 @@ class ApprovalRecord(models.Model):
 
         verbose_name = "approval request"
         ordering = ["-requested_at"]
-        permissions = [("decide_approval", "Can approve and deny requests")]
+        permissions = [
+            ("decide_approval", "Can approve and deny requests"),
+            ("view_health", "Can see how the site itself is doing"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.approval_type} by {self.agent_id}"
@@ -204,13 +207,15 @@ class SetAsideEntry(models.Model):
     fields = models.TextField()
     error = models.TextField()
     at = models.DateTimeField(auto_now_add=True)
+    repaired_at = models.DateTimeField(null=True, blank=True, db_index=True)
 
     class Meta:
-        """Newest first; only to be seen."""
+        """Newest first; only to be seen, and to be tried again by those who may."""
 
         verbose_name_plural = "set aside entries"
         ordering = ["-at"]
         default_permissions = ("view",)
+        permissions = [("retry_setasideentry", "Can record a set aside entry again")]
         constraints = [
             models.UniqueConstraint(fields=["installation", "position"], name="set_aside_once_per_entry")
         ]
@@ -305,6 +310,32 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow} in the hour of {self.hour:%Y-%m-%d %H:00}"
+
+
+class Export(models.Model):
+    """A file of the record that somebody asked for. Its id is that of the job that writes it."""
+
+    class Kind(models.TextChoices):
+        """What the file holds."""
+
+        AUDIT = "audit", "Audit entries"
+        APPROVALS = "approvals", "Approval requests"
+
+    export_id = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    requested_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rows = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        """Newest first; seen by whoever asked, on their own page."""
+
+        ordering = ["-requested_at"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for {self.user}"
 
 
 from core.history.record_models import AuditCheck, SignInMinute  # noqa: E402, F401  tables in a file of their own

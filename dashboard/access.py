@@ -10,8 +10,7 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_required
 from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
@@ -22,6 +21,9 @@ from core.store.approvals import RequestRecord
 
 VIEW = "core.view_approvalrecord"
 DECIDE = "core.decide_approval"
+HEALTH = "core.view_health"
+RETRY = "core.retry_setasideentry"
+READ_RECORD = "core.view_auditentry"
 
 View = Callable[..., HttpResponseBase]
 
@@ -36,19 +38,49 @@ def may_decide(user: Any) -> bool:
     return bool(may_view(user) and user.has_perm(DECIDE))
 
 
-def viewer_required(view: View) -> View:
-    """Strangers sign in first; people without the right to look get 403 with a sentence."""
+def may_see_health(user: Any) -> bool:
+    """Whether this user may see how the site itself is doing."""
+    return bool(user.is_active and user.has_perm(HEALTH))
 
-    @wraps(view)
-    @login_required
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not may_view(request.user):
-            raise PermissionDenied(
-                "This account sees nothing yet. Ask an administrator for the group “viewer”."
-            )
-        return view(request, *args, **kwargs)
 
-    return checked
+def may_retry(user: Any) -> bool:
+    """Whether this user may record set aside changes again."""
+    return bool(may_see_health(user) and user.has_perm(RETRY))
+
+
+def may_export(user: Any) -> bool:
+    """Whether this user may take the record away as a file."""
+    return bool(user.is_active and user.has_perm(READ_RECORD))
+
+
+def _required(may: Callable[[Any], bool], otherwise: str) -> Callable[[View], View]:
+    """Strangers sign in first; people without the right get 403 with a sentence."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        @login_required
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not may(request.user):
+                raise PermissionDenied(otherwise)
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+viewer_required = _required(
+    may_view, "This account sees nothing yet. Ask an administrator for the group “viewer”."
+)
+health_required = _required(
+    may_see_health, "This account may not see how the site is doing. Ask for the group “maintainer”."
+)
+retry_required = _required(
+    may_retry, "This account may not record set aside changes again. Ask for the group “maintainer”."
+)
+export_required = _required(
+    may_export, "This account may not read the record. Ask an administrator for the group “auditor”."
+)
 
 
 @dataclass(frozen=True)

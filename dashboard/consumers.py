@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
 
 from core.errors import StoreUnavailable
 from core.store.keys import checked_name
@@ -30,7 +31,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         except ValueError:
             await self.close()
             return
-        except StoreUnavailable:
+        except (StoreUnavailable, Error):
             await self.close(UNAVAILABLE)
             return
         session_key = self.scope["session"].session_key

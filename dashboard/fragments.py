@@ -71,6 +71,11 @@ def problem(sentence: str) -> str:
     return _partial("problem", "outerMorph", _render("problem", {"problem": sentence}))
 
 
+def alarm(sentence: str) -> str:
+    """What is wrong with the record, in a sentence; an empty one takes it away."""
+    return _partial("alarm", "outerMorph", _render("alarm", {"alarm": sentence}))
+
+
 def tick(now: datetime | None, *, ok: bool) -> str:
     """A sign of life with the server's time; data, not markup."""
     return json.dumps({"tick": None if now is None else int(now.timestamp() * 1000), "ok": ok})

@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from core.errors import TelemetryError
 from dashboard import access, contexts, fragments
+from dashboard.database_away import DATABASE_AWAY
 from dashboard.doorbells import Bells, is_doorbell
 from dashboard.live_state import LiveState, Message
 
@@ -75,6 +76,14 @@ def mark_of(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
+def _sentence(error: Exception) -> str:
+    """What pages say of this trouble."""
+    if isinstance(error, Error):
+        logger.error("the database is away: %s", error)
+        return DATABASE_AWAY
+    return f"{UNAVAILABLE} ({error})"
+
+
 class Follower:
     """The follower of this process. It starts with the first socket."""
 
@@ -100,16 +109,19 @@ class Follower:
                 self._thread.start()
             try:
                 self._welcome([subscription])
-            except (TelemetryError, DatabaseError) as error:
-                subscription.send(
-                    [fragments.problem(f"{UNAVAILABLE} ({error})"), fragments.tick(None, ok=False)]
-                )
+            except (TelemetryError, Error) as error:
+                subscription.send([fragments.problem(_sentence(error)), fragments.tick(None, ok=False)])
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The socket is gone."""
         with self._lock:
             self._subscriptions.discard(subscription)
             self._bells.remove(subscription)
+
+    def watching(self) -> int:
+        """How many sockets this process has."""
+        with self._lock:
+            return len(self._subscriptions)
 
     def stop(self) -> None:
         """End the follower and wait for it."""
@@ -143,8 +155,8 @@ class Follower:
             try:
                 self.check_access()  # here too: whoever signs out while Redis is away is let go as well
                 self._follow(stop)
-            except (TelemetryError, DatabaseError) as error:
-                self._say_problem(f"{UNAVAILABLE} ({error})")
+            except (TelemetryError, Error) as error:
+                self._say_problem(_sentence(error))
             except Exception:
                 logger.exception("the follower failed and starts again")
                 self._say_problem(UNAVAILABLE)
@@ -193,11 +205,12 @@ class Follower:
             return
         regions = _Regions(self._state)
         for subscription in subscriptions:
-            texts: list[str | int] = [fragments.problem(""), fragments.tick(self._state.now, ok=True)]
+            alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now, ok=True)
+            texts: list[str | int] = [fragments.problem(""), alarm, tick]
             if is_doorbell(subscription.topic):
                 self._bells.add(subscription)
             else:
-                texts.insert(1, regions.of(subscription.topic, subscription.may_decide))
+                texts.insert(2, regions.of(subscription.topic, subscription.may_decide))
             subscription.send(texts)
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:

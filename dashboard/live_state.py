@@ -7,9 +7,10 @@ from functools import cached_property
 
 from core.agent_tracking import HeartbeatCoordinator
 from core.approval_gates import ApprovalGate
+from core.history import health
 from core.store.approvals import RequestRecord, valid_id
 from core.store.outbox import OutboxEntry, Watcher
-from dashboard import contexts, fragments
+from dashboard import contexts, fragments, health_page
 from dashboard.contexts import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
 from dashboard.doorbells import Changes
 
@@ -63,6 +64,7 @@ class LiveState:
         self._drawn: dict[bool, tuple[LivePage, str]] = {}
         self._unreadable = 0
         self._behind = False
+        self.alarm = health_page.alarm(health.read_word())
         self.now: datetime
         self.agents: Agents
         self._load()
@@ -102,6 +104,10 @@ class LiveState:
         if behind != self._behind:
             self._behind = behind
             messages.append(_same(self._queue_head()))
+        alarm = health_page.alarm(health.read_word())
+        if alarm != self.alarm:
+            self.alarm = alarm
+            messages.append(_same(fragments.alarm(alarm), everywhere=True))
         return messages
 
     def wait(self, seconds: float) -> list[OutboxEntry]:

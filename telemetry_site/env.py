@@ -4,8 +4,11 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+Result = TypeVar("Result")
 
 
 class Environment:
@@ -51,12 +54,15 @@ class Environment:
 
     def checked(self, name: str, check: Callable[[str], object]) -> str:
         """A text that `check` accepts; its ValueError stops the start."""
-        value = self.text(name)
+        self.parsed(name, check)
+        return self.text(name)
+
+    def parsed(self, name: str, parse: Callable[[str], Result]) -> Result:
+        """What `parse` makes of the text; its ValueError stops the start."""
         try:
-            check(value)
+            return parse(self.text(name))
         except ValueError as error:
             raise ImproperlyConfigured(f"{name}: {error}") from error
-        return value
 
     def words(self, name: str, default: list[str]) -> list[str]:
         """Values separated by commas."""
@@ -74,6 +80,12 @@ def production_secret_key(key: str) -> str:
             'python -c "import secrets; print(secrets.token_urlsafe(64))"'
         )
     return key
+
+
+def metrics_token(token: str) -> None:
+    """ValueError for a token that could be guessed."""
+    if token and (len(token) < 20 or not token.isascii() or " " in token):
+        raise ValueError("must have at least 20 characters, ASCII and without spaces")
 
 
 def development_secret_key(data_dir: Path) -> str:

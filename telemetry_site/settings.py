@@ -5,10 +5,12 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from core.history.database_url import database
 from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
-from telemetry_site.env import development_secret_key, environment, production_secret_key
+from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import channel_layers
+from telemetry_site.queues import rq_queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -29,6 +31,7 @@ else:
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 REDIS_URL = environment.text("REDIS_URL")
+TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
@@ -48,21 +51,21 @@ TELEMETRY_USAGE_DAYS = environment.number("TELEMETRY_USAGE_DAYS", 90, most=3660)
 TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365, most=3660)
 
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": TELEMETRY_DATA_DIR / "history.sqlite3",
-        "OPTIONS": {
-            # IMMEDIATE: a transaction that reads and then writes waits for the lock instead of failing.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            # FULL: what was committed survives a power cut.
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
+    "default": environment.parsed(
+        "DATABASE_URL", lambda url: database(url, TELEMETRY_DATA_DIR / "history.sqlite3")
+    )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
+
+# Jobs in the background, and who may read how it goes
+
+TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
+RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
+RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
+RQ_SHOW_ADMIN_LINK = False  # core/queue_admin.py registers django-rq's pages, for those who may
+TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
 
 # What the site is made of
 
@@ -77,6 +80,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "servestatic",
     "csp",
+    "django_rq",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -89,7 +93,7 @@ MIDDLEWARE = [
     "core.history.acting.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.outages.RecordAway",
+    "dashboard.database_away.DatabaseAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"
@@ -143,6 +147,7 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [])
 if environment.flag("BEHIND_TLS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # who probes the process itself speaks no TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"

@@ -20,18 +20,17 @@ from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
-from tests.memory_disk import memory_folder
+from telemetry_site.queues import rq_queues
+from tests import chosen_servers
+from tests.chosen_servers import (  # noqa: F401  fixtures
+    django_db_modify_db_settings,
+    new_servers,
+    postgresql,
+    this_database,
+)
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> Iterator[None]:
-    """A database file of this run alone, so that two runs at once do not meet."""
-    with memory_folder("database-") as folder:
-        connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
-        yield
 
 
 @pytest.fixture
@@ -56,6 +55,7 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "REDIS_URL": server.url,
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
+        "RQ_QUEUES": rq_queues(server.url, server.data_dir, "telemetry-jobs"),
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
     }
     with override_settings(**settings):
@@ -123,6 +123,11 @@ NO_BROWSER = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """No run at all without the servers that were asked for."""
+    chosen_servers.stop_without_servers(is_worker=hasattr(config, "workerinput"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last in each process: Playwright leaves its event loop in the thread.
@@ -130,6 +135,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     Nothing async runs there afterwards. Without a browser they are skipped, loudly; with REQUIRE_BROWSER=1
     that is an error.
     """
+    chosen_servers.leave_out_what_needs_no_server(config, items)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     browser_tests = [item for item in items if item.get_closest_marker("browser")]
     if not browser_tests or Path(CHROMIUM).exists():

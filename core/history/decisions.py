@@ -17,6 +17,7 @@ from core.store.approvals import RequestRecord
 
 OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
+DIGEST_LENGTH = 64
 
 
 class NotAllowed(Exception):
@@ -72,7 +73,9 @@ def _intend(
         refusal = _refusal(fresh, record)
         if not refusal:
             checked_text(reason, "reason", MAX_REASON_LENGTH)
-            if not digest:
+            if "\x00" in reason:
+                raise ValueError("reason has a NUL character")
+            if not digest or len(digest) > DIGEST_LENGTH or "\x00" in digest:
                 raise ValueError("the form does not say what was on the screen")
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),

@@ -1,8 +1,9 @@
 """What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
 
 import logging
+import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from django.utils import timezone
@@ -10,13 +11,19 @@ from django.utils import timezone
 from core.history import automation, runs, usage
 from core.history.audit import Fact
 from core.models import ApprovalRecord, DecisionIntent
-from core.store.approvals import RequestRecord, at, valid_id
+from core.store.approvals import RequestRecord, at, read_records, valid_id
+from core.store.client import Store
 from core.store.outbox import OutboxEntry
 
 logger = logging.getLogger(__name__)
 
 Records = Mapping[str, RequestRecord]
 
+LENGTHS = {
+    field.name: field.max_length or 0
+    for field in ApprovalRecord._meta.fields
+    if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
+}
 ENDED = ("approved", "rejected", "timeout", "cancelled")
 # Telemetry: the audit chain is about decisions.
 UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
@@ -25,6 +32,14 @@ UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
     "automation": lambda said, _set_aside: automation.record(said),
     **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
 }
+
+
+def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
+    """The bodies of the requests that entries speak of; the outbox carries ids and digests alone."""
+    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
+    valid = sorted(id_ for id_ in ids if valid_id(id_))
+    found = zip(valid, read_records(store, valid), strict=True) if valid else []
+    return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
 
 
 def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fact | None:
@@ -38,6 +53,7 @@ def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fa
     request_id = entry.fields["request_id"]
     if not valid_id(request_id):
         raise ValueError(f"request_id is {request_id!r}")
+    _refuse_unfit(entry.fields)
     if entry.type == "requested":
         return _requested(request_id, entry.fields, records.get(request_id))
     if entry.type == "ended":
@@ -62,7 +78,7 @@ def _requested(request_id: str, said: Mapping[str, str], record: RequestRecord |
             "digest": said["digest"],
             "requested_at": requested_at,
             "deadline_at": at(said["deadline_ms"]),
-            "timeout_seconds": float(said["timeout_seconds"]),
+            "timeout_seconds": _seconds(said["timeout_seconds"]),
         },
     )
     return Fact(
@@ -80,7 +96,8 @@ def _ended(request_id: str, said: Mapping[str, str], position: str) -> Fact:
     status, ended_at = said["status"], at(said["ended_ms"])
     if status not in ENDED:
         raise ValueError(f"status is {status!r}")
-    end = {name: said[name] for name in ("status", "responder", "reason", "decision_id")}
+    end = {name: said[name] for name in ("status", "responder", "decision_id")}
+    end["reason"] = said["reason"].replace("\x00", "\u2400")  # PostgreSQL keeps no NUL; this is its picture
     end["channel"] = _proven_channel(request_id, said)
     record, created = ApprovalRecord.objects.get_or_create(
         request_id=request_id,
@@ -109,7 +126,7 @@ def _ended(request_id: str, said: Mapping[str, str], position: str) -> Fact:
         agent_id=record.agent_id,
         request_id=request_id,
         details={
-            "reason": said["reason"],
+            "reason": end["reason"],
             "channel": end["channel"],
             "decision_id": said["decision_id"],
             "digest": said["digest"] or record.digest,
@@ -147,6 +164,20 @@ def _settle_intents(request_id: str, said: Mapping[str, str], channel: str) -> N
         said["status"], outcome.ALREADY_DECIDED
     )
     intents.filter(outcome=outcome.OPEN).exclude(pk=mine).update(outcome=lost, settled_at=now)
+
+
+def _refuse_unfit(said: Mapping[str, str]) -> None:
+    """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
+    for name, limit in LENGTHS.items():
+        if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
+            raise ValueError(f"{name} has a NUL character or more than {limit} characters")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds):
+        raise ValueError(f"timeout_seconds is {text!r}")
+    return seconds
 
 
 def _uuid_or_none(text: str) -> uuid.UUID | None:

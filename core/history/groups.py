@@ -5,35 +5,43 @@ from typing import Any
 
 GROUPS = {
     "viewer": ["view_approvalrecord"],
-    "approver": ["view_approvalrecord", "decide_approval"],
+    "approver": ["view_approvalrecord", "decide_approval", "view_health"],
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_setasideentry"),
         *("view_llmcall", "view_usagehour"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
-        *("view_filetestrecord", "view_agentassignment", "view_agentrun"),
+        *("view_filetestrecord", "view_agentassignment", "view_agentrun", "view_health"),
+    ],
+    "maintainer": [
+        *("view_approvalrecord", "view_setasideentry", "retry_setasideentry", "view_health"),
+        "django_rq.admin",
     ],
 }
 
 
-def ensure_groups(**_signal: Any) -> None:
+def ensure_groups(using: str, **_signal: Any) -> None:
     """Make the groups with their permissions; what an administrator added to them stays."""
     from core.history.accounts import unrecorded
     from core.models import AuditEntry
 
     # What a new installation brings with it is no change; what an upgrade adds is one.
-    with nullcontext() if AuditEntry.objects.exists() else unrecorded():
-        _make_groups()
+    with nullcontext() if AuditEntry.objects.using(using).exists() else unrecorded():
+        _make_groups(using)
 
 
-def _make_groups() -> None:
+def _make_groups(using: str) -> None:
     from django.apps import apps
     from django.contrib.auth.management import create_permissions
     from django.contrib.auth.models import Group, Permission
 
     # This handler may run before the one that makes the permissions.
-    create_permissions(apps.get_app_config("core"), verbosity=0)
-    for name, codenames in GROUPS.items():
-        group, _created = Group.objects.get_or_create(name=name)
-        group.permissions.add(
-            *Permission.objects.filter(content_type__app_label="core", codename__in=codenames)
-        )
+    for label in ("core", "django_rq"):
+        create_permissions(apps.get_app_config(label), verbosity=0, using=using)
+    for name, rights in GROUPS.items():
+        group, _created = Group.objects.using(using).get_or_create(name=name)
+        for right in rights:
+            label, _, codename = right.rpartition(".")
+            found = Permission.objects.using(using).filter(
+                content_type__app_label=label or "core", codename=codename
+            )
+            group.permissions.add(*found)

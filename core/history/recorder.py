@@ -9,12 +9,13 @@ import logging
 import math
 import threading
 
-from django.db import DatabaseError, OperationalError, close_old_connections, transaction
+from django.db import DataError, Error, IntegrityError, close_old_connections, connections, transaction
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history import audit, effects
+from core.history.recorder_signs import Signs
 from core.history.repair import Repair
 from core.history.runs import LostRuns
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
@@ -38,28 +39,36 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._repair = Repair(self._store, self._gate)
+        self._signs = Signs(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Trouble with Redis or the database is logged and waited out."""
+        try:
+            self._run(stop)
+        finally:
+            self._line.close()
+            connections.close_all()  # those of this thread
+
+    def _run(self, stop: threading.Event) -> None:
         troubled = False
         while not stop.is_set():
             try:
-                self.step(CHECK_SECONDS)
+                self._signs.went_well(self.step(CHECK_SECONDS))
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
-            except (StoreUnavailable, DatabaseError) as error:
+            except (StoreUnavailable, Error) as error:
                 if not troubled:
                     logger.error("not recording: %s", error)
                 troubled = True
+                self._signs.went_wrong(error)
                 self._installation = ""
                 self._line.close()
                 close_old_connections()
                 stop.wait(PAUSE_SECONDS)
-        self._line.close()
 
     def step(self, seconds: float = 0.0) -> int:
         """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
@@ -83,7 +92,7 @@ class Recorder:
             return
         try:
             self._repair.step(self._position)
-        except DatabaseError as error:
+        except Error as error:
             # What cannot be mended must not keep the rest from being recorded.
             logger.error("not repaired, tried again in a minute: %s", error)
             self._repair.postpone()
@@ -138,6 +147,7 @@ class Recorder:
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
+        self._signs.redis_was_replaced()
         pending = ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
         known = [str(request_id) for request_id in pending]
         found = approvals.read_records(self._store, known) if known else []
@@ -147,7 +157,7 @@ class Recorder:
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""
-        records = self._read_requests(entries)
+        records = effects.read_requests(self._store, entries)
         with transaction.atomic():
             cursor = Cursor.objects.select_for_update().get(name=CURSOR)
             if (cursor.position, cursor.installation) != (self._position, self._installation):
@@ -163,13 +173,6 @@ class Recorder:
         self._position = entries[-1].position
         return True
 
-    def _read_requests(self, entries: list[OutboxEntry]) -> effects.Records:
-        """The bodies of the requests that a batch speaks of; the outbox carries ids and digests alone."""
-        ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
-        valid = sorted(id_ for id_ in ids if approvals.valid_id(id_))
-        found = zip(valid, approvals.read_records(self._store, valid), strict=True) if valid else []
-        return {id_: record for id_, record in found if isinstance(record, approvals.RequestRecord)}
-
     def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
         def set_aside_part(part: str, text: str, error: Exception) -> None:
             self._set_aside(f"{entry.position}/{part}", {**entry.fields, "calls": text}, error)
@@ -177,9 +180,9 @@ class Recorder:
         try:
             with transaction.atomic():
                 return effects.apply(entry, records, set_aside_part)
-        except OperationalError:
-            raise
-        except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
+        # Of the database's errors only those that lie in the entry itself: a database that is away, read-only
+        # or not migrated yet is waited for.
+        except (KeyError, ValueError, TypeError, OverflowError, OSError, DataError, IntegrityError) as error:
             self._set_aside(entry.position, entry.fields, error)
             return None
 
@@ -190,7 +193,7 @@ class Recorder:
             position=position,
             defaults={
                 "fields": json.dumps(fields, ensure_ascii=False).replace("\x00", "\\u0000"),
-                "error": f"{type(error).__name__}: {error}",
+                "error": f"{type(error).__name__}: {error}".replace("\x00", "\\0"),
             },
         )
         failpoints.reach("recorder.in_set_aside")

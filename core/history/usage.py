@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
-from django.db import models, transaction
+from django.db import DEFAULT_DB_ALIAS, models, transaction
 from django.db.models import F
 
+from core.history.locks import lift_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
@@ -83,6 +84,20 @@ def rebuild_hours() -> None:
         _add_to_hours(batch)
 
 
+def calls_between(start: datetime, end: datetime) -> Iterator[Priced]:
+    """The recorded calls from `start` until before `end`."""
+    rows = LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at")
+    return (priced(row) for row in rows.iterator(ROWS_AT_ONCE))
+
+
+def rebuild_hours_between(start: datetime, end: datetime) -> None:
+    """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
+    with transaction.atomic():
+        start = max(start, _keep_others_away())
+        UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
+        _add_to_hours(calls_between(start, end))
+
+
 def prune(now: datetime, days: int) -> int:
     """Delete the calls of before the last `days` days; returns how many. Their hourly sums stay for ever.
 
@@ -111,6 +126,7 @@ def _pruned_until() -> datetime:
 
 def _keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
+    lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
     return _pruned_until()
 

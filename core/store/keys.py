@@ -28,6 +28,10 @@ EXPIRED_AT_ONCE = 100
 PAGE_BYTES = 1024 * 1024
 OUTBOX_LENGTH_WITHOUT_RECORDER = 100_000
 RECORDED_LENGTH = 1_000
+RECORDER_TTL_MS = 7 * DAY_MS
+RECORDER_SILENT_MS = 10 * 1000
+LAG_COUNTED = 1_000
+LAG_COUNTED_BYTES = 1024 * 1024
 USAGE_RECENT_LENGTH = 10_000
 USAGE_RECENT_TTL_MS = 90 * DAY_MS
 USAGE_SHIPPED_TTL_MS = 90 * DAY_MS
@@ -159,6 +163,11 @@ class Keys:
     def recorded(self) -> str:
         """Stream, permanent, 1,000 entries: up to which outbox entry SQL has recorded."""
         return self._key("recorded")
+
+    @cached_property
+    def recorder(self) -> str:
+        """Hash, 7 days after its last sign: who records, how it goes, what went wrong last."""
+        return self._key("recorder")
 
     def event_stream(self, event_type: str) -> str:
         """Stream, 7 days after its last event, about 10,000 entries: published events of one type."""

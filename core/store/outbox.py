@@ -53,7 +53,7 @@ class Watcher:
 
     def is_recorded(self, position: str) -> bool:
         """Whether SQL holds the change of this position."""
-        return _numbers(position) <= _numbers(self.recorded)
+        return numbers(position) <= numbers(self.recorded)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -114,11 +114,12 @@ def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:
 
 def committed(store: Store, position: str) -> None:
     """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
-    newest_ms, _ = _numbers(position)
+    newest_ms, _ = numbers(position)
     scripts.recorded(store.run, store.keys, position, f"{max(0, newest_ms - KEPT_MS)}-0")
 
 
-def _numbers(position: str) -> tuple[int, int]:
+def numbers(position: str) -> tuple[int, int]:
+    """A position as it is ordered."""
     milliseconds, _, sequence = position.partition("-")
     return int(milliseconds), int(sequence or 0)
 

@@ -137,3 +137,25 @@ def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
     now_ms = scripts.usage_reset(store.run, store.keys, dates_until(server_ms(store), days))
     return datetime.fromtimestamp(now_ms / 1000, UTC)
+
+
+def calls_and_place(store: Store, date: str) -> tuple[int, str]:
+    """How many calls a day counts, and then the newest place in the outbox: all of them are told up to there."""
+    calls, newest = store.read_many(
+        [
+            ["HGET", store.keys.usage_day(date), "calls"],
+            ["XREVRANGE", store.keys.outbox, "+", "-", "COUNT", 1],
+        ]
+    )
+    for reply in (calls, newest):
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+    return int(calls or 0), newest[0][0].decode() if newest else "0-0"
+
+
+def rebuild(store: Store, date: str, *, calls: int, amounts: Mapping[str, int], retention_days: int) -> int:
+    """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
+    expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
+    said = [part for name, amount in amounts.items() for part in (name, str(amount))]
+    args: list[str | int] = [calls, expires_ms, *said]
+    return int(store.run(scripts.USAGE_REBUILD, [store.keys.usage_day(date)], args))

@@ -26,6 +26,12 @@ def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
+@register.filter
+def seconds(amount: float) -> str:
+    """A time span in seconds as its two largest units."""
+    return duration(int(amount))
+
+
 @register.simple_tag
 def ago(moment: datetime, now: datetime) -> SafeString:
     """How long ago, as text that the page keeps counting."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -95,9 +95,9 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice.unconfirmed()
     except StoreUnavailable as error:
         return Notice("refused", f"Nothing was decided. {UNAVAILABLE} ({error})", 503)
-    except DatabaseError as error:
+    except Error:
         logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", f"{NOT_WRITTEN} ({error})", 503)
+        return Notice("refused", NOT_WRITTEN, 503)
     if decision.outcome == "unknown":
         raise Http404("No such request.")
     return notice_of(decision, approved=approved, by=request.user.get_username())

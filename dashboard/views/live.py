@@ -6,7 +6,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
-from dashboard import access, contexts
+from core.history import health
+from dashboard import access, contexts, health_page
 from dashboard.live import UNAVAILABLE
 
 
@@ -16,8 +17,9 @@ from dashboard.live import UNAVAILABLE
 def show(request: HttpRequest) -> HttpResponse:
     """The page as it stands now; with 503 and a sentence when Redis is away."""
     try:
-        page, problem = contexts.live_page(), ""
+        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_word())
     except StoreUnavailable as error:
-        page, problem = contexts.nothing_known(), f"{UNAVAILABLE} ({error})"
-    context = {"page": page, "problem": problem, "may_decide": access.may_decide(request.user)}
+        page, problem, alarm = contexts.nothing_known(), f"{UNAVAILABLE} ({error})", ""
+    may_decide = access.may_decide(request.user)
+    context = {"page": page, "problem": problem, "alarm": alarm, "may_decide": may_decide}
     return render(request, "dashboard/live.html", context, status=503 if problem else 200)

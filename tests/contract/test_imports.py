@@ -16,6 +16,7 @@ DJANGO_ROOMS = (
     "admin.py",
     "checks.py",
     "jobs.py",
+    "queue_admin.py",
     "migrations",
     "management",
     "history",

@@ -55,6 +55,8 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"PORT": "-1"}, "PORT"),
         ({"TELEMETRY_NAMESPACE": "Not Good"}, "TELEMETRY_NAMESPACE"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
+        ({"DATABASE_URL": "mysql://maria:hidden@host/name"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://maria:hidden@host:port/name"}, "DATABASE_URL"),
         ({"TELEMETRY_USAGE_DAYS": "3661"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_USAGE_DAYS": "-1"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_PREMIUM_MODELS": "claude-opus-4-1"}, "TELEMETRY_PREMIUM_MODELS"),
@@ -69,6 +71,7 @@ def test_an_unsafe_or_unclear_setting_stops_the_start_and_is_named(tmp_path, cha
     assert result.returncode != 0
     assert named in result.stderr.strip().splitlines()[-1]
     assert GOOD_KEY not in result.stderr
+    assert "hidden" not in result.stderr
 
 
 def test_good_production_settings_pass_the_deployment_check(tmp_path):

@@ -64,6 +64,7 @@ def person(make_user: Callable[..., User]) -> Callable[[str], User]:
         "auditor": (["auditor"], {"is_staff": True}),
         "no group": ([], {}),
         "inactive": (["approver"], {"is_active": False}),
+        "maintainer": (["maintainer"], {"is_staff": True}),
         "superuser": ([], {"is_staff": True, "is_superuser": True}),
     }
 

@@ -143,6 +143,6 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
 
 
 def test_an_error_of_our_own_is_not_called_an_outage(rf):
-    from dashboard.outages import RecordAway
+    from dashboard.database_away import DatabaseAway
 
-    assert RecordAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None
+    assert DatabaseAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None

@@ -132,8 +132,17 @@ def test_a_page_that_showed_something_else_decides_nothing(gate, signed_in):
         lambda id_, digest: {"digest-other": digest},
         lambda id_, digest: form(id_, "x" * 500),
         lambda id_, digest: form(id_, "\x00"),
+        lambda id_, digest: form(id_, digest, "a\x00b"),
     ],
-    ids=["nothing", "no digest", "a long reason", "another card", "a long digest", "a NUL digest"],
+    ids=[
+        "nothing",
+        "no digest",
+        "a long reason",
+        "another card",
+        "a long digest",
+        "a NUL digest",
+        "a NUL reason",
+    ],
 )
 def test_a_form_that_makes_no_sense_decides_nothing(gate, signed_in, data):
     client, request = signed_in("approver"), gate.open_request("deploy")

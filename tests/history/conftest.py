@@ -6,13 +6,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connections
 
 from core import ApprovalGate
 from core.history import decisions
@@ -111,10 +110,10 @@ def running() -> Iterator[Callable[[Recorder], threading.Event]]:
 
 
 @pytest.fixture
-def recorder_process(clean_redis, transactional_db, tmp_path):
+def recorder_process(clean_redis, this_database, tmp_path):
     """Starts `manage.py recorder` on the database of this test, as often as asked."""
-    (tmp_path / "history.sqlite3").symlink_to(Path(connection.settings_dict["NAME"]).resolve())
-    environment = {**os.environ, "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis}
+    settled = {"TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "DATABASE_URL": this_database}
+    environment = {**os.environ, **settled}
     started: list[subprocess.Popen] = []
 
     def start() -> subprocess.Popen:

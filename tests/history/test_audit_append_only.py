@@ -1,5 +1,7 @@
 """The audit entries: appended and read, by nobody ever changed or deleted."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -167,7 +169,42 @@ def test_the_admin_finds_an_entry_by_person_agent_and_request(entry, signed_in):
 
 
 @pytest.mark.parametrize(
-    "query", ["p=9999999", "o=1.2.3", "o=99", "at__year=0", "kind__exact='", "nonsense=1"]
+    "query",
+    [
+        "p=9999999",
+        "o=1.2.3",
+        "o=99",
+        "at__year=0",
+        "at__year=99999",
+        "at__year=2026&at__month=13",
+        "at__gte=nonsense",
+        "kind__exact='",
+        "kind__exact=%00",
+        "sequence__exact=99999999999999999999",
+        "request_id__exact=%00",
+        "nonsense=1",
+        "p=%00",
+        "o=%00",
+    ],
 )
 def test_the_admin_list_survives_strange_addresses(entry, signed_in, query):
     assert signed_in.get(f"/admin/core/auditentry/?{query}").status_code in (200, 302, 400, 404)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati"])
+def test_the_admin_lists_by_day_of_the_sites_own_zone(entry, signed_in, settings, zone):
+    settings.TIME_ZONE = zone
+    day = timezone.localtime(entry.at, ZoneInfo(zone))
+    query = {"at__year": day.year, "at__month": day.month, "at__day": day.day}
+    page = signed_in.get("/admin/core/auditentry/", query).content.decode()
+    assert f"/approvals/{entry.request_id}/" in page
+
+
+def test_the_admin_sorts_what_has_not_ended_behind_what_has(gate, record, signed_in):
+    pending, ended = (gate.open_request("deploy").request_id for _ in range(2))
+    gate.respond_to_approval(ended, True, "ann")
+    record()
+    address = "/admin/core/approvalrecord/"
+    column = signed_in.get(address).context["cl"].list_display.index("ended")
+    newest_first = signed_in.get(address, {"o": f"-{column}"}).content.decode()
+    assert newest_first.index(f"/approvals/{ended}/") < newest_first.index(f"/approvals/{pending}/")

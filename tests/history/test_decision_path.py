@@ -13,6 +13,7 @@ from core.history import decisions
 from core.history.decisions import NotAllowed
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from tests.history.chain import assert_chain_is_whole, kinds_of
+from tests.history.obstacles import refusing
 from tests.servers import faulty_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -210,21 +211,11 @@ def test_the_database_refuses_a_second_accepted_attempt(gate, maria, decide, rec
         )
 
 
-def test_without_a_database_nothing_is_decided(gate, maria, decide, monkeypatch):
-    from django.db import connection
-
+def test_without_a_database_nothing_is_decided(gate, maria, decide):
     request = gate.open_request("deploy")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON core_decisionintent BEGIN SELECT RAISE(ABORT, 'full'); END"
-        )
-    try:
-        with pytest.raises(Exception, match="full"):
-            decide(maria, request.request_id)
-        assert gate.read_record(request.request_id).status == "pending"
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER full")
+    with refusing("core_decisionintent", "full"), pytest.raises(Exception, match="full"):
+        decide(maria, request.request_id)
+    assert gate.read_record(request.request_id).status == "pending"
 
 
 def test_eight_people_at_once_one_accepted_seven_told_and_one_line_of_it(

@@ -3,12 +3,12 @@
 import threading
 
 import pytest
-from django.db import connection
 
 from core import ApprovalGate
 from core.history.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor
 from tests.history.chain import assert_chain_is_whole, kinds_of
+from tests.history.obstacles import held, refusing
 from tests.servers import faulty_server
 from tests.waiting import wait_until
 
@@ -140,11 +140,9 @@ def test_a_request_asked_while_a_recorder_waits_on_the_emptied_redis_is_not_call
 def test_a_locked_database_delays_the_record_and_loses_nothing(gate, recorder):
     request_id = gate.open_request("deploy").request_id
     wait_until(is_recorded(request_id), "the recorder works")
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN IMMEDIATE")
+    with held():
         gate.respond_to_approval(request_id, True, "ann")
         threading.Event().wait(0.3)  # the recorder runs into the lock
-        cursor.execute("COMMIT")
     wait_until(is_recorded(request_id, "approved"), "it caught up")
 
 
@@ -153,18 +151,11 @@ def test_a_batch_that_fails_in_the_middle_leaves_neither_effects_nor_cursor(gate
     record()
     position = Cursor.objects.get().position
     gate.open_request("deploy")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON core_auditentry BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    try:
+    with refusing("core_auditentry", "disk full"):
         with pytest.raises(Exception, match="disk full"):
             Recorder(clean_redis).step()
         assert ApprovalRecord.objects.count() == AuditEntry.objects.count() == 1
         assert Cursor.objects.get().position == position
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER full")
     assert record() == 1
     assert assert_chain_is_whole() == 2
 

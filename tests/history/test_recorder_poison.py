@@ -41,6 +41,8 @@ POISON = {
     "an empty id": {**ENDED, "request_id": ""},
     "a NUL in the id": {**ENDED, "request_id": SOME_ID + "\0"},
     "a NUL as the status": {**ENDED, "status": "\0"},
+    "a NUL in the digest": {**ASKED, "digest": "a\0"},
+    "an agent of 201 characters": {**ASKED, "agent_id": "a" * 201},
     "an unknown status": {**ENDED, "status": "maybe"},
     "pending as an end": {**ENDED, "status": "pending"},
     "no time": {name: value for name, value in ENDED.items() if name != "ended_ms"},
@@ -129,6 +131,15 @@ def test_an_end_of_a_request_that_was_never_told_is_still_recorded(raw, record):
     row = ApprovalRecord.objects.get(pk=request_id)
     assert (row.status, row.responder) == ("approved", "r")
     assert kinds_of(request_id) == ["approval.approved"]
+
+
+def test_a_nul_in_a_reason_is_recorded_as_its_picture(gate, record):
+    request = gate.open_request("deploy")
+    gate.respond_to_approval(request.request_id, True, "ann", "a\0b")
+    record()
+    assert ApprovalRecord.objects.get(pk=request.request_id).reason == "a\u2400b"
+    assert SetAsideEntry.objects.count() == 0
+    assert assert_chain_is_whole() == 2
 
 
 def test_a_second_contradicting_end_changes_nothing_and_is_told(gate, raw, record):

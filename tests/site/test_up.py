@@ -75,11 +75,11 @@ class Up:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Callable[..., Up]]:
+def up(tmp_path: Path, new_servers: Callable[[], dict[str, str]]) -> Iterator[Callable[..., Up]]:
     started: list[Up] = []
 
     def start(*words: str, **settings: str) -> Up:
-        site = Up(tmp_path, *words, **settings)
+        site = Up(tmp_path, *words, **{**new_servers(), **settings})
         started.append(site)
         return site
 
@@ -122,7 +122,7 @@ def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
     ApprovalGate(url, "robot").open_request("deploy")
-    for part in ("manage.py recorder", "uvicorn"):
+    for part in ("manage.py recorder", "manage.py worker", "uvicorn"):
         before = wait_until(lambda part=part: site.pid_of(part), f"{part} runs")
         os.kill(before, signal.SIGKILL)
         wait_until(lambda part=part, old=before: site.pid_of(part) not in (0, old), f"{part} runs again", 20)
@@ -142,7 +142,7 @@ def test_the_embedded_server_is_started_again_with_its_data(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
     request = ApprovalGate(url, "robot").open_request("deploy")
-    os.kill(wait_until(lambda: site.pid_of("valkey-server"), "the server runs"), signal.SIGKILL)
+    os.kill(wait_until(lambda: site.pid_of("unixsocket:"), "the server runs"), signal.SIGKILL)
     wait_until(lambda: still_pending(url, request.request_id), "it runs again and knows the request", 20)
 
 

@@ -24,7 +24,7 @@ DEMO_PEOPLE = {"operator": ["approver", "auditor"], "viewer": ["viewer"]}
 class Command(BaseCommand):
     """Start everything, say where it is, and stop everything on Ctrl-C."""
 
-    help = "Run the site: Redis (if none is configured), web, recorder; with --demo a fleet of agents too."
+    help = "Run the site: Redis (if none is configured), web, recorder, worker; with --demo demo agents too."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One switch."""
@@ -38,7 +38,11 @@ class Command(BaseCommand):
         server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
             os.environ["REDIS_URL"] = server.url if server else settings.REDIS_URL
-            parts = [Part("web", web_command()), Part("recorder", manage("recorder"))]
+            parts = [
+                Part("web", web_command()),
+                Part("recorder", manage("recorder")),
+                Part("worker", manage("worker")),
+            ]
             passwords = {}
             if options["demo"]:
                 passwords = make_demo_people(settings.TELEMETRY_DATA_DIR)

@@ -1,0 +1,244 @@
+"""Work that nobody should wait for: what runs by the clock, and what people ask for.
+
+Every job may run twice without harm. Recording and ending what is due are no jobs: the recorder does both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any, TypeVar
+
+import django_rq
+from django.conf import settings
+from django.core.management import call_command
+from rq import Retry, get_current_job
+from rq.exceptions import DuplicateJobError
+from rq.job import Job
+from rq.queue import Queue
+
+from core.errors import StoreUnavailable
+from core.history import checkpoints, exports, usage_rebuild
+from core.models import Export
+from core.store import queues
+
+Result = TypeVar("Result")
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+EXPORT_SECONDS = 30 * MINUTE
+FAILED_KEPT = 7 * DAY
+RETRIES = 2
+
+
+# By the clock
+
+
+def rebuild_usage() -> dict[str, int]:
+    """Rebuild hours and day totals of the last closed days: wrong totals by day."""
+    return usage_rebuild.rebuild_closed_days()
+
+
+def tidy_exports() -> int:
+    """Delete exports that are older than a day: how many files went."""
+    return exports.tidy()
+
+
+def clear_sessions() -> None:
+    """Delete expired sessions."""
+    call_command("clearsessions")
+
+
+def checkpoint() -> int:
+    """Write how far the record is into the file of checkpoints: how many entries it has."""
+    return checkpoints.checkpoint().count
+
+
+def prune() -> str:
+    """Delete what is older than it is kept for: what the command says of it."""
+    said = StringIO()
+    call_command("prune", stdout=said)
+    return said.getvalue()
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC."""
+
+    name: str
+    run: Callable[[], object]
+    every: int
+    at: int = 0
+
+    def slot(self, now_ms: int) -> int:
+        """The number of the period that it is now: one job for each."""
+        return (now_ms // 1000 - self.at) // self.every
+
+
+TIMETABLE = (
+    Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
+    Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),
+    Periodic("prune", prune, DAY, at=5 * HOUR),
+    Periodic("checkpoint", checkpoint, 10 * MINUTE),
+    Periodic("tidy-exports", tidy_exports, HOUR),
+)
+
+
+def enqueue_due(done: dict[str, int]) -> list[str]:
+    """Put in the jobs of this period; `done` remembers the periods that this process has seen to.
+
+    Returns the ids of the jobs put in now. A period has one id, so of several workers exactly one puts it in.
+    """
+    now_ms, put_in = queues.server_ms(), []
+    for periodic in TIMETABLE:
+        slot = periodic.slot(now_ms)
+        if done.get(periodic.name) == slot:
+            continue
+        job_id = f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}-{slot}"
+        if _enqueue(periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=10 * MINUTE):
+            put_in.append(job_id)
+        done[periodic.name] = slot
+    return put_in
+
+
+# What people ask for
+
+
+def export(export_id: str) -> int:
+    """Write a file that somebody asked for: how many rows it has; 0 when nobody wants it any more."""
+    wanted = Export.objects.filter(pk=export_id).first()
+    if wanted is None or exports.expired(wanted):
+        return 0
+    return exports.write(wanted, _say_progress)
+
+
+def request_export(user: Any, kind: str) -> Export:
+    """Have a file of the record written. ValueError, TooMany, or StoreUnavailable when there is no queue now."""
+    wanted = exports.request(user, kind)
+    try:
+        _enqueue(
+            export,
+            str(wanted.pk),
+            job_id=_export_job_id(wanted),
+            kept=int(exports.KEPT.total_seconds()),
+            seconds=EXPORT_SECONDS,
+        )
+    except StoreUnavailable:
+        wanted.delete()
+        raise
+    return wanted
+
+
+@dataclass(frozen=True)
+class ExportState:
+    """state: waiting, writing, done, failed. done and total are rows, 0 while nobody knows."""
+
+    state: str
+    done: int = 0
+    total: int = 0
+
+
+def export_states(wanted: list[Export]) -> list[ExportState]:
+    """How each is doing; StoreUnavailable when the queue is away and something is unfinished."""
+    unfinished = [export for export in wanted if export.finished_at is None]
+    jobs: dict[str, Job | None] = {}
+    if unfinished:
+        ids = [_export_job_id(export) for export in unfinished]
+        found = _translated(
+            lambda: OwnJob.fetch_many(ids, connection=_connection(), serializer=_serializer())
+        )
+        jobs = dict(zip(ids, found, strict=True))
+    return [_state(export, jobs.get(_export_job_id(export))) for export in wanted]
+
+
+def _state(export: Export, job: Job | None) -> ExportState:
+    if export.finished_at is not None:
+        return ExportState("done", export.rows, export.rows)
+    if job is None or job.is_failed or job.is_stopped or job.is_canceled:
+        return ExportState("failed")
+    meta = job.meta or {}
+    state = "writing" if job.is_started else "waiting"
+    return ExportState(state, int(meta.get("done", 0)), int(meta.get("total", 0)))
+
+
+# What may run
+
+
+def _named(*functions: Any) -> dict[str, Callable[..., object]]:
+    return {f"{function.__module__}.{function.__name__}": function for function in functions}
+
+
+FUNCTIONS = _named(export, *(periodic.run for periodic in TIMETABLE))
+
+
+class OwnJob(Job):
+    """A job that runs one of our functions and nothing else.
+
+    RQ runs whatever function a job names, so who can write to its Redis could run anything on this machine.
+    """
+
+    @property
+    def func(self) -> Callable[..., object]:
+        """The function, which is never imported by its name."""
+        if self.func_name not in FUNCTIONS:
+            raise PermissionError(f"{self.func_name} is no job of this site")
+        return FUNCTIONS[self.func_name]
+
+    success_callback = failure_callback = stopped_callback = None
+
+    def send_webhooks(self, *_args: Any, **_kwargs: Any) -> None:
+        """None: the address would come from Redis."""
+
+
+def _export_job_id(export: Export) -> str:
+    return f"{settings.TELEMETRY_NAMESPACE}-export-{export.pk}"
+
+
+def _say_progress(done: int, total: int) -> None:
+    job = get_current_job()
+    if job is not None:
+        job.meta.update(done=done, total=total)
+        job.save_meta()  # type: ignore[no-untyped-call]
+
+
+# The queue
+
+
+def queue() -> Queue:
+    """The one queue of this installation. A job is put in at once, whatever transaction is open."""
+    return django_rq.get_queue(settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto")
+
+
+def _enqueue(run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int) -> bool:
+    """Put a job in; False when one of this id is there already. StoreUnavailable when the queue is away."""
+
+    def put_in() -> bool:
+        try:
+            queue().enqueue(
+                run,
+                args=args,
+                job_id=job_id,
+                unique=True,
+                job_timeout=seconds,
+                result_ttl=kept,
+                failure_ttl=FAILED_KEPT,
+                retry=Retry(max=RETRIES),
+            )
+        except DuplicateJobError:
+            return False
+        return True
+
+    return _translated(put_in)
+
+
+def _translated(ask: Callable[[], Result]) -> Result:
+    try:
+        return ask()
+    except queues.Unreachable as error:
+        raise StoreUnavailable(f"the queue of jobs does not answer: {error}") from error
+
+
+def _connection() -> Any:
+    return queues.client_of(queues.queue_url())
+
+
+def _serializer() -> str:
+    return str(settings.RQ_QUEUES[settings.TELEMETRY_QUEUE]["SERIALIZER"])

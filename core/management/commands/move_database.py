@@ -1,0 +1,97 @@
+"""`manage.py move_database --to URL`: from SQLite to PostgreSQL, with the audit chain as it is."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connections
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.history import moving
+from core.history.database_url import database
+from core.history.moving import SOURCE, TARGET, CannotMove, Moved
+
+
+class Command(BaseCommand):
+    """Moves everything or nothing, and leaves the source as it was."""
+
+    help = "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/operations.md)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One address."""
+        parser.add_argument(
+            "--to",
+            required=True,
+            metavar="URL",
+            help="the new DATABASE_URL; - reads it from standard input, where nobody sees its password",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare the target, move, and say what to do now."""
+        url = sys.stdin.readline().strip() if options["to"] == "-" else options["to"]
+        add_target(url)
+        if connections[SOURCE].vendor != "sqlite":
+            raise CommandError("this installation is on PostgreSQL already: unset DATABASE_URL first")
+        try:
+            with moving.exclusive_source():
+                if not connections[TARGET].introspection.table_names():
+                    migrate(url)
+                moving.refuse_other_migrations()
+                with self._progress() as progress:
+                    moved = moving.move(progress)
+        except (CannotMove, DatabaseError) as error:
+            raise CommandError(f"Nothing was moved: {str(error).strip()}") from error
+        finally:
+            connections[TARGET].close()
+        self._say(moved)
+
+    @contextmanager
+    def _progress(self) -> Iterator[moving.Progress]:
+        """A bar on a terminal, and nothing elsewhere."""
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("counting", total=None)
+            bar.update(task, total=moving.count_rows())
+            yield lambda table, rows: bar.update(task, description=table, advance=rows)
+
+    def _say(self, moved: Moved) -> None:
+        self.stdout.write(
+            f"Moved {moved.rows} rows of {moved.tables} tables, and read all of them back.\n"
+            f"The audit chain has {moved.entries} entries; its last hash is {moved.head}.\n"
+            "Now set DATABASE_URL to the address you gave, for web, recorder and jobs, and start the site.\n"
+            f"{connections[SOURCE].settings_dict['NAME']} was not changed. Keep it until you trust the new one; "
+            "do not start the site on it again."
+        )
+        if moved.broken_at is not None:
+            self.stderr.write(
+                f"The chain was broken before the move: entry {moved.broken_at} does not fit. It was moved as it is."
+            )
+
+
+def migrate(url: str) -> None:
+    """Make the tables of an empty target, in a process whose only database it is: handlers write to the default."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "migrate", "-v", "0"]
+    environment = {**os.environ, "DATABASE_URL": url}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise CannotMove(f"`manage.py migrate` failed on the target: {result.stderr.strip()[-500:]}")
+
+
+def add_target(url: str) -> None:
+    """Make the address known to Django as the second database."""
+    try:
+        config = database(url, Path())
+    except ValueError as error:
+        raise CommandError(f"--to {error}") from error
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise CommandError("--to must begin with postgresql://")
+    config["OPTIONS"].pop("pool")
+    connections.settings[TARGET] = connections.configure_settings({SOURCE: {}, TARGET: config})[TARGET]

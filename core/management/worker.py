@@ -1,0 +1,66 @@
+"""The worker: runs jobs one after another, each in a child process, and puts in what the clock demands.
+
+One process for both, so a site has one more process instead of two. RQ's own cron would not do: it knows no
+JSON serializer, and two of them would put each job in twice.
+"""
+
+import logging
+from typing import Any
+
+from rq import Worker
+from rq.job import Job
+from rq.queue import Queue
+from rq.serializers import JSONSerializer
+
+from core import jobs
+from core.errors import StoreUnavailable
+from core.store import queues
+from core.store.embedded import die_with_parent
+
+logger = logging.getLogger(__name__)
+
+CLOCK_SECONDS = 20
+WORKER_TTL = 60  # also the limit of its blocking read: redis-py's default of 5 s would end it
+MONITOR_SECONDS = 5  # with RQ's own 60 s: so long after the death of its worker a job counts as abandoned
+TIDY_SECONDS = 60
+
+
+class JobWorker(Worker):
+    """RQ's worker with a clock, whose children do not outlive it."""
+
+    _done: dict[str, int]
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job, looking at the clock meanwhile; with no `timeout` (burst) take one or None at once."""
+        self._done = getattr(self, "_done", {})
+        while True:
+            try:
+                jobs.enqueue_due(self._done)
+            except StoreUnavailable as error:
+                logger.warning("the clock stands still: %s", error)
+            found = super().dequeue_job_and_maintain_ttl(timeout, CLOCK_SECONDS if timeout else None)
+            if found is not None or timeout is None:
+                return found
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """The child: it ends with its worker, so that nothing is left behind and no job runs unseen."""
+        tie = die_with_parent(self.pid or 0)
+        if tie is not None:
+            tie()
+        super().main_work_horse(job, queue)
+
+
+def new_worker(**options: Any) -> JobWorker:
+    """A worker for the queue of this installation. What RQ raises when Redis is away is `queues.Unreachable`."""
+    return JobWorker(
+        [jobs.queue()],
+        connection=queues.new_client(queues.queue_url()),
+        serializer=JSONSerializer,
+        job_class=jobs.OwnJob,
+        worker_ttl=WORKER_TTL,
+        maintenance_interval=TIDY_SECONDS,
+        job_monitoring_interval=MONITOR_SECONDS,
+        **options,
+    )

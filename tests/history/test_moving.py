@@ -1,0 +1,209 @@
+"""From SQLite to PostgreSQL by one command: every row as it is, the chain unbroken, the recorder goes on."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+
+from core import ApprovalGate
+
+ROOT = Path(__file__).resolve().parents[2]
+ODD = "ž\u202e<b>'\"\\%_ \U0001f9ff\u200b\n\te\u0301 \ufeff"
+
+FILL = """
+import sys
+from datetime import datetime, timezone
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import transaction
+from core.history import audit
+from core.models import LLMCall, SetAsideEntry
+odd = sys.stdin.read()
+moment = datetime(2026, 3, 29, 1, 30, 0, 123457, tzinfo=timezone.utc)
+for number in range(7):
+    user = User.objects.create(username=f"{number} {odd}"[:150], last_name=odd[:20])
+    user.groups.add(Group.objects.get(name="approver"))
+User.objects.filter(username__startswith="6").delete()
+session = SessionStore(); session["odd"] = odd; session.save()
+SetAsideEntry.objects.create(installation="i", position="1-1", fields=odd, error=odd)
+numbers = dict(cost_nano=2**62, input_tokens=1, output_tokens=2, cache_read_tokens=0, cache_write_tokens=0)
+flags = dict(cache_hit=True, prompt_cache_hit=False, duration_ms=0.1 + 0.2)
+LLMCall.objects.create(call_id=odd, at=moment, shipped_at=moment, workflow=odd, tier="t", model="m",
+                       provider="p", **numbers, **flags)
+with transaction.atomic():
+    audit.append([audit.Fact(f"odd:{n}", "odd", moment, actor=odd, details={odd: [odd, None, 1e-7, n]})
+                  for n in range(2500)])
+"""
+RECORD = """
+from core.history.recorder import Recorder
+recorder = Recorder()
+while recorder.step():
+    pass
+"""
+LOOK = """
+import json
+from collections import Counter
+from django.contrib.auth.models import User
+from core.history.moving import SOURCE, chain_of
+from core.models import ApprovalRecord, AuditEntry, SetAsideEntry
+print(json.dumps({
+    "chain": chain_of(SOURCE),
+    "of_requests": AuditEntry.objects.filter(event_id__startswith="request:").count(),
+    "repeated": [k for k, n in Counter(AuditEntry.objects.values_list("event_id", flat=True)).items() if n > 1],
+    "records": dict(Counter(ApprovalRecord.objects.values_list("status", flat=True))),
+    "set_aside": SetAsideEntry.objects.count(),
+    "newest_user": User.objects.create(username="after the move").pk,
+}))
+"""
+
+
+class Installation:
+    """A site's database in a data directory of its own."""
+
+    def __init__(self, folder: Path, redis_url: str) -> None:
+        self.file = folder / "history.sqlite3"
+        self.environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "TELEMETRY_DATA_DIR": str(folder),
+            "REDIS_URL": redis_url,
+            "LOG_LEVEL": "ERROR",
+        }
+
+    def manage(self, *words: str, said: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "manage.py"), *words]
+        environment = {**self.environment, **settings}
+        return subprocess.run(
+            command, env=environment, input=said, capture_output=True, text=True, cwd=ROOT, timeout=60
+        )
+
+    def run(self, program: str, said: str = "", **settings: str) -> str:
+        # Not through `shell`: it would take the input for a program.
+        start = "import django; django.setup()\n" + program
+        result = subprocess.run(
+            [sys.executable, "-c", start],
+            env={**self.environment, "DJANGO_SETTINGS_MODULE": "telemetry_site.settings", **settings},
+            input=said,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+        )
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def rows(self, table: str) -> list[tuple]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(f"SELECT * FROM {table}").fetchall()
+
+
+@pytest.fixture
+def installation(tmp_path, clean_redis):
+    made = Installation(tmp_path, clean_redis)
+    assert made.manage("migrate", "-v", "0").returncode == 0
+    return made
+
+
+def rows_of(url: str, query: str) -> list[tuple]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query).fetchall()
+
+
+def is_empty(url: str) -> bool:
+    return rows_of(url, "SELECT 1 FROM core_auditentry UNION ALL SELECT 1 FROM auth_user") == []
+
+
+def ask_and_answer(gate: ApprovalGate, count: int) -> None:
+    for _ in range(count):
+        request = gate.open_request("deploy", {ODD: [ODD, 1.5]})
+        gate.respond_to_approval(request.request_id, True, "ann", ODD.strip())
+
+
+def text_time(column: str) -> str:
+    return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+
+
+def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(installation, postgresql):
+    gate, url = ApprovalGate(installation.environment["REDIS_URL"], "deployer"), postgresql.new_database()
+    ask_and_answer(gate, 20)
+    installation.run(FILL, ODD)
+    installation.run(RECORD)
+    ask_and_answer(gate, 5)  # of these nothing is in SQL yet
+    before = {table: installation.rows(table) for table in ("core_auditentry", "auth_user", "django_session")}
+    moved = installation.manage("move_database", "--to", "-", said=url)
+    assert moved.returncode == 0, moved.stderr
+    assert before["core_auditentry"][-1][-1] in moved.stdout
+    assert {table: installation.rows(table) for table in before} == before
+
+    columns = "sequence, event_id, kind, {at}, actor, agent_id, details, previous_hash, hash"
+    query = f"SELECT {columns} FROM core_auditentry ORDER BY sequence"
+    with closing(sqlite3.connect(installation.file)) as source:
+        kept = source.execute(query.format(at="substr(at || '.000000', 1, 26)")).fetchall()
+    assert rows_of(url, query.format(at=text_time("at"))) == kept
+    sessions = rows_of(
+        url, f"SELECT session_key, session_data, {text_time('expire_date')} FROM django_session"
+    )
+    assert sessions == before["django_session"]
+
+    ask_and_answer(gate, 5)
+    installation.run(RECORD, DATABASE_URL=url)
+    seen = json.loads(installation.run(LOOK, DATABASE_URL=url))
+    _entries, _head, broken_at = seen["chain"]
+    assert (seen["of_requests"], broken_at, seen["repeated"]) == (2 * 30, None, [])
+    assert (seen["records"], seen["set_aside"], seen["newest_user"]) == ({"approved": 30}, 1, 8)
+
+    again = installation.manage("move_database", "--to", url)
+    assert again.returncode != 0
+    assert "the target is not empty" in again.stderr
+
+
+def test_an_installation_that_is_in_use_is_not_moved(installation, postgresql):
+    url = postgresql.new_database()
+    with closing(sqlite3.connect(installation.file)) as somebody:
+        somebody.execute("SELECT count(*) FROM auth_user").fetchone()
+        refused = installation.manage("move_database", "--to", url)
+    assert refused.returncode != 0
+    assert "stop the site first" in refused.stderr
+    assert rows_of(url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
+
+
+@pytest.mark.parametrize(("error", "why"), [("a\0b", "has a NUL character"), ("x" * 90, "is longer than 40")])
+def test_what_postgresql_cannot_keep_is_named_and_nothing_is_moved(installation, postgresql, error, why):
+    url = postgresql.new_database()
+    with closing(sqlite3.connect(installation.file)) as connection:
+        row = (7, error, "1-1", "", "", "2026-01-01 00:00:00")
+        names = "id, installation, position, fields, error, at"
+        connection.execute(f"INSERT INTO core_setasideentry ({names}) VALUES (?, ?, ?, ?, ?, ?)", row)
+        user = "'maria', '', '', '', '', 0, 1, 0, '2026-01-01'"
+        columns = (
+            "username, first_name, last_name, email, password, is_staff, is_active, is_superuser, date_joined"
+        )
+        connection.execute(f"INSERT INTO auth_user ({columns}) VALUES ({user})")
+        connection.commit()
+    refused = installation.manage("move_database", "--to", url)
+    assert refused.returncode != 0
+    assert f"installation of core_setasideentry 7 {why}" in refused.stderr
+    assert is_empty(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "mysql://a@b/c",
+        "sqlite:////tmp/x",
+        "postgresql://u:secret@h:port/x",
+        "postgresql://h/",
+    ],
+)
+def test_an_address_that_is_no_postgresql_is_refused_without_being_repeated(url):
+    with pytest.raises(CommandError, match=r"^--to ") as refusal:
+        call_command("move_database", "--to", url or " ")
+    assert "secret" not in str(refusal.value)

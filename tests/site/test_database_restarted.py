@@ -1,0 +1,75 @@
+"""PostgreSQL killed under a running site: pages say so, and site and recorder go on when it is back."""
+
+import os
+import re
+import signal
+import urllib.error
+import urllib.request
+
+import psycopg
+import pytest
+
+from core import ApprovalGate
+from tests.postgresql import postgresql_server
+from tests.site.test_up import up  # noqa: F401  a fixture
+from tests.waiting import wait_until
+
+SIGN_IN = """
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.backends.db import SessionStore
+user = User.objects.create(username="maria")
+user.groups.add(Group.objects.get(name="approver"))
+session = SessionStore()
+session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+session.save()
+print(session.session_key)
+"""
+
+
+@pytest.fixture
+def own_postgresql():
+    with postgresql_server() as server:
+        yield server
+
+
+def read_page(port: int, session: str) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Cookie": f"session={session}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def recorded(url: str) -> list[tuple[str, str]]:
+    with psycopg.connect(url) as connection:
+        query = "SELECT kind, actor FROM core_auditentry WHERE request_id IS NOT NULL ORDER BY sequence"
+        return connection.execute(query).fetchall()
+
+
+def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, up):  # noqa: F811
+    url = own_postgresql.new_database()
+    site = up(DATABASE_URL=url)
+    gate = ApprovalGate(re.search(r"REDIS_URL=(\S+)", site.ready())[1], "robot")
+    session = site.run_manage("shell", "-v", "0", "-c", SIGN_IN).stdout.strip()
+    first = gate.open_request("deploy")
+    wait_until(lambda: recorded(url) == [("approval.requested", "robot")], "the request is recorded")
+    assert read_page(site.port, session)[0] == 200
+    recorder = site.pid_of("manage.py recorder")
+
+    own_postgresql.kill()
+    status, page = read_page(site.port, session)
+    assert (status, "The database does not answer" in page) == (503, True)
+    assert "connection to server" not in page
+    gate.respond_to_approval(first.request_id, True, "ann")
+    gate.open_request("delete")
+
+    own_postgresql.start()
+    wait_until(lambda: read_page(site.port, session)[0] == 200, "the page is back", 20)
+    told = [("approval.requested", "robot"), ("approval.approved", "ann"), ("approval.requested", "robot")]
+    wait_until(lambda: recorded(url) == told, "the recorder caught up, once", 20)
+    assert site.pid_of("manage.py recorder") == recorder
+    os.killpg(site.process.pid, signal.SIGINT)
+    assert site.process.wait(20) == 0

@@ -1,0 +1,168 @@
+"""The worker as a process: what it runs, what is left when it is killed, and that the clock strikes once."""
+
+import os
+import signal
+import sys
+
+import pytest
+from rq import Callback
+from rq.job import Job, JobStatus
+from rq.registry import StartedJobRegistry
+
+from core import jobs
+from core.models import Export
+from tests.waiting import wait_until
+from tests.workers import start_worker
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(sys.platform != "linux", reason="children die with their worker on Linux alone"),
+]
+
+
+@pytest.fixture
+def worker(clean_redis, tmp_path):
+    started = []
+
+    def start(*words: str, ours: bool = False):
+        started.append(start_worker(tmp_path, clean_redis, *words, ours=ours))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def put_in(function: str, *args: str, **options) -> Job:
+    return jobs.queue().enqueue(f"tests.workers.{function}", *args, **options)
+
+
+def first_run(folder) -> int:
+    found = wait_until(lambda: list(folder.glob("run-*")), "the job runs", 30)
+    return int(found[0].name.removeprefix("run-"))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_worker_writes_the_file_that_somebody_asked_for_and_ends(worker, make_user, tmp_path):
+    export = jobs.request_export(make_user("ada", "auditor"), "audit")
+    process = worker("--burst")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert Export.objects.get().finished_at is not None
+    [file] = (tmp_path / "exports").glob("*.csv")
+    assert file.name == f"{export.pk}.csv"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().startswith("sequence,at,kind")
+
+
+def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
+    processes = [worker("--burst") for _ in range(2)]
+    for process in processes:
+        said, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    queue = jobs.queue()
+    done = [Job.fetch(id_, connection=queue.connection, serializer=queue.serializer)
+            for id_ in queue.finished_job_registry.get_job_ids()]  # fmt: skip
+    assert len(done) == len(jobs.TIMETABLE)
+    assert [len(job.results()) for job in done] == [1] * len(done)
+    assert jobs.enqueue_due({}) == []
+
+
+def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
+    job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
+    worker(ours=True)
+    os.kill(first_run(tmp_path), signal.SIGKILL)
+    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "it is run again", 30)
+    assert len(list(tmp_path.glob("run-*"))) == 2
+
+
+def test_a_job_whose_worker_is_killed_is_run_again_by_the_next(worker, tmp_path):
+    job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
+    process = worker(ours=True)
+    child = first_run(tmp_path)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not alive(child), "the child ends with its worker")
+    started = StartedJobRegistry(queue=jobs.queue())
+    assert [id_.split(":")[0] for id_ in started.get_job_ids(cleanup=False)] == [job.id]
+    # A minute later nobody has said that it still runs.
+    for member in started.connection.zrange(started.key, 0, -1):
+        started.connection.zadd(started.key, {member: 1})
+    worker(ours=True)
+    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "the next one runs it", 30)
+
+
+def test_a_job_that_cannot_succeed_is_shown_as_failed(worker):
+    job = put_in("fail", retry=jobs.Retry(max=1))
+    worker("--burst", ours=True).communicate(timeout=60)
+    assert jobs.queue().failed_job_registry.get_job_ids() == [job.id]
+    assert "this never works" in job.latest_result().exc_string
+
+
+def test_a_job_that_names_a_function_of_others_runs_nothing(worker, tmp_path):
+    mark = tmp_path / "mark"
+    job = jobs.queue().enqueue("os.mkdir", str(mark))
+    with_callback = jobs.queue().enqueue("core.jobs.tidy_exports", on_success=Callback("os.mkdir"))
+    worker("--burst").communicate(timeout=60)
+    assert not mark.exists()
+    assert "os.mkdir is no job of this site" in job.latest_result().exc_string
+    assert with_callback.get_status() == JobStatus.FINISHED
+    assert jobs.OwnJob.fetch(with_callback.id, connection=jobs.queue().connection,
+                             serializer=jobs.queue().serializer).success_callback is None  # fmt: skip
+
+
+def idle(raw) -> bool:
+    """Whether a worker waits, and the clock's jobs are done."""
+    states = [raw.hget(key, "state") for key in raw.smembers("rq:workers")]
+    return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") == len(jobs.TIMETABLE)
+
+
+def test_a_worker_that_is_told_to_stop_stops(worker, clean_redis, raw):
+    process = worker()
+    wait_until(lambda: idle(raw), "it waits for jobs", 30)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert raw.scard("rq:workers:telemetry-jobs") == 0
+
+
+def test_without_redis_it_says_so(tmp_path, transactional_db):
+    process = start_worker(tmp_path, "redis://127.0.0.1:1")
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "the queue of jobs does not answer" in said.splitlines()[-1]
+
+
+def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw):
+    done: dict[str, int] = {}
+    first = jobs.enqueue_due(done)
+    assert len(first) == len(jobs.TIMETABLE)
+    assert jobs.enqueue_due(done) == []
+    assert jobs.enqueue_due({}) == []
+    assert jobs.enqueue_due(dict.fromkeys(done, 0) | {"tidy-exports": done["tidy-exports"]}) == []
+    tidy = next(periodic for periodic in jobs.TIMETABLE if periodic.name == "tidy-exports")
+    assert tidy.slot(0) + 1 == tidy.slot(3_600_000)
+
+
+def test_the_keys_of_the_queue_are_those_of_rq(clean_redis):
+    from rq.registry import FailedJobRegistry
+
+    from core.store import queues
+
+    queue = jobs.queue()
+    name = queue.name
+    assert queue.key == f"{queues.PREFIX}:queue:{name}"
+    assert StartedJobRegistry(queue=queue).key == f"{queues.PREFIX}:wip:{name}"
+    assert FailedJobRegistry(queue=queue).key == f"{queues.PREFIX}:failed:{name}"
+    put_in("fail")
+    assert queues.read_queue(name).waiting == 1

@@ -1,0 +1,60 @@
+"""A real worker process on the database and the Redis of a test, and jobs that only tests have."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def worker_environment(data_dir: Path, redis_url: str) -> dict[str, str]:
+    """The environment of a worker whose database is the one of this test."""
+    link = data_dir / "history.sqlite3"
+    if connection.vendor == "sqlite" and not link.exists():
+        link.symlink_to(connection.settings_dict["NAME"])
+    own = {"TELEMETRY_DATA_DIR": str(data_dir), "REDIS_URL": redis_url, "PYTHONPATH": str(ROOT)}
+    return {**os.environ, **own, "TELEMETRY_SITE_REDIS_URL": ""}
+
+
+def start_worker(data_dir: Path, redis_url: str, *words: str, ours: bool = False) -> subprocess.Popen[str]:
+    """`manage.py worker` as a process; with `ours` it also runs the jobs of this file."""
+    program = ["-m", "tests.workers"] if ours else [str(ROOT / "manage.py"), "worker"]
+    return subprocess.Popen(
+        [sys.executable, *program, *words],
+        env=worker_environment(data_dir, redis_url),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def hang_once(folder: str) -> int:
+    """A job: writes its process id into `folder`; hangs the first time, ends at once the second."""
+    runs = len(list(Path(folder).glob("run-*")))
+    (Path(folder) / f"run-{os.getpid()}").touch()
+    while runs == 0:
+        time.sleep(0.05)
+    return runs
+
+
+def fail(*_words: str) -> None:
+    """A job that cannot succeed."""
+    raise RuntimeError("this never works")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    from core import jobs
+    from tests import workers
+
+    jobs.FUNCTIONS |= {"tests.workers.hang_once": workers.hang_once, "tests.workers.fail": workers.fail}
+    call_command("worker", *sys.argv[1:])
