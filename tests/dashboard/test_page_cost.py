@@ -1,6 +1,5 @@
 """What a page costs: as many queries and round trips for forty as for ten."""
 
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
