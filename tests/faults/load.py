@@ -74,7 +74,9 @@ class Load:
     def broken_pages(self) -> list[str]:
         """Answers that no page and no decision may give, whatever is killed: a sentence each."""
         found = [f"{page} answered {status}" for page, status in self.pages if status not in (200, 503)]
-        return found + [f"a decision was answered {code}" for code in self.statuses if code in (400, 403, 500)]
+        return found + [
+            f"a decision was answered {code}" for code in self.statuses if code in (400, 403, 500)
+        ]
 
     def kill(self, part: str) -> None:
         """SIGKILL to a part, and start it again."""
