@@ -13,15 +13,10 @@ VISITOR = "ada"  # looks at everything and decides nothing
 
 
 def import_everything() -> None:
-    """Before the first fork, so that a child starts at once. Nothing here opens a connection or starts a thread:
-
-    not the ASGI entry itself either, which looks into the database when it is imported.
-    """
-    import channels.auth
-    import channels.routing  # noqa: F401
+    """Before the first fork, so that a child starts at once. Nothing here opens a connection or starts a thread."""
     import uvicorn.main  # noqa: F401
 
-    import dashboard.routing  # noqa: F401
+    import telemetry_site.asgi
     import telemetry_site.urls  # noqa: F401
     from core.history import recorder, repair  # noqa: F401
     from core.management.commands import up, worker  # noqa: F401
