@@ -33,7 +33,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     """The whole site. With its first request a process tells the record which settings it runs with."""
     if _unnoted.acquire(blocking=False):
         # In a thread of its own: the first request may be a probe, which must not wait for the database.
-        Thread(target=_note, daemon=True).start()
+        Thread(target=_note, name="note-settings", daemon=True).start()
     await routes(scope, receive, send)
 
 
