@@ -24,6 +24,7 @@ check: setup
 bench: setup
 	python -m tests.bench
 
+# With TEST_DATABASE=postgresql it runs on PostgreSQL.
 MINUTES ?= 5
 ENTRIES ?= 100000
 soak: setup

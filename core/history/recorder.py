@@ -9,7 +9,15 @@ import logging
 import math
 import threading
 
-from django.db import DataError, Error, IntegrityError, close_old_connections, connections, transaction
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    close_old_connections,
+    connections,
+    reset_queries,
+    transaction,
+)
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
@@ -64,6 +72,7 @@ class Recorder:
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
+                reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
             except (StoreUnavailable, Error) as error:
                 if not troubled:
                     logger.error("not recording: %s", error)
