@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.faults.person import Person, SiteAway
-from tests.faults.stand import Stand
+from tests.faults.stand import Stand, until
 from tests.waiting import wait_until
 
 AGENTS = 8
@@ -61,7 +61,8 @@ class Load:
             time.sleep(0.05)
 
     def visitor(self, person: Person) -> None:
-        """Look at every other page, again and again."""
+        """Look at every other page, again and again, once there is an agent to look at."""
+        until(lambda: self.stop.is_set() or person.page(PAGES[0]).status == 200, "the agent has a page", 60.0)
         while not self.stop.is_set():
             for page in PAGES:
                 try:
