@@ -129,7 +129,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "telemetry_site.formats"
 TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 
 # Who may do what, and from where
