@@ -115,6 +115,7 @@ def test_redis_away_is_said_in_a_sentence_and_the_page_recovers_by_itself(sign_i
         answer = page.context.new_page()
         assert answer.goto("/").status == 503
         expect(answer.locator("#problem")).to_be_visible()
+        expect(answer.locator("#queue-head .count")).to_have_text("?")
         answer.close()
         server = embedded.start(tmp_path / "own")
         page.wait_for_selector("[data-connection=live]")
