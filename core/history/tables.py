@@ -25,6 +25,7 @@ Table = type[Model]
 Row = tuple[Any, ...]
 Sum = tuple[int, int]  # how many rows, and a sum of what they say
 Progress = Callable[[str, int], None]  # hears what is done, and how many more rows of it are
+Expect = Callable[[int], None]  # hears how many there will be altogether
 
 
 class CannotCopy(Exception):
@@ -68,6 +69,11 @@ def migrations(alias: str = DEFAULT_DB_ALIAS) -> tuple[set[str], set[str]]:
     loader = MigrationLoader(connections[alias])
     had: Iterable[tuple[str, str]] = loader.applied_migrations or ()
     return {".".join(name) for name in had}, {".".join(name) for name in loader.disk_migrations or ()}
+
+
+def vendor(alias: str = DEFAULT_DB_ALIAS) -> str:
+    """`sqlite` or `postgresql`."""
+    return str(connections[alias].vendor)
 
 
 # Reading
@@ -124,18 +130,22 @@ def add(total: Sum, row: Row) -> Sum:
     return total[0] + 1, (total[1] + said) % (1 << 256)
 
 
-def sum_of(table: Table, alias: str = DEFAULT_DB_ALIAS) -> Sum:
+def sum_of(table: Table, alias: str = DEFAULT_DB_ALIAS, progress: Progress = lambda what, rows: None) -> Sum:
     """Number and sum of the rows that stand there."""
     total = (0, 0)
-    for row in rows(table, alias):
-        total = add(total, row)
+    for piece in pieces(rows(table, alias)):
+        for row in piece:
+            total = add(total, row)
+        progress("reading back", len(piece))
     return total
 
 
-def refuse_other_sums(written: dict[Table, Sum], alias: str = DEFAULT_DB_ALIAS) -> None:
-    """CannotCopy when a table reads differently than it was written."""
-    for table, total in written.items():
-        if sum_of(table, alias) != total:
+def refuse_other_sums(
+    written: dict[Table, Sum], alias: str = DEFAULT_DB_ALIAS, progress: Progress = lambda what, rows: None
+) -> None:
+    """Read everything back. CannotCopy when a table reads differently than it was written."""
+    for table, said in written.items():
+        if sum_of(table, alias, progress) != said:
             raise CannotCopy(f"{table._meta.db_table} reads differently than it was written")
 
 
@@ -152,7 +162,8 @@ def last_numbers(tables: list[Table], alias: str = DEFAULT_DB_ALIAS) -> dict[str
         for name, key in numbered.items():
             cursor.execute("SELECT pg_get_serial_sequence(%s, %s)", [connection.ops.quote_name(name), key])
             cursor.execute(f"SELECT last_value FROM {cursor.fetchone()[0]} WHERE is_called")
-            found.update({name: number for (number,) in cursor.fetchall()})
+            if row := cursor.fetchone():
+                found[name] = row[0]
         return found
 
 

@@ -4,6 +4,7 @@ What the oracle reads: the agents' own synced logs, what people were told, and t
 """
 
 import pytest
+from tests.history.test_backup_crashes import KILLED_AT
 
 from core.failpoints import PLACES
 from tests.faults.trials import LANES, REPEATS, run_lane
@@ -11,7 +12,7 @@ from tests.faults.trials import LANES, REPEATS, run_lane
 
 def test_every_failpoint_has_its_trial():
     tried = [name for trials, _asking, _expect in LANES.values() for name in trials]
-    assert sorted(tried) == sorted(PLACES)
+    assert sorted([*tried, *KILLED_AT]) == sorted(PLACES)
 
 
 @pytest.mark.parametrize("lane", LANES)
