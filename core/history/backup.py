@@ -3,7 +3,7 @@
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from core.models import Cursor
 
 # Sessions: who holds a backup could go on as somebody who is signed in. Exports: their files are elsewhere.
 LEFT_OUT = ("sessions.Session", "core.Export")
+NAMED = "telemetry-%Y%m%dT%H%M%SZ.zip"
 NAME = re.compile(r"telemetry-\d{8}T\d{6}Z\.zip")
 
 
@@ -36,7 +37,7 @@ def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: No
     CannotCopy when the database is not at this code's migrations; OSError when it cannot be written.
     """
     if path.is_dir():
-        path = path / f"telemetry-{timezone.now():%Y%m%dT%H%M%SZ}.zip"
+        path = path / datetime.now(UTC).strftime(NAMED)
     with whole_file.whole_file(path) as file, tables.snapshot(), Writer(file) as writer:
         manifest = _write(writer, progress, expect)
         failpoints.reach("backup.before_rename")
@@ -86,11 +87,9 @@ def kept(folder: Path) -> list[Path]:
 
 
 def newest_at(folder: Path) -> datetime | None:
-    """When the newest one was written. OSError when the folder cannot be read."""
+    """When the newest one was made, by its name. OSError when the folder cannot be read."""
     found = kept(folder)
-    return (
-        datetime.fromtimestamp(found[0].stat().st_mtime, timezone.get_default_timezone()) if found else None
-    )
+    return datetime.strptime(found[0].name, NAMED).replace(tzinfo=UTC) if found else None
 
 
 def take_and_tidy(folder: Path, keep: int) -> Taken:

@@ -12,7 +12,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
+from core import jobs
 from core.history import audit, backup, guards, tables, verification
 from core.history.checkpoints import checkpoint
 from core.history.kinds import in_short, label
@@ -178,7 +180,7 @@ def test_a_backup_of_another_record_than_the_checkpoints_saw_is_refused(filled, 
 def test_a_file_that_is_there_is_not_written_over(transactional_db, tmp_path):
     there = tmp_path / "history.sqlite3"
     there.write_text("dear")
-    with pytest.raises(CommandError, match="No backup was made: .* exists already"):
+    with pytest.raises(CommandError, match=r"No backup was made: .* exists already"):
         call_command("backup", str(there))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("history.sqlite3", "dear")]
 
@@ -201,7 +203,15 @@ def test_into_a_folder_each_backup_has_its_time_as_its_name_and_only_the_newest_
     assert backup.NAME.fullmatch(taken.path.name)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["mine.zip", "telemetry-20200102T000000Z.zip", taken.path.name]
-    assert backup.newest_at(tmp_path).timestamp() == taken.path.stat().st_mtime
+    assert abs((backup.newest_at(tmp_path) - timezone.now()).total_seconds()) < 60
+
+
+def test_the_job_makes_one_where_a_folder_is_set_and_none_elsewhere(transactional_db, settings, tmp_path):
+    settings.TELEMETRY_BACKUP_DIR = None
+    assert jobs.backup() == ""
+    settings.TELEMETRY_BACKUP_DIR = tmp_path / "made"
+    assert Path(jobs.backup()).parent == tmp_path / "made"
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o700
 
 
 def test_other_programs_can_read_it(filled, tmp_path):
