@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def touches_a_server(item: pytest.Item) -> bool:
 def use_database(config: dict[str, Any]) -> None:
     """Make this the default database of the process, with the rest of what Django needs to know of it."""
     connections.settings["default"] = connections.configure_settings({"default": config})["default"]
-    del connections["default"]
+    with suppress(AttributeError):  # none was opened yet
+        del connections["default"]
 
 
 def without_pool(url: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
     page.get_by_role("link", name="Audit entries").click()
     page.locator("#searchbar").fill("ada")
     page.locator("#searchbar").press("Enter")
-    expect(page.locator("#result_list")).to_contain_text("approval.rejected")
+    expect(page.locator("#result_list")).to_contain_text("denied")
     expect(page.locator("#result_list")).to_contain_text("ada")
     page.locator("#result_list a[href*='/approvals/']").first.click()
     expect(page.get_by_role("heading", name="History")).to_be_visible()

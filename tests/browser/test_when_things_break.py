@@ -42,7 +42,7 @@ def test_everything_works_without_javascript(page_without_javascript, clean_redi
     article.get_by_label("Reason").fill("Fine")
     article.get_by_role("button", name="Approve").click()
     expect(page.locator("#notices")).to_contain_text("You approved it.")
-    page.get_by_role("article", name="delete", exact=True).get_by_role("link").click()
+    page.get_by_role("article", name="delete", exact=True).get_by_role("link", name="delete").click()
     page.get_by_role("button", name="Deny").click()
     expect(page.locator("#notices")).to_contain_text("You denied it.")
     assert page.url.endswith(f"/approvals/{denied.request_id}/")

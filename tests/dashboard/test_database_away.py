@@ -8,11 +8,12 @@ import pytest
 from django.db import OperationalError, connection
 
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from tests import chosen_servers
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        "sqlite" not in connection.settings_dict["ENGINE"],
+        chosen_servers.DATABASE != "sqlite",
         reason="what SQLite is refused with; by its own means",
     ),
 ]

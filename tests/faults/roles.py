@@ -12,11 +12,16 @@ PEOPLE = ("maria", "omar")
 
 
 def import_everything() -> None:
-    """Before the first fork, so that a child starts at once."""
+    """Before the first fork, so that a child starts at once. Nothing here opens a connection or starts a thread:
+
+    not the ASGI entry itself either, which looks into the database when it is imported.
+    """
+    import channels.auth
+    import channels.routing  # noqa: F401
     import uvicorn.main  # noqa: F401
 
-    import dashboard.live  # noqa: F401
-    import telemetry_site.asgi  # noqa: F401
+    import dashboard.routing  # noqa: F401
+    import telemetry_site.urls  # noqa: F401
     from core.history import recorder, repair  # noqa: F401
     from core.management.commands import up  # noqa: F401
     from tests.faults import oracle  # noqa: F401
