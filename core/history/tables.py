@@ -216,11 +216,11 @@ def write(table: Table, many: Iterable[Row], progress: Progress, alias: str = DE
 
 @contextmanager
 def _copy_in(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
-    connection, ready = connections[alias], _ready(table, alias)
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in columns(table))
-    statement = f"COPY {quote(table._meta.db_table)} ({names}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    ready = _ready(table, alias)
+    with (
+        connections[alias].cursor() as cursor,
+        cursor.copy(f"COPY {_place(table, alias)} FROM STDIN") as copy,
+    ):
 
         def put(piece: list[Row]) -> None:
             for row in piece:
@@ -232,13 +232,15 @@ def _copy_in(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
 
 @contextmanager
 def _insert(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
-    connection, ready = connections[alias], _ready(table, alias)
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(name) for name in columns(table))
-    marks = ", ".join(["%s"] * len(columns(table)))
-    statement = f"INSERT INTO {quote(table._meta.db_table)} ({names}) VALUES ({marks})"
-    with connection.cursor() as cursor:
+    ready, marks = _ready(table, alias), ", ".join(["%s"] * len(fields(table)))
+    statement = f"INSERT INTO {_place(table, alias)} VALUES ({marks})"
+    with connections[alias].cursor() as cursor:
         yield lambda piece: cursor.executemany(statement, [ready(row) for row in piece])
+
+
+def _place(table: Table, alias: str) -> str:
+    quote = connections[alias].ops.quote_name
+    return f"{quote(table._meta.db_table)} ({', '.join(quote(name) for name in columns(table))})"
 
 
 def _ready(table: Table, alias: str) -> Callable[[Row], list[Any]]:

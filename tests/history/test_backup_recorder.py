@@ -6,7 +6,6 @@ from collections import Counter
 import pytest
 
 from core.history import backup, verification
-from core.history.recorder import Recorder
 from core.history.restore import restore
 from core.models import ApprovalRecord, AuditEntry
 from tests.history.chain import assert_chain_is_whole, kinds_of
@@ -15,19 +14,6 @@ from tests.history.emptied import empty_the_database
 
 def nothing(_what, _rows):
     """No bar."""
-
-
-@pytest.fixture
-def recorded(clean_redis, transactional_db):
-    """A recorder that starts anew, records and repairs until nothing is left."""
-
-    def until_nothing_is_left():
-        recorder = Recorder(clean_redis)
-        recorder.step()
-        while recorder._repair.due or recorder.step():
-            recorder.step()
-
-    return until_nothing_is_left
 
 
 @pytest.fixture
@@ -79,67 +65,67 @@ def assert_whole(tmp_path):
 
 
 def test_a_redis_that_knows_more_tells_what_the_backup_lacks_and_nothing_twice(
-    gate, recorded, back_up, tmp_path
+    gate, repair, back_up, tmp_path
 ):
     done, waiting = ask(gate), ask(gate)
     answer(gate, done)
-    recorded()
+    repair()
     back = back_up()
     answer(gate, waiting, approved=False)
     later = ask(gate)
     answer(gate, later)
-    recorded()
+    repair()
     before = stories()
     assert [status for status, _kinds in before.values()].count("pending") == 0
 
     back()
     assert stories()[waiting] == ("pending", ["approval.requested"])
     assert later not in stories()
-    recorded()
+    repair()
     assert stories() == before
     assert_whole(tmp_path)
 
 
-def test_a_redis_that_knows_less_gets_the_ends_that_the_backup_knows(gate, raw, recorded, back_up, tmp_path):
+def test_a_redis_that_knows_less_gets_the_ends_that_the_backup_knows(gate, raw, repair, back_up, tmp_path):
     decided, open_still = ask(gate), ask(gate)
-    recorded()
+    repair()
     older = remember(raw)
     answer(gate, decided, approved=False)
     asked_after = ask(gate)
-    recorded()
+    repair()
     back = back_up()
 
     older()
     back()
     assert decided in [request.request_id for request in gate.get_pending_approvals()]
-    recorded()
+    repair()
     assert [request.request_id for request in gate.get_pending_approvals()] == [open_still]
     assert gate.read_record(decided).status == "rejected"
     seen = {request_id: status for request_id, (status, _kinds) in stories().items()}
     assert seen == {decided: "rejected", open_still: "pending", asked_after: "cancelled"}
     answer(gate, open_still)
-    recorded()
+    repair()
     assert stories()[open_still] == ("approved", ["approval.requested", "approval.approved"])
     assert_whole(tmp_path)
 
 
 def test_an_empty_redis_ends_what_was_pending_as_lost_and_takes_new_requests(
-    gate, raw, recorded, back_up, tmp_path
+    gate, raw, repair, back_up, tmp_path
 ):
     decided, waiting = ask(gate), ask(gate)
     answer(gate, decided)
-    recorded()
+    repair()
     back = back_up()
 
     raw.flushall()
     back()
-    recorded()
+    repair()
     assert stories()[decided] == ("approved", ["approval.requested", "approval.approved"])
     assert stories()[waiting] == ("cancelled", ["approval.requested", "approval.cancelled"])
     told = AuditEntry.objects.get(request_id=waiting, kind="approval.cancelled")
     assert "lost by the server" in json.loads(told.details)["reason"]
     new = ask(gate)
     answer(gate, new)
-    recorded()
+    repair()
     assert stories()[new][0] == "approved"
     assert_whole(tmp_path)
