@@ -16,8 +16,8 @@ def test_every_failpoint_has_its_trial():
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane):
-    killed, verdict = run_lane(lane)
+def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane, database_server):
+    killed, verdict = run_lane(lane, database_server)
     assert killed == dict.fromkeys(LANES[lane][0], REPEATS)
     assert verdict["violations"] == []
     if lane == "site":  # else nothing was tried
