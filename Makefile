@@ -25,6 +25,7 @@ check: setup
 bench: setup
 	python -m tests.bench
 
+# With TEST_DATABASE=postgresql it runs on PostgreSQL.
 MINUTES ?= 5
 ENTRIES ?= 100000
 soak: setup

@@ -24,6 +24,7 @@ REDIS = os.environ.get("TEST_REDIS", "valkey")
 KNOWN = {"TEST_DATABASE": (DATABASE, ("sqlite", "postgresql")), "TEST_REDIS": (REDIS, ("valkey", "redis"))}
 # Fixtures and functions that mean a server; a test without any of them needs one run only.
 FIXTURES = {"django_db_setup", "db", "transactional_db", "site_redis", "core_server", "server", "postgresql"}
+FIXTURES |= {"database_server", "own_database_server"}
 FUNCTIONS = {"embedded", "faulty_server", "postgresql_server"}
 
 if REDIS == "redis":
