@@ -7,11 +7,12 @@ import pytest
 
 from core.failpoints import PLACES
 from tests.faults.trials import LANES, REPEATS, run_lane
+from tests.history.test_backup_crashes import KILLED_AT
 
 
 def test_every_failpoint_has_its_trial():
     tried = [name for trials, _asking, _expect in LANES.values() for name in trials]
-    assert sorted(tried) == sorted(PLACES)
+    assert sorted([*tried, *KILLED_AT]) == sorted(PLACES)
 
 
 @pytest.mark.parametrize("lane", LANES)
