@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.store.client import open_store
 from tests.history.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
+ROUND_SECONDS = 90.0  # an attempt whose process died is settled once its limit is past, in rounds of a minute
 HELD_SECONDS = 5.0  # promised is 1 s; this machine may be busy with other tests
 KINDS = {"approved", "rejected", "timeout", "cancelled"}
 
@@ -20,6 +22,8 @@ KINDS = {"approved", "rejected", "timeout", "cancelled"}
 def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, Any]) -> dict[str, Any]:
     """Counts, and `violations`: one sentence for each thing that must not be."""
     wait_until(settled, "everything is recorded and nothing is pending", expect["seconds"])
+    with suppress(AssertionError):  # then it is a violation
+        wait_until(lambda: not left_open(), "the next round of repairs has come", ROUND_SECONDS)
     heard = [json.loads(line) for log in logs if log.exists() for line in whole_lines(log)]
     rows = {str(row.pk): row for row in ApprovalRecord.objects.defer("context")}
     kinds: dict[str, Counter[str]] = {request_id: Counter() for request_id in rows}
@@ -66,6 +70,12 @@ def settled() -> bool:
         and not survey.unread(store, cursor.position, 1)
         and not ApprovalRecord.objects.filter(status="pending").exists()
     )
+
+
+def left_open() -> list[DecisionIntent]:
+    """Attempts whose limit is past and of which nobody has said what became of them."""
+    read_until = Cursor.objects.get(name=Cursor.OUTBOX).updated_at
+    return list(DecisionIntent.objects.filter(outcome="open", not_after__lt=read_until))
 
 
 def in_the_chain() -> list[str]:
@@ -133,10 +143,7 @@ def of_rows(rows: dict[str, ApprovalRecord], kinds: dict[str, Counter[str]]) -> 
             found.append(f"{request_id}: its collection and the record differ: {dict(said)}")
         if said["record.contradicted"]:
             found.append(f"{request_id} ended twice")
-    ended = DecisionIntent.objects.filter(
-        outcome="open", not_after__lt=Cursor.objects.get(name=Cursor.OUTBOX).updated_at
-    )
-    for intent in ended:
+    for intent in left_open():
         found.append(f"the attempt {intent.pk} is still open")
     for intent in DecisionIntent.objects.filter(outcome="accepted"):
         row = rows.get(str(intent.request_id))

@@ -138,7 +138,7 @@ class Stand:
         """What the oracle says of everything that happened here; it waits until everything is recorded."""
         acknowledged = [decision for person in self.people for decision in person.acknowledged]
         logs = [str(log) for log in self.logs]
-        return self.call("judge", logs, acknowledged, {**expect, "seconds": seconds}, seconds=seconds + 60.0)
+        return self.call("judge", logs, acknowledged, {**expect, "seconds": seconds}, seconds=seconds + 150.0)
 
     def raw(self) -> Any:
         """A plain client, for damage."""
