@@ -203,6 +203,7 @@ def test_a_database_that_fails_is_said_with_503(clean_redis, signed_in):
         answer = client.get("/usage/")
         assert answer.status_code == 503
         assert "The database does not answer" in answer.content.decode()
+        assert "core_usagehour" not in answer.content.decode()
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE core_elsewhere RENAME TO core_usagehour")
