@@ -71,7 +71,8 @@ def write(export: Export, progress: Progress) -> int:
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     rows, total = 0, _records(export.kind).count()
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS[export.kind])
             for row in _rows(export.kind):
