@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from core.history import audit
+from core.history.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
 
 logger = logging.getLogger(__name__)
@@ -75,11 +76,12 @@ def write(export: Export, progress: Progress) -> int:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS[export.kind])
-            for row in _rows(export.kind):
-                writer.writerow(row)
-                rows += 1
-                if rows % ROWS_AT_ONCE == 0:
-                    progress(rows, total)
+            with without_statement_limit():
+                for row in _rows(export.kind):
+                    writer.writerow(row)
+                    rows += 1
+                    if rows % ROWS_AT_ONCE == 0:
+                        progress(rows, total)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
