@@ -4,14 +4,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: setup demo run test check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
-	test -x .venv/bin/uv || { python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9; }
-	.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock && touch $@
+	@echo "Installing the packages into .venv. The first time this takes a minute or so."
+	@test -x .venv/bin/uv || { python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9; }
+	@.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock && touch $@
 
 demo: setup
-	python manage.py migrate -v 0 && exec python manage.py up --demo
+	@python manage.py migrate -v 0 && exec python manage.py up --demo
 
 run: setup
-	python manage.py migrate -v 0 && exec python manage.py up
+	@python manage.py migrate -v 0 && exec python manage.py up
 
 test: setup
 	python -m pytest -n auto
@@ -24,6 +25,7 @@ check: setup
 bench: setup
 	python -m tests.bench
 
+# With TEST_DATABASE=postgresql it runs on PostgreSQL.
 MINUTES ?= 5
 ENTRIES ?= 100000
 soak: setup

@@ -57,6 +57,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
         """Never."""
         return False
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list under its own name, where Django says “Select ... to view”."""
+        named = {"title": str(self.opts.verbose_name_plural).capitalize(), **(extra_context or {})}
+        return super().changelist_view(request, named)
+
 
 def _request_link(request_id: object) -> SafeString | str:
     if request_id is None:

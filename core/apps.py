@@ -8,7 +8,7 @@ class CoreConfig(AppConfig):
     """Registers what must exist in every database."""
 
     name = "core"
-    verbose_name = "History"
+    verbose_name = "Record"
 
     def ready(self) -> None:
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""

@@ -29,6 +29,8 @@ PLACES = {
     "recorder.in_set_aside": "an entry that cannot be read was set aside, its batch is not committed",
     "repair.before_redis": "SQL has all it lacked, what Redis offers wrongly is still open",
     "repair.before_commit": "what SQL lacks is written, nothing is committed",
+    "backup.before_rename": "a backup is written, it does not have its name yet",
+    "restore.before_commit": "a backup is restored and verified, nothing is committed",
 }
 
 

@@ -18,6 +18,7 @@ from rq.queue import Queue
 from rq.serializers import DefaultSerializer, JSONSerializer
 
 from core.errors import StoreUnavailable
+from core.history import backup as backups
 from core.history import checkpoints, exports, usage_rebuild
 from core.models import Export
 from core.store import queues
@@ -60,14 +61,24 @@ def prune() -> str:
     return said.getvalue()
 
 
+def backup() -> str:
+    """Write a backup into TELEMETRY_BACKUP_DIR and delete the oldest: where it is, or '' where none is wanted."""
+    folder = settings.TELEMETRY_BACKUP_DIR
+    return str(backups.take_and_tidy(folder, settings.TELEMETRY_BACKUP_KEEP).path) if folder else ""
+
+
 @dataclass(frozen=True)
 class Periodic:
-    """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC."""
+    """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC.
+
+    It may take `seconds`.
+    """
 
     name: str
     run: Callable[[], object]
     every: int
     at: int = 0
+    seconds: int = 10 * MINUTE
 
     def slot(self, now_ms: int) -> int:
         """The number of the period that it is now: one job for each."""
@@ -75,6 +86,7 @@ class Periodic:
 
 
 TIMETABLE = (
+    Periodic("backup", backup, DAY, at=2 * HOUR, seconds=2 * HOUR),
     Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
     Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),
     Periodic("prune", prune, DAY, at=5 * HOUR),
@@ -94,7 +106,9 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         if done.get(periodic.name) == slot:
             continue
         job_id = f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}-{slot}"
-        if _enqueue(periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=10 * MINUTE):
+        if _enqueue(
+            periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=periodic.seconds
+        ):
             put_in.append(job_id)
         done[periodic.name] = slot
     return put_in

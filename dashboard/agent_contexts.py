@@ -17,6 +17,7 @@ from core.event_streaming import EventStreamer
 from core.history.agents import AgentHistory, Spent, read_history
 from core.models import AgentRun, AuditEntry, LLMCall
 from core.store.approvals import WaitingRequest
+from dashboard import amounts
 from dashboard.contexts import AgentRow, Ended, Step
 from dashboard.timeline import Timeline
 from dashboard.visible_text import visible_json
@@ -133,7 +134,7 @@ class CallLine:
     def of(cls, call: LLMCall) -> "CallLine":
         """The call for a reader."""
         tokens = call.input_tokens + call.output_tokens + call.cache_read_tokens + call.cache_write_tokens
-        cost = dollars(call.cost_nano)
+        cost = amounts.money(call.cost_nano, 4)  # the same places in each line, so that they can be compared
         return cls(
             call.at,
             call.model,

@@ -121,7 +121,11 @@ def _worries(state: Health) -> list[str]:
         found.append("The recorder is behind: changes wait longer than they should.")
     if state.database is not None:
         found.append(_set_aside_worry(state.database.set_aside))
-    return [worry for worry in [*found, *_server_worries(state), *_job_worries(state)] if worry]
+    return [
+        worry
+        for worry in [*found, *_server_worries(state), *_job_worries(state), _backup_worry(state)]
+        if worry
+    ]
 
 
 def _server_worries(state: Health) -> list[str]:
@@ -150,3 +154,13 @@ def _job_worries(state: Health) -> list[str]:
     if queue.failed:
         found.append(f"{queue.failed} background {'job has' if queue.failed == 1 else 'jobs have'} failed.")
     return found
+
+
+def _backup_worry(state: Health) -> str:
+    if "backups" in state.problems:
+        return "The folder of the backups cannot be read."
+    if state.backups is None or not state.backups.old:
+        return ""
+    if state.backups.newest_at is None:
+        return "There is no backup yet: a worker makes the next one at 2:00 UTC."
+    return "The newest backup is more than a day and a half old."

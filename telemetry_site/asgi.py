@@ -1,7 +1,11 @@
-"""The ASGI entry: pages through Django, live updates through Channels."""
+"""The ASGI entry: pages through Django, live updates through Channels.
+
+Importing it opens no connection and starts no thread, so a server may load it before it forks.
+"""
 
 import os
-from threading import Thread
+from threading import Lock, Thread
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -16,23 +20,25 @@ from django.db import connections  # noqa: E402
 from core.history.configuration import note_or_log  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 
-
-def note() -> None:
-    """Compare the settings with the record, and give the connection of this thread back to the pool."""
-    try:
-        note_or_log("web")
-    finally:
-        connections.close_all()
-
-
-# In a thread of its own: the server imports this file inside its event loop, where no query is allowed.
-noting = Thread(target=note)
-noting.start()
-noting.join()
-
-application = ProtocolTypeRouter(
+routes = ProtocolTypeRouter(
     {
         "http": pages,
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )
+_unnoted = Lock()  # taken once in the life of a process, and never given back
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The whole site. With its first request a process tells the record which settings it runs with."""
+    if _unnoted.acquire(blocking=False):
+        # In a thread of its own: the first request may be a probe, which must not wait for the database.
+        Thread(target=_note, name="note-settings", daemon=True).start()
+    await routes(scope, receive, send)
+
+
+def _note() -> None:
+    try:
+        note_or_log("web")
+    finally:
+        connections.close_all()

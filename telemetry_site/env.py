@@ -34,13 +34,22 @@ class Environment:
             return False
         raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}")
 
-    def number(self, name: str, default: int, most: int | None = None) -> int:
-        """A whole number, at most `most`."""
+    def folder(self, name: str) -> Path | None:
+        """An absolute path: processes begin in different folders."""
+        value = self.text(name)
+        if value and not Path(value).is_absolute():
+            raise ImproperlyConfigured(f"{name} must be an absolute path, not {value!r}")
+        return Path(value) if value else None
+
+    def number(self, name: str, default: int, most: int | None = None, least: int = 0) -> int:
+        """A whole number from `least`, and at most `most`."""
         value = self.text(name)
         if not value:
             return default
         if not value.isdecimal():
             raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}")
+        if int(value) < least:
+            raise ImproperlyConfigured(f"{name} must be at least {least:,}, not {value}")
         if most is not None and int(value) > most:
             raise ImproperlyConfigured(f"{name} must be at most {most:,}, not {value}")
         return int(value)

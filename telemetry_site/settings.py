@@ -43,6 +43,11 @@ TELEMETRY_CHECKPOINT_FILE = Path(
 ).resolve()
 TELEMETRY_BODY_DAYS = environment.number("TELEMETRY_BODY_DAYS", 365)
 
+# Backups by the clock: none without a folder.
+
+TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")
+TELEMETRY_BACKUP_KEEP = environment.number("TELEMETRY_BACKUP_KEEP", 14, least=1)
+
 # Prices of model calls: read by the trackers of this process, and by agents from their own environment.
 
 TELEMETRY_PREMIUM_MODELS = environment.checked("TELEMETRY_PREMIUM_MODELS", parse_premium_models)
@@ -129,7 +134,7 @@ SERVESTATIC_AUTOREFRESH = DEBUG
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
-DATETIME_FORMAT = "Y-m-d H:i:s"
+FORMAT_MODULE_PATH = "telemetry_site.formats"
 TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 
 # Who may do what, and from where

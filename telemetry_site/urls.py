@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 admin.site.site_header = admin.site.site_title = "Agent telemetry"
-admin.site.index_title = "History and people"
+admin.site.index_title = "Record and people"
 
 urlpatterns = [
     # One sign-in page for all.

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ REDIS = os.environ.get("TEST_REDIS", "valkey")
 KNOWN = {"TEST_DATABASE": (DATABASE, ("sqlite", "postgresql")), "TEST_REDIS": (REDIS, ("valkey", "redis"))}
 # Fixtures and functions that mean a server; a test without any of them needs one run only.
 FIXTURES = {"django_db_setup", "db", "transactional_db", "site_redis", "core_server", "server", "postgresql"}
+FIXTURES |= {"database_server", "own_database_server"}
 FUNCTIONS = {"embedded", "faulty_server", "postgresql_server"}
 
 if REDIS == "redis":
@@ -64,7 +66,8 @@ def touches_a_server(item: pytest.Item) -> bool:
 def use_database(config: dict[str, Any]) -> None:
     """Make this the default database of the process, with the rest of what Django needs to know of it."""
     connections.settings["default"] = connections.configure_settings({"default": config})["default"]
-    del connections["default"]
+    with suppress(AttributeError):  # none was opened yet
+        del connections["default"]
 
 
 def without_pool(url: str) -> dict[str, Any]:

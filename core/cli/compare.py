@@ -90,7 +90,8 @@ def _print(one: dict[str, Any], two: dict[str, Any]) -> None:
         return [name, shown(one[key]), shown(two[key]), ""]
 
     def rate(name: str, key: str) -> list[str]:
-        return [name, percent(one[key]), percent(two[key]), f"{one[key] - two[key]:+.1f} points"]
+        change = f"{one[key] - two[key]:+.1f} points" if two["total_calls"] else "-"
+        return [name, percent(one[key]), percent(two[key]), change]
 
     rows = [
         row("calls", "total_calls", number),

@@ -6,15 +6,17 @@ Each part is read with short limits and says by itself whether it could be read;
 import functools
 import platform
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 import django
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count
+from django.utils import timezone
 
 from core.errors import StoreUnavailable
+from core.history import backup
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import queues, recorder_state, server_info
 from core.store.client import open_store
@@ -23,6 +25,7 @@ from core.store.recorder_state import RecorderState, RecorderWord
 from core.store.server_info import ServerInfo
 
 LAG_SECONDS = 30.0
+BACKUP_OLD = timedelta(hours=36)
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,30 @@ class Database:
 
 
 @dataclass(frozen=True)
+class Backups:
+    """Backups by the clock: when the newest was made, None while there is none."""
+
+    folder: str
+    newest_at: datetime | None
+
+    @property
+    def old(self) -> bool:
+        """Whether one is missing: they are made daily."""
+        return self.newest_at is None or timezone.now() - self.newest_at > BACKUP_OLD
+
+
+@dataclass(frozen=True)
 class Health:
-    """Everything. A part that is None is away; `problems` says why, by part: database, redis, queue."""
+    """Everything. A part that is None is away; `problems` says why, by part: database, redis, queue, backups.
+
+    `backups` is None also where none are wanted.
+    """
 
     database: Database | None
     recorder: RecorderState | None
     server: ServerInfo | None
     queue: QueueState | None
+    backups: Backups | None = None
     problems: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -75,7 +95,20 @@ def read() -> Health:
         queue = read_queue()
     except StoreUnavailable as error:
         problems["queue"] = str(error)
-    return Health(database, recorder, server, queue, problems, versions())
+    return Health(database, recorder, server, queue, _backups(problems), problems, versions())
+
+
+def _backups(problems: dict[str, str]) -> Backups | None:
+    folder = settings.TELEMETRY_BACKUP_DIR
+    if folder is None:
+        return None
+    try:
+        return Backups(str(folder), backup.newest_at(folder))
+    except FileNotFoundError:
+        return Backups(str(folder), None)
+    except OSError as error:
+        problems["backups"] = str(error)
+        return None
 
 
 def read_queue() -> QueueState:

@@ -29,6 +29,7 @@ LABELS = {
     "record.guarded": "guards put in place",
     "record.pruned": "texts removed by retention",
     "record.repaired": "record repaired",
+    "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
 }
 

@@ -9,7 +9,15 @@ import logging
 import math
 import threading
 
-from django.db import DataError, Error, IntegrityError, close_old_connections, connections, transaction
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    close_old_connections,
+    connections,
+    reset_queries,
+    transaction,
+)
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
@@ -29,6 +37,10 @@ CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = Cursor.OUTBOX
+# Of the database's errors only those that lie in the entry itself: a database that is away, read-only or not
+# migrated yet is waited for.
+NO_SENSE = (KeyError, ValueError, TypeError, OverflowError, OSError)
+NOT_TAKEN = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
 
 
 class Recorder:
@@ -60,6 +72,7 @@ class Recorder:
                 if troubled:
                     logger.warning("recording again")
                 troubled = False
+                reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
             except (StoreUnavailable, Error) as error:
                 if not troubled:
                     logger.error("not recording: %s", error)
@@ -165,13 +178,36 @@ class Recorder:
                 if cursor.installation != self._installation:
                     self._installation = ""
                 return False
-            facts = [fact for entry in entries if (fact := self._apply(entry, records)) is not None]
+            facts = self._apply_all(entries, records)
             cursor.position = entries[-1].position
             cursor.save()
             audit.append(facts)
             failpoints.reach("recorder.before_commit")
         self._position = entries[-1].position
         return True
+
+    def _apply_all(self, entries: list[OutboxEntry], records: effects.Records) -> list[audit.Fact]:
+        """The effects of a batch, at once; where one cannot be written, one by one, and that one is set aside."""
+        try:
+            with transaction.atomic():
+                batch = effects.Batch(
+                    (entry for entry in entries if entry.type not in effects.UNAUDITED), records
+                )
+                facts = [fact for entry in entries if (fact := self._take(entry, batch)) is not None]
+                batch.write()
+                return facts
+        except NOT_TAKEN:
+            found = (self._apply(entry, records) for entry in entries)
+            return [fact for fact in found if fact is not None]
+
+    def _take(self, entry: OutboxEntry, batch: effects.Batch) -> audit.Fact | None:
+        if entry.type in effects.UNAUDITED:
+            return self._apply(entry, {})
+        try:
+            return batch.take(entry)
+        except NO_SENSE as error:
+            self._set_aside(entry.position, entry.fields, error)
+            return None
 
     def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
         def set_aside_part(part: str, text: str, error: Exception) -> None:
@@ -180,9 +216,7 @@ class Recorder:
         try:
             with transaction.atomic():
                 return effects.apply(entry, records, set_aside_part)
-        # Of the database's errors only those that lie in the entry itself: a database that is away, read-only
-        # or not migrated yet is waited for.
-        except (KeyError, ValueError, TypeError, OverflowError, OSError, DataError, IntegrityError) as error:
+        except (*NO_SENSE, *NOT_TAKEN) as error:
             self._set_aside(entry.position, entry.fields, error)
             return None
 

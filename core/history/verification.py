@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.utils import timezone
 
 from core.history import guards
@@ -50,19 +50,43 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
     """Check the whole record in the database; reads it in short pieces, so that it goes on meanwhile."""
     verdict = Verdict()
     marks = _Marks(checkpoint_file, verdict)
-    head = AuditHead.objects.filter(pk=1).first() or AuditHead()
-    walk = Walk()
-    for link in links(until=head.sequence):
-        _take(walk, link, verdict, marks)
-        if walk.count % ROWS_AT_ONCE == 0:
-            progress(walk.count, head.sequence)
-    _check_head(walk, head, verdict)
-    marks.judge_end(head.sequence)
+    head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
+    marks.judge_end(head)
     for guard in guards.missing():
         verdict.wrong(
             f"the database no longer refuses changes: the trigger {guard.name} is missing or altered"
         )
-    return _close(verdict, walk)
+    return verdict
+
+
+def verify_copy(
+    checkpoint_file: Path | None = None,
+    progress: Progress = lambda done, of: None,
+    using: str = DEFAULT_DB_ALIAS,
+) -> Verdict:
+    """Check the chain of a record that is being copied: hashes, links, head.
+
+    A copy may be older than the checkpoints: that it ends before them is a notice, and other entries are wrong.
+    """
+    verdict = Verdict()
+    marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
+    head = _walk_database(verdict, marks, progress, using)
+    if marks:
+        marks.note_end(head)
+    return verdict
+
+
+def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress, using: str) -> int:
+    """Every entry and the head; returns where the head stands."""
+    head = AuditHead.objects.using(using).filter(pk=1).first() or AuditHead()
+    walk = Walk()
+    for link in links(until=head.sequence, using=using):
+        _take(walk, link, verdict, marks)
+        if walk.count % ROWS_AT_ONCE == 0:
+            progress(walk.count, head.sequence)
+    _check_head(walk, head, verdict, using)
+    _close(verdict, walk)
+    return head.sequence
 
 
 def verify_lines(
@@ -101,21 +125,21 @@ def keep(verdict: Verdict) -> None:
         AuditCheck.objects.update_or_create(pk=1, defaults=found)
 
 
-def links(after: int = -1, until: int | None = None) -> Iterator[Link]:
+def links(after: int = -1, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> Iterator[Link]:
     """Entries in order as they stand in the database, in pieces of two thousand.
 
     Not through the model: a row that was damaged must be named, and not end the reading.
     """
-    while piece := read_piece(after, until):
+    while piece := read_piece(after, until, using):
         yield from piece
         after = piece[-1].sequence
 
 
-def read_piece(after: int, until: int | None = None) -> list[Link]:
+def read_piece(after: int, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> list[Link]:
     """Up to two thousand entries after this sequence, and not after `until`."""
     columns = "sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, hash"
     most = "" if until is None else f"AND sequence <= {int(until)} "
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(
             f"SELECT {columns} FROM {AuditEntry._meta.db_table} "
             f"WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}",
@@ -145,14 +169,14 @@ def _take(walk: Walk, link: Link, verdict: Verdict, marks: "_Marks | None") -> N
         marks.compare(link)
 
 
-def _check_head(walk: Walk, head: AuditHead, verdict: Verdict) -> None:
+def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> None:
     if walk.sequence < head.sequence:
         gone = span(walk.sequence + 1, head.sequence)
         verdict.wrong(f"{gone} missing at the end: the head of the record stands at #{head.sequence}")
     elif head.hash != walk.hash:
         verdict.wrong(f"the head of the record holds another hash than entry #{walk.sequence}")
     rows, until = AuditEntry._meta.db_table, AuditHead._meta.db_table
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         # Questions of one statement each: the record may grow while it is verified.
         cursor.execute(
             f"SELECT MIN(sequence), COUNT(*) FROM {rows} "

@@ -1,18 +1,22 @@
 """The demo agents. Each uses the public primitives exactly as a user's agent would."""
 
 import atexit
+import logging
 import os
 import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.management.demo_mind import LARGE, MIDDLE, QUICK, SMALL, DemoMind, DemoModel
+from core.management.demo_work import DemoRouter, DemoTests
 
 SPEED = float(os.environ.get("DEMO_SPEED", "1"))
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 class DemoAgent:
@@ -46,27 +50,32 @@ class DemoAgent:
 
     def ask(self, kind: str, context: dict[str, Any], minutes: float) -> bool:
         """Ask a human, beating while blocked."""
-        with self.heartbeat.keep_alive("waiting", f"Waiting for an answer: {kind}"):
+        with self.heartbeat.keep_alive("waiting", f"for an answer: {kind}"):
             answer = self.gate.request_approval(kind, context, timeout=minutes * 60)
-        print(
-            f"{self.gate.agent_id}: {kind} {'approved' if answer.approved else 'refused'} by {answer.responder}"
-        )
+        outcome = "approved" if answer.approved else "denied"
+        said = answer.reason if answer.responder == "system" else f"{outcome} by {answer.responder}"
+        print(f"{self.gate.agent_id}: {kind}: {said}")
         return answer.approved
 
 
 def deploy_bot() -> None:
     """Builds, tests, and deploys when somebody says yes."""
-    agent, build = DemoAgent("deploy-bot", "Deploy bot", "release", LARGE), 4117
-    while True:
-        build += 1
+    agent, tests = DemoAgent("deploy-bot", "Deploy bot", "release", LARGE), DemoTests()
+    for build in count(4118):
         agent.work(f"Building checkout-service, build {build}", 4, 0.0, 0.3, stage="plan")
-        agent.work("Running 1,284 tests", 5, 0.3, 0.6, stage="read failures", model=SMALL)
+        if build % 2 == 0:
+            tests.run(failing=random.randint(1, 2))
+            agent.work("Mending what the tests found", 4, 0.3, 0.4, stage="mend", model=MIDDLE)
+            if random.random() < 0.5:  # beyond the middle model
+                agent.work("Mending the rest", 2, 0.4, 0.45, stage="mend")
+        counts = tests.run(failing=0)
+        agent.work("Running 1,284 tests", 5, 0.45, 0.6, stage="read failures", model=SMALL)
         context = {
             "service": "checkout-service",
             "environment": "production",
             "version": {"from": f"2.14.{build - 4118}", "to": f"2.14.{build - 4117}", "build": build},
             "changes": ["Retry card payments once after a gateway timeout", "Drop the unused basket cache"],
-            "tests": {"passed": 1284, "failed": 0, "skipped": 3},
+            "tests": counts,
             "rollback": "automatic, within 2 min, when the error rate passes 1.5 %",
         }
         if agent.ask("deploy", context, 8):
@@ -131,10 +140,38 @@ def ops_shell() -> None:
 def research_crawler() -> None:
     """Works for hours and asks nobody."""
     agent = DemoAgent("research-crawler", "Research crawler", "research", QUICK)
-    for page in _counting():
+    for page in count(1):
         agent.work(
             f"Reading source {page} of 240", 6, (page % 240) / 240, (page % 240 + 1) / 240, stage="summarise"
         )
+
+
+def dispatcher() -> None:
+    """Gives tasks to the others, and asks nobody."""
+    agent, router = DemoAgent("dispatcher", "Dispatcher", "routing", SMALL), DemoRouter("dispatcher")
+    while True:
+        said = router.route()
+        agent.work(said, random.uniform(6, 12), stage="classify")
+
+
+def report_writer() -> None:
+    """Asks for an answer within a minute, and ends: with its work done, or without an answer."""
+    agent = DemoAgent("report-writer", "Report writer", "reports", MIDDLE)
+    agent.work("Writing the weekly report", 6, 0.0, 0.9, stage="write")
+    lines = [f"{day}: {random.randint(310, 420)} orders, {random.randint(2, 9)} returned" for day in WEEKDAYS]
+    context = {"to": "everybody@shop.example", "subject": "Orders of last week", "text": "\n".join(lines)}
+    sent = agent.ask("send mail", context, 1)
+    agent.heartbeat.beat("running", 1.0, "Report sent" if sent else "Report kept as a draft")
+    agent.heartbeat.stop_heartbeat("completed" if sent else "cancelled")
+    time.sleep(300)  # at its end the process is started again, as every other one
+
+
+def mail_sorter() -> None:
+    """Runs twice under one name: the page says so, the terminal need not."""
+    logging.getLogger("core").setLevel(logging.ERROR)
+    agent = DemoAgent("mail-sorter", "Mail sorter", "mail", QUICK)
+    for mail in count(random.randint(100, 900)):
+        agent.work(f"Sorting mail {mail}", 20, mail % 50 / 50, mail % 50 / 50)
 
 
 def night_batch() -> None:
@@ -151,19 +188,16 @@ def crm_importer() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _counting() -> Iterator[int]:
-    number = 0
-    while True:
-        number += 1
-        yield number
-
-
 FLEET: dict[str, Callable[[], None]] = {
     "deploy-bot": deploy_bot,
     "data-janitor": data_janitor,
     "payments-agent": payments_agent,
     "ops-shell": ops_shell,
     "research-crawler": research_crawler,
+    "dispatcher": dispatcher,
+    "report-writer": report_writer,
+    "mail-sorter": mail_sorter,
+    "mail-sorter-again": mail_sorter,
     "night-batch": night_batch,
     "crm-importer": crm_importer,
 }

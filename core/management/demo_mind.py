@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core import FeedbackLoop, UsageTracker
 from core.pricing import Tokens, configured_book
 
-PREMIUM_MODELS = "anthropic=claude-opus-4-1,openai=o1"
+PREMIUM_MODELS = "anthropic=claude-opus-4-1,openai=gpt-5"
 RATED_SHARE = 0.25
 
 

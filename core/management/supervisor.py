@@ -74,7 +74,8 @@ class Supervisor:
             if part.process.poll() is None:
                 return
             steady = now - part.started > STEADY_SECONDS
-            part.pause = part.first_pause if steady or not part.pause else min(LONGEST_PAUSE, part.pause * 2)
+            longest = max(LONGEST_PAUSE, part.first_pause)
+            part.pause = part.first_pause if steady or not part.pause else min(longest, part.pause * 2)
             self._say(f"{part.name} ended ({part.process.returncode}); starting it again in {part.pause:g} s")
             part.process, part.restart_at = None, now + part.pause
         elif now >= part.restart_at:

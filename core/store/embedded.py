@@ -185,14 +185,14 @@ def _loopback_address(data_dir: Path) -> tuple[int, str]:
         return int(probe.getsockname()[1]), before.password or secrets.token_urlsafe(24)
 
 
-def die_with_parent(parent: int) -> Callable[[], None] | None:
-    """For `preexec_fn`: the child gets SIGTERM when its parent dies, even by kill -9 (Linux only)."""
+def die_with_parent(parent: int, how: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
+    """For `preexec_fn`: the child gets this signal when its parent dies, even by kill -9 (Linux only)."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None)
 
     def in_child() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        libc.prctl(_PR_SET_PDEATHSIG, how)
         if os.getppid() != parent:
             os._exit(1)
 

@@ -10,6 +10,7 @@ const WORDS = {
   "signed-out": "Signed out: reload to sign in",
 };
 const root = document.documentElement;
+const icon = document.querySelector("link[rel=icon]");
 let heard = Date.now();
 let skew = 0; // server clock minus ours, in ms
 let connection = null; // of hx-ws
@@ -50,8 +51,9 @@ function count() {
     time.closest(".card")?.classList.toggle("due", left <= 0);
   }
   const waiting = Number(document.getElementById("queue-head")?.dataset.waiting ?? 0);
-  const title = document.title.replace(/^\(\d+\) /, "");
-  document.title = waiting ? `(${waiting}) ${title}` : title;
+  document.title = (waiting ? `(${waiting}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  const look = icon.dataset[waiting ? "waiting" : "calm"];
+  if (icon.getAttribute("href") !== look) icon.setAttribute("href", look);
 }
 
 // A card that is over keeps its place while somebody may be about to press a button near it.

@@ -124,7 +124,7 @@ def test_a_viewer_sees_everything_and_has_no_buttons(sign_in, clean_redis):
     ApprovalGate(clean_redis, "deployer").open_request("deploy", {"target": "production"})
     expect(card(page, "deploy")).to_contain_text("production")
     assert page.locator("[data-decide], #cards textarea, #cards input").count() == 0
-    page.locator("#cards a").click()
+    page.locator("#cards").get_by_role("link", name="deploy", exact=True).click()
     expect(page.get_by_role("heading", name="deploy")).to_be_visible()
     assert page.locator("[data-decide]").count() == 0
 

@@ -1,6 +1,7 @@
 """What is on the screen: text from agents as text, both themes, small screens, and nothing from elsewhere."""
 
 import json
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -72,11 +73,25 @@ def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
     page.get_by_role("link", name="Audit entries").click()
     page.locator("#searchbar").fill("ada")
     page.locator("#searchbar").press("Enter")
-    expect(page.locator("#result_list")).to_contain_text("approval.rejected")
+    expect(page.locator("#result_list")).to_contain_text("denied")
     expect(page.locator("#result_list")).to_contain_text("ada")
+    expect(page.locator("#result_list")).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
     page.locator("#result_list a[href*='/approvals/']").first.click()
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     expect(page.locator(".history")).to_contain_text("Denied ada")
+
+
+def test_the_tab_says_how_many_wait_in_its_title_and_its_icon(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    icon = page.locator("link[rel=icon]")
+    expect(page).to_have_title("Live - Agent telemetry")
+    expect(icon).to_have_attribute("href", re.compile(r"/icon\.[^/]*svg$"))
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
+    expect(page).to_have_title("(1) Live - Agent telemetry")
+    expect(icon).to_have_attribute("href", re.compile(r"/icon-waiting\.[^/]*svg$"))
+    page.get_by_role("button", name="Deny").click()
+    expect(page).to_have_title("Live - Agent telemetry")
+    expect(icon).to_have_attribute("href", re.compile(r"/icon\.[^/]*svg$"))
 
 
 def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, clean_redis):

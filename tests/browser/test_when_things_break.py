@@ -42,7 +42,7 @@ def test_everything_works_without_javascript(page_without_javascript, clean_redi
     article.get_by_label("Reason").fill("Fine")
     article.get_by_role("button", name="Approve").click()
     expect(page.locator("#notices")).to_contain_text("You approved it.")
-    page.get_by_role("article", name="delete", exact=True).get_by_role("link").click()
+    page.get_by_role("article", name="delete", exact=True).get_by_role("link", name="delete").click()
     page.get_by_role("button", name="Deny").click()
     expect(page.locator("#notices")).to_contain_text("You denied it.")
     assert page.url.endswith(f"/approvals/{denied.request_id}/")
@@ -115,6 +115,7 @@ def test_redis_away_is_said_in_a_sentence_and_the_page_recovers_by_itself(sign_i
         answer = page.context.new_page()
         assert answer.goto("/").status == 503
         expect(answer.locator("#problem")).to_be_visible()
+        expect(answer.locator("#queue-head .count")).to_have_text("?")
         answer.close()
         server = embedded.start(tmp_path / "own")
         page.wait_for_selector("[data-connection=live]")

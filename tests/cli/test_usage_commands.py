@@ -150,7 +150,14 @@ def test_change_from_nothing_is_not_a_number(tracker, run, run_json):
     track(tracker, 1)
     tracker.flush()
     assert run_json(cmd_telemetry_compare)["change_percent"] == {"calls_per_day": None, "cost_per_day": None}
-    assert columns(run(cmd_telemetry_compare)[1].splitlines()[2])[-1] == "-"
+    lines = [columns(line) for line in run(cmd_telemetry_compare)[1].splitlines()[2:]]
+    assert {
+        line[0]: line[-1] for line in lines if line[0] in ("calls", "saved, share", "own cache hits")
+    } == {
+        "calls": "-",
+        "saved, share": "-",
+        "own cache hits": "-",
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_documents import names_of_tests
-from tests.faults.soak import COLUMNS
+from tests.faults.report import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/security.md").read_text()

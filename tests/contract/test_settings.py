@@ -57,6 +57,8 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"DATABASE_URL": "mysql://maria:hidden@host/name"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://maria:hidden@host:port/name"}, "DATABASE_URL"),
+        ({"TELEMETRY_BACKUP_DIR": "backups"}, "TELEMETRY_BACKUP_DIR"),
+        ({"TELEMETRY_BACKUP_KEEP": "0"}, "TELEMETRY_BACKUP_KEEP"),
         ({"TELEMETRY_USAGE_DAYS": "3661"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_USAGE_DAYS": "-1"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_PREMIUM_MODELS": "claude-opus-4-1"}, "TELEMETRY_PREMIUM_MODELS"),

@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from core import jobs
 from core.models import AuditEntry, SetAsideEntry
 from core.store import recorder_state
 from core.store.client import open_store
@@ -117,6 +118,24 @@ def test_the_page_says_what_is_well(clean_redis, signed_in, raw):
 def test_the_page_says_what_needs_a_look(clean_redis, signed_in, said, sentence):
     sign(clean_redis, **said)
     assert sentence in words_of(signed_in("approver"))
+
+
+def test_the_page_tells_of_the_newest_backup_where_one_is_made_daily(
+    clean_redis, signed_in, settings, tmp_path
+):
+    client = signed_in("approver")
+    assert "backup" not in words_of(client)
+    settings.TELEMETRY_BACKUP_DIR = tmp_path / "backups"
+    assert "There is no backup yet" in words_of(client)
+    settings.TELEMETRY_BACKUP_DIR.mkdir()
+    (settings.TELEMETRY_BACKUP_DIR / "telemetry-20260101T000000Z.zip").touch()
+    assert "The newest backup is more than a day and a half old" in words_of(client)
+    jobs.backup()
+    words = words_of(client)
+    assert f"in {settings.TELEMETRY_BACKUP_DIR}" in words
+    assert "The newest backup is more" not in words
+    settings.TELEMETRY_BACKUP_DIR = tmp_path / "backups" / "telemetry-20260101T000000Z.zip"
+    assert "The folder of the backups cannot be read" in words_of(client)
 
 
 def test_the_page_tells_of_a_recorder_that_is_gone(clean_redis, signed_in, raw):

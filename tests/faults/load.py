@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,28 +14,37 @@ from tests.waiting import wait_until
 
 AGENTS = 8
 TIMEOUT = 4.0
-PARTS = ("web", "recorder", "agents", "redis")
+PARTS = ("web", "recorder", "worker", "agents", "redis")
+PAGES = ("/agents/?id=busy-0", "/usage/", "/health/", "/exports/", "/metrics", "/readyz", "/usage/calls.csv")
+PAGES += ("/admin/core/auditentry/", "/admin/core/approvalrecord/")
+
+
+def parts_of(site: Stand) -> tuple[str, ...]:
+    """What can be killed here."""
+    return (*PARTS, "postgresql") if site.postgresql else PARTS
 
 
 class Load:
     """About 20 requests a second, each answered by one of two people who both look at every card."""
 
     def __init__(self, site: Stand, pause: float = 0.3) -> None:
-        self._site = site
+        self.site = site
         self._pause = pause
         self.stop = threading.Event()
         self.statuses: Counter[int] = Counter()
+        self.pages: Counter[tuple[str, int]] = Counter()
         self.cut = 0
 
     def start(self) -> None:
         """Start every part."""
-        self._site.start("recorder")
-        self._site.start_web()
+        self.site.start("recorder")
+        self.site.start_web()
+        self.site.start_worker()
         self.start_agents()
 
     def start_agents(self) -> None:
         """Agents that ask again and again."""
-        self._site.start_agents("busy", AGENTS, 1_000_000, TIMEOUT, self._pause)
+        self.site.start_agents("busy", AGENTS, 1_000_000, TIMEOUT, self._pause)
 
     def person(self, person: Person, seed: int) -> None:
         """Answer what is shown, in an order of one's own, until it is enough."""
@@ -51,18 +60,45 @@ class Load:
                 self.cut += 1
             time.sleep(0.05)
 
+    def visitor(self, person: Person) -> None:
+        """Look at every other page, again and again."""
+        while not self.stop.is_set():
+            for page in PAGES:
+                try:
+                    self.pages[page, person.page(page).status] += 1
+                except SiteAway:
+                    self.cut += 1
+                if self.stop.wait(0.2):
+                    return
+
+    def broken_pages(self) -> list[str]:
+        """Answers that no page and no decision may give, whatever is killed: a sentence each."""
+        found = [f"{page} answered {status}" for page, status in self.pages if status not in (200, 503)]
+        return found + [
+            f"a decision was answered {code}" for code in self.statuses if code in (400, 403, 500)
+        ]
+
     def kill(self, part: str) -> None:
         """SIGKILL to a part, and start it again."""
-        if part == "redis":
-            self._site.kill_redis()
+        servers: dict[str, Callable[[], None]] = {
+            "redis": self.site.kill_redis,
+            "postgresql": self.site.kill_postgresql,
+        }
+        if part in servers:
+            servers[part]()
             return
-        self._site.kill(part)
-        {"web": self._site.start_web, "agents": self.start_agents}.get(part, lambda: self._site.start(part))()
+        self.site.kill(part)
+        {"web": self.site.start_web, "agents": self.start_agents}.get(part, lambda: self.site.start(part))()
+
+    def revive_worker(self) -> None:
+        """As the supervisor does: a worker that found no Redis has ended."""
+        if self.site.nursery.ended(self.site.pids["worker"]) is not None:
+            self.site.start_worker()
 
     def answers_again(self) -> float:
         """Seconds until a page shows the queue as Redis holds it: all parts that a page needs are back."""
         began = time.monotonic()
-        wait_until(self._site.answers, "the site answers", 30)
+        wait_until(self.site.answers, "the site answers", 30)
         return time.monotonic() - began
 
 
@@ -75,6 +111,7 @@ def busy(site: Stand, pause: float = 0.3) -> Iterator[Load]:
         threading.Thread(target=load.person, args=(person, seed), daemon=True)
         for seed, person in enumerate(site.people)
     ]
+    threads.append(threading.Thread(target=load.visitor, args=(site.visitor,), daemon=True))
     for thread in threads:
         thread.start()
     try:
@@ -87,15 +124,19 @@ def busy(site: Stand, pause: float = 0.3) -> Iterator[Load]:
 
 
 def kill_at_random(load: Load, seconds: float, least: float, most: float, seed: int) -> dict[str, Any]:
-    """Kill a random part at random moments; counts, and the longest time until the site answered again."""
+    """Kill a random part at random moments; counts, and by part the longest time until the site answered again."""
     chance, end = random.Random(seed), time.monotonic() + seconds
     kills: Counter[str] = Counter()
-    slowest, order = 0.0, list(PARTS)
+    slowest: dict[str, float] = {}
+    order = list(parts_of(load.site))
     chance.shuffle(order)
-    while time.monotonic() < end or len(kills) < len(PARTS):
+    while time.monotonic() < end or len(kills) < len(order):
         time.sleep(chance.uniform(least, most))  # the moment of a death
-        part = order[kills.total() % len(order)] if len(kills) < len(PARTS) else chance.choice(PARTS)
+        part = order[kills.total() % len(order)] if len(kills) < len(order) else chance.choice(order)
+        began = time.monotonic()
         load.kill(part)
+        load.answers_again()
+        slowest[part] = max(slowest.get(part, 0.0), time.monotonic() - began)
         kills[part] += 1
-        slowest = max(slowest, load.answers_again())
+        load.revive_worker()
     return {"kills": dict(kills), "slowest": slowest}

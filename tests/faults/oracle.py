@@ -133,7 +133,9 @@ def of_rows(rows: dict[str, ApprovalRecord], kinds: dict[str, Counter[str]]) -> 
             found.append(f"{request_id}: its collection and the record differ: {dict(said)}")
         if said["record.contradicted"]:
             found.append(f"{request_id} ended twice")
-    ended = DecisionIntent.objects.filter(outcome="open", not_after__lt=Cursor.objects.get().updated_at)
+    ended = DecisionIntent.objects.filter(
+        outcome="open", not_after__lt=Cursor.objects.get(name=Cursor.OUTBOX).updated_at
+    )
     for intent in ended:
         found.append(f"the attempt {intent.pk} is still open")
     for intent in DecisionIntent.objects.filter(outcome="accepted"):

@@ -9,35 +9,31 @@ from pathlib import Path
 from typing import Any
 
 PEOPLE = ("maria", "omar")
+VISITOR = "ada"  # looks at everything and decides nothing
 
 
 def import_everything() -> None:
-    """Before the first fork, so that a child starts at once. Nothing here opens a connection or starts a thread:
-
-    not the ASGI entry itself either, which looks into the database when it is imported.
-    """
-    import channels.auth
-    import channels.routing  # noqa: F401
+    """Before the first fork, so that a child starts at once. Nothing here opens a connection or starts a thread."""
     import uvicorn.main  # noqa: F401
 
-    import dashboard.routing  # noqa: F401
+    import telemetry_site.asgi
     import telemetry_site.urls  # noqa: F401
     from core.history import recorder, repair  # noqa: F401
-    from core.management.commands import up  # noqa: F401
+    from core.management.commands import up, worker  # noqa: F401
     from tests.faults import oracle  # noqa: F401
 
 
 def prepare(result: str) -> None:
-    """Make the tables and two people who may decide; writes a session of each."""
+    """Make the tables, two people who may decide and one who looks; writes a session of each."""
     from django.contrib.auth.models import Group, User
     from django.core.management import call_command
     from django.test import Client
 
     call_command("migrate", verbosity=0)
     sessions = {}
-    for name in PEOPLE:
-        user, _created = User.objects.get_or_create(username=name)
-        user.groups.add(Group.objects.get(name="approver"))
+    for name in (*PEOPLE, VISITOR):
+        user, _created = User.objects.get_or_create(username=name, is_staff=name == VISITOR)
+        user.groups.add(Group.objects.get(name="auditor" if name == VISITOR else "approver"))
         client = Client()
         client.force_login(user)
         sessions[name] = client.cookies["session"].value
@@ -63,15 +59,24 @@ def recorder() -> None:
     execute_from_command_line(["manage.py", "recorder"])
 
 
+def worker() -> None:
+    """`manage.py worker`."""
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", "worker"])
+
+
 def agents(url: str, log: str, name: str, threads: int, count: int, timeout: float, pause: float) -> None:
     """Threads that ask one request after another and write down, synced, what they were told."""
-    from core import ApprovalGate
+    from core import ApprovalGate, HeartbeatCoordinator
 
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def work(thread: int) -> None:
-        gate = ApprovalGate(url, f"{name}-{thread}")
+        gate, heart = ApprovalGate(url, f"{name}-{thread}"), HeartbeatCoordinator(url)
+        heart.start_heartbeat(f"{name}-{thread}")
         for number in range(count):
+            heart.beat(current_task=f"deploying {number}")
             started = time.monotonic()
             heard = gate.request_approval("deploy", {"number": number}, timeout)
             said = {

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from core import ApprovalGate
-from tests.faults.databases import own_database
 from tests.faults.nursery import Nursery
 from tests.faults.person import Person, SiteAway
+from tests.faults.roles import PEOPLE, VISITOR
 from tests.memory_disk import memory_folder
+from tests.postgresql import PostgreSQL, own_database
 from tests.servers import FaultyServer, client_of
 from tests.waiting import wait_until
 
@@ -29,10 +30,10 @@ def free_port() -> int:
 
 
 class Stand:
-    """Parts by name: web, recorder, agents. Use it in one thread for starting and stopping."""
+    """Parts by name: web, recorder, worker, agents. Use it in one thread for starting and stopping."""
 
-    def __init__(self, folder: Path, database: str = "") -> None:
-        self.folder, self.database = folder, database
+    def __init__(self, folder: Path, database: str = "", postgresql: PostgreSQL | None = None) -> None:
+        self.folder, self.database, self.postgresql = folder, database, postgresql
         self.server = FaultyServer(folder / "r", durable=True)
         self.port = free_port()
         self._environment = {
@@ -49,7 +50,8 @@ class Stand:
         self.slowest_answer = 0.0
         self.logs: list[Path] = []
         sessions = self.call("prepare")
-        self.people = [Person(name, self.port, session) for name, session in sessions.items()]
+        self.people = [Person(name, self.port, sessions[name]) for name in PEOPLE]
+        self.visitor = Person(VISITOR, self.port, sessions[VISITOR])
         self.gate = ApprovalGate(self.server.url)
 
     def start(self, part: str, *arguments: Any, failpoint: str = "") -> int:
@@ -64,6 +66,10 @@ class Stand:
         self.start("web", failpoint=failpoint)
         wait_until(self.answers, "the site answers", 20)
         self.slowest_answer = max(self.slowest_answer, time.monotonic() - began)
+
+    def start_worker(self) -> None:
+        """The worker that runs jobs in the background."""
+        self.start("worker")
 
     def start_second_web(self, port: int) -> None:
         """Another web process, beside the first one."""
@@ -104,6 +110,11 @@ class Stand:
         self.server.process.kill()
         self.server.process.wait()
         self.server.start()
+
+    def kill_postgresql(self) -> None:
+        """SIGKILL to the server, whatever transaction is open, and start it again with its data."""
+        self.postgresql.kill()
+        self.postgresql.start()
 
     def died(self, part: str) -> bool:
         """Wait until a part has ended; whether SIGKILL ended it."""
@@ -152,10 +163,10 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any
 
 
 @contextmanager
-def stand(database_server: str = "") -> Iterator[Stand]:
-    """A stand of its own: SQLite, or a database on the server that is named here or by DATABASE_URL."""
-    with memory_folder("trial-") as folder, own_database(database_server) as database:
-        made = Stand(folder, database)
+def stand(postgresql: PostgreSQL | None) -> Iterator[Stand]:
+    """A stand of its own: with a database on this server, or on SQLite without one."""
+    with memory_folder("trial-") as folder, own_database(postgresql) as database:
+        made = Stand(folder, database, postgresql)
         try:
             yield made
         finally:

@@ -7,16 +7,17 @@ import pytest
 
 from core.failpoints import PLACES
 from tests.faults.trials import LANES, REPEATS, run_lane
+from tests.history.test_backup_crashes import KILLED_AT
 
 
 def test_every_failpoint_has_its_trial():
     tried = [name for trials, _asking, _expect in LANES.values() for name in trials]
-    assert sorted(tried) == sorted(PLACES)
+    assert sorted([*tried, *KILLED_AT]) == sorted(PLACES)
 
 
 @pytest.mark.parametrize("lane", LANES)
-def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane):
-    killed, verdict = run_lane(lane)
+def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane, database_server):
+    killed, verdict = run_lane(lane, database_server)
     assert killed == dict.fromkeys(LANES[lane][0], REPEATS)
     assert verdict["violations"] == []
     if lane == "site":  # else nothing was tried

@@ -17,9 +17,9 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
-def site():
+def site(database_server):
     """One site for all of them; each test leaves it as it was, and at the end the record agrees with everybody."""
-    with stand() as site:
+    with stand(database_server) as site:
         site.start("recorder")
         site.start_web()
         yield site

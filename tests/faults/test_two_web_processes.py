@@ -12,8 +12,10 @@ AT_ONCE = 32  # by browser, and as many by direct calls
 WINNER = re.compile(r"(maria|omar|You|script-\d+) already (approved|denied) it")
 
 
-def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_whom_all_are_told():
-    with stand() as site, ThreadPoolExecutor(2 * AT_ONCE) as pool:
+def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_whom_all_are_told(
+    database_server,
+):
+    with stand(database_server) as site, ThreadPoolExecutor(2 * AT_ONCE) as pool:
         site.start("recorder")
         site.start_web()
         other = free_port()

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.faults.person import SiteAway
 from tests.faults.stand import Stand, stand, until
+from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 
 REPEATS = 5
@@ -162,11 +163,11 @@ LANES: dict[str, tuple[dict[str, Trial], bool, dict[str, Any]]] = {
 }
 
 
-def run_lane(lane: str) -> tuple[dict[str, int], dict[str, Any]]:
+def run_lane(lane: str, postgresql: PostgreSQL | None) -> tuple[dict[str, int], dict[str, Any]]:
     """How often each failpoint of a lane killed, and the verdict at the end."""
     trials, asking, expect = LANES[lane]
     killed = dict.fromkeys(trials, 0)
-    with stand() as site:
+    with stand(postgresql) as site:
         site.start("recorder")
         site.start_web()
         if asking:

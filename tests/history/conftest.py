@@ -52,6 +52,19 @@ def record(clean_redis: str, transactional_db: None) -> Callable[[], int]:
 
 
 @pytest.fixture
+def repair(clean_redis: str, transactional_db: None) -> Callable[[], None]:
+    """A recorder that starts anew, repairs and records everything."""
+
+    def until_nothing_is_left() -> None:
+        recorder = Recorder(clean_redis)
+        recorder.step()
+        while recorder._repair.due or recorder.step():
+            recorder.step()
+
+    return until_nothing_is_left
+
+
+@pytest.fixture
 def maria(make_user: Callable[..., User], transactional_db: None) -> User:
     return make_user("maria", "approver")
 

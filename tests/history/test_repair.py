@@ -19,19 +19,6 @@ PENDING = "{telemetry}:approvals:pending"
 
 
 @pytest.fixture
-def repair(clean_redis, transactional_db):
-    """A recorder that starts anew, repairs and records everything."""
-
-    def until_nothing_is_left():
-        recorder = Recorder(clean_redis)
-        recorder.step()
-        while recorder._repair.due or recorder.step():
-            recorder.step()
-
-    return until_nothing_is_left
-
-
-@pytest.fixture
 def restore(raw):
     """Copies of keys, put back later: `back = restore(key, ...)` now, `back()` later."""
 

@@ -66,7 +66,7 @@ def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, u
 
     own_postgresql.kill()
     status, page = read_page(site.port, session)
-    assert (status, "The database does not answer" in page) == (503, True)
+    assert (status, "The record cannot be read or written" in page) == (503, True)
     assert "connection to server" not in page
     gate.respond_to_approval(first.request_id, True, "ann")
     gate.open_request("delete")
@@ -81,8 +81,12 @@ def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, u
 
 
 CONNECTIONS_IN_USE = """
-import telemetry_site.asgi
+from threading import Thread
+from telemetry_site import asgi
 from django.db import connection
+noting = Thread(target=asgi._note)
+noting.start()
+noting.join()
 said = connection.pool.get_stats()
 print(said["pool_size"] - said["pool_available"])
 """

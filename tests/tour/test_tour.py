@@ -292,13 +292,15 @@ def tour_lines(label: str) -> list[str]:
 
 
 def defined_names(path: Path) -> set[str]:
-    """Functions, classes, and methods as Class.method."""
+    """Functions, classes, methods as Class.method, and what is assigned, such as a decorator."""
     names = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names.add(node.name)
         if isinstance(node, ast.ClassDef):
             names |= {f"{node.name}.{part.name}" for part in node.body if hasattr(part, "name")}
+        if isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return names
 
 

@@ -18,7 +18,7 @@ CRASHED_FOR_SECONDS = 150.0
 class Command(BaseCommand):
     """Run the fleet until Ctrl-C."""
 
-    help = "Run demo agents that work and ask for approvals; one of them hangs, one crashes."
+    help = "Run demo agents that work and ask for approvals; one hangs, one crashes, two share a name."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start one process per agent, as a user would start theirs."""

@@ -3,20 +3,18 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.history import moving
+from core.history import moving, tables
 from core.history.database_url import database
-from core.history.moving import SOURCE, TARGET, CannotMove, Moved
+from core.history.moving import SOURCE, TARGET, Moved
+from core.history.tables import CannotCopy
+from core.management.row_bar import row_bar
 
 
 class Command(BaseCommand):
@@ -44,35 +42,26 @@ class Command(BaseCommand):
                 if not connections[TARGET].introspection.table_names():
                     migrate(url)
                 moving.refuse_other_migrations()
-                with self._progress() as progress:
-                    moved = moving.move(progress)
-        except (CannotMove, DatabaseError) as error:
+                with row_bar() as bar:
+                    bar.expect(tables.count_rows(tables.in_order()))
+                    moved = moving.move(bar.advance)
+        except (CannotCopy, DatabaseError) as error:
             raise CommandError(f"Nothing was moved: {str(error).strip()}") from error
         finally:
             connections[TARGET].close()
         self._say(moved)
 
-    @contextmanager
-    def _progress(self) -> Iterator[moving.Progress]:
-        """A bar on a terminal, and nothing elsewhere."""
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        console = Console(stderr=True)
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task("counting", total=None)
-            bar.update(task, total=moving.count_rows())
-            yield lambda table, rows: bar.update(task, description=table, advance=rows)
-
     def _say(self, moved: Moved) -> None:
         self.stdout.write(
             f"Moved {moved.rows} rows of {moved.tables} tables, and read all of them back.\n"
-            f"The audit chain has {moved.entries} entries; its last hash is {moved.head}.\n"
+            f"The audit chain has {moved.chain.entries} entries; its last hash is {moved.chain.hash}.\n"
             "Now set DATABASE_URL to the address you gave, for web, recorder and jobs, and start the site.\n"
             f"{connections[SOURCE].settings_dict['NAME']} was not changed. Keep it until you trust the new one; "
             "do not start the site on it again."
         )
-        if moved.broken_at is not None:
+        if not moved.chain.whole:
             self.stderr.write(
-                f"The chain was broken before the move: entry {moved.broken_at} does not fit. It was moved as it is."
+                f"The record was broken before the move, and was moved as it is: {moved.chain.problems[0]}."
             )
 
 
@@ -82,7 +71,7 @@ def migrate(url: str) -> None:
     environment = {**os.environ, "DATABASE_URL": url}
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     if result.returncode:
-        raise CannotMove(f"`manage.py migrate` failed on the target: {result.stderr.strip()[-500:]}")
+        raise CannotCopy(f"`manage.py migrate` failed on the target: {result.stderr.strip()[-500:]}")
 
 
 def add_target(url: str) -> None:

@@ -19,6 +19,7 @@ from core.management.supervisor import Part, Supervisor
 from core.store import embedded
 
 DEMO_PEOPLE = {"operator": ["approver", "auditor"], "viewer": ["viewer"]}
+DEMO_RIGHTS = {"operator": "answers requests, reads the record", "viewer": "may only look"}
 
 
 class Command(BaseCommand):
@@ -159,11 +160,21 @@ def make_demo_people(data_dir: Path) -> dict[str, str]:
     return passwords
 
 
+def own_python() -> str:
+    """This Python as a person in the checkout would type it."""
+    return sys.executable.removeprefix(f"{settings.BASE_DIR}{os.sep}")
+
+
 def welcome(passwords: dict[str, str], seconds: float) -> str:
     """What the person at the terminal needs now."""
     lines = ["", f"Ready in {seconds:.1f} s. Open  {site_url()}"]
-    lines += [f"  name  {name:<10} password  {password}" for name, password in passwords.items()]
-    if not passwords:
-        lines.append("  first time: python manage.py createsuperuser")
+    lines += [
+        f"  name  {name:<10} password  {password}   {DEMO_RIGHTS[name]}"
+        for name, password in passwords.items()
+    ]
+    if not get_user_model().objects.exists():
+        lines.append(
+            f"  Nobody can sign in yet. In a second terminal: {own_python()} manage.py createsuperuser"
+        )
     lines += [f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}", "Ctrl-C stops everything.", ""]
     return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""`manage.py restore FILE`: a backup into an empty installation."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from core.history import restore
+from core.history.restore import Restored
+from core.history.tables import CannotCopy
+from core.management.row_bar import row_bar
+
+
+class Command(BaseCommand):
+    """Everything or nothing."""
+
+    help = "Restore a backup into an empty installation, and verify it there (docs/operations.md)."
+    requires_system_checks = []
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which one."""
+        parser.add_argument("file", type=Path, help="a file that `manage.py backup` wrote")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Restore it, and say what to do now."""
+        try:
+            with row_bar() as bar:
+                done = restore.restore(
+                    options["file"], settings.TELEMETRY_CHECKPOINT_FILE, bar.advance, bar.expect
+                )
+        except (CannotCopy, DatabaseError, OSError) as error:
+            raise CommandError(f"Nothing was restored: {str(error).strip()}") from error
+        self._say(done)
+
+    def _say(self, done: Restored) -> None:
+        manifest, chain = done.manifest, done.manifest.chain
+        self.stdout.write(
+            f"Restored {manifest.rows:,} rows of {len(manifest.parts)} tables from the backup of "
+            f"{manifest.made_at}, and read all of them back.\n"
+            f"The audit chain has {chain.entries:,} entries; its last hash is {chain.hash}, as in the backup. "
+            "One more entry tells of this restore."
+        )
+        for notice in done.notices:
+            self.stdout.write(f"note: {notice}")
+        self.stdout.write("Now start the site. Everybody signs in again.")
+        if chain.problems:
+            self.stderr.write(
+                f"The record was NOT whole when it was backed up, and is as it was: {chain.first_problem}."
+            )
