@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import redis
 
 from core.store import embedded
+from tests.memory_disk import memory_folder
 
 
 def client_of(url: str, **options) -> redis.Redis:
@@ -56,8 +56,8 @@ class FaultyServer:
 @contextmanager
 def faulty_server(*, durable: bool = False) -> Iterator[FaultyServer]:
     """A server for one test; its directory is short enough for a socket path."""
-    with tempfile.TemporaryDirectory(prefix="core-") as folder:
-        server = FaultyServer(Path(folder), durable=durable)
+    with memory_folder("core-") as folder:
+        server = FaultyServer(folder, durable=durable)
         try:
             yield server
         finally:

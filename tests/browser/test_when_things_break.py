@@ -72,7 +72,7 @@ def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fr
     expect(page.get_by_role("button", name="Approve").first).to_be_enabled()
     page.context.set_offline(True)
     silence(page)
-    page.wait_for_selector("[data-connection=stale]", timeout=5_500)
+    page.wait_for_selector("[data-connection=stale]", timeout=10_000)
     expect(page.locator("#connection")).to_contain_text("Not live")
     assert page.locator("[data-decide]:not(:disabled)").count() == 0
     gate.decide(first.request_id, True, "tom")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+CLOCK = "TRIAL_CLOCK"  # by how many seconds the clock of a child is wrong
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,6 +63,7 @@ def become(role: Callable[..., Any], arguments: list[Any], environment: dict[str
     """What a child does instead of returning."""
     from core import failpoints
     from core.store.embedded import die_with_parent
+    from tests.faults import clock
 
     code = 1
     try:
@@ -73,6 +75,8 @@ def become(role: Callable[..., Any], arguments: list[Any], environment: dict[str
         random.seed(os.urandom(16))
         os.environ.update(environment)
         failpoints.reach = failpoints.armed(os.environ) or failpoints._pass_by
+        if ahead := environment.get(CLOCK):
+            clock.shift(float(ahead))
         role(*arguments)
         code = 0
     except SystemExit as ended:

@@ -86,6 +86,7 @@ def agents(url: str, log: str, name: str, threads: int, count: int, timeout: flo
                 "reason": heard.reason,
                 "took": time.monotonic() - started,
                 "timeout": timeout,
+                "clock": time.time(),
             }
             os.write(file, (json.dumps(said) + "\n").encode())
             os.fsync(file)

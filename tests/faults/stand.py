@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import ApprovalGate
-from tests.faults.nursery import Nursery
+from tests.faults.nursery import CLOCK, Nursery
 from tests.faults.person import Person, SiteAway
 from tests.faults.roles import PEOPLE, VISITOR
 from tests.memory_disk import memory_folder
@@ -48,6 +48,7 @@ class Stand:
         self.nursery = Nursery(self._environment, self.log)
         self.pids: dict[str, int] = {}
         self.slowest_answer = 0.0
+        self.clocks: dict[str, float] = {}  # by how many seconds the clock of a part is wrong
         self.logs: list[Path] = []
         sessions = self.call("prepare")
         self.people = [Person(name, self.port, sessions[name]) for name in PEOPLE]
@@ -57,7 +58,8 @@ class Stand:
     def start(self, part: str, *arguments: Any, failpoint: str = "") -> int:
         """Start a part; with a failpoint it will kill itself there."""
         armed = {"TELEMETRY_FAILPOINT": failpoint, "TELEMETRY_TESTING": "1"} if failpoint else {}
-        self.pids[part] = self.nursery.start(part, *arguments, **armed)
+        wrong = {CLOCK: str(self.clocks[part])} if part in self.clocks else {}
+        self.pids[part] = self.nursery.start(part, *arguments, **armed, **wrong)
         return self.pids[part]
 
     def start_web(self, failpoint: str = "") -> None:

@@ -18,6 +18,7 @@ from core.history.recorder import Recorder
 from core.models import LLMCall, SetAsideEntry, UsageHour
 from tests.core.usage_help import book
 from tests.history.usage_worker import TIERS, cost_of
+from tests.memory_disk import memory_folder
 from tests.servers import faulty_server
 from tests.waiting import wait_until
 
@@ -92,25 +93,31 @@ def kill_at_random_with_an_outage(workers: Workers, server) -> int:
 
 
 @pytest.fixture
+def folder():
+    with memory_folder("usage-") as folder:
+        yield folder
+
+
+@pytest.fixture
 def durable_server():
     with faulty_server(durable=True) as server:
         yield server
 
 
 def test_a_hundred_thousand_calls_of_four_processes_killed_at_random(
-    durable_server, transactional_db, running, tmp_path
+    durable_server, transactional_db, running, folder
 ):
     server = durable_server
     running(Recorder(server.url))
-    workers = Workers(tmp_path, server.url)
+    workers = Workers(folder, server.url)
     try:
         assert kill_at_random_with_an_outage(workers, server) >= KILLS // 2
         wait_until(workers.done, "every worker is done", 120)
     finally:
         workers.end()
-    tracker = UsageTracker(tmp_path / "usage", memory=server.url, price_book=book())
+    tracker = UsageTracker(folder / "usage", memory=server.url, price_book=book())
     wait_until(lambda: tracker.flush() == 0, "what was left behind is shipped", 60)
-    assert list((tmp_path / "usage").glob("*.calls")) == []
+    assert list((folder / "usage").glob("*.calls")) == []
     in_redis(tracker)
     wait_until(lambda: LLMCall.objects.count() == 4 * CALLS, "everything is recorded", 180)
     in_sql()
