@@ -15,6 +15,7 @@ from rq import Retry, get_current_job
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
 from rq.queue import Queue
+from rq.serializers import DefaultSerializer, JSONSerializer
 
 from core.errors import StoreUnavailable
 from core.history import backup as backups
@@ -200,6 +201,20 @@ class OwnJob(Job):
 
     def send_webhooks(self, *_args: Any, **_kwargs: Any) -> None:
         """None: the address would come from Redis."""
+
+
+def _bind_everybody() -> None:
+    """RQ's own class and serializer too: its pages and registries use them for whatever they find in Redis.
+
+    Pickle would run what it is given, and a registry runs callbacks of jobs that look abandoned.
+    """
+    for name in ("func", "success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
+        setattr(Job, name, vars(OwnJob)[name])
+    setattr(DefaultSerializer, "loads", staticmethod(JSONSerializer.loads))  # noqa: B010  typed as constants
+    setattr(DefaultSerializer, "dumps", staticmethod(JSONSerializer.dumps))  # noqa: B010
+
+
+_bind_everybody()
 
 
 def _export_job_id(export: Export) -> str:

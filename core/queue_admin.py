@@ -1,21 +1,29 @@
 """The queue of jobs in the admin: django-rq's pages, for those who may, under our content policy."""
 
+import logging
 import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import URLPattern
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_rq.admin import QueueAdmin
 from django_rq.models import Dashboard
+from rq.exceptions import NoSuchJobError
 
+from core import jobs  # noqa: F401  a job of Redis must not run where its pages are shown
 from core.store import queues
 
+logger = logging.getLogger(__name__)
+
 PERMISSION = "django_rq.admin"
+GONE = (NoSuchJobError, LookupError, ValueError, AssertionError, ImproperlyConfigured)
+"""What django-rq raises for what is not there any more, or never was."""
 
 # What our policy would block anyway, and Django's actions.js, which breaks on these pages: it looks for a counter
 # that they lack. Each row that a script made clickable has a link. Text of jobs is escaped, so nothing of this
@@ -35,6 +43,12 @@ def without_inline_code(page: bytes) -> bytes:
     return page
 
 
+def _stays_here(response: HttpResponse, request: HttpRequest) -> bool:
+    """django-rq sends people back to wherever the request says that they came from."""
+    address = response.get("Location", "/")
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+
+
 def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -46,6 +60,11 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         except queues.Unreachable as error:
             why = f"The queue of jobs does not answer. ({error})"
             return render(request, "503.html", {"why": why}, status=503)
+        except GONE as error:
+            logger.warning("%s is not there: %r", request.path, error)
+            raise Http404("No such queue, job or worker.") from error
+        if not _stays_here(response, request):
+            return redirect("admin:django_rq_dashboard_changelist")
         if response.get("Content-Type", "").startswith("text/html") and hasattr(response, "content"):
             response.content = without_inline_code(response.content)
         return response

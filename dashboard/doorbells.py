@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from core.store.outbox import OutboxEntry, Watcher
+from core.store.outbox import OutboxEntry, Watcher, numbers
 
 USAGE = "usage"
 _AGENT = "agent:"
@@ -33,7 +33,8 @@ class Changes:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._changed: set[str] = set()
-        self._unrecorded: dict[str, set[str]] = {}
+        # The first and the last change of a topic that SQL lacks: no more is kept, however long nobody records.
+        self._unrecorded: dict[str, tuple[str, str]] = {}
 
     def of_agents(self, agent_ids: Iterable[str]) -> None:
         """These agents did something that is true at once, such as a beat."""
@@ -42,27 +43,37 @@ class Changes:
     def of_request(self, agent_id: str, position: str) -> None:
         """A request moved: its agent's page shows it at once, and again when it is recorded."""
         self._changed.add(agent(agent_id))
-        self._unrecorded.setdefault(position, set()).add(agent(agent_id))
+        self._await(position, {agent(agent_id)})
 
     def of_calls(self, entries: Iterable[OutboxEntry]) -> None:
         """Calls, and resets of them, among these entries of the outbox."""
         for entry in entries:
             if entry.type in ("llm_calls", "usage_reset"):
-                self._unrecorded.setdefault(entry.position, set()).update(_topics_of(entry))
+                self._await(entry.position, _topics_of(entry))
 
     def of_runs(self, entries: Iterable[OutboxEntry]) -> None:
         """Starts, ends and returns of agents among these entries of the outbox."""
         for entry in entries:
             if entry.type in ("agent_started", "agent_stopped", "agent_resumed"):
-                topic = agent(entry.fields.get("agent_id", ""))
-                self._unrecorded.setdefault(entry.position, set()).add(topic)
+                self._await(entry.position, {agent(entry.fields.get("agent_id", ""))})
 
     def take(self) -> set[str]:
         """The topics that changed since the last call."""
-        for position in [p for p in self._unrecorded if self._watcher.is_recorded(p)]:
-            self._changed |= self._unrecorded.pop(position)
+        for topic, (first, last) in list(self._unrecorded.items()):
+            if not self._watcher.is_recorded(first):
+                continue
+            self._changed.add(topic)
+            if self._watcher.is_recorded(last):
+                del self._unrecorded[topic]
+            else:
+                self._unrecorded[topic] = (last, last)
         changed, self._changed = self._changed, set()
         return changed
+
+    def _await(self, position: str, topics: set[str]) -> None:
+        for topic in topics:
+            first, last = self._unrecorded.get(topic, (position, position))
+            self._unrecorded[topic] = (min(first, position, key=numbers), max(last, position, key=numbers))
 
 
 def _topics_of(entry: OutboxEntry) -> set[str]:

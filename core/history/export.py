@@ -43,11 +43,14 @@ class Selection:
 def _moment(text: str) -> str:
     if not text:
         return ""
-    day = parse_date(text) if len(text) == 10 else None
-    moment = datetime.combine(day, time()) if day else parse_datetime(text)
-    if moment is None:
-        raise ValueError(f"{text!r} is neither a day such as 2026-03-01 nor a time in ISO 8601")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    try:
+        day = parse_date(text) if len(text) == 10 else None
+        moment = datetime.combine(day, time()) if day else parse_datetime(text)
+        if moment is not None:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{text[:50]!r} is neither a day such as 2026-03-01 nor a time in ISO 8601")
 
 
 def pieces(selection: Selection) -> Iterator[str]:

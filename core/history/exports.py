@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from core.history import audit
+from core.history.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
 
 logger = logging.getLogger(__name__)
@@ -71,14 +72,16 @@ def write(export: Export, progress: Progress) -> int:
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     rows, total = 0, _records(export.kind).count()
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS[export.kind])
-            for row in _rows(export.kind):
-                writer.writerow(row)
-                rows += 1
-                if rows % ROWS_AT_ONCE == 0:
-                    progress(rows, total)
+            with without_statement_limit():
+                for row in _rows(export.kind):
+                    writer.writerow(row)
+                    rows += 1
+                    if rows % ROWS_AT_ONCE == 0:
+                        progress(rows, total)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

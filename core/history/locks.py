@@ -4,9 +4,11 @@ The order, in every transaction: the recorder's cursor, then rows of requests, i
 of the audit chain. Who holds the head waits for nothing, so there is no deadlock.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:
@@ -14,6 +16,16 @@ def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:
     if connections[alias].vendor == "postgresql":
         with connections[alias].cursor() as cursor:
             cursor.execute(f"SET {'LOCAL ' if of_transaction else ''}statement_timeout = 0")
+
+
+@contextmanager
+def without_statement_limit(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+    """While a whole table is read outside of a transaction: PostgreSQL makes all of it ready at the first row."""
+    lift_statement_limit(alias)
+    try:
+        yield
+    finally:
+        after_migrate(alias)
 
 
 def before_migrate(using: str, **_signal: Any) -> None:

@@ -13,8 +13,13 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from core.agent_snapshot import read_timeline
-from core.agent_tracking import LOST_SECONDS, AgentState, HeartbeatCoordinator
-from core.bounded_json import finite
+from core.agent_tracking import (
+    LOST_SECONDS,
+    MAX_METADATA_KEPT_BYTES,
+    AgentState,
+    HeartbeatCoordinator,
+)
+from core.bounded_json import encode_json_object, finite, loads_strictly
 from core.errors import StoreRefused
 from core.models import AgentRun
 from core.store import scripts
@@ -48,7 +53,7 @@ def record(said: Mapping[str, str]) -> None:
 
 def _started(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) -> None:
     started_at = at(said["started_ms"])
-    told = {"display_name": said["display_name"], "metadata": said["metadata"]}
+    told = {"display_name": _display_name(said), "metadata": _metadata(said["metadata"])}
     run, created = AgentRun.objects.get_or_create(
         run_id=run_id, defaults={**known, **told, "started_at": started_at}
     )
@@ -198,6 +203,20 @@ def _last_words(state: AgentState | None) -> dict[str, object]:
 def _lose(run: AgentRun, last_beat: datetime, last_words: Mapping[str, object]) -> None:
     end = {"state": LOST, "ended_at": last_beat, "last_beat_at": last_beat, **last_words}
     AgentRun.objects.filter(pk=run.pk, state=RUNNING, resumed_at=run.resumed_at).update(**end)
+
+
+def _display_name(said: Mapping[str, str]) -> str:
+    return said["display_name"] and checked_name(said["display_name"], "display_name")
+
+
+def _metadata(text: str) -> str:
+    """A JSON object as agents tell it; '' for one that was too large to tell."""
+    try:
+        if text:
+            encode_json_object(loads_strictly(text), "metadata", MAX_METADATA_KEPT_BYTES)
+    except RecursionError as error:
+        raise ValueError("metadata nests too deep") from error
+    return text
 
 
 def _storable(task: str) -> str:

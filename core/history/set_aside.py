@@ -9,7 +9,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 
 from core.history import audit, effects
-from core.models import SetAsideEntry
+from core.models import Cursor, SetAsideEntry
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
 
@@ -36,6 +36,8 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
     entry = as_outbox_entry(found)
     records = effects.read_requests(open_store(memory), [entry])
     with transaction.atomic():
+        # The recorder's turn: two that add to the same hour at once would undo each other.
+        Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
         aside = SetAsideEntry.objects.select_for_update().get(pk=entry_id)
         if aside.repaired_at is not None:
             return Retry("already_repaired")

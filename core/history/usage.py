@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
-from core.history.locks import lift_statement_limit
+from core.history.locks import lift_statement_limit, without_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
 from core.pricing import Prices
 from core.store.approvals import at
@@ -143,8 +143,9 @@ class CallHistory:
     ) -> Iterator[Priced]:
         """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
         rows = _since(since, tiers)
-        for row in (rows.order_by("at", "pk") if oldest_first else rows).iterator(ROWS_AT_ONCE):
-            yield priced(row)
+        with without_statement_limit():
+            for row in (rows.order_by("at", "pk") if oldest_first else rows).iterator(ROWS_AT_ONCE):
+                yield priced(row)
 
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
         """How many calls that would be."""

@@ -1,5 +1,7 @@
 """How the site itself is doing, for people."""
 
+import logging
+
 from django.contrib import messages
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,6 +13,8 @@ from core.errors import StoreUnavailable
 from core.history import set_aside
 from dashboard import access
 from dashboard.health_page import read_page
+
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -31,7 +35,9 @@ def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     except StoreUnavailable as error:
         level, text = messages.ERROR, f"Nothing was changed: the telemetry server does not answer. ({error})"
     except DatabaseError as error:
-        level, text = messages.ERROR, f"Nothing was changed: the record cannot be written. ({error})"
+        # What it said is in the log alone: it names hosts.
+        logger.error("a set aside change cannot be recorded again: %s", error)
+        level, text = messages.ERROR, "Nothing was changed: the record cannot be written."
     messages.add_message(request, level, text)
     return redirect("health")
 

@@ -1,5 +1,7 @@
 """The usage page: what model calls cost, what was saved, and every call as a file."""
 
+import logging
+
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -12,6 +14,8 @@ from core.features import TelemetryFeatures
 from dashboard import access, usage_export
 from dashboard.usage_contexts import usage_page
 from dashboard.usage_period import PRESETS, BadPeriod, dimension_of, period_of
+
+logger = logging.getLogger(__name__)
 
 REDIS_AWAY = (
     "The telemetry server does not answer. This page shows what was recorded before; "
@@ -36,8 +40,9 @@ def show(request: HttpRequest) -> HttpResponse:
     except BadPeriod as error:
         return render(request, "dashboard/usage.html", {**context, "refused": str(error)}, status=400)
     except DatabaseError as error:
-        problem = f"{NO_DATABASE} ({error})"
-        return render(request, "dashboard/usage.html", {**context, "problem": problem}, status=503)
+        # What it said is in the log alone: it names hosts.
+        logger.error("the usage page cannot be read: %s", error)
+        return render(request, "dashboard/usage.html", {**context, "problem": NO_DATABASE}, status=503)
 
 
 @require_safe

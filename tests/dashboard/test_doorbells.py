@@ -1,6 +1,7 @@
 """Doorbells: pages that fetch themselves are told when to, not too often, and never too late."""
 
 import json
+import tracemalloc
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +9,7 @@ from django.test import Client
 from websockets.exceptions import InvalidStatus
 
 from core import ApprovalGate, UsageTracker
+from core.store.outbox import OutboxEntry
 from dashboard import doorbells
 from dashboard.doorbells import RINGS_A_SECOND, Bells
 from dashboard.live import ACCESS_SECONDS
@@ -155,3 +157,36 @@ def test_a_door_that_is_gone_is_not_rung():
     bells.remove(other)
     bells.changed({doorbells.agent("a"), "live"})
     assert bells.due() == []
+
+
+class Watching:
+    """How far SQL is, said by hand."""
+
+    recorded = 0
+
+    def is_recorded(self, position: str) -> bool:
+        return int(position.split("-")[0]) <= self.recorded
+
+
+def test_each_topic_rings_when_its_first_and_its_last_change_are_recorded():
+    watcher = Watching()
+    changes = doorbells.Changes(watcher)
+    for number in (9, 10, 11):
+        changes.of_runs([OutboxEntry(f"{number}-0", {"type": "agent_started", "agent_id": "a"})])
+    rung = []
+    for watcher.recorded in (8, 9, 10, 11, 12):
+        rung.append(changes.take())
+    assert rung == [set(), {"agent:a"}, set(), {"agent:a"}, set()]
+
+
+def test_while_nobody_records_what_is_remembered_grows_with_the_topics_alone():
+    changes = doorbells.Changes(Watching())
+    call = json.dumps([{"agent_id": "a"}, {"agent_id": "b"}])
+    tracemalloc.start()
+    try:
+        for number in range(1, 3_000):
+            changes.of_calls([OutboxEntry(f"{number}-0", {"type": "llm_calls", "calls": call})])
+            assert changes.take() == set()
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()

@@ -6,6 +6,7 @@ import os
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from rq import SimpleWorker
 
@@ -13,7 +14,9 @@ from core import jobs
 from core.history import exports
 from core.models import AuditEntry, Export
 from core.store import queues
+from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
+from tests.history.attacker import fill
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -161,3 +164,18 @@ def test_how_far_it_is_is_on_the_page(signed_in):
     page = client.get("/exports/").content.decode()
     assert "2000 of 5000 rows" in page
     assert 'hx-trigger="every 2s"' in page
+
+
+@pytest.mark.skipif(DATABASE != "postgresql", reason="PostgreSQL alone ends statements that take long")
+def test_reading_a_long_record_is_not_ended_as_a_statement_that_takes_too_long(signed_in):
+    fill(exports.ROWS_AT_ONCE)
+    export = ask(signed_in("auditor"))
+    limits: list[str] = []
+
+    def progress(_done: int, _of: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            limits.append(cursor.fetchone()[0])
+
+    exports.write(export, progress)
+    assert limits == ["0", "30s"]  # while it reads, and afterwards

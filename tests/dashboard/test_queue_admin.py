@@ -1,6 +1,12 @@
 """The queue of jobs in the admin: for those who may, within the content policy, and with a way to retry."""
 
+import os
+import pickle
+import zlib
+from pathlib import Path
+
 import pytest
+from rq.serializers import resolve_serializer
 
 from core import jobs
 from tests.dashboard.markup import parse
@@ -8,6 +14,7 @@ from tests.dashboard.test_access_matrix import SIGN_IN, status_of
 from tests.dashboard.test_exports import work
 from tests.dashboard.test_headers import policy_of
 from tests.dashboard.test_health_page import EVERYBODY
+from tests.servers import client_of
 from tests.workers import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,3 +93,79 @@ def test_without_redis_the_page_says_so(signed_in, settings):
     response = signed_in("maintainer").get(START)
     assert response.status_code == 503
     assert "does not answer" in response.content.decode()
+
+
+ran: list[object] = []
+
+
+def run_by_a_callback(*said: object) -> None:
+    ran.append(said)
+
+
+class Bomb:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+def test_a_job_that_somebody_wrote_into_redis_runs_nothing_when_its_pages_are_looked_at(
+    clean_redis, signed_in, tmp_path
+):
+    job = jobs.queue().enqueue("core.jobs.tidy_exports")
+    abandoned = {
+        "status": "started",
+        "meta": pickle.dumps(Bomb(tmp_path / "meta")),
+        "result": pickle.dumps(Bomb(tmp_path / "result")),
+        "data": zlib.compress(pickle.dumps(Bomb(tmp_path / "data"))),
+        "failure_callback_name": f"{__name__}.run_by_a_callback",
+        "webhooks": "",
+    }
+    with client_of(clean_redis) as raw:
+        raw.hset(job.key, mapping=abandoned)
+        raw.zadd("rq:wip:telemetry-jobs", {f"{job.id}:1": 1})
+    client = signed_in("maintainer")
+    client.raise_request_exception = False
+    for address in (
+        START,
+        QUEUE,
+        QUEUE + "started/",
+        QUEUE + "failed/",
+        f"{QUEUE}{job.id}/",
+        START + "stats.json",
+    ):
+        client.get(address)
+    assert ran == []
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError):
+        resolve_serializer(None).loads(abandoned["meta"])
+
+
+GONE = [
+    "queues/7/",
+    "queues/0/no-such-job/",
+    "queues/0/no-such-job/delete/",
+    "queues/0/no-such-job/requeue/",
+    "workers/0/no-worker/",
+    "workers/0/rq:worker:no-worker/",
+    "schedulers/0/",
+    "schedulers/7/",
+    "cron-schedulers/0/none/",
+]
+
+
+@pytest.mark.parametrize("address", GONE)
+def test_what_is_gone_by_now_is_not_found(clean_redis, signed_in, address):
+    assert signed_in("maintainer").get(START + address).status_code == 404
+
+
+def test_nobody_is_led_to_another_site(clean_redis, signed_in):
+    client, elsewhere = signed_in("maintainer"), "https://evil.example/sign-in/"
+    asked = client.get(START + "queues/confirm-action/0/", headers={"Referer": elsewhere})
+    told = client.post(START + "queues/actions/0/", {"next_url": elsewhere})
+    assert [asked["Location"], told["Location"]] == [START, START]
+    back = client.post(START + "queues/actions/0/", {"next_url": QUEUE + "failed/"})
+    assert back["Location"] == QUEUE + "failed/"

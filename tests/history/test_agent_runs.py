@@ -334,3 +334,26 @@ def test_a_task_with_a_nul_is_kept_as_every_database_can_hold_it(worker, record)
     worker.stop_heartbeat()
     record()
     assert the_run().last_task == "a\u2400b"
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        {"display_name": "x" * 201},
+        {"display_name": "a\0b"},
+        {"display_name": "a\nb"},
+        {"metadata": "not json"},
+        {"metadata": '{"a": "\0"}'},
+        {"metadata": '{"a": "' + "x" * 70_000 + '"}'},
+        {"metadata": "[" * 100_000},
+    ],
+)
+def test_what_no_agent_of_ours_says_of_its_run_is_set_aside_on_every_database(raw, record, gate, unfit):
+    said = {
+        **{"type": "agent_started", "run_id": str(uuid.uuid4()), "agent_id": "a", "instance": "0a"},
+        **{"started_ms": "5", "display_name": "", "metadata": "{}", "previous": "", "previous_beat_ms": ""},
+    }
+    raw.xadd("{telemetry}:outbox", {**said, **unfit})
+    record()
+    assert not AgentRun.objects.exists()
+    assert SetAsideEntry.objects.count() == 1

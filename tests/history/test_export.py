@@ -154,7 +154,8 @@ def test_a_choice_in_the_admin_is_checked_and_recorded(make_user):
     client.force_login(make_user("the auditor", "auditor", is_staff=True))
     answer = client.post(ADDRESS, {"kind": "session.started"}).getvalue().decode()
     assert [json.loads(line)["kind"] for line in answer.splitlines()] == ["session.started"]
-    assert client.post(ADDRESS, {"from": "yesterday"}).status_code == 400
+    for no_time in ("yesterday", "2026-02-30", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"):
+        assert client.post(ADDRESS, {"from": no_time}).status_code == 400
     assert client.get(ADDRESS).status_code == 405
     told = AuditEntry.objects.get(kind="record.exported")
     assert told.actor == "the auditor"

@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from django.db import transaction
 
-from core.history import set_aside
-from core.models import ApprovalRecord, AuditEntry, LLMCall, SetAsideEntry
+from core.history import set_aside, usage
+from core.models import ApprovalRecord, AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.pricing import Prices
 from core.usage_calls import Call, shipped_text
 from tests.history.chain import assert_chain_is_whole, kinds_of
@@ -68,13 +69,16 @@ def test_a_change_that_still_makes_no_sense_stays_set_aside_and_the_attempt_is_r
     assert_chain_is_whole()
 
 
-def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
-    call = Call(
-        call_id="late", us=1_700_000_000_000_000, workflow="w", stage="", tier="cheap", model="m", provider="p",
+def a_call(call_id: str) -> Call:
+    return Call(
+        call_id=call_id, us=1_700_000_000_000_000, workflow="w", stage="", tier="cheap", model="m", provider="p",
         agent_id="", user="", cost=5, input=1, output=1, cache_read=0, cache_write=0, hit=False, cache_type="",
         prompt_hit=False, duration_ms=1,
     )  # fmt: skip
-    good = shipped_text(call, Prices(None, None, None))
+
+
+def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
+    good = shipped_text(a_call("late"), Prices(None, None, None))
     raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
     record()
     aside = SetAsideEntry.objects.get()
@@ -83,6 +87,24 @@ def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
     SetAsideEntry.objects.update(fields=json.dumps({**json.loads(aside.fields), "calls": good}))
     assert set_aside.retry(aside.pk, maria).outcome == "repaired"
     assert LLMCall.objects.get().call_id == "late"
+
+
+def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw, record, maria, background):
+    call = shipped_text(a_call("late"), Prices(None, None, None))
+    raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
+    record()
+    aside = SetAsideEntry.objects.get()
+    SetAsideEntry.objects.update(fields=json.dumps({**json.loads(aside.fields), "calls": call}))
+    with transaction.atomic():
+        Cursor.objects.select_for_update().get(name=Cursor.OUTBOX)  # the recorder is at work
+        retrying = background(set_aside.retry, aside.pk, maria)
+        with pytest.raises(TimeoutError):
+            retrying.result(0.3)
+        said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'), Prices(None, None, None))}]"}
+        usage.record(said, lambda *_said: pytest.fail("nothing is to be set aside"))
+    assert retrying.result(30).outcome == "repaired"
+    [hour] = UsageHour.objects.all()
+    assert (hour.calls, hour.cost_nano) == (2, 10)
 
 
 def test_what_nobody_set_aside_is_unknown(transactional_db, clean_redis, maria):

@@ -3,8 +3,11 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +16,8 @@ from core import ApprovalGate
 from tests.postgresql import postgresql_server
 from tests.site.test_up import up  # noqa: F401  a fixture
 from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SIGN_IN = """
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -73,3 +78,22 @@ def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, u
     assert site.pid_of("manage.py recorder") == recorder
     os.killpg(site.process.pid, signal.SIGINT)
     assert site.process.wait(20) == 0
+
+
+CONNECTIONS_IN_USE = """
+from threading import Thread
+from telemetry_site import asgi
+from django.db import connection
+noting = Thread(target=asgi._note)
+noting.start()
+noting.join()
+said = connection.pool.get_stats()
+print(said["pool_size"] - said["pool_available"])
+"""
+
+
+def test_the_start_of_a_web_process_leaves_no_connection_taken_from_its_pool(postgresql, tmp_path):
+    own = {"DATABASE_URL": postgresql.new_database(), "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": ""}
+    command = [sys.executable, "-c", CONNECTIONS_IN_USE]
+    run = subprocess.run(command, cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "0\n"), run.stderr

@@ -1,0 +1,19 @@
+"""Lines of the log: text from outside, such as what a database says, neither ends a line nor controls a terminal."""
+
+import logging
+from typing import Any
+
+from core.visible_text import one_line, plain
+
+
+class OneLine(logging.Formatter):
+    """Each message on one line; a traceback below it keeps its lines."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line, with what hides or controls as ⟦U+001B⟧."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        """The traceback, whose last lines may be text from outside."""
+        return plain(super().formatException(ei))
