@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from django.db import Error, close_old_connections
+from django.db import Error, close_old_connections, reset_queries
 
 from core.errors import TelemetryError
 from dashboard import access, contexts, fragments
@@ -184,6 +184,7 @@ class Follower:
                     self._ring(state)
                 if timers.due(ACCESS_SECONDS):
                     self.check_access()
+                    reset_queries()  # with DEBUG, Django keeps the text of thousands
         finally:
             with self._lock:
                 self._state = None
