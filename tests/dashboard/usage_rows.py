@@ -42,7 +42,7 @@ def many(count: int, days: int = 7) -> Iterable[LLMCall]:
 def double_calls(times: int) -> None:
     """As many calls again, so often; the sums stay as they are."""
     names = [field.column for field in LLMCall._meta.fields if field.column not in ("id", "call_id")]
-    columns = ", ".join(names)
+    columns = ", ".join(connection.ops.quote_name(name) for name in names)
     with connection.cursor() as cursor:
         for number in range(times):
             cursor.execute(

@@ -89,7 +89,7 @@ def test_restored_into_an_empty_installation_every_row_and_the_chain_are_the_sam
     assert assert_chain_is_whole() == chain.entries + 1
     assert verification.verify(no_checkpoints).whole
     assert not Session.objects.exists()
-    assert User.objects.create(username="after").pk == 5  # the number of a deleted one is not given again
+    assert User.objects.create(username="after").pk > 4  # the number of a deleted one is not given again
     append(3, "more")
     assert verification.verify(no_checkpoints).whole
 
