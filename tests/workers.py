@@ -6,26 +6,24 @@ import sys
 import time
 from pathlib import Path
 
-from django.db import connection
-
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def worker_environment(data_dir: Path, redis_url: str) -> dict[str, str]:
-    """The environment of a worker whose database is the one of this test."""
-    link = data_dir / "history.sqlite3"
-    if connection.vendor == "sqlite" and not link.exists():
-        link.symlink_to(connection.settings_dict["NAME"])
-    own = {"TELEMETRY_DATA_DIR": str(data_dir), "REDIS_URL": redis_url, "PYTHONPATH": str(ROOT)}
-    return {**os.environ, **own, "TELEMETRY_SITE_REDIS_URL": ""}
-
-
-def start_worker(data_dir: Path, redis_url: str, *words: str, ours: bool = False) -> subprocess.Popen[str]:
+def start_worker(
+    data_dir: Path, redis_url: str, database_url: str, *words: str, ours: bool = False
+) -> subprocess.Popen[str]:
     """`manage.py worker` as a process; with `ours` it also runs the jobs of this file."""
     program = ["-m", "tests.workers"] if ours else [str(ROOT / "manage.py"), "worker"]
     return subprocess.Popen(
         [sys.executable, *program, *words],
-        env=worker_environment(data_dir, redis_url),
+        env={
+            **os.environ,
+            "TELEMETRY_DATA_DIR": str(data_dir),
+            "REDIS_URL": redis_url,
+            "TELEMETRY_SITE_REDIS_URL": "",
+            "DATABASE_URL": database_url,
+            "PYTHONPATH": str(ROOT),
+        },
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -17,9 +17,9 @@ OUTBOX = "{telemetry}:outbox"
 
 
 def set_aside(url: str, fields: dict[str, str]) -> None:
+    before = SetAsideEntry.objects.count()
     with client_of(url) as client:
         client.xadd(OUTBOX, fields)
-    before = SetAsideEntry.objects.count()
     wait_until(lambda: SetAsideEntry.objects.count() > before, "it is set aside")
 
 
@@ -61,14 +61,16 @@ def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, c
     expect(page.locator("#alarm")).to_be_hidden()
 
 
-def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(sign_in, clean_redis, tmp_path, settings):
+def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
+    sign_in, clean_redis, this_database, tmp_path, settings
+):
     settings.TELEMETRY_DATA_DIR = tmp_path
     page = sign_in("ada", "auditor")
     ApprovalGate(clean_redis, "robot").open_request("deploy")
     page.get_by_role("link", name="Exports").click()
     page.get_by_role("button", name="Approval requests").click()
     expect(page.locator("#files")).to_contain_text("Waits for a worker.")
-    worker = start_worker(tmp_path, clean_redis, "--burst")
+    worker = start_worker(tmp_path, clean_redis, this_database, "--burst")
     link = page.get_by_role("link", name="Download")
     expect(link).to_be_visible(timeout=30_000)
     with page.expect_download() as waiting:

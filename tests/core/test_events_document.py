@@ -6,7 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core import ApprovalGate, CoordinationSignals, EventStreamer, FeedbackLoop, HeartbeatCoordinator
+from core import (
+    ApprovalGate,
+    CoordinationSignals,
+    EventStreamer,
+    FeedbackLoop,
+    HeartbeatCoordinator,
+    UsageTracker,
+)
+from tests.core.usage_help import book, call
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +34,7 @@ def documented() -> dict[str, tuple[str, set[str], set[str]]]:
     return found
 
 
-def published(url: str) -> list:
+def published(url: str, folder: Path) -> list:
     """One of each of our own events, and what a rival adds."""
     following = EventStreamer(url).consume_events(block_ms=200)
     first, second = (HeartbeatCoordinator(url, enable_streaming=True) for _ in range(2))
@@ -42,11 +50,14 @@ def published(url: str) -> list:
     signals.signal("done", target_agent="other")
     signals.broadcast("done")
     FeedbackLoop(url).record_feedback("build", "test", "cheap", 0.5)
+    tracker = UsageTracker(folder, memory=url, price_book=book())
+    tracker.track_llm_call(**call(), agent_id="worker", user_id="ann")
+    tracker.flush()
     return list(following)
 
 
-def test_the_table_has_the_types_sources_and_fields_that_are_published(url):
-    table, seen = documented(), published(url)
+def test_the_table_has_the_types_sources_and_fields_that_are_published(url, tmp_path):
+    table, seen = documented(), published(url, tmp_path)
     assert {event.event_type for event in seen} == set(table)
     for event in seen:
         source, always, sometimes = table[event.event_type]

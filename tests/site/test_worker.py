@@ -21,11 +21,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def worker(clean_redis, tmp_path):
+def worker(clean_redis, this_database, tmp_path):
     started = []
 
     def start(*words: str, ours: bool = False):
-        started.append(start_worker(tmp_path, clean_redis, *words, ours=ours))
+        started.append(start_worker(tmp_path, clean_redis, this_database, *words, ours=ours))
         return started[-1]
 
     yield start
@@ -137,7 +137,7 @@ def test_a_worker_that_is_told_to_stop_stops(worker, clean_redis, raw):
 
 
 def test_without_redis_it_says_so(tmp_path, transactional_db):
-    process = start_worker(tmp_path, "redis://127.0.0.1:1")
+    process = start_worker(tmp_path, "redis://127.0.0.1:1", "")
     said, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "the queue of jobs does not answer" in said.splitlines()[-1]
