@@ -87,6 +87,7 @@ from django.db import connection
 noting = Thread(target=asgi._note)
 noting.start()
 noting.join()
+connection.pool.wait()  # it opens its first ones in the background
 said = connection.pool.get_stats()
 print(said["pool_size"] - said["pool_available"])
 """
