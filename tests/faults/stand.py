@@ -43,6 +43,7 @@ class Stand:
             "SECRET_KEY": KEY,
             "LOG_LEVEL": "WARNING",
             "DATABASE_URL": database,
+            "MALLOC_ARENA_MAX": "2",  # as `manage.py up` does
         }
         self.log = folder / "log"
         self.nursery = Nursery(self._environment, self.log)
