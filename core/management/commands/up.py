@@ -38,9 +38,7 @@ class Command(BaseCommand):
         self.check(tags=[Tags.database], databases=["default"])
         server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
-            os.environ["REDIS_URL"] = server.url if server else settings.REDIS_URL
-            # glibc's areas for each thread fragment: a web process grew by a tenth, and with two it does not.
-            os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+            prepare_environment(server.url if server else settings.REDIS_URL)
             parts = [
                 Part("web", web_command()),
                 Part("recorder", manage("recorder")),
@@ -72,6 +70,13 @@ class Command(BaseCommand):
         finally:
             if server:
                 server.stop()
+
+
+def prepare_environment(redis_url: str) -> None:
+    """What all parts inherit."""
+    os.environ["REDIS_URL"] = redis_url
+    # glibc's areas for each thread fragment: a web process grew by a tenth, and with two it does not.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
 
 
 def start_redis(data_dir: Path) -> embedded.EmbeddedServer:
