@@ -127,7 +127,7 @@ def test_listing_costs_the_same_whatever_else_redis_holds(worker, agents, raw):
     assert agents.get_stale_agents() == []
     stats = set(raw.info("commandstats"))
     assert not {"cmdstat_scan", "cmdstat_keys"} & stats
-    assert sum(s["calls"] for n, s in raw.info("commandstats").items() if n != "cmdstat_info") < 12
+    assert sum(s["calls"] for n, s in raw.info("commandstats").items() if n != "cmdstat_info") < 20
 
 
 def test_a_crashed_agent_still_has_a_status_and_is_found_as_stale(worker, agents, raw):
