@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,6 +33,7 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -94,6 +97,24 @@ def recorder(clean_redis: str, transactional_db: None) -> Iterator[Recorder]:
     yield running
     stop.set()
     thread.join(10)
+
+
+@pytest.fixture
+def agent_process(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts a real agent that beats until it is killed: `agent_process("worker")`; it is ready when this returns."""
+    started: list[subprocess.Popen] = []
+
+    def start(agent: str, beats: int = 3) -> subprocess.Popen:
+        command = [sys.executable, "-m", "tests.history.agent_worker", clean_redis, agent, str(beats)]
+        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
+        assert started[-1].stdout.readline() == b"ready\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.fixture

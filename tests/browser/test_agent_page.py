@@ -1,8 +1,5 @@
 """The page of an agent in a browser: alive without a reload, two real processes, both themes, small screens."""
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,24 +9,6 @@ from core import ApprovalGate, HeartbeatCoordinator
 from tests.browser.test_what_people_see import HOSTILE, assert_accessible, fill
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def agent_process(clean_redis: str) -> Iterator[Callable[[str], subprocess.Popen]]:
-    """Starts a real agent that beats until it is killed."""
-    started: list[subprocess.Popen] = []
-
-    def start(agent: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "tests.history.agent_worker", clean_redis, agent, "3"]
-        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-        assert started[-1].stdout.readline() == b"ready\n"
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def open_agent(page: Page, name: str) -> None:

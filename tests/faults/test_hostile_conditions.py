@@ -28,16 +28,6 @@ ON_POSTGRESQL = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def site(database_server):
-    """One site for all of them; at the end the record agrees with everybody."""
-    with stand(database_server) as site:
-        site.start("recorder")
-        site.start_web()
-        yield site
-        assert site.verdict()["violations"] == []
-
-
 def ask(site, timeout=30.0):
     return ApprovalGate(site.server.url, "deployer").open_request("deploy", {"n": 1}, timeout).request_id
 

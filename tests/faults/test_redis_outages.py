@@ -10,20 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core import ApprovalGate
-from tests.faults.stand import stand, until
+from tests.faults.stand import until
 from tests.faults.trials import recorded
 from tests.servers import client_of
 from tests.waiting import wait_until
-
-
-@pytest.fixture(scope="module")
-def site(database_server):
-    """One site for all of them; each test leaves it as it was, and at the end the record agrees with everybody."""
-    with stand(database_server) as site:
-        site.start("recorder")
-        site.start_web()
-        yield site
-        assert site.verdict()["violations"] == []
 
 
 @pytest.fixture

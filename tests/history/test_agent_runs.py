@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from datetime import timedelta
@@ -61,24 +60,6 @@ def look(clean_redis, record):
         LostRuns(open_store(clean_redis)).look()
 
     return once
-
-
-@pytest.fixture
-def agent_process(clean_redis):
-    """Starts a real agent: `agent_process("worker")`; it is ready when this returns."""
-    started: list[subprocess.Popen] = []
-
-    def start(agent: str, beats: int = 3) -> subprocess.Popen:
-        command = [sys.executable, "-m", "tests.history.agent_worker", clean_redis, agent, str(beats)]
-        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-        assert started[-1].stdout.readline() == b"ready\n"
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def kill(process: subprocess.Popen) -> None:
