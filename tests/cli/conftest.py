@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 
-from core import UsageTracker
 from core.history.recorder import Recorder
-from tests.core.usage_help import book
+from tests.core.usage_help import shipped_by_hand
 
 
 @pytest.fixture
 def tracker(clean_redis, tmp_path, settings):
     """Commands look into the same empty data directory."""
     settings.TELEMETRY_DATA_DIR = tmp_path
-    tracker = UsageTracker(tmp_path / "usage", memory=clean_redis, price_book=book())
-    tracker._shipper.notice = lambda: None  # shipped by hand
-    yield tracker
-    tracker._shipper.close(0.1)
+    with shipped_by_hand(tmp_path / "usage", clean_redis) as tracker:
+        yield tracker
 
 
 @pytest.fixture

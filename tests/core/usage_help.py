@@ -1,7 +1,10 @@
 """What the tests of usage share: a price book of literal prices, and trackers that are closed again."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from core.pricing import PriceBook
@@ -44,3 +47,12 @@ def call(**changes: Any) -> dict[str, Any]:
 def track(tracker: UsageTracker, count: int = 1, **changes: Any) -> None:
     for _ in range(count):
         tracker.track_llm_call(**call(**changes))
+
+
+@contextmanager
+def shipped_by_hand(folder: Path, url: str) -> Iterator[UsageTracker]:
+    """A tracker that ships when a test calls `flush`, and not before."""
+    tracker = UsageTracker(folder, memory=url, price_book=book())
+    tracker._shipper.notice = lambda: None
+    yield tracker
+    tracker._shipper.close(0.1)

@@ -7,12 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db.models import F, Sum
 
-from core import UsageTracker
 from core.history import usage
 from core.history.recorder import Recorder
 from core.history.usage import prune, rebuild_hours
 from core.models import Cursor, LLMCall, UsageHour
-from tests.core.usage_help import book, track
+from tests.core.usage_help import shipped_by_hand, track
 
 DAY = timedelta(days=1)
 
@@ -20,10 +19,8 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def tracker(clean_redis, tmp_path, transactional_db, settings):
     settings.TELEMETRY_DATA_DIR = tmp_path
-    tracker = UsageTracker(tmp_path / "usage", memory=clean_redis, price_book=book())
-    tracker._shipper.notice = lambda: None  # shipped by hand
-    yield tracker
-    tracker._shipper.close(0.1)
+    with shipped_by_hand(tmp_path / "usage", clean_redis) as tracker:
+        yield tracker
 
 
 @pytest.fixture
