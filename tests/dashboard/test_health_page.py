@@ -11,6 +11,7 @@ from tests.dashboard.markup import parse
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.dashboard.test_page_cost import cost_of
 from tests.servers import faulty_server
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,7 +181,7 @@ def test_an_open_page_hears_of_the_alarm_and_of_its_end(clean_redis, signed_in, 
 
     def hear(words: str, hidden: bool) -> None:
         while True:
-            text = socket.recv(20)
+            text = socket.recv(PATIENCE)
             if "#alarm" in text and words in text and ("hidden" in text) == hidden:
                 return
 
