@@ -23,6 +23,7 @@ from dashboard.visible_text import visible_json
 
 RUN_WORDS = {"running": "running", "stopped": "ended", "lost": "lost"}
 SHOWN_SIGNALS = 20
+ON_A_LINE = 120
 STILL_SECONDS = 600
 
 
@@ -119,21 +120,25 @@ class SignalLine:
 
 @dataclass(frozen=True)
 class EventLine:
-    """One event that the agent published. `kilobytes`: how long its data is, when it is too long to be shown."""
+    """One event that the agent published. `short` is its data on a line, `data` that which needs more room.
+
+    kilobytes: how long its data is, when it is too long to be shown.
+    """
 
     at: datetime
     kind: str
-    payload: SafeString | str
+    short: str
+    data: SafeString | str
     kilobytes: int
 
     @classmethod
     def of(cls, published: PublishedEvent) -> "EventLine":
         """The event for a reader."""
         event = published.event
-        payload = visible_json(json.dumps(event.data, ensure_ascii=False)) if event.data else ""
-        return cls(
-            event.timestamp, event.event_type, payload, published.data_bytes // 1024 * published.is_cut
-        )
+        text = json.dumps(event.data, ensure_ascii=False) if event.data else ""
+        short, data = ("", visible_json(text)) if len(text) > ON_A_LINE else (text, "")
+        kilobytes = published.data_bytes // 1024 if published.is_cut else 0
+        return cls(event.timestamp, event.event_type, short, data, kilobytes)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def viewer(signed_in):
 def test_events_are_those_that_the_agent_published_newest_first(beat, clean_redis, viewer):
     beat("worker")
     events = EventStreamer(clean_redis)
-    events.publish_event("built", {"target": "docs"}, "worker")
+    events.publish_event("built", {"target": "<img src=x>docs"}, "worker")
     events.publish_event("built", {"target": "not mine"}, "another")
     events.publish_event("tested", {"log": "x" * 9_000}, "worker")
     events.publish_event("built", {}, "worker")
@@ -26,7 +26,7 @@ def test_events_are_those_that_the_agent_published_newest_first(beat, clean_redi
     assert "built" in shown.split("tested")[0]
     assert "9 KB" not in shown.split("tested")[0]
     assert "8 KB, too long to be shown here" in shown.split("tested")[1]
-    assert "docs" in shown.split("tested")[1]
+    assert '{"target": "<img src=x>docs"}' in shown.split("tested")[1]
     assert "not mine" not in shown
     assert "coordination_signal" not in shown
     assert "xxx" not in shown

@@ -351,7 +351,9 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, reco
     honest = None
     for text, agent in agents.items():
         agent.beat(f"status {text}", 0.5, f"task {text}")  # however long this takes, it is alive
-        EventStreamer(clean_redis).publish_event("made", {f"data {text}": text}, source=text)
+        EventStreamer(clean_redis).publish_event(
+            "made", {f"data {text}": text, "long": "." * 120}, source=text
+        )
         response = viewer.get(address(text))
         page = parse(response.content.decode())
         assert not hiding_in(response.content.decode()), text
