@@ -68,7 +68,8 @@ def test_enter_in_a_reason_without_javascript_is_a_new_line(page_without_javascr
 # By a timer of the page, which a busy machine delays as it delays those of the page itself: the page looks at
 # its last sign of life twice a second, so it is stale when this one has its turn.
 IN_5_5_SECONDS = """() => {
-  setTimeout(() => { window.inTime = document.documentElement.dataset.connection === "stale"; }, 5550);
+  const stale = () => document.documentElement.dataset.connection === "stale";
+  window.inTime = new Promise((tell) => { setTimeout(() => tell(stale()), 5550); });
 }"""
 # How many signs of life came while this page let somebody decide; there is one every two seconds.
 COUNT_TICKS = """() => {
@@ -87,10 +88,9 @@ def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fr
     expect(page.locator(".agent")).to_have_count(1)
     expect(page.get_by_role("button", name="Approve").first).to_be_enabled()
     page.context.set_offline(True)
-    page.evaluate(IN_5_5_SECONDS)
     silence(page)
+    page.evaluate(IN_5_5_SECONDS)
     page.wait_for_selector("[data-connection=stale]")
-    page.wait_for_function("window.inTime !== undefined")
     assert page.evaluate("window.inTime") is True
     expect(page.locator("#connection")).to_contain_text("Not live")
     assert page.locator("[data-decide]:not(:disabled)").count() == 0

@@ -13,7 +13,7 @@ from tests.dashboard.test_access_matrix import KINDS
 from tests.dashboard.test_health_page import sign
 from tests.dashboard.test_page_cost import reads
 from tests.servers import faulty_server
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,10 @@ FINE = {"database": "ok", "migrations": "ok", "redis": "ok", "recorder": "ok"}
 
 
 @pytest.fixture
-def probe(clean_redis, client: Client):
+def probe(clean_redis, client: Client, monkeypatch):
+    # What is here is whether a part works, not whether a busy machine asks it within a second.
+    monkeypatch.setattr(readiness, "PART_SECONDS", PATIENCE)
+
     def ask() -> tuple[int, dict]:
         response = client.get("/readyz")
         said = response.json()
@@ -67,7 +70,9 @@ def test_a_recorder_far_behind_is_not_ready(clean_redis, probe, gate, raw, recor
     assert probe() == (503, FINE | {"recorder": "failed"})
 
 
-def test_a_redis_that_hangs_is_an_answer_and_soon(client, settings):
+def test_a_redis_that_hangs_is_an_answer_and_soon(clean_redis, client, settings):
+    known = FINE | {"recorder": "failed"}
+    wait_until(lambda: client.get("/readyz").json()["parts"] == known, "the migrations are known")
     with faulty_server() as server:
         settings.REDIS_URL = server.url
         server.hang()
