@@ -136,7 +136,7 @@ def test_a_client_that_does_not_read_is_closed_and_delays_nobody(gate, site, sig
         gate.respond_to_approval(request.request_id, True, "ann")
         if number % 10 == 0:
             next_partial(quick, f"request-{request.request_id}")
-    assert slowest < 3.0
+    assert slowest < 10.0  # it took 0.7 on a machine ten times overloaded
     deaf.settimeout(PATIENCE)
     heard = bytearray()
     while chunk := deaf.recv(1 << 20):
