@@ -24,7 +24,7 @@ from core.bounded_json import checked_text
 from core.errors import StoreUnavailable
 from core.pricing import PriceBook, configured_book
 from core.store import usage
-from core.store.client import Store, data_directory, open_store
+from core.store.client import Store, data_directory, namespace_and_address, open_store
 from core.store.keys import NAME_LENGTH, checked_name
 from core.usage_calls import (
     identity,
@@ -33,6 +33,7 @@ from core.usage_calls import (
     parse_prices,
     plain_entry,
 )
+from core.usage_folders import SpoolFolders
 from core.usage_shipper import Shipper
 from core.usage_spool import Spool, forget_inherited_files
 
@@ -76,6 +77,7 @@ class UsageTracker:
         self._max_bytes = int(max_file_size_mb * 1024 * 1024)
         self._buffer_size = buffer_size
         self._opened = None if memory is None else open_store(memory)
+        self._folders = _folders_of(self.telemetry_dir, self._opened)
         self._book = configured_book() if price_book is None else price_book
         self._users: dict[str, str] = {}
         self._secret = b""
@@ -84,8 +86,10 @@ class UsageTracker:
 
     def _begin(self) -> None:
         """A spool and a shipper of this process's own: at the start, and again in a forked child."""
-        self._spool = Spool(self.telemetry_dir, self._max_bytes)
-        self._shipper = Shipper(self._open, self._book, self._spool, self.retention_days, self._buffer_size)
+        self._spool = Spool(self._folders.own, self._max_bytes)
+        self._shipper = Shipper(
+            self._open, self._book, self._spool, self._folders, self.retention_days, self._buffer_size
+        )
         self._numbers = itertools.count(1)
 
     def _open(self) -> Store:
@@ -251,6 +255,15 @@ def default_dir() -> Path:
         return data_dir / "usage"
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "agent-telemetry" / "usage"
+
+
+def _folders_of(directory: Path, opened: Store | None) -> SpoolFolders:
+    try:
+        return SpoolFolders(directory, *namespace_and_address(opened), configured=opened is None)
+    except ValueError as error:
+        # Tracking begins all the same; a setting that is mended later finds these calls.
+        logger.error("calls are kept in %s without the name of their installation: %s", directory, error)
+        return SpoolFolders(directory, "", "", configured=True)
 
 
 def start_of_days(days: int) -> datetime:

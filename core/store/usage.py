@@ -78,6 +78,11 @@ def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
     return int(place or 0), _milliseconds(now)
 
 
+def knows_spool(store: Store, spool: str) -> bool:
+    """Whether a spool was shipped here before: then it is of this installation."""
+    return bool(store.read("EXISTS", store.keys.usage_shipped(spool)))
+
+
 def server_ms(store: Store) -> int:
     """The server's time in ms."""
     return _milliseconds(store.read("TIME"))

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import stat
 import time
 import uuid
@@ -206,7 +205,7 @@ def test_people_are_stored_as_digests_with_a_secret_of_this_installation(
     tracker, make_tracker, raw, tmp_path
 ):
     track(tracker, 1, user_id="ann@example.org")
-    line = next((tmp_path / "usage").glob("*.calls")).read_text()
+    line = next((tmp_path / "usage").rglob("*.calls")).read_text()
     tracker.flush()
     stored = json.dumps([str(raw.dump(key)) for key in raw.scan_iter()])
     assert "ann@" not in line + stored
@@ -223,8 +222,10 @@ def test_people_are_stored_as_digests_with_a_secret_of_this_installation(
 def test_spools_are_for_their_owner_alone(tracker, tmp_path):
     track(tracker)
     assert stat.S_IMODE((tmp_path / "usage").stat().st_mode) == 0o700
-    for file in (tmp_path / "usage").iterdir():
-        assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+    [folder] = (tmp_path / "usage").iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for file in folder.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 # Bad input
