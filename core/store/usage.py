@@ -38,8 +38,11 @@ class Batch:
         sums, _calls = self._groups.setdefault(("", date_of(us)), ({}, []))
         sums[name] = sums.get(name, 0) + amount
 
-    def parts(self, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
-        """The days touched, when each expires in ms, and the script's other arguments."""
+    def parts(self, now_ms: int, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
+        """The days touched, when each expires in ms, and the script's other arguments.
+
+        What comes later than its retention stays for a day: an end in the past would delete it unseen.
+        """
         days = sorted({date for _, date in self._groups})
         names = sorted({name for sums, _ in self._groups.values() for name in sums})
         number = {name: index for index, name in enumerate(names, 1)}
@@ -51,7 +54,8 @@ class Batch:
             arguments += [call_id, days.index(date) + 1, amounts, len(calls)]
             for us, text in calls:
                 arguments += [us, text]
-        return days, [start_of(date) + (retention_days + 1) * DAY_MS for date in days], arguments
+        ends = [start_of(date) + (retention_days + 1) * DAY_MS for date in days]
+        return days, [max(end, now_ms + DAY_MS) for end in ends], arguments
 
 
 def date_of(us: int) -> str:
@@ -94,7 +98,7 @@ def _milliseconds(time: Sequence[bytes]) -> int:
 
 def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
-    days, expires_ms, arguments = batch.parts(retention_days)
+    days, expires_ms, arguments = batch.parts(now_ms, retention_days)
     seen_days = dates_until(now_ms, 3)
     return store.run_confirmed(
         lambda line: scripts.ship(

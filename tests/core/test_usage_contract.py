@@ -134,6 +134,38 @@ def test_totals_cover_whole_utc_days(tracker, url):
     assert tracker.get_stats(days=30)["total_calls"] == 10
 
 
+def lifetime(raw, date: str) -> float:
+    """Days for which the totals of a day are still kept."""
+    return raw.pttl("{telemetry}:usage:day:" + date) / 86_400_000
+
+
+def test_the_longest_retention_holds_and_a_late_call_deletes_nothing(make_tracker, raw, monkeypatch):
+    month, day = make_tracker(retention_days=30), make_tracker(retention_days=1)
+    for tracker in (month, day):
+        tracker._shipper.notice = lambda: None
+    date = usage.date_of(day_before(5))
+    monkeypatch.setattr(time, "time_ns", lambda: day_before(5) * 1000)
+    for count, tracker in ((10, month), (1, day), (1, month), (1, day)):
+        track(tracker, count)
+        tracker.flush()
+        assert 24 < lifetime(raw, date) <= 26
+    assert raw.hget("{telemetry}:usage:day:" + date, "calls") == b"13"
+
+
+def test_a_longer_retention_lengthens_what_a_shorter_one_began(make_tracker, raw, monkeypatch):
+    day, month = make_tracker(retention_days=1), make_tracker(retention_days=30)
+    monkeypatch.setattr(time, "time_ns", lambda: day_before(5) * 1000)
+    date = usage.date_of(day_before(5))
+    for tracker, least, most in ((day, 0.9, 1), (month, 24, 26)):
+        track(tracker)
+        tracker.flush()
+        assert least < lifetime(raw, date) <= most
+    raw.persist("{telemetry}:usage:day:" + date)
+    track(day)
+    day.flush()
+    assert 0 < lifetime(raw, date) <= 1
+
+
 def test_a_clock_that_runs_ahead_counts_today(tracker, monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: 4_000_000_000 * 10**9)
     track(tracker)

@@ -51,7 +51,10 @@ for day, sums in pairs(totals) do
   for field, amount in pairs(sums) do
     redis.call('HINCRBY', key, ARGV[fields_at + field], digits(amount))
   end
-  redis.call('PEXPIREAT', key, ARGV[3 + day])
+  -- Trackers may keep days for different times: the longest holds. GT alone leaves a new key without an end.
+  if redis.call('PEXPIREAT', key, ARGV[3 + day], 'NX') == 0 then
+    redis.call('PEXPIREAT', key, ARGV[3 + day], 'GT')
+  end
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', @USAGE_SHIPPED_TTL_MS@)
 if #calls > 0 then
