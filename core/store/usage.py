@@ -1,5 +1,6 @@
 """Tracked calls as Redis counts them: batches that arrive once, exact totals by day, the newest calls."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from core.errors import StoreUnavailable
 from core.store import scripts
 from core.store.client import Store
 from core.store.keys import DAY_MS
+
+logger = logging.getLogger(__name__)
 
 # Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
 BATCH_CALLS = 200
@@ -79,6 +82,8 @@ def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
     place, now = store.read_many([["GET", store.keys.usage_shipped(spool)], ["TIME"]])
     if isinstance(place, Exception):
         raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
+    if place and not (place.isdigit() and len(place) <= 18):
+        raise StoreUnavailable(f"{store.keys.usage_shipped(spool)} is no place in a spool: {place[:100]!r}")
     return int(place or 0), _milliseconds(now)
 
 
@@ -100,7 +105,7 @@ def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
     days, expires_ms, arguments = batch.parts(now_ms, retention_days)
     seen_days = dates_until(now_ms, 3)
-    return store.run_confirmed(
+    place, counted, spoilt = store.run_confirmed(
         lambda line: scripts.ship(
             line.run,
             store.keys,
@@ -111,6 +116,13 @@ def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[
             batch=arguments,
         )
     )
+    for date, name, value in spoilt:
+        logger.error(
+            "the total %r of %s was %r, which is no whole number, and is counted anew from 0; "
+            "when the day is over the job that rebuilds totals makes it right from the record",
+            _text(name), date, value,
+        )  # fmt: skip
+    return place, counted
 
 
 def forget_spool(store: Store, spool: str) -> None:
@@ -127,12 +139,19 @@ def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
     """The sums of these UTC days."""
     keys = [store.keys.usage_day(date) for date in dates]
     sums: dict[bytes, int] = {}
-    for reply in store.read_many([["HGETALL", key] for key in keys]):
+    for date, reply in zip(dates, store.read_many([["HGETALL", key] for key in keys]), strict=True):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
         for name, amount in zip(reply[::2], reply[1::2], strict=True):
-            sums[name] = sums.get(name, 0) + int(amount)
-    return {name.decode(errors="replace"): amount for name, amount in sums.items()}
+            try:
+                sums[name] = sums.get(name, 0) + int(amount)
+            except ValueError:
+                logger.error("the total %r of %s is left out: it is no whole number", _text(name), date)
+    return {_text(name): amount for name, amount in sums.items()}
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
 
 
 def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
@@ -148,8 +167,8 @@ def reset(store: Store, days: int) -> datetime:
     return datetime.fromtimestamp(now_ms / 1000, UTC)
 
 
-def calls_and_place(store: Store, date: str) -> tuple[int, str]:
-    """How many calls a day counts, and then the newest place in the outbox: all of them are told up to there."""
+def calls_and_place(store: Store, date: str) -> tuple[str, str]:
+    """How many calls a day counts, as it stands there, and the newest place in the outbox: they are told by then."""
     calls, newest = store.read_many(
         [
             ["HGET", store.keys.usage_day(date), "calls"],
@@ -159,10 +178,10 @@ def calls_and_place(store: Store, date: str) -> tuple[int, str]:
     for reply in (calls, newest):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
-    return int(calls or 0), newest[0][0].decode() if newest else "0-0"
+    return _text(calls or b"0"), newest[0][0].decode() if newest else "0-0"
 
 
-def rebuild(store: Store, date: str, *, calls: int, amounts: Mapping[str, int], retention_days: int) -> int:
+def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], retention_days: int) -> int:
     """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
     expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]
