@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import stat
 import time
 import uuid
 from datetime import UTC, datetime
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from core import HistoryUnavailable, StoreUnavailable, UsageTracker, usage_history
 from core.store import usage
 from core.store.client import open_store
-from core.usage_tracker import default_dir
 from tests.core.usage_help import book, call, track
 from tests.waiting import wait_until
 
@@ -212,52 +210,12 @@ def test_without_the_project_history_names_the_command(tracker, monkeypatch):
         tracker.reset()
 
 
-def test_the_directory_is_that_of_the_data_or_of_the_users_state(tmp_path, monkeypatch):
-    monkeypatch.setattr("core.usage_tracker.data_directory", lambda: tmp_path)
-    assert default_dir() == tmp_path / "usage"
-    monkeypatch.setattr("core.usage_tracker.data_directory", lambda: None)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert default_dir() == tmp_path / "agent-telemetry" / "usage"
-    monkeypatch.delenv("XDG_STATE_HOME")
-    assert default_dir().parts[-4:] == (".local", "state", "agent-telemetry", "usage")
-
-
 def test_flush_counts_also_what_the_background_shipped(tracker, make_tracker):
     track(tracker, 60)
     other = make_tracker()
     wait_until(lambda: other.get_stats(days=2)["total_calls"] == 60, "the background has shipped", 20)
     assert tracker.flush() == 60
     assert tracker.flush() == 0
-
-
-# Privacy
-
-
-def test_people_are_stored_as_digests_with_a_secret_of_this_installation(
-    tracker, make_tracker, raw, tmp_path
-):
-    track(tracker, 1, user_id="ann@example.org")
-    line = next((tmp_path / "usage").rglob("*.calls")).read_text()
-    tracker.flush()
-    stored = json.dumps([str(raw.dump(key)) for key in raw.scan_iter()])
-    assert "ann@" not in line + stored
-    digest = tracker.get_recent_entries()[0]["user_id"]
-    assert len(digest) == 64
-    secret = tmp_path / "usage" / "user-secret"
-    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
-    track(make_tracker(), 1, user_id="ann@example.org")
-    track(make_tracker(telemetry_dir=tmp_path / "another machine"), 1, user_id="ann@example.org")
-    wait_until(lambda: len(tracker.get_recent_entries()) == 3, "all are shipped", 20)
-    assert sorted(entry["user_id"] == digest for entry in tracker.get_recent_entries()) == [False, True, True]
-
-
-def test_spools_are_for_their_owner_alone(tracker, tmp_path):
-    track(tracker)
-    assert stat.S_IMODE((tmp_path / "usage").stat().st_mode) == 0o700
-    [folder] = (tmp_path / "usage").iterdir()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for file in folder.iterdir():
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 # Bad input
