@@ -17,6 +17,7 @@ NANO = 10**9
 MAX_COST = 10_000 * NANO
 MAX_TOKENS = 10_000_000
 MAX_DURATION_MS = 10**10
+TOKEN_KEYS = {"input", "output"}
 MAX_US = 253_370_764_800_000_000  # the year 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USER_DIGITS = 64
@@ -159,10 +160,11 @@ def token_count(value: object, argument: str) -> int:
 
 
 def checked_duration(value: object) -> int | float:
-    """Milliseconds: finite, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_DURATION_MS:
+    """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
+    known = not isinstance(value, bool) and isinstance(value, (int, float))
+    if not known or not -MAX_DURATION_MS <= value <= MAX_DURATION_MS:
         raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {value!r}")
-    return value if isinstance(value, int) else float(value)
+    return max(0, value) if isinstance(value, int) else max(0.0, float(value))
 
 
 def checked_flag(value: object, argument: str) -> bool:
@@ -174,9 +176,10 @@ def checked_flag(value: object, argument: str) -> bool:
 
 def split_input(told: dict[str, Any], cache_read: int, cache_write: int, inside: bool) -> tuple[int, int]:
     """Uncached input and output; `inside` when `input` counts the cached tokens too."""
-    if not isinstance(told, dict):
-        raise ValueError(f"tokens must be a dict with 'input' and 'output', not {told!r}")
-    whole, answer = token_count(told.get("input", 0), "tokens['input']"), told.get("output", 0)
+    if not isinstance(told, dict) or told.keys() != TOKEN_KEYS:
+        # Under another name they would count as none, and what the call saved would be made up.
+        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {told!r}")
+    whole, answer = token_count(told["input"], "tokens['input']"), told["output"]
     if inside:
         if whole < cache_read + cache_write:
             raise ValueError("tokens['input'] is less than the cached tokens that it is said to include")

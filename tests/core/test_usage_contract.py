@@ -229,15 +229,21 @@ BAD = {
     "tokens": [
         None,
         [1, 2],
-        {"input": -1},
-        {"input": 1.5},
-        {"output": True},
-        {"output": 10**8},
-        {"input": "5"},
+        {"input": -1, "output": 0},
+        {"input": 1.5, "output": 0},
+        {"input": 0, "output": True},
+        {"input": 0, "output": 10**8},
+        {"input": "5", "output": 0},
+        {},
+        {"input": 5},
+        {"output": 5},
+        {"prompt": 5, "completion": 3},
+        {"input_tokens": 5, "output_tokens": 3},
+        {"input": 5, "output": 3, "cached": 900},
     ],
     "cache_hit": ["false", 1, None],
     "cache_type": ["\n", 1.0],
-    "duration_ms": [-1, float("nan"), "5", None],
+    "duration_ms": [float("nan"), float("-inf"), 10**11, -(10**11), "5", None, True],
     "user_id": ["x" * 201, "\ud800", 5],
     "prompt_cache_hit": ["yes", 0],
     "prompt_cache_creation_tokens": [-1, None, 0.5],
@@ -277,6 +283,18 @@ def test_bad_options_are_refused_by_name(make_tracker, options):
 def test_bad_days_are_refused(tracker, days):
     with pytest.raises(ValueError, match="days"):
         tracker.get_stats(days=days)
+
+
+def test_misnamed_tokens_are_told_what_they_are_called(tracker):
+    with pytest.raises(ValueError, match=r"tokens must be a dict with the keys 'input' and 'output'"):
+        track(tracker, tokens={"prompt": 5, "completion": 3})
+
+
+@pytest.mark.parametrize("duration", [-1, -0.25, -3_600_000])
+def test_a_clock_that_was_set_back_during_a_call_is_a_duration_of_0(tracker, duration):
+    track(tracker, duration_ms=duration)
+    [entry] = tracker.get_recent_entries()
+    assert (entry["duration_ms"], entry["cost"]) == (0, D("0.0105"))
 
 
 names = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, max_size=200)
