@@ -257,10 +257,11 @@ def ship(
     return int(shipped), int(counted), [SpoiltSum(days[day - 1], name, value) for day, name, value in told]
 
 
-def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
-    """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
+def usage_reset(run: Run, keys: Keys, dates: Sequence[str], seen_days: Sequence[str]) -> int:
+    """Forget the totals and the ids of these days and the newest calls, tell the recorder to; the server's ms."""
+    seen = [keys.usage_seen(date) for date in seen_days]
     days = [keys.usage_day(date) for date in dates]
-    return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
+    return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *seen, *days], []))
 
 
 def automation(run: Run, keys: Keys, *, kind: str, record: bytes) -> int:

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 # Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
 BATCH_CALLS = 200
 MAX_AMOUNT = 40_000 * 10**9
+SEEN_DAYS = 3
 
 
 @dataclass
@@ -104,7 +105,7 @@ def _milliseconds(time: Sequence[bytes]) -> int:
 def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
     days, expires_ms, arguments = batch.parts(now_ms, retention_days)
-    seen_days = dates_until(now_ms, 3)
+    seen_days = dates_until(now_ms, SEEN_DAYS)
     place, counted, spoilt = store.run_confirmed(
         lambda line: scripts.ship(
             line.run,
@@ -163,7 +164,8 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
-    now_ms = scripts.usage_reset(store.run, store.keys, dates_until(server_ms(store), days))
+    dates = dates_until(server_ms(store), max(days, SEEN_DAYS))
+    now_ms = scripts.usage_reset(store.run, store.keys, dates, dates[:SEEN_DAYS])
     return datetime.fromtimestamp(now_ms / 1000, UTC)
 
 

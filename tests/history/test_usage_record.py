@@ -209,6 +209,18 @@ def test_reset_forgets_everything_also_what_is_on_its_way_and_says_how_many(trac
     assert raw.xlen(OUTBOX) == 3
 
 
+def test_after_a_reset_a_call_id_counts_again(tracker, record):
+    track(tracker, call_id="fixed")
+    tracker.flush()
+    record()
+    assert tracker.reset() == 1
+    time.sleep(0.002)  # a reset is exact to the millisecond
+    track(tracker, 2, call_id="fixed")
+    assert tracker.flush() == 1
+    record()
+    assert tracker.get_stats()["total_calls"] == LLMCall.objects.count() == sums()["calls"] == 1
+
+
 def test_a_reset_told_again_leaves_what_came_after_it(tracker, record, clean_redis):
     track(tracker, 3)
     tracker.reset()
