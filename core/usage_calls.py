@@ -161,10 +161,10 @@ def token_count(value: object, argument: str) -> int:
 
 def checked_duration(value: object) -> int | float:
     """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
-    known = not isinstance(value, bool) and isinstance(value, (int, float))
-    if not known or not -MAX_DURATION_MS <= value <= MAX_DURATION_MS:
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if number is None or not -MAX_DURATION_MS <= number <= MAX_DURATION_MS:
         raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {value!r}")
-    return max(0, value) if isinstance(value, int) else max(0.0, float(value))
+    return max(0, number) if isinstance(number, int) else max(0.0, float(number))
 
 
 def checked_flag(value: object, argument: str) -> bool:
@@ -226,7 +226,7 @@ def identity(
         "stage": _optional_name(stage, "stage"),
         "tier": checked_tier(tier),
         "model": checked_name(model, "model"),
-        "provider": checked_name(provider, "provider"),
+        "provider": lower_name(provider, "provider"),
         "cache_type": _optional_name(cache_type, "cache_type"),
         "agent_id": _optional_name(agent_id, "agent_id"),
     }
@@ -235,7 +235,12 @@ def identity(
 
 def checked_tier(tier: object) -> str:
     """A tier in any case, or a member of an enum whose value is one, in lower case."""
-    return checked_name(tier.value if isinstance(tier, Enum) else tier, "tier").lower()
+    return lower_name(tier.value if isinstance(tier, Enum) else tier, "tier")
+
+
+def lower_name(value: object, argument: str) -> str:
+    """A name in lower case, checked again: a few letters become longer with it."""
+    return checked_name(checked_name(value, argument).lower(), argument)
 
 
 def _optional_name(value: object, argument: str) -> str:
@@ -279,7 +284,7 @@ _CHECKS: dict[str, Any] = {
     "stage": _optional_name,
     "tier": checked_name,
     "model": checked_name,
-    "provider": checked_name,
+    "provider": lower_name,  # former versions kept it as it was told
     "agent_id": _optional_name,
     "user": _user,
     "cost": lambda value, name: _whole(value, name, MAX_COST),

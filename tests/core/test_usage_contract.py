@@ -50,6 +50,16 @@ def test_stats_have_the_promised_keys_and_units(tracker):
     assert distribution == {"cheap": 75.0, "premium": 25.0}
 
 
+def test_a_provider_is_one_however_it_is_written(tracker):
+    for provider in ("acme", "ACME", "Acme"):
+        track(tracker, provider=provider, cost=1)
+    stats = tracker.get_stats(days=2)
+    assert stats["by_provider"] == {"acme": D(3)}
+    assert stats["by_model"] == {"acme/middle": D(3)}
+    assert {entry["provider"] for entry in tracker.get_recent_entries()} == {"acme"}
+    assert tracker.calculate_savings(days=2)["no_baseline_calls"] == 0
+
+
 def test_nothing_tracked_is_zero_everywhere(tracker):
     assert tracker.get_stats()["total_calls"] == 0
     assert tracker.get_stats()["cache_hit_rate"] == 0.0
@@ -223,9 +233,9 @@ def test_flush_counts_also_what_the_background_shipped(tracker, make_tracker):
 BAD = {
     "workflow": ["", "a\nb", "x" * 201, "\ud800", None, 7, ["a"]],
     "stage": ["a\0", 7],
-    "tier": ["", None, 3],
+    "tier": ["", None, 3, "\u0130" * 101],
     "model": ["", None],
-    "provider": ["", "\r"],
+    "provider": ["", "\r", "\u0130" * 101],  # two characters each in lower case
     "tokens": [
         None,
         [1, 2],
