@@ -26,7 +26,7 @@ class SpoolFolders:
     """The folder of our own spools in `directory`, and those that others left to us.
 
     `address` is where the Redis is, '' while nobody knows: then the spools are in `directory` itself, where those
-    of version 0.1 are too. `configured`: the settings name this Redis, not an argument.
+    from before there were folders are too. `configured`: the settings name this Redis, not an argument.
     """
 
     def __init__(self, directory: Path, namespace: str, address: str, *, configured: bool) -> None:

@@ -224,7 +224,7 @@ def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
 
 
 class SpoiltSum(NamedTuple):
-    """A sum of a day that was no whole number, and is counted anew from 0."""
+    """A sum of a day to which nothing could be added, and which is counted anew from 0."""
 
     date: str
     name: bytes

@@ -119,7 +119,7 @@ def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[
     )
     for date, name, value in spoilt:
         logger.error(
-            "the total %r of %s was %r, which is no whole number, and is counted anew from 0; "
+            "the total %r of %s was %r, to which nothing can be added, and is counted anew from 0; "
             "when the day is over the job that rebuilds totals makes it right from the record",
             _text(name), date, value,
         )  # fmt: skip
