@@ -8,10 +8,11 @@ import json
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from core.store.client import setting
@@ -124,6 +125,8 @@ class PriceBook:
     def __init__(self, premium_models: str = "", own_prices: str = "") -> None:
         self._premium = parse_premium_models(premium_models)
         self._own = parse_own_prices(own_prices)
+        self._names: dict[str, list[str]] = {}
+        self._own_by_id: dict[str, list[Dated]] | None = None
         self._missing: set[str] = set()
 
     def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
@@ -137,18 +140,44 @@ class PriceBook:
         return Prices(book, uncached, self._baseline(provider, tokens, at))
 
     def _baseline(self, provider: str, tokens: Tokens, at: datetime) -> int | None:
-        premium = _standing(self._premium.get(provider.lower(), []), at)
-        if premium is None:
-            return None
-        rates = self._rates(provider, premium, at)
-        if rates is None:
-            self._tell_once(f"the premium model {provider}={premium} is not in the price book")
-            return None
-        return rates.uncached(tokens)
+        for name in self._names_of(provider):
+            premium = _standing(self._premium[name], at)
+            if premium is None:
+                continue
+            rates = self._rates(name, premium, at)
+            if rates is None:
+                self._tell_once(f"the premium model {name}={premium} is not in the price book")
+                return None
+            return rates.uncached(tokens)
+        return None
+
+    def _names_of(self, provider: str) -> list[str]:
+        """Which providers with a premium model are this one: its very name first, then what the book takes for it."""
+        name = provider.lower()
+        if name not in self._names:
+            if len(self._names) >= _SEARCHES_KEPT:
+                self._names.clear()
+            meant = provider_id(name)
+            others = [other for other in self._premium if other != name and provider_id(other) == meant]
+            self._names[name] = [name, *others] if name in self._premium else others
+        return self._names[name]
 
     def _rates(self, provider: str, model: str, at: datetime) -> Rates | None:
         own = _standing(self._own.get(f"{provider}/{model}".lower(), []), at)
+        if own is None and self._own:
+            own = self._own_under_another_name(provider, model, at)
         return own if own is not None else _of_the_book(provider, model, at)
+
+    def _own_under_another_name(self, provider: str, model: str, at: datetime) -> Rates | None:
+        if self._own_by_id is None:
+            self._own_by_id = {}
+            for said, entries in self._own.items():
+                name, _slash, of = said.partition("/")
+                self._own_by_id.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
+            for entries in self._own_by_id.values():
+                entries.sort(key=lambda entry: entry.since)
+        found = _standing(self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", []), at)
+        return found if isinstance(found, Rates) else None
 
     def _tell_once(self, text: str) -> None:
         if text not in self._missing:
@@ -263,6 +292,16 @@ def _search(provider: str, model: str) -> Any:
         return snapshot.find_provider_model(model, None, provider, None)[1]
     except LookupError:
         return None
+
+
+@lru_cache(maxsize=_SEARCHES_KEPT)
+def provider_id(name: str) -> str:
+    """What the book takes a provider's name for, such as google for Gemini; the name itself where it knows none."""
+    snapshot = _snapshot()
+    if snapshot is not None:
+        with suppress(LookupError):
+            return str(snapshot.find_provider(None, name, None).id)
+    return name.lower()
 
 
 @cache

@@ -17,6 +17,7 @@ NANO = 10**9
 MAX_COST = 10_000 * NANO
 MAX_TOKENS = 10_000_000
 MAX_DURATION_MS = 10**10
+TOKEN_KEYS = {"input", "output"}
 MAX_US = 253_370_764_800_000_000  # the year 9999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USER_DIGITS = 64
@@ -159,10 +160,11 @@ def token_count(value: object, argument: str) -> int:
 
 
 def checked_duration(value: object) -> int | float:
-    """Milliseconds: finite, 0 or more."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= MAX_DURATION_MS:
+    """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if number is None or not -MAX_DURATION_MS <= number <= MAX_DURATION_MS:
         raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {value!r}")
-    return value if isinstance(value, int) else float(value)
+    return max(0, number) if isinstance(number, int) else max(0.0, float(number))
 
 
 def checked_flag(value: object, argument: str) -> bool:
@@ -174,9 +176,10 @@ def checked_flag(value: object, argument: str) -> bool:
 
 def split_input(told: dict[str, Any], cache_read: int, cache_write: int, inside: bool) -> tuple[int, int]:
     """Uncached input and output; `inside` when `input` counts the cached tokens too."""
-    if not isinstance(told, dict):
-        raise ValueError(f"tokens must be a dict with 'input' and 'output', not {told!r}")
-    whole, answer = token_count(told.get("input", 0), "tokens['input']"), told.get("output", 0)
+    if not isinstance(told, dict) or told.keys() != TOKEN_KEYS:
+        # Under another name they would count as none, and what the call saved would be made up.
+        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {told!r}")
+    whole, answer = token_count(told["input"], "tokens['input']"), told["output"]
     if inside:
         if whole < cache_read + cache_write:
             raise ValueError("tokens['input'] is less than the cached tokens that it is said to include")
@@ -223,7 +226,7 @@ def identity(
         "stage": _optional_name(stage, "stage"),
         "tier": checked_tier(tier),
         "model": checked_name(model, "model"),
-        "provider": checked_name(provider, "provider"),
+        "provider": lower_name(provider, "provider"),
         "cache_type": _optional_name(cache_type, "cache_type"),
         "agent_id": _optional_name(agent_id, "agent_id"),
     }
@@ -232,7 +235,12 @@ def identity(
 
 def checked_tier(tier: object) -> str:
     """A tier in any case, or a member of an enum whose value is one, in lower case."""
-    return checked_name(tier.value if isinstance(tier, Enum) else tier, "tier").lower()
+    return lower_name(tier.value if isinstance(tier, Enum) else tier, "tier")
+
+
+def lower_name(value: object, argument: str) -> str:
+    """A name in lower case, checked again: a few letters become longer with it."""
+    return checked_name(checked_name(value, argument).lower(), argument)
 
 
 def _optional_name(value: object, argument: str) -> str:
@@ -276,7 +284,7 @@ _CHECKS: dict[str, Any] = {
     "stage": _optional_name,
     "tier": checked_name,
     "model": checked_name,
-    "provider": checked_name,
+    "provider": lower_name,  # former versions kept it as it was told
     "agent_id": _optional_name,
     "user": _user,
     "cost": lambda value, name: _whole(value, name, MAX_COST),

@@ -11,7 +11,9 @@ from core.errors import StoreUnavailable
 from core.pricing import PriceBook
 from core.store import usage
 from core.store.client import Store
+from core.store.outbox import current_installation
 from core.usage_calls import Call, parse_call, shipped_text
+from core.usage_folders import SpoolFolders
 from core.usage_savings import amounts_of
 from core.usage_spool import Spool, SpoolFile, orphans
 
@@ -29,11 +31,20 @@ class Shipper:
     """Ships one process's spool and those of processes that are gone. Made anew in a forked child."""
 
     def __init__(
-        self, open_store: Callable[[], Store], book: PriceBook, spool: Spool, retention_days: int, full: int
+        self,
+        open_store: Callable[[], Store],
+        book: PriceBook,
+        spool: Spool,
+        folders: SpoolFolders,
+        retention_days: int,
+        full: int,
     ) -> None:
         self._open_store = open_store
         self._book = book
         self._spool = spool
+        self._folders = folders
+        self._installation = ""
+        self._looked = -ORPHAN_SECONDS
         self._retention_days = retention_days
         self._full_at = full
         self._places: dict[str, int] = {}
@@ -174,14 +185,33 @@ class Shipper:
             logger.debug("the place of %s stays until it expires: %s", file.path.name, error)
 
     def _ship_orphans(self, store: Store) -> None:
-        for file in orphans(self._spool.folder):
-            try:
-                self._ship_file(store, file)
-                self._say_if_torn(file)
-                file.remove()
-                self._forget(file)
-            finally:
+        self._look_around(store)
+        for folder in self._folders.ours(self._installation):
+            for file in orphans(folder):
+                self._ship_orphan(store, file)
+        if self._folders.directory != self._folders.own:
+            for file in orphans(self._folders.directory):
+                if self._folders.takes_nameless() or usage.knows_spool(store, file.id):
+                    self._ship_orphan(store, file)
                 file.close()
+
+    def _ship_orphan(self, store: Store, file: SpoolFile) -> None:
+        try:
+            self._ship_file(store, file)
+            self._say_if_torn(file)
+            file.remove()
+            self._forget(file)
+        finally:
+            file.close()
+
+    def _look_around(self, store: Store) -> None:
+        """Every few seconds: which data this is, and whether calls wait that nobody ships."""
+        if time.monotonic() - self._looked < ORPHAN_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._installation = current_installation(store)
+        self._folders.note(self._installation)
+        self._folders.tell_of_abandoned(self._folders.ours(self._installation))
 
     def _say_if_torn(self, file: SpoolFile) -> None:
         rest = file.size() - self._places.get(file.id, 0)

@@ -46,7 +46,8 @@ class SpoolFile:
     @classmethod
     def create(cls, folder: Path) -> "SpoolFile":
         """A new file of our own. It gets its name only when it is locked, so nobody can adopt it before."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         name = folder / uuid.uuid4().hex
         unborn = name.with_suffix(UNBORN)
         descriptor = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)

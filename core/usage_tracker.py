@@ -4,28 +4,23 @@ A call is written to the local disk and shipped to Redis in the background (docs
 """
 
 import atexit
-import hashlib
-import hmac
 import itertools
 import json
 import logging
 import os
-import secrets
 import threading
 import time
 import weakref
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 from core import usage_history, usage_savings
-from core.bounded_json import checked_text
 from core.errors import StoreUnavailable
 from core.pricing import PriceBook, configured_book
 from core.store import usage
-from core.store.client import Store, data_directory, open_store
-from core.store.keys import NAME_LENGTH, checked_name
+from core.store.client import Store, namespace_and_address, open_store
+from core.store.keys import checked_name
 from core.usage_calls import (
     identity,
     numbers_of,
@@ -33,12 +28,14 @@ from core.usage_calls import (
     parse_prices,
     plain_entry,
 )
+from core.usage_directory import default_dir
+from core.usage_folders import SpoolFolders
+from core.usage_people import People
 from core.usage_shipper import Shipper
 from core.usage_spool import Spool, forget_inherited_files
 
 logger = logging.getLogger(__name__)
 
-SECRET_FILE = "user-secret"
 CLOSE_SECONDS = 2.0
 MAX_DAYS = 3660
 RESET_DAYS = 400
@@ -76,16 +73,18 @@ class UsageTracker:
         self._max_bytes = int(max_file_size_mb * 1024 * 1024)
         self._buffer_size = buffer_size
         self._opened = None if memory is None else open_store(memory)
+        self._folders = _folders_of(self.telemetry_dir, self._opened)
         self._book = configured_book() if price_book is None else price_book
-        self._users: dict[str, str] = {}
-        self._secret = b""
+        self._people = People(self.telemetry_dir)
         self._begin()
         _trackers.add(self)
 
     def _begin(self) -> None:
         """A spool and a shipper of this process's own: at the start, and again in a forked child."""
-        self._spool = Spool(self.telemetry_dir, self._max_bytes)
-        self._shipper = Shipper(self._open, self._book, self._spool, self.retention_days, self._buffer_size)
+        self._spool = Spool(self._folders.own, self._max_bytes)
+        self._shipper = Shipper(
+            self._open, self._book, self._spool, self._folders, self.retention_days, self._buffer_size
+        )
         self._numbers = itertools.count(1)
 
     def _open(self) -> Store:
@@ -135,7 +134,7 @@ class UsageTracker:
         numbers = numbers_of(
             cost, tokens, cached, cached_tokens_in_input, cache_hit, prompt_cache_hit, duration_ms
         )
-        user = "" if user_id is None else self._digest(user_id)
+        user = "" if user_id is None else self._people.digest(user_id)
         self._keep(f'{words},{numbers},"user":"{user}"', call_id)
 
     def _keep(self, said: str, call_id: str | None) -> None:
@@ -169,18 +168,6 @@ class UsageTracker:
         """Ship what waits, trying for about 2 s, and end the shipper. Tracking afterwards begins anew."""
         self._shipper.close(CLOSE_SECONDS)
         self._begin()
-
-    def _digest(self, user_id: str) -> str:
-        known = self._users.get(user_id) if isinstance(user_id, str) else None
-        if known is not None:
-            return known
-        said = checked_text(user_id, "user_id", NAME_LENGTH)
-        self._secret = self._secret or _secret_of(self.telemetry_dir)
-        digest = hmac.new(self._secret, said.encode(), hashlib.sha256).hexdigest()
-        if len(self._users) >= 10_000:
-            self._users.clear()
-        self._users[user_id] = digest
-        return digest
 
     # Reading
 
@@ -244,13 +231,13 @@ class UsageTracker:
         return history.reset(usage.reset(self._open(), max(RESET_DAYS, self.retention_days + 2)))
 
 
-def default_dir() -> Path:
-    """The folder `usage` of the data directory; where there is none, of the user's state directory."""
-    data_dir = data_directory()
-    if data_dir is not None:
-        return data_dir / "usage"
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "agent-telemetry" / "usage"
+def _folders_of(directory: Path, opened: Store | None) -> SpoolFolders:
+    try:
+        return SpoolFolders(directory, *namespace_and_address(opened), configured=opened is None)
+    except ValueError as error:
+        # Tracking begins all the same; a setting that is mended later finds these calls.
+        logger.error("calls are kept in %s without the name of their installation: %s", directory, error)
+        return SpoolFolders(directory, "", "", configured=True)
 
 
 def start_of_days(days: int) -> datetime:
@@ -272,29 +259,6 @@ def _within(argument: str, value: float, least: float, most: float) -> None:
     whole = isinstance(value, int) or argument == "max_file_size_mb"
     if isinstance(value, bool) or not whole or not least <= value <= most:
         raise ValueError(f"{argument} must be {least:,} to {most:,}, not {value!r}")
-
-
-def _secret_of(folder: Path) -> bytes:
-    """The secret of this installation, made at its first use for its owner alone."""
-    file = folder / SECRET_FILE
-    try:
-        with suppress(FileNotFoundError):
-            return bytes.fromhex(file.read_text())
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f"{SECRET_FILE}.{secrets.token_hex(8)}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_hex(32))
-        try:
-            # Only whole, and only once: of two processes that make one, the first wins.
-            with suppress(FileExistsError):
-                os.link(draft, file)
-        finally:
-            draft.unlink()
-        return bytes.fromhex(file.read_text())
-    except (OSError, ValueError) as error:
-        logger.error("people are counted under a secret of this process alone: %s: %s", file, error)
-        return secrets.token_bytes(32)
 
 
 _instance_lock = threading.Lock()

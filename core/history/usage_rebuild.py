@@ -52,7 +52,7 @@ def _rebuild(store: Store, date: str) -> int:
         for name, amount in amounts_of(call, prices).items():
             sums[name] += amount
     if not sums:
-        return -1 if calls else 0
+        return 0 if calls == "0" else -1
     wrong = usage.rebuild(store, date, calls=calls, amounts=sums, retention_days=RETENTION_DAYS)
     if wrong > 0:
         logger.warning("%d totals of %s were wrong and are made anew from the record", wrong, date)

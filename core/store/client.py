@@ -25,7 +25,7 @@ from redis.retry import Retry
 from core.errors import StoreRefused, StoreUnavailable
 from core.store import embedded
 from core.store.cluster import ClusterConnections
-from core.store.connections import Connections
+from core.store.connections import Connections, address_of
 from core.store.keys import DEFAULT_NAMESPACE, Keys
 from core.store.scripts import Script
 
@@ -92,6 +92,11 @@ class Store:
     def __init__(self, pool: Connections, keys: Keys) -> None:
         self._pool = pool
         self.keys = keys
+
+    @property
+    def address(self) -> str:
+        """Where this Redis is, without names and passwords."""
+        return self._pool.address
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script once; load it first where the server does not know it."""
@@ -308,6 +313,20 @@ def configured_url() -> str:
     if running is None:
         raise StoreUnavailable(f"no Redis runs in {data_dir}: start `make run`, or set REDIS_URL")
     return running
+
+
+def namespace_and_address(memory: object = None) -> tuple[str, str]:
+    """Which installation `memory` means, asking no server: its namespace and where its Redis is.
+
+    '' for an address that nobody knows. The private server of a data directory has one address, wherever it listens.
+    """
+    if memory is not None:
+        store = open_store(memory)
+        return store.keys.namespace, store.address
+    namespace, url, data_dir = setting("TELEMETRY_NAMESPACE"), setting("REDIS_URL"), data_directory()
+    if data_dir is not None and (not url or url == embedded.last_url(data_dir)):
+        return namespace or DEFAULT_NAMESPACE, address_of({"path": data_dir / "redis.sock"})
+    return namespace or DEFAULT_NAMESPACE, _pool_of_url(url).address if url else ""
 
 
 def data_directory() -> Path | None:

@@ -29,6 +29,11 @@ class ClusterConnections(Connections):
         self._lost = False
         super().__init__(self._recipe_of_node())
 
+    @property
+    def address(self) -> str:
+        """The first of the nodes that the client was told: the one that holds the slot may change."""
+        return min(self._cluster.nodes_manager.startup_nodes)
+
     def lose(self) -> None:
         """The node did not answer, or said that the slot is elsewhere: look again before the next connection."""
         self._lost = True

@@ -6,6 +6,8 @@ packing, sending and parsing a heartbeat.
 
 import os
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 import redis
 from redis.connection import AbstractConnection, ConnectionPool
@@ -37,6 +39,11 @@ class Connections:
             connection.disconnect()
         return connection
 
+    @property
+    def address(self) -> str:
+        """Where it leads, without names and passwords; the same in every process that goes to the same place."""
+        return address_of(self._recipe.connection_kwargs)
+
     def lose(self) -> None:
         """Told when a connection failed; here the address stays what it is."""
 
@@ -44,6 +51,17 @@ class Connections:
         """Keep a connection that has no reply outstanding; a disconnected one is fine, it connects again."""
         if self._pid == os.getpid():
             self._idle.append(connection)
+
+
+def address_of(options: Mapping[str, Any]) -> str:
+    """Where a connection with these options leads: path or host and port, and the number of the database."""
+    if options.get("path"):
+        where = f"unix:{os.path.realpath(options['path'])}"
+    else:
+        host = str(options.get("host") or "localhost").lower()
+        host = "localhost" if host in ("127.0.0.1", "::1") else host
+        where = f"{host}:{options.get('port') or 6379}"
+    return f"{where}/{options.get('db') or 0}"
 
 
 def _spoilt(connection: AbstractConnection) -> bool:

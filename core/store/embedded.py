@@ -87,11 +87,16 @@ def _url_of_living(data_dir: Path) -> str:
 
 def running_url(data_dir: Path) -> str | None:
     """The address of the server that runs in `data_dir`, or None."""
+    url = last_url(data_dir)
+    return url if url is not None and _answers(url) else None
+
+
+def last_url(data_dir: Path) -> str | None:
+    """The address that the server of `data_dir` has, or had when it ran last; None where there never was one."""
     try:
-        url = (data_dir / "redis.url").read_text().strip()
+        return (data_dir / "redis.url").read_text().strip()
     except OSError:
         return None
-    return url if _answers(url) else None
 
 
 def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:

@@ -200,7 +200,7 @@ class Keys:
         return self._key("installation")
 
     def usage_day(self, date: str) -> str:
-        """Hash, for the retention of the tracker that wrote last: exact totals of one UTC day of calls."""
+        """Hash, for the longest retention of the trackers that wrote: exact totals of one UTC day of calls."""
         return self._key("usage", "day", quoted(date))
 
     @cached_property

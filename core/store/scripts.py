@@ -223,6 +223,14 @@ def recorded(run: Run, keys: Keys, position: str, oldest_kept: str) -> None:
     run(RECORDED, [keys.outbox, keys.recorded], [position, oldest_kept])
 
 
+class SpoiltSum(NamedTuple):
+    """A sum of a day to which nothing could be added, and which is counted anew from 0."""
+
+    date: str
+    name: bytes
+    value: bytes
+
+
 def ship(
     run: Run,
     keys: Keys,
@@ -232,8 +240,8 @@ def ship(
     seen_days: Sequence[str],
     expires_ms: Sequence[int],
     batch: Sequence[Any],
-) -> tuple[int, int]:
-    """Count a batch of calls: how far the spool is shipped now, and how many calls this run counted."""
+) -> tuple[int, int, list[SpoiltSum]]:
+    """Count a batch of calls: how far the spool is shipped now, how many calls this run counted, sums set aside."""
     script_keys = [
         keys.usage_shipped(spool),
         keys.usage_recent,
@@ -244,14 +252,16 @@ def ship(
         keys.event_types,
         *(keys.usage_day(date) for date in days),
     ]
-    shipped, counted = run(SHIP, script_keys, [*batch[:2], len(days), *expires_ms, *batch[2:]])
-    return int(shipped), int(counted)
+    shipped, counted, spoilt = run(SHIP, script_keys, [*batch[:2], len(days), *expires_ms, *batch[2:]])
+    told = zip(spoilt[::3], spoilt[1::3], spoilt[2::3], strict=True)
+    return int(shipped), int(counted), [SpoiltSum(days[day - 1], name, value) for day, name, value in told]
 
 
-def usage_reset(run: Run, keys: Keys, dates: Sequence[str]) -> int:
-    """Forget the totals of these days and the newest calls, tell the recorder to; the server's time in ms."""
+def usage_reset(run: Run, keys: Keys, dates: Sequence[str], seen_days: Sequence[str]) -> int:
+    """Forget the totals and the ids of these days and the newest calls, tell the recorder to; the server's ms."""
+    seen = [keys.usage_seen(date) for date in seen_days]
     days = [keys.usage_day(date) for date in dates]
-    return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *days], []))
+    return int(run(USAGE_RESET, [keys.usage_recent, keys.outbox, keys.installation, *seen, *days], []))
 
 
 def automation(run: Run, keys: Keys, *, kind: str, record: bytes) -> int:

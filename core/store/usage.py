@@ -1,5 +1,6 @@
 """Tracked calls as Redis counts them: batches that arrive once, exact totals by day, the newest calls."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,12 @@ from core.store import scripts
 from core.store.client import Store
 from core.store.keys import DAY_MS
 
+logger = logging.getLogger(__name__)
+
 # Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
 BATCH_CALLS = 200
 MAX_AMOUNT = 40_000 * 10**9
+SEEN_DAYS = 3
 
 
 @dataclass
@@ -38,8 +42,11 @@ class Batch:
         sums, _calls = self._groups.setdefault(("", date_of(us)), ({}, []))
         sums[name] = sums.get(name, 0) + amount
 
-    def parts(self, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
-        """The days touched, when each expires in ms, and the script's other arguments."""
+    def parts(self, now_ms: int, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
+        """The days touched, when each expires in ms, and the script's other arguments.
+
+        What comes later than its retention stays for a day: an end in the past would delete it unseen.
+        """
         days = sorted({date for _, date in self._groups})
         names = sorted({name for sums, _ in self._groups.values() for name in sums})
         number = {name: index for index, name in enumerate(names, 1)}
@@ -51,7 +58,8 @@ class Batch:
             arguments += [call_id, days.index(date) + 1, amounts, len(calls)]
             for us, text in calls:
                 arguments += [us, text]
-        return days, [start_of(date) + (retention_days + 1) * DAY_MS for date in days], arguments
+        ends = [start_of(date) + (retention_days + 1) * DAY_MS for date in days]
+        return days, [max(end, now_ms + DAY_MS) for end in ends], arguments
 
 
 def date_of(us: int) -> str:
@@ -75,7 +83,14 @@ def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
     place, now = store.read_many([["GET", store.keys.usage_shipped(spool)], ["TIME"]])
     if isinstance(place, Exception):
         raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
+    if place and not (place.isdigit() and len(place) <= 18):
+        raise StoreUnavailable(f"{store.keys.usage_shipped(spool)} is no place in a spool: {place[:100]!r}")
     return int(place or 0), _milliseconds(now)
+
+
+def knows_spool(store: Store, spool: str) -> bool:
+    """Whether a spool was shipped here before: then it is of this installation."""
+    return bool(store.read("EXISTS", store.keys.usage_shipped(spool)))
 
 
 def server_ms(store: Store) -> int:
@@ -89,9 +104,9 @@ def _milliseconds(time: Sequence[bytes]) -> int:
 
 def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
-    days, expires_ms, arguments = batch.parts(retention_days)
-    seen_days = dates_until(now_ms, 3)
-    return store.run_confirmed(
+    days, expires_ms, arguments = batch.parts(now_ms, retention_days)
+    seen_days = dates_until(now_ms, SEEN_DAYS)
+    place, counted, spoilt = store.run_confirmed(
         lambda line: scripts.ship(
             line.run,
             store.keys,
@@ -102,6 +117,13 @@ def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[
             batch=arguments,
         )
     )
+    for date, name, value in spoilt:
+        logger.error(
+            "the total %r of %s was %r, to which nothing can be added, and is counted anew from 0; "
+            "when the day is over the job that rebuilds totals makes it right from the record",
+            _text(name), date, value,
+        )  # fmt: skip
+    return place, counted
 
 
 def forget_spool(store: Store, spool: str) -> None:
@@ -118,12 +140,19 @@ def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
     """The sums of these UTC days."""
     keys = [store.keys.usage_day(date) for date in dates]
     sums: dict[bytes, int] = {}
-    for reply in store.read_many([["HGETALL", key] for key in keys]):
+    for date, reply in zip(dates, store.read_many([["HGETALL", key] for key in keys]), strict=True):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
         for name, amount in zip(reply[::2], reply[1::2], strict=True):
-            sums[name] = sums.get(name, 0) + int(amount)
-    return {name.decode(errors="replace"): amount for name, amount in sums.items()}
+            try:
+                sums[name] = sums.get(name, 0) + int(amount)
+            except ValueError:
+                logger.error("the total %r of %s is left out: it is no whole number", _text(name), date)
+    return {_text(name): amount for name, amount in sums.items()}
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
 
 
 def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
@@ -135,12 +164,13 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
-    now_ms = scripts.usage_reset(store.run, store.keys, dates_until(server_ms(store), days))
+    dates = dates_until(server_ms(store), max(days, SEEN_DAYS))
+    now_ms = scripts.usage_reset(store.run, store.keys, dates, dates[:SEEN_DAYS])
     return datetime.fromtimestamp(now_ms / 1000, UTC)
 
 
-def calls_and_place(store: Store, date: str) -> tuple[int, str]:
-    """How many calls a day counts, and then the newest place in the outbox: all of them are told up to there."""
+def calls_and_place(store: Store, date: str) -> tuple[str, str]:
+    """How many calls a day counts, as it stands there, and the newest place in the outbox: they are told by then."""
     calls, newest = store.read_many(
         [
             ["HGET", store.keys.usage_day(date), "calls"],
@@ -150,10 +180,10 @@ def calls_and_place(store: Store, date: str) -> tuple[int, str]:
     for reply in (calls, newest):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
-    return int(calls or 0), newest[0][0].decode() if newest else "0-0"
+    return _text(calls or b"0"), newest[0][0].decode() if newest else "0-0"
 
 
-def rebuild(store: Store, date: str, *, calls: int, amounts: Mapping[str, int], retention_days: int) -> int:
+def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], retention_days: int) -> int:
     """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
     expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]

@@ -41,8 +41,9 @@ SAID: dict[str, Any] = {
 VICTIM = """
 import sys
 from core.usage_tracker import UsageTracker
+from tests.bench.measure import store_in
 from tests.bench.usage import BOOK, SAID
-tracker = UsageTracker(sys.argv[1], memory="redis://127.0.0.1:1", price_book=BOOK)
+tracker = UsageTracker(sys.argv[1], memory=store_in(sys.argv[3], "usage-killed"), price_book=BOOK)
 for _ in range(int(sys.argv[2])):
     tracker.track_llm_call(**SAID)
 import os, signal
@@ -101,7 +102,7 @@ def _in_turns(rounds: int, tracker: UsageTracker, *works: Callable[[], object]) 
 def _killed(bench: Bench, folder: Path) -> Row:
     """A process that is killed right after its last call; another one then ships what it left."""
     victim = subprocess.run(
-        [sys.executable, "-c", VICTIM, str(folder), str(KILLED_AFTER)],
+        [sys.executable, "-c", VICTIM, str(folder), str(KILLED_AFTER), bench.url],
         check=False,
         timeout=60,
         stderr=subprocess.DEVNULL,

@@ -70,3 +70,25 @@ def test_the_stream_entries_have_the_fields_that_the_scripts_write():
         call = re.search(rf"remember\([^()]*'type', '{code(entry)}'.*?\)\n", lua, re.DOTALL)[0]
         written = re.findall(r"'(\w+)'", call.replace(f"'type', '{code(entry)}'", "'type'"))
         assert re.findall(r"`(\w+)`", fields) == written, entry
+
+
+def keys_of_scripts() -> dict[str, set[str]]:
+    """The keys that the table of scripts gives each script."""
+    said = {code(name): keys for name, keys, _answer in rows("Scripts")}
+    same = {
+        name: said[code(keys.removeprefix("as "))] for name, keys in said.items() if keys.startswith("as ")
+    }
+    return {name: set(re.findall(r"`(\w+)`", keys)) for name, keys in {**said, **same}.items()}
+
+
+def test_the_two_tables_agree_on_which_script_uses_which_key():
+    """A script with a key is named among the key's writers or readers, and the other way round."""
+    by_key = {
+        (script, code(row[0]))
+        for row in rows("Keys")
+        for script in re.findall(r"`(\w+\.lua)`", row[4] + row[5])
+    }
+    by_script = {(script, key) for script, keys in keys_of_scripts().items() for key in keys}
+    # The header of a script of signals names the keys of one agent; a broadcast uses its two instead.
+    by_script |= {("signal.lua", key) for key in ("signals_broadcast", "signals_broadcast_expiry")}
+    assert by_key == by_script

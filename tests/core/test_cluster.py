@@ -8,9 +8,11 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable
+from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable, UsageTracker
 from core.store import embedded
+from core.store.client import namespace_and_address
 from tests.core.test_memory_argument import uses
+from tests.core.usage_help import book, track
 from tests.servers import client_of
 from tests.waiting import wait_until
 
@@ -104,3 +106,15 @@ def test_a_cluster_that_is_away_is_unavailable_and_breaks_no_heartbeat(nodes):
     with pytest.raises(StoreUnavailable):
         gate.get_pending_approvals()
     assert gate.request_approval("deploy", timeout=0.2).responder == "system"
+
+
+def test_calls_are_counted_and_whichever_node_is_asked_first_it_is_one_installation(nodes, tmp_path):
+    ports = [one.connection_pool.connection_kwargs["port"] for one in nodes]
+    first, second = (RedisCluster(host="127.0.0.1", port=port) for port in ports)
+    assert namespace_and_address(first) == namespace_and_address(second)
+    tracker = UsageTracker(tmp_path / "usage", memory=second, price_book=book())
+    track(tracker, 3)
+    assert tracker.get_stats(days=2)["total_calls"] == 3
+    tracker.close()
+    first.close()
+    second.close()

@@ -82,6 +82,39 @@ def test_a_premium_model_holds_from_its_day_on():
     assert prices("openai", "gpt-4o-mini", tokens, before, "openai=o1@2026-03-01").baseline is None
 
 
+@pytest.mark.parametrize("said", ["google", "gemini", "Google", "vertex-ai"])
+@pytest.mark.parametrize("provider", ["google", "gemini", "GEMINI", "google-vertex"])
+def test_premium_models_know_the_names_of_a_provider_that_the_book_knows(provider, said):
+    found = prices(provider, "gemini-2.5-flash", Tokens(1_000_000, 0), premium=f"{said}=gemini-2.5-pro")
+    assert found.book == int(D("0.3") * DOLLAR)
+    assert found.baseline == int(D("2.5") * DOLLAR)  # more than 200,000 tokens
+
+
+def test_the_very_name_of_a_provider_goes_before_its_other_names():
+    premium = "google=gemini-2.5-pro,gemini=gemini-2.5-flash,gemini=gemini-2.5-pro@2026-03-02"
+    assert (
+        prices("gemini", "gemini-2.5-flash", Tokens(1_000_000, 0), premium=premium).baseline
+        == 3 * DOLLAR // 10
+    )
+    assert (
+        prices("vertex", "gemini-2.5-flash", Tokens(1_000_000, 0), premium=premium).baseline
+        == 5 * DOLLAR // 2
+    )
+
+
+def test_own_prices_know_the_names_of_a_provider_too_and_its_very_name_goes_first():
+    own = [
+        {"model": "google/gemini-2.5-flash", "input": 7, "output": 7},
+        {"model": "ours/tuned", "input": 4, "output": 4},
+    ]
+    tokens = Tokens(1_000_000, 0)
+    assert prices("gemini", "Gemini-2.5-Flash", tokens, own=own).book == 7 * DOLLAR
+    own.append({"model": "gemini/gemini-2.5-flash", "input": 8, "output": 8})
+    assert prices("gemini", "gemini-2.5-flash", tokens, own=own).book == 8 * DOLLAR
+    assert prices("OURS", "tuned", tokens, own=own, premium="ours=tuned").baseline == 4 * DOLLAR
+    assert prices("theirs", "tuned", tokens, own=own).book is None
+
+
 def test_a_premium_model_may_have_an_at_sign_in_its_name():
     assert parse_premium_models("google=claude@latest@2026-01-01")["google"][0] == (
         "2026-01-01",

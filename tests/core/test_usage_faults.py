@@ -71,16 +71,19 @@ def test_other_processes_calls_are_never_seen(tracker, url, tmp_path):
     wait_until(lambda: tracker.get_stats(days=2)["total_calls"] == 9, "all three processes are in the total")
 
 
-def test_sigkill_loses_49_calls(tracker, url, tmp_path):
+def test_sigkill_loses_49_calls(make_tracker, server, tmp_path):
     """Killed right after its 49th call, before any batch is full."""
     program = PROGRAM + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    process = run(program, tmp_path / "usage", "redis://127.0.0.1:1", 49)
+    server.stop()
+    process = run(program, tmp_path / "usage", server.url, 49)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
+    server.start()
+    tracker = make_tracker(memory=server.url)
     assert tracker.flush() == 49
     stats = tracker.get_stats(days=2)
     assert (stats["total_calls"], stats["total_cost"]) == (49, D("0.049"))
-    assert not list((tmp_path / "usage").glob("*.calls"))
+    assert not list((tmp_path / "usage").rglob("*.calls"))
 
 
 def test_the_same_call_twice_is_billed_twice(tracker, make_tracker):

@@ -1,4 +1,7 @@
-"""The waterfall, case by case: each expected amount is computed here, in dollars, from prices written out."""
+"""The waterfall, case by case: what is expected follows from prices written out, by the rules of docs/usage.md.
+
+Amounts that were worked out by hand are in test_usage_by_hand.py.
+"""
 
 from decimal import Decimal as D
 
@@ -87,7 +90,7 @@ def nano(amount: D) -> int:
 
 
 def expected(case) -> dict[str, int]:
-    """The waterfall by hand, in nano-dollars."""
+    """The waterfall as docs/usage.md says how, in nano-dollars."""
     model, asked, answered, read, written, cost, hit = case
     actual, provider = nano(D(cost)), model.split("/")[0]
     if model not in PRICE or provider not in PREMIUM:
@@ -138,7 +141,7 @@ def test_there_are_fifty_cases():
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_a_case_computed_by_hand(tracker, case):
+def test_a_case_is_as_the_document_says_how(tracker, case):
     track(tracker, **arguments(case))
     tracker.flush()
     savings = tracker.calculate_savings(days=2)

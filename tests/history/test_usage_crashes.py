@@ -117,7 +117,7 @@ def test_a_hundred_thousand_calls_of_four_processes_killed_at_random(
         workers.end()
     tracker = UsageTracker(folder / "usage", memory=server.url, price_book=book())
     wait_until(lambda: tracker.flush() == 0, "what was left behind is shipped", 300)
-    assert list((folder / "usage").glob("*.calls")) == []
+    assert list((folder / "usage").rglob("*.calls")) == []
     in_redis(tracker)
     wait_until(lambda: LLMCall.objects.count() == 4 * CALLS, "everything is recorded", 300)
     in_sql()

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 AGENT = """
 import os, signal, sys
 from core import UsageTracker
-tracker = UsageTracker(memory="redis://127.0.0.1:1")
+tracker = UsageTracker()
+tracker._shipper.notice = lambda: None
 for number in range(40):
     tracker.track_llm_call("nightly", None, "cheap", "m", "p", 1, {"input": 1, "output": 1}, False, None, 1)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -41,11 +42,11 @@ def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, tmp_path):
     subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True)
     agent = subprocess.run([sys.executable, "-c", AGENT], cwd=ROOT, env=environment)
     assert agent.returncode == -signal.SIGKILL
-    assert len(list((tmp_path / "usage").glob("*.calls"))) == 1
+    assert len(list((tmp_path / "usage").rglob("*.calls"))) == 1
     reader = UsageTracker(tmp_path / "elsewhere", memory=clean_redis)
     with recorder_process(environment):
         wait_until(lambda: reader.get_stats(1)["total_calls"] == 40, "the calls are counted", 30)
-        wait_until(lambda: not list((tmp_path / "usage").glob("*.calls")), "the spool is gone")
+        wait_until(lambda: not list((tmp_path / "usage").rglob("*.calls")), "the spool is gone")
         with closing(sqlite3.connect(tmp_path / "history.sqlite3")) as database:
             recorded = "SELECT count(*) FROM core_llmcall"
             wait_until(lambda: database.execute(recorded).fetchone() == (40,), "the calls are recorded", 30)

@@ -50,6 +50,13 @@ def test_wrong_totals_of_a_closed_day_are_made_anew_and_keep_their_lifetime(clea
     assert raw.hgetall(yesterday) == totals
 
 
+@pytest.mark.parametrize("name", ["calls", "cost"])
+def test_a_spoilt_total_is_made_right_from_the_record(clean_redis, raw, yesterday, name):
+    raw.hset(yesterday, name, "nan")
+    assert usage_rebuild.rebuild_closed_days(clean_redis)[day(1).date().isoformat()] > 0
+    assert (raw.hget(yesterday, "calls"), raw.hget(yesterday, "cost")) == ("2", "20")
+
+
 def test_a_day_that_redis_lost_comes_back(clean_redis, raw, yesterday):
     raw.delete(yesterday)
     usage_rebuild.rebuild_closed_days(clean_redis)

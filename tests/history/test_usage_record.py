@@ -209,6 +209,31 @@ def test_reset_forgets_everything_also_what_is_on_its_way_and_says_how_many(trac
     assert raw.xlen(OUTBOX) == 3
 
 
+def test_a_provider_is_one_in_sql_too_also_where_a_former_version_told_it(tracker, record, raw):
+    track(tracker, provider="ACME", cost=1)
+    [spool] = tracker._folders.own.glob("*.calls")
+    line = spool.read_text()
+    former = spool.with_name("0" * 32 + ".calls")
+    former.write_text(line.replace('"acme"', '"Acme"').replace('-1"', '-former"'))
+    assert tracker.flush() == 2
+    record()
+    assert set(LLMCall.objects.values_list("provider", flat=True)) == {"acme"}
+    assert UsageHour.objects.get().cost_nano == 2 * 10**9
+    assert list(tracker.get_stats()["by_provider"]) == ["acme"]
+
+
+def test_after_a_reset_a_call_id_counts_again(tracker, record):
+    track(tracker, call_id="fixed")
+    tracker.flush()
+    record()
+    assert tracker.reset() == 1
+    time.sleep(0.002)  # a reset is exact to the millisecond
+    track(tracker, 2, call_id="fixed")
+    assert tracker.flush() == 1
+    record()
+    assert tracker.get_stats()["total_calls"] == LLMCall.objects.count() == sums()["calls"] == 1
+
+
 def test_a_reset_told_again_leaves_what_came_after_it(tracker, record, clean_redis):
     track(tracker, 3)
     tracker.reset()

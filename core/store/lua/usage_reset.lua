@@ -1,5 +1,6 @@
--- Forgets the totals and the newest calls; the recorder forgets what it recorded of calls shipped until now.
--- KEYS  recent, outbox, installation [, day ...]
+-- Forgets the totals, the newest calls and the ids that were seen; the recorder forgets what it recorded of calls
+-- shipped until now.
+-- KEYS  recent, outbox, installation, seen today, seen yesterday, seen before [, day ...]
 -- Returns the time in ms until which calls are forgotten.
 fail_on_wrong_type(KEYS[1], KEYS[2])
 redis.call('DEL', KEYS[1])
