@@ -14,6 +14,7 @@ from typing import Any
 
 from core.agent_signals import CoordinationSignal, Wanted, parsed
 from core.bounded_json import encode_json_object
+from core.checked_numbers import checked_count, checked_seconds
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import MalformedRecord, StoreUnavailable
 from core.store import scripts
@@ -73,7 +74,8 @@ class CoordinationSignals(UsesStore):
         if target_agent is not None:
             checked_name(target_agent, "target_agent")
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
-        ttl = _checked_ttl(self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds)
+        ttl = self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds
+        checked_seconds(ttl, "ttl_seconds", MAX_TTL, above_zero=True)
         signal_id = str(uuid.uuid4())
         event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
         event |= {"target_agent": target_agent, "ttl_seconds": ttl}
@@ -132,9 +134,8 @@ class CoordinationSignals(UsesStore):
         at most between two attempts. Raises StoreUnavailable only when Redis is still away at the end.
         """
         wanted = self._wanted(signal_type, source_agent)
-        end = time.monotonic() + _checked_seconds(timeout, "timeout")
-        if _checked_seconds(poll_interval, "poll_interval") == 0:
-            raise ValueError("poll_interval must be above 0")
+        end = time.monotonic() + checked_seconds(timeout, "timeout", endless=True)
+        checked_seconds(poll_interval, "poll_interval", above_zero=True, endless=True)
         longest = min(poll_interval, LONGEST_PAUSE)
         line, pause, position = self._store.line(end + OVERTIME_SECONDS), FIRST_PAUSE, START
         claim = _Claim()
@@ -179,6 +180,7 @@ class CoordinationSignals(UsesStore):
     def read_oldest(self, most: int) -> tuple[list[CoordinationSignal], bool]:
         """The oldest signals that this agent has not consumed, in one round trip, and whether there are more."""
         wanted = self._wanted(None, None, any_type=True)
+        checked_count(most, "most", 1)
         page = scripts.mailbox(self._store.run, self._store.keys, "look", **wanted._asdict(), most=most)
         _log_malformed(wanted.agent_id, page)
         readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
@@ -289,19 +291,3 @@ def _log_malformed(agent_id: str, page: MailboxPage) -> None:
     if page.malformed:
         some = ", ".join(page.malformed[:10])
         logger.warning("set aside: %s malformed entries met by %r: %s", len(page.malformed), agent_id, some)
-
-
-def _checked_seconds(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
-    if not value >= 0:
-        raise ValueError(f"{argument} must be 0 or more seconds, not {value}")
-    return value
-
-
-def _checked_ttl(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"ttl_seconds must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value <= MAX_TTL:
-        raise ValueError(f"ttl_seconds must be above 0 and at most {MAX_TTL:,}, not {value}")
-    return value

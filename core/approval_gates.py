@@ -16,6 +16,7 @@ from core import approval_waiting as waiting
 from core import failpoints
 from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, refusal
 from core.bounded_json import checked_text, encode_json_object
+from core.checked_numbers import checked_seconds, shown
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
 from core.plain_dict import parse_timestamp
 from core.store import approvals, scripts, survey
@@ -86,9 +87,7 @@ class ApprovalGate(UsesStore):
         An unknown request answers `approved=False`. Raises StoreUnavailable when the limit (5 s without
         one) is reached and Redis cannot say whether the request is pending.
         """
-        limit = math.inf if timeout is None else _checked_number(timeout, "timeout")
-        if not limit >= 0:
-            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
+        limit = math.inf if timeout is None else checked_seconds(timeout, "timeout", endless=True)
         started = time.monotonic()
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.UNKNOWN)
@@ -313,7 +312,7 @@ class ApprovalGate(UsesStore):
 
 def _check_answer(approved: object, responder: object, reason: object) -> None:
     if not isinstance(approved, bool):
-        raise TypeError(f"approved must be True or False, not {approved!r}")
+        raise TypeError(f"approved must be True or False, not {shown(approved)}")
     checked_name(responder, "responder")
     checked_text(reason, "reason", MAX_REASON_LENGTH)
 
@@ -342,12 +341,6 @@ def _as_request(record: RequestRecord) -> ApprovalRequest:
     )
 
 
-def _checked_number(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
-    return value
-
-
 def _milliseconds(moment: object, argument: str) -> int:
     if not isinstance(moment, datetime):
         raise TypeError(f"{argument} must be a datetime, not {type(moment).__name__}")
@@ -358,9 +351,8 @@ def _checked_request(
     approval_type: str, context: dict[str, Any] | None, timeout: float | None
 ) -> tuple[float, bytes]:
     checked_name(approval_type, "approval_type")
-    seconds = _checked_number(ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout, "timeout")
-    if not 0 < seconds <= MAX_TIMEOUT:
-        raise ValueError(f"timeout must be above 0 and at most {MAX_TIMEOUT:.0f} seconds, not {seconds}")
+    wanted = ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout
+    seconds = checked_seconds(wanted, "timeout", MAX_TIMEOUT, above_zero=True)
     return float(seconds), encode_json_object(
         {} if context is None else context, "context", MAX_CONTEXT_BYTES
     )

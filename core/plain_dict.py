@@ -7,6 +7,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Self, get_origin
 
+from core.checked_numbers import shown
+
 
 def parse_timestamp(value: object, field: str) -> datetime:
     """ISO 8601 as aware UTC, a naive one read as UTC; else ValueError naming `field`."""
@@ -18,7 +20,7 @@ def parse_timestamp(value: object, field: str) -> datetime:
             return moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{field} must be an ISO 8601 time, not {value!r}") from error
+        raise ValueError(f"{field} must be an ISO 8601 time, not {shown(value)}") from error
 
 
 class PlainDict:
@@ -70,13 +72,13 @@ def _typed(value: Any, wanted: Any, field: str) -> Any:
         return parse_timestamp(value, field)
     if wanted is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f"{field} must be a number, not {value!r}")
+            raise ValueError(f"{field} must be a number, not {shown(value)}")
         return value
     if isinstance(wanted, type) and issubclass(wanted, Enum):
         allowed = [member.value for member in wanted]
         if isinstance(value, bool) or value not in allowed:
-            raise ValueError(f"{field} must be one of {allowed}, not {value!r}")
+            raise ValueError(f"{field} must be one of {allowed}, not {shown(value)}")
         return wanted(value)
     if not isinstance(value, wanted):
-        raise ValueError(f"{field} must be a {getattr(wanted, '__name__', wanted)}, not {value!r}")
+        raise ValueError(f"{field} must be a {getattr(wanted, '__name__', wanted)}, not {shown(value)}")
     return value

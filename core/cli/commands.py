@@ -111,16 +111,21 @@ def complain(name: str, sentence: object) -> None:
 
 def days(text: str) -> int:
     """For `type=`: a number of days."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_DAYS):
+    if not _is_within(text, MAX_DAYS):
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 to {MAX_DAYS:,} days, not {text!r}")
     return int(text)
 
 
 def whole_number(text: str) -> int:
     """For `type=`: 1 to 1,000,000."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000):
+    if not _is_within(text, 1_000_000):
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 to 1,000,000, not {text!r}")
     return int(text)
+
+
+def _is_within(text: str, most: int) -> bool:
+    # No number of thousands of digits is made: Python refuses, and the sentence would be its own.
+    return text.isascii() and text.isdecimal() and len(text) <= 40 and 1 <= int(text) <= most
 
 
 class _Parser(ArgumentParser):

@@ -22,6 +22,7 @@ from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.retry import Retry
 
+from core.checked_numbers import LARGEST
 from core.errors import StoreRefused, StoreUnavailable
 from core.store import embedded
 from core.store.cluster import ClusterConnections
@@ -166,6 +167,9 @@ class Line:
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several commands in one round trip; a refused one yields its error in its place."""
 
+        for command in commands:
+            _refuse_endless_numbers(command)
+
         def exchange(connection: AbstractConnection, seconds: float) -> list[Any]:
             connection.send_packed_command(connection.pack_commands(commands))
             return [_reply_or_error(connection, seconds) for _ in commands]
@@ -185,6 +189,8 @@ class Line:
             connection.disconnect()
 
     def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
+        _refuse_endless_numbers(command)
+
         def exchange(connection: AbstractConnection, seconds: float) -> Any:
             connection.send_command(*command)
             return connection.read_response(timeout=seconds)
@@ -223,6 +229,13 @@ class Line:
             connection.connect()
             self._connection = connection
         return self._connection
+
+
+def _refuse_endless_numbers(command: Sequence[Argument]) -> None:
+    # hiredis ends the process over an int of more than 4,300 digits. Callers checked theirs by name already.
+    for part in command:
+        if type(part) is int and not -LARGEST <= part <= LARGEST:
+            raise ValueError(f"{command[0]!r} has an int beyond the {LARGEST:,} that Redis can hold")
 
 
 def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
