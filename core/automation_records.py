@@ -42,9 +42,11 @@ def _optional_moment(value: object, argument: str) -> datetime | None:
         return None
     if not isinstance(value, (datetime, str)):
         raise TypeError(f"{argument} must be a datetime with a time zone, not {type(value).__name__}")
-    if isinstance(value, datetime) and value.utcoffset() is None:
+    moment = parse_timestamp(value, argument)  # what is no time at all is refused here
+    told = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if told.utcoffset() is None:
         raise ValueError(f"{argument} must have a time zone: a naive time means another moment elsewhere")
-    return parse_timestamp(value, argument)
+    return moment
 
 
 def _test_names(value: object, argument: str) -> list[str]:

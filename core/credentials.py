@@ -47,6 +47,7 @@ class AgentCredentials(PlainDict):
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checked_name(self.agent_id, "agent_id")
         if isinstance(self.tier, bool) or not isinstance(self.tier, int):
             raise TypeError(f"tier must be an AccessTier, not {shown(self.tier)}")
