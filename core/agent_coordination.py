@@ -39,10 +39,11 @@ class CoordinationSignals(UsesStore):
 
     `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
     none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
-    its payload. Every method raises StoreUnavailable when Redis gave no answer.
+    its payload. A subclass may set DEFAULT_TTL, in seconds. Every method raises StoreUnavailable when Redis
+    gave no answer.
     """
 
-    DEFAULT_TTL = 60
+    DEFAULT_TTL: float = 60
 
     def __init__(
         self, memory: object = None, agent_id: str | None = None, enable_streaming: bool = False
@@ -64,8 +65,8 @@ class CoordinationSignals(UsesStore):
     ) -> str:
         """Send to one agent, or to all when `target_agent` is None; returns the id once it is stored.
 
-        payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, default 60, by
-        Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
+        payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, by default DEFAULT_TTL,
+        60, by Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
         another agent or below CONTRIBUTOR, and StoreUnavailable when it was not confirmed as stored: it is
         never sent a second time, so then it may or may not arrive.
         """
@@ -74,8 +75,8 @@ class CoordinationSignals(UsesStore):
         if target_agent is not None:
             checked_name(target_agent, "target_agent")
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
-        ttl = self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds
-        checked_seconds(ttl, "ttl_seconds", MAX_TTL, above_zero=True)
+        ttl, said = (self.DEFAULT_TTL, "DEFAULT_TTL") if ttl_seconds is None else (ttl_seconds, "ttl_seconds")
+        checked_seconds(ttl, said, MAX_TTL, above_zero=True)
         signal_id = str(uuid.uuid4())
         event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
         event |= {"target_agent": target_agent, "ttl_seconds": ttl}

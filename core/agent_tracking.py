@@ -19,7 +19,7 @@ from core.plain_dict import PlainDict
 from core.store import scripts
 from core.store.approvals import at
 from core.store.client import UsesStore
-from core.store.keys import checked_name
+from core.store.keys import BEAT_TTL_MS, checked_name
 
 logger = logging.getLogger(__name__)
 
@@ -76,10 +76,14 @@ class HeartbeatCoordinator(UsesStore):
 
     Sending never raises because Redis is away: it logs once and goes on by itself when Redis is back.
     Reading raises StoreUnavailable.
+
+    A subclass may set HEARTBEAT_INTERVAL, how often `keep_alive` beats. HEARTBEAT_TTL only tells, in seconds, how
+    long a beat lives: every process, the recorder and the pages call an agent late after 20 s and lost after 30 s,
+    so no coordinator can have another lifetime of its own, and one that a subclass sets changes nothing.
     """
 
-    HEARTBEAT_TTL = 30
-    HEARTBEAT_INTERVAL = 10
+    HEARTBEAT_TTL = BEAT_TTL_MS // 1000
+    HEARTBEAT_INTERVAL: float = 10
 
     def __init__(self, memory: object = None, enable_streaming: bool = False) -> None:
         self.agent_id: str | None = None

@@ -31,6 +31,9 @@ class FeedbackLoop(UsesStore):
 
     A stage keeps the newest 100 ratings of each tier, each for a week. Every method raises StoreUnavailable
     when Redis is away: an id, a number or an advice is only given when it is true.
+
+    A subclass may set MIN_SAMPLES and the three bars of quality; `recommend_tier` goes by them. FEEDBACK_TTL only
+    tells, in seconds, how long ratings live: every process reads the same ones, so nobody has a lifetime of its own.
     """
 
     FEEDBACK_TTL = FEEDBACK_TTL_MS // 1000
