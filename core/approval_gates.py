@@ -28,7 +28,7 @@ __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
 logger = logging.getLogger(__name__)
 
-MAX_TIMEOUT = 7 * 24 * 3600.0
+MAX_TIMEOUT = 7 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
 MAX_REASON_LENGTH = 2_000
 

@@ -48,7 +48,7 @@ def checked_seconds(
 def shown(value: object) -> str:
     """A value for the message of an error: short, whatever it is."""
     if isinstance(value, int) and abs(value) > LARGEST:
-        return "a far larger number" if value > 0 else "a number far below"
+        return "a far larger number" if value > 0 else "a far smaller number"
     try:
         text = repr(value)
     except Exception:  # a list can hold such an int, and anything a `repr` of its own

@@ -116,9 +116,7 @@ def test_no_number_that_a_public_method_takes_is_left_out_here():
 def test_a_huge_number_is_refused_by_name_and_changes_nothing(owners, raw, call, number):
     before = raw.dbsize()
     owner, argument = call.split(".")[0], call.split(" ")[1]
-    with pytest.raises(
-        ValueError, match=rf"^{argument} must be .* not a (far larger number|number far below)$"
-    ):
+    with pytest.raises(ValueError, match=rf"^{argument} must be .* not a far (larger|smaller) number$"):
         CALLS[call](owners[owner], number)
     assert raw.dbsize() == before
 
