@@ -14,6 +14,7 @@ from typing import Any
 
 from core.agent_signals import CoordinationSignal, Wanted, parsed
 from core.bounded_json import encode_json_object
+from core.checked_numbers import checked_count, checked_seconds
 from core.credentials import AccessTier, AgentCredentials
 from core.errors import MalformedRecord, StoreUnavailable
 from core.store import scripts
@@ -38,10 +39,11 @@ class CoordinationSignals(UsesStore):
 
     `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
     none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
-    its payload. Every method raises StoreUnavailable when Redis gave no answer.
+    its payload. A subclass may set DEFAULT_TTL, in seconds. Every method raises StoreUnavailable when Redis
+    gave no answer.
     """
 
-    DEFAULT_TTL = 60
+    DEFAULT_TTL: float = 60
 
     def __init__(
         self, memory: object = None, agent_id: str | None = None, enable_streaming: bool = False
@@ -63,8 +65,8 @@ class CoordinationSignals(UsesStore):
     ) -> str:
         """Send to one agent, or to all when `target_agent` is None; returns the id once it is stored.
 
-        payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, default 60, by
-        Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
+        payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, by default DEFAULT_TTL,
+        60, by Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
         another agent or below CONTRIBUTOR, and StoreUnavailable when it was not confirmed as stored: it is
         never sent a second time, so then it may or may not arrive.
         """
@@ -73,7 +75,8 @@ class CoordinationSignals(UsesStore):
         if target_agent is not None:
             checked_name(target_agent, "target_agent")
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
-        ttl = _checked_ttl(self.DEFAULT_TTL if ttl_seconds is None else ttl_seconds)
+        ttl, said = (self.DEFAULT_TTL, "DEFAULT_TTL") if ttl_seconds is None else (ttl_seconds, "ttl_seconds")
+        checked_seconds(ttl, said, MAX_TTL, above_zero=True)
         signal_id = str(uuid.uuid4())
         event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
         event |= {"target_agent": target_agent, "ttl_seconds": ttl}
@@ -132,9 +135,8 @@ class CoordinationSignals(UsesStore):
         at most between two attempts. Raises StoreUnavailable only when Redis is still away at the end.
         """
         wanted = self._wanted(signal_type, source_agent)
-        end = time.monotonic() + _checked_seconds(timeout, "timeout")
-        if _checked_seconds(poll_interval, "poll_interval") == 0:
-            raise ValueError("poll_interval must be above 0")
+        end = time.monotonic() + checked_seconds(timeout, "timeout", endless=True)
+        checked_seconds(poll_interval, "poll_interval", above_zero=True, endless=True)
         longest = min(poll_interval, LONGEST_PAUSE)
         line, pause, position = self._store.line(end + OVERTIME_SECONDS), FIRST_PAUSE, START
         claim = _Claim()
@@ -179,6 +181,7 @@ class CoordinationSignals(UsesStore):
     def read_oldest(self, most: int) -> tuple[list[CoordinationSignal], bool]:
         """The oldest signals that this agent has not consumed, in one round trip, and whether there are more."""
         wanted = self._wanted(None, None, any_type=True)
+        checked_count(most, "most", 1)
         page = scripts.mailbox(self._store.run, self._store.keys, "look", **wanted._asdict(), most=most)
         _log_malformed(wanted.agent_id, page)
         readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
@@ -289,19 +292,3 @@ def _log_malformed(agent_id: str, page: MailboxPage) -> None:
     if page.malformed:
         some = ", ".join(page.malformed[:10])
         logger.warning("set aside: %s malformed entries met by %r: %s", len(page.malformed), agent_id, some)
-
-
-def _checked_seconds(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
-    if not value >= 0:
-        raise ValueError(f"{argument} must be 0 or more seconds, not {value}")
-    return value
-
-
-def _checked_ttl(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"ttl_seconds must be a number of seconds, not {type(value).__name__}")
-    if not 0 < value <= MAX_TTL:
-        raise ValueError(f"ttl_seconds must be above 0 and at most {MAX_TTL:,}, not {value}")
-    return value

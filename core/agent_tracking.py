@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import os
 import threading
 import time
@@ -14,12 +13,13 @@ from typing import Any
 
 from core.agent_instance import AgentInstance, Said
 from core.bounded_json import checked_text, encode_json_object, loads_strictly
+from core.checked_numbers import checked_number, checked_seconds
 from core.errors import MalformedRecord, StoreUnavailable
 from core.plain_dict import PlainDict
 from core.store import scripts
 from core.store.approvals import at
 from core.store.client import UsesStore
-from core.store.keys import checked_name
+from core.store.keys import BEAT_TTL_MS, checked_name
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ MAX_METADATA_BYTES = 64 * 1024
 MAX_METADATA_KEPT_BYTES = 16 * 1024
 MAX_TASK_LENGTH = 2_000
 QUIET_SECONDS = 1.0
+MAX_THRESHOLD = 10 * 365 * 24 * 3600
 
 
 @dataclass
@@ -75,10 +76,14 @@ class HeartbeatCoordinator(UsesStore):
 
     Sending never raises because Redis is away: it logs once and goes on by itself when Redis is back.
     Reading raises StoreUnavailable.
+
+    A subclass may set HEARTBEAT_INTERVAL, how often `keep_alive` beats. HEARTBEAT_TTL only tells, in seconds, how
+    long a beat lives: every process, the recorder and the pages call an agent late after 20 s and lost after 30 s,
+    so no coordinator can have another lifetime of its own, and one that a subclass sets changes nothing.
     """
 
-    HEARTBEAT_TTL = 30
-    HEARTBEAT_INTERVAL = 10
+    HEARTBEAT_TTL = BEAT_TTL_MS // 1000
+    HEARTBEAT_INTERVAL: float = 10
 
     def __init__(self, memory: object = None, enable_streaming: bool = False) -> None:
         self.agent_id: str | None = None
@@ -133,12 +138,9 @@ class HeartbeatCoordinator(UsesStore):
         """
         checked_name(status, "status")
         checked_text(current_task, "current_task", MAX_TASK_LENGTH)
-        if isinstance(progress, bool) or not isinstance(progress, (int, float)):
-            raise TypeError(f"progress must be a number, not {type(progress).__name__}")
-        if not (math.isfinite(progress) and 0.0 <= progress <= 1.0):
-            raise ValueError(f"progress must be within 0..1, not {progress}")
+        done = checked_number(progress, "progress", 0, 1)
         with self._lock:
-            said = Said(status, float(progress), current_task)
+            said = Said(status, done, current_task)
             self._send(said, "finished" if status in FINAL_STATUSES else "beat")
 
     def stop_heartbeat(self, final_status: str = "completed") -> None:
@@ -262,9 +264,7 @@ class HeartbeatCoordinator(UsesStore):
 
     def get_stale_agents(self, threshold_seconds: float = 60.0) -> list[AgentHeartbeat]:
         """Agents not finished whose last beat is older, oldest first; a crash stays for a day."""
-        if not (math.isfinite(threshold_seconds) and threshold_seconds >= 0):
-            raise ValueError(f"threshold_seconds must be 0 or more, not {threshold_seconds}")
-        age_ms = int(threshold_seconds * 1000)
+        age_ms = int(checked_seconds(threshold_seconds, "threshold_seconds", MAX_THRESHOLD) * 1000)
         agents = scripts.stale_agents(self._store.run, self._store.keys, age_ms)
         return [state.heartbeat for state in self.read_states(agents)]
 

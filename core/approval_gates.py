@@ -16,6 +16,7 @@ from core import approval_waiting as waiting
 from core import failpoints
 from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, refusal
 from core.bounded_json import checked_text, encode_json_object
+from core.checked_numbers import checked_seconds, shown
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
 from core.plain_dict import parse_timestamp
 from core.store import approvals, scripts, survey
@@ -27,7 +28,7 @@ __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
 logger = logging.getLogger(__name__)
 
-MAX_TIMEOUT = 7 * 24 * 3600.0
+MAX_TIMEOUT = 7 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
 MAX_REASON_LENGTH = 2_000
 
@@ -35,11 +36,12 @@ MAX_REASON_LENGTH = 2_000
 class ApprovalGate(UsesStore):
     """Asks for approval on behalf of one agent, and decides on behalf of people.
 
-    `memory`: see `core.store.client.open_store`. `agent_id` is needed to ask, not to decide.
+    `memory`: see `core.store.client.open_store`. `agent_id` is needed to ask, not to decide. A subclass may
+    set DEFAULT_TIMEOUT, in seconds. POLL_INTERVAL is kept for callers that read it: nothing polls.
     """
 
     DEFAULT_TIMEOUT = 300.0
-    POLL_INTERVAL = 1.0  # kept for callers that read it; nothing polls
+    POLL_INTERVAL = 1.0
 
     def __init__(self, memory: object = None, agent_id: str | None = None) -> None:
         self.agent_id = None if agent_id is None else checked_name(agent_id, "agent_id")
@@ -52,11 +54,11 @@ class ApprovalGate(UsesStore):
     ) -> ApprovalResponse:
         """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
 
-        timeout: seconds, above 0, at most 7 days, default 300. Returns within it and one second even when
-        Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing. An exception
-        that interrupts the wait, such as KeyboardInterrupt, withdraws the request.
+        timeout: seconds, above 0, at most 7 days, by default DEFAULT_TIMEOUT, 300. Returns within it and one
+        second even when Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing.
+        An exception that interrupts the wait, such as KeyboardInterrupt, withdraws the request.
         """
-        seconds, encoded = _checked_request(approval_type, context, timeout)
+        seconds, encoded = self._checked_request(approval_type, context, timeout)
         deadline = time.monotonic() + seconds
         if self.agent_id is None:
             return refusal("", "no agent: give ApprovalGate an agent_id to ask with")
@@ -75,7 +77,7 @@ class ApprovalGate(UsesStore):
         self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
     ) -> ApprovalRequest:
         """Store a request and return at once; StoreUnavailable when it was not confirmed as stored."""
-        seconds, encoded = _checked_request(approval_type, context, timeout)
+        seconds, encoded = self._checked_request(approval_type, context, timeout)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
         return self._open(approval_type, encoded, seconds, time.monotonic() + seconds)
@@ -86,9 +88,7 @@ class ApprovalGate(UsesStore):
         An unknown request answers `approved=False`. Raises StoreUnavailable when the limit (5 s without
         one) is reached and Redis cannot say whether the request is pending.
         """
-        limit = math.inf if timeout is None else _checked_number(timeout, "timeout")
-        if not limit >= 0:
-            raise ValueError(f"timeout must be 0 or more seconds, not {timeout}")
+        limit = math.inf if timeout is None else checked_seconds(timeout, "timeout", endless=True)
         started = time.monotonic()
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.UNKNOWN)
@@ -167,7 +167,8 @@ class ApprovalGate(UsesStore):
     ) -> Decision:
         """Decide a request in one script, and say what stands afterwards.
 
-        decision_id: repeating a call with the same id gives the same answer. not_after: Redis's clock must
+        decision_id: repeating a call with the same id gives the same answer; with the opposite `approved` it is
+        `already_decided`, and changes nothing. not_after: Redis's clock must
         be before it. digest: of the request that the responder saw. Raises DecisionUnconfirmed when Redis
         gave no answer, StoreRefused when it said no and nothing was decided, TypeError or ValueError for a
         bad argument.
@@ -282,6 +283,17 @@ class ApprovalGate(UsesStore):
 
     # The way of one request
 
+    def _checked_request(
+        self, approval_type: str, context: dict[str, Any] | None, timeout: float | None
+    ) -> tuple[float, bytes]:
+        checked_name(approval_type, "approval_type")
+        wanted, said = (
+            (timeout, "timeout") if timeout is not None else (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT")
+        )
+        seconds = checked_seconds(wanted, said, MAX_TIMEOUT, above_zero=True)
+        body = {} if context is None else context
+        return float(seconds), encode_json_object(body, "context", MAX_CONTEXT_BYTES)
+
     def _open(self, approval_type: str, context: bytes, seconds: float, deadline: float) -> ApprovalRequest:
         failpoints.reach("agent.before_request")
         agent_id, request_id = self.agent_id or "", str(uuid.uuid4())
@@ -313,7 +325,7 @@ class ApprovalGate(UsesStore):
 
 def _check_answer(approved: object, responder: object, reason: object) -> None:
     if not isinstance(approved, bool):
-        raise TypeError(f"approved must be True or False, not {approved!r}")
+        raise TypeError(f"approved must be True or False, not {shown(approved)}")
     checked_name(responder, "responder")
     checked_text(reason, "reason", MAX_REASON_LENGTH)
 
@@ -342,25 +354,7 @@ def _as_request(record: RequestRecord) -> ApprovalRequest:
     )
 
 
-def _checked_number(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number of seconds, not {type(value).__name__}")
-    return value
-
-
 def _milliseconds(moment: object, argument: str) -> int:
     if not isinstance(moment, datetime):
         raise TypeError(f"{argument} must be a datetime, not {type(moment).__name__}")
     return int(parse_timestamp(moment, argument).timestamp() * 1000)
-
-
-def _checked_request(
-    approval_type: str, context: dict[str, Any] | None, timeout: float | None
-) -> tuple[float, bytes]:
-    checked_name(approval_type, "approval_type")
-    seconds = _checked_number(ApprovalGate.DEFAULT_TIMEOUT if timeout is None else timeout, "timeout")
-    if not 0 < seconds <= MAX_TIMEOUT:
-        raise ValueError(f"timeout must be above 0 and at most {MAX_TIMEOUT:.0f} seconds, not {seconds}")
-    return float(seconds), encode_json_object(
-        {} if context is None else context, "context", MAX_CONTEXT_BYTES
-    )

@@ -8,12 +8,13 @@ from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Self
 
 from core.bounded_json import loads_strictly
+from core.checked_numbers import checked_count, checked_number
 from core.plain_dict import parse_timestamp
 from core.store.keys import checked_name
 
 LONG_NAME = 500
 MAX_COUNT = 10_000_000
-MAX_SECONDS = 10_000_000.0  # 115 days
+MAX_SECONDS = 10_000_000  # 115 days
 FAILING_TESTS_KEPT = 100
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -22,29 +23,8 @@ def _optional_name(value: object, argument: str) -> str:
     return "" if value is None or value == "" else checked_name(value, argument)
 
 
-def _count(value: object, argument: str, least: int = 0) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
-    if not least <= value <= MAX_COUNT:
-        raise ValueError(f"{argument} must be {least} to {MAX_COUNT:,}, not {_brief(value)}")
-    return value
-
-
-def _number(value: object, argument: str, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number, not {type(value).__name__}")
-    if not 0 <= value <= most:
-        raise ValueError(f"{argument} must be 0 to {most:,.0f}, not {_brief(value)}")
-    return float(value)
-
-
-def _brief(value: float) -> str:
-    # An int of thousands of digits has no decimal text at all.
-    return "a far larger number" if isinstance(value, int) and abs(value) > 10**18 else repr(value)
-
-
 def _optional_seconds(value: object, argument: str) -> float | None:
-    return None if value is None else _number(value, argument, MAX_SECONDS)
+    return None if value is None else checked_number(value, argument, 0, MAX_SECONDS)
 
 
 def _flag(value: object, argument: str) -> bool:
@@ -62,9 +42,11 @@ def _optional_moment(value: object, argument: str) -> datetime | None:
         return None
     if not isinstance(value, (datetime, str)):
         raise TypeError(f"{argument} must be a datetime with a time zone, not {type(value).__name__}")
-    if isinstance(value, datetime) and value.utcoffset() is None:
+    moment = parse_timestamp(value, argument)  # what is no time at all is refused here
+    told = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    if told.utcoffset() is None:
         raise ValueError(f"{argument} must have a time zone: a naive time means another moment elsewhere")
-    return parse_timestamp(value, argument)
+    return moment
 
 
 def _test_names(value: object, argument: str) -> list[str]:
@@ -80,10 +62,10 @@ Name = Annotated[str, checked_name]
 OptionalName = Annotated[str, _optional_name]
 LongName = Annotated[str, partial(checked_name, longest=LONG_NAME)]
 TestNames = Annotated[list[str], _test_names]
-Count = Annotated[int, _count]
-CountFromOne = Annotated[int, partial(_count, least=1)]
-Confidence = Annotated[float, partial(_number, most=1.0)]
-Seconds = Annotated[float, partial(_number, most=MAX_SECONDS)]
+Count = Annotated[int, partial(checked_count, most=MAX_COUNT)]
+CountFromOne = Annotated[int, partial(checked_count, least=1, most=MAX_COUNT)]
+Confidence = Annotated[float, partial(checked_number, least=0, most=1)]
+Seconds = Annotated[float, partial(checked_number, least=0, most=MAX_SECONDS)]
 OptionalSeconds = Annotated[float | None, _optional_seconds]
 Flag = Annotated[bool, _flag]
 OptionalFlag = Annotated[bool | None, _optional_flag]

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 MAX_DEPTH = 64
+MAX_INT_BITS = 14_285  # above, it has more than the 4,300 digits that Python writes
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -22,6 +23,7 @@ def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
     try:
         encoded = _COMPACT.encode(value).encode()
     except (TypeError, ValueError) as error:
+        _check(value, argument, max_bytes)  # names the place of an int that has no text
         raise ValueError(f"{argument} is not JSON: {error}") from error
     if len(encoded) > max_bytes:
         raise ValueError(f"{argument} has {len(encoded):,} bytes as JSON; at most {max_bytes:,} are kept")
@@ -109,7 +111,10 @@ def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:
         if isinstance(value, str):
             if not _is_unicode(value):
                 raise ValueError(f"{place} has a lone surrogate, which UTF-8 cannot hold")
-        elif value is None or isinstance(value, (bool, int)):
+        elif isinstance(value, int):
+            if value.bit_length() > MAX_INT_BITS:
+                raise ValueError(f"{place} is an int of thousands of digits, which has no text")
+        elif value is None:
             continue
         elif isinstance(value, float):
             if not math.isfinite(value):

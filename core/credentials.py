@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from core.checked_numbers import shown
 from core.plain_dict import PlainDict
 from core.store.keys import checked_name
 
@@ -46,9 +47,12 @@ class AgentCredentials(PlainDict):
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checked_name(self.agent_id, "agent_id")
         if isinstance(self.tier, bool) or not isinstance(self.tier, int):
-            raise TypeError(f"tier must be an AccessTier, not {self.tier!r}")
+            raise TypeError(f"tier must be an AccessTier, not {shown(self.tier)}")
+        if self.tier not in list(AccessTier):
+            raise ValueError(f"tier must be 1 to 4, not {shown(self.tier)}")
         self.tier = AccessTier(self.tier)
 
     def can_read(self) -> bool:

@@ -12,6 +12,13 @@ class StoreUnavailable(TelemetryError):
     """
 
 
+class StoreMisconfigured(StoreUnavailable):
+    """A setting that says where Redis is, or under which names, cannot be used; the message names the setting.
+
+    What goes on without Redis goes on with this too. A bad `memory` argument is a ValueError or TypeError instead.
+    """
+
+
 class StoreRefused(StoreUnavailable):
     """Redis answered with an error, for example that it is full or read-only: nothing was changed."""
 

@@ -118,15 +118,6 @@ def checked_id(value: object, argument: str, *words: str) -> str:
     raise ValueError(f"{argument} must be one of {said}, not {value[:60]!r}")
 
 
-def checked_count(value: object, argument: str, least: int) -> int:
-    """Return `value` if it is an int of at least `least`, else raise naming `argument`."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{argument} must be {least} or more, not {value}")
-    return value
-
-
 def _time_of(event_id: str) -> datetime:
     if not _ID.fullmatch(event_id):
         raise ValueError(f"{event_id[:60]!r} is no id of a stream")

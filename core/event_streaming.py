@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from core.bounded_json import encode_json_object
+from core.checked_numbers import checked_count
 from core.errors import StoreRefused, StoreUnavailable
 from core.event_following import Follower
 from core.event_models import (
     DEFAULT_SOURCE,
     MAX_DATA_BYTES,
     StreamEvent,
-    checked_count,
     checked_id,
     read_entry,
     time_of_id,
@@ -97,7 +97,7 @@ class EventStreamer(UsesStore):
         """
         names = None if event_types is None else _checked_types(event_types)
         if block_ms is not None:
-            checked_count(block_ms, "block_ms", 0)
+            checked_count(block_ms, "block_ms")
         checked_count(count, "count", 1)
         checked_id(start_id, "start_id", "$")
         silence = None if block_ms is None else block_ms / 1000
@@ -145,7 +145,7 @@ class EventStreamer(UsesStore):
     def trim_stream(self, event_type: str, max_length: int = 1000) -> int:
         """Keep the newest `max_length` events of a type, exactly; returns how many were removed."""
         stream = self._stream(event_type)
-        checked_count(max_length, "max_length", 0)
+        checked_count(max_length, "max_length")
         return int(self._store.write("XTRIM", stream, "MAXLEN", "=", max_length))
 
     def _stream(self, event_type: str) -> str:

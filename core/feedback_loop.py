@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from core.bounded_json import encode_json_object
+from core.checked_numbers import checked_count, checked_number, shown
 from core.feedback_advice import TIERS, Bars, interval, judge
 from core.feedback_models import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
 from core.store import feedback, scripts
@@ -30,6 +31,9 @@ class FeedbackLoop(UsesStore):
 
     A stage keeps the newest 100 ratings of each tier, each for a week. Every method raises StoreUnavailable
     when Redis is away: an id, a number or an advice is only given when it is true.
+
+    A subclass may set MIN_SAMPLES and the three bars of quality; `recommend_tier` goes by them. FEEDBACK_TTL only
+    tells, in seconds, how long ratings live: every process reads the same ones, so nobody has a lifetime of its own.
     """
 
     FEEDBACK_TTL = FEEDBACK_TTL_MS // 1000
@@ -77,7 +81,7 @@ class FeedbackLoop(UsesStore):
         """Count a template as `good` or `bad`; returns its confidence with this rating."""
         checked_name(template_id, "template_id")
         if rating not in ("good", "bad"):
-            raise ValueError(f"rating must be 'good' or 'bad', not {rating!r}")
+            raise ValueError(f"rating must be 'good' or 'bad', not {shown(rating)}")
         return _confidence(*scripts.feedback_template(self._store.run, self._store.keys, template_id, rating))
 
     def clear_feedback(self, workflow_name: str, stage_name: str | None = None) -> int:
@@ -102,10 +106,7 @@ class FeedbackLoop(UsesStore):
         checked_name(workflow_name, "workflow_name")
         checked_name(stage_name, "stage_name")
         tiers = _TIER_NAMES if tier is None else (_checked_tier(tier, "tier").value,)
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            raise TypeError(f"limit must be a whole number, not {type(limit).__name__}")
-        if limit < 1:
-            raise ValueError(f"limit must be 1 or more, not {limit}")
+        checked_count(limit, "limit", 1)
         by_tier = feedback.read_ratings(self._store, workflow_name, stage_name, tiers, limit)
         entries = [
             FeedbackEntry(
@@ -193,15 +194,11 @@ def _checked_tier(tier: object, argument: str) -> ModelTier:
     try:
         return ModelTier(tier.lower() if isinstance(tier, str) else tier)
     except ValueError:
-        raise ValueError(f"{argument} must be one of {', '.join(_TIER_NAMES)}, not {tier!r}") from None
+        raise ValueError(f"{argument} must be one of {', '.join(_TIER_NAMES)}, not {shown(tier)}") from None
 
 
 def _checked_quality(value: object, argument: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} must be a number, not {type(value).__name__}")
-    if not 0.0 <= value <= 1.0:
-        raise ValueError(f"{argument} must be within 0..1, not {value}")
-    return abs(float(value))  # no -0.0
+    return abs(checked_number(value, argument, 0, 1))  # no -0.0
 
 
 @lru_cache(maxsize=1_000)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from core.checked_numbers import shown
 from core.store.client import data_directory
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,8 @@ def default_directory() -> Path:
 class HelpTracker:
     """Appends to the two files. A line is written whole, however many processes write.
 
-    log_dir: where they are; `default_directory()` when None. Nothing here raises into the caller: what cannot
-    be written is logged.
+    log_dir: where they are; `default_directory()` when None. Nothing here raises into the caller, but a TypeError
+    where one is built with no path: what cannot be written is logged.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class HelpTracker:
         filename: str = "help_queries.jsonl",
         unmatched_filename: str = "help_unmatched.jsonl",
     ) -> None:
-        self._directory = None if log_dir is None else Path(log_dir)
-        self._filename = filename
-        self._unmatched_filename = unmatched_filename
+        self._directory = None if log_dir is None else _checked_path(log_dir, "log_dir")
+        self._filename = str(_checked_path(filename, "filename"))
+        self._unmatched_filename = str(_checked_path(unmatched_filename, "unmatched_filename"))
 
     @property
     def path(self) -> Path:
@@ -67,7 +68,11 @@ class HelpTracker:
         duration_ms: float | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        """Append a lookup. The keys of `metadata` stand beside the others and never replace one."""
+        """Append a lookup. The keys of `metadata` stand beside the others and never replace one.
+
+        A part that JSON cannot hold, such as NaN, is left out with a line in the log; so is `metadata` as a whole
+        where the line would be longer than 64 KiB.
+        """
         said = {"source": source, "mode": mode, "topic": topic, "success": success, "found": found}
         if duration_ms is not None:
             said["duration_ms"] = duration_ms
@@ -88,18 +93,46 @@ class HelpTracker:
             return
         try:
             event = {"v": LOG_VERSION, "ts": datetime.now(UTC).isoformat(), **said}
-            beside = {key: value for key, value in (more or {}).items() if key not in event}
-            _write_line(self._folder() / filename, _encoded({**event, **beside}))
+            _write_line(self._folder() / filename, _line(event, more))
         except Exception as error:  # whatever it is, the lookup itself must go on
             logger.warning("a help lookup was not logged in %s: %s", filename, error)
 
 
-def _encoded(event: dict[str, Any]) -> bytes:
-    # Escaped to ASCII, so a lone surrogate or a line separator cannot end or spoil a line.
-    line = json.dumps(event, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+def _checked_path(value: str | os.PathLike[str], argument: str) -> Path:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{argument} must be a str or a path, not {type(value).__name__}")
+    return Path(value)
+
+
+def _line(event: dict[str, Any], more: object) -> bytes:
+    """The line of an event with what can stand beside it."""
+    if more is not None and not isinstance(more, dict):
+        logger.warning("left out of a help lookup: metadata, which is a %s and no dict", type(more).__name__)
+    beside = {key: value for key, value in more.items() if key not in event} if isinstance(more, dict) else {}
+    parts = _parts(event)
+    line = _joined(parts + _parts(beside))
+    if len(line) > MAX_LINE_BYTES and beside:
+        logger.warning("left out of a help lookup: metadata, with which the line has %s bytes", len(line))
+        line = _joined(parts)
     if len(line) > MAX_LINE_BYTES:
         raise ValueError(f"the line has {len(line):,} bytes; at most {MAX_LINE_BYTES:,} are kept")
     return line
+
+
+def _parts(event: dict[Any, Any]) -> list[str]:
+    """Each member as JSON, without those that cannot be."""
+    parts = []
+    for key, value in event.items():
+        try:
+            # Escaped to ASCII, so a lone surrogate or a line separator cannot end or spoil a line.
+            parts.append(json.dumps({key: value}, allow_nan=False, separators=(",", ":"))[1:-1])
+        except Exception as error:  # a value may be anything, and so may what it raises
+            logger.warning("left out of a help lookup: %s: %s", shown(key), error)
+    return parts
+
+
+def _joined(parts: list[str]) -> bytes:
+    return f"{{{','.join(parts)}}}\n".encode()
 
 
 def _write_line(path: Path, line: bytes) -> None:

@@ -111,16 +111,21 @@ def complain(name: str, sentence: object) -> None:
 
 def days(text: str) -> int:
     """For `type=`: a number of days."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAX_DAYS):
+    if not _is_within(text, MAX_DAYS):
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 to {MAX_DAYS:,} days, not {text!r}")
     return int(text)
 
 
 def whole_number(text: str) -> int:
     """For `type=`: 1 to 1,000,000."""
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 1_000_000):
+    if not _is_within(text, 1_000_000):
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 to 1,000,000, not {text!r}")
     return int(text)
+
+
+def _is_within(text: str, most: int) -> bool:
+    # No number of thousands of digits is made: Python refuses, and the sentence would be its own.
+    return text.isascii() and text.isdecimal() and len(text) <= 40 and 1 <= int(text) <= most
 
 
 class _Parser(ArgumentParser):
@@ -128,7 +133,13 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is."""
-        self.exit(MISUSED, f"{self.prog}: {one_line(message)}; see {self.prog} --help\n")
+        refuse_words(self, message)
+
+
+def refuse_words(parser: ArgumentParser, message: str) -> NoReturn:
+    """End with one sentence of what is wrong with the words of a command line, and where help is."""
+    parser.exit(MISUSED, f"{parser.prog}: {one_line(message)}; see {parser.prog} --help\n")
+    raise AssertionError("unreachable: exit ends the process")
 
 
 def _filled(parser: ArgumentParser, options: Sequence[Option]) -> ArgumentParser:

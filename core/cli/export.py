@@ -116,7 +116,11 @@ def _opened(output: str) -> Iterator[TextIO]:
         with open(path, "w", encoding="utf-8", newline="") as file:
             yield file
         return
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    except OSError as error:
+        # Nobody asked for the draft: what cannot be made is the file.
+        raise OSError(error.errno, error.strerror, output) from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from core.visible_text import one_line
 
 WIDEST = 160
+NARROWEST = 5  # of a column that folds its text
 PATIENCE_SECONDS = 1.0  # whoever waits longer wants to see that it goes on
 NOTHING = "-"
 Item = TypeVar("Item")
@@ -152,13 +153,24 @@ def _print_rich(title: str, columns: Sequence[Column], rows: list[list[str]]) ->
 
 
 def _that_fit(columns: Sequence[Column], widths: list[int], most: int) -> list[int]:
-    """The places of the columns that a terminal has room for, with two spaces between cells."""
+    """The places of the columns that a terminal has room for, with two spaces between cells.
+
+    What may be dropped goes until whole cells fit. The rest fold their text; where even that has no room, they go
+    too, texts before numbers and the last first, for the library would leave them out without a word.
+    """
     kept = list(range(len(columns)))
-    while sum(widths[place] + 2 for place in kept) + 1 > most:
-        last = max(kept, key=lambda place: columns[place].drop)
-        if not columns[last].drop:
-            break
-        kept.remove(last)
+    droppable = sorted(
+        (place for place in kept if columns[place].drop), key=lambda place: columns[place].drop
+    )
+    while droppable and sum(widths[place] + 2 for place in kept) + 1 > most:
+        kept.remove(droppable.pop())
+    folded = [
+        width if column.right else min(width, NARROWEST)
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    others = sorted(kept[1:], key=lambda place: (not columns[place].right, place))
+    while others and sum(folded[place] + 2 for place in kept) + 1 > most:
+        kept.remove(others.pop())
     return kept
 
 

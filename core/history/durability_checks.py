@@ -56,7 +56,7 @@ def check_redis(**_options: Any) -> list[CheckMessage]:
     if not settings.REDIS_URL:
         return []
     try:
-        weak = durability.weaknesses(open_store(settings.REDIS_URL))
+        weak = durability.weaknesses(open_store())
     except StoreUnavailable as error:
         return [Warning(f"REDIS_URL: the server does not answer: {error}", id="core.W103")]
     return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W104") for what, hint in weak]

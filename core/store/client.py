@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,8 @@ from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.retry import Retry
 
-from core.errors import StoreRefused, StoreUnavailable
+from core.checked_numbers import LARGEST
+from core.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from core.store import embedded
 from core.store.cluster import ClusterConnections
 from core.store.connections import Connections, address_of
@@ -171,6 +173,9 @@ class Line:
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several commands in one round trip; a refused one yields its error in its place."""
 
+        for command in commands:
+            _refuse_endless_numbers(command)
+
         def exchange(connection: AbstractConnection, seconds: float) -> list[Any]:
             connection.send_packed_command(connection.pack_commands(commands))
             return [_reply_or_error(connection, seconds) for _ in commands]
@@ -190,6 +195,8 @@ class Line:
             connection.disconnect()
 
     def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
+        _refuse_endless_numbers(command)
+
         def exchange(connection: AbstractConnection, seconds: float) -> Any:
             connection.send_command(*command)
             return connection.read_response(timeout=seconds)
@@ -230,6 +237,13 @@ class Line:
         return self._connection
 
 
+def _refuse_endless_numbers(command: Sequence[Argument]) -> None:
+    # hiredis ends the process over an int of more than 4,300 digits. Callers checked theirs by name already.
+    for part in command:
+        if type(part) is int and not -LARGEST <= part <= LARGEST:
+            raise ValueError(f"{command[0]!r} has an int beyond the {LARGEST:,} that Redis can hold")
+
+
 def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
     try:
         return connection.read_response(timeout=seconds)
@@ -255,12 +269,15 @@ class UsesStore:
     """
 
     def __init__(self, memory: object = None) -> None:
-        self._opened = None if memory is None else open_store(memory)
+        self._memory, self._opened = memory, None
+        if memory is not None:
+            with suppress(StoreMisconfigured):  # a setting is wrong, not `memory`: each use says so
+                self._opened = open_store(memory)
 
     @property
     def _store(self) -> Store:
         if self._opened is None:
-            self._opened = open_store()
+            self._opened = open_store(self._memory)
         return self._opened
 
 
@@ -269,29 +286,48 @@ def open_store(memory: object = None) -> Store:
 
     None: the configured Redis. Else a `redis.Redis`, a `RedisCluster`, a `redis://`, `rediss://` or
     `unix://` URL, or any object whose `_client` is such a client. A client's address and password are used,
-    its retries are not.
+    its retries and other options are not. ValueError or TypeError for a bad `memory`, StoreMisconfigured for a
+    bad setting, StoreUnavailable where no Redis is configured; nothing is connected yet.
     """
     if isinstance(memory, Store):
         return memory
-    keys = Keys(setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
     if memory is None:
-        return Store(_pool_of_url(configured_url()), keys)
+        return store_at(configured_url(), "REDIS_URL")
     if isinstance(memory, str):
-        return Store(_pool_of_url(memory), keys)
+        return Store(_pool_of_url(memory, "memory"), _configured_keys())
     client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
     if isinstance(client, RedisCluster):
+        keys = _configured_keys()
         return Store(ClusterConnections(client, keys.outbox, _recipe_of), keys)
     if not isinstance(client, redis.Redis):
         raise TypeError(
             "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
             f"one, not {type(memory).__name__}"
         )
-    return Store(Connections(_recipe_of(client)), keys)
+    return Store(Connections(_recipe_of(client)), _configured_keys())
+
+
+def store_at(url: str, setting_name: str) -> Store:
+    """The store at a URL from a setting; StoreMisconfigured, naming the setting, for what is none."""
+    try:
+        return Store(_pool_of_url(url, setting_name), _configured_keys())
+    except ValueError as error:
+        raise StoreMisconfigured(str(error)) from None
+
+
+def _configured_keys() -> Keys:
+    try:
+        return Keys(setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
+    except ValueError as error:
+        raise StoreMisconfigured(str(error)) from None
 
 
 def _recipe_of(client: redis.Redis) -> ConnectionPool:
     """How to connect where `client` does, with our options."""
-    pool = client.connection_pool
+    return _our_way(client.connection_pool)
+
+
+def _our_way(pool: ConnectionPool) -> ConnectionPool:
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
     return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 
@@ -339,17 +375,32 @@ def data_directory() -> Path | None:
 
 
 def setting(name: str) -> str:
-    """A setting of the Django project that this process runs in, else the environment variable; '' if unset."""
+    """A setting of the Django project that this process runs in, else the environment variable; '' if unset.
+
+    A project that is not ours need not know our settings: the environment speaks where its own say nothing.
+    """
     # Django only where the process already uses it: `core` works without.
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:
-        return str(getattr(conf.settings, name, "") or "")
+        said = getattr(conf.settings, name, None)
+        if said is not None:
+            return str(said)
     return os.environ.get(name, "")
 
 
-def _pool_of_url(url: str) -> Connections:
+def _pool_of_url(url: str, argument: str) -> Connections:
     if url not in _pools:
-        if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("memory must be a redis://, rediss:// or unix:// URL")
-        _pools[url] = Connections(ConnectionPool.from_url(url, **_OPTIONS))
+        try:
+            connections = Connections(_our_way(ConnectionPool.from_url(url)))
+            connection = connections.make()  # options that no connection takes show here
+            str(getattr(connection, "host", "")).encode("idna")
+        except (ValueError, TypeError, AttributeError, redis.RedisError):
+            connection = None
+        if connection is None or getattr(connection, "path", url) == "":
+            # Without the reason that the library gives: it may quote a part of the password.
+            raise ValueError(
+                f"{argument} must be a redis://, rediss:// or unix:// URL, such as redis://:password@host:6379/0 or "
+                "unix:///run/redis.sock; characters of a password that mean something in a URL are percent-quoted"
+            )
+        _pools[url] = connections
     return _pools[url]

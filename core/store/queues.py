@@ -12,7 +12,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.errors import StoreUnavailable
-from core.store.client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, configured_url, open_store, setting
+from core.store.client import (
+    COMMAND_TIMEOUT,
+    CONNECT_TIMEOUT,
+    Store,
+    configured_url,
+    open_store,
+    setting,
+    store_at,
+)
 
 PREFIX = "rq"
 Unreachable = (redis.RedisError, OSError)
@@ -52,9 +60,14 @@ def new_client(url: str) -> Any:
     )
 
 
+def _queue_store() -> Store:
+    url = setting("TELEMETRY_SITE_REDIS_URL")
+    return store_at(url, "TELEMETRY_SITE_REDIS_URL") if url else open_store()
+
+
 def read_queue(name: str) -> QueueState:
     """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
-    line = open_store(queue_url()).line()
+    line = _queue_store().line()
     commands: list[list[str]] = [
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
@@ -73,5 +86,5 @@ def read_queue(name: str) -> QueueState:
 
 def server_ms() -> int:
     """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
-    seconds, microseconds = open_store(queue_url()).read("TIME")
+    seconds, microseconds = _queue_store().read("TIME")
     return int(seconds) * 1000 + int(microseconds) // 1000

@@ -74,6 +74,23 @@ def test_a_narrow_terminal_gets_whole_cells_of_fewer_columns_and_is_told(environ
     assert "$0.010500" in got
 
 
+@pytest.mark.parametrize("columns", [44, 30, 20, 12])
+def test_on_a_very_narrow_terminal_every_column_is_shown_or_named_below(environment, columns):
+    _code, got = on_a_terminal([*MODULE, "show"], environment, columns=columns)
+    assert max(len(line) for line in got.splitlines()) <= columns
+    table, _, note = " ".join(got.split()).partition("left out: ")
+    left_out = note.partition(" (widen")[0].split(", ")
+    shown = [title for title in SHOWN if title not in left_out]
+    assert set(left_out) <= set(SHOWN)
+    assert shown[0] == "time (UTC)"
+    assert all(title[:3] in table for title in shown)
+    assert ("$0.010500" in table) is ("cost" in shown)
+
+
+SHOWN = [
+    *("time (UTC)", "workflow", "stage", "agent", "tier", "provider"),
+    *("model", "input", "output", "cost", "ms"),
+]
 SLOW = """
 from core.cli import tables
 tables.PATIENCE_SECONDS = 0
@@ -166,6 +183,34 @@ def test_the_management_command_has_the_same_words_and_exit_codes(environment):
     assert unmigrated.stderr.startswith("telemetry export: the database does not answer")
 
 
-def test_words_that_are_no_command_are_one_sentence(environment):
-    done = run([*MODULE, "shew"], environment)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "the following arguments are required: command"),
+        (["shew"], "invalid choice: 'shew'"),
+        (["show", "extra"], "unrecognized arguments: extra"),
+        (["show", "--limit", "9" * 5000], "must be a whole number of 1 to 1,000,000"),
+    ],
+    ids=["none", "unknown", "extra", "5000-digits"],
+)
+@pytest.mark.parametrize("way", [MODULE, [sys.executable, "manage.py", "telemetry"]], ids=["core", "manage"])
+def test_words_that_are_no_command_are_one_sentence(environment, way, words, said):
+    done = run([*way, *words], environment)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert said in done.stderr
+    assert done.stderr.endswith("--help\n")
+
+
+@pytest.mark.parametrize("project", ["nope", "tests.cli.conftest"])
+def test_a_named_project_that_cannot_be_loaded_is_one_sentence(environment, project):
+    done = run([*MODULE, "export"], {**environment, "DJANGO_SETTINGS_MODULE": project})
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert done.stderr.startswith(f"telemetry export: DJANGO_SETTINGS_MODULE={project} cannot be loaded: ")
+
+
+def test_a_named_project_without_our_application_is_told_so_in_one_sentence(environment, tmp_path):
+    (tmp_path / "foreign.py").write_text("SECRET_KEY = 'x'\nINSTALLED_APPS = []\n")
+    named = {**environment, "DJANGO_SETTINGS_MODULE": "foreign", "PYTHONPATH": str(tmp_path)}
+    done = run([*MODULE, "export"], named)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "foreign is a project without `core` in INSTALLED_APPS" in done.stderr

@@ -81,6 +81,13 @@ def test_an_attempt_without_a_premium_price_is_counted_and_not_compared():
     assert (found["review"].actual, found["review"].not_compared_cost) == (0, CENT)
 
 
+def test_an_attempt_without_a_premium_price_that_fell_back_is_compared_by_what_was_paid():
+    call, _ = made(0)
+    answer = find_fallbacks([(call, Prices(None, None, None)), made(1, "premium")])["review"].answer()
+    assert (answer["actual_cost"], answer["always_premium_cost"]) == (D("0.07"), D("0.06"))
+    assert answer["not_compared_calls"] == 0
+
+
 def test_the_command_reads_the_recorded_calls(tracker, record, run, run_json):
     track(tracker, 2)  # 0.0105 each, 0.0525 at the premium model
     track(tracker, 1, tier="premium", model="large", cost=D("0.0525"))

@@ -74,6 +74,10 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.open_request", "approval_type, context=None, timeout=None"),
         ("ApprovalGate.wait_for_decision", "request_id, timeout=None"),
         ("ApprovalGate.respond_to_approval", "request_id, approved, responder, reason=''"),
+        (
+            "ApprovalGate.decide",
+            "request_id, approved, responder, reason='', decision_id=None, not_after=None, digest=None",
+        ),
         ("ApprovalGate.get_pending_approvals", "approval_type=None"),
         ("ApprovalGate.clear_expired_requests", ""),
         ("ApprovalGate.get_request", "request_id"),
@@ -165,13 +169,18 @@ def test_the_readme_uses_only_public_names():
             "AutomationRecorder.complete_agent_assignment",
             "assignment_id, success, automated, human_review, duration_seconds=None",
         ),
+        ("TelemetryFeatures.is_redis_available", "memory=None"),
+        ("TelemetryFeatures.get_feature_status", "feature, memory=None"),
+        ("TelemetryFeatures.require_redis", "feature_name, memory=None"),
+        ("TelemetryFeatures.list_all_features", "memory=None"),
         ("HeartbeatCoordinator.is_agent_alive", "agent_id"),
         ("HeartbeatCoordinator.get_agent_status", "agent_id"),
     ],
 )
 def test_the_signatures_that_others_port_to_stay_as_they_are(name, signature):
     owner, method = name.split(".")
-    parameters = list(inspect.signature(getattr(getattr(core, owner), method)).parameters.values())[1:]
+    known = inspect.signature(getattr(getattr(core, owner), method)).parameters.values()
+    parameters = [parameter for parameter in known if parameter.name != "self"]
     said = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
     assert ", ".join(said) == signature
 

@@ -54,7 +54,8 @@ BAD_NAMES = ["", "x" * 201, "a\nb", "a\0b", "\ud800", 5, b"bytes"]
 BAD_COUNTS = [-1, 10_000_001, 10**5000, 1.5, "3", True, None]
 BAD_SECONDS = [-0.001, 10_000_001, math.nan, math.inf, 10**5000, "3", True, datetime.now(UTC)]
 BAD_FLAGS = [1, 0, "false", "", []]
-BAD_MOMENTS = [datetime(2026, 1, 1), "yesterday", "2026-13-01T00:00:00Z", 1795331355.6, True]
+NAIVE_MOMENTS = [datetime(2026, 1, 1), "2026-01-01T00:00:00", "2026-01-01"]
+BAD_MOMENTS = [*NAIVE_MOMENTS, "yesterday", "2026-13-01T00:00:00Z", 1795331355.6, True]
 BAD = {
     "routing_id": BAD_NAMES, "execution_id": [*BAD_NAMES[1:]], "coverage_id": BAD_NAMES,
     "file_test_id": BAD_NAMES, "assignment_id": BAD_NAMES, "task_type": [*BAD_NAMES, None],

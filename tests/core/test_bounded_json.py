@@ -1,9 +1,10 @@
 """The quick look at JSON from outside never lets through what the thorough one refuses."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.bounded_json import MAX_DEPTH, _check, _surely_fine
+from core.bounded_json import MAX_DEPTH, _check, _surely_fine, encode_json_object
 
 LIMIT = 1_000
 KEYS = (
@@ -42,3 +43,11 @@ def test_too_deep_too_large_or_repeating_itself_is_left_to_the_thorough_check():
     assert not _surely_fine(root, LIMIT)
     assert not _surely_fine({"a": "x" * (LIMIT + 1)}, LIMIT)
     assert not _surely_fine({"a": [["x"] * 50_000] * 100_000}, LIMIT)
+
+
+@pytest.mark.parametrize("text", ["a", "é"], ids=["quick look", "thorough look"])
+def test_an_int_that_has_no_text_is_refused_by_its_place_and_the_largest_that_has_one_is_kept(text):
+    largest = 10**4300 - 1
+    assert encode_json_object({"a": largest}, "payload", 5_000) == b'{"a":' + b"9" * 4300 + b"}"
+    with pytest.raises(ValueError, match=r"^payload\.a\[1\] is an int of thousands of digits"):
+        encode_json_object({"text": text, "a": [1, -(10**5000)]}, "payload", 5_000)

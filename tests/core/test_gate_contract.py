@@ -122,6 +122,23 @@ def test_repeating_a_decision_with_its_id_gives_the_same_answer_whatever_came_be
     assert gate.decide(request.request_id, False, "bob", decision_id="other").outcome == "already_decided"
 
 
+@pytest.mark.parametrize("approved", [True, False])
+def test_the_opposite_answer_under_the_same_decision_id_is_no_repetition_and_changes_nothing(
+    gate, raw, approved
+):
+    request = gate.open_request("deploy")
+    first = gate.decide(request.request_id, approved, "ann", "fine", decision_id="mine")
+    before = {key: raw.dump(key) for key in raw.scan_iter()}
+    second = gate.decide(request.request_id, not approved, "ann", "on second thought", decision_id="mine")
+    assert (second.outcome, second.accepted) == ("already_decided", False)
+    assert (second.status, second.responder, second.reason) == (first.status, "ann", "fine")
+    site = {"decision_id": "mine", "not_after": datetime.now(UTC) + timedelta(hours=1)}
+    again = gate.decide_for_site(request.request_id, not approved, "ann", "", **site, digest="0" * 64)
+    assert again.outcome == "already_decided"
+    assert {key: raw.dump(key) for key in raw.scan_iter()} == before
+    assert gate.decide(request.request_id, approved, "ann", "fine", decision_id="mine") == first
+
+
 def test_a_decision_after_its_own_limit_has_lapsed_and_leaves_the_request_open(gate, raw):
     request = gate.open_request("deploy")
     passed = server_now(raw) - timedelta(milliseconds=1)

@@ -1,6 +1,7 @@
 """Help lookups on this machine: whole lines, never an exception, off by a switch."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -73,14 +74,66 @@ def test_it_is_off_by_a_switch_that_is_asked_at_each_call(tracker, monkeypatch, 
     assert len(events(tracker.path)) == 1
 
 
+class Hostile:
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def loop() -> list:
+    value: list = []
+    value.append(value)
+    return value
+
+
 @pytest.mark.parametrize(
-    "bad", [{"a": object()}, {"a": float("nan")}, {"a": "x" * 70_000}, {("t",): 1}, "text", 5]
+    "bad",
+    [object(), Hostile(), math.nan, math.inf, 10**5000, {"deep": b"bytes"}, {1, 2}, loop()],
+    ids=["object", "no-repr", "nan", "inf", "1e5000", "bytes", "set", "loop"],
 )
-def test_what_cannot_be_written_as_json_raises_nothing_and_is_logged(tracker, caplog, bad):
+def test_one_value_that_json_cannot_hold_is_left_out_and_the_lookup_stays(tracker, caplog, bad):
+    tracker.log(**LOOKUP, duration_ms=1.5, metadata={"first": 1, "bad": bad, "last": [2]})
+    [event] = events(tracker.path)
+    del event["ts"]
+    assert event == {"v": "1.0", **LOOKUP, "duration_ms": 1.5, "first": 1, "last": [2]}
+    assert caplog.text.count("left out of a help lookup: 'bad'") == 1
+
+
+@pytest.mark.parametrize(
+    "duration", [math.nan, math.inf, 10**5000, object()], ids=["nan", "inf", "1e5000", "object"]
+)
+def test_a_duration_that_is_no_number_is_left_out_and_the_lookup_stays(tracker, caplog, duration):
+    tracker.log(**LOOKUP, duration_ms=duration, metadata={"depth_level": 2})
+    [event] = events(tracker.path)
+    del event["ts"]
+    assert event == {"v": "1.0", **LOOKUP, "depth_level": 2}
+    assert "left out of a help lookup: 'duration_ms'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"a": "x" * 70_000}, {("t",): 1}, {Hostile(): 1}, "text", 5, ["a"]],
+    ids=["long", "key", "no-repr", "text", "int", "list"],
+)
+def test_metadata_that_cannot_be_kept_is_left_out_and_the_lookup_stays(tracker, caplog, bad):
     tracker.log(**LOOKUP, metadata=bad)
+    [event] = events(tracker.path)
+    del event["ts"]
+    assert event == {"v": "1.0", **LOOKUP}
+    assert "left out of a help lookup" in caplog.text
+
+
+def test_a_lookup_that_is_too_long_by_itself_raises_nothing_and_is_logged(tracker, caplog):
+    tracker.log(**{**LOOKUP, "topic": "x" * 70_000})
     assert "not logged" in caplog.text
     tracker.log(**LOOKUP)
     assert len(events(tracker.path)) == 1
+
+
+@pytest.mark.parametrize("argument", ["log_dir", "filename", "unmatched_filename"])
+@pytest.mark.parametrize("value", [5, b"a", ["a"]])
+def test_what_is_no_path_is_a_type_error_naming_the_argument(argument, value):
+    with pytest.raises(TypeError, match=f"^{argument} must be"):
+        HelpTracker(**{argument: value})
 
 
 def test_a_folder_that_cannot_be_made_raises_nothing(tmp_path, caplog):

@@ -172,6 +172,7 @@ BAD_BEATS = [
     GOOD.replace("0.5", '"0.5"'),
     GOOD.replace("0.5", "true"),
     GOOD.replace("%d", '"soon"'),
+    GOOD.replace("%d", '"2026-03-01T12:00:00"'),  # a time without a zone
     GOOD.replace("%d", "1e300"),
     GOOD.replace("%d", "null"),
     GOOD.replace("{}", '{"a":Infinity}'),

@@ -2,26 +2,33 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core import (
+    AccessTier,
+    AgentCredentials,
     AgentHeartbeat,
     ApprovalRequest,
     ApprovalResponse,
+    CoordinationSignal,
     FeatureInfo,
     FeatureStatus,
     FeedbackEntry,
     QualityStats,
+    StreamEvent,
     TierRecommendation,
 )
 
 MOMENTS = st.datetimes(
     min_value=datetime(1, 1, 3),
     max_value=datetime(9999, 12, 29),
-    timezones=st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m))),
+    timezones=st.none()
+    | st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
+    | st.sampled_from([UTC, ZoneInfo("Europe/Berlin")]),
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -94,7 +101,34 @@ FEATURES = st.builds(
     message=st.text(),
     install_command=st.none() | st.text(),
 )
-RECORDS = HEARTBEATS | REQUESTS | RESPONSES | ENTRIES | STATS | ADVICE | FEATURES
+SIGNALS = st.builds(
+    CoordinationSignal,
+    signal_id=st.text(),
+    signal_type=st.text(),
+    source_agent=st.text(),
+    target_agent=st.none() | st.text(),
+    payload=OBJECTS,
+    timestamp=MOMENTS,
+    ttl_seconds=FINITE,
+)
+EVENTS = st.builds(
+    StreamEvent,
+    event_id=st.text(),
+    event_type=st.text(),
+    timestamp=MOMENTS,
+    data=OBJECTS,
+    source=st.text(),
+)
+CREDENTIALS = st.builds(
+    AgentCredentials,
+    agent_id=st.text("abc*", min_size=1, max_size=9),
+    tier=st.sampled_from(AccessTier),
+    roles=st.lists(st.text(), max_size=3),
+    created_at=MOMENTS,
+)
+RECORDS = (
+    SIGNALS | EVENTS | CREDENTIALS | HEARTBEATS | REQUESTS | RESPONSES | ENTRIES | STATS | ADVICE | FEATURES
+)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REQUEST = ApprovalRequest("id", "deploy", "agent", {"a": {"b": 1}}, NOON, 5.0)
 EXAMPLES = [
@@ -115,6 +149,28 @@ def test_a_record_comes_back_equal_from_its_dictionary(record):
 @given(RECORDS)
 def test_a_record_comes_back_equal_through_json(record):
     assert type(record).from_dict(json.loads(json.dumps(record.to_dict()))) == record
+
+
+@given(MOMENTS)
+def test_a_time_that_a_record_is_made_with_becomes_utc_and_a_naive_one_is_taken_as_utc(moment):
+    made = ApprovalResponse("id", True, "ann", "", moment).timestamp
+    assert made.tzinfo is UTC
+    assert made == (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+
+
+def test_a_time_that_no_calendar_has_in_utc_is_a_value_error_naming_the_field():
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
+    with pytest.raises(ValueError, match="timestamp"):
+        ApprovalResponse("id", True, "ann", "", early)
+
+
+@pytest.mark.parametrize("record", [record for record, _ in EXAMPLES] + [NUMBERS, ADVISED])
+@pytest.mark.parametrize(
+    "data", [None, [], "text", 5, 10**5000], ids=["none", "list", "text", "int", "1e5000"]
+)
+def test_what_is_no_dictionary_is_a_value_error_that_says_so(record, data):
+    with pytest.raises(ValueError, match=f"^data of {type(record).__name__} must be a dict, not "):
+        type(record).from_dict(data)
 
 
 @pytest.mark.parametrize(("record", "field"), EXAMPLES)

@@ -95,6 +95,22 @@ def test_a_double_click_is_one_decision_and_the_second_reads_so(gate, signed_in,
     assert DecisionIntent.objects.filter(outcome="accepted").count() == 1
 
 
+def test_the_opposite_answer_of_the_same_person_is_another_attempt_and_the_first_stands(
+    gate, signed_in, answer, record
+):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    answer(client, request.request_id, "approve")
+    again = answer(client, request.request_id, "deny", htmx=True)
+    assert again.status_code == 409
+    assert notice_of(again)[1].startswith("You already approved it at")
+    record()
+    assert gate.read_record(request.request_id).status == "approved"
+    assert sorted(DecisionIntent.objects.values_list("approved", "outcome")) == [
+        (False, "already_decided"),
+        (True, "accepted"),
+    ]
+
+
 @pytest.mark.parametrize("swept", [False, True], ids=["before it was recorded", "after"])
 def test_a_late_click_reads_that_it_was_too_late(gate, signed_in, answer, record, swept):
     client, request = signed_in("approver"), gate.open_request("deploy", timeout=0.03)

@@ -3,13 +3,14 @@
 import sys
 from argparse import Namespace
 from contextlib import nullcontext, redirect_stdout
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from core.cli import add_commands, run_parsed
-from core.cli.commands import FAILED, complain
+from core.cli.commands import FAILED, complain, refuse_words
 
 
 class Command(BaseCommand):
@@ -17,6 +18,13 @@ class Command(BaseCommand):
 
     help = "What agents did, what it cost and what was saved."
     requires_system_checks = []
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Django's own, which complains in one sentence on a command line."""
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        if parser.called_from_command_line:
+            parser.error = partial(refuse_words, parser)  # type: ignore[method-assign]
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Every command with its own options."""

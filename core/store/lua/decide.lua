@@ -11,7 +11,10 @@ local function answer(outcome)
 end
 local request = redis.call('HMGET', KEYS[1], 'status', 'decision_id', 'deadline_ms', 'digest')
 if not request[1] then return answer('unknown') end
-if request[2] == decision_id then return answer('accepted') end
+if request[2] == decision_id then
+  -- The same call again; with the opposite answer it is another decision under a name that is taken.
+  return answer(request[1] == status and 'accepted' or 'already_decided')
+end
 if request[1] == 'timeout' then return answer('expired') end
 if request[1] == 'cancelled' then return answer('cancelled') end
 if request[1] ~= 'pending' then return answer('already_decided') end
