@@ -15,10 +15,8 @@ import pytest
 import redis
 import uvicorn
 from django.contrib.auth.models import Group, User
-from django.db import connection
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 
-from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
@@ -30,24 +28,21 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
     postgresql,
     this_database,
 )
+from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.waiting import wait_until
 
 PASSWORD = "correct horse battery"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def _django_db_helper(_django_db_helper: None) -> Iterator[None]:
-    """The same as pytest-django's, for a record that refuses to be emptied.
+# After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
+TransactionTestCase._fixture_teardown = empty_the_tables
 
-    After a test with `transactional_db` every table is emptied, and the guards of the record refuse that. So
-    they are taken away first; emptying ends with `post_migrate`, which puts them back for the next test.
-    """
-    yield
-    if not connection.in_atomic_block:  # otherwise the test is rolled back, and nothing is emptied
-        with connection.cursor() as cursor:
-            for guard in guards.guards_of(connection):
-                cursor.execute(guards.removal(guard, connection.vendor))
+
+@pytest.fixture
+def _django_db_helper(_django_db_helper: None) -> None:
+    """The same as pytest-django's; before the first test it is seen what a test must leave behind."""
+    remember_what_the_migrations_brought()
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +91,7 @@ def recorder(clean_redis: str, transactional_db: None) -> Iterator[Recorder]:
     thread.start()
     yield running
     stop.set()
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture
@@ -134,7 +129,7 @@ def site(clean_redis: str, transactional_db: None) -> Iterator[str]:
     wait_until(lambda: server.started, "the web server has started")
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
     follower.stop()
 
 
