@@ -7,7 +7,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def wait_until(predicate: Callable[[], Result], description: str, seconds: float = 10.0) -> Result:
+def wait_until(predicate: Callable[[], Result], description: str, seconds: float = 30.0) -> Result:
     """Poll until `predicate` is true and return what it returned; fail saying what was awaited."""
     end = time.monotonic() + seconds
     while True:
