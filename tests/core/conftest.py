@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
@@ -13,7 +13,8 @@ from tests.core.usage_help import book
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
 
-settings.register_profile("core", deadline=None)
+# How long an example takes to make and to run says what else the machine does, and nothing of ours.
+settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("core")
 
 
@@ -108,7 +109,7 @@ def make_tracker(url, tmp_path):
 
     yield make
     for tracker in made:
-        tracker._shipper.close(0.1)
+        tracker._shipper.close(30)  # what it ships later would be in the Redis of the next test
 
 
 @pytest.fixture
