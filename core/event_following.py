@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import StoreRefused, StoreUnavailable
 from core.event_models import StreamEvent, id_numbers, read_entry
-from core.store import scripts
+from core.store import events as event_scripts
 from core.store.client import Store
 from core.store.keys import checked_name
 
@@ -84,7 +84,7 @@ class Follower:
             # A type announced after this one is new, and so are all of its events.
             self._types_after = announced[-1][0].decode() if announced else "0-0"
         places = list(self._places.values())
-        newest = scripts.newest_ids(self._store.run, self._keys, [place.event_type for place in places])
+        newest = event_scripts.newest_ids(self._store.run, self._keys, [place.event_type for place in places])
         for place, event_id in zip(places, newest, strict=True):
             place.after = event_id
 

@@ -16,6 +16,18 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_SOURCE = "attune"
 MAX_DATA_BYTES = 256 * 1024
+OWN_TYPES = frozenset(
+    {
+        "agent_heartbeat",
+        "approval_requested",
+        "approval_decided",
+        "approval_expired",
+        "approval_cancelled",
+        "coordination_signal",
+        "llm_call",
+        "quality_feedback",
+    }
+)
 _ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _LARGEST_PART = 2**64 - 1
 _FIELDS = [b"event_type", b"source", b"data"]

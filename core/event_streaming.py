@@ -17,7 +17,7 @@ from core.event_models import (
     read_entry,
     time_of_id,
 )
-from core.store import scripts
+from core.store import events as event_scripts
 from core.store.client import Store, UsesStore
 from core.store.keys import checked_name
 
@@ -61,7 +61,7 @@ class EventStreamer(UsesStore):
             return ""
         try:
             store = self._store
-            event_id, known = scripts.publish(
+            event_id, known = event_scripts.publish(
                 store.run, store.keys, event_type=event_type, source=source, data=encoded
             )
         except StoreUnavailable as error:
@@ -128,7 +128,7 @@ class EventStreamer(UsesStore):
         """
         checked_name(event_type, "event_type")
         store = self._store
-        length, first, last, ttl_ms = scripts.stream_info(store.run, store.keys, event_type)
+        length, first, last, ttl_ms = event_scripts.stream_info(store.run, store.keys, event_type)
         return {
             "length": length,
             "first_id": first,
@@ -179,7 +179,7 @@ class EventStreamer(UsesStore):
                 newest[name] = event_id.decode()
             if superseded:
                 store.write("XDEL", store.keys.event_types, *superseded)
-            scripts.tidy_types(store.run, store.keys, newest)
+            event_scripts.tidy_types(store.run, store.keys, newest)
         except StoreUnavailable as error:
             logger.warning("the list of event types was not tidied: %s", error)
 

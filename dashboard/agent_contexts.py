@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +11,8 @@ from django.utils.safestring import SafeString
 
 from core.agent_signals import CoordinationSignal
 from core.agent_snapshot import AgentSnapshot, read_snapshot
-from core.errors import StoreRefused
 from core.event_models import StreamEvent
-from core.event_streaming import EventStreamer
+from core.event_sources import AgentEvents, PublishedEvent, read_agent_events
 from core.history.agents import AgentHistory, Spent, read_history
 from core.models import AgentRun, AuditEntry, LLMCall
 from core.store.approvals import WaitingRequest
@@ -23,7 +22,8 @@ from dashboard.timeline import Timeline
 from dashboard.visible_text import visible_json
 
 RUN_WORDS = {"running": "running", "stopped": "ended", "lost": "lost"}
-SHOWN_SIGNALS, SIGNAL_EVENTS = 20, 200
+SHOWN_SIGNALS = 20
+ON_A_LINE = 120
 STILL_SECONDS = 600
 
 
@@ -119,6 +119,29 @@ class SignalLine:
 
 
 @dataclass(frozen=True)
+class EventLine:
+    """One event that the agent published. `short` is its data on a line, `data` that which needs more room.
+
+    kilobytes: how long its data is, when it is too long to be shown.
+    """
+
+    at: datetime
+    kind: str
+    short: str
+    data: SafeString | str
+    kilobytes: int
+
+    @classmethod
+    def of(cls, published: PublishedEvent) -> "EventLine":
+        """The event for a reader."""
+        event = published.event
+        text = json.dumps(event.data, ensure_ascii=False) if event.data else ""
+        short, data = ("", visible_json(text)) if len(text) > ON_A_LINE else (text, "")
+        kilobytes = published.data_bytes // 1024 if published.is_cut else 0
+        return cls(event.timestamp, event.event_type, short, data, kilobytes)
+
+
+@dataclass(frozen=True)
 class CallLine:
     """One call of a model."""
 
@@ -176,6 +199,7 @@ class AgentPage:
     mail: list[SignalLine]
     more_mail: bool
     published: list[SignalLine]
+    events: list[EventLine]
     happenings: list[Happening]
     costs: list[Cost]
     calls: list[CallLine]
@@ -204,7 +228,7 @@ class AgentPage:
 
 
 def agent_page(agent_id: str) -> AgentPage | None:
-    """The page, or None when nobody knows the agent: Redis in four round trips, SQL in five queries.
+    """The page, or None when nobody knows the agent: Redis in at most five round trips, SQL in five queries.
 
     StoreUnavailable when Redis is away.
     """
@@ -212,11 +236,7 @@ def agent_page(agent_id: str) -> AgentPage | None:
     history = read_history(agent_id, snapshot.now)
     if snapshot.state is None and not snapshot.waiting and history.is_empty:
         return None
-    try:
-        events = EventStreamer().get_recent_events("coordination_signal", SIGNAL_EVENTS)
-    except StoreRefused:
-        events, snapshot = [], replace(snapshot, unreadable=(*snapshot.unreadable, "signals"))
-    return _page(agent_id, snapshot, history, [event for event in events if _is_about(event, agent_id)])
+    return _page(agent_id, snapshot, history, read_agent_events(agent_id))
 
 
 def remembered_page(agent_id: str) -> AgentPage | None:
@@ -228,15 +248,10 @@ def remembered_page(agent_id: str) -> AgentPage | None:
     return _page(agent_id, AgentSnapshot(now, None), history, None)
 
 
-def _is_about(event: StreamEvent, agent_id: str) -> bool:
-    """Sent by the agent, to it, or to everybody."""
-    sender, target = event.data.get("source_agent"), event.data.get("target_agent")
-    return sender == agent_id or target is None or target == agent_id
-
-
 def _page(
-    agent_id: str, snapshot: AgentSnapshot, history: AgentHistory, signals: list[StreamEvent] | None
+    agent_id: str, snapshot: AgentSnapshot, history: AgentHistory, events: AgentEvents | None
 ) -> AgentPage:
+    said = events or AgentEvents()
     state, now = snapshot.state, snapshot.now
     row = None if state is None else AgentRow.of(state, now)
     heartbeat = None if state is None else state.heartbeat
@@ -259,13 +274,14 @@ def _page(
         runs=[Run.of(run, row) for run in history.runs],
         mail=[SignalLine.waiting(signal) for signal in snapshot.mail],
         more_mail=snapshot.more_mail,
-        published=[SignalLine.published(event, agent_id) for event in (signals or [])[:SHOWN_SIGNALS]],
+        published=[SignalLine.published(event, agent_id) for event in said.signals[:SHOWN_SIGNALS]],
+        events=[EventLine.of(event) for event in said.published],
         happenings=[Happening.of(fact, agent_id, kinds) for fact in history.facts],
         costs=[Cost.of(spent) for spent in history.spent],
         calls=[CallLine.of(call) for call in history.calls],
-        unreadable=snapshot.unreadable,
+        unreadable=(*snapshot.unreadable, *said.unreadable),
         now=now,
-        known=signals is not None,
+        known=events is not None,
     )
 
 

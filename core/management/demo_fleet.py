@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from core import ApprovalGate, HeartbeatCoordinator
+from core import ApprovalGate, EventStreamer, HeartbeatCoordinator
 from core.management.demo_mind import LARGE, MIDDLE, QUICK, SMALL, DemoMind, DemoModel
 from core.management.demo_work import DemoRouter, DemoTests
 
@@ -23,10 +23,11 @@ class DemoAgent:
     """One agent with a heartbeat, a gate, and a mind whose calls cost."""
 
     def __init__(self, agent_id: str, display_name: str, workflow: str, model: DemoModel) -> None:
-        self.model = model
+        self.agent_id, self.model = agent_id, model
         self.mind = DemoMind(agent_id, workflow)
         self.heartbeat = HeartbeatCoordinator()
         self.gate = ApprovalGate(agent_id=agent_id)
+        self.events = EventStreamer()
         self.heartbeat.start_heartbeat(agent_id, {"model": model.name, "host": "demo"}, display_name)
         atexit.register(self.heartbeat.stop_heartbeat, "cancelled")
 
@@ -54,8 +55,12 @@ class DemoAgent:
             answer = self.gate.request_approval(kind, context, timeout=minutes * 60)
         outcome = "approved" if answer.approved else "denied"
         said = answer.reason if answer.responder == "system" else f"{outcome} by {answer.responder}"
-        print(f"{self.gate.agent_id}: {kind}: {said}")
+        print(f"{self.agent_id}: {kind}: {said}")
         return answer.approved
+
+    def tell(self, event_type: str, **data: Any) -> None:
+        """Publish what happened, for whoever listens."""
+        self.events.publish_event(event_type, data, source=self.agent_id)
 
 
 def deploy_bot() -> None:
@@ -69,6 +74,7 @@ def deploy_bot() -> None:
             if random.random() < 0.5:  # beyond the middle model
                 agent.work("Mending the rest", 2, 0.4, 0.45, stage="mend")
         counts = tests.run(failing=0)
+        agent.tell("build_finished", build=build, **counts)
         agent.work("Running 1,284 tests", 5, 0.45, 0.6, stage="read failures", model=SMALL)
         context = {
             "service": "checkout-service",
@@ -80,6 +86,7 @@ def deploy_bot() -> None:
         }
         if agent.ask("deploy", context, 8):
             agent.work(f"Deploying build {build} to production", 12, 0.6, 1.0)
+            agent.tell("deployed", build=build, environment="production")
         else:
             agent.work("Keeping the running version", 6, 0.6, 0.6)
         agent.work("Watching error rates", random.uniform(25, 45), 1.0, 1.0, stage="watch", model=SMALL)
@@ -101,6 +108,7 @@ def data_janitor() -> None:
         }
         if agent.ask("delete", context, 6):
             agent.work(f"Deleting {rows:,} rows in batches", 15, 0.4, 1.0)
+            agent.tell("rows_deleted", table=context["table"], rows=rows)
         agent.work("Waiting for the next table", random.uniform(30, 60), 1.0, 1.0)
 
 
@@ -118,6 +126,7 @@ def payments_agent() -> None:
         }
         if agent.ask("send money", context, 10):
             agent.work("Sending the payment", 4, 0.7, 1.0)
+            agent.tell("payment_sent", invoice=context["invoice"], amount=context["amount"])
         agent.work("Filing the invoice", random.uniform(30, 60), 1.0, 1.0, stage="file", model=SMALL)
 
 
@@ -144,6 +153,7 @@ def research_crawler() -> None:
         agent.work(
             f"Reading source {page} of 240", 6, (page % 240) / 240, (page % 240 + 1) / 240, stage="summarise"
         )
+        agent.tell("source_read", page=page, kept=random.random() < 0.3)
 
 
 def dispatcher() -> None:

@@ -61,6 +61,7 @@ FEEDBACK_TEMPLATE = _load("feedback_template")
 PUBLISH = _load("publish")
 NEWEST = _load("newest")
 STREAM_INFO = _load("stream_info")
+PUBLISHED_BY = _load("published_by")
 TIDY = _load("tidy")
 ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
@@ -371,27 +372,3 @@ def feedback_template(run: Run, keys: Keys, template: str, rating: str) -> tuple
     """Count a rating of a template, `good` or `bad`; returns how many of each there are."""
     good, bad = run(FEEDBACK_TEMPLATE, [keys.feedback_template(template)], [rating])
     return int(good), int(bad)
-
-
-def publish(run: Run, keys: Keys, *, event_type: str, source: str, data: bytes) -> tuple[str, int]:
-    """Publish an event: its id, and how many types are known when this one was born, else 0."""
-    script_keys = [keys.event_stream(event_type), keys.event_types]
-    id_, known = run(PUBLISH, script_keys, [event_type, source, data])
-    return bytes(id_).decode(), int(known)
-
-
-def newest_ids(run: Run, keys: Keys, event_types: Sequence[str]) -> list[str]:
-    """The id of the newest event of each type, 0-0 where there is none."""
-    return _names(run(NEWEST, [keys.event_stream(name) for name in event_types], []))
-
-
-def stream_info(run: Run, keys: Keys, event_type: str) -> tuple[int, str, str, int]:
-    """Length, first id, last id and the milliseconds to live of a type's stream."""
-    length, first, last, ttl_ms = run(STREAM_INFO, [keys.event_stream(event_type)], [])
-    return int(length), bytes(first).decode(), bytes(last).decode(), int(ttl_ms)
-
-
-def tidy_types(run: Run, keys: Keys, entries: dict[str, str]) -> int:
-    """Take the types out whose stream is gone; `entries` is type to id. Returns how many went."""
-    streams = [keys.event_stream(name) for name in entries]
-    return int(run(TIDY, [keys.event_types, *streams], list(entries.values())))

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from core import ApprovalGate, CoordinationSignals, HeartbeatCoordinator, UsageTracker
+from core import ApprovalGate, CoordinationSignals, EventStreamer, HeartbeatCoordinator, UsageTracker
 from core.models import AgentRun, LLMCall
 from tests.core.usage_help import book, track
 from tests.dashboard.markup import parse, skeleton
@@ -238,7 +238,7 @@ def test_an_agent_that_only_beats_says_in_each_part_that_there_is_nothing(beat, 
     beat("worker")
     page = page_of(viewer, "worker")
     said = {"runs": "No run is recorded", "record": "nothing was decided", "approvals": "has not asked",
-            "cost": "No call of a model", "signals": "Empty"}  # fmt: skip
+            "cost": "No call of a model", "signals": "Empty", "events": "None of its own"}  # fmt: skip
     for title, sentence in said.items():
         assert sentence in panel(page, title), title
     assert page.with_class("sums") == []
@@ -351,6 +351,9 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, reco
     honest = None
     for text, agent in agents.items():
         agent.beat(f"status {text}", 0.5, f"task {text}")  # however long this takes, it is alive
+        EventStreamer(clean_redis).publish_event(
+            "made", {f"data {text}": text, "long": "." * 120}, source=text
+        )
         response = viewer.get(address(text))
         page = parse(response.content.decode())
         assert not hiding_in(response.content.decode()), text
@@ -358,7 +361,7 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, reco
         assert skeleton(page) == honest, text
         read = read_back(page.text)
         for place in ("key", "metadata", "display", "status", "task", "kind", "ended", "person", "reason",
-                      "boss", "signal", "payload", "model", "workflow", "stage"):  # fmt: skip
+                      "boss", "signal", "payload", "data", "model", "workflow", "stage"):  # fmt: skip
             assert f"{place} {text}" in read, (place, text)
 
 
