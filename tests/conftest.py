@@ -15,11 +15,9 @@ import pytest
 import redis
 import uvicorn
 from django.contrib.auth.models import Group, User
-from django.db import connection
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 
-from core.history import guards
 from core.history.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
@@ -31,6 +29,7 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
     postgresql,
     this_database,
 )
+from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.waiting import PATIENCE, wait_until
 
 # How long an example takes is a matter of the machine.
@@ -41,18 +40,14 @@ PASSWORD = "correct horse battery"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
-def _django_db_helper(_django_db_helper: None) -> Iterator[None]:
-    """The same as pytest-django's, for a record that refuses to be emptied.
+# After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
+TransactionTestCase._fixture_teardown = empty_the_tables
 
-    After a test with `transactional_db` every table is emptied, and the guards of the record refuse that. So
-    they are taken away first; emptying ends with `post_migrate`, which puts them back for the next test.
-    """
-    yield
-    if not connection.in_atomic_block:  # otherwise the test is rolled back, and nothing is emptied
-        with connection.cursor() as cursor:
-            for guard in guards.guards_of(connection):
-                cursor.execute(guards.removal(guard, connection.vendor))
+
+@pytest.fixture
+def _django_db_helper(_django_db_helper: None) -> None:
+    """The same as pytest-django's; before the first test it is seen what a test must leave behind."""
+    remember_what_the_migrations_brought()
 
 
 @pytest.fixture(scope="session")

@@ -37,11 +37,12 @@ def _make_groups(using: str) -> None:
     # This handler may run before the one that makes the permissions.
     for label in ("core", "django_rq"):
         create_permissions(apps.get_app_config(label), verbosity=0, using=using)
+    known = {
+        (permission.content_type.app_label, permission.codename): permission
+        for permission in Permission.objects.using(using).select_related("content_type")
+    }
     for name, rights in GROUPS.items():
         group, _created = Group.objects.using(using).get_or_create(name=name)
-        for right in rights:
-            label, _, codename = right.rpartition(".")
-            found = Permission.objects.using(using).filter(
-                content_type__app_label=label or "core", codename=codename
-            )
-            group.permissions.add(*found)
+        wanted = (right.rpartition(".") for right in rights)
+        found = (known.get((label or "core", codename)) for label, _, codename in wanted)
+        group.permissions.add(*(permission for permission in found if permission is not None))

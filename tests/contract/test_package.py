@@ -89,7 +89,7 @@ class Installed:
 
     def run(self, *words: str, **settings: str) -> tuple[int, str, str]:
         process = self.start(*words, **settings)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
 
@@ -129,14 +129,14 @@ def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
         [request] = wait_until(gate.get_pending_approvals, "the agent asks", 20)
         assert (request.agent_id, request.context) == ("packed", {"rows": 3})
         assert gate.respond_to_approval(request.request_id, True, "maria")
-        out, err = agent.communicate(timeout=30)
+        out, err = agent.communicate(timeout=120)
     finally:
         agent.kill()
     assert (agent.returncode, err) == (0, "")
     file, approved, counted, status = json.loads(out)
     assert Path(file).is_relative_to(installed.python.parent.parent)
     assert (approved, counted, status) == (True, 1, "completed")
-    assert UsageTracker(tmp_path, memory=url).get_stats(1)["total_calls"] == 1
+    assert UsageTracker(tmp_path, memory=url).get_stats(2)["total_calls"] == 1
     code, out, err = installed.run("-m", "core", "show", "--json", REDIS_URL=url)
     assert (code, err) == (0, "")
     [call] = json.loads(out)

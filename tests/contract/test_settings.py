@@ -26,7 +26,7 @@ def manage(tmp_path: Path, command: str, **values: str) -> subprocess.CompletedP
         env={**kept, "TELEMETRY_DATA_DIR": str(tmp_path), **values},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

@@ -104,7 +104,7 @@ def make_tracker(url, tmp_path):
 
     yield make
     for tracker in made:
-        tracker._shipper.close(0.1)
+        tracker._shipper.close(30)  # what it ships later would be in the Redis of the next test
 
 
 @pytest.fixture

@@ -22,23 +22,31 @@ SLOTS = 16384
 @contextmanager
 def node(folder):
     """One server in cluster mode, with no slots yet."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        if port + 10_000 < 65_536:  # its bus listens there
-            break
     folder.mkdir()
-    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "cluster-enabled": "yes", "save": ""}
-    command = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    process = subprocess.Popen([embedded.server_binary(), *command], stdout=subprocess.DEVNULL)
-    client = client_of(f"redis://127.0.0.1:{port}", decode_responses=True)
+    while True:
+        port = free_port()
+        options = {"port": port, "bind": "127.0.0.1", "dir": folder, "cluster-enabled": "yes", "save": ""}
+        command = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        process = subprocess.Popen([embedded.server_binary(), *command], stdout=subprocess.DEVNULL)
+        client = client_of(f"redis://127.0.0.1:{port}", decode_responses=True)
+        wait_until(lambda: answers(client) or process.poll() is not None, "the node answers")  # noqa: B023
+        if process.poll() is None:
+            break
+        client.close()  # somebody else was faster at one of its two ports
     try:
-        wait_until(lambda: answers(client), "the node answers")
         yield client
     finally:
         client.close()
         process.kill()
         process.wait()
+
+
+def free_port():
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        if port + 10_000 < 65_536:  # the bus listens there
+            return port
 
 
 def answers(client):
@@ -58,8 +66,14 @@ def nodes(tmp_path):
         port = pair[0].connection_pool.connection_kwargs["port"]
         pair[1].execute_command("CLUSTER", "MEET", "127.0.0.1", port)
         wait_until(lambda: all(info(one)["cluster_state"] == "ok" for one in pair), "the cluster is whole")
-        wait_until(lambda: all(info(one)["cluster_known_nodes"] == "2" for one in pair), "they met")
+        wait_until(lambda: know_each_other(pair), "they met")
         yield pair
+
+
+def know_each_other(pair):
+    """By their names: one that is still being met has none of its own."""
+    names = [one.execute_command("CLUSTER", "MYID") for one in pair]
+    return all(name in one.execute_command("CLUSTER", "NODES") for one in pair for name in names)
 
 
 def info(client):

@@ -53,7 +53,7 @@ def published(url: str, folder: Path) -> list:
     FeedbackLoop(url).record_feedback("build", "test", "cheap", 0.5)
     tracker = UsageTracker(folder, memory=url, price_book=book())
     tracker.track_llm_call(**call(), agent_id="worker", user_id="ann")
-    tracker.flush()
+    tracker.close()
     return list(following)
 
 
@@ -75,7 +75,7 @@ def test_the_example_runs_and_prints_what_it_says(url):
         env={"PATH": os.environ["PATH"], "REDIS_URL": url},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert result.stderr == ""
     assert result.stdout == output

@@ -105,11 +105,11 @@ def test_a_type_born_while_others_are_busy_comes_in_its_place(events, background
     publishing = background(publish_all, events, [f"type-{at // 50}" for at in range(total)])
     assert numbers(itertools.islice(following, total)) == list(range(total))
     following.close()
-    publishing.result(10)
+    publishing.result(30)
 
 
 def test_a_type_is_followed_that_does_not_exist_yet_and_again_after_it_was_deleted(events):
-    following = events.consume_events(["later"], block_ms=3000)
+    following = events.consume_events(["later"], block_ms=30_000)
     threading.Timer(0.2, publish_all, (events, ["later"])).start()
     assert next(following).data == {"n": 0}
     for number in range(1, 20):
@@ -129,14 +129,14 @@ def test_a_follower_of_all_types_hears_a_type_again_whose_stream_was_gone(events
 
 
 def test_it_ends_when_nothing_came_for_so_long_and_starts_counting_at_each_event(events):
-    following = events.consume_events(block_ms=400)
+    following = events.consume_events(block_ms=1000)
     publisher = threading.Thread(
-        target=lambda: [time.sleep(0.25) or publish_all(events, "a") for _ in range(3)]
+        target=lambda: [time.sleep(0.4) or publish_all(events, "a") for _ in range(3)]
     )
     publisher.start()
     began = time.monotonic()
     assert len(list(following)) == 3
-    assert 1.1 < time.monotonic() - began < 2.5
+    assert 2.1 < time.monotonic() - began < 8
     publisher.join()
 
 
@@ -150,7 +150,7 @@ def test_waiting_holds_one_connection_and_closing_gives_it_back(events, raw, bac
         waiter = background(next, following)
         wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
         publish_all(events, [f"new-{number}"])
-        waiter.result(5)
+        waiter.result(30)
         following.close()
     assert raw.info("clients")["connected_clients"] <= before + 2
 
@@ -172,7 +172,7 @@ def test_an_idle_follower_asks_nothing_while_it_waits(events, raw, background):
     time.sleep(2)  # the subject is what happens while nothing does
     assert raw.info("stats")["total_commands_processed"] - before <= 2
     publish_all(events, "a")
-    waiter.result(5)
+    waiter.result(30)
     following.close()
 
 
@@ -223,15 +223,15 @@ def test_two_followers_both_see_everything_in_the_same_order(events, background)
     followers = [events.consume_events() for _ in range(2)]
     seen = [background(lambda f=f: [e.event_id for e in itertools.islice(f, 600)]) for f in followers]
     writers = [background(publish_all, EventStreamer(events._store), [f"type-{w}"] * 200) for w in range(3)]
-    ids = {event_id for writer in writers for event_id in writer.result(20)}
-    first, second = (one.result(20) for one in seen)
+    ids = {event_id for writer in writers for event_id in writer.result(30)}
+    first, second = (one.result(30) for one in seen)
     assert first == second
     assert set(first) == ids
 
 
 def test_a_forked_child_follows_on_a_connection_of_its_own(url, events):
     publish_all(events, "a")
-    following = events.consume_events(block_ms=2000)
+    following = events.consume_events(block_ms=30_000)
     child = os.fork()
     if child == 0:
         os._exit(0 if next(following).data == {"n": 5} else 1)

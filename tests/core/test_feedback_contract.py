@@ -52,7 +52,7 @@ def test_a_rating_comes_back_whole_with_its_id_and_the_servers_time(loop, raw):
     assert (entry.workflow_name, entry.stage_name, entry.tier) == ("code", "review", "cheap")
     assert (entry.quality_score, entry.metadata) == (0.1 + 0.2, {"é": [1, {}, None]})
     assert entry.timestamp.tzinfo is UTC
-    assert abs(entry.timestamp.timestamp() - raw.time()[0]) < 5
+    assert abs(entry.timestamp.timestamp() - raw.time()[0]) < 60
 
 
 @pytest.mark.parametrize("tier", ["cheap", "CHEAP", "Cheap", ModelTier.CHEAP])

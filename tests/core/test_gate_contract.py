@@ -25,7 +25,7 @@ def test_an_approved_request_returns_the_decision(gate, url, background, first_p
     asked = background(gate.request_approval, "deploy", {"to": "production"}, 20)
     request = first_pending(gate)
     assert ApprovalGate(url).respond_to_approval(request.request_id, True, "ann", "looks good") is True
-    response = asked.result(5)
+    response = asked.result(30)
     assert isinstance(response, ApprovalResponse)
     assert (response.approved, response.responder, response.reason) == (True, "ann", "looks good")
     assert response.request_id == request.request_id
@@ -35,12 +35,12 @@ def test_an_approved_request_returns_the_decision(gate, url, background, first_p
 def test_a_rejected_request_returns_the_denial(gate, background, first_pending):
     asked = background(gate.request_approval, "deploy", None, 20)
     assert gate.respond_to_approval(first_pending(gate).request_id, False, "bob", "no") is True
-    response = asked.result(5)
+    response = asked.result(30)
     assert (response.approved, response.responder, response.reason) == (False, "bob", "no")
 
 
 def test_nobody_answering_is_a_refusal_by_the_system_that_says_timeout(gate):
-    response = gate.request_approval("deploy", timeout=0.05)
+    response = gate.request_approval("deploy", timeout=0.3)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("timeout")
     assert gate.get_request(response.request_id).status == "timeout"
@@ -190,7 +190,7 @@ def test_a_cancelled_request_wakes_its_waiter_and_takes_no_decision(gate, backgr
     asked = background(gate.request_approval, "deploy", None, 20)
     request = first_pending(gate)
     assert gate.cancel_request(request.request_id) is True
-    response = asked.result(5)
+    response = asked.result(30)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled")
     assert gate.decide(request.request_id, True, "ann").outcome == "cancelled"
@@ -226,12 +226,12 @@ def test_the_queue_is_oldest_first_of_one_type_if_asked_and_without_what_is_over
 
 def test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision(gate, background):
     late = [gate.open_request("deploy", timeout=0.01) for _ in range(20)]
-    denied, open_ = gate.open_request("deploy", timeout=0.3), gate.open_request("deploy")
-    gate.respond_to_approval(denied.request_id, False, "ann", "no")
+    open_, denied = gate.open_request("deploy"), gate.open_request("deploy", timeout=1)
+    assert gate.respond_to_approval(denied.request_id, False, "ann", "no")
     deadline = gate.read_record(denied.request_id).deadline_at
     wait_until(lambda: gate.read_record_and_time(denied.request_id)[1] > deadline, "all are over")
     sweeps = [background(gate.clear_expired_requests) for _ in range(8)]
-    assert sum(sweep.result(10) for sweep in sweeps) == len(late)
+    assert sum(sweep.result(30) for sweep in sweeps) == len(late)
     assert {gate.get_request(request.request_id).status for request in late} == {"timeout"}
     assert gate.get_request(denied.request_id).status == "rejected"
     assert gate.get_request(open_.request_id).status == "pending"

@@ -21,7 +21,7 @@ def one_trial(gate: ApprovalGate, background, chance: random.Random) -> tuple:
     time.sleep(max(0.0, deadline + chance.uniform(-0.02, 0.02) - time.time()))
     answer = chance.random() < 0.5
     accepted = gate.respond_to_approval(request.request_id, answer, "ann")
-    return request.request_id, answer, accepted, agent.result(10)
+    return request.request_id, answer, accepted, agent.result(30)
 
 
 def test_1000_decisions_around_the_deadline_are_heard_by_the_agent_or_refused(gate, raw, background):
@@ -46,7 +46,7 @@ def test_1000_decisions_around_the_deadline_are_heard_by_the_agent_or_refused(ga
 
 def test_the_agent_that_asks_and_waits_in_one_call_hears_every_accepted_decision(gate, raw, background):
     def agent(number: int):
-        return ApprovalGate(gate._store, f"agent {number}").request_approval("deploy", timeout=0.4)
+        return ApprovalGate(gate._store, f"agent {number}").request_approval("deploy", timeout=0.6)
 
     agents = [background(agent, number) for number in range(40)]
     accepted = {}
@@ -59,8 +59,8 @@ def test_the_agent_that_asks_and_waits_in_one_call_hears_every_accepted_decision
     for request_id, was_accepted in accepted.items():
         assert responses[request_id].approved is was_accepted
     for request_id, response in responses.items():
-        status = raw.hget(KEY + request_id, "status").decode()
-        assert response.approved is (status == "approved")
+        status = raw.hget(KEY + request_id, "status")  # none of one that could not be stored in time
+        assert response.approved is (status == b"approved")
 
 
 def test_a_request_that_the_server_stored_late_is_closed_when_its_asker_gives_up(gate):

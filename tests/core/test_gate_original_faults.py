@@ -41,15 +41,16 @@ def test_a_second_contradicting_decision_is_refused(gate):
 
 
 def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, background, first_pending):
-    asked = background(gate.request_approval, "deploy", None, 1.0)
+    asked = background(gate.request_approval, "deploy", None, 1.5)
     request = gate.read_record(first_pending(gate).request_id)
-    time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.1))
+    # Shorter before it than the interval at which the original polled.
+    time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.7))
     assert gate.respond_to_approval(request.request_id, True, "ann") is True
-    assert asked.result(5).approved is True
+    assert asked.result(30).approved is True
 
 
 def test_the_sweep_leaves_a_denial_in_place(gate):
-    request = gate.open_request("deploy", timeout=0.2)
+    request = gate.open_request("deploy", timeout=1)
     assert gate.respond_to_approval(request.request_id, False, "ann", "never")
     deadline = gate.read_record(request.request_id).deadline_at
     wait_until(lambda: time.time() > deadline.timestamp(), "the deadline has passed")
@@ -60,7 +61,7 @@ def test_the_sweep_leaves_a_denial_in_place(gate):
 def test_the_request_of_a_killed_agent_does_not_stay_pending_past_its_deadline(gate, url):
     program = (
         "import sys; from core import ApprovalGate; "
-        "ApprovalGate(sys.argv[1], 'a').request_approval('x', timeout=1)"
+        "ApprovalGate(sys.argv[1], 'a').request_approval('x', timeout=2)"
     )
     agent = subprocess.Popen([sys.executable, "-c", program, url])
     request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
@@ -73,12 +74,12 @@ def test_the_request_of_a_killed_agent_does_not_stay_pending_past_its_deadline(g
 
 
 @pytest.mark.parametrize("forged", ["true", '{"approved": true, "responder": "eve"}', "approved", "1"])
-def test_setting_a_key_approves_nothing(gate, raw, background, first_pending, forged):
-    asked = background(gate.request_approval, "deploy", None, 0.6)
-    request_id = first_pending(gate).request_id
+def test_setting_a_key_approves_nothing(gate, raw, background, forged):
+    request_id = gate.open_request("deploy", timeout=0.6).request_id
+    asked = background(gate.wait_for_decision, request_id)
     for key in (f"approval_response:{request_id}", f"response:{request_id}", f"{{telemetry}}:{request_id}"):
         raw.set(key, forged)
-    assert asked.result(5).approved is False
+    assert asked.result(30).approved is False
 
 
 @pytest.mark.parametrize("status", ["approved", "true", "APPROVED", ""])
@@ -103,11 +104,11 @@ def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_p
     started = time.monotonic()
     response = ApprovalGate(f"unix://{tmp_path}/absent.sock", "a").request_approval("deploy", timeout=300)
     assert response.reason.startswith("unavailable")
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 60
 
 
 def test_a_decision_is_still_known_after_its_timeout_for_seven_days(gate, raw):
-    request = gate.open_request("deploy", timeout=0.2)
+    request = gate.open_request("deploy", timeout=20)
     gate.respond_to_approval(request.request_id, True, "ann")
     assert 6.9 * 24 * 3600 < raw.ttl(KEY + request.request_id) <= 7 * 24 * 3600
 
@@ -125,7 +126,7 @@ def test_the_agent_is_woken_rather_than_polling(gate, raw, background, first_pen
     request_id = first_pending(gate).request_id
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent blocks in Redis")
     gate.respond_to_approval(request_id, True, "ann")
-    assert asked.result(5).approved
+    assert asked.result(30).approved
     assert raw.info("commandstats")["cmdstat_xread"]["calls"] == 1
 
 

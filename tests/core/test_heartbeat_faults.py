@@ -50,7 +50,7 @@ def test_a_hung_server_raises_nothing_holds_one_beat_for_seconds_at_most_and_com
     began = time.monotonic()
     for _ in range(50):
         worker.beat("running", 0.5)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # not 2 s for each of 50
     server.resume()
     beats_until_seen(worker, server.url)
 
@@ -190,7 +190,7 @@ def test_two_processes_with_one_name_both_see_the_conflict_and_so_does_the_recor
     assert json.loads(raw.get(RECORD))["rival"] == state.rival
     for rival in rivals:
         rival.stdin.close()
-        assert rival.wait(10) == 0
+        assert rival.wait(30) == 0
 
 
 def test_a_conflict_clears_once_the_rival_is_silent_for_the_lifetime_of_a_beat(url, agents, raw):
@@ -200,7 +200,7 @@ def test_a_conflict_clears_once_the_rival_is_silent_for_the_lifetime_of_a_beat(u
     assert second.conflict
     assert first.conflict
     owner, rival, seen = raw.get(BEAT).decode().split()
-    raw.set(BEAT, f"{owner} {rival} {int(seen) - 29_000}")
+    raw.set(BEAT, f"{owner} {rival} {int(seen) - 25_000}")
     first.beat("running", 0.2)
     assert first.conflict
     raw.set(BEAT, f"{owner} {rival} {int(seen) - 31_000}")

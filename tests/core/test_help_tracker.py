@@ -38,7 +38,7 @@ def test_a_lookup_is_one_line_with_its_time_in_utc(tracker):
     tracker.log(**LOOKUP, duration_ms=12.5, metadata={"depth_level": 2, "topic": "not this", "v": "nor this"})
     [event] = events(tracker.path)
     moment = datetime.fromisoformat(event.pop("ts"))
-    assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 60
     assert event == {"v": "1.0", **LOOKUP, "duration_ms": 12.5, "depth_level": 2}
     assert not tracker.unmatched_path.exists()
 
@@ -176,7 +176,7 @@ def test_lines_stay_whole_while_many_processes_write(tmp_path):
 def in_a_fresh_process(program: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", program], env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

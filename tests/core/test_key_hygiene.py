@@ -51,7 +51,7 @@ def whole_scenario(memory: str) -> None:
     assert gate.respond_to_approval(first.request_id, True, "ann")
     assert gate.wait_for_decision(first.request_id).approved
     assert gate.cancel_request(second.request_id)
-    assert gate.request_approval("a:*", timeout=0.02).reason.startswith("timeout")
+    assert gate.request_approval("a:*", timeout=0.3).reason.startswith("timeout")
     late = gate.open_request("a:*", timeout=0.001)
     wait_until(gate.clear_expired_requests, "the sweep ends it")
     assert gate.get_request(late.request_id).status == "timeout"
@@ -153,7 +153,7 @@ def test_a_100_idle_waiters_cost_under_four_commands_a_second_and_never_scan(gat
     ours = {name: calls for name, calls in stats.items() if not re.match("cmdstat_(info|config)", name)}
     assert sum(ours.values()) < 4 * 3, ours
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert all(waiter.result(10).approved for waiter in waiters)
+    assert all(waiter.result(30).approved for waiter in waiters)
     assert not {"cmdstat_scan", "cmdstat_keys"} & set(raw.info("commandstats"))
 
 
@@ -164,7 +164,7 @@ def test_a_waiting_agent_holds_one_connection_and_gives_it_back(gate, raw, backg
         waiter = background(gate.wait_for_decision, request.request_id)
         wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
         gate.respond_to_approval(request.request_id, True, "ann")
-        assert waiter.result(5).approved
+        assert waiter.result(30).approved
     assert raw.info("clients")["connected_clients"] <= before + 2
 
 

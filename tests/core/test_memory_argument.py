@@ -90,7 +90,11 @@ def test_a_callers_client_keeps_its_own_options(url):
 def in_a_fresh_process(program: str, **environment: str) -> str:
     kept = {"PATH": os.environ["PATH"], **environment}
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], env=kept, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=kept,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

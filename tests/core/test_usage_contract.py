@@ -311,7 +311,7 @@ names = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, ma
 amounts = st.one_of(st.floats(0, 10_000), st.integers(0, 10_000), st.decimals(0, 10_000, places=9))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(workflow=names, model=names, call_id=names, cost=amounts, asked=st.integers(0, 10_000_000))
 def test_whatever_is_accepted_comes_back_as_it_was_told(
     url, raw, tmp_path, workflow, model, call_id, cost, asked

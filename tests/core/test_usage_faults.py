@@ -138,6 +138,6 @@ while True:
     counted = len(process.stdout.read(20_000))
     os.kill(process.pid, signal.SIGKILL)
     counted += len(process.stdout.read())
-    process.wait(10)
+    process.wait(30)
     tracker.flush()
     assert counted <= tracker.get_stats(days=2)["total_calls"] <= counted + 1

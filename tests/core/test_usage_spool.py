@@ -84,6 +84,7 @@ def test_calls_held_in_memory_whose_shipping_had_no_answer_count_once(
 ):
     """Sent from memory, counted, the answer lost; then the disk takes them and they are sent again."""
     tracker = make_tracker(memory=proxy.url)
+    tracker._shipper.notice = lambda: None
     track(tracker)
     tracker.flush()
     real = os.write
@@ -93,7 +94,6 @@ def test_calls_held_in_memory_whose_shipping_had_no_answer_count_once(
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, data)
 
-    monkeypatch.setattr(tracker._shipper, "notice", lambda: None)
     monkeypatch.setattr(os, "write", full)
     track(tracker, 5)
     monkeypatch.setattr("core.store.client.CONFIRM_ATTEMPTS", 1)
@@ -114,6 +114,7 @@ def test_a_directory_that_cannot_be_made_raises_nothing(make_tracker, tmp_path):
 
 def test_a_lost_answer_counts_once(make_tracker, proxy):
     tracker = make_tracker(memory=proxy.url)
+    tracker._shipper.notice = lambda: None  # the background would be faster at times, and lose nothing
     track(tracker)
     tracker.flush()
     track(tracker, 50, cost=1)

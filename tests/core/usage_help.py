@@ -55,4 +55,4 @@ def shipped_by_hand(folder: Path, url: str) -> Iterator[UsageTracker]:
     tracker = UsageTracker(folder, memory=url, price_book=book())
     tracker._shipper.notice = lambda: None
     yield tracker
-    tracker._shipper.close(0.1)
+    tracker._shipper.close(30)

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from django.db import connections
 from core import ApprovalGate
 from core.history import decisions
 from core.history.recorder import Recorder
+from tests.memory_disk import memory_folder
 from tests.servers import client_of
 
 
@@ -23,6 +25,13 @@ from tests.servers import client_of
 def quick_passwords(settings: Any) -> None:
     """The hasher of the site takes its time, which is its purpose."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data directory for a site of its own; on a busy disk its migrations alone could take a minute."""
+    with memory_folder("site-") as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def running() -> Iterator[Callable[[Recorder], threading.Event]]:
     for stop, _thread in started:
         stop.set()
     for _stop, thread in started:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -57,7 +57,7 @@ class Installation:
             command = ["prlimit", f"--fsize={largest_file}", *command]
         environment = {**self.environment, **settings}
         return subprocess.run(
-            command, env=environment, input=said, capture_output=True, text=True, cwd=ROOT, timeout=60
+            command, env=environment, input=said, capture_output=True, text=True, cwd=ROOT, timeout=180
         )
 
     def run(self, program: str, said: str = "", **settings: str) -> str:
@@ -70,7 +70,7 @@ class Installation:
             capture_output=True,
             text=True,
             cwd=ROOT,
-            timeout=60,
+            timeout=180,
         )
         assert result.returncode == 0, result.stderr
         return result.stdout

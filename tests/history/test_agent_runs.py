@@ -64,7 +64,7 @@ def look(clean_redis, record):
 
 def kill(process: subprocess.Popen) -> None:
     os.kill(process.pid, signal.SIGKILL)
-    assert process.wait(5) == -signal.SIGKILL
+    assert process.wait(30) == -signal.SIGKILL
 
 
 def the_run() -> AgentRun:
@@ -187,10 +187,11 @@ def test_a_crash_that_is_started_again_at_once_leaves_a_lost_run(
 
 
 def test_two_living_processes_under_one_name_are_two_runs_that_go_on(
-    agent_process, clean_redis, record, monkeypatch
+    agent_process, clean_redis, raw, record, monkeypatch
 ):
     agent_process("worker", beats=2), agent_process("worker", beats=6)
     record()
+    wait_until(lambda: len(raw.get(BEAT).split()) == 3, "both beat")
     monkeypatch.setattr(runs, "LOST_SECONDS", 0.3)
     lost = LostRuns(open_store(clean_redis))
     end = time.monotonic() + 1
@@ -258,11 +259,11 @@ def test_a_recorder_that_is_killed_at_random_moments_records_each_run_once(recor
             if number % 2:
                 agent.stop_heartbeat()
             agents.append(agent)
-        wait_until(lambda seen=turn: AgentRun.objects.count() > 40 * seen, "it has begun", 30)
+        wait_until(lambda seen=turn: AgentRun.objects.count() > 40 * seen, "it has begun", 60)
         kill(process)
         process = recorder_process()
-    wait_until(lambda: AgentRun.objects.count() == 80, "every run is recorded", 30)
-    wait_until(lambda: AgentRun.objects.filter(state="stopped").count() == 40, "and every end", 30)
+    wait_until(lambda: AgentRun.objects.count() == 80, "every run is recorded", 60)
+    wait_until(lambda: AgentRun.objects.filter(state="stopped").count() == 40, "and every end", 60)
     assert AgentRun.objects.filter(state="running").count() == 40
     assert not SetAsideEntry.objects.exists()
 

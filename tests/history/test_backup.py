@@ -116,8 +116,8 @@ def test_what_is_written_meanwhile_waits_for_nobody_and_is_not_in_the_backup(
     def write(_what, _rows):
         if not written:
             written.append(True)
-            background(append, 10, "meanwhile").result(10)
-            background(User.objects.create, username="meanwhile").result(10)
+            background(append, 10, "meanwhile").result(30)
+            background(User.objects.create, username="meanwhile").result(30)
 
     taken = backup.take(tmp_path / "b.zip", write)
     assert written

@@ -25,10 +25,10 @@ def command(*words: str) -> str:
 
 
 @pytest.fixture
-def new_installation(tmp_path, clean_redis):
+def new_installation(data_dir, clean_redis):
     def make(name: str, **settings: str) -> Installation:
-        (tmp_path / name).mkdir()
-        made = Installation(tmp_path / name, clean_redis)
+        (data_dir / name).mkdir()
+        made = Installation(data_dir / name, clean_redis)
         made.environment |= settings
         return made
 

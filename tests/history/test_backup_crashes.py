@@ -21,12 +21,12 @@ def killed_at(place: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def new_installation(tmp_path, clean_redis, new_servers):
+def new_installation(data_dir, clean_redis, new_servers):
     """A site that is not migrated yet, on the database that this run is on."""
 
     def make(name: str) -> Installation:
-        (tmp_path / name).mkdir()
-        made = Installation(tmp_path / name, clean_redis)
+        (data_dir / name).mkdir()
+        made = Installation(data_dir / name, clean_redis)
         made.environment |= {key: value for key, value in new_servers().items() if value}
         return made
 

@@ -95,3 +95,4 @@ def test_a_recorder_waits_for_a_reset_of_usage_and_no_call_is_lost(
     assert step.result(30) == 1
     assert sum(UsageHour.objects.values_list("calls", flat=True)) == 2
     assert not SetAsideEntry.objects.exists()
+    tracker.close()

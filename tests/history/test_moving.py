@@ -35,8 +35,8 @@ print(json.dumps({
 
 
 @pytest.fixture
-def installation(tmp_path, clean_redis):
-    made = Installation(tmp_path, clean_redis)
+def installation(data_dir, clean_redis):
+    made = Installation(data_dir, clean_redis)
     assert made.manage("migrate", "-v", "0").returncode == 0
     return made
 

@@ -72,7 +72,7 @@ def test_an_outcome_that_two_waiters_took_is_collected_once(gate, record, backgr
     request = gate.open_request("deploy")
     waiters = [background(gate.wait_for_decision, request.request_id) for _ in range(2)]
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert all(waiter.result(10).approved for waiter in waiters)
+    assert all(waiter.result(30).approved for waiter in waiters)
     record()
     assert kinds_of(request.request_id).count("approval.collected") == 1
 
@@ -115,8 +115,8 @@ def test_a_dead_agents_request_ends_at_its_deadline_and_the_record_says_timeout(
         lambda: ApprovalRecord.objects.filter(pk=request.request_id, status="timeout").first(),
         "the recorder has ended it",
     )
-    assert 0 <= (row.ended_at - row.deadline_at).total_seconds() <= 2
-    assert datetime.now(UTC).timestamp() - row.deadline_at.timestamp() <= 2
+    assert 0 <= (row.ended_at - row.deadline_at).total_seconds() <= 8
+    assert datetime.now(UTC).timestamp() - row.deadline_at.timestamp() <= 8
     assert kinds_of(request.request_id) == ["approval.requested", "approval.timeout"]
     assert row.responder == "system"
 
@@ -138,10 +138,8 @@ def test_the_outbox_is_trimmed_only_behind_the_commit_and_only_what_is_old(clean
 def test_with_an_installation_the_outbox_is_never_capped_and_without_one_it_is(clean_redis, raw, monkeypatch):
     gate = ApprovalGate(clean_redis, "deployer")
     outbox.installation(open_store(clean_redis))
-    pipeline = raw.pipeline()
-    for _ in range(100_500):
-        pipeline.xadd(OUTBOX, {"type": "nothing"})
-    pipeline.execute()
+    fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'type', 'nothing') end"
+    raw.eval(fill, 1, OUTBOX, 100_500)
     gate.open_request("deploy")
     assert raw.xlen(OUTBOX) == 100_501
     raw.delete("{telemetry}:installation")
@@ -162,7 +160,14 @@ def test_watchers_hear_how_far_the_record_is_after_a_recorder_died_between_commi
 def test_a_queue_entry_that_claims_to_be_due_but_is_not_makes_no_busy_loop(gate, recorder, raw):
     request = gate.open_request("deploy", timeout=60)
     raw.zadd("{telemetry}:approvals:pending", {request.request_id: 1})
+
+    def looks() -> int:
+        return raw.info("commandstats").get("cmdstat_time", {"calls": 0})["calls"]
+
+    before = looks()
+    wait_until(lambda: looks() > before, "the recorder looks at it")
     raw.config_resetstat()
+    began = time.monotonic()
     time.sleep(0.5)  # what is counted is work in a stretch of time
-    assert raw.info("commandstats")["cmdstat_time"]["calls"] < 150
+    assert looks() < 300 * (time.monotonic() - began)
     assert gate.read_record(request.request_id).status == "pending"

@@ -53,7 +53,7 @@ def test_an_emptied_redis_cancels_what_was_pending_and_the_waiting_agent_hears_n
     wait_until(lambda: ApprovalRecord.objects.filter(status="pending").count() == 3, "all are recorded")
     raw.flushall()
     for agent in agents:
-        response = agent.result(10)
+        response = agent.result(30)
         assert (response.approved, response.responder) == (False, "system")
         assert "lost by the server" in response.reason
     wait_until(lambda: ApprovalRecord.objects.filter(status="cancelled").count() == 3, "all are cancelled")

@@ -1,7 +1,6 @@
 """What a crash or an older Redis file left is settled: once, with an entry that says what was and what is."""
 
 import json
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -47,6 +46,13 @@ def open_intent(user, request_id, *, approved=True, seconds_left=-1.0):
         not_after=timezone.now() + timedelta(seconds=seconds_left),
         created_at=timezone.now(),
     )
+
+
+def let_the_deadline_pass(raw, request_id) -> None:
+    """Shape what Redis holds as if the request had been asked long enough ago."""
+    moment = raw.time()[0] * 1000 - 1
+    raw.hset(REQUEST + request_id, "deadline_ms", moment)
+    raw.zadd(PENDING, {request_id: moment})
 
 
 def repaired(request_id):
@@ -177,7 +183,7 @@ def test_a_request_restored_as_pending_is_closed_with_the_end_that_sql_knows(
     agent = background(gate.wait_for_decision, request_id) if status != "timeout" else None
     repair()
     live = gate.read_record(request_id)
-    heard = agent.result(10) if agent else gate.wait_for_decision(request_id)
+    heard = agent.result(30) if agent else gate.wait_for_decision(request_id)
     assert (live.status, live.responder, live.ended_at) == (status, row.responder, row.ended_at)
     assert (live.decision_id, live.channel) == (row.decision_id, row.channel)
     assert (heard.approved, heard.responder) == (status == "approved", row.responder)
@@ -242,16 +248,17 @@ def test_a_round_goes_over_all_that_is_open_in_parts(gate, raw, record, repair, 
 
 
 def test_a_restored_queue_is_closed_whole_before_anything_of_it_times_out(
-    gate, record, repair, restore, monkeypatch
+    gate, raw, record, repair, restore, monkeypatch
 ):
     monkeypatch.setattr("core.history.repair.PART", 3)
-    ids = [gate.open_request("deploy", timeout=0.3).request_id for _ in range(10)]
+    ids = [gate.open_request("deploy").request_id for _ in range(10)]
     back = restore(PENDING, *(REQUEST + id_ for id_ in ids), *(ENDED + id_ for id_ in ids))
     for request_id in ids:
         gate.respond_to_approval(request_id, True, "ann")
     record()
-    time.sleep(0.35)  # their deadline, past which the sweep ends what is pending
     back()
+    for request_id in ids:
+        let_the_deadline_pass(raw, request_id)  # past it the sweep ends what is pending
     repair()
     assert {gate.read_record(request_id).status for request_id in ids} == {"approved"}
 
@@ -308,13 +315,16 @@ def test_the_page_says_what_was_repaired(gate, raw, repair, make_user, client):
     assert "was not recorded, is pending" in page
 
 
-def test_an_end_that_a_restored_redis_made_anew_is_told_and_counts_as_no_collection(gate, record, restore):
-    request_id = gate.open_request("deploy", timeout=0.2).request_id
+def test_an_end_that_a_restored_redis_made_anew_is_told_and_counts_as_no_collection(
+    gate, raw, record, restore
+):
+    request_id = gate.open_request("deploy").request_id
     back = restore(REQUEST + request_id, ENDED + request_id, PENDING)
     gate.respond_to_approval(request_id, True, "ann")
     record()
     back()
-    assert gate.wait_for_decision(request_id).approved is False  # it waited past the deadline
+    let_the_deadline_pass(raw, request_id)
+    assert gate.wait_for_decision(request_id).approved is False
     record()
     row = ApprovalRecord.objects.get(pk=request_id)
     assert (row.status, row.collected_at) == ("approved", None)

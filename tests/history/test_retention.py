@@ -77,11 +77,12 @@ def test_pieces_are_small_and_each_is_in_the_record(ended, monkeypatch):
 
 def test_the_page_says_when_the_text_was_removed(ended, raw, make_user, client):
     (request_id,) = ended(1)
-    prune_bodies(in_days(2), 1)
+    then = in_days(2)
+    prune_bodies(then, 1)
     raw.flushall()  # by then Redis has let go of it
     client.force_login(make_user("ann", "viewer"))
     page = client.get(f"/approvals/{request_id}/").content.decode()
-    assert f"removed by retention on {in_days(2):%Y-%m-%d}" in page
+    assert f"removed by retention on {then:%Y-%m-%d}" in page
     assert ApprovalRecord.objects.get(pk=request_id).digest in page
 
 

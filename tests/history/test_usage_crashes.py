@@ -61,11 +61,11 @@ class Workers:
         if self.progress(name) >= CALLS:
             return False
         file = self._folder / f"pid-{name}"
-        pid = int(wait_until(lambda: file.exists() and file.read_text(), f"{name} works", 30))
+        pid = int(wait_until(lambda: file.exists() and file.read_text(), f"{name} works", 60))
         os.kill(pid, signal.SIGKILL)
         for process in self._started:
             if process.pid == pid:
-                process.wait(10)
+                process.wait(30)
         file.unlink()
         self.start(name)
         return True
@@ -121,6 +121,7 @@ def test_a_hundred_thousand_calls_of_four_processes_killed_at_random(
     in_redis(tracker)
     wait_until(lambda: LLMCall.objects.count() == 4 * CALLS, "everything is recorded", 300)
     in_sql()
+    tracker.close()
 
 
 def in_redis(tracker: UsageTracker) -> None:

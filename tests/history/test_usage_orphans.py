@@ -32,21 +32,21 @@ def recorder_process(environment):
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        _out, err = process.communicate(timeout=15)
+        _out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err.decode()
 
 
-def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, tmp_path):
+def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, data_dir):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    environment = {**kept, "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis}
+    environment = {**kept, "TELEMETRY_DATA_DIR": str(data_dir), "REDIS_URL": clean_redis}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True)
     agent = subprocess.run([sys.executable, "-c", AGENT], cwd=ROOT, env=environment)
     assert agent.returncode == -signal.SIGKILL
-    assert len(list((tmp_path / "usage").rglob("*.calls"))) == 1
-    reader = UsageTracker(tmp_path / "elsewhere", memory=clean_redis)
+    assert len(list((data_dir / "usage").rglob("*.calls"))) == 1
+    reader = UsageTracker(data_dir / "elsewhere", memory=clean_redis)
     with recorder_process(environment):
-        wait_until(lambda: reader.get_stats(1)["total_calls"] == 40, "the calls are counted", 30)
-        wait_until(lambda: not list((tmp_path / "usage").rglob("*.calls")), "the spool is gone")
-        with closing(sqlite3.connect(tmp_path / "history.sqlite3")) as database:
+        wait_until(lambda: reader.get_stats(2)["total_calls"] == 40, "the calls are counted", 60)
+        wait_until(lambda: not list((data_dir / "usage").rglob("*.calls")), "the spool is gone")
+        with closing(sqlite3.connect(data_dir / "history.sqlite3")) as database:
             recorded = "SELECT count(*) FROM core_llmcall"
-            wait_until(lambda: database.execute(recorded).fetchone() == (40,), "the calls are recorded", 30)
+            wait_until(lambda: database.execute(recorded).fetchone() == (40,), "the calls are recorded", 60)

@@ -28,7 +28,7 @@ def make_tracker(clean_redis, tmp_path):
 
     yield make
     for tracker in made:
-        tracker._shipper.close(0.1)
+        tracker._shipper.close(30)
 
 
 @pytest.fixture
