@@ -16,6 +16,7 @@ import pytest
 from django.db import connection, connections
 
 from core.history.database_url import database
+from tests.accounts import limit_every_server
 from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL, postgresql_server
 
@@ -29,7 +30,8 @@ FUNCTIONS = {"embedded", "faulty_server", "postgresql_server"}
 
 if REDIS == "redis":
     # Also for the processes that tests start.
-    os.environ["TELEMETRY_REDIS_PROGRAM"] = "redis-server"
+    os.environ.setdefault("TELEMETRY_REDIS_PROGRAM", "redis-server")
+limit_every_server()
 
 
 def stop_without_servers(is_worker: bool) -> None:

@@ -10,6 +10,7 @@ from redis.cluster import RedisCluster
 
 from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable
 from core.store import embedded
+from tests.accounts import limit
 from tests.core.test_memory_argument import uses
 from tests.servers import client_of
 from tests.waiting import wait_until
@@ -32,6 +33,7 @@ def node(folder):
     client = client_of(f"redis://127.0.0.1:{port}", decode_responses=True)
     try:
         wait_until(lambda: answers(client), "the node answers")
+        limit(f"redis://127.0.0.1:{port}", "telemetry-agent")
         yield client
     finally:
         client.close()
