@@ -18,6 +18,11 @@ from core.store import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL_RIGHTS = {"username": "tests", "password": "any will do"}
+LIMITED = (
+    "TELEMETRY_REDIS_PROGRAM",
+    "TEST_REDIS_PROGRAM",
+    "TEST_REDIS_RULE",
+)  # variables that processes need
 CREATING = {"SET", "HSET", "HINCRBY", "LPUSH", "RPUSH", "RESTORE", "SADD", "XADD", "ZADD", "ZINCRBY"}
 
 written_by_tests: set[bytes] = set()

@@ -16,7 +16,7 @@ import pytest
 from django.db import connection, connections
 
 from core.history.database_url import database
-from tests.accounts import limit_every_server
+from tests.accounts import LIMITED, limit_every_server
 from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL, postgresql_server
 
@@ -114,6 +114,6 @@ def new_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
 
     def settings() -> dict[str, str]:
         url = request.getfixturevalue("postgresql").new_database() if DATABASE == "postgresql" else ""
-        return {"DATABASE_URL": url, "TELEMETRY_REDIS_PROGRAM": os.environ.get("TELEMETRY_REDIS_PROGRAM", "")}
+        return {"DATABASE_URL": url, **{name: os.environ.get(name, "") for name in LIMITED}}
 
     return settings

@@ -30,7 +30,7 @@ MAY = dict.fromkeys(EVERYBODY, 403) | {
 @pytest.fixture
 def failed(clean_redis, monkeypatch):
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
-    job = jobs.queue().enqueue("tests.workers.fail", HOSTILE)
+    job = jobs.queue().enqueue("tests.workers.fail", HOSTILE, failure_ttl=jobs.FAILED_KEPT)
     work()
     assert jobs.queue().failed_job_registry.count == 1
     return job
