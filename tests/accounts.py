@@ -100,4 +100,4 @@ def _bytes(key: str | bytes) -> bytes:
 
 def client_of(url: str, **options: Any) -> redis.Redis:
     """A plain client for looking behind the scenes, which may do everything there."""
-    return _NotingClient.from_url(url, protocol=2, **ALL_RIGHTS, **options)
+    return _NotingClient.from_url(url, protocol=2, driver_info=None, **ALL_RIGHTS, **options)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
+import redis
+
 from core.store.keys import Keys
 from tests.accounts import client_of, written_by_tests
 from tests.contract.key_patterns import key_patterns
@@ -51,17 +53,16 @@ def fault_of(key: str, milliseconds: int) -> str:
     )
 
 
-def faults_at(url: str) -> list[str]:
-    """What the server at `url` was left with that it should not have, and what it refused to the product."""
+def faults_seen_by(spy: redis.Redis) -> list[str]:
+    """What a server was left with that it should not have, and what it refused to the product. Two round trips."""
     faults, keys, cursor = [], [], None
-    with client_of(url) as spy:
-        while cursor != 0 and len(keys) < MOST:
-            cursor, some = spy.scan(cursor or 0, count=MOST)
-            keys += some
-        pipe = spy.pipeline(transaction=False)
-        for key in keys:
-            pipe.pttl(key)
-        *lifetimes, refused = pipe.acl_log().execute()
+    while cursor != 0 and len(keys) < MOST:
+        cursor, some = spy.scan(cursor or 0, count=MOST)
+        keys += some
+    pipe = spy.pipeline(transaction=False)
+    for key in keys:
+        pipe.pttl(key)
+    *lifetimes, refused = pipe.acl_log().execute()
     for key, milliseconds in zip(keys, lifetimes, strict=True):
         if key not in written_by_tests:
             faults.append(fault_of(key.decode(), milliseconds))
@@ -72,9 +73,19 @@ def faults_at(url: str) -> list[str]:
     return [fault for fault in faults if fault]
 
 
+def faults_at(url: str) -> list[str]:
+    """The same of the server at `url`."""
+    with client_of(url) as spy:
+        return faults_seen_by(spy)
+
+
 def look_through(url: str) -> None:
     """Raise AssertionError, naming each key, where a test left what it should not have."""
-    if faults := faults_at(url):
+    _fail_with(faults_at(url))
+
+
+def _fail_with(faults: list[str]) -> None:
+    if faults:
         raise AssertionError("\n".join(["after this test:", *faults[:20]]))
 
 
@@ -83,6 +94,6 @@ def emptied(url: str) -> Iterator[str]:
     """The server at `url`, for one test: empty before it, looked through after it."""
     with client_of(url) as spy:
         spy.pipeline(transaction=False).flushall().config_resetstat().acl_log_reset().execute()
-    written_by_tests.clear()
-    yield url
-    look_through(url)
+        written_by_tests.clear()
+        yield url
+        _fail_with(faults_seen_by(spy))

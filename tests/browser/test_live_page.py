@@ -178,7 +178,6 @@ def test_the_last_beat_keeps_counting_and_lateness_shows_by_word_and_shape(sign_
 
 def make_older(url: str, agent: str, seconds: float) -> None:
     """As if the last beat were so long ago. Nothing tells the page: it must see the threshold pass by itself."""
-
     from core.store.keys import Keys
 
     client, keys = client_of(url, decode_responses=True), Keys()
