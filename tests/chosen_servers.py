@@ -16,6 +16,7 @@ import pytest
 from django.db import connection, connections
 
 from core.history.database_url import database
+from tests.accounts import LIMITED, limit_every_server
 from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL, postgresql_server
 
@@ -29,7 +30,8 @@ FUNCTIONS = {"embedded", "faulty_server", "postgresql_server"}
 
 if REDIS == "redis":
     # Also for the processes that tests start.
-    os.environ["TELEMETRY_REDIS_PROGRAM"] = "redis-server"
+    os.environ.setdefault("TELEMETRY_REDIS_PROGRAM", "redis-server")
+limit_every_server()
 
 
 def stop_without_servers(is_worker: bool) -> None:
@@ -112,6 +114,6 @@ def new_servers(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
 
     def settings() -> dict[str, str]:
         url = request.getfixturevalue("postgresql").new_database() if DATABASE == "postgresql" else ""
-        return {"DATABASE_URL": url, "TELEMETRY_REDIS_PROGRAM": os.environ.get("TELEMETRY_REDIS_PROGRAM", "")}
+        return {"DATABASE_URL": url, **{name: os.environ.get(name, "") for name in LIMITED}}
 
     return settings

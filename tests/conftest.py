@@ -12,7 +12,6 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
 import pytest
-import redis
 import uvicorn
 from django.contrib.auth.models import Group, User
 from django.test import TransactionTestCase, override_settings
@@ -30,6 +29,7 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
     this_database,
 )
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
+from tests.leftovers import emptied
 from tests.waiting import PATIENCE, wait_until
 
 # How long an example takes is a matter of the machine.
@@ -67,12 +67,10 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def clean_redis(site_redis: str) -> str:
-    """The same, empty."""
-    client = redis.Redis.from_url(site_redis, protocol=2)
-    client.flushall()
-    client.close()
-    return site_redis
+def clean_redis(site_redis: str) -> Iterator[str]:
+    """The same, empty; what the test leaves there must be ours, and end by itself or be permanent."""
+    with emptied(site_redis) as url:
+        yield url
 
 
 @pytest.fixture

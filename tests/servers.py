@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import redis
-
 from core.store import embedded
+from tests.accounts import client_of as client_of
+from tests.accounts import limit_every_server
+from tests.leftovers import look_through
 from tests.memory_disk import memory_folder
 
-
-def client_of(url: str, **options) -> redis.Redis:
-    """A plain client for looking behind the scenes."""
-    return redis.Redis.from_url(url, protocol=2, **options)
+limit_every_server()
 
 
 class FaultyServer:
@@ -60,6 +58,9 @@ def faulty_server(*, durable: bool = False) -> Iterator[FaultyServer]:
         server = FaultyServer(folder, durable=durable)
         try:
             yield server
+            server.resume()
+            if server.process.poll() is None:
+                look_through(server.url)
         finally:
             server.stop()
 

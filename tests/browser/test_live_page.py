@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
 from tests.history.chain import kinds_of
+from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -188,11 +189,9 @@ def seconds_of(time) -> int:
 
 def make_older(url: str, agent: str, seconds: float) -> None:
     """As if the last beat were so long ago. Nothing tells the page: it must see the threshold pass by itself."""
-    import redis
-
     from core.store.keys import Keys
 
-    client, keys = redis.Redis.from_url(url, protocol=2, decode_responses=True), Keys()
+    client, keys = client_of(url, decode_responses=True), Keys()
     now = int(time.time() * 1000)
     record = json.loads(client.get(keys.agent_record(agent)))
     record["last_beat_ms"] = now - int(seconds * 1000)

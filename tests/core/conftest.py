@@ -8,7 +8,9 @@ import pytest
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
+from tests.accounts import limit
 from tests.core.usage_help import book
+from tests.leftovers import emptied
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
 
@@ -17,16 +19,16 @@ from tests.waiting import wait_until
 def core_server():
     with tempfile.TemporaryDirectory(prefix="core-") as folder:
         server = embedded.start(Path(folder), durable=False)
+        limit(server.url, "telemetry-agent")
         yield server.url
         server.stop()
 
 
 @pytest.fixture
 def url(core_server):
-    with client_of(core_server) as client:
-        client.flushall()
-        client.config_resetstat()
-    return core_server
+    """The same, empty; what the test leaves there must be ours, and end by itself or be permanent."""
+    with emptied(core_server) as url:
+        yield url
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from redis.cluster import RedisCluster
 from core import ApprovalGate, HeartbeatCoordinator, StoreUnavailable, UsageTracker
 from core.store import embedded
 from core.store.client import namespace_and_address
+from tests.accounts import limit
 from tests.core.test_memory_argument import uses
 from tests.core.usage_help import book, track
 from tests.servers import client_of
@@ -34,6 +35,7 @@ def node(folder):
             break
         client.close()  # somebody else was faster at one of its two ports
     try:
+        limit(f"redis://127.0.0.1:{port}", "telemetry-agent")
         yield client
     finally:
         client.close()

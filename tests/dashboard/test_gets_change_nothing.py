@@ -41,7 +41,7 @@ def test_no_get_of_any_address_changes_anything(
 ):
     settings.TELEMETRY_DATA_DIR = tmp_path
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
-    failed = jobs.queue().enqueue("tests.workers.fail", "x")
+    failed = jobs.queue().enqueue("tests.workers.fail", "x", failure_ttl=jobs.FAILED_KEPT)
     client, request = signed_in("superuser"), gate.open_request("deploy")
     raw.xadd("{telemetry}:outbox", {"type": "exploded", "request_id": request.request_id})
     record()

@@ -30,7 +30,7 @@ MAY = dict.fromkeys(EVERYBODY, 403) | {
 @pytest.fixture
 def failed(clean_redis, monkeypatch):
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
-    job = jobs.queue().enqueue("tests.workers.fail", HOSTILE)
+    job = jobs.queue().enqueue("tests.workers.fail", HOSTILE, failure_ttl=jobs.FAILED_KEPT)
     work()
     assert jobs.queue().failed_job_registry.count == 1
     return job
@@ -115,7 +115,7 @@ class Bomb:
 def test_a_job_that_somebody_wrote_into_redis_runs_nothing_when_its_pages_are_looked_at(
     clean_redis, signed_in, tmp_path
 ):
-    job = jobs.queue().enqueue("core.jobs.tidy_exports")
+    job = jobs.queue().enqueue("core.jobs.tidy_exports", failure_ttl=jobs.FAILED_KEPT)
     abandoned = {
         "status": "started",
         "meta": pickle.dumps(Bomb(tmp_path / "meta")),

@@ -13,6 +13,7 @@ from core import ApprovalGate
 from tests.faults.nursery import CLOCK, Nursery
 from tests.faults.person import Person, SiteAway
 from tests.faults.roles import PEOPLE, VISITOR
+from tests.leftovers import look_through
 from tests.memory_disk import memory_folder
 from tests.ports import free_port
 from tests.postgresql import PostgreSQL, own_database
@@ -165,5 +166,6 @@ def stand(postgresql: PostgreSQL | None) -> Iterator[Stand]:
         made = Stand(folder, database, postgresql)
         try:
             yield made
+            look_through(made.server.url)
         finally:
             made.close()

@@ -36,7 +36,9 @@ def worker(clean_redis, this_database, tmp_path):
 
 
 def put_in(function: str, *args: str, **options) -> Job:
-    return jobs.queue().enqueue(f"tests.workers.{function}", *args, **options)
+    return jobs.queue().enqueue(
+        f"tests.workers.{function}", *args, **{"failure_ttl": jobs.FAILED_KEPT, **options}
+    )
 
 
 def first_run(folder) -> int:
@@ -111,7 +113,7 @@ def test_a_job_that_cannot_succeed_is_shown_as_failed(worker):
 
 def test_a_job_that_names_a_function_of_others_runs_nothing(worker, tmp_path):
     mark = tmp_path / "mark"
-    job = jobs.queue().enqueue("os.mkdir", str(mark))
+    job = jobs.queue().enqueue("os.mkdir", str(mark), failure_ttl=jobs.FAILED_KEPT)
     with_callback = jobs.queue().enqueue("core.jobs.tidy_exports", on_success=Callback("os.mkdir"))
     worker("--burst").communicate(timeout=60)
     assert not mark.exists()

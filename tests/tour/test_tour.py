@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-import redis
 from django.urls import reverse
 
 from core import ApprovalGate
@@ -22,6 +21,7 @@ from core.store.outbox import Watcher
 from dashboard.live_state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.chain import of_requests
+from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,7 +37,7 @@ def gate(clean_redis):
 
 @pytest.fixture
 def raw(clean_redis):
-    with redis.Redis.from_url(clean_redis, protocol=2, decode_responses=True) as client:
+    with client_of(clean_redis, decode_responses=True) as client:
         yield client
 
 
