@@ -107,6 +107,8 @@ class DecisionIntent(models.Model):
     # What the request said: where Redis loses it before it is recorded, nobody else knows.
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
     approval_type = models.CharField("kind", max_length=NAME_LENGTH, blank=True)
+    requested_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     approved = models.BooleanField()
     reason = models.TextField(blank=True)

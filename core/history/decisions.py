@@ -4,7 +4,6 @@ The intent is in SQL before Redis is asked. That Redis accepted it is in SQL bef
 """
 
 import logging
-
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -122,6 +121,8 @@ def _intend(
                 request_id=record.request_id,
                 agent_id=record.agent_id,
                 approval_type=record.approval_type,
+                requested_at=record.requested_at,
+                deadline_at=record.deadline_at,
                 user=fresh,
                 approved=approved,
                 reason=reason,

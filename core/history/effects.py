@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from core.history import automation, runs, usage
+from core.history import automation, ends, runs, usage
 from core.history.audit import Fact
 from core.history.ends import KnownEnd, first_accepted, was_lost
 from core.models import ApprovalRecord, DecisionIntent
@@ -164,15 +164,17 @@ class Batch:
             "\x00", "\u2400"
         )  # PostgreSQL keeps no NUL; this is its picture
         end["channel"] = self._proven_channel(request_id, said)
-        row = self._rows.get(request_id) or self._never_told(request_id, said, ended_at)
-        facts = self._noted_before(row, said) if row.status == ApprovalRecord.Status.PENDING else []
+        facts = [] if request_id in self._rows else self._never_told(request_id, said, ended_at)
+        row = self._rows[request_id]
+        if row.status == ApprovalRecord.Status.PENDING:
+            facts += self._noted_before(row, said)
         if row.status == ApprovalRecord.Status.PENDING:
             self._change(request_id, **end, ended_at=ended_at)
         self._settle_intents(row)
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(request_id, row, said, ended_at, position)]
         known = KnownEnd(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
-        return [known.fact(row.agent_id)]
+        return [*facts, known.fact(row.agent_id)]
 
     def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
         """The end that the site told a person comes first, where Redis lost it and now tells another."""
@@ -193,21 +195,22 @@ class Batch:
         )
         return [known.fact(row.agent_id), fact]
 
-    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> ApprovalRecord:
+    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> list[Fact]:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
-        intents = self._intents.get(request_id, ())
-        told: Any = first_accepted(intents) or next(iter(intents), None)
-        about = {
-            name: said[name] or (getattr(told, name) if told else "")
-            for name in ("agent_id", "approval_type", "digest")
-        }
-        return self._add(
+        intents = self._intents.get(request_id, [])
+        intent = first_accepted(intents) or next(iter(intents), None)
+        if intent is not None and (asked := ends.asked(intent)):
+            return [self._requested(request_id, asked)]
+        self._add(
             request_id,
-            **about,
+            agent_id=said["agent_id"],
+            approval_type=said["approval_type"],
+            digest=said["digest"],
             requested_at=ended_at,
             deadline_at=ended_at,
             timeout_seconds=0.0,
         )
+        return []
 
     def _collected(self, request_id: str, said: Mapping[str, str]) -> Fact:
         collected_at = at(said["collected_ms"])

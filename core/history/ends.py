@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from core.approval_gates import LOST_REASON, ApprovalGate, Decision
 from core.history.audit import Fact
+from core.history.told_again import milliseconds
 from core.models import ApprovalRecord, DecisionIntent
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,20 @@ def first_accepted(intents: Iterable[DecisionIntent]) -> DecisionIntent | None:
     """The one that Redis accepted first; a restored Redis may have accepted another after it."""
     accepted = [intent for intent in intents if intent.accepted_at is not None]
     return min(accepted, key=lambda intent: (intent.accepted_at, intent.pk), default=None)
+
+
+def asked(intent: DecisionIntent) -> dict[str, str]:
+    """What the outbox said when its request was asked, but the context; empty for an intent that was not told."""
+    if intent.requested_at is None or intent.deadline_at is None:
+        return {}
+    return {
+        "agent_id": intent.agent_id,
+        "approval_type": intent.approval_type,
+        "digest": intent.digest,
+        "requested_ms": milliseconds(intent.requested_at),
+        "deadline_ms": milliseconds(intent.deadline_at),
+        "timeout_seconds": repr((intent.deadline_at - intent.requested_at).total_seconds()),
+    }
 
 
 def status_of(intent: DecisionIntent) -> str:

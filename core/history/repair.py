@@ -239,7 +239,7 @@ def _settled(
 
 
 def _without_an_answer(standing: Standing | None, row: ApprovalRecord | None) -> str:
-    """What an attempt came to of which nobody noted an answer. Where Redis lost the request it may have taken effect."""
+    """What an attempt without a noted answer came to; where Redis lost the request, it may have taken effect."""
     if standing is not None:
         return OUTCOME_OF_END[standing.status].value
     return UNKNOWN if row is None or ends.was_lost(row) else OUTCOME_OF_END[row.status].value

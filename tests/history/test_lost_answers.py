@@ -83,13 +83,10 @@ def test_an_answer_that_a_person_was_told_of_stands_after_redis_was_emptied(
     row = ApprovalRecord.objects.get(pk=request.request_id)
     assert (row.status, row.responder, row.reason, row.channel) == (status, "maria", "because", "site")
     assert (row.agent_id, row.approval_type, row.ended_at) == ("deployer", "deploy", decision.ended_at)
+    assert (row.requested_at, row.timeout_seconds) == (request.timestamp, 300.0)
     intent = DecisionIntent.objects.get()
     assert (intent.outcome, row.decision_id, row.digest) == ("accepted", str(intent.pk), intent.digest)
-    told = kinds_of(request.request_id)
-    assert [kind for kind in told if kind != "approval.requested"] == [
-        f"approval.{status}",
-        "record.repaired",
-    ]
+    assert kinds_of(request.request_id) == ["approval.requested", f"approval.{status}", "record.repaired"]
     [mended] = details_of(request.request_id, "record.repaired")
     assert (mended["was"], mended["is"]) == ("lost", status)
     assert "Redis lost" in mended["what"]
