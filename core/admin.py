@@ -171,7 +171,7 @@ class ApprovalRecordAdmin(ReadOnlyAdmin):
 class DecisionIntentAdmin(ReadOnlyAdmin):
     """Every attempt of a person to decide, and what came of it."""
 
-    list_display = ["created_at", "user", "approved", "outcome", "reason", "request"]
+    list_display = ["created_at", "user", "approved", "outcome", "accepted_at", "reason", "request"]
     list_filter = ["outcome", "approved", "created_at"]
     search_fields = ["request_id", "user__username", "reason"]
     search_help_text = "Person, reason or request id"

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_TIMEOUT = 7 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
 MAX_REASON_LENGTH = 2_000
+LOST_REASON = "cancelled: lost by the server, which was emptied or replaced"
 
 
 class ApprovalGate(UsesStore):
@@ -110,8 +111,7 @@ class ApprovalGate(UsesStore):
 
     def cancel_lost(self, request_id: str) -> bool:
         """End a request of which the server has nothing left, so that those who still wait for it wake."""
-        reason = "cancelled: lost by the server, which was emptied or replaced"
-        return scripts.cancel(self._store.run, self._store.keys, request_id, reason, lost=True)
+        return scripts.cancel(self._store.run, self._store.keys, request_id, LOST_REASON, lost=True)
 
     def restore_end(
         self,
@@ -124,10 +124,12 @@ class ApprovalGate(UsesStore):
         ended_at: datetime,
         decision_id: str,
         channel: str,
+        lost: bool = False,
     ) -> str:
-        """Give a request that a restored server offers again the end that stands in the record.
+        """Give a request that a restored server offers again the end that SQL knows.
 
-        Returns restored, unknown, ended (it has an end already) or changed (it is another request).
+        lost: also one of which the server has nothing left, so that those who still wait hear it. Returns
+        restored, unknown, ended (it has an end already) or changed (it is another request).
         """
         return survey.restore_end(
             self._store.run,
@@ -140,6 +142,7 @@ class ApprovalGate(UsesStore):
             ended_ms=round(ended_at.timestamp() * 1000),
             decision_id=decision_id,
             channel=channel,
+            lost=lost,
         )
 
     def _withdraw(self, request_id: str) -> None:

@@ -15,7 +15,8 @@ SWITCH = "TELEMETRY_TESTING"
 PLACES = {
     "site.before_intent": "a person has answered, nothing is written",
     "site.after_intent": "the intent is in SQL, Redis was not asked",
-    "site.after_script": "Redis has decided, nothing is settled",
+    "site.after_script": "Redis has decided, nothing of that is in SQL",
+    "site.after_note": "Redis has accepted it and that is in SQL, nobody was told",
     "site.before_reply": "all is done, the browser has no answer",
     "agent.before_request": "the agent wants to ask, nothing is stored",
     "agent.after_request": "the request is stored, the agent does not wait yet",

@@ -83,7 +83,11 @@ class ApprovalRecord(models.Model):
 
 
 class DecisionIntent(models.Model):
-    """One row per attempt of a person to decide, committed before it can take effect."""
+    """One row per attempt of a person to decide, committed before it can take effect.
+
+    The site writes the attempt, and `accepted_at` when Redis has taken it, before the person is told. The recorder
+    writes `outcome`. So neither waits for the other, and neither undoes what the other wrote.
+    """
 
     class Outcome(models.TextChoices):
         """What came of the attempt; `open` until that is known."""
@@ -100,12 +104,18 @@ class DecisionIntent(models.Model):
     decision_id = models.UUIDField(primary_key=True)
     # No foreign key: the recorder may not have written the request yet.
     request_id = models.UUIDField(db_index=True)
+    # What the request said: where Redis loses it before it is recorded, nobody else knows.
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
+    approval_type = models.CharField("kind", max_length=NAME_LENGTH, blank=True)
+    requested_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     approved = models.BooleanField()
     reason = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
     not_after = models.DateTimeField()
     created_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
     )

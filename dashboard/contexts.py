@@ -38,6 +38,7 @@ STEP_WORDS = {
     "approval.cancelled": "Cancelled",
     "approval.collected": "The agent has the answer",
     "decision.refused": "Refused attempt",
+    "decision.uncertain": "An answer that may have taken effect",
     "record.repaired": "Repaired",
     "record.contradicted": "Ended in another way in a Redis that was restored",
 }
@@ -49,6 +50,10 @@ OUTCOME_WORDS = {
     "lapsed": "took too long to arrive",
     "unknown": "no such request",
 }
+UNCERTAIN = (
+    "tried to {tried}: the telemetry server lost the request before it was known what came of it. The agent may have "
+    "heard this answer and acted on it."
+)
 _RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
 
 
@@ -205,6 +210,7 @@ class Step:
     what: str
     who: str
     why: str
+    kind: str = ""
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "Step":
@@ -214,12 +220,14 @@ class Step:
         if entry.kind == "decision.refused" and "outcome" in details:
             tried = "approve" if details.get("approved") else "deny"
             why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+        if entry.kind == "decision.uncertain":
+            why = UNCERTAIN.format(tried="approve" if details.get("approved") else "deny")
         if entry.kind == "record.repaired":
             why = f"{details['what']}: was {details['was']}, is {details['is']}"
         what = STEP_WORDS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
             what += " by a direct call, person not verified"
-        return cls(entry.sequence, entry.at, what, entry.actor, why)
+        return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
 
 @dataclass(frozen=True)
@@ -238,6 +246,11 @@ class ApprovalPage:
     deadline_at: datetime
     history: list[Step]
     now: datetime
+
+    @property
+    def uncertain(self) -> list[Step]:
+        """Answers that may have taken effect, whatever the record says of the request."""
+        return [step for step in self.history if step.kind == "decision.uncertain"]
 
 
 def live_page() -> LivePage:

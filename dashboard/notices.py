@@ -30,6 +30,16 @@ class Notice:
         )
         return cls("unsure", text, 503)
 
+    @classmethod
+    def not_noted(cls, decision: Decision, *, approved: bool, by: str) -> "Notice":
+        """It took effect, and the database went away before that could be written down."""
+        told = notice_of(decision, approved=approved, by=by)
+        text = (
+            f"{told.text} It stands in the telemetry server alone, because the record cannot be written now. The "
+            "recorder writes it as soon as it can: look again in a minute, and do not restart the server before."
+        )
+        return cls("unsure", text, told.status)
+
 
 def notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""

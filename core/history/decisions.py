@@ -1,19 +1,26 @@
-"""The way of a person's decision: the intent is in SQL before Redis is asked, what came of it afterwards."""
+"""The way of a person's decision.
 
+The intent is in SQL before Redis is asked. That Redis accepted it is in SQL before the person hears it.
+"""
+
+import logging
 import uuid
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from core import failpoints
 from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
 from core.bounded_json import checked_text
-from core.history import audit
-from core.models import ApprovalRecord, DecisionIntent
+from core.errors import StoreUnavailable
+from core.history import audit, ends
+from core.models import DecisionIntent
 from core.store.approvals import RequestRecord
+
+logger = logging.getLogger(__name__)
 
 OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
@@ -24,6 +31,14 @@ class NotAllowed(Exception):
     """This person may not decide this request; the message is a sentence for them."""
 
 
+class NotNoted(Exception):
+    """Redis accepted `decision`, which took effect, and the database did not take the note of it."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"the decision on {decision.request_id} stands in Redis alone until it is recorded")
+        self.decision = decision
+
+
 def decide(
     gate: ApprovalGate, user: Any, request_id: str, *, approved: bool, reason: str, digest: str
 ) -> Decision:
@@ -31,7 +46,7 @@ def decide(
 
     digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
     decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
-    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided).
+    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
     """
     record, now = gate.read_record_and_time(request_id)
     if record is None:
@@ -39,7 +54,7 @@ def decide(
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_intent")
-    decision = _recorded_end(request_id, intent) or gate.decide_for_site(
+    decision = _known_end(gate, record, intent) or gate.decide_for_site(
         request_id,
         approved,
         intent.user.get_username(),
@@ -49,19 +64,43 @@ def decide(
         digest=digest,
     )
     failpoints.reach("site.after_script")
-    # An accepted one is settled by the recorder alone, from what Redis did.
-    if not decision.accepted:
+    if decision.accepted:
+        _note_accepted(intent, decision)
+        failpoints.reach("site.after_note")
+    else:
         _settle_refused(intent, decision, record)
     return decision
 
 
-def _recorded_end(request_id: str, intent: DecisionIntent) -> Decision | None:
-    """The end that SQL remembers. A Redis restored from an older file would take a second decision."""
-    row = ApprovalRecord.objects.filter(pk=request_id).exclude(status="pending").first()
-    if row is None:
+def _known_end(gate: ApprovalGate, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
+    """The end that SQL knows. Redis may be restored from an older file; then it gets this end again."""
+    end = ends.known_end(record.request_id)
+    if end is None:
         return None
-    outcome = OUTCOME_OF_END.get(row.status, "already_decided")
-    return Decision(outcome, request_id, str(intent.pk), row.status, row.responder, row.reason, row.ended_at)
+    if record.status == "pending":
+        try:
+            if end.bring_to(gate) == "restored":
+                logger.error("request %s was offered again: it is %s", record.request_id, end.status)
+        except StoreUnavailable as error:
+            logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
+    outcome = OUTCOME_OF_END.get(end.status, "already_decided")
+    about = (end.status, end.responder, end.reason, end.ended_at)
+    return Decision(outcome, record.request_id, str(intent.pk), *about)
+
+
+def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
+    """Its outcome is the recorder's to write, from what Redis did. If Redis loses that, this note is what stands."""
+    try:
+        if ends.note_accepted(intent, decision):
+            return
+        with transaction.atomic():
+            settled = DecisionIntent.objects.select_for_update().select_related("user").get(pk=intent.pk)
+            settled.accepted_at = decision.ended_at
+            settled.save(update_fields=["accepted_at"])
+            audit.append([ends.came_too_late(settled)])
+    except Error as error:
+        logger.exception("request %s: a decision that took effect could not be noted", intent.request_id)
+        raise NotNoted(decision) from error
 
 
 def _intend(
@@ -80,6 +119,10 @@ def _intend(
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),
                 request_id=record.request_id,
+                agent_id=record.agent_id,
+                approval_type=record.approval_type,
+                requested_at=record.requested_at,
+                deadline_at=record.deadline_at,
                 user=fresh,
                 approved=approved,
                 reason=reason,

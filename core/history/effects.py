@@ -9,8 +9,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from core.history import automation, runs, usage
+from core.history import automation, ends, runs, usage
 from core.history.audit import Fact
+from core.history.ends import KnownEnd, first_accepted, was_lost
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, read_records, valid_id
 from core.store.client import Store
@@ -29,6 +30,8 @@ ENDED = ("approved", "rejected", "timeout", "cancelled")
 CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
 # What becomes of the other attempts when a request ends so; else somebody was faster.
 LOST = {"timeout": DecisionIntent.Outcome.EXPIRED, "cancelled": DecisionIntent.Outcome.CANCELLED}
+NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
+OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
 # Telemetry: the audit chain is about decisions.
 UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
     "llm_calls": usage.record,
@@ -46,18 +49,18 @@ def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
     return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
 
 
-def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> Fact | None:
-    """Apply one entry and return the fact to audit. KeyError or ValueError for an entry that makes no sense.
+def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> list[Fact]:
+    """Apply one entry and return the facts to audit. KeyError or ValueError for an entry that makes no sense.
 
     `set_aside` takes a part of an entry that makes no sense, where the rest of it does.
     """
     if entry.type in UNAUDITED:
         UNAUDITED[entry.type](entry.fields, set_aside)
-        return None
+        return []
     batch = Batch([entry], records)
-    fact = batch.take(entry)
+    facts = batch.take(entry)
     batch.write()
-    return fact
+    return facts
 
 
 class Batch:
@@ -77,22 +80,22 @@ class Batch:
         self._accepted: list[uuid.UUID] = []
         self._standing: set[uuid.UUID] = set()
         self._lost: dict[str, set[str]] = {}
-        self._intents = _intents_named(said)
+        self._intents = _intents_for(said)
 
-    def take(self, entry: OutboxEntry) -> Fact:
+    def take(self, entry: OutboxEntry) -> list[Fact]:
         """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
         request_id = entry.fields["request_id"]
         if not valid_id(request_id):
             raise ValueError(f"request_id is {request_id!r}")
         _refuse_unfit(entry.fields)
         if entry.type == "requested":
-            return self._requested(request_id, entry.fields)
+            return [self._requested(request_id, entry.fields)]
         if entry.type == "ended":
             return self._ended(request_id, entry.fields, entry.position)
         if entry.type == "collected":
-            return self._collected(request_id, entry.fields)
+            return [self._collected(request_id, entry.fields)]
         if entry.type == "restored":
-            return _restored(request_id, entry)
+            return [_restored(request_id, entry)]
         raise ValueError(f"type is {entry.type!r}")
 
     def write(self) -> None:
@@ -102,10 +105,14 @@ class Batch:
             row.save(update_fields=CHANGING)
         now: datetime = timezone.now()
         if self._accepted:
-            DecisionIntent.objects.filter(pk__in=self._accepted).update(outcome="accepted", settled_at=now)
+            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome="accepted")
+            mine.update(outcome="accepted", settled_at=now)
         for outcome, ids in self._lost.items():
-            # Of each request that ended, every other attempt has lost.
-            lost = DecisionIntent.objects.filter(request_id__in=ids, outcome=DecisionIntent.Outcome.OPEN)
+            # Of each request that ended, every other attempt has lost. One that was noted as accepted is for the
+            # repair: it says that the record and what a person heard differ.
+            lost = DecisionIntent.objects.filter(
+                request_id__in=ids, outcome=DecisionIntent.Outcome.OPEN, accepted_at=None
+            )
             lost.exclude(pk__in=self._standing).update(outcome=outcome, settled_at=now)
 
     def _add(self, request_id: str, **fields: Any) -> ApprovalRecord:
@@ -148,7 +155,7 @@ class Batch:
         )
         return fact
 
-    def _ended(self, request_id: str, said: Mapping[str, str], position: str) -> Fact:
+    def _ended(self, request_id: str, said: Mapping[str, str], position: str) -> list[Fact]:
         status, ended_at = said["status"], at(said["ended_ms"])
         if status not in ENDED:
             raise ValueError(f"status is {status!r}")
@@ -157,27 +164,44 @@ class Batch:
             "\x00", "\u2400"
         )  # PostgreSQL keeps no NUL; this is its picture
         end["channel"] = self._proven_channel(request_id, said)
-        row = self._rows.get(request_id) or self._never_told(request_id, said, ended_at)
-        stood = row.status
-        if stood == ApprovalRecord.Status.PENDING:
+        facts = [] if request_id in self._rows else self._never_told(request_id, said, ended_at)
+        row = self._rows[request_id]
+        if row.status == ApprovalRecord.Status.PENDING:
+            facts += self._noted_before(row, said)
+        if row.status == ApprovalRecord.Status.PENDING:
             self._change(request_id, **end, ended_at=ended_at)
-        self._settle_intents(request_id, said, end["channel"])
-        if stood not in (ApprovalRecord.Status.PENDING, status):
-            return _contradicted(request_id, row, said, ended_at, position)
-        details = {name: end[name] for name in ("reason", "channel", "decision_id")}
-        return Fact(
-            event_id=f"request:{request_id}:ended",
-            kind=f"approval.{status}",
-            at=ended_at,
-            actor=said["responder"],
-            agent_id=row.agent_id,
-            request_id=request_id,
-            details={**details, "digest": said["digest"] or row.digest},
-        )
+        self._settle_intents(row)
+        if (row.status, row.decision_id) != (status, said["decision_id"]):
+            return [*facts, _contradicted(request_id, row, said, ended_at, position)]
+        known = KnownEnd(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
+        return [*facts, known.fact(row.agent_id)]
 
-    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> ApprovalRecord:
-        """A row for a request of which only the end is known; what its end tells of it is kept."""
-        return self._add(
+    def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
+        """The end that the site told a person comes first, where Redis lost it and now tells another."""
+        intent = first_accepted(self._intents.get(str(row.pk), ()))
+        if intent is None or str(intent.pk) == said["decision_id"]:
+            return []
+        known = KnownEnd.of_intent(intent)
+        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel")
+        self._change(known.request_id, **{name: getattr(known, name) for name in names})
+        fact = repaired(
+            f"repaired:{row.pk}:noted",
+            known.request_id,
+            timezone.now(),
+            what=f"{NOTED}, and ended in another way",
+            was="pending",
+            now_is=row.status,
+            agent_id=row.agent_id,
+        )
+        return [known.fact(row.agent_id), fact]
+
+    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> list[Fact]:
+        """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
+        intents = self._intents.get(request_id, [])
+        intent = first_accepted(intents) or next(iter(intents), None)
+        if intent is not None and (asked := ends.asked(intent)):
+            return [self._requested(request_id, asked)]
+        self._add(
             request_id,
             agent_id=said["agent_id"],
             approval_type=said["approval_type"],
@@ -186,6 +210,7 @@ class Batch:
             deadline_at=ended_at,
             timeout_seconds=0.0,
         )
+        return []
 
     def _collected(self, request_id: str, said: Mapping[str, str]) -> Fact:
         collected_at = at(said["collected_ms"])
@@ -210,34 +235,37 @@ class Batch:
         """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
         if said["channel"] != "site":
             return said["channel"]
-        stands = (request_id, said["status"] == "approved", said["responder"])
-        if self._intents.get(_uuid_or_none(said["decision_id"])) == stands:
-            return "site"
+        stands = (said["decision_id"], said["status"] == "approved", said["responder"])
+        for intent in self._intents.get(request_id, ()):
+            if (str(intent.pk), intent.approved, intent.user.get_username()) == stands:
+                return "site"
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
         return "direct"
 
-    def _settle_intents(self, request_id: str, said: Mapping[str, str], channel: str) -> None:
-        mine = _uuid_or_none(said["decision_id"])
+    def _settle_intents(self, row: ApprovalRecord) -> None:
+        """By what stands now, which another end that Redis tells later does not change."""
+        mine = _uuid_or_none(row.decision_id)
         if mine is not None:
             self._standing.add(mine)
-            if channel == "site":
+            if row.channel == "site":
                 self._accepted.append(mine)
-        lost = LOST.get(said["status"], DecisionIntent.Outcome.ALREADY_DECIDED).value
-        if not any(request_id in ids for ids in self._lost.values()):
-            self._lost.setdefault(lost, set()).add(request_id)
+        if was_lost(row):
+            return  # an attempt left open may have taken effect: the repair says so
+        lost = LOST.get(row.status, DecisionIntent.Outcome.ALREADY_DECIDED).value
+        self._lost.setdefault(lost, set()).add(str(row.pk))
 
 
-def _intents_named(said: Iterable[Mapping[str, str]]) -> dict[uuid.UUID | None, tuple[str, bool, str]]:
-    """Request, answer and person of each attempt whose id these entries name as the decision."""
-    named = (_uuid_or_none(fields.get("decision_id", "")) for fields in said)
-    ids = {decision_id for decision_id in named if decision_id is not None}
-    if not ids:
-        return {}
-    rows = DecisionIntent.objects.filter(pk__in=ids)
-    names = ("pk", "request_id", "approved", "user__username")
-    return {pk: (str(request_id), *rest) for pk, request_id, *rest in rows.values_list(*names)}
+def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIntent]]:
+    """The attempts to decide the requests of which these entries say that they ended."""
+    ids = {fields.get("request_id", "") for fields in said if "ended_ms" in fields}
+    valid = [id_ for id_ in ids if valid_id(id_)]
+    found: dict[str, list[DecisionIntent]] = {}
+    if valid:
+        for intent in DecisionIntent.objects.select_related("user").filter(request_id__in=valid):
+            found.setdefault(str(intent.request_id), []).append(intent)
+    return found
 
 
 def _refuse_unfit(said: Mapping[str, str]) -> None:
@@ -278,13 +306,14 @@ def _contradicted(
 
 def _restored(request_id: str, entry: OutboxEntry) -> Fact:
     said = entry.fields
+    was = said.get("was", "pending")
     return repaired(
         # A server may be restored more than once, and each time is told.
         f"repaired:{request_id}:restored:{entry.position}",
         request_id,
         at(said["restored_ms"]),
-        what="a request that Redis, restored from an older file, offered again",
-        was="pending",
+        what=NOTED if was == "lost" else OFFERED_AGAIN,
+        was=was,
         now_is=said["status"],
     )
 

@@ -26,7 +26,7 @@ from core.history import audit, effects
 from core.history.recorder_signs import Signs
 from core.history.repair import Repair
 from core.history.runs import LostRuns
-from core.models import ApprovalRecord, Cursor, SetAsideEntry
+from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
@@ -158,11 +158,15 @@ class Recorder:
             outbox.committed(self._store, self._position)
 
     def _end_lost_requests(self) -> None:
-        """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled."""
+        """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled.
+
+        What somebody tried to decide is for the repair, which comes next: that may have taken effect.
+        """
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
         self._signs.redis_was_replaced()
-        pending = ApprovalRecord.objects.filter(status="pending").values_list("pk", flat=True)
-        known = [str(request_id) for request_id in pending]
+        tried = DecisionIntent.objects.filter(outcome="open").values("request_id")
+        pending = ApprovalRecord.objects.filter(status="pending").exclude(pk__in=tried)
+        known = [str(request_id) for request_id in pending.values_list("pk", flat=True)]
         found = approvals.read_records(self._store, known) if known else []
         for request_id, record in zip(known, found, strict=True):
             if record is None:
@@ -193,23 +197,22 @@ class Recorder:
                 batch = effects.Batch(
                     (entry for entry in entries if entry.type not in effects.UNAUDITED), records
                 )
-                facts = [fact for entry in entries if (fact := self._take(entry, batch)) is not None]
+                facts = [fact for entry in entries for fact in self._take(entry, batch)]
                 batch.write()
                 return facts
         except NOT_TAKEN:
-            found = (self._apply(entry, records) for entry in entries)
-            return [fact for fact in found if fact is not None]
+            return [fact for entry in entries for fact in self._apply(entry, records)]
 
-    def _take(self, entry: OutboxEntry, batch: effects.Batch) -> audit.Fact | None:
+    def _take(self, entry: OutboxEntry, batch: effects.Batch) -> list[audit.Fact]:
         if entry.type in effects.UNAUDITED:
             return self._apply(entry, {})
         try:
             return batch.take(entry)
         except NO_SENSE as error:
             self._set_aside(entry.position, entry.fields, error)
-            return None
+            return []
 
-    def _apply(self, entry: OutboxEntry, records: effects.Records) -> audit.Fact | None:
+    def _apply(self, entry: OutboxEntry, records: effects.Records) -> list[audit.Fact]:
         def set_aside_part(part: str, text: str, error: Exception) -> None:
             self._set_aside(f"{entry.position}/{part}", {**entry.fields, "calls": text}, error)
 
@@ -218,7 +221,7 @@ class Recorder:
                 return effects.apply(entry, records, set_aside_part)
         except (*NO_SENSE, *NOT_TAKEN) as error:
             self._set_aside(entry.position, entry.fields, error)
-            return None
+            return []
 
     def _set_aside(self, position: str, fields: dict[str, str], error: Exception) -> None:
         logger.error("outbox entry %s set aside: %s: %s", position, type(error).__name__, error)

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DatabaseError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
-from core.history import audit, effects
+from core.history import audit, effects, ends
+from core.history.ends import KnownEnd
 from core.history.told_again import entries_that_tell
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, survey
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 PART = 200
 EVERY_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
+ACCEPTED = DecisionIntent.Outcome.ACCEPTED.value
+UNKNOWN = DecisionIntent.Outcome.UNKNOWN.value
 OUTCOME_OF_END = {
     "pending": DecisionIntent.Outcome.LAPSED,
     "timeout": DecisionIntent.Outcome.EXPIRED,
@@ -44,7 +48,9 @@ class Findings:
     now: datetime
     untold: list[str] = field(default_factory=list)  # Redis knows more than SQL, and the outbox says nothing
     intents: list[tuple[DecisionIntent, str]] = field(default_factory=list)
-    restored: list[ApprovalRecord] = field(default_factory=list)  # SQL knows the end, Redis offers it again
+    restored: list[KnownEnd] = field(
+        default_factory=list
+    )  # SQL knows the end, Redis offers it again or lost it
     lost: list[str] = field(default_factory=list)  # SQL waits for an end, Redis has nothing
 
 
@@ -59,8 +65,8 @@ class Repair:
     def begin(self) -> None:
         """Start a round now."""
         self._next = 0.0
-        self._after, self._start = FIRST_ID, 0
-        self._records_done = self._queue_done = False
+        self._after, self._after_intent, self._start = FIRST_ID, FIRST_ID, 0
+        self._records_done = self._queue_done = self._intents_done = False
         self.first_round = True
 
     @property
@@ -81,18 +87,19 @@ class Repair:
             self._write(position, findings)
         if findings.restored or findings.lost:
             failpoints.reach("repair.before_redis")
-        for record in findings.restored:
-            self._close(record)
+        for end in findings.restored:
+            self._close(end)
         for request_id in findings.lost:
             if self._gate.cancel_lost(request_id):
                 logger.error("request %s was lost by the server: it is ended as cancelled", request_id)
-        if self._records_done and self._queue_done:
+        if self._records_done and self._queue_done and self._intents_done:
             self.postpone()
 
     def _look(self, position: str) -> Findings:
         open_records = self._next_records()
         queue = self._next_queue()
-        open_intents = list(DecisionIntent.objects.filter(outcome="open").order_by("not_after")[:PART])
+        # Before Redis is asked: what was accepted by then, and is not there, Redis has lost.
+        open_intents = self._next_intents()
         asked = {str(intent.request_id) for intent in open_intents}
         ids = sorted({*open_records, *queue, *asked})
         now, standings = survey.read_standings(self._store, ids)
@@ -101,16 +108,20 @@ class Repair:
         for request_id in queue:
             row, standing = known.get(request_id), standings[request_id]
             if row is not None and row.status != "pending" and standing and standing.status == "pending":
-                findings.restored.append(row)
-        findings.lost = [request_id for request_id in open_records if standings[request_id] is None]
+                findings.restored.append(KnownEnd.of_record(row))
+        findings.restored += _noted(open_intents, standings, known)
         # A closed one leaves the queue, so those behind it move up.
         self._start -= len(findings.restored)
+        findings.lost = _not_tried([id_ for id_ in open_records if standings[id_] is None], now)
         unread = survey.unread(self._store, position, PART)
         if len(unread) < PART:
             mentioned = {entry.fields.get("request_id") for entry in unread}
             findings.untold = _untold([id_ for id_ in ids if id_ not in mentioned], standings, known)
             quiet = [intent for intent in open_intents if str(intent.request_id) not in mentioned]
-            findings.intents = list(_settled(quiet, standings, known, now))
+            findings.intents = _settled(quiet, standings, known, now)
+            unknown = {str(intent.request_id) for intent, outcome in findings.intents if outcome == UNKNOWN}
+            # It was never recorded. Its end as lost makes it a row, which has a page to tell of the attempt.
+            findings.lost += sorted(id_ for id_ in unknown if id_ not in known)
         return findings
 
     def _next_records(self) -> list[str]:
@@ -119,6 +130,13 @@ class Repair:
         self._after = found[-1] if found else self._after
         self._records_done = len(found) < PART
         return [str(request_id) for request_id in found]
+
+    def _next_intents(self) -> list[DecisionIntent]:
+        rows = DecisionIntent.objects.filter(outcome="open", pk__gt=self._after_intent).order_by("pk")
+        found = list(rows.select_related("user")[:PART])
+        self._after_intent = found[-1].pk if found else self._after_intent
+        self._intents_done = len(found) < PART
+        return found
 
     def _next_queue(self) -> list[str]:
         found = survey.pending_ids(self._store, max(0, self._start), PART)
@@ -147,22 +165,40 @@ class Repair:
             audit.append(facts)
             failpoints.reach("repair.before_commit")
 
-    def _close(self, row: ApprovalRecord) -> None:
-        outcome = self._gate.restore_end(
-            str(row.pk),
-            digest=row.digest,
-            status=row.status,
-            responder=row.responder,
-            reason=row.reason,
-            ended_at=row.ended_at or row.requested_at,
-            decision_id=row.decision_id,
-            channel=row.channel,
-        )
+    def _close(self, end: KnownEnd) -> None:
+        outcome = end.bring_to(self._gate)
         if outcome == "restored":
-            logger.error("request %s was restored as pending: it is closed as %s again", row.pk, row.status)
+            logger.error("Redis had lost the end of request %s: it is %s again", end.request_id, end.status)
         elif outcome == "changed":
-            logger.critical("request %s in Redis is not the one that SQL knows: it is cancelled", row.pk)
-            self._gate.cancel_request(str(row.pk))
+            logger.critical(
+                "request %s in Redis is not the one that SQL knows: it is cancelled", end.request_id
+            )
+            self._gate.cancel_request(end.request_id)
+
+
+def _noted(
+    intents: list[DecisionIntent],
+    standings: dict[str, Standing | None],
+    known: dict[str, ApprovalRecord],
+) -> list[KnownEnd]:
+    """The ends of which the site alone knows: Redis had accepted them, and offers the request again or lost it."""
+    found: dict[str, list[DecisionIntent]] = {}
+    for intent in intents:
+        row, standing = known.get(str(intent.request_id)), standings[str(intent.request_id)]
+        if (row is None or row.status == "pending") and (standing is None or standing.status == "pending"):
+            found.setdefault(str(intent.request_id), []).append(intent)
+    first = (ends.first_accepted(tried) for tried in found.values())
+    return [KnownEnd.of_intent(intent) for intent in first if intent is not None]
+
+
+def _not_tried(gone: list[str], now: datetime) -> list[str]:
+    """Without those that somebody decided, or may be about to: the site may note yet that Redis had accepted it."""
+    if not gone:
+        return []
+    tried = DecisionIntent.objects.filter(outcome="open", request_id__in=gone)
+    held = tried.filter(Q(not_after__gte=now) | Q(accepted_at__isnull=False))
+    waiting = {str(request_id) for request_id in held.values_list("request_id", flat=True)}
+    return [request_id for request_id in gone if request_id not in waiting]
 
 
 def _untold(
@@ -193,23 +229,31 @@ def _settled(
             continue
         mine = str(intent.pk) in (standing.decision_id if standing else "", row.decision_id if row else "")
         if mine:
-            found.append((intent, DecisionIntent.Outcome.ACCEPTED.value))
+            found.append((intent, ACCEPTED))
+        elif intent.accepted_at is not None:
+            if row is not None and row.status != "pending":
+                found.append((intent, OUTCOME_OF_END[row.status].value))
         elif now > intent.not_after:
-            remembered = row.status if row and row.status != "pending" else ""
-            status = standing.status if standing else remembered
-            found.append((intent, OUTCOME_OF_END.get(status, DecisionIntent.Outcome.UNKNOWN).value))
+            found.append((intent, _without_an_answer(standing, row)))
     return found
+
+
+def _without_an_answer(standing: Standing | None, row: ApprovalRecord | None) -> str:
+    """What an attempt without a noted answer came to; where Redis lost the request, it may have taken effect."""
+    if standing is not None:
+        return OUTCOME_OF_END[standing.status].value
+    return UNKNOWN if row is None or ends.was_lost(row) else OUTCOME_OF_END[row.status].value
 
 
 def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
     """Write what the outbox should have told of a request."""
     request_id, facts = record.request_id, []
-    before = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True).first()
+    stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
+    before = stands.first()
     try:
         with transaction.atomic():
             for entry in entries_that_tell(record):
-                fact = effects.apply(entry, {request_id: record}, _no_part)
-                facts += [fact] if fact else []
+                facts += effects.apply(entry, {request_id: record}, _no_part)
     except OperationalError:
         raise
     except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
@@ -222,7 +266,7 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
         now,
         what="a change of which the outbox had lost the entry",
         was=before or "not recorded",
-        now_is=record.status,
+        now_is=stands.get(),
         agent_id=record.agent_id,
     )
     return [*facts, fact]
@@ -230,13 +274,20 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
 
 def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[audit.Fact]:
     """Settle an attempt that its process left open."""
-    others = DecisionIntent.objects.filter(request_id=intent.request_id, outcome="accepted")
-    if outcome == "accepted" and others.exists():
+    others = DecisionIntent.objects.filter(request_id=intent.request_id, outcome=ACCEPTED)
+    if outcome == ACCEPTED and others.exists():
         outcome = DecisionIntent.Outcome.ALREADY_DECIDED.value
-    still_open = DecisionIntent.objects.filter(pk=intent.pk, outcome="open")
+    still_open = DecisionIntent.objects.filter(
+        pk=intent.pk, outcome="open", accepted_at__isnull=intent.accepted_at is None
+    )
     if not still_open.update(outcome=outcome, settled_at=timezone.now()):
-        return []  # settled by the end that was written just now
+        return []  # settled by the end that was written just now, or noted as accepted meanwhile
     logger.warning("an attempt to decide request %s was left open: %s", intent.request_id, outcome)
+    intent.outcome = outcome
+    if intent.accepted_at is not None and outcome != ACCEPTED:
+        return [ends.came_too_late(intent)]
+    if outcome == UNKNOWN:
+        return [ends.may_have_taken_effect(intent, now)]
     return [
         effects.repaired(
             f"repaired:intent:{intent.pk}",

@@ -43,7 +43,7 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
             return Retry("already_repaired")
         try:
             with transaction.atomic():
-                fact = effects.apply(entry, records, _refuse_part)
+                facts = effects.apply(entry, records, _refuse_part)
         except OperationalError:
             raise
         except UNREADABLE as error:
@@ -51,7 +51,7 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
         aside.repaired_at = timezone.now()
         aside.save(update_fields=["repaired_at"])
         repaired = _fact(aside, user, "record.repaired", event_id=f"repaired:{aside.pk}")
-        audit.append([fact, repaired] if fact is not None else [repaired])
+        audit.append([*facts, repaired])
     return Retry("repaired")
 
 

@@ -63,8 +63,9 @@ def restore_end(
     ended_ms: int,
     decision_id: str,
     channel: str,
+    lost: bool,
 ) -> str:
-    """Give a pending request the end that SQL remembers: restored, unknown, ended or changed."""
+    """Give a pending request, or with `lost` one that is gone, the end that SQL knows."""
     event_type = EVENT_OF_END.get(status, "approval_decided")
     approved = "1" if status == "approved" else "0"
     args = [
@@ -78,5 +79,6 @@ def restore_end(
         ended_ms,
         decision_id,
         channel,
+        "1" if lost else "",
     ]
     return bytes(run(scripts.RESTORE_END, scripts.ending_keys(keys, request_id, event_type), args)).decode()

@@ -84,6 +84,8 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         decision = decisions.decide(
             ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
+    except decisions.NotNoted as stands:
+        return Notice.not_noted(stands.decision, approved=approved, by=request.user.get_username())
     except decisions.NotAllowed as refusal:
         return Notice("refused", str(refusal), 403)
     except ValueError as error:

@@ -9,6 +9,7 @@ from django.test import Client
 from core.models import ApprovalRecord, DecisionIntent
 from tests.dashboard.conftest import form
 from tests.dashboard.markup import parse
+from tests.history.obstacles import refusing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -234,3 +235,20 @@ def test_signing_in_leads_only_to_our_own_pages(make_user):
     for target, place in (("https://evil.example/", "/"), ("//evil.example", "/"), ("/admin/", "/admin/")):
         data = {"username": "maria", "password": "correct horse battery", "next": target}
         assert Client().post("/sign-in/", data)["Location"] == place
+
+
+@pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain form"])
+def test_an_answer_that_took_effect_when_the_database_went_away_says_both(
+    gate, signed_in, answer, record, htmx
+):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    with refusing("core_decisionintent", "gone", "UPDATE"):
+        response = answer(client, request.request_id, "deny", htmx=htmx)
+    assert response.status_code == (200 if htmx else 302)
+    kind, sentence = notice_of(response if htmx else client.get("/"))
+    assert kind == ("unsure" if htmx else "warning")
+    assert sentence.startswith("You denied it. The agent is being told.")
+    assert "The recorder writes it as soon as it can" in sentence
+    assert gate.read_record(request.request_id).status == "rejected"
+    record()
+    assert ApprovalRecord.objects.get(pk=request.request_id).status == "rejected"

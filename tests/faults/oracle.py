@@ -46,6 +46,7 @@ def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, A
         "yes": sum(said["approved"] for said in heard),
         "held": max((said["took"] - said["timeout"] for said in heard), default=0.0),
         "audit": of_requests().count(),
+        "refused": AuditEntry.objects.filter(kind="decision.refused").count(),
         "repaired": repaired.count(),
         "repairs": [json.loads(text) for text in repaired.values_list("details", flat=True)[:100]],
         "outcomes": dict(Counter(row.status for row in rows.values())),

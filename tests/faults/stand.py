@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -106,6 +107,18 @@ class Stand:
         """SIGKILL to the server, and start it again with its data."""
         self.server.process.kill()
         self.server.process.wait()
+        self.server.start()
+
+    def keep_file(self, name: str) -> None:
+        """A copy of what the Redis server has on its disk now."""
+        shutil.copytree(self.server.data_dir / "appendonlydir", self.server.data_dir / name)
+
+    def restore_file(self, name: str) -> None:
+        """SIGKILL to the Redis server, and start it with an older copy; the copy is used up."""
+        self.server.process.kill()
+        self.server.process.wait()
+        shutil.rmtree(self.server.data_dir / "appendonlydir")
+        (self.server.data_dir / name).rename(self.server.data_dir / "appendonlydir")
         self.server.start()
 
     def kill_postgresql(self) -> None:

@@ -4,7 +4,6 @@ Down, hung, restarted and emptied: tests/core/test_gate_outages.py, tests/histor
 tests/dashboard/test_redis_away.py.
 """
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -123,19 +122,15 @@ def test_a_hung_server_gets_no_decision_and_gives_none_until_it_answers(site, ba
 def test_restored_from_an_older_file_the_decision_of_the_record_stands_and_the_agent_hears_it(
     site, background
 ):
-    person, folder = site.people[1], site.server.data_dir
+    person = site.people[1]
     known = ask(site, 120.0)
     digest = card_of(person, known)
     recorded(site)
-    shutil.copytree(folder / "appendonlydir", folder / "older")
+    site.keep_file("older")
     assert person.decide(known, digest, approved=False).status == 200
     after = ask(site, 120.0)  # of which the older file knows nothing
     recorded(site)
-    site.server.process.kill()
-    site.server.process.wait()
-    shutil.rmtree(folder / "appendonlydir")
-    (folder / "older").rename(folder / "appendonlydir")
-    site.server.start()
+    site.restore_file("older")
     agent = background(site.gate.wait_for_decision, known, PATIENCE)
     heard = agent.result(2 * PATIENCE)
     assert (heard.approved, heard.responder, heard.reason) == (False, person.name, "looked at")

@@ -101,13 +101,45 @@ def a_poisoned_entry(site: Stand, turn: int) -> None:
 
 
 def an_emptied_server(site: Stand, turn: int) -> None:
-    """A request that is recorded, and then everything in Redis is gone."""
+    """Two requests are answered while nobody records, people and agents are told; then all in Redis is gone.
+
+    Of one of the two, and of a third that nobody answered, it is recorded that it was asked.
+    """
     site.start("recorder")
     leave_one(site, 60)
+    ask(site, f"emptied-{turn}-a")
     recorded(site)
     site.kill("recorder")
+    heard(site, answered(site, f"emptied-{turn}-a", approved=turn % 2 == 0))
+    ask(site, f"emptied-{turn}-b")
+    heard(site, answered(site, f"emptied-{turn}-b", approved=turn % 2 == 1))
     with site.raw() as raw:
         raw.flushall()
+
+
+def ask(site: Stand, name: str) -> None:
+    """An agent that asks once, waits, and writes down what it heard."""
+    site.start_agents(name, 1, 1, 600.0)
+    until(lambda: asked_by(site, name), "it has asked")
+
+
+def asked_by(site: Stand, name: str) -> list[str]:
+    """The open requests of an agent."""
+    return [asked.request_id for asked in site.gate.get_pending_approvals() if asked.agent_id == f"{name}-0"]
+
+
+def answered(site: Stand, name: str, *, approved: bool) -> str:
+    """Somebody answers what this agent asked, and reads that it took effect."""
+    person, [request_id] = site.people[0], asked_by(site, name)
+    digest = until(lambda: person.look().get(request_id), "its card is shown")
+    answer = person.decide(request_id, digest, approved=approved)
+    assert answer.status == 200, answer.text
+    return request_id
+
+
+def heard(site: Stand, request_id: str) -> None:
+    """The agent has written down what it was told of this request."""
+    wait_until(lambda: any(request_id in log.read_text() for log in site.logs if log.exists()), "it is told")
 
 
 def a_lost_entry(site: Stand, turn: int) -> None:
@@ -120,21 +152,26 @@ def a_lost_entry(site: Stand, turn: int) -> None:
 
 
 def an_older_file(site: Stand, turn: int) -> None:
-    """A request that is decided and recorded, and then Redis is as it was before the decision."""
-    request_id = leave_one(site, 60)
-    names = (KEYS + "request:" + request_id, KEYS + "ended:" + request_id)
-    with site.raw() as raw:
-        [request] = [raw.dump(names[0])]
-        [(shown, digest)] = [
-            item for item in until(site.people[1].look, "it is shown").items() if item[0] == request_id
-        ]
-        site.people[1].decide(shown, digest, approved=True)
-        site.start("recorder")
-        recorded(site)
-        site.kill("recorder")
-        raw.restore(names[0], 0, request, replace=True)
-        raw.delete(names[1])
-        raw.zadd(KEYS + "pending", {request_id: raw.hget(names[0], "deadline_ms")})
+    """Redis is put back to a file from before three decisions of which people and agents were told.
+
+    Of one the record knows, and two were not recorded. Then another person tries to decide one of those otherwise.
+    """
+    names = [f"older-{turn}-{letter}" for letter in "abc"]
+    site.start("recorder")
+    for name in names:
+        ask(site, name)
+    recorded(site)
+    site.keep_file("older")
+    heard(site, answered(site, names[0], approved=turn % 2 == 0))
+    recorded(site)
+    site.kill("recorder")
+    told = [answered(site, name, approved=turn % 2 == 1) for name in names[1:]]
+    for request_id in told:
+        heard(site, request_id)
+    site.restore_file("older")
+    digest = until(lambda: site.people[1].look().get(told[0]), "it is offered again")
+    late = site.people[1].decide(told[0], digest, approved=turn % 2 == 0)
+    assert late.status == 409, late.text
 
 
 RECORDER: dict[str, Trial] = {
@@ -144,11 +181,12 @@ RECORDER: dict[str, Trial] = {
     "recorder.after_sweep": recorder_killed(a_deadline),
     "recorder.in_set_aside": recorder_killed(a_poisoned_entry),
     "repair.before_commit": recorder_killed(a_lost_entry),
-    "repair.before_redis": recorder_killed(an_older_file),
 }
 EMPTIED: dict[str, Trial] = {"recorder.after_lost": recorder_killed(an_emptied_server)}
+RESTORED: dict[str, Trial] = {"repair.before_redis": recorder_killed(an_older_file)}
 SITE: dict[str, Trial] = dict.fromkeys(
-    ("site.before_intent", "site.after_intent", "site.after_script", "site.before_reply"), web_killed
+    ("site.before_intent", "site.after_intent", "site.after_script", "site.after_note", "site.before_reply"),
+    web_killed,
 )
 AGENT: dict[str, Trial] = dict.fromkeys(
     ("agent.before_request", "agent.after_request", "agent.before_collect", "agent.after_collect"),
@@ -161,6 +199,7 @@ LANES: dict[str, tuple[dict[str, Trial], bool, dict[str, Any]]] = {
     "agent": (AGENT, False, {}),
     "recorder": (RECORDER, True, {"set_aside": REPEATS}),
     "emptied": (EMPTIED, False, {}),
+    "restored": (RESTORED, False, {}),
 }
 
 

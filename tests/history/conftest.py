@@ -147,3 +147,21 @@ def recorder_process(clean_redis, this_database, tmp_path):
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def restore(raw):
+    """Copies of keys, put back later: `back = restore(key, ...)` now, `back()` later."""
+
+    def remember(*keys):
+        copies = {key: raw.execute_command("DUMP", key, NEVER_DECODE=True) for key in keys}
+
+        def back():
+            for key, copy in copies.items():
+                raw.delete(key)
+                if copy is not None:
+                    raw.restore(key, 0, copy)
+
+        return back
+
+    return remember

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from django.db import connection
 
 REFUSE = {
-    "sqlite": ["CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, '{why}'); END"],
+    "sqlite": ["CREATE TRIGGER refuse BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, '{why}'); END"],
     "postgresql": [
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE '{why}'; END $$",
-        "CREATE TRIGGER refuse BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()",
+        "CREATE TRIGGER refuse BEFORE {what} ON {table} EXECUTE FUNCTION refuse()",
     ],
 }
 ADMIT = {
@@ -29,9 +29,9 @@ def execute(statements: list[str], **words: str) -> None:
 
 
 @contextmanager
-def refusing(table: str, why: str) -> Iterator[None]:
-    """No row can be written into this table."""
-    execute(REFUSE[connection.vendor], table=table, why=why)
+def refusing(table: str, why: str, what: str = "INSERT") -> Iterator[None]:
+    """No row can be written into this table; or none changed, with `what` as UPDATE."""
+    execute(REFUSE[connection.vendor], table=table, why=why, what=what)
     try:
         yield
     finally:

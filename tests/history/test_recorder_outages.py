@@ -5,11 +5,12 @@ import threading
 import pytest
 
 from core import ApprovalGate
+from core.history import decisions
 from core.history.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor
 from tests.history.chain import assert_chain_is_whole, kinds_of
 from tests.history.obstacles import held, refusing
-from tests.servers import faulty_server
+from tests.servers import client_of, faulty_server
 from tests.waiting import wait_until
 
 
@@ -44,6 +45,37 @@ def test_a_recorder_that_starts_before_redis_records_once_redis_is_there(server,
     server.start()
     request_id = ApprovalGate(server.url, "deployer").open_request("deploy").request_id
     wait_until(is_recorded(request_id), "it is recorded")
+
+
+def test_after_five_minutes_without_redis_and_recorder_what_is_due_has_timed_out_and_takes_no_answer(
+    server, maria, running
+):
+    gate = ApprovalGate(server.url, "deployer")
+    running(Recorder(server.url)).set()  # it has ended before anything is due
+    due, later = (gate.open_request("deploy", timeout=seconds).request_id for seconds in (60, 3600))
+    digest = gate.read_record(due).digest
+    with client_of(server.url) as raw:
+        # Nobody waits here: as if the server had been away while the deadline came and five minutes went by.
+        ago = int(gate.read_record_and_time(due)[1].timestamp() * 1000) - 300_000
+        raw.hset("{telemetry}:approvals:request:" + due, "deadline_ms", ago)
+        raw.zadd("{telemetry}:approvals:pending", {due: ago})
+    server.stop()
+    server.start()
+    gate = ApprovalGate(server.url, "deployer")
+    answer = decisions.decide(gate, maria, due, approved=True, reason="", digest=digest)
+    assert (answer.outcome, answer.status) == ("expired", "timeout")
+    running(Recorder(server.url))
+    wait_until(is_recorded(due, "timeout"), "it has timed out")
+    heard = gate.wait_for_decision(due)
+    assert (heard.approved, heard.responder) == (False, "system")
+    assert heard.reason.startswith("timeout")
+    wait_until(is_recorded(later), "the other one is recorded as pending")
+    assert gate.respond_to_approval(due, True, "ann") is False
+    assert gate.respond_to_approval(later, True, "ann") is True
+    wait_until(is_recorded(later, "approved"), "the other one takes its answer")
+    told = set(kinds_of(due))
+    assert {"approval.requested", "decision.refused", "approval.timeout"} <= told
+    assert "approval.approved" not in told
 
 
 def test_an_emptied_redis_cancels_what_was_pending_and_the_waiting_agent_hears_no(

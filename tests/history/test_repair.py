@@ -17,24 +17,6 @@ ENDED = "{telemetry}:approvals:ended:"
 PENDING = "{telemetry}:approvals:pending"
 
 
-@pytest.fixture
-def restore(raw):
-    """Copies of keys, put back later: `back = restore(key, ...)` now, `back()` later."""
-
-    def remember(*keys):
-        copies = {key: raw.execute_command("DUMP", key, NEVER_DECODE=True) for key in keys}
-
-        def back():
-            for key, copy in copies.items():
-                raw.delete(key)
-                if copy is not None:
-                    raw.restore(key, 0, copy)
-
-        return back
-
-    return remember
-
-
 def open_intent(user, request_id, *, approved=True, seconds_left=-1.0):
     """What a web process that was killed leaves."""
     return DecisionIntent.objects.create(
@@ -66,9 +48,8 @@ def repaired(request_id):
         (lambda gate, id_: None, "lapsed"),
         (lambda gate, id_: gate.respond_to_approval(id_, False, "ann"), "already_decided"),
         (lambda gate, id_: gate.cancel_request(id_), "cancelled"),
-        (lambda gate, id_: gate._store.write("DEL", REQUEST + id_), "unknown"),
     ],
-    ids=["still pending", "decided by another", "cancelled", "gone"],
+    ids=["still pending", "decided by another", "cancelled"],
 )
 def test_an_intent_whose_process_died_is_settled_by_what_stands(gate, maria, record, repair, end, outcome):
     request_id = gate.open_request("deploy").request_id
@@ -193,7 +174,7 @@ def test_a_request_restored_as_pending_is_closed_with_the_end_that_sql_knows(
     assert ApprovalRecord.objects.get(pk=request_id).status == status
 
 
-def test_a_restored_request_takes_no_second_decision_even_before_it_is_closed(
+def test_a_restored_request_takes_no_second_decision_and_the_attempt_closes_it(
     gate, maria, make_user, decide, record, restore
 ):
     request_id = gate.open_request("deploy").request_id
@@ -203,7 +184,7 @@ def test_a_restored_request_takes_no_second_decision_even_before_it_is_closed(
     back()
     decision = decide(make_user("bob", "approver"), request_id, approved=True)
     assert (decision.outcome, decision.status, decision.responder) == ("already_decided", "rejected", "maria")
-    assert gate.read_record(request_id).status == "pending"
+    assert gate.read_record(request_id).status == "rejected"
     assert DecisionIntent.objects.get(user__username="bob").outcome == "already_decided"
 
 
@@ -261,6 +242,22 @@ def test_a_restored_queue_is_closed_whole_before_anything_of_it_times_out(
         let_the_deadline_pass(raw, request_id)  # past it the sweep ends what is pending
     repair()
     assert {gate.read_record(request_id).status for request_id in ids} == {"approved"}
+
+
+def test_attempts_on_requests_that_cannot_be_read_do_not_keep_the_others_from_being_settled(
+    gate, raw, maria, record, repair, monkeypatch
+):
+    monkeypatch.setattr("core.history.repair.PART", 3)
+    bad = [gate.open_request("deploy").request_id for _ in range(7)]
+    good = open_intent(maria, gate.open_request("deploy").request_id)
+    record()
+    for request_id in bad:
+        open_intent(maria, request_id, seconds_left=-100)
+        raw.hset(REQUEST + request_id, "status", "odd")
+    repair()
+    good.refresh_from_db()
+    assert good.outcome == "lapsed"
+    assert DecisionIntent.objects.filter(outcome="open").count() == 7
 
 
 def test_a_request_that_cannot_be_read_is_left_and_the_rest_is_repaired(gate, raw, repair):

@@ -141,3 +141,23 @@ def test_several_problems_are_all_counted_and_the_first_is_named_first(record_of
     assert verdict.count == 40
     assert len(verdict.problems) == 20
     assert verdict.problems[0].startswith("entry #5 ")
+
+
+def test_each_of_the_six_ways_is_found_in_a_record_of_a_thousand_entries(db, tmp_path):
+    fill(1000)
+    path = tmp_path / "checkpoints.jsonl"
+    checkpoint(path)
+    assert verify(path).whole
+    deleting = f"DELETE FROM {attacker.ENTRIES} WHERE sequence = %s"
+    for number in (417, 930):
+        ways = {
+            f"#{number} was changed": partial(attacker.edit, number, "actor", "mallory"),
+            f"#{number} is missing": partial(sql, deleting, number),
+            f"#{number + 1} was changed": partial(attacker.insert_after, number),
+            f"#{number} was changed ": partial(attacker.swap, number),
+            "was cut": partial(attacker.cut_after, number),
+            "entry #1000 is not the one": partial(attacker.rewrite_from, number),
+        }
+        for finding, way in ways.items():
+            verdict = after(way, path)
+            assert finding.strip() in verdict.problems[0], (number, finding, verdict.problems)
