@@ -362,7 +362,11 @@ def namespace_and_address(memory: object = None) -> tuple[str, str]:
     namespace, url, data_dir = setting("TELEMETRY_NAMESPACE"), setting("REDIS_URL"), data_directory()
     if data_dir is not None and (not url or url == embedded.last_url(data_dir)):
         return namespace or DEFAULT_NAMESPACE, address_of({"path": data_dir / "redis.sock"})
-    return namespace or DEFAULT_NAMESPACE, _pool_of_url(url).address if url else ""
+    try:
+        address = _pool_of_url(url, "REDIS_URL").address if url else ""
+    except ValueError:  # told where Redis is asked
+        address = ""
+    return namespace or DEFAULT_NAMESPACE, address
 
 
 def data_directory() -> Path | None:
