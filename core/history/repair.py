@@ -48,9 +48,7 @@ class Findings:
     now: datetime
     untold: list[str] = field(default_factory=list)  # Redis knows more than SQL, and the outbox says nothing
     intents: list[tuple[DecisionIntent, str]] = field(default_factory=list)
-    restored: list[KnownEnd] = field(
-        default_factory=list
-    )  # SQL knows the end, Redis offers it again or lost it
+    restored: list[KnownEnd] = field(default_factory=list)  # SQL knows the end, Redis does not (any more)
     lost: list[str] = field(default_factory=list)  # SQL waits for an end, Redis has nothing
 
 

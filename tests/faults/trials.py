@@ -10,7 +10,6 @@ from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 
 REPEATS = 5
-KEYS = "{telemetry}:approvals:"
 OUTBOX = "{telemetry}:outbox"
 
 Trial = Callable[[Stand, str, int], bool]
