@@ -5,17 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
 from tests.core.usage_help import book
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
-
-# How long an example takes to make and to run says what else the machine does, and nothing of ours.
-settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("core")
 
 
 @pytest.fixture(scope="session")
