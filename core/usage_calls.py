@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.bounded_json import loads_strictly
+from core.checked_numbers import shown
 from core.pricing import Prices, Tokens
 from core.store.keys import checked_name
 
@@ -141,21 +142,21 @@ def dollars(nano: int) -> Decimal:
 def nano_dollars(cost: object) -> int:
     """A cost in dollars as nano-dollars: finite, 0 to 10,000; else ValueError naming it."""
     if isinstance(cost, bool) or not isinstance(cost, (int, float, Decimal)):
-        raise ValueError(f"cost must be a number of dollars, not {cost!r}")
+        raise ValueError(f"cost must be a number of dollars, not {shown(cost)}")
     try:
         # repr, not the float's binary value: 0.1 means a tenth of a dollar.
         exact = Decimal(repr(float(cost))) if isinstance(cost, float) else Decimal(cost)
         if not (exact.is_finite() and 0 <= exact <= 10_000):
-            raise ValueError(f"{cost!r} is out of range")
+            raise ValueError("out of range")
     except (InvalidOperation, ValueError, OverflowError) as error:
-        raise ValueError(f"cost must be finite and 0 to 10,000 dollars, not {cost!r}") from error
+        raise ValueError(f"cost must be finite and 0 to 10,000 dollars, not {shown(cost)}") from error
     return int((exact * NANO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def token_count(value: object, argument: str) -> int:
     """A count of tokens: an int of 0 to 10,000,000, else ValueError naming it."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
-        raise ValueError(f"{argument} must be an int of 0 to {MAX_TOKENS:,}, not {value!r}")
+        raise ValueError(f"{argument} must be an int of 0 to {MAX_TOKENS:,}, not {shown(value)}")
     return value
 
 
@@ -163,14 +164,14 @@ def checked_duration(value: object) -> int | float:
     """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
     number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
     if number is None or not -MAX_DURATION_MS <= number <= MAX_DURATION_MS:
-        raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {value!r}")
+        raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {shown(value)}")
     return max(0, number) if isinstance(number, int) else max(0.0, float(number))
 
 
 def checked_flag(value: object, argument: str) -> bool:
     """True or False; anything else is a ValueError, since "false" would count as true."""
     if not isinstance(value, bool):
-        raise ValueError(f"{argument} must be True or False, not {value!r}")
+        raise ValueError(f"{argument} must be True or False, not {shown(value)}")
     return value
 
 
@@ -178,7 +179,7 @@ def split_input(told: dict[str, Any], cache_read: int, cache_write: int, inside:
     """Uncached input and output; `inside` when `input` counts the cached tokens too."""
     if not isinstance(told, dict) or told.keys() != TOKEN_KEYS:
         # Under another name they would count as none, and what the call saved would be made up.
-        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {told!r}")
+        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {shown(told)}")
     whole, answer = token_count(told["input"], "tokens['input']"), told["output"]
     if inside:
         if whole < cache_read + cache_write:

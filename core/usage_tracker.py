@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from core import usage_history, usage_savings
+from core.checked_numbers import shown
 from core.errors import StoreUnavailable
 from core.pricing import PriceBook, configured_book
 from core.store import usage
@@ -258,7 +259,7 @@ def _words(*words: Any) -> str:
 def _within(argument: str, value: float, least: float, most: float) -> None:
     whole = isinstance(value, int) or argument == "max_file_size_mb"
     if isinstance(value, bool) or not whole or not least <= value <= most:
-        raise ValueError(f"{argument} must be {least:,} to {most:,}, not {value!r}")
+        raise ValueError(f"{argument} must be {least:,} to {most:,}, not {shown(value)}")
 
 
 _instance_lock = threading.Lock()
