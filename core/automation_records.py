@@ -64,7 +64,10 @@ def _optional_moment(value: object, argument: str) -> datetime | None:
         raise TypeError(f"{argument} must be a datetime with a time zone, not {type(value).__name__}")
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise ValueError(f"{argument} must have a time zone: a naive time means another moment elsewhere")
-    return parse_timestamp(value, argument)
+    moment = parse_timestamp(value, argument)
+    if not 1970 <= moment.year < 2200:
+        raise ValueError(f"{argument} must be from 1970 to 2199, not in the year {moment.year}")
+    return moment
 
 
 def _test_names(value: object, argument: str) -> list[str]:
