@@ -14,6 +14,8 @@ from core.models import AuditEntry, AuditHead
 
 logger = logging.getLogger(__name__)
 
+END = 2**62  # no record gets there: a number from here on is none of ours
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -72,7 +74,7 @@ def locked_head() -> AuditHead:
 
 def _mend(head: AuditHead) -> list[Fact]:
     """A head that was put back or lost must not end the recording: go on from the newest entry, and say so."""
-    beyond = AuditEntry.objects.filter(sequence__gt=head.sequence).order_by("-sequence")
+    beyond = AuditEntry.objects.filter(sequence__gt=head.sequence, sequence__lt=END).order_by("-sequence")
     newest = beyond.values_list("sequence", "hash").first()
     if newest is None:
         return []

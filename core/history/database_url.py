@@ -46,7 +46,7 @@ def database(url: str, default_file: Path) -> dict[str, Any]:
 
 
 def _sqlite(file: Path) -> dict[str, Any]:
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": dict(SQLITE_OPTIONS)}
+    return {"ENGINE": "core.history.sqlite", "NAME": file, "OPTIONS": dict(SQLITE_OPTIONS)}
 
 
 def _postgresql(found: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,20 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.utils import timezone
 
+from core.bounded_json import storable
 from core.history import guards
 from core.history.chain import START, Link, Walk, span
 from core.history.checkpoints import Checkpoint, read
 from core.history.record_models import AuditCheck
+from core.history.sqlite.base import exact_text
 from core.models import AuditEntry, AuditHead
 
 ROWS_AT_ONCE = 2_000
 SHOWN_PROBLEMS = 20
+LAST_NUMBER = 2**63 - 1
 
 Progress = Callable[[int, int], None]
 
@@ -79,6 +82,12 @@ def verify_copy(
 def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress, using: str) -> int:
     """Every entry and the head; returns where the head stands."""
     head = AuditHead.objects.using(using).filter(pk=1).first() or AuditHead()
+    if type(head.sequence) is not int:
+        verdict.wrong("the head of the record holds no number")
+        newest = (
+            AuditEntry.objects.using(using).filter(sequence__lte=LAST_NUMBER).order_by("-sequence").first()
+        )
+        head = AuditHead(sequence=newest.sequence, hash=newest.hash) if newest else AuditHead()
     walk = Walk()
     for link in links(until=head.sequence, using=using):
         _take(walk, link, verdict, marks)
@@ -139,13 +148,20 @@ def read_piece(after: int, until: int | None = None, using: str = DEFAULT_DB_ALI
     """Up to two thousand entries after this sequence, and not after `until`."""
     columns = "sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, hash"
     most = "" if until is None else f"AND sequence <= {int(until)} "
-    with connections[using].cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns} FROM {AuditEntry._meta.db_table} "
-            f"WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}",
-            [after],
-        )
-        return [_link(row) for row in cursor.fetchall()]
+    where = (
+        f"FROM {AuditEntry._meta.db_table} WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}"
+    )
+    with connections[using].cursor() as cursor, exact_text(using):
+        try:
+            cursor.execute(f"SELECT {columns} {where}", [after])
+            return [_link(row) for row in cursor.fetchall()]
+        except DataError:  # PostgreSQL knows times that Python does not: they are read as text
+            known = "CASE WHEN at > '0002-01-01' AND at < '9998-01-01' THEN at END"
+            cursor.execute(
+                f"SELECT {columns.replace('at,', f'{known}, CAST(at AS text),', 1)} {where}", [after]
+            )
+            found = [(*row[:3], row[4] if row[3] is None else row[3], *row[5:]) for row in cursor.fetchall()]
+            return [_link(row) for row in found]
 
 
 def _link(row: tuple[Any, ...]) -> Link:
@@ -192,7 +208,7 @@ def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> No
 
 
 def _close(verdict: Verdict, walk: Walk) -> Verdict:
-    verdict.entries, verdict.hash = walk.count, walk.hash
+    verdict.entries, verdict.hash = walk.count, storable(str(walk.hash))
     verdict.first, verdict.last = walk.first, walk.sequence
     return verdict
 

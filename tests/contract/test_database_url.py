@@ -11,7 +11,7 @@ FILE = Path("/data/history.sqlite3")
 
 def test_without_one_the_record_is_a_sqlite_file_that_survives_a_power_cut():
     config = database("", FILE)
-    assert (config["ENGINE"], config["NAME"]) == ("django.db.backends.sqlite3", FILE)
+    assert (config["ENGINE"], config["NAME"]) == ("core.history.sqlite", FILE)
     assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert "synchronous=FULL" in config["OPTIONS"]["init_command"]
 
