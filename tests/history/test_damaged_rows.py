@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from core.history import backup, verification
+from core.history import backup, guards, verification
 from core.history.record_models import AuditCheck
 from core.history.restore import restore
 from core.models import ApprovalRecord, AuditEntry
@@ -132,3 +132,14 @@ def test_a_damaged_request_is_shown_and_backed_up(auditor, gate, record, tmp_pat
     empty_the_database()
     restore(tmp_path / "b.zip", tmp_path / "none", lambda what, rows: None)
     assert ApprovalRecord.objects.count() == 1
+
+
+def test_a_record_with_a_gap_is_restored_as_it_is(transactional_db, tmp_path):
+    fill(6)
+    with without_guards():
+        sql("DELETE FROM core_auditentry WHERE sequence IN (1, 3)")
+    backup.take(tmp_path / "b.zip", lambda what, rows: None)
+    empty_the_database()
+    restore(tmp_path / "b.zip", tmp_path / "none", lambda what, rows: None)
+    assert AuditEntry.objects.count() == 5
+    assert guards.missing() == []

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connections
-from django.db.backends.sqlite3 import base, operations
+from django.db.backends.sqlite3 import base, operations, schema
 
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
 _EXACT = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -33,10 +33,28 @@ class DatabaseOperations(operations.DatabaseOperations):
             return value
 
 
+class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
+    """As Django's, but a table may be made anew while a trigger of another table speaks of it."""
+
+    def _remake_table(self, model: Any, *args: Any, **kwargs: Any) -> None:
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name <> %s AND instr(sql, %s)",
+                [model._meta.db_table] * 2,
+            )
+            speaking = cursor.fetchall()
+        for name, _ in speaking:
+            self.execute(f"DROP TRIGGER {self.quote_name(name)}")
+        super()._remake_table(model, *args, **kwargs)
+        for _, text in speaking:
+            self.execute(text)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, with that."""
 
     ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
 
     def get_connection_params(self) -> dict[str, Any]:
         """Without conversions inside the driver, which end a query: those of the fields come after it."""
