@@ -53,12 +53,11 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
     """Check the whole record in the database; reads it in short pieces, so that it goes on meanwhile."""
     verdict = Verdict()
     marks = _Marks(checkpoint_file, verdict)
-    head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
-    marks.judge_end(head)
-    for guard in guards.missing():
-        verdict.wrong(
-            f"the database no longer refuses changes: the trigger {guard.name} is missing or altered"
-        )
+    if not guards.lost_tables():
+        head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
+        marks.judge_end(head)
+    for fault in guards.faults():
+        verdict.wrong(f"the database no longer refuses changes: {fault}")
     return verdict
 
 

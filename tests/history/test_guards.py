@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from core.history import audit, guards
+from core.history.verification import verify
 from core.models import AuditEntry, AuditHead
 from tests import chosen_servers
 from tests.history.attacker import ENTRIES, HEAD, fill, sql
@@ -160,3 +161,48 @@ def test_a_table_that_was_rebuilt_has_its_guards_again_after_the_migration(trans
 def test_a_new_database_is_guarded_and_its_record_is_empty(transactional_db):
     assert guards.missing() == []
     assert AuditEntry.objects.count() == 0
+
+
+def swallow(table: str, event: str = "INSERT") -> None:
+    """Somebody's own trigger, by which entries vanish without an error."""
+    if connection.vendor == "sqlite":
+        sql(f"CREATE TRIGGER aaa BEFORE {event} ON {table} BEGIN SELECT RAISE(IGNORE); END")
+        return
+    sql("CREATE OR REPLACE FUNCTION aaa() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$")
+    sql(f"CREATE TRIGGER aaa BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION aaa()")
+
+
+def test_a_trigger_that_is_not_ours_is_named_and_what_it_swallows_is_an_error(three):
+    for table, event in ((ENTRIES, "INSERT"), (HEAD, "UPDATE")):
+        with transaction.atomic():
+            swallow(table, event)
+            assert guards.faults() == [f"there is a trigger aaa on {table} that is not ours"]
+            [found] = run_checks(tags=[Tags.database], databases=["default"])
+            assert "aaa" in found.msg
+            with pytest.raises(DatabaseError), transaction.atomic():
+                audit.append([audit.new_fact("test.fact")])
+            transaction.set_rollback(True)
+    assert guards.faults() == []
+
+
+@pytest.mark.skipif(chosen_servers.DATABASE != "postgresql", reason="SQLite has no rules")
+def test_a_rule_and_row_security_are_named(three):
+    sql(f"CREATE RULE r1 AS ON DELETE TO {ENTRIES} DO INSTEAD NOTHING")
+    sql(f"ALTER TABLE {HEAD} ENABLE ROW LEVEL SECURITY")
+    assert sorted(guards.faults()) == [
+        f"there is a row security on {HEAD} that is not ours",
+        f"there is a rule r1 on {ENTRIES} that is not ours",
+    ]
+
+
+def test_a_table_that_is_gone_is_named_and_so_is_a_guard_of_the_other(three, tmp_path):
+    other = next(guard for guard in guards.GUARDS if guard.name == "audit_entry_no_delete")
+    with transaction.atomic():
+        sql(guards.removal(other, connection.vendor))
+        sql(f"DROP TABLE {HEAD}")
+        [found] = run_checks(tags=[Tags.database], databases=["default"])
+        assert f"the table {HEAD} is missing" in found.msg
+        assert other.name in found.msg
+        verdict = verify(tmp_path / "none")
+        assert [problem.split(": ")[1] for problem in verdict.problems] == guards.faults()
+        transaction.set_rollback(True)
