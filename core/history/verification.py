@@ -1,4 +1,4 @@
-"""Verifying the record: every hash and link, the head, the guards, and the checkpoints outside the database."""
+"""Verifying the record: every hash and link, the head, the guards, the requests, and the checkpoints outside."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from core.history import guards
 from core.history.chain import START, Link, Walk, span
 from core.history.checkpoints import Checkpoint, read
 from core.history.record_models import AuditCheck
+from core.history.request_check import wrong_requests
 from core.history.sqlite.base import exact_text
 from core.models import AuditEntry, AuditHead
 
@@ -56,6 +57,8 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
     if not guards.lost_tables():
         head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
         marks.judge_end(head)
+        for request_id, what in wrong_requests():
+            verdict.wrong(f"request {request_id}: {what}")
     for fault in guards.faults():
         verdict.wrong(f"the database no longer refuses changes: {fault}")
     return verdict
