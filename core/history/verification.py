@@ -13,7 +13,7 @@ from django.utils import timezone
 from core.bounded_json import storable
 from core.history import guards
 from core.history.chain import START, Link, Walk, span
-from core.history.checkpoints import Checkpoint, read
+from core.history.checkpoints import Checkpoint, Line, read
 from core.history.record_models import AuditCheck
 from core.history.request_check import wrong_requests
 from core.history.sqlite.base import exact_text
@@ -222,7 +222,7 @@ class _Marks:
         self._verdict = verdict
         self._hashes: dict[int, Checkpoint] = {}
         self._newest = Checkpoint("", 0, START)
-        for line in read(path):
+        for line in self._lines(path):
             if line.checkpoint is not None:
                 self._add(line.checkpoint, line.number)
             elif line.torn:
@@ -235,6 +235,12 @@ class _Marks:
             verdict.notices.append(
                 f"there is no checkpoint in {path}: a cut end or a record written anew would not show"
             )
+
+    def _lines(self, path: Path) -> Iterator[Line]:
+        try:
+            yield from read(path)
+        except OSError as error:
+            self._verdict.wrong(f"the checkpoints cannot be read: {error}")
 
     def _add(self, found: Checkpoint, number: int) -> None:
         known = self._hashes.setdefault(found.count, found)
