@@ -8,4 +8,4 @@ class Migration(migrations.Migration):
         ("core", "0006_jobs_and_health"),
     ]
 
-    operations: list = []
+    operations = []

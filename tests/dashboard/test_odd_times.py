@@ -1,4 +1,4 @@
-"""Rows with a time that a zone or a calendar does not have, from before such entries were set aside: pages show them."""
+"""Rows with a time that a zone or a calendar does not have, as old records may hold: pages show them."""
 
 import uuid
 from datetime import UTC, datetime
