@@ -29,7 +29,22 @@ class Told(NamedTuple):
     details: str
 
 
-def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
+class Row(NamedTuple):
+    """What of a request's row an entry speaks of."""
+
+    pk: uuid.UUID
+    agent_id: str
+    approval_type: str
+    context: str
+    digest: str
+    status: str
+    responder: str
+    reason: str
+    channel: str
+    decision_id: str
+
+
+def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
     """In words, what of this row is not what its entries say. What a damaged entry does not say is not asked for."""
     found: list[str] = []
     end: tuple[str, str, dict[str, Any]] | None = None
@@ -50,7 +65,7 @@ def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
     return found + _ended_otherwise(row, end, repaired)
 
 
-def _asked_otherwise(row: ApprovalRecord, entry: Told, details: dict[str, Any]) -> list[str]:
+def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, Any]) -> list[str]:
     pairs = {
         "digest": (row.digest, details.get("digest", row.digest)),
         "agent": (row.agent_id, entry.agent_id),
@@ -62,7 +77,7 @@ def _asked_otherwise(row: ApprovalRecord, entry: Told, details: dict[str, Any]) 
 
 
 def _ended_otherwise(
-    row: ApprovalRecord, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
+    row: ApprovalRecord | Row, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
 ) -> list[str]:
     status, actor, details = end or ("pending", "", {})
     if row.status != status:
@@ -76,7 +91,7 @@ def _ended_otherwise(
     ]
 
 
-def _digest_of(row: ApprovalRecord) -> str:
+def _digest_of(row: ApprovalRecord | Row) -> str:
     try:
         return request_digest(row.agent_id, row.approval_type, row.context.encode())
     except (AttributeError, UnicodeEncodeError):  # it is no text
@@ -107,7 +122,8 @@ def wrong_of(request_id: uuid.UUID) -> list[str]:
 def wrong_requests() -> Iterator[tuple[str, str]]:
     """Id and difference, in words, for every request whose row is not what the record says."""
     with without_statement_limit():
-        rows = iter(ApprovalRecord.objects.order_by("pk").iterator(ROWS_AT_ONCE))
+        every = ApprovalRecord.objects.order_by("pk").values_list(*Row._fields)
+        rows = map(Row._make, every.iterator(ROWS_AT_ONCE))
         while piece := list(islice(rows, ROWS_AT_ONCE)):
             told = _told_of([row.pk for row in piece if isinstance(row.pk, uuid.UUID)])
             for row in piece:
