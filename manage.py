@@ -4,8 +4,23 @@
 import os
 import sys
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run a command; a database that is away is one sentence and exit code 1."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
     from django.core.management import execute_from_command_line
+    from django.db import Error
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Error as error:
+        from core.history import database_trouble
+
+        said = database_trouble.sentence(error)
+        if not said or "--traceback" in sys.argv:
+            raise
+        sys.exit(said)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,17 +1,20 @@
 """The record in the admin site: to be searched and read, never to be changed."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
-from django.db import transaction
+from django.db import DataError, OperationalError, transaction
 from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import path, reverse
+from django.template.response import SimpleTemplateResponse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -62,13 +65,42 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
     ) -> HttpResponse:
         """The list under its own name, where Django says “Select ... to view”."""
         named = {"title": str(self.opts.verbose_name_plural).capitalize(), **(extra_context or {})}
-        return super().changelist_view(request, named)
+        return _shown(request, lambda: super(ReadOnlyAdmin, self).changelist_view(request, named))
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One row."""
+        return _shown(request, lambda: super(ReadOnlyAdmin, self).changeform_view(request, *args, **kwargs))
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list; without its years where a row has a time that is in none."""
+        found = super().get_changelist_instance(request)
+        if getattr(request, "odd_times", False):
+            found.date_hierarchy = None
+        return found
+
+
+def _shown(request: HttpRequest, show: Callable[[], HttpResponse]) -> HttpResponse:
+    """The page; where it has a time that this zone or no calendar has, then in UTC, and as it stands there."""
+    try:
+        return _rendered(show())
+    except (ValueError, TypeError, AttributeError, OverflowError, DataError, OperationalError):
+        request.odd_times = True  # type: ignore[attr-defined]
+        with timezone.override(UTC):
+            return _rendered(show())
+
+
+def _rendered(response: HttpResponse) -> HttpResponse:
+    return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
 def _request_link(request_id: object) -> SafeString | str:
     if request_id is None:
         return "-"
-    return format_html('<a href="{}">{}</a>', reverse("approval", args=[request_id]), str(request_id)[:8])
+    try:
+        address = reverse("approval", args=[request_id])
+    except NoReverseMatch:  # it is damaged
+        return str(request_id)
+    return format_html('<a href="{}">{}</a>', address, str(request_id)[:8])
 
 
 class KindFilter(admin.SimpleListFilter):

@@ -46,6 +46,8 @@ def _optional_moment(value: object, argument: str) -> datetime | None:
     told = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     if told.utcoffset() is None:
         raise ValueError(f"{argument} must have a time zone: a naive time means another moment elsewhere")
+    if not 1970 <= moment.year < 2200:
+        raise ValueError(f"{argument} must be from 1970 to 2199, not in the year {moment.year}")
     return moment
 
 

@@ -41,6 +41,11 @@ def checked_text(value: object, argument: str, max_length: int) -> str:
     return value
 
 
+def storable(text: str) -> str:
+    """`text` for any database: a NUL and what UTF-8 cannot hold as escapes, `\\u0000` and `\\ud800`."""
+    return text.replace("\x00", "\\u0000").encode(errors="backslashreplace").decode()
+
+
 def loads_strictly(text: bytes | str) -> Any:
     """Parse JSON from Redis; ValueError for NaN and for numbers that no float holds."""
     whole = text.decode() if isinstance(text, bytes) else text
@@ -135,7 +140,7 @@ def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int
         if not isinstance(key, str):
             raise ValueError(f"{place} has the key {key!r}; JSON keys are strings")
         children.append((key, f"a key of {place}", depth))
-        children.append((item, f"{place}.{key[:40]}", depth))
+        children.append((item, f"{place}.{storable(key[:40])}", depth))
     return children
 
 

@@ -15,19 +15,18 @@ from core import failpoints
 def check_guards(
     app_configs: Any = None, databases: Sequence[str] | None = None, **_options: Any
 ) -> list[CheckMessage]:
-    """E001: a trigger that keeps the record append-only is missing or is not ours."""
+    """E001: a trigger that keeps the record append-only is missing, or something is there that is not ours."""
     from core.history import guards
 
     found: list[CheckMessage] = []
     for using in databases or []:
-        lacking = guards.missing(using)
-        if lacking and not _waits_for_migration(using):
-            names = ", ".join(guard.name for guard in lacking)
+        faults = guards.faults(using)
+        if faults and not _waits_for_migration(using):
             found.append(
                 Error(
-                    f"The audit record can be changed: its database lacks {names}.",
-                    hint="Find out who removed it, run `manage.py verify_audit`, "
-                    "then `manage.py migrate --skip-checks`, which puts it back and records that.",
+                    f"The audit record can be changed or lose entries: {'; '.join(faults)}.",
+                    hint="Find out who did it, run `manage.py verify_audit`, then `manage.py migrate --skip-checks`, "
+                    "which puts back triggers of ours and records that; drop yourself what is not ours.",
                     id="core.E001",
                 )
             )

@@ -19,7 +19,7 @@ MAX_COST = 10_000 * NANO
 MAX_TOKENS = 10_000_000
 MAX_DURATION_MS = 10**10
 TOKEN_KEYS = {"input", "output"}
-MAX_US = 253_370_764_800_000_000  # the year 9999
+MAX_US = 7_258_118_400_000_000 - 1  # until the year 2200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 USER_DIGITS = 64
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from core.agent_tracking import AgentState, HeartbeatCoordinator
 from core.approval_gates import ApprovalGate
 from core.history.kinds import read_details
+from core.history.request_check import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
 from dashboard.access import Approval
@@ -171,7 +172,7 @@ class Ended:
             record.approval_type,
             record.agent_id,
             record.status,
-            STATUS_WORDS[record.status],
+            STATUS_WORDS.get(record.status, record.status),
             record.responder,
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
@@ -223,7 +224,7 @@ class Step:
         if entry.kind == "decision.uncertain":
             why = UNCERTAIN.format(tried="approve" if details.get("approved") else "deny")
         if entry.kind == "record.repaired":
-            why = f"{details['what']}: was {details['was']}, is {details['is']}"
+            why = f"{details.get('what', why)}: was {details.get('was', '?')}, is {details.get('is', '?')}"
         what = STEP_WORDS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
             what += " by a direct call, person not verified"
@@ -246,6 +247,7 @@ class ApprovalPage:
     deadline_at: datetime
     history: list[Step]
     now: datetime
+    altered: list[str]  # what of its row is not what the record says
 
     @property
     def uncertain(self) -> list[Step]:
@@ -284,6 +286,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     known: Any = live or kept
     pending = live is not None and live.status == "pending" and live.deadline_at > now
     recorded = kept is not None and kept.status != "pending"
+    entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
@@ -296,6 +299,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
-        history=[Step.of(e) for e in AuditEntry.objects.filter(request_id=request_id).order_by("sequence")],
+        history=[Step.of(entry) for entry in entries],
         now=now,
+        altered=_altered(kept, entries),
     )
+
+
+def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:
+    told = [Told(entry.kind, entry.actor, entry.agent_id, entry.details) for entry in entries]
+    # Read one after another, they may differ because the recorder wrote both in between: then asked again.
+    return wrong_of(kept.pk) if kept is not None and differences(kept, told) else []

@@ -9,7 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.chain import Link, canonical
+from core.history.chain import START, Link, canonical
+from core.history.guards import END
 from core.models import AuditEntry, AuditHead
 
 logger = logging.getLogger(__name__)
@@ -71,15 +72,20 @@ def locked_head() -> AuditHead:
 
 
 def _mend(head: AuditHead) -> list[Fact]:
-    """A head that was put back or lost must not end the recording: go on from the newest entry, and say so."""
-    beyond = AuditEntry.objects.filter(sequence__gt=head.sequence).order_by("-sequence")
+    """A head that was put back, lost or damaged must not end the recording: go on from the newest entry, and say so."""
+    stood: object = head.sequence
+    if type(stood) is not int or not 0 <= stood < END or not isinstance(head.hash, str):
+        head.sequence, head.hash = -1, START
+    beyond = AuditEntry.objects.filter(sequence__gt=head.sequence, sequence__lt=END).order_by("-sequence")
     newest = beyond.values_list("sequence", "hash").first()
-    if newest is None:
+    if newest is None and head.sequence >= 0:
         return []
-    logger.error("the audit head stood at #%s, but there is #%s: run verify_audit", head.sequence, newest[0])
-    fact = repaired("the head stood before the newest entry", head=head.sequence, newest=newest[0])
-    head.sequence, head.hash = newest
-    return [fact]
+    head.sequence, head.hash = newest or (0, START)
+    if not isinstance(head.hash, str):
+        head.hash = START
+    logger.error("the audit head stood at #%s, but there is #%s: run verify_audit", stood, head.sequence)
+    stood = stood if type(stood) is int else repr(stood)
+    return [repaired("the head stood elsewhere than the newest entry", head=stood, newest=head.sequence)]
 
 
 def link_of(entry: AuditEntry) -> Link:

@@ -18,6 +18,7 @@ from typing import IO, Any
 from django.db.models import DateTimeField, Field, ForeignKey, UUIDField
 
 from core.history import tables
+from core.history.damage import Damaged
 from core.history.tables import CannotCopy, Progress, Row, Table
 
 FORMAT = 1
@@ -201,8 +202,8 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, bytes):  # damage, in the place of a text
-        return {"hex": value.hex()}
+    if isinstance(value, Damaged):
+        return value.plain()
     raise TypeError(f"{type(value).__name__} is not kept in a backup")
 
 
@@ -216,5 +217,5 @@ def _reader(field: "Field[Any, Any]") -> Callable[[Any], Any]:
     if isinstance(field, UUIDField):
         read = uuid.UUID
     return lambda value: (
-        None if value is None else bytes.fromhex(value["hex"]) if isinstance(value, dict) else read(value)
+        None if value is None else Damaged.of_plain(value) if isinstance(value, dict) else read(value)
     )

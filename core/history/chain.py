@@ -50,8 +50,14 @@ class Link:
         return hashlib.sha256(canonical(said).encode()).hexdigest()
 
     def line(self) -> str:
-        """The entry as one line of JSON, with everything that is needed to verify it."""
-        return canonical(asdict(self)) + "\n"
+        """The entry as one line of JSON, with everything that is needed to verify it; no text is hexadecimal."""
+        said = asdict(self)
+        try:
+            text = canonical(said)
+            text.encode()
+        except (TypeError, UnicodeEncodeError):
+            text = canonical({name: _carried(value) for name, value in said.items()})
+        return text + "\n"
 
     @classmethod
     def of_line(cls, text: str) -> "Link":
@@ -63,6 +69,14 @@ class Link:
         if type(said["sequence"]) is not int:
             raise ValueError("sequence is no whole number")
         return cls(**said)
+
+
+def _carried(value: object) -> object:
+    """Damage in a form that JSON can hold, and that no entry has ever had."""
+    if isinstance(value, str):
+        raw = value.encode(errors="surrogateescape")
+        return value if raw.decode(errors="replace") == value else {"hex": raw.hex()}
+    return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
 class Walk:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from core.history.sessions import count_unlisted
 from core.models import AuditHead
+
+AFTER_TORN = "after_torn_line"
 
 
 @dataclass(frozen=True)
@@ -42,20 +44,37 @@ def checkpoint(path: Path | None = None) -> Checkpoint:
     last = _last(path)
     if last is not None and (last.count, last.hash) == (new.count, new.hash):
         return last
-    _append(path, json.dumps(asdict(new)) + "\n")
+    _append(path, new)
     return new
 
 
 def read(path: Path) -> Iterator[Line]:
-    """Every line of the file in order; nothing when there is no file."""
+    """Every line of the file in order; nothing when there is no file. OSError when it cannot be read.
+
+    Only the last line can be torn, or one that the next, written after a restart, says was torn.
+    """
     if not path.exists():
         return
+    waiting: Line | None = None
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             text = line.strip()
-            if text:
-                found = _parse(text)
-                yield Line(number, found, torn=found is None and not text.endswith(b"}"))
+            if not text:
+                continue
+            found = _parse(text)
+            if waiting is not None:
+                yield replace(waiting, torn=found is not None and _follows_a_torn_line(text))
+                waiting = None
+            if found is not None or text.endswith(b"}"):
+                yield Line(number, found)
+            else:
+                waiting = Line(number, None, torn=not line.endswith(b"\n"))
+    if waiting is not None:
+        yield waiting
+
+
+def _follows_a_torn_line(text: bytes) -> bool:
+    return json.loads(text).get(AFTER_TORN) is True
 
 
 def _parse(text: bytes) -> Checkpoint | None:
@@ -78,14 +97,15 @@ def _last(path: Path) -> Checkpoint | None:
     return _parse(lines[-2]) if len(lines) > 1 and not lines[-1] else None
 
 
-def _append(path: Path, line: str) -> None:
-    """One write, on the disk when it returns. After a torn line it begins a new one."""
+def _append(path: Path, new: Checkpoint) -> None:
+    """One write, on the disk when it returns. After a torn line it begins a new one, and says so."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        text = (("\n" if torn else "") + line).encode()
+        said = asdict(new) | ({AFTER_TORN: True} if torn else {})
+        text = (("\n" if torn else "") + json.dumps(said) + "\n").encode()
         if os.write(descriptor, text) != len(text):
             raise OSError(f"{path}: the checkpoint was written in part, the disk may be full")
         os.fsync(descriptor)

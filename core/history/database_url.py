@@ -20,6 +20,9 @@ SQLITE_OPTIONS = {
     # FULL: what was committed survives a power cut.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
+NUMBERS = {"connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval"}
+MILLI = {"tcp_user_timeout"}
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _SCHEMES = ("postgresql", "postgres", "sqlite")
 
 
@@ -46,14 +49,14 @@ def database(url: str, default_file: Path) -> dict[str, Any]:
 
 
 def _sqlite(file: Path) -> dict[str, Any]:
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": dict(SQLITE_OPTIONS)}
+    return {"ENGINE": "core.history.sqlite", "NAME": file, "OPTIONS": dict(SQLITE_OPTIONS)}
 
 
 def _postgresql(found: dict[str, Any]) -> dict[str, Any]:
     """Query parameters of the URL (`?sslmode=verify-full`) go before ours."""
     from psycopg import IsolationLevel
 
-    own = found.get("OPTIONS", {})
+    own = _checked(found.get("OPTIONS", {}))
     limits = " ".join(f"-c {name}={value}" for name, value in LIMITS_MS.items())
     options = {
         "application_name": "agent-telemetry",
@@ -68,3 +71,22 @@ def _postgresql(found: dict[str, Any]) -> dict[str, Any]:
     }
     # A connection is looked at before it is used: after a restart of the server nobody gets a dead one.
     return {**found, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
+
+
+def _checked(own: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of the URL; ValueError for one that would only say later that there is no connection."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import make_conninfo
+
+    if type(own.get("pool", True)) is not bool:
+        raise ValueError("pool must be true or false")
+    for name in NUMBERS & own.keys():
+        if type(own[name]) is not int:
+            raise ValueError(f"{name} must be a whole number of {'milli' if name in MILLI else ''}seconds")
+    if own.get("sslmode", "prefer") not in SSL_MODES:
+        raise ValueError(f"sslmode must be one of {', '.join(SSL_MODES)}")
+    try:
+        make_conninfo(**{name: str(value) for name, value in own.items() if name != "pool"})
+    except ProgrammingError as error:
+        raise ValueError(f"what follows the ? is unknown to PostgreSQL: {error}") from None
+    return {**own, "pool": dict(POOL)} if own.get("pool") else own

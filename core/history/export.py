@@ -31,7 +31,14 @@ class Selection:
         return not (self.kind or self.agent or self.since or self.before)
 
     def takes(self, link: Link) -> bool:
-        """Whether this entry is among them. Times compare as text: all of them are UTC in ISO 8601."""
+        """Whether this entry is among them. Times compare as text: all of them are UTC in ISO 8601.
+
+        One with a time that is none is among those of any time.
+        """
+        if not isinstance(link.at, str):
+            return (not self.kind or link.kind == self.kind) and (
+                not self.agent or link.agent_id == self.agent
+            )
         return (
             (not self.since or link.at >= self.since)
             and (not self.before or link.at < self.before)

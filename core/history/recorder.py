@@ -21,6 +21,7 @@ from django.db import (
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
+from core.bounded_json import storable
 from core.errors import StoreUnavailable
 from core.history import audit, effects
 from core.history.recorder_signs import Signs
@@ -37,10 +38,9 @@ CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = Cursor.OUTBOX
-# Of the database's errors only those that lie in the entry itself: a database that is away, read-only or not
-# migrated yet is waited for.
-NO_SENSE = (KeyError, ValueError, TypeError, OverflowError, OSError)
-NOT_TAKEN = (DataError, IntegrityError, ValueError, TypeError, OverflowError)
+# A server that is away, read-only or not migrated yet is waited for; whatever else goes wrong with an entry lies in it.
+NOT_OF_THE_ENTRY = (Error, StoreUnavailable)
+NOT_TAKEN = (DataError, IntegrityError)
 
 
 class Recorder:
@@ -73,9 +73,10 @@ class Recorder:
                     logger.warning("recording again")
                 troubled = False
                 reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
-            except (StoreUnavailable, Error) as error:
+            except Exception as error:
                 if not troubled:
-                    logger.error("not recording: %s", error)
+                    known = isinstance(error, NOT_OF_THE_ENTRY)
+                    logger.error("not recording: %s", error, exc_info=None if known else error)
                 troubled = True
                 self._signs.went_wrong(error)
                 self._installation = ""
@@ -132,8 +133,10 @@ class Recorder:
     def _look_for_lost_runs(self) -> None:
         try:
             self._lost_runs.look()
-        except StoreUnavailable as error:
-            logger.error("nobody can be found lost: %s", error)
+        except Error:
+            raise
+        except Exception as error:
+            logger.error("nobody can be found lost: %s: %s", type(error).__name__, error)
 
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
@@ -200,7 +203,9 @@ class Recorder:
                 facts = [fact for entry in entries for fact in self._take(entry, batch)]
                 batch.write()
                 return facts
-        except NOT_TAKEN:
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
             return [fact for entry in entries for fact in self._apply(entry, records)]
 
     def _take(self, entry: OutboxEntry, batch: effects.Batch) -> list[audit.Fact]:
@@ -208,7 +213,9 @@ class Recorder:
             return self._apply(entry, {})
         try:
             return batch.take(entry)
-        except NO_SENSE as error:
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
             self._set_aside(entry.position, entry.fields, error)
             return []
 
@@ -219,7 +226,9 @@ class Recorder:
         try:
             with transaction.atomic():
                 return effects.apply(entry, records, set_aside_part)
-        except (*NO_SENSE, *NOT_TAKEN) as error:
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
             self._set_aside(entry.position, entry.fields, error)
             return []
 
@@ -229,8 +238,12 @@ class Recorder:
             installation=self._installation,
             position=position,
             defaults={
-                "fields": json.dumps(fields, ensure_ascii=False).replace("\x00", "\\u0000"),
-                "error": f"{type(error).__name__}: {error}".replace("\x00", "\\0"),
+                "fields": storable(json.dumps(fields, ensure_ascii=False)),
+                "error": storable(f"{type(error).__name__}: {error}"),
             },
         )
         failpoints.reach("recorder.in_set_aside")
+
+
+def _lies_in_an_entry(error: Exception) -> bool:
+    return isinstance(error, NOT_TAKEN) or not isinstance(error, NOT_OF_THE_ENTRY)

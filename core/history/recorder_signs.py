@@ -5,8 +5,9 @@ import os
 import socket
 import time
 
-from django.db import DatabaseError
+from django.db import Error
 
+from core.bounded_json import storable
 from core.errors import StoreUnavailable
 from core.models import SetAsideEntry
 from core.store import recorder_state
@@ -37,7 +38,7 @@ class Signs:
 
     def went_wrong(self, error: Exception) -> None:
         """Nothing can be recorded now."""
-        trouble = f"{type(error).__name__}: {error}"
+        trouble = storable(f"{type(error).__name__}: {error}")
         if trouble != self._trouble:
             self._untold = trouble
         self._trouble = trouble
@@ -70,5 +71,5 @@ class Signs:
     def _count_set_aside(self) -> None:
         try:
             self._set_aside = SetAsideEntry.objects.filter(repaired_at=None).count()
-        except DatabaseError as error:
+        except Error as error:
             logger.debug("set aside entries were not counted: %s", error)

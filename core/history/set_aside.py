@@ -5,15 +5,15 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from core.bounded_json import storable
+from core.errors import StoreUnavailable
 from core.history import audit, effects
 from core.models import Cursor, SetAsideEntry
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
-
-UNREADABLE = (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError)
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
         try:
             with transaction.atomic():
                 facts = effects.apply(entry, records, _refuse_part)
-        except OperationalError:
+        except (OperationalError, InterfaceError, StoreUnavailable):
             raise
-        except UNREADABLE as error:
+        except Exception as error:
             return _refused(aside, user, error)
         aside.repaired_at = timezone.now()
         aside.save(update_fields=["repaired_at"])
@@ -69,7 +69,7 @@ def _refuse_part(_part: str, _text: str, error: Exception) -> None:
 
 
 def _refused(aside: SetAsideEntry, user: Any, error: Exception) -> Retry:
-    aside.error = f"{type(error).__name__}: {error}".replace("\x00", "\\u0000")
+    aside.error = storable(f"{type(error).__name__}: {error}")
     aside.save(update_fields=["error"])
     fact = _fact(aside, user, "record.retried", event_id=f"retried:{uuid.uuid4()}", error=aside.error)
     audit.append([fact])

@@ -2,15 +2,20 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from graphlib import TopologicalSorter
 from itertools import islice
 from typing import Any
 
 from django.apps import apps
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import AutoField, CharField, Field, Model, TextField
+
+from core.history.damage import Damaged, watcher
+from core.history.guards import gaps_allowed
+from core.history.sqlite.base import exact_text
+from core.models import AuditEntry
 
 # A request's context may have 256 KiB: what is held in memory at once stays below 128 MiB.
 ROWS_AT_ONCE = 500
@@ -103,12 +108,18 @@ def snapshot(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
 
 
 def rows(table: Table, alias: str = DEFAULT_DB_ALIAS) -> Iterator[Row]:
-    """Every row as plain values, in pieces. CannotCopy for one that the database cannot make sense of."""
+    """Every row as plain values, in pieces; what does not belong there is Damaged.
+
+    CannotCopy for a row that the database cannot make sense of.
+    """
+    watchers = [watcher(field) for field in fields(table)]
     names = [field.attname for field in fields(table)]
     query = table._base_manager.using(alias).order_by("pk").values_list(*names)
     try:
-        yield from query.iterator(ROWS_AT_ONCE)
-    except (ValueError, TypeError, AttributeError) as error:
+        with exact_text(alias):
+            for row in query.iterator(ROWS_AT_ONCE):
+                yield tuple([watch(value) for watch, value in zip(watchers, row, strict=True)])
+    except (ValueError, TypeError, AttributeError, DataError) as error:
         raise CannotCopy(f"a row of {table._meta.db_table} cannot be read: {error}") from error
 
 
@@ -205,7 +216,7 @@ def write(table: Table, many: Iterable[Row], progress: Progress, alias: str = DE
     """Write these rows as they are; returns their number and sum."""
     total, name = (0, 0), table._meta.db_table
     copy = _copy_in if connections[alias].vendor == "postgresql" else _insert
-    with copy(table, alias) as put:
+    with gaps_allowed(alias) if table is AuditEntry else nullcontext(), copy(table, alias) as put:
         for piece in pieces(many):
             put(piece)
             for row in piece:
@@ -232,10 +243,22 @@ def _copy_in(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
 
 @contextmanager
 def _insert(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
-    ready, marks = _ready(table, alias), ", ".join(["%s"] * len(fields(table)))
-    statement = f"INSERT INTO {_place(table, alias)} VALUES ({marks})"
+    ready, begin = _ready(table, alias), f"INSERT INTO {_place(table, alias)} VALUES "
+    marks = ", ".join(["%s"] * len(fields(table)))
     with connections[alias].cursor() as cursor:
-        yield lambda piece: cursor.executemany(statement, [ready(row) for row in piece])
+
+        def put(piece: list[Row]) -> None:
+            if not any(isinstance(value, Damaged) for row in piece for value in row):
+                cursor.executemany(f"{begin}({marks})", [ready(row) for row in piece])
+                return
+            for row in piece:
+                cursor.execute(f"{begin}({', '.join(map(_mark, row))})", ready(row))
+
+        yield put
+
+
+def _mark(value: Any) -> str:
+    return "CAST(%s AS TEXT)" if isinstance(value, Damaged) and value.is_text else "%s"
 
 
 def _place(table: Table, alias: str) -> str:
@@ -244,12 +267,12 @@ def _place(table: Table, alias: str) -> str:
 
 
 def _ready(table: Table, alias: str) -> Callable[[Row], list[Any]]:
-    """A row as this database stores it. Bytes in the place of a text are damage, and are kept as they are."""
+    """A row as this database stores it. What is damaged is kept as it is."""
     connection, known = connections[alias], fields(table)
 
     def prepared(row: Row) -> list[Any]:
         return [
-            value if isinstance(value, bytes) else field.get_db_prep_save(value, connection)
+            value.stored if isinstance(value, Damaged) else field.get_db_prep_save(value, connection)
             for field, value in zip(known, row, strict=True)
         ]
 
@@ -284,14 +307,15 @@ def _refuse_unfit(table: Table, row: Row) -> None:
         what = _unfit(field, value)
         if what:
             key = row[known.index(table._meta.pk)]
+            key = key.plain() if isinstance(key, Damaged) else key
             raise CannotCopy(
                 f"{field.column} of {table._meta.db_table} {key} {what}; PostgreSQL cannot keep it"
             )
 
 
 def _unfit(field: "Field[Any, Any]", value: Any) -> str:
-    if isinstance(value, bytes):
-        return "is no text"
+    if isinstance(value, Damaged):
+        return "is damaged"
     if not isinstance(value, str) or not isinstance(field, CharField | TextField):
         return ""
     if field.max_length is not None and len(value) > field.max_length:

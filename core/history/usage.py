@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
@@ -34,10 +35,7 @@ SUMMED = [
 def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     """Write the calls of a batch that are not known yet, and add them to their hours."""
     shipped_at = at(said["shipped_ms"])
-    try:
-        told = json.loads(said["calls"])
-    except RecursionError as error:
-        raise ValueError("calls nests too deep") from error
+    told = _read(said["calls"])
     if not isinstance(told, list) or len(told) > MAX_CALLS:
         raise ValueError("calls is no list of at most a thousand")
     found: dict[str, Priced] = {}
@@ -46,12 +44,22 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
         try:
             call = parse_call(text)
             found.setdefault(call.call_id, (call, parse_prices(text)))
-        except (ValueError, RecursionError, OverflowError) as error:
+        except (ValueError, TypeError, RecursionError, OverflowError) as error:
             set_aside(str(number), text, error)
     known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
     new = [priced for call_id, priced in found.items() if call_id not in known]
     LLMCall.objects.bulk_create([_row(*priced, shipped_at) for priced in new])
     _add_to_hours(new)
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("calls nests too deep") from error
+    except ValueError:
+        # A number of thousands of digits is the fault of one call: as a text it is refused there.
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 30 else digits)
 
 
 def forget(said: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Verifying the record: every hash and link, the head, the guards, and the checkpoints outside the database."""
+"""Verifying the record: every hash and link, the head, the guards, the requests, and the checkpoints outside."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -7,17 +7,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.utils import timezone
 
+from core.bounded_json import storable
 from core.history import guards
 from core.history.chain import START, Link, Walk, span
-from core.history.checkpoints import Checkpoint, read
+from core.history.checkpoints import Checkpoint, Line, read
 from core.history.record_models import AuditCheck
+from core.history.request_check import wrong_requests
+from core.history.sqlite.base import exact_text
 from core.models import AuditEntry, AuditHead
 
 ROWS_AT_ONCE = 2_000
 SHOWN_PROBLEMS = 20
+LAST_NUMBER = 2**63 - 1
 
 Progress = Callable[[int, int], None]
 
@@ -50,12 +54,13 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
     """Check the whole record in the database; reads it in short pieces, so that it goes on meanwhile."""
     verdict = Verdict()
     marks = _Marks(checkpoint_file, verdict)
-    head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
-    marks.judge_end(head)
-    for guard in guards.missing():
-        verdict.wrong(
-            f"the database no longer refuses changes: the trigger {guard.name} is missing or altered"
-        )
+    if not guards.lost_tables():
+        head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
+        marks.judge_end(head)
+        for request_id, what in wrong_requests():
+            verdict.wrong(f"request {request_id}: {what}")
+    for fault in guards.faults():
+        verdict.wrong(f"the database no longer refuses changes: {fault}")
     return verdict
 
 
@@ -79,6 +84,12 @@ def verify_copy(
 def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress, using: str) -> int:
     """Every entry and the head; returns where the head stands."""
     head = AuditHead.objects.using(using).filter(pk=1).first() or AuditHead()
+    if type(head.sequence) is not int:
+        verdict.wrong("the head of the record holds no number")
+        newest = (
+            AuditEntry.objects.using(using).filter(sequence__lte=LAST_NUMBER).order_by("-sequence").first()
+        )
+        head = AuditHead(sequence=newest.sequence, hash=newest.hash) if newest else AuditHead()
     walk = Walk()
     for link in links(until=head.sequence, using=using):
         _take(walk, link, verdict, marks)
@@ -139,13 +150,20 @@ def read_piece(after: int, until: int | None = None, using: str = DEFAULT_DB_ALI
     """Up to two thousand entries after this sequence, and not after `until`."""
     columns = "sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, hash"
     most = "" if until is None else f"AND sequence <= {int(until)} "
-    with connections[using].cursor() as cursor:
-        cursor.execute(
-            f"SELECT {columns} FROM {AuditEntry._meta.db_table} "
-            f"WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}",
-            [after],
-        )
-        return [_link(row) for row in cursor.fetchall()]
+    where = (
+        f"FROM {AuditEntry._meta.db_table} WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}"
+    )
+    with connections[using].cursor() as cursor, exact_text(using):
+        try:
+            cursor.execute(f"SELECT {columns} {where}", [after])
+            return [_link(row) for row in cursor.fetchall()]
+        except DataError:  # PostgreSQL knows times that Python does not: they are read as text
+            known = "CASE WHEN at > '0002-01-01' AND at < '9998-01-01' THEN at END"
+            cursor.execute(
+                f"SELECT {columns.replace('at,', f'{known}, CAST(at AS text),', 1)} {where}", [after]
+            )
+            found = [(*row[:3], row[4] if row[3] is None else row[3], *row[5:]) for row in cursor.fetchall()]
+            return [_link(row) for row in found]
 
 
 def _link(row: tuple[Any, ...]) -> Link:
@@ -192,7 +210,7 @@ def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> No
 
 
 def _close(verdict: Verdict, walk: Walk) -> Verdict:
-    verdict.entries, verdict.hash = walk.count, walk.hash
+    verdict.entries, verdict.hash = walk.count, storable(str(walk.hash))
     verdict.first, verdict.last = walk.first, walk.sequence
     return verdict
 
@@ -204,7 +222,7 @@ class _Marks:
         self._verdict = verdict
         self._hashes: dict[int, Checkpoint] = {}
         self._newest = Checkpoint("", 0, START)
-        for line in read(path):
+        for line in self._lines(path):
             if line.checkpoint is not None:
                 self._add(line.checkpoint, line.number)
             elif line.torn:
@@ -217,6 +235,12 @@ class _Marks:
             verdict.notices.append(
                 f"there is no checkpoint in {path}: a cut end or a record written anew would not show"
             )
+
+    def _lines(self, path: Path) -> Iterator[Line]:
+        try:
+            yield from read(path)
+        except OSError as error:
+            self._verdict.wrong(f"the checkpoints cannot be read: {error}")
 
     def _add(self, found: Checkpoint, number: int) -> None:
         known = self._hashes.setdefault(found.count, found)

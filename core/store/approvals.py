@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from core.bounded_json import finite, loads_strictly
+from core.bounded_json import finite, loads_strictly, storable
 from core.errors import MalformedRecord
 from core.store.client import Store
 from core.store.keys import checked_name
 
 logger = logging.getLogger(__name__)
 
+# Every calendar and time zone can show what is before it.
+LATEST_MS = 7_258_118_400_000  # the year 2200
 STATUSES = ("pending", "approved", "rejected", "timeout", "cancelled")
 
 
@@ -66,8 +68,11 @@ def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
 
 
 def at(milliseconds: bytes | str | int | float) -> datetime:
-    """Server milliseconds as an aware datetime."""
-    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+    """Server milliseconds as an aware datetime; ValueError for a time that no server has: before 1970, from 2200 on."""
+    whole = int(milliseconds)
+    if not 0 <= whole < LATEST_MS:
+        raise ValueError(f"{storable(str(milliseconds)[:40])} is no time from 1970 to 2199 in milliseconds")
+    return datetime.fromtimestamp(whole / 1000, UTC)
 
 
 def valid_id(request_id: object) -> bool:

@@ -1,9 +1,10 @@
 """How templates print what comes from agents, and time."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote
 
 from django import template
+from django.template import defaultfilters as dates
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -44,10 +45,26 @@ def ago(moment: datetime, now: datetime) -> SafeString:
     )
 
 
+def local_time(at: datetime) -> datetime:
+    """In the zone of the site; as it is where that zone has no such time, as none has for some of the year 1."""
+    try:
+        return timezone.localtime(at)
+    except OverflowError:
+        return at
+
+
+@register.filter(name="date")
+def date_or_text(value: object, form: str) -> object:
+    """Django's filter of this name, which also shows what is no time at all."""
+    if isinstance(value, date):
+        return dates.date(local_time(value) if isinstance(value, datetime) else value, form)
+    return value or ""
+
+
 @register.simple_tag
 def moment(at: datetime, now: datetime) -> SafeString:
     """A time of day, with its date when that is another one; the whole of it stands in its title."""
-    local, today = timezone.localtime(at), timezone.localtime(now)
+    local, today = local_time(at), local_time(now)
     shown = f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%b %d %H:%M}"
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown

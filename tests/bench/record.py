@@ -24,11 +24,19 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 from core.history import audit, checkpoints, export, verification
+from core.models import ApprovalRecord
+from core.store.approvals import request_digest
 call_command("migrate", verbosity=0)
+DIGEST = request_digest("deployer", "deploy", b"{}")
+def row(fact):
+    told = dict(agent_id="deployer", approval_type="deploy", context="{}", digest=DIGEST, timeout_seconds=1)
+    times = dict(requested_at=fact.at, deadline_at=fact.at, ended_at=fact.at)
+    return ApprovalRecord(request_id=fact.request_id, status="timeout", **times, **told)
 def fact(number):
-    details = {"approval_type": "deploy", "digest": "a" * 64}
-    name = f"request:7f1c8e5e-5a45-4a3c-9d43-{number:012x}"
-    return audit.Fact(name, "approval.requested", timezone.now(), "deployer", "deployer", name[8:], details)
+    details = {"approval_type": "deploy", "digest": DIGEST}
+    id_ = f"7f1c8e5e-5a45-4a3c-9d43-{number // 2:012x}"
+    kind, actor = [("approval.requested", "deployer"), ("approval.timeout", "")][number % 2]
+    return audit.Fact(f"{kind}:{id_}", kind, timezone.now(), actor, "deployer", id_, details)
 count, path = int(sys.argv[1]), Path(sys.argv[2])
 seconds = {}
 began = time.perf_counter()
@@ -37,6 +45,8 @@ for start in range(0, count, 1000):
         audit.append([fact(number) for number in range(start, start + 1000)])
     checkpoints.checkpoint(path)
 seconds["append"] = time.perf_counter() - began
+for start in range(0, count, 1000):
+    ApprovalRecord.objects.bulk_create([row(fact(number)) for number in range(start, start + 1000, 2)])
 began = time.perf_counter()
 verdict = verification.verify(path)
 seconds["verify"] = time.perf_counter() - began

@@ -11,7 +11,7 @@ FILE = Path("/data/history.sqlite3")
 
 def test_without_one_the_record_is_a_sqlite_file_that_survives_a_power_cut():
     config = database("", FILE)
-    assert (config["ENGINE"], config["NAME"]) == ("django.db.backends.sqlite3", FILE)
+    assert (config["ENGINE"], config["NAME"]) == ("core.history.sqlite", FILE)
     assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert "synchronous=FULL" in config["OPTIONS"]["init_command"]
 
@@ -52,6 +52,12 @@ def test_options_of_the_address_go_before_ours():
         "postgresql://u:secret@h/",
         "sqlite://",
         "sqlite://:memory:",
+        "postgresql://u:secret@h/x?pool=maybe",
+        "postgresql://u:secret@h/x?pool=5",
+        "postgresql://u:secret@h/x?connect_timeout=abc",
+        "postgresql://u:secret@h/x?tcp_user_timeout=1.5",
+        "postgresql://u:secret@h/x?sslmode=bogus",
+        "postgresql://u:secret@h/x?nonsense=1",
     ],
 )
 def test_what_is_no_database_is_an_error_that_does_not_repeat_it(url):
@@ -59,3 +65,7 @@ def test_what_is_no_database_is_an_error_that_does_not_repeat_it(url):
         database(url, FILE)
     assert "secret" not in str(refusal.value)
     assert refusal.value.__cause__ is None
+
+
+def test_a_pool_that_is_asked_for_is_the_usual_one():
+    assert database("postgresql://h/x?pool=true", FILE) == database("postgresql://h/x", FILE)

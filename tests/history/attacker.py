@@ -64,6 +64,11 @@ def edit(number: int, column: str, value: object) -> None:
     sql(f"UPDATE {ENTRIES} SET {column} = %s WHERE sequence = %s", value, number)
 
 
+def edit_as(number: int, column: str, stored: str) -> None:
+    """Write what only SQLite keeps, such as `CAST(x'ff41' AS TEXT)`."""
+    sql(f"UPDATE {ENTRIES} SET {column} = {stored} WHERE sequence = %s", number)
+
+
 def renumber(first: int, by: int) -> None:
     """Move all entries from this one on."""
     sql(f"UPDATE {ENTRIES} SET sequence = sequence + {FAR} WHERE sequence >= %s", first)

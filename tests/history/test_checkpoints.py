@@ -73,6 +73,31 @@ def test_a_line_that_is_no_checkpoint_and_was_not_torn_is_a_problem(db, path):
     assert [problem.split(" of ")[0] for problem in verify(path).problems] == ["line 2", "line 3", "line 4"]
 
 
+def test_a_line_that_lost_its_end_is_a_problem_wherever_no_write_can_have_been_torn(db, path):
+    for _ in range(3):
+        append_one()
+        checkpoint(path)
+    whole = path.read_text().splitlines(keepends=True)
+    for number in range(3):
+        lines = [line.replace("}", "") if place == number else line for place, line in enumerate(whole)]
+        path.write_text("".join(lines))
+        assert verify(path).problems == [f"line {number + 1} of checkpoints.jsonl is no checkpoint"]
+    path.write_text("".join(whole)[:-2])  # the last one, without its end and its line's: a torn write
+    assert verify(path).problems == []
+    with without_guards():
+        cut_after(2)
+    path.write_text("".join([*whole[:2], whole[2].replace("}", "")]))
+    assert not verify(path).whole
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_sentence(db, path):
+    path.mkdir(parents=True)
+    [problem] = verify(path).problems
+    assert "the checkpoints cannot be read" in problem
+    with pytest.raises(CommandError, match="no checkpoint was written"):
+        call_command("audit_checkpoint", file=path)
+
+
 def test_a_record_that_was_cut_and_grew_again_is_found(db, path):
     fill(5)
     checkpoint(path)

@@ -1,6 +1,7 @@
 """The exported record: complete, verifiable without the database, streamed, and only for those who may read it."""
 
 import asyncio
+import getpass
 import json
 import subprocess
 import sys
@@ -24,7 +25,7 @@ ADDRESS = "/admin/core/auditentry/export/"
 
 @pytest.fixture
 def exported(db, tmp_path):
-    """A file with forty entries, and the checkpoint file of that moment."""
+    """A file with forty entries and the one of its export, and the checkpoint file of that moment."""
     fill(40)
     file = tmp_path / "record.jsonl"
     call_command("audit_export", str(file))
@@ -38,7 +39,7 @@ def lines_of(file: Path) -> list[str]:
 
 def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     found = [json.loads(line) for line in lines_of(exported)]
-    assert [line["sequence"] for line in found] == list(range(1, 41))
+    assert [line["sequence"] for line in found] == list(range(1, 42))
     assert exported.stat().st_mode & 0o777 == 0o600
     entry = AuditEntry.objects.get(sequence=7)
     assert found[6]["details"] == entry.details
@@ -47,7 +48,7 @@ def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     out = StringIO()
     assert verify_lines(lines_of(exported)).whole
     call_command("verify_audit", file=exported, stdout=out)
-    assert "whole: 40 entries" in out.getvalue()
+    assert "whole: 41 entries" in out.getvalue()
 
 
 def test_a_file_is_verified_on_a_machine_without_the_database(exported, tmp_path):
@@ -60,6 +61,38 @@ def test_a_file_is_verified_on_a_machine_without_the_database(exported, tmp_path
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
     assert run.returncode == 1
     assert "entry #3 was changed" in run.stdout
+
+
+def test_the_export_is_recorded_with_the_person_at_the_machine_and_what_they_chose(db, tmp_path, capsys):
+    fill(3)
+    call_command("audit_export", str(tmp_path / "record"), kind="test.fact")
+    call_command("audit_export", agent="nobody")
+    first, second = AuditEntry.objects.filter(kind="record.exported").order_by("sequence")
+    told = json.loads(first.details)
+    assert (told["chosen"], told["to"]) == ({"kind": "test.fact"}, "record")
+    assert told["system_user"] == getpass.getuser()
+    assert json.loads(second.details)["to"] == "standard output"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_is_there_is_not_written_over_and_an_export_that_fails_leaves_none(
+    db, tmp_path, monkeypatch
+):
+    fill(3)
+    there = tmp_path / "there"
+    there.write_text("mine")
+    with pytest.raises(CommandError, match="exists already"):
+        call_command("audit_export", str(there))
+    assert there.read_text() == "mine"
+
+    def fails(_selection: object):
+        yield "the first piece\n"
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("core.management.commands.audit_export.pieces", fails)
+    with pytest.raises(CommandError, match="the disk is full"):
+        call_command("audit_export", str(tmp_path / "new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
 def test_a_part_is_whole_in_itself_and_says_where_it_begins(exported):
@@ -93,8 +126,8 @@ def test_a_checkpoint_tells_that_a_file_was_made_anew_or_ends_early(exported, tm
     short = verify_lines(lines_of(exported)[:30], mark)
     assert short.whole
     assert "ends at #30" in short.notices[0]
-    mark.write_text(mark.read_text().replace(AuditEntry.objects.get(sequence=40).hash, "0" * 64))
-    assert "entry #40 is not the one" in verify_lines(lines_of(exported), mark).problems[0]
+    mark.write_text(mark.read_text().replace(AuditEntry.objects.get(sequence=41).hash, "0" * 64))
+    assert "entry #41 is not the one" in verify_lines(lines_of(exported), mark).problems[0]
 
 
 def test_a_choice_has_gaps_and_is_verified_as_one(db, tmp_path):
@@ -106,6 +139,7 @@ def test_a_choice_has_gaps_and_is_verified_as_one(db, tmp_path):
     file = tmp_path / "choice.jsonl"
 
     def sequences(**choice: str) -> list[int]:
+        file.unlink(missing_ok=True)
         call_command("audit_export", str(file), **choice)
         return [json.loads(line)["sequence"] for line in lines_of(file)]
 

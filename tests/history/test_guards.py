@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from core.history import audit, guards
+from core.history.verification import verify
 from core.models import AuditEntry, AuditHead
 from tests import chosen_servers
 from tests.history.attacker import ENTRIES, HEAD, fill, sql
@@ -21,7 +22,6 @@ ONLY_SQLITE = {
     f"details, previous_hash, hash FROM {ENTRIES} WHERE sequence = 2",
     "update or replace": f"UPDATE OR REPLACE {ENTRIES} SET sequence = 1 WHERE sequence = 2",
     "replace the head": f"REPLACE INTO {HEAD} (id, sequence, hash) VALUES (1, 0, '')",
-    "a second head": f"INSERT INTO {HEAD} (id, sequence, hash) VALUES (2, 0, '')",
 }
 ONLY_POSTGRESQL = {
     "truncate": f"TRUNCATE {ENTRIES}",
@@ -36,7 +36,17 @@ ANYWHERE = {
     "ON CONFLICT (sequence) DO UPDATE SET actor = 'x'",
     "delete": f"DELETE FROM {ENTRIES} WHERE sequence = 3",
     "delete all": f"DELETE FROM {ENTRIES}",
+    **{
+        f"an entry numbered {number}": f"INSERT INTO {ENTRIES} SELECT {number}, 'x', kind, at, actor, agent_id, "
+        f"request_id, details, previous_hash, hash FROM {ENTRIES} WHERE sequence = 3"
+        for number in (0, 5, -1, 2**62, 2**63 - 1)
+    },
+    "two entries with a gap between": f"INSERT INTO {ENTRIES} SELECT 2 * sequence, 'x' || sequence, kind, at, actor, "
+    f"agent_id, request_id, details, previous_hash, hash FROM {ENTRIES} WHERE sequence > 1",
     "head back": f"UPDATE {HEAD} SET sequence = 2",
+    "head forward to nothing": f"UPDATE {HEAD} SET sequence = 4",
+    "head to the end of numbers": f"UPDATE {HEAD} SET sequence = {2**63 - 1}",
+    "a second head": f"INSERT INTO {HEAD} (id, sequence, hash) VALUES (2, 3, 'x')",
     "head of another hash": f"UPDATE {HEAD} SET hash = 'x'",
     "another head": f"UPDATE {HEAD} SET id = 2, sequence = 9",
     "no head": f"DELETE FROM {HEAD}",
@@ -95,16 +105,17 @@ def test_the_command_that_empties_every_table_is_refused(transactional_db):
     assert assert_chain_is_whole() == 2
 
 
-def test_a_check_fails_when_a_guard_is_missing_and_says_what_to_do(three):
-    def found() -> list:
-        checks = run_checks(tags=[Tags.database], databases=["default"])
-        return [check for check in checks if check.id == "core.E001"]
+def e001() -> list:
+    checks = run_checks(tags=[Tags.database], databases=["default"])
+    return [check for check in checks if check.id == "core.E001"]
 
-    assert found() == []
+
+def test_a_check_fails_when_a_guard_is_missing_and_says_what_to_do(three):
+    assert e001() == []
     for guard in guards.guards_of(connection):
         with transaction.atomic():
             sql(guards.removal(guard, connection.vendor))
-            (missing,) = found()
+            (missing,) = e001()
             assert guard.name in missing.msg
             assert "migrate" in missing.hint
             transaction.set_rollback(True)
@@ -141,7 +152,7 @@ def test_a_table_that_was_rebuilt_has_its_guards_again_after_the_migration(trans
     wider.set_attributes_from_name("actor")
     with connection.schema_editor() as editor:
         editor._remake_table(AuditEntry, alter_fields=[(field, wider)])
-    assert len(guards.missing()) == 3
+    assert len(guards.missing()) == 4
     call_command("migrate", verbosity=0, skip_checks=True)
     assert guards.missing() == []
     with pytest.raises(IntegrityError):
@@ -151,3 +162,47 @@ def test_a_table_that_was_rebuilt_has_its_guards_again_after_the_migration(trans
 def test_a_new_database_is_guarded_and_its_record_is_empty(transactional_db):
     assert guards.missing() == []
     assert AuditEntry.objects.count() == 0
+
+
+def swallow(table: str, event: str = "INSERT") -> None:
+    """Somebody's own trigger, by which entries vanish without an error."""
+    if connection.vendor == "sqlite":
+        sql(f"CREATE TRIGGER aaa BEFORE {event} ON {table} BEGIN SELECT RAISE(IGNORE); END")
+        return
+    sql("CREATE OR REPLACE FUNCTION aaa() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$")
+    sql(f"CREATE TRIGGER aaa BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION aaa()")
+
+
+def test_a_trigger_that_is_not_ours_is_named_and_what_it_swallows_is_an_error(three):
+    for table, event in ((ENTRIES, "INSERT"), (HEAD, "UPDATE")):
+        with transaction.atomic():
+            swallow(table, event)
+            assert guards.faults() == [f"there is a trigger aaa on {table} that is not ours"]
+            assert ["aaa" in check.msg for check in e001()] == [True]
+            with pytest.raises(DatabaseError), transaction.atomic():
+                audit.append([audit.new_fact("test.fact")])
+            transaction.set_rollback(True)
+    assert guards.faults() == []
+
+
+@pytest.mark.skipif(chosen_servers.DATABASE != "postgresql", reason="SQLite has no rules")
+def test_a_rule_and_row_security_are_named(three):
+    sql(f"CREATE RULE r1 AS ON DELETE TO {ENTRIES} DO INSTEAD NOTHING")
+    sql(f"ALTER TABLE {HEAD} ENABLE ROW LEVEL SECURITY")
+    assert sorted(guards.faults()) == [
+        f"there is a row security on {HEAD} that is not ours",
+        f"there is a rule r1 on {ENTRIES} that is not ours",
+    ]
+
+
+def test_a_table_that_is_gone_is_named_and_so_is_a_guard_of_the_other(three, tmp_path):
+    other = next(guard for guard in guards.GUARDS if guard.name == "audit_entry_no_delete")
+    with transaction.atomic():
+        sql(guards.removal(other, connection.vendor))
+        sql(f"DROP TABLE {HEAD}")
+        [found] = e001()
+        assert f"the table {HEAD} is missing" in found.msg
+        assert other.name in found.msg
+        verdict = verify(tmp_path / "none")
+        assert [problem.split(": ")[1] for problem in verdict.problems] == guards.faults()
+        transaction.set_rollback(True)

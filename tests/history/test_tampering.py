@@ -9,6 +9,7 @@ from django.db import connection
 from core.history import guards
 from core.history.checkpoints import checkpoint
 from core.history.verification import verify
+from tests import chosen_servers
 from tests.history import attacker
 from tests.history.attacker import after, fill, sql
 
@@ -25,6 +26,9 @@ EDITS = {
     "previous_hash": "1" * 64,
     "hash": "1" * 64,
 }
+NO_UTF8 = "CAST(x'ff41' AS TEXT)"
+# What SQLite keeps in any column: text that is none, bytes, a number, words for a time.
+DAMAGE = {column: [NO_UTF8, "x'ff41'", "x'7b7d'", "5", "-1.5", "'words'", "''"] for column in EDITS}
 
 
 @pytest.fixture
@@ -44,6 +48,29 @@ def test_an_edit_of_any_column_anywhere_is_found_and_the_entry_named(record_of_s
         for column, value in EDITS.items():
             verdict = after(partial(attacker.edit, number, column, value), tmp_path / "none")
             assert f"#{number} was changed" in verdict.problems[0], (number, column, verdict.problems)
+
+
+@pytest.mark.skipif(chosen_servers.DATABASE != "sqlite", reason="PostgreSQL keeps columns to their types")
+def test_what_no_column_should_hold_is_found_anywhere_and_the_entry_named(record_of_sixty, tmp_path):
+    for number in (1, 30, LENGTH):
+        for column, values in DAMAGE.items():
+            for stored in values:
+                verdict = after(partial(attacker.edit_as, number, column, stored), tmp_path / "none")
+                assert verdict.problems[0].startswith(f"entry #{number} "), (number, column, stored)
+    for stored in (NO_UTF8, "x'00'", "'words'", "9223372036854775807"):
+        verdict = after(partial(attacker.edit_as, 30, "sequence", stored), tmp_path / "none")
+        assert verdict.problems[0] == "#30 is missing before entry #31", stored
+        assert "after the head" in verdict.problems[1]
+        verdict = after(partial(sql, f"UPDATE {attacker.HEAD} SET sequence = {stored}"), tmp_path / "none")
+        assert "the head" in verdict.problems[0], stored
+
+
+@pytest.mark.skipif(chosen_servers.DATABASE != "postgresql", reason="SQLite has no such times")
+def test_a_time_that_only_the_database_knows_is_found_and_the_entry_named(record_of_sixty, tmp_path):
+    for number in (1, 30, LENGTH):
+        for stored in ("'infinity'", "'-infinity'", "'4713-01-01 BC'", "'20000-01-01'"):
+            verdict = after(partial(attacker.edit_as, number, "at", stored), tmp_path / "none")
+            assert [problem.split(":")[0] for problem in verdict.problems] == [f"entry #{number} was changed"]
 
 
 def test_an_edit_whose_own_hash_was_made_anew_is_found_at_the_next_entry(record_of_sixty, tmp_path):

@@ -11,8 +11,11 @@ from core.history import audit, verification
 from core.history.record_models import AuditCheck
 from core.history.verification import verify
 from core.models import AuditEntry
-from tests.history.attacker import HEAD, edit, fill, sql, without_guards
+from tests import chosen_servers
+from tests.history.attacker import ENTRIES, HEAD, edit, fill, sql, without_guards
 from tests.history.chain import assert_chain_is_whole, kinds_of
+
+SQLITE = chosen_servers.DATABASE == "sqlite"
 
 
 @pytest.fixture
@@ -135,6 +138,34 @@ def test_a_head_that_was_put_back_or_lost_is_mended_with_an_entry_that_says_so(d
     mended = AuditEntry.objects.get(sequence=6)
     assert mended.kind == "record.repaired"
     assert '"newest":5' in mended.details
+
+
+ABSURD = [
+    f"UPDATE {HEAD} SET sequence = {2**63 - 1}",
+    f"UPDATE {HEAD} SET sequence = {2**62}, hash = 'x'",
+    f"UPDATE {ENTRIES} SET sequence = {2**63 - 1} WHERE sequence = 5",
+    *([f"UPDATE {HEAD} SET {column} = x'ff'" for column in ("sequence", "hash")] if SQLITE else []),
+    *([f"UPDATE {HEAD} SET sequence = 'words'"] if SQLITE else []),
+]
+
+
+@pytest.mark.parametrize("statement", ABSURD)
+def test_no_number_that_somebody_wrote_ends_the_recording(db, statement):
+    fill(5)
+    with without_guards():
+        sql(statement)
+    for number in range(2):
+        with transaction.atomic():
+            assert audit.append([audit.new_fact("test.fact"), audit.new_fact("test.fact")]) == 2, number
+    verdict = verify(verification.Path("/none"))
+    if ENTRIES in statement:
+        assert verdict.problems == [
+            "#5 is missing before entry #6",
+            f"1 entries from #{2**63 - 1} on stand after the head of the record",
+        ]
+    else:
+        assert verdict.whole, verdict.problems
+        assert AuditEntry.objects.get(sequence=6).kind == "record.repaired"
 
 
 def test_the_admin_shows_the_result_of_the_last_verification(auditor):

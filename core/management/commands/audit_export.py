@@ -1,17 +1,22 @@
 """`manage.py audit_export`: the record as JSON Lines."""
 
-import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
+from core.bounded_json import storable
+from core.history import audit
+from core.history.acting import actor
 from core.history.export import Selection, pieces
+from core.history.whole_file import whole_file
 
 
 class Command(BaseCommand):
-    """To a file, or to standard output."""
+    """To a file that is not there yet, whole or not at all; or to standard output. The record tells of it."""
 
     help = "Export the audit record as JSON Lines; verify it anywhere with `verify_audit --file`."
 
@@ -24,22 +29,28 @@ class Command(BaseCommand):
         parser.add_argument("--agent", default="", help="one agent")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write it piece by piece."""
+        """Note it, and write it piece by piece."""
         try:
             selection = Selection.of(*(options[name] for name in ("since", "before", "kind", "agent")))
         except ValueError as error:
             raise CommandError(str(error)) from error
         if options["file"] is None:
-            _write(sys.stdout, selection)
+            _note(selection, "standard output")
+            for piece in pieces(selection):
+                sys.stdout.write(piece)
             return
         try:
-            descriptor = os.open(options["file"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                _write(file, selection)
+            with whole_file(options["file"]) as file:
+                _note(selection, options["file"].name)
+                for piece in pieces(selection):
+                    file.write(piece.encode())
         except OSError as error:
-            raise CommandError(f"{options['file']} cannot be written: {error}") from error
+            raise CommandError(f"{options['file']} was not written: {error}") from error
 
 
-def _write(file: TextIO, selection: Selection) -> None:
-    for piece in pieces(selection):
-        file.write(piece)
+def _note(selection: Selection, where: str) -> None:
+    """Record the export before anything leaves."""
+    chosen = {name: value for name, value in asdict(selection).items() if value}
+    name, how = actor()
+    with transaction.atomic():
+        audit.append([audit.new_fact("record.exported", name, chosen=chosen, to=storable(where), **how)])

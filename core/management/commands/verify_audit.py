@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -41,7 +42,10 @@ class Command(BaseCommand):
         else:
             path = options["checkpoints"] or settings.TELEMETRY_CHECKPOINT_FILE
             verdict = with_bar(lambda progress: verification.verify(path, progress))
-            verification.keep(verdict)
+            try:
+                verification.keep(verdict)
+            except DatabaseError as error:
+                verdict.notices.append(f"the result was not kept for the admin: {str(error).strip()}")
         self._say(verdict)
         if not verdict.whole:
             sys.exit(1)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0006_jobs_and_health"),
+        ("core", "0007_guards_without_gaps"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Django's backend for SQLite, made to read what was damaged."""
