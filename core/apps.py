@@ -1,7 +1,8 @@
 """The Django application of the history: tables, admin and groups."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate, pre_migrate
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.signals import post_migrate, post_save, pre_migrate
 
 
 class CoreConfig(AppConfig):
@@ -21,6 +22,8 @@ class CoreConfig(AppConfig):
         from core.history.usage import CallHistory
 
         pre_migrate.connect(locks.before_migrate, sender=self)
+        post_save.connect(locks.after_a_migration, sender=MigrationRecorder.Migration)
+        post_migrate.connect(locks.before_guards, sender=self)
         post_migrate.connect(ensure_groups, sender=self)
         post_migrate.connect(ensure_guards, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)

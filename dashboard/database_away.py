@@ -25,7 +25,10 @@ OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
 
 
 class DatabaseAway:
-    """Answers for any view whose database is away, or where somebody else was faster. What the database said is in the log: it names hosts."""
+    """Answers for any view whose database is away, or where somebody else was faster.
+
+    What the database said is in the log: it names hosts.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
+from core import failpoints
 from core.models import Cursor
 
 _PEOPLE = 0x7465_6C65_6D00  # any number that is the same everywhere
@@ -60,8 +61,18 @@ def before_migrate(using: str, **_signal: Any) -> None:
     lift_statement_limit(using)
 
 
+def before_guards(**_signal: Any) -> None:
+    """Between the last migration and what else belongs to it."""
+    failpoints.reach("migrate.before_guards")
+
+
 def after_migrate(using: str, **_signal: Any) -> None:
     """Back to the limit of DATABASE_URL."""
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
             cursor.execute("RESET statement_timeout")
+
+
+def after_a_migration(**_signal: Any) -> None:
+    """Django writes each one down as a row."""
+    failpoints.reach("migrate.after_one")
