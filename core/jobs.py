@@ -116,7 +116,7 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         slot = periodic.slot(now_ms)
         if done.get(periodic.name) == slot:
             continue
-        job_id = f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}-{slot}"
+        job_id = queues.series_id(f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}", slot)
         if _enqueue(
             periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=periodic.seconds
         ):
