@@ -15,7 +15,7 @@ class CoreConfig(AppConfig):
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
         from core import automation_history, usage_history
         from core import checks as _checks  # noqa: F401  registers them
-        from core.history import accounts, durability_checks, locks, sessions  # noqa: F401  checks register
+        from core.history import accounts, durability_checks, locks, private_file, sessions  # noqa: F401  checks
         from core.history.automation_reports import AutomationReports
         from core.history.groups import ensure_groups
         from core.history.guards import ensure_guards
