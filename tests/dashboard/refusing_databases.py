@@ -74,9 +74,9 @@ FROM generate_series(1, %s)
 
 @contextmanager
 def full_postgresql() -> Iterator[None]:
-    """The process of our connection may not make the table of intents longer, in the middle of a page.
+    """The process of our connection may not make the table of intents longer: it could not extend the file.
 
-    PostgreSQL takes a write that was cut short for a full disk, and says so (53100).
+    Only so large a table: into the files of its write-ahead log the same process must write.
     """
     somebody = User.objects.values_list("pk", flat=True).first()
     execute(FILL, [somebody, 1_900, 10_000])
