@@ -5,16 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
 from tests.core.usage_help import book
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
-
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 
 @pytest.fixture(scope="session")
