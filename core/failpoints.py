@@ -31,6 +31,8 @@ PLACES = {
     "repair.before_redis": "SQL has all it lacked, what Redis offers wrongly is still open",
     "repair.before_commit": "what SQL lacks is written, nothing is committed",
     "backup.before_rename": "a backup is written, it does not have its name yet",
+    "migrate.after_one": "a migration is written down, in a transaction that is not committed",
+    "migrate.before_guards": "every migration is committed, the record has no guards yet",
     "restore.before_commit": "a backup is restored and verified, nothing is committed",
 }
 

@@ -5,12 +5,14 @@ Every job may run twice without harm. Recording and ending what is due are no jo
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from io import StringIO
 from typing import Any, TypeVar
 
 import django_rq
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 from rq import Retry, get_current_job
 from rq.exceptions import DuplicateJobError
 from rq.job import Job
@@ -29,6 +31,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 EXPORT_SECONDS = 30 * MINUTE
 FAILED_KEPT = 7 * DAY
 RETRIES = 2
+PUT_IN_WITHIN = timedelta(seconds=10)  # of an export: it is noted first, and its job put in then
 
 
 # By the clock
@@ -62,9 +65,17 @@ def prune() -> str:
 
 
 def backup() -> str:
-    """Write a backup into TELEMETRY_BACKUP_DIR and delete the oldest: where it is, or '' where none is wanted."""
+    """Write a backup into TELEMETRY_BACKUP_DIR and delete the oldest: where it is, or '' where none is wanted.
+
+    DamagedRecord where the record is not whole: then nothing is deleted, and the job is not run again.
+    """
     folder = settings.TELEMETRY_BACKUP_DIR
-    return str(backups.take_and_tidy(folder, settings.TELEMETRY_BACKUP_KEEP).path) if folder else ""
+    try:
+        return str(backups.take_and_tidy(folder, settings.TELEMETRY_BACKUP_KEEP).path) if folder else ""
+    except backups.DamagedRecord:
+        if job := get_current_job():
+            job.retries_left = 0
+        raise
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         slot = periodic.slot(now_ms)
         if done.get(periodic.name) == slot:
             continue
-        job_id = f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}-{slot}"
+        job_id = queues.series_id(f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}", slot)
         if _enqueue(
             periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=periodic.seconds
         ):
@@ -127,7 +138,9 @@ def export(export_id: str) -> int:
 
 def request_export(user: Any, kind: str) -> Export:
     """Have a file of the record written. ValueError, TooMany, or StoreUnavailable when there is no queue now."""
-    wanted = exports.request(user, kind)
+    unfinished = exports.unfinished(user)
+    states = zip(unfinished, export_states(unfinished), strict=True)
+    wanted = exports.request(user, kind, {export.pk for export, state in states if state.state == "failed"})
     try:
         _enqueue(
             export,
@@ -167,6 +180,8 @@ def export_states(wanted: list[Export]) -> list[ExportState]:
 def _state(export: Export, job: Job | None) -> ExportState:
     if export.finished_at is not None:
         return ExportState("done", export.rows, export.rows)
+    if job is None and timezone.now() - export.requested_at < PUT_IN_WITHIN:
+        return ExportState("waiting")
     if job is None or job.is_failed or job.is_stopped or job.is_canceled:
         return ExportState("failed")
     meta = job.meta or {}

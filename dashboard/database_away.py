@@ -1,12 +1,14 @@
-"""Pages while the database cannot be used: 503, what that means, and what to do, instead of a broken page."""
+"""Pages for what a database refuses: it is away, or somebody else was faster. What it means, and what to do."""
 
 import logging
 from collections.abc import Callable
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import DataError, InterfaceError, InternalError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from core.history.accounts import Vanished
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +19,16 @@ DATABASE_AWAY = (
     "Agents keep waiting. Try again in a minute. If it stays so, whoever runs the site looks at its log, its "
     "database and the disk below it."
 )
+# What two people who save at once can run into: PostgreSQL's words, and those of SQLite.
+OVERTAKEN = ("ForeignKeyViolation", "UniqueViolation")
+OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
 
 
 class DatabaseAway:
-    """Answers for any view whose database is away. What the database said is in the log: it names hosts."""
+    """Answers for any view whose database is away, or where somebody else was faster.
+
+    What the database said is in the log: it names hosts.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -33,6 +41,9 @@ class DatabaseAway:
         """The page, or the notice beside the button that was pressed."""
         if isinstance(error, DataError):
             return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
+        if request.method == "POST" and _overtaken(error):
+            logger.warning("%s: somebody else was faster: %s", request.path, error)
+            return render(request, "409.html", status=409)
         if not isinstance(error, AWAY) and not _not_migrated(error):
             return None
         logger.error("%s %s: the database cannot be used: %s", request.method, request.path, error)
@@ -49,3 +60,10 @@ class DatabaseAway:
 def _not_migrated(error: Exception) -> bool:
     # PostgreSQL's word for it; SQLite calls it an OperationalError.
     return type(error.__cause__).__name__ == "UndefinedTable"
+
+
+def _overtaken(error: Exception) -> bool:
+    if not isinstance(error, IntegrityError):
+        return False
+    refused = type(error.__cause__).__name__ in OVERTAKEN or str(error).startswith(OVERTAKEN_SQLITE)
+    return refused or isinstance(error, Vanished)

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import DatabaseError
 from django.utils import timezone
 
-from core.history import health
+from core.history import health, record_state
 from core.history.health import Health
 from core.models import SetAsideEntry
 from core.store.recorder_state import RecorderWord
@@ -123,9 +123,21 @@ def _worries(state: Health) -> list[str]:
         found.append(_set_aside_worry(state.database.set_aside))
     return [
         worry
-        for worry in [*found, *_server_worries(state), *_job_worries(state), _backup_worry(state)]
+        for worry in [
+            *found,
+            *_record_worries(state),
+            *_server_worries(state),
+            *_job_worries(state),
+            _backup_worry(state),
+        ]
         if worry
     ]
+
+
+def _record_worries(state: Health) -> list[str]:
+    if state.record is None:
+        return []
+    return [record_state.verification_worry(state.record), record_state.checkpoint_worry(state.record)]
 
 
 def _server_worries(state: Health) -> list[str]:

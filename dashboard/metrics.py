@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -45,6 +46,7 @@ class _Reading(Collector):
             yield from _activity(self._now)
         yield from self._recorder()
         yield from self._database()
+        yield from self._record()
         yield from self._server()
 
     def _recorder(self) -> Iterator[Metric]:
@@ -71,6 +73,19 @@ class _Reading(Collector):
         yield _counter("decisions", "Requests that people decided, as recorded", "outcome", decided)
         yield _counter("expiries", "Requests that nobody answered in time", value=ended.get("timeout", 0))
         yield _counter("cancellations", "Requests that were cancelled", value=ended.get("cancelled", 0))
+
+    def _record(self) -> Iterator[Metric]:
+        record = self._state.record
+        if record is None:
+            return
+        yield _gauge(
+            "record_problems", "What the last verification of the record found", value=record.problems
+        )
+        ages = {"record_verified": record.verified_at, "checkpoint": record.checkpoint_at}
+        for name, moment in ages.items():
+            if moment is not None:
+                age = (timezone.now() - moment).total_seconds()
+                yield _gauge(f"{name}_seconds", "How long ago that was", value=age)
 
     def _server(self) -> Iterator[Metric]:
         if self._state.server is not None:

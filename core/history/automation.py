@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from django.db import transaction
 from django.db.models import Model
 
 from core import automation_records as records
+from core.history import locks
 from core.models import (
     AgentAssignment,
     CoverageRecord,
@@ -38,14 +40,18 @@ def prune(now: datetime, days: int) -> int:
     """
     until, pruned = now - timedelta(days=days), 0
     for table in DATED:
-        while True:
-            old = table._default_manager.filter(at__lt=until).order_by("at").values_list("pk", flat=True)
-            chosen = list(old[:PRUNED_AT_ONCE])
-            table._default_manager.filter(pk__in=chosen).delete()
-            pruned += len(chosen)
-            if len(chosen) < PRUNED_AT_ONCE:
-                break
+        while count := _prune_some(table, until):
+            pruned += count
     return pruned
+
+
+def _prune_some(table: type[Model], until: datetime) -> int:
+    with transaction.atomic():
+        locks.hold_recorder()  # it ends what began long ago, in an order of its own
+        old = table._default_manager.filter(at__lt=until).order_by("at").values_list("pk", flat=True)
+        chosen = list(old[:PRUNED_AT_ONCE])
+        table._default_manager.filter(pk__in=chosen).delete()
+        return len(chosen)
 
 
 def _routing(told: records.TaskRouting, moment: datetime) -> None:

@@ -22,6 +22,10 @@ NAMED = "telemetry-%Y%m%dT%H%M%SZ.zip"
 NAME = re.compile(r"telemetry-\d{8}T\d{6}Z\.zip")
 
 
+class DamagedRecord(Exception):
+    """The backup was made, of a record that is not whole: older ones may be the better ones."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """A backup that was made: where, how large in bytes, and what it holds."""
@@ -93,9 +97,14 @@ def newest_at(folder: Path) -> datetime | None:
 
 
 def take_and_tidy(folder: Path, keep: int) -> Taken:
-    """Write one more, and then delete all but the newest `keep`."""
+    """Write one more, and then delete all but the newest `keep`. DamagedRecord: it is written, nothing is deleted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = take(folder, lambda what, rows: None)
+    if taken.manifest.chain.problems:
+        raise DamagedRecord(
+            f"the record is not whole: {taken.manifest.chain.first_problem}. {taken.path} holds it as it is, and "
+            "no older backup was deleted. Run `manage.py verify_audit`"
+        )
     for path in kept(folder)[keep:]:
         path.unlink(missing_ok=True)
     whole_file.tidy(folder)

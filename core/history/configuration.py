@@ -22,6 +22,8 @@ NAMES = (
     "HTTPS",
     "SESSION_COOKIE_AGE",
     "TELEMETRY_AUTOMATION_DAYS",
+    "TELEMETRY_BACKUP_DIR",
+    "TELEMETRY_BACKUP_KEEP",
     "TELEMETRY_BODY_DAYS",
     "TELEMETRY_CHECKPOINT_FILE",
     "TELEMETRY_DATA_DIR",
@@ -40,6 +42,8 @@ def current() -> dict[str, str]:
     values["BEHIND_TLS_PROXY"] = str(bool(settings.SECURE_PROXY_SSL_HEADER))
     values["DATABASE"] = " ".join(str(database.get(name, "")) for name in ("ENGINE", "HOST", "NAME"))
     values["REDIS_URL"] = where_it_leads(settings.REDIS_URL)
+    values["TELEMETRY_METRICS_TOKEN"] = "set" if settings.TELEMETRY_METRICS_TOKEN else "not set"
+    values["TELEMETRY_SITE_REDIS_URL"] = where_it_leads(settings.TELEMETRY_SITE_REDIS_URL)
     return values
 
 

@@ -4,12 +4,13 @@ import csv
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
@@ -42,14 +43,26 @@ class TooMany(Exception):
     """This person has asked for enough already; the message is a sentence for them."""
 
 
-def request(user: Any, kind: str) -> Export:
-    """Note that somebody wants a file. ValueError for an unknown kind, TooMany while three are being written."""
+def unfinished(user: Any) -> list[Export]:
+    """What this person asked for within a day and does not have yet, whatever became of its job."""
+    since = timezone.now() - KEPT
+    return list(Export.objects.filter(user=user, finished_at=None, requested_at__gt=since))
+
+
+def request(user: Any, kind: str, failed: Collection[uuid.UUID] = ()) -> Export:
+    """Note that somebody wants a file. ValueError for an unknown kind, TooMany while three are being written.
+
+    `failed`: ids of those that nobody writes any more. Of requests at once each one counts.
+    """
     if kind not in COLUMNS:
         raise ValueError(f"there is no export of {kind!r}")
-    unfinished = Export.objects.filter(user=user, finished_at=None, requested_at__gt=timezone.now() - KEPT)
-    if unfinished.count() >= MAX_UNFINISHED:
-        raise TooMany("Three of your files are still being written. Wait for one of them.")
-    return Export.objects.create(export_id=uuid.uuid4(), user=user, kind=kind, requested_at=timezone.now())
+    with transaction.atomic():
+        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
+        if len([export for export in unfinished(user) if export.pk not in failed]) >= MAX_UNFINISHED:
+            raise TooMany("Three of your files are still being written. Wait for one of them.")
+        return Export.objects.create(
+            export_id=uuid.uuid4(), user=user, kind=kind, requested_at=timezone.now()
+        )
 
 
 def path_of(export: Export) -> Path:

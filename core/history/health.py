@@ -16,7 +16,8 @@ from django.db.models import Count
 from django.utils import timezone
 
 from core.errors import StoreUnavailable
-from core.history import backup
+from core.history import backup, record_state
+from core.history.record_state import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import queues, recorder_state, server_info
 from core.store.client import open_store
@@ -67,6 +68,7 @@ class Health:
     server: ServerInfo | None
     queue: QueueState | None
     backups: Backups | None = None
+    record: RecordState | None = None
     problems: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -77,11 +79,12 @@ class Health:
 
 
 def read() -> Health:
-    """Read everything: SQL in five queries at most, Redis in three round trips."""
+    """Read everything: SQL in seven queries at most, Redis in three round trips."""
     problems: dict[str, str] = {}
-    database = recorder = server = queue = None
+    database = recorder = server = queue = record = None
     try:
         database = _database()
+        record = record_state.read()
     except DatabaseError as error:
         problems["database"] = str(error)
     try:
@@ -95,7 +98,7 @@ def read() -> Health:
         queue = read_queue()
     except StoreUnavailable as error:
         problems["queue"] = str(error)
-    return Health(database, recorder, server, queue, _backups(problems), problems, versions())
+    return Health(database, recorder, server, queue, _backups(problems), record, problems, versions())
 
 
 def _backups(problems: dict[str, str]) -> Backups | None:

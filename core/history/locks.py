@@ -1,14 +1,42 @@
 """Locks and limits in the database: who waits for whom, and what may take long.
 
-The order, in every transaction: the recorder's cursor, then rows of requests, intents and usage, last the head
-of the audit chain. Who holds the head waits for nothing, so there is no deadlock.
+The order, in every transaction: the recorder's cursor, or the lock of people; then rows; last the head of the
+audit chain, after every foreign key was looked at. Who holds the head waits for nothing, so there is no deadlock.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+from core import failpoints
+from core.models import Cursor
+
+_PEOPLE = 0x7465_6C65_6D00  # any number that is the same everywhere
+
+
+def hold_people() -> None:
+    """In a transaction, before it changes an account or a group: one such transaction at a time.
+
+    Two admins who rename each other would wait for each other: the admin's log names who did it, and PostgreSQL
+    locks a row that is named. SQLite has one writer anyway.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PEOPLE])
+
+
+def hold_recorder() -> None:
+    """In a transaction, before it changes many rows that the recorder may be changing too: it waits meanwhile."""
+    Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
+
+
+def check_foreign_keys() -> None:
+    """Now, and at once from here on: left to the commit, they may wait for a row while we hold the head."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:
@@ -33,8 +61,18 @@ def before_migrate(using: str, **_signal: Any) -> None:
     lift_statement_limit(using)
 
 
+def before_guards(**_signal: Any) -> None:
+    """Between the last migration and what else belongs to it."""
+    failpoints.reach("migrate.before_guards")
+
+
 def after_migrate(using: str, **_signal: Any) -> None:
     """Back to the limit of DATABASE_URL."""
     if connections[using].vendor == "postgresql":
         with connections[using].cursor() as cursor:
             cursor.execute("RESET statement_timeout")
+
+
+def after_a_migration(**_signal: Any) -> None:
+    """Django writes each one down as a row."""
+    failpoints.reach("migrate.after_one")

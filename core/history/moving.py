@@ -62,11 +62,22 @@ def exclusive_source() -> Iterator[None]:
         connection.close()
 
 
+def refuse_unfit_target() -> None:
+    """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
+    had, ours = tables.migrations(TARGET)
+    if newer := sorted(had - ours):
+        raise CannotCopy(
+            f"the target has migrations that this version does not know ({', '.join(newer[:5])}): "
+            "take an empty database"
+        )
+    tables.refuse_rows_of_own("the target", TARGET)
+
+
 def refuse_other_migrations() -> None:
     """Source and target must stand at the same migrations."""
     differing = sorted(tables.migrations(TARGET)[0] ^ tables.migrations(SOURCE)[0])
     if differing:
         raise CannotCopy(
             f"source and target have not the same migrations ({', '.join(differing[:5])}): "
-            "run `manage.py migrate` on both"
+            "run `manage.py migrate` on the source first"
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 
 from core import failpoints
 from core.history import audit, tables, verification
@@ -39,13 +39,11 @@ def restore(
         manifest = backup.manifest
         expect(3 * manifest.rows)
         _refuse_other_version(manifest)
-        is_new = not connection.introspection.table_names()
-        if not is_new:
-            _refuse_unfit_installation()
+        _refuse_unfit_installation()
         backup.refuse_other_tables(tables.in_order(LEFT_OUT))
         backup.check(progress)
-        if is_new:
-            call_command("migrate", verbosity=0, interactive=False)
+        # Also where all are there: a process that was killed may not have come to what follows the last one.
+        call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
             verdict = _bring_in(backup, checkpoint_file, progress)
             name, how = actor()
@@ -70,17 +68,18 @@ def _refuse_other_version(manifest: Manifest) -> None:
 
 
 def _refuse_unfit_installation() -> None:
+    """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
     had, ours = tables.migrations()
-    if had != ours:
+    if newer := sorted(had - ours):
         raise CannotCopy(
-            "the database is not at the migrations of this version: run `manage.py migrate` first"
+            f"the database has migrations that this version does not know ({', '.join(newer[:5])}); {ELSEWHERE}"
         )
     _refuse_rows()
 
 
 def _refuse_rows() -> None:
     try:
-        tables.refuse_rows(tables.in_order(), "this installation")
+        tables.refuse_rows_of_own("this installation")
     except CannotCopy as error:
         raise CannotCopy(f"{error}; {ELSEWHERE}") from error
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from core.history import audit
+from core.history import audit, locks
 from core.models import ApprovalRecord
 
 ROWS_AT_ONCE = 500
@@ -25,6 +25,7 @@ def prune_bodies(now: datetime, days: int) -> int:
 
 def _prune_some(until: datetime, now: datetime, days: int) -> int:
     with transaction.atomic():
+        locks.hold_recorder()
         old = ApprovalRecord.objects.filter(ended_at__lte=until, body_pruned_at=None).exclude(context="")
         ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:ROWS_AT_ONCE])
         if not ids:

@@ -33,9 +33,9 @@ def connect() -> None:
 
 def _signed_in(request: HttpRequest, user: Any, **_signal: Any) -> None:
     """Raises when it cannot be recorded: then nobody is signed in."""
+    fact = audit.new_fact("session.started", user.get_username(), address=_address(request))
     with transaction.atomic():
-        audit.append([audit.new_fact("session.started", user.get_username(), address=_address(request))])
-        count_unlisted(timezone.now())
+        audit.append([*_unlisted(timezone.now()), fact])
 
 
 def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
@@ -59,18 +59,20 @@ def _refused(credentials: dict[str, Any], request: HttpRequest | None = None, **
 
 
 def refuse(name: str, address: str, now: datetime) -> None:
-    """Record one failed sign-in, alone or in the count of its minute. Called in a transaction."""
-    count_unlisted(now)
+    """Record one failed sign-in, alone or in the count of its minute. Called in a transaction.
+
+    One that is only counted does not ask for the head of the chain: a flood keeps nobody from recording.
+    """
+    facts = _unlisted(now)
     minute = _minute(now)
-    audit.locked_head()
-    row, _created = SignInMinute.objects.get_or_create(minute=minute)
+    row, _created = SignInMinute.objects.select_for_update().get_or_create(minute=minute)
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     ids = [f"session.refused:{minute}:{digest}:{number}" for number in range(LISTED_PER_NAME)]
     taken = set(AuditEntry.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
     free = [event_id for event_id in ids if event_id not in taken]
     if free and row.listed < LISTED_PER_MINUTE:
         details = {"name": name, "address": address}
-        audit.append([audit.Fact(free[0], "session.refused", now, details=details)])
+        facts.append(audit.Fact(free[0], "session.refused", now, details=details))
         row.listed += 1
     else:
         names: dict[str, int] = json.loads(row.names)
@@ -79,16 +81,26 @@ def refuse(name: str, address: str, now: datetime) -> None:
         row.names = json.dumps(names)
         row.unlisted += 1
     row.save()
+    if facts:
+        audit.append(facts)
 
 
 def count_unlisted(now: datetime) -> int:
     """Write the counts of minutes that are over into the record; returns how many. Called in a transaction."""
+    facts = _unlisted(now)
+    if facts:
+        audit.append(facts)
+    return len(facts)
+
+
+def _unlisted(now: datetime) -> list[audit.Fact]:
+    """What is to be appended of minutes that are over; their rows are gone. Called in a transaction."""
     rows = SignInMinute.objects.filter(minute__lt=_minute(now)).order_by("minute")
     if not rows.exists():
-        return 0
-    audit.locked_head()  # before any row, as everywhere here
-    over = list(rows)
-    facts = [
+        return []
+    over = list(rows.select_for_update())
+    SignInMinute.objects.filter(pk__in=[row.pk for row in over]).delete()
+    return [
         audit.Fact(
             f"session.refused_more:{row.minute}",
             "session.refused_more",
@@ -98,9 +110,6 @@ def count_unlisted(now: datetime) -> int:
         for row in over
         if row.unlisted
     ]
-    SignInMinute.objects.filter(pk__in=[row.pk for row in over]).delete()
-    audit.append(facts)
-    return len(facts)
 
 
 def clean_name(tried: str) -> str:

@@ -204,6 +204,18 @@ def refuse_rows(tables: list[Table], where: str, alias: str = DEFAULT_DB_ALIAS) 
             raise CannotCopy(f"{where} is not empty: {table._meta.db_table} has rows already")
 
 
+def refuse_rows_of_own(where: str, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """The same at whatever migration the database stands: every table that it has is looked at."""
+    made = {apps.get_model(label)._meta.db_table for label in MADE_BY_MIGRATE}
+    quote = connections[alias].ops.quote_name
+    names = set(connections[alias].introspection.table_names()) - made - {"django_migrations"}
+    with connections[alias].cursor() as cursor:
+        for name in sorted(names):
+            cursor.execute(f"SELECT 1 FROM {quote(name)} LIMIT 1")
+            if cursor.fetchone():
+                raise CannotCopy(f"{where} is not empty: {name} has rows already")
+
+
 def clear_made_by_migrate(alias: str = DEFAULT_DB_ALIAS) -> None:
     """Take out what `migrate` made."""
     quote = connections[alias].ops.quote_name

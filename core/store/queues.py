@@ -29,7 +29,10 @@ Unreachable = (redis.RedisError, OSError)
 
 @dataclass(frozen=True)
 class QueueState:
-    """One queue: jobs that wait, run, failed; and the workers that serve it."""
+    """One queue: jobs that wait, run, failed; and the workers that serve it.
+
+    A failed job counts until a later one of the same series succeeds, as `series_id` names them.
+    """
 
     name: str
     waiting: int
@@ -71,8 +74,9 @@ def read_queue(name: str) -> QueueState:
     commands: list[list[str]] = [
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
-        ["ZCARD", f"{PREFIX}:failed:{name}"],
         ["SCARD", f"{PREFIX}:workers:{name}"],
+        ["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"],
+        ["ZRANGE", f"{PREFIX}:finished:{name}", "0", "-1"],
     ]
     try:
         replies = line.read_many(commands)
@@ -81,7 +85,27 @@ def read_queue(name: str) -> QueueState:
     for reply in replies:
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
-    return QueueState(name, *(int(reply) for reply in replies))
+    waiting, running, workers, failed, finished = replies
+    standing = _not_made_good(failed, finished)
+    return QueueState(name, int(waiting), int(running), standing, int(workers))
+
+
+def series_id(series: str, number: int) -> str:
+    """The id of one job of those that run by the clock."""
+    return f"{series}-{number}"
+
+
+def _not_made_good(failed: list[bytes], finished: list[bytes]) -> int:
+    done: dict[str, int] = {}
+    for series, number in map(_of_series, finished):
+        done[series] = max(number, done.get(series, 0))
+    return sum(number > done.get(series, -1) for series, number in map(_of_series, failed))
+
+
+def _of_series(job_id: bytes) -> tuple[str, int]:
+    """Series and number of a job; one that runs once is a series of its own."""
+    series, _, number = job_id.decode(errors="replace").rpartition("-")
+    return (series, int(number)) if number.isascii() and number.isdecimal() else (f"{series}-{number}", 0)
 
 
 def server_ms() -> int:

@@ -1,89 +1,16 @@
 """The database locked, full, read-only or gone: a sentence and 503, nothing half made, and it works again after."""
 
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 
 import pytest
-from django.db import OperationalError, connection
 
+from core.history.accounts import Vanished
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
-from tests import chosen_servers
+from tests.dashboard.refusing_databases import full, locked, read_only, without_tables
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        chosen_servers.DATABASE != "sqlite",
-        reason="what SQLite is refused with; by its own means",
-    ),
-]
-
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = "€" * 2_000  # more than the room that an old page may have left
-
-
-def pragma(text: str) -> list:
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA {text}")
-        return cursor.fetchall()
-
-
-@contextmanager
-def locked() -> Iterator[None]:
-    """Somebody else holds the lock, for longer than we wait."""
-    pragma("busy_timeout = 50")
-    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
-        pragma("busy_timeout = 20000")
-
-
-@contextmanager
-def full() -> Iterator[None]:
-    """Not one page more may be written."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE filler (text TEXT)")
-        [[pages]] = pragma("page_count")
-        pragma(f"max_page_count = {pages}")
-        with suppress(OperationalError):
-            while True:  # what is free in the pages that there are
-                cursor.execute("INSERT INTO filler VALUES (hex(randomblob(2000)))")
-    try:
-        yield
-    finally:
-        pragma("max_page_count = 1073741823")
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE filler")
-
-
-@contextmanager
-def read_only() -> Iterator[None]:
-    """As on a disk that was mounted again for reading alone."""
-    pragma("query_only = on")
-    try:
-        yield
-    finally:
-        pragma("query_only = off")
-
-
-@contextmanager
-def without_tables() -> Iterator[None]:
-    """A database that was emptied, or was never migrated."""
-    tables = ("core_decisionintent", "core_approvalrecord")
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            for table in tables:
-                cursor.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
-
 
 WAYS: dict[str, Callable] = {
     "locked": locked,
@@ -141,6 +68,14 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
     assert response.status_code == 503
     assert "The record cannot be read or written" in response.content.decode()
     assert client.post("/sign-in/", {"username": "the approver", "password": PASSWORD}).status_code == 302
+
+
+def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
+    from dashboard.database_away import DatabaseAway
+
+    page = DatabaseAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
+    assert page.status_code == 409
+    assert "Nothing was changed" in page.content.decode()
 
 
 def test_an_error_of_our_own_is_not_called_an_outage(rf):

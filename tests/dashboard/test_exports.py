@@ -128,6 +128,39 @@ def test_three_at_a_time_are_enough(signed_in):
     assert "Three of your files" in client.get("/exports/").content.decode()
 
 
+def test_of_many_requests_at_once_three_are_taken(signed_in, person, background):
+    user = person("auditor")
+
+    def ask_for_one() -> bool:
+        try:
+            return bool(jobs.request_export(user, "audit"))
+        except exports.TooMany:
+            return False
+        finally:
+            connection.close()
+
+    asked = [background(ask_for_one) for _ in range(10)]
+    assert sum(future.result(30) for future in asked) == Export.objects.count() == 3
+
+
+@pytest.mark.parametrize("fate", ["failed", "lost"])
+def test_those_that_failed_or_whose_jobs_are_lost_keep_nobody_from_asking_again(
+    signed_in, data_dir, raw, fate
+):
+    client = signed_in("auditor")
+    (data_dir / "exports").write_text("a file where the folder should be")
+    for _ in range(3):
+        ask(client)
+    if fate == "failed":
+        work()
+    else:
+        raw.flushall()
+        Export.objects.update(requested_at=timezone.now() - jobs.PUT_IN_WITHIN)
+    assert "could not be written" in client.get("/exports/").content.decode()
+    ask(client)
+    assert Export.objects.count() == 4
+
+
 def test_an_unknown_kind_is_refused(signed_in):
     client = signed_in("auditor")
     page = client.post("/exports/ask/", {"kind": "passwords"}, follow=True).content.decode()

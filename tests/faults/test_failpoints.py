@@ -100,7 +100,9 @@ def test_the_document_lists_every_place_as_the_code_does():
     text = (ROOT / "docs/security.md").read_text()
     rows = dict(
         re.findall(
-            r"^\| `((?:site|agent|recorder|repair|backup|restore)\.\w+)` \| ([^|]+) \|", text, re.MULTILINE
+            r"^\| `((?:site|agent|recorder|repair|backup|migrate|restore)\.\w+)` \| ([^|]+) \|",
+            text,
+            re.MULTILINE,
         )
     )
     assert {name: where.strip() for name, where in rows.items()} == PLACES

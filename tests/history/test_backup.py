@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
+from rq import Retry, SimpleWorker
 
 from core import jobs
 from core.history import audit, backup, guards, tables, verification
@@ -204,6 +205,28 @@ def test_into_a_folder_each_backup_has_its_time_as_its_name_and_only_the_newest_
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["mine.zip", "telemetry-20200102T000000Z.zip", taken.path.name]
     assert abs((backup.newest_at(tmp_path) - timezone.now()).total_seconds()) < 60
+
+
+def test_of_a_record_that_is_not_whole_the_job_keeps_every_backup_and_fails(
+    filled, settings, tmp_path, clean_redis
+):
+    settings.TELEMETRY_BACKUP_DIR, settings.TELEMETRY_BACKUP_KEEP = tmp_path, 1
+    good = Path(jobs.backup())
+    good = good.rename(good.with_name("telemetry-20200101T000000Z.zip"))
+    with connection.cursor() as cursor:
+        for guard in guards.guards_of(connection):
+            cursor.execute(guards.removal(guard, connection.vendor))
+        cursor.execute("UPDATE core_auditentry SET actor = 'mallory' WHERE sequence = 9")
+    queue = jobs.queue()
+    job = queue.enqueue(jobs.backup, retry=Retry(max=2))
+    SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(
+        burst=True, logging_level="CRITICAL"
+    )
+    made = set(backup.kept(tmp_path))
+    assert good in made
+    assert len(made) == 2  # it is not tried again: the second one would be no better
+    assert queue.failed_job_registry.get_job_ids() == [job.id]
+    assert "the record is not whole: entry #9 was changed" in job.latest_result().exc_string
 
 
 def test_the_job_makes_one_where_a_folder_is_set_and_none_elsewhere(transactional_db, settings, tmp_path):

@@ -7,7 +7,12 @@ import pytest
 from tests.chosen_servers import DATABASE
 from tests.history.installation import FILL, ODD, Installation
 
-KILLED_AT = ("backup.before_rename", "restore.before_commit")
+KILLED_AT = (
+    "backup.before_rename",
+    "restore.before_commit",
+    "migrate.after_one",
+    "migrate.before_guards",
+)
 COUNT = """
 from django.contrib.auth.models import User
 from core.models import AuditEntry
@@ -74,5 +79,25 @@ def test_a_restore_that_was_killed_or_had_no_room_leaves_an_empty_installation_f
         assert target.run(COUNT).split() == ["0", "0"]
     restored = target.manage("restore", path)
     assert restored.returncode == 0, restored.stderr
+    assert_restored(source, target)
+
+
+def assert_restored(source: Installation, target: Installation) -> None:
     was, now = (site.run(COUNT).split() for site in (source, target))
     assert now == [str(int(was[0]) + 1), was[1]]
+    assert target.manage("check", "--database", "default", "--fail-level", "ERROR").returncode == 0
+
+
+def test_a_restore_that_was_killed_while_it_made_the_tables_goes_on_with_them_at_the_next_try(
+    source, new_installation, tmp_path
+):
+    path = str(tmp_path / "b.zip")
+    assert source.manage("backup", path).returncode == 0
+    target = new_installation("target")
+    # In the middle; then after the last one, where groups and guards are missing.
+    for name in (f"{KILLED_AT[2]}:9", KILLED_AT[3]):
+        killed = target.manage("restore", path, **killed_at(name))
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    restored = target.manage("restore", path)
+    assert restored.returncode == 0, restored.stderr
+    assert_restored(source, target)

@@ -103,6 +103,35 @@ def test_an_installation_that_is_in_use_is_not_moved(installation, postgresql):
     assert rows_of(url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
 
 
+@pytest.mark.parametrize("place", ["migrate.after_one:9", "migrate.before_guards"])
+def test_a_move_that_was_killed_while_it_made_the_tables_goes_on_with_them_at_the_next_try(
+    installation, postgresql, place
+):
+    url = postgresql.new_database()
+    installation.run(FILL, ODD)
+    killed = installation.manage(
+        "move_database", "--to", url, TELEMETRY_FAILPOINT=place, TELEMETRY_TESTING="1"
+    )
+    assert "Nothing was moved: " in killed.stderr
+    assert rows_of(url, "SELECT count(*) FROM django_migrations")[0][0] > 7
+    moved = installation.manage("move_database", "--to", url)
+    assert moved.returncode == 0, moved.stderr
+    seen = json.loads(installation.run(LOOK, DATABASE_URL=url))
+    assert (seen["problems"], seen["set_aside"]) == ([], 1)
+    checked = installation.manage("check", "--database", "default", "--fail-level", "ERROR", DATABASE_URL=url)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_target_that_stands_at_migrations_of_a_newer_version_is_refused(installation, postgresql):
+    url = postgresql.new_database()
+    assert installation.manage("migrate", "-v", "0", DATABASE_URL=url).returncode == 0
+    with psycopg.connect(url) as connection:
+        names = "app, name, applied"
+        connection.execute(f"INSERT INTO django_migrations ({names}) VALUES ('core', '9999_later', now())")
+    refused = installation.manage("move_database", "--to", url)
+    assert "migrations that this version does not know (core.9999_later)" in refused.stderr
+
+
 @pytest.mark.parametrize(("error", "why"), [("a\0b", "has a NUL character"), ("x" * 90, "is longer than 40")])
 def test_what_postgresql_cannot_keep_is_named_and_nothing_is_moved(installation, postgresql, error, why):
     url = postgresql.new_database()

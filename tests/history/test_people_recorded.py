@@ -1,11 +1,12 @@
 """Accounts, groups and rights: each change is in the record, with who made it, and no secret."""
 
 import json
+from contextlib import suppress
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from core.models import AuditEntry
@@ -13,6 +14,7 @@ from tests.conftest import PASSWORD
 from tests.history.chain import assert_chain_is_whole
 
 DECIDE = "core.decide_approval"
+pytestmark = pytest.mark.django_db(transaction=True)  # a commit is what appends
 
 
 @pytest.fixture
@@ -197,7 +199,7 @@ def test_a_change_that_is_undone_leaves_no_entry_and_an_entry_that_fails_undoes_
     def full(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr("core.history.accounts.audit.append", full)
+    monkeypatch.setattr("core.history.audit.append", full)
     with pytest.raises(OSError, match="disk"):
         ann.save()
     with pytest.raises(OSError, match="disk"):
@@ -205,3 +207,28 @@ def test_a_change_that_is_undone_leaves_no_entry_and_an_entry_that_fails_undoes_
     ann = User.objects.get(username="ann")
     assert not ann.is_superuser
     assert not ann.groups.exists()
+
+
+def test_what_a_savepoint_took_back_is_not_told_and_the_rest_is_told_in_order_when_it_commits(ann, told):
+    told()
+    with transaction.atomic():
+        Group.objects.create(name="early shift")
+        with suppress(ValueError), transaction.atomic():
+            ann.groups.add(Group.objects.get(name="viewer"))
+            raise ValueError("not this")
+        ann.groups.add(Group.objects.get(name="early shift"))
+        assert told() == []
+    assert told() == [
+        ("group.created", "", {"group": "early shift"}),
+        ("rights.granted", "", {"account": "ann", "groups": ["early shift"]}),
+    ]
+
+
+def test_who_was_deleted_meanwhile_is_not_made_anew_by_a_form_that_was_open(ann, root, told):
+    open_form = User.objects.get(pk=ann.pk)
+    ann.delete()
+    told()
+    with pytest.raises(IntegrityError, match="ann was deleted meanwhile"):
+        open_form.save()
+    assert not User.objects.filter(username="ann").exists()
+    assert told() == []

@@ -4,7 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from core.history import sessions
 from core.history.record_models import SignInMinute
@@ -125,3 +126,11 @@ def test_failures_in_many_threads_are_all_listed_or_counted(transactional_db, ba
         sessions.count_unlisted(NOON + timedelta(minutes=1))
     assert len(told("session.refused")) == 5
     assert told("session.refused_more")[0]["more"] == 35
+
+
+def test_a_failure_that_is_only_counted_asks_nothing_of_the_head(transactional_db):
+    fail("ann", times=5)
+    with CaptureQueriesContext(connection) as asked:
+        fail("ann", times=3)
+    assert [query for query in asked.captured_queries if "core_audithead" in query["sql"]] == []
+    assert any("core_signinminute" in query["sql"] for query in asked.captured_queries)

@@ -11,6 +11,8 @@ from tests.history.chain import assert_chain_is_whole
 SECRETS = {
     "SECRET_KEY": "s3cret-of-the-site",
     "REDIS_URL": "rediss://user:s3cret-of-redis@redis.example.org:6380/2?x=s3cret",
+    "TELEMETRY_SITE_REDIS_URL": "rediss://user:s3cret-of-redis@site.example.org:6380/3?x=s3cret",
+    "TELEMETRY_METRICS_TOKEN": "s3cret-of-the-metrics",
 }
 
 
@@ -47,6 +49,23 @@ def test_no_secret_is_in_the_record(db, settings):
     text = AuditEntry.objects.get().details
     assert "s3cret" not in text
     assert "rediss://redis.example.org:6380/2" in text
+    assert "rediss://site.example.org:6380/3" in text
+    assert json.loads(text)["settings"]["TELEMETRY_METRICS_TOKEN"] == "set"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TELEMETRY_BACKUP_DIR", "/elsewhere"),
+        ("TELEMETRY_BACKUP_KEEP", 1),
+        ("TELEMETRY_SITE_REDIS_URL", "redis://elsewhere:6379/1"),
+        ("TELEMETRY_METRICS_TOKEN", "a token of thirty-two characters"),
+    ],
+)
+def test_where_backups_and_jobs_go_and_who_may_read_the_metrics_is_told(db, settings, name, value):
+    configuration.note("recorder")
+    setattr(settings, name, value)
+    assert configuration.note("web") == [name]
 
 
 @pytest.mark.parametrize(

@@ -36,3 +36,39 @@ def test_a_postgresql_server_ends_with_the_tests_that_started_it_however_they_en
     tests.stdout.close()
     wait_until(lambda: not lives(int(pid)), "the server has ended")
     subprocess.run(["rm", "-rf", "--", folder], check=True)  # nobody was left to do it
+
+
+def collect(folder: Path, **chosen: str) -> subprocess.CompletedProcess[str]:
+    """A run that only looks which tests there are, on a machine without programs."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    ours = {name: value for name, value in os.environ.items() if name != "REQUIRE_SERVERS"}
+    environment = {**ours, "PATH": str(folder), **chosen}
+    return subprocess.run(
+        [*command, "tests/history/test_retention.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_without_redis_the_run_on_postgresql_is_on_valkey_and_says_so(tmp_path):
+    run = collect(tmp_path, TEST_DATABASE="postgresql", TEST_REDIS="redis")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "test_texts_go_after_the_days" in run.stdout
+    assert (
+        "NO RUN ON postgresql AND redis, ONLY ON postgresql AND valkey: redis-server is missing" in run.stdout
+    )
+
+
+def test_without_any_server_that_was_asked_for_there_is_no_run_and_it_says_so(tmp_path):
+    run = collect(tmp_path, TEST_REDIS="redis")
+    assert run.returncode == 0
+    assert "test_texts_go_after_the_days" not in run.stdout
+    assert "NO RUN ON sqlite AND redis: redis-server is missing" in run.stdout + run.stderr
+
+
+def test_where_servers_are_required_one_that_is_missing_is_an_error(tmp_path):
+    run = collect(tmp_path, TEST_DATABASE="postgresql", TEST_REDIS="redis", REQUIRE_SERVERS="1")
+    assert run.returncode != 0
+    assert "NO RUN ON postgresql AND redis: redis-server is missing" in run.stdout + run.stderr
