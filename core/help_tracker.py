@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from core.checked_numbers import shown
-from core.store.client import data_directory
+from core.store.configuration import data_directory
 
 logger = logging.getLogger(__name__)
 

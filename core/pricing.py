@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from core.store.client import setting
+from core.store.configuration import setting
 from core.store.usage import MAX_AMOUNT
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from core.store.client import data_directory
+from core.store.configuration import data_directory
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,9 @@
 `encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
 
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 import redis
@@ -27,6 +24,7 @@ from core.checked_numbers import LARGEST
 from core.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from core.store import embedded
 from core.store.cluster import ClusterConnections
+from core.store.configuration import configured_url, data_directory, setting
 from core.store.connections import Connections, address_of
 from core.store.keys import DEFAULT_NAMESPACE, Keys
 from core.store.scripts import Script
@@ -332,25 +330,6 @@ def _our_way(pool: ConnectionPool) -> ConnectionPool:
     return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 
 
-def configured_url() -> str:
-    """Where Redis is: REDIS_URL, or the embedded server that `make run` started.
-
-    Raises StoreUnavailable, saying what to do, when there is neither.
-    """
-    url = setting("REDIS_URL")
-    if url:
-        return url
-    data_dir = data_directory()
-    if data_dir is None:
-        raise StoreUnavailable(
-            "no Redis is configured: set REDIS_URL, or TELEMETRY_DATA_DIR to that of `make run`"
-        )
-    running = embedded.running_url(data_dir)
-    if running is None:
-        raise StoreUnavailable(f"no Redis runs in {data_dir}: start `make run`, or set REDIS_URL")
-    return running
-
-
 def namespace_and_address(memory: object = None) -> tuple[str, str]:
     """Which installation `memory` means, asking no server: its namespace and where its Redis is.
 
@@ -367,29 +346,6 @@ def namespace_and_address(memory: object = None) -> tuple[str, str]:
     except ValueError:  # told where Redis is asked
         address = ""
     return namespace or DEFAULT_NAMESPACE, address
-
-
-def data_directory() -> Path | None:
-    """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where `core` is installed alone."""
-    configured = setting("TELEMETRY_DATA_DIR")
-    if configured:
-        return Path(configured)
-    root = Path(__file__).resolve().parent.parent.parent
-    return root / "var" if (root / "manage.py").exists() else None
-
-
-def setting(name: str) -> str:
-    """A setting of the Django project that this process runs in, else the environment variable; '' if unset.
-
-    A project that is not ours need not know our settings: the environment speaks where its own say nothing.
-    """
-    # Django only where the process already uses it: `core` works without.
-    conf = sys.modules.get("django.conf")
-    if conf is not None and conf.settings.configured:
-        said = getattr(conf.settings, name, None)
-        if said is not None:
-            return str(said)
-    return os.environ.get(name, "")
 
 
 def _pool_of_url(url: str, argument: str) -> Connections:

@@ -12,15 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.errors import StoreUnavailable
-from core.store.client import (
-    COMMAND_TIMEOUT,
-    CONNECT_TIMEOUT,
-    Store,
-    configured_url,
-    open_store,
-    setting,
-    store_at,
-)
+from core.store.client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
+from core.store.configuration import configured_url, setting
 
 PREFIX = "rq"
 Unreachable = (redis.RedisError, OSError)

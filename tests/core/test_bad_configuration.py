@@ -173,7 +173,8 @@ FOREIGN = """
     from django.conf import settings
     settings.configure(SECRET_KEY="x", {settings})
     from core import HeartbeatCoordinator, UsageTracker
-    from core.store.client import open_store, setting
+    from core.store.client import open_store
+    from core.store.configuration import setting
     print(open_store().keys.namespace, setting("TELEMETRY_PREMIUM_MODELS"))
     HeartbeatCoordinator().start_heartbeat("worker")
 """

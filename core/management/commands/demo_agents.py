@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from core.management.demo_fleet import FLEET
 from core.management.demo_mind import PREMIUM_MODELS
 from core.management.supervisor import Part, Supervisor
-from core.store.client import configured_url
+from core.store.configuration import configured_url
 
 CRASHED_FOR_SECONDS = 150.0
 
