@@ -112,7 +112,9 @@ class Walk:
         try:
             if link.hash != link.computed_hash():
                 return f"{name} was changed: its hash is not that of what it says"
-        except (TypeError, UnicodeEncodeError) as error:
+        except UnicodeEncodeError:
+            return f"{name} cannot be read: it holds text that is not UTF-8"
+        except TypeError as error:
             return f"{name} cannot be read: {error}"
         if link.sequence > expected:
             return "" if self._selection else f"{span(expected, link.sequence - 1)} missing before {name}"
