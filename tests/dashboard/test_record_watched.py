@@ -64,12 +64,15 @@ def test_a_record_that_is_not_whole_is_said_on_health_and_in_the_metrics(signed_
     assert "telemetry_checkpoint_seconds" not in said
 
 
-@pytest.mark.parametrize("path", ["/", "/health/", "/exports/", "/admin/", "/admin/core/auditentry/"])
+@pytest.mark.parametrize("path", ["/", "/usage/", "/exports/", "/admin/", "/admin/core/auditentry/"])
 def test_those_who_may_read_the_record_see_it_on_every_page_and_others_do_not(signed_in, path):
     verified(hours_ago=1, problems=1)
     page = signed_in("auditor").get(path).content.decode()
     assert 'role="alert">The record is not whole: entry #9 was changed&lt;b&gt;' in page
     assert "\u202e" not in page
+    health = signed_in("superuser").get("/health/").content.decode()
+    assert health.count("The record is not whole") == 1
+    assert "\u202e" not in health
     assert "The record is not whole" not in signed_in("viewer").get("/").content.decode()
 
 
