@@ -16,6 +16,7 @@ import uvicorn
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import override_settings
+from hypothesis import HealthCheck, settings
 
 from core.history import guards
 from core.history.recorder import Recorder
@@ -30,7 +31,11 @@ from tests.chosen_servers import (  # noqa: F401  fixtures
     this_database,
 )
 from tests.leftovers import emptied
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
+
+# How long an example takes is a matter of the machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 PASSWORD = "correct horse battery"
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,7 +99,7 @@ def recorder(clean_redis: str, transactional_db: None) -> Iterator[Recorder]:
     thread.start()
     yield running
     stop.set()
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 @pytest.fixture
@@ -132,7 +137,7 @@ def site(clean_redis: str, transactional_db: None) -> Iterator[str]:
     wait_until(lambda: server.started, "the web server has started")
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE)
     follower.stop()
 
 

@@ -24,7 +24,7 @@ full_page_writes = off
 max_connections = 300
 shared_buffers = 32MB
 """
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class PostgreSQL:
@@ -69,12 +69,12 @@ class PostgreSQL:
         """Every connection is cut, every open transaction rolled back."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(60)
 
     def kill(self) -> None:
         """As after a crash: nothing is said, nothing is finished."""
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def _launch(self) -> None:
         # Started by ourselves and not by pg_ctl, which would leave it behind when the tests are killed.

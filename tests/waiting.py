@@ -7,7 +7,10 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def wait_until(predicate: Callable[[], Result], description: str, seconds: float = 10.0) -> Result:
+PATIENCE = 60.0  # a limit costs nothing where all is well, and a busy machine may be many times slower
+
+
+def wait_until(predicate: Callable[[], Result], description: str, seconds: float = PATIENCE) -> Result:
     """Poll until `predicate` is true and return what it returned; fail saying what was awaited."""
     end = time.monotonic() + seconds
     while True:

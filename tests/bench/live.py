@@ -16,6 +16,7 @@ import websockets
 from core import ApprovalGate
 from tests.bench.measure import Bench, Row, percentile, plain_client
 from tests.bench.relay_stream import STREAM
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS, WARM_UP, SECONDS_BETWEEN = 200, 20, 0.05
@@ -136,7 +137,7 @@ def _served(url: str) -> Iterator[tuple[str, str, str]]:
         environment = {**os.environ, **settings, "DEBUG": "1", "LOG_LEVEL": "ERROR"}
         _python(environment, "manage.py", "migrate", "-v", "0")
         cookie = _python(environment, "-c", SIGN_IN)
-        ports = [_free_port(), _free_port()]
+        ports = [free_port(), free_port()]
         commands = [
             ["-m", "uvicorn", "telemetry_site.asgi:application", "--ws", "websockets-sansio", "--lifespan", "off",
              "--log-level", "error", "--port", str(ports[0])],
@@ -155,12 +156,6 @@ def _python(environment: dict[str, str], *words: str) -> str:
         [sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for_port(port: int) -> None:

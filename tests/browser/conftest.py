@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from core.history.recorder import Recorder
 from tests.conftest import PASSWORD
+from tests.waiting import PATIENCE
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 COUNT_VIOLATIONS = """
 window.violations = [];
@@ -36,10 +39,10 @@ def sign_in(
         if not User.objects.filter(username=name).exists():
             make_user(name, *groups, is_staff="auditor" in groups)
         context = browser.new_context(base_url=site, **options)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(COUNT_VIOLATIONS)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto("/")
         page.get_by_label("Name").fill(name)

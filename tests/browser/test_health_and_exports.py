@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate, jobs
-from core.models import SetAsideEntry
+from core.models import ApprovalRecord, SetAsideEntry
 from tests.browser.test_what_people_see import HOSTILE, assert_accessible
 from tests.servers import client_of
 from tests.waiting import wait_until
@@ -54,6 +54,7 @@ def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, c
     expect(page.locator(".notice")).to_contain_text("still cannot be recorded")
     with client_of(clean_redis, decode_responses=True) as client:
         client.xadd(OUTBOX, {**asked, "request_id": unknown})
+    wait_until(lambda: ApprovalRecord.objects.filter(pk=unknown).exists(), "the request is recorded")
     page.get_by_role("button", name="Record again").click()
     expect(page.locator(".notice")).to_contain_text("It is in the record now.")
     expect(page.locator(".set-aside")).to_have_count(0)
@@ -67,12 +68,13 @@ def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
     settings.TELEMETRY_DATA_DIR = tmp_path
     page = sign_in("ada", "auditor")
     ApprovalGate(clean_redis, "robot").open_request("deploy")
+    wait_until(ApprovalRecord.objects.exists, "the request is recorded")
     page.get_by_role("link", name="Exports").click()
     page.get_by_role("button", name="Approval requests").click()
     expect(page.locator("#files")).to_contain_text("Waits for a worker.")
     worker = start_worker(tmp_path, clean_redis, this_database, "--burst")
     link = page.get_by_role("link", name="Download")
-    expect(link).to_be_visible(timeout=30_000)
+    expect(link).to_be_visible()
     with page.expect_download() as waiting:
         link.click()
     rows = list(csv.reader(Path(waiting.value.path()).read_text().splitlines()))

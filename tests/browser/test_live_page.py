@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
 from tests.history.chain import kinds_of
 from tests.servers import client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def start_agent(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(agent_id: str, kind: str = "deploy", timeout: float = 30) -> subprocess.Popen[str]:
+    def start(agent_id: str, kind: str = "deploy", timeout: float = 300) -> subprocess.Popen[str]:
         environment = {**os.environ, "REDIS_URL": clean_redis, "PYTHONPATH": str(ROOT)}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         command = [sys.executable, "-m", "tests.browser.agent_process", agent_id, kind, str(timeout)]
@@ -40,7 +41,7 @@ def start_agent(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen[str
 
 
 def told(process: subprocess.Popen[str]) -> dict[str, object]:
-    output, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=PATIENCE)
     return json.loads(output)
 
 
@@ -89,7 +90,7 @@ def test_a_denied_agent_is_told_no_and_why(sign_in, start_agent):
 
 def test_a_request_that_nobody_answers_times_out_on_the_page_and_at_the_agent(sign_in, start_agent):
     page = sign_in("maria", "approver")
-    process = start_agent("payer", "send money", timeout=2)
+    process = start_agent("payer", "send money", timeout=4)
     expect(card(page, "send money")).to_be_visible()
     assert told(process)["responder"] == "system"
     expect(card(page, "send money")).to_have_count(0)
@@ -103,8 +104,11 @@ def test_of_two_operators_one_decides_and_the_other_reads_who_did(sign_in, clean
     expect(card(first, "deploy")).to_be_visible()
     button = card(second, "deploy").get_by_role("button", name="Deny")
     expect(button).to_be_enabled()
-    # Tom's page is a moment behind: what arrives now waits until he has pressed.
-    second.evaluate("document.addEventListener('htmx:ws:before:message:incoming', (e) => e.preventDefault())")
+    # Tom's page is a moment behind: what arrives now waits until he has pressed; it hears that the site lives.
+    second.evaluate(
+        "document.addEventListener('htmx:ws:before:message:incoming', "
+        "(event) => { if (!event.detail.message.data.startsWith('{')) event.preventDefault(); })"
+    )
     card(first, "deploy").get_by_role("button", name="Approve").click()
     expect(first.locator("#notices")).to_contain_text("You approved it.")
     button.click()
@@ -166,14 +170,21 @@ def test_the_last_beat_keeps_counting_and_lateness_shows_by_word_and_shape(sign_
     coordinator = HeartbeatCoordinator(clean_redis)
     coordinator.start_heartbeat("worker")
     row = page.locator(".agent", has_text="worker")
-    expect(row.locator("time")).to_have_text("2 s ago")
-    expect(row.locator("time")).to_have_text("4 s ago")
+    # Not one number each: a busy machine may look when it has passed.
+    expect(row.locator("time")).to_have_text(re.compile(r"^([2-9]|1\d) s ago$"))
+    first = seconds_of(row.locator("time"))
+    expect(row.locator("time")).not_to_have_text(f"{first} s ago")
+    assert seconds_of(row.locator("time")) > first
     expect(row).to_contain_text("alive")
     for word, age in (("late", 19.0), ("lost", 29.0)):
         make_older(clean_redis, "worker", age)
         expect(row).to_contain_text(word)
     shape = row.locator(".state").evaluate("e => getComputedStyle(e, '::before').content")
     assert shape == '"✕"'
+
+
+def seconds_of(time) -> int:
+    return int(time.text_content().removesuffix(" s ago"))
 
 
 def make_older(url: str, agent: str, seconds: float) -> None:
@@ -195,7 +206,7 @@ def test_a_request_waits_for_its_agent_across_the_whole_way_ten_times_over(sign_
     for number in range(10):
         gate = ApprovalGate(clean_redis, f"agent-{number}")
         thread = threading.Thread(
-            target=lambda g=gate: answers.append(g.request_approval("step", timeout=20).approved)
+            target=lambda g=gate: answers.append(g.request_approval("step", timeout=300).approved)
         )
         thread.start()
         waiting = page.locator("#cards .card:not(.over)", has_text=f"agent-{number}")

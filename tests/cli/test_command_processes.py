@@ -46,7 +46,7 @@ def on_a_terminal(words, environment, columns=200) -> tuple[int, str]:
     os.close(ours)
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    return process.wait(10), got.decode()
+    return process.wait(60), got.decode()
 
 
 def test_a_pipe_gets_plain_columns_of_ascii_heads_and_no_escape(environment):
@@ -93,7 +93,7 @@ def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, r
         while part := os.read(ours, 65536):
             got += part
     os.close(ours)
-    assert (process.stdout.read(), process.wait(10)) == (b"499500\n", 0)
+    assert (process.stdout.read(), process.wait(60)) == (b"499500\n", 0)
     assert (b"counting" in got) is rich
 
 

@@ -86,7 +86,7 @@ def test_a_link_stays_a_link_and_a_pipe_stays_a_pipe(recorded, run, tmp_path):
     reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
     reader.start()
     assert run(cmd_telemetry_export, output=str(tmp_path / "pipe"))[0] == 0
-    reader.join(10)
+    reader.join(60)
     assert len(json.loads(read[0])) == 3
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 

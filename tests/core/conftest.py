@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
@@ -14,9 +13,6 @@ from tests.core.usage_help import book
 from tests.leftovers import emptied
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until
-
-settings.register_profile("core", deadline=None)
-settings.load_profile("core")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder import Recorder
 from tests.servers import client_of
+from tests.waiting import PATIENCE
 
 UNKNOWN_ID = "7f1c8e5e-5a45-4a3c-9d43-0f6a0f0a1b2c"
 
@@ -117,7 +118,7 @@ def open_socket(site: str) -> Iterator[Callable[..., ClientConnection]]:
                 site.replace("http", "ws") + path,
                 origin=site if origin == "own" else origin,
                 additional_headers=headers,
-                open_timeout=10,
+                open_timeout=PATIENCE,
                 close_timeout=1,
             )
             return opened.enter_context(socket)

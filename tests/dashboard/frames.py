@@ -3,10 +3,14 @@
 import json
 import time
 
+from redis import Redis
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from tests.dashboard.markup import Element, parse
+from tests.waiting import PATIENCE
+
+TICKS_PROMISED = 3  # there is time for so many in the five seconds after which nobody hears what they may not
 
 
 def partials(frame: str) -> list[tuple[str, str, Element]]:
@@ -21,7 +25,7 @@ def partials(frame: str) -> list[tuple[str, str, Element]]:
     ]
 
 
-def next_frame(socket: ClientConnection, wanted, description: str, seconds: float = 10.0) -> str:
+def next_frame(socket: ClientConnection, wanted, description: str, seconds: float = PATIENCE) -> str:
     """The next frame that `wanted` is true of."""
     end = time.monotonic() + seconds
     while True:
@@ -33,7 +37,9 @@ def next_frame(socket: ClientConnection, wanted, description: str, seconds: floa
             return frame
 
 
-def next_partial(socket: ClientConnection, target: str, seconds: float = 10.0, holding: str = "") -> Element:
+def next_partial(
+    socket: ClientConnection, target: str, seconds: float = PATIENCE, holding: str = ""
+) -> Element:
     """The next fragment for `target`, with `holding` in its frame."""
     frame = next_frame(
         socket,
@@ -44,7 +50,7 @@ def next_partial(socket: ClientConnection, target: str, seconds: float = 10.0, h
     return next(content for name, _, content in partials(frame) if name == target)
 
 
-def next_tick(socket: ClientConnection, *, ok: bool, seconds: float = 10.0) -> dict:
+def next_tick(socket: ClientConnection, *, ok: bool, seconds: float = PATIENCE) -> dict:
     """The next tick that says so."""
     return json.loads(
         next_frame(
@@ -53,17 +59,32 @@ def next_tick(socket: ClientConnection, *, ok: bool, seconds: float = 10.0) -> d
     )
 
 
-def code_of_closing(socket: ClientConnection, seconds: float) -> tuple[int | None, float, list[str]]:
-    """Wait until the server closes: its code, after how many seconds, and the frames until then."""
-    started, frames = time.monotonic(), []
+def code_of_closing(socket: ClientConnection, seconds: float = PATIENCE) -> tuple[int | None, list[str]]:
+    """Wait until the server closes: its code, and the frames until then."""
+    end, frames = time.monotonic() + seconds, []
     try:
         while True:
-            left = started + seconds - time.monotonic()
-            frames.append(socket.recv(max(0.01, left)))
+            frames.append(socket.recv(max(0.01, end - time.monotonic())))
     except ConnectionClosed as closed:
-        return closed.rcvd.code if closed.rcvd else None, time.monotonic() - started, frames
+        return closed.rcvd.code if closed.rcvd else None, frames
     except TimeoutError:
         raise AssertionError(f"after {seconds} s still open") from None
+
+
+def clock_ms(raw: Redis) -> int:
+    """The time that ticks tell."""
+    seconds, microseconds = raw.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def ticks_after(frames: list[str], moment_ms: int) -> int:
+    """How many ticks the server gave after a moment of its own clock.
+
+    One comes every two seconds, from the thread that looks at rights too. On a busy machine both come later, so
+    their number says what a clock here cannot: whether the server keeps its promise of five seconds.
+    """
+    ticks = [json.loads(frame) for frame in frames if frame.startswith("{")]
+    return sum(said["tick"] is not None and said["tick"] > moment_ms for said in ticks if "ring" not in said)
 
 
 class Page:

@@ -7,6 +7,7 @@ from websockets.exceptions import InvalidStatus
 
 from core.models import AuditEntry
 from tests.dashboard.conftest import UNKNOWN_ID
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,7 +153,7 @@ def test_the_sockets_let_in_whom_the_pages_let_in(gate, signed_in, open_socket, 
         try:
             socket = open_socket(client if kind != "anonymous" else None, path)
             status = 101
-            assert "hx-partial" in socket.recv(10)
+            assert "hx-partial" in socket.recv(PATIENCE)
         except InvalidStatus as refused:
             status = refused.response.status_code
         assert status == SOCKETS[kind]

@@ -9,6 +9,7 @@ from django.db import connection, connections
 
 from core.models import DecisionIntent
 from tests.dashboard.conftest import form
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = {
@@ -32,14 +33,14 @@ def held_by_somebody_else() -> Iterator[None]:
         try:
             execute(HOLD[connection.vendor])
             holding.set()
-            release.wait(30)
+            release.wait(PATIENCE)
             execute("ROLLBACK")
         finally:
             connections.close_all()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    assert holding.wait(10)
+    assert holding.wait(PATIENCE)
     execute(WAIT_BRIEFLY[connection.vendor])
     try:
         yield

@@ -11,6 +11,7 @@ from tests.dashboard.markup import parse
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.dashboard.test_page_cost import cost_of
 from tests.servers import faulty_server
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,13 +129,13 @@ def test_the_page_tells_of_the_newest_backup_where_one_is_made_daily(
     settings.TELEMETRY_BACKUP_DIR = tmp_path / "backups"
     assert "There is no backup yet" in words_of(client)
     settings.TELEMETRY_BACKUP_DIR.mkdir()
-    (settings.TELEMETRY_BACKUP_DIR / "telemetry-20260101T000000Z.zip").touch()
+    (settings.TELEMETRY_BACKUP_DIR / "telemetry-20250101T000000Z.zip").touch()
     assert "The newest backup is more than a day and a half old" in words_of(client)
     jobs.backup()
     words = words_of(client)
     assert f"in {settings.TELEMETRY_BACKUP_DIR}" in words
     assert "The newest backup is more" not in words
-    settings.TELEMETRY_BACKUP_DIR = tmp_path / "backups" / "telemetry-20260101T000000Z.zip"
+    settings.TELEMETRY_BACKUP_DIR = tmp_path / "backups" / "telemetry-20250101T000000Z.zip"
     assert "The folder of the backups cannot be read" in words_of(client)
 
 
@@ -180,7 +181,7 @@ def test_an_open_page_hears_of_the_alarm_and_of_its_end(clean_redis, signed_in, 
 
     def hear(words: str, hidden: bool) -> None:
         while True:
-            text = socket.recv(20)
+            text = socket.recv(PATIENCE)
             if "#alarm" in text and words in text and ("hidden" in text) == hidden:
                 return
 

@@ -11,7 +11,9 @@ from core.history import readiness
 from core.models import Cursor
 from tests.dashboard.test_access_matrix import KINDS
 from tests.dashboard.test_health_page import sign
+from tests.dashboard.test_page_cost import reads
 from tests.servers import faulty_server
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +22,10 @@ FINE = {"database": "ok", "migrations": "ok", "redis": "ok", "recorder": "ok"}
 
 
 @pytest.fixture
-def probe(clean_redis, client: Client):
+def probe(clean_redis, client: Client, monkeypatch):
+    # What is here is whether a part works, not whether a busy machine asks it within a second.
+    monkeypatch.setattr(readiness, "PART_SECONDS", PATIENCE)
+
     def ask() -> tuple[int, dict]:
         response = client.get("/readyz")
         said = response.json()
@@ -31,12 +36,11 @@ def probe(clean_redis, client: Client):
 
 
 def test_the_process_answers_without_reading_anything(clean_redis, client, raw, django_assert_num_queries):
-    raw.ping()
-    before = raw.info("stats")["total_reads_processed"]
+    before = reads(raw)
     with django_assert_num_queries(0):
         response = client.get("/healthz")
     assert (response.status_code, response.content) == (200, b"ok")
-    assert raw.info("stats")["total_reads_processed"] - before == 1
+    assert reads(raw) - before == 2  # its own questions
     assert client.post("/healthz").status_code == 405
 
 
@@ -66,7 +70,9 @@ def test_a_recorder_far_behind_is_not_ready(clean_redis, probe, gate, raw, recor
     assert probe() == (503, FINE | {"recorder": "failed"})
 
 
-def test_a_redis_that_hangs_is_an_answer_and_soon(client, settings):
+def test_a_redis_that_hangs_is_an_answer_and_soon(clean_redis, client, settings):
+    known = FINE | {"recorder": "failed"}
+    wait_until(lambda: client.get("/readyz").json()["parts"] == known, "the migrations are known")
     with faulty_server() as server:
         settings.REDIS_URL = server.url
         server.hang()
@@ -176,7 +182,7 @@ def test_the_numbers_are_true(clean_redis, client, settings, gate, beat, raw, re
 
 def test_sockets_are_counted(clean_redis, client, settings, signed_in, open_socket):
     settings.TELEMETRY_METRICS_TOKEN = TOKEN
-    open_socket(signed_in("viewer")).recv(10)
+    open_socket(signed_in("viewer")).recv(PATIENCE)
     assert numbers(client)["telemetry_sockets"] == 1
 
 

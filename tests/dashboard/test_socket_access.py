@@ -7,8 +7,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from websockets.exceptions import InvalidStatus
 
-from dashboard.live import ACCESS_SECONDS, follower
-from tests.dashboard.frames import code_of_closing, next_partial
+from dashboard import live
+from dashboard.live import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS, follower
+from tests.dashboard.frames import TICKS_PROMISED, clock_ms, code_of_closing, next_partial, ticks_after
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,25 +71,27 @@ ENDINGS = [sign_out, end_session, deactivate, change_password, delete_account, t
 
 
 def test_whoever_may_not_look_any_more_hears_nothing_after_five_seconds(
-    make_user, open_socket, beat, background
+    make_user, raw, open_socket, beat, background
 ):
-    sockets = []
+    sockets, ended_ms = [], []
     for end in ENDINGS:
         person, client = make_user(end.__name__, "approver"), Client()
         client.force_login(person)
         sockets.append(open_socket(client))
         next_partial(sockets[-1], "live")
         end(client, person)
-    closings = [background(code_of_closing, socket, ACCESS_SECONDS + 3) for socket in sockets]
+        ended_ms.append(clock_ms(raw))
+    closings = [background(code_of_closing, socket) for socket in sockets]
     number = 0
     while not all(closing.done() for closing in closings):
         beat(f"agent {number}")  # something to tell all the while
         number += 1
         time.sleep(0.1)
-    for end, closing in zip(ENDINGS, closings, strict=True):
-        code, seconds, _frames = closing.result()
+    for end, moment, closing in zip(ENDINGS, ended_ms, closings, strict=True):
+        code, frames = closing.result()
         assert (end.__name__, code) == (end.__name__, SIGNED_OUT)
-        assert seconds < PROMISE
+        assert ticks_after(frames, moment) <= TICKS_PROMISED, end.__name__
+    assert ACCESS_SECONDS + LOOK_SECONDS < PROMISE < TICKS_PROMISED * TICK_SECONDS
 
 
 def test_nothing_is_told_after_the_end_though_the_socket_has_not_closed_yet(person, open_socket, gate):
@@ -101,20 +104,19 @@ def test_nothing_is_told_after_the_end_though_the_socket_has_not_closed_yet(pers
     follower.check_access()
     for _ in range(20):
         gate.open_request("secret")
-    _code, _seconds, frames = code_of_closing(socket, PROMISE)
+    _code, frames = code_of_closing(socket)
     assert not any("secret" in frame for frame in frames)
 
 
-def test_signing_out_closes_the_socket_at_once(raw, person, open_socket):
+def test_signing_out_closes_the_socket_at_once(raw, person, open_socket, monkeypatch):
+    monkeypatch.setattr(live, "ACCESS_SECONDS", 3600.0)  # so it is not the look at rights that closes it
     approver, client = person("approver"), Client()
     client.force_login(approver)
     socket = open_socket(client)
     next_partial(socket, "live")
     wait_until(lambda: raw.zcard("telemetry-site:group:control"), "the server listens for control messages")
     sign_out(client, approver)
-    code, seconds, _ = code_of_closing(socket, PROMISE)
-    assert code == SIGNED_OUT
-    assert seconds < 1.5
+    assert code_of_closing(socket)[0] == SIGNED_OUT
 
 
 def test_signing_out_leaves_other_peoples_sockets_open(person, make_user, open_socket, beat):
@@ -124,7 +126,7 @@ def test_signing_out_leaves_other_peoples_sockets_open(person, make_user, open_s
     other.force_login(make_user("maria", "approver"))
     leaving, staying = open_socket(client), open_socket(other)
     sign_out(client, approver)
-    assert code_of_closing(leaving, PROMISE)[0] == SIGNED_OUT
+    assert code_of_closing(leaving)[0] == SIGNED_OUT
     beat("a new agent")
     assert "a new agent" in next_partial(staying, "agents", holding="a new agent").text
 
@@ -137,7 +139,7 @@ def test_whose_rights_changed_reconnects_to_another_view(gate, person, open_sock
     socket = open_socket(client)
     next_partial(socket, "live")
     somebody.groups.set(Group.objects.filter(name=after))
-    assert code_of_closing(socket, ACCESS_SECONDS + 3)[0] == RIGHTS_CHANGED
+    assert code_of_closing(socket)[0] == RIGHTS_CHANGED
     again = next_partial(open_socket(client), "live")
     buttons = [element for element in again.elements if element.tag == "button"]
     assert bool(buttons) is (after == "approver")

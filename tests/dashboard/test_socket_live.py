@@ -13,6 +13,7 @@ from core import ApprovalGate, HeartbeatCoordinator
 from dashboard.live import QUEUE_LENGTH
 from tests.dashboard.frames import next_frame, next_partial, next_tick
 from tests.servers import faulty_server
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,9 +89,9 @@ def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_s
     socket = open_socket(signed_in("approver"))
     started, ticks = time.monotonic(), []
     while time.monotonic() - started < 7:
-        next_tick(socket, ok=True, seconds=5)
+        next_tick(socket, ok=True)
         ticks.append(time.monotonic())
-    assert max(b - a for a, b in pairwise(ticks)) < 4
+    assert max(b - a for a, b in pairwise(ticks)) < 5  # after which a page looks stale
     assert len(ticks) >= 3
 
 
@@ -135,8 +136,8 @@ def test_a_client_that_does_not_read_is_closed_and_delays_nobody(gate, site, sig
         gate.respond_to_approval(request.request_id, True, "ann")
         if number % 10 == 0:
             next_partial(quick, f"request-{request.request_id}")
-    assert slowest < 3.0
-    deaf.settimeout(10)
+    assert slowest < 10.0  # it took 0.7 on a machine ten times overloaded
+    deaf.settimeout(PATIENCE)
     heard = bytearray()
     while chunk := deaf.recv(1 << 20):
         heard = (heard + chunk)[-1000:]
@@ -176,9 +177,9 @@ def test_the_socket_says_that_redis_is_away_and_that_it_is_back(clean_redis, sig
         next_partial(own, "approval")
         server.stop()
         for socket in (live, own):
-            problem = next_partial(socket, "problem", 5, holding="does not answer")
+            problem = next_partial(socket, "problem", holding="does not answer")
             assert "hidden" not in problem.by_id("problem").attributes
-            next_tick(socket, ok=False, seconds=5)
+            next_tick(socket, ok=False)
         server.start()
         regions = {live: "live", own: "approval"}
         for socket, region in regions.items():
@@ -207,6 +208,6 @@ def test_an_emptied_redis_leaves_an_empty_page(gate, raw, signed_in, open_socket
     raw.flushall()
     later = gate.open_request("deploy")
     frame = next_frame(
-        socket, lambda text: later.request_id in text and request.request_id not in text, "the new state", 20
+        socket, lambda text: later.request_id in text and request.request_id not in text, "the new state"
     )
     assert frame

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.faults.person import Person, SiteAway
 from tests.faults.stand import Stand, until
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 AGENTS = 8
 TIMEOUT = 4.0
@@ -62,7 +62,7 @@ class Load:
 
     def visitor(self, person: Person) -> None:
         """Look at every other page, again and again, once there is an agent to look at."""
-        until(lambda: self.stop.is_set() or person.page(PAGES[0]).status == 200, "the agent has a page", 60.0)
+        until(lambda: self.stop.is_set() or person.page(PAGES[0]).status == 200, "the agent has a page")
         while not self.stop.is_set():
             for page in PAGES:
                 try:
@@ -99,7 +99,7 @@ class Load:
     def answers_again(self) -> float:
         """Seconds until a page shows the queue as Redis holds it: all parts that a page needs are back."""
         began = time.monotonic()
-        wait_until(self.site.answers, "the site answers", 30)
+        wait_until(self.site.answers, "the site answers")
         return time.monotonic() - began
 
 
@@ -120,7 +120,7 @@ def busy(site: Stand, pause: float = 0.3) -> Iterator[Load]:
     finally:
         load.stop.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE)
     site.kill("agents")
 
 

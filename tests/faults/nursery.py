@@ -46,7 +46,7 @@ class Nursery:
     def close(self) -> None:
         """End the nursery; children that still live are told to end with it."""
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process.stdout.close()
 
     def _ask(self, *order: Any) -> Any:

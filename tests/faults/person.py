@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from tests.waiting import PATIENCE
+
 CARD = re.compile(r'name="digest-([0-9a-f-]{36})" value="([0-9a-f]+)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
@@ -54,7 +56,7 @@ class Person:
         return self._call("GET", path)
 
     def _call(self, method: str, path: str, body: str | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         if body is not None:
             headers |= {"Content-Type": "application/x-www-form-urlencoded", "HX-Request": "true"}

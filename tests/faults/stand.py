@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,18 +15,12 @@ from tests.faults.person import Person, SiteAway
 from tests.faults.roles import PEOPLE, VISITOR
 from tests.leftovers import look_through
 from tests.memory_disk import memory_folder
+from tests.ports import free_port
 from tests.postgresql import PostgreSQL, own_database
 from tests.servers import FaultyServer, client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 KEY = "only-for-the-trials-of-this-test-run-and-for-nothing-else-1234567890"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Stand:
@@ -68,7 +61,7 @@ class Stand:
         """Start the web server and wait until it serves a page that needs database and session."""
         began = time.monotonic()
         self.start("web", failpoint=failpoint)
-        wait_until(self.answers, "the site answers", 20)
+        wait_until(self.answers, "the site answers")
         self.slowest_answer = max(self.slowest_answer, time.monotonic() - began)
 
     def start_worker(self) -> None:
@@ -101,7 +94,7 @@ class Stand:
         pid = self.pids.pop(part)
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self._exit_code(pid, part, 10.0)
+        self._exit_code(pid, part)
 
     def start_part_again(self, part: str) -> None:
         """Kill a recorder if it runs, and start one under this name."""
@@ -122,9 +115,9 @@ class Stand:
 
     def died(self, part: str) -> bool:
         """Wait until a part has ended; whether SIGKILL ended it."""
-        return self._exit_code(self.pids.pop(part), part, 20.0) == -signal.SIGKILL
+        return self._exit_code(self.pids.pop(part), part) == -signal.SIGKILL
 
-    def _exit_code(self, pid: int, what: str, seconds: float) -> int:
+    def _exit_code(self, pid: int, what: str, seconds: float = PATIENCE) -> int:
         wait_until(lambda: self.nursery.ended(pid) is not None, f"{what} ends", seconds)
         return self.nursery.ended(pid)
 
@@ -154,7 +147,7 @@ class Stand:
         self.server.stop()
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """`wait_until`, where the site being away is no answer yet."""
 
     def asked() -> Any:

@@ -13,7 +13,7 @@ from core import ApprovalGate
 from tests.faults.stand import until
 from tests.faults.trials import recorded
 from tests.servers import client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def card_of(person, request_id):
     return until(lambda: person.look().get(request_id), "its card is shown")
 
 
-def ask(site, timeout=20.0):
+def ask(site, timeout=120.0):
     return ApprovalGate(site.server.url, "deployer").open_request("deploy", {"n": 1}, timeout).request_id
 
 
@@ -51,7 +51,7 @@ def test_a_server_that_takes_no_write_takes_no_decision_and_the_site_says_why(si
         try:
             answer = person.decide(request_id, digest, approved=True)
             late = background(ApprovalGate(site.server.url, "late").request_approval, "deploy", timeout=1.0)
-            refused = late.result(10)
+            refused = late.result(PATIENCE)
         finally:
             mend()
     assert answer.status == 503
@@ -72,7 +72,7 @@ def rotate(raw, password):
 
 def test_a_password_rotated_while_a_request_waits_refuses_until_it_is_known_again(site, background):
     person = site.people[0]
-    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=30.0)
+    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=120.0)
     [(request_id, digest)] = until(person.look, "it is shown").items()
     with client_of(site.server.url) as raw:
         rotate(raw, "new")
@@ -88,17 +88,17 @@ def test_a_password_rotated_while_a_request_waits_refuses_until_it_is_known_agai
     assert not agent.done()
     until(lambda: request_id in person.look(), "it is still offered")
     assert person.decide(request_id, digest, approved=True).status == 200
-    heard = agent.result(10)
+    heard = agent.result(PATIENCE)
     assert (heard.approved, heard.responder) == (True, person.name)
 
 
 def test_a_password_that_nobody_tells_the_agent_ends_its_wait_at_the_deadline(site, background):
-    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=1.5)
+    agent = background(ApprovalGate(site.server.url, "waiting").request_approval, "deploy", timeout=4.0)
     until(site.people[0].look, "it is shown")
     with client_of(site.server.url) as raw:
         rotate(raw, "new")
         try:
-            heard = agent.result(10)
+            heard = agent.result(PATIENCE)
         finally:
             raw.config_set("requirepass", "")
     assert (heard.approved, heard.responder) == (False, "system")
@@ -124,22 +124,24 @@ def test_restored_from_an_older_file_the_decision_of_the_record_stands_and_the_a
     site, background
 ):
     person, folder = site.people[1], site.server.data_dir
-    known = ask(site, 60.0)
+    known = ask(site, 120.0)
     digest = card_of(person, known)
     recorded(site)
     shutil.copytree(folder / "appendonlydir", folder / "older")
     assert person.decide(known, digest, approved=False).status == 200
-    after = ask(site, 60.0)  # of which the older file knows nothing
+    after = ask(site, 120.0)  # of which the older file knows nothing
     recorded(site)
     site.server.process.kill()
     site.server.process.wait()
     shutil.rmtree(folder / "appendonlydir")
     (folder / "older").rename(folder / "appendonlydir")
     site.server.start()
-    agent = background(site.gate.wait_for_decision, known, 20)
-    heard = agent.result(25)
+    agent = background(site.gate.wait_for_decision, known, PATIENCE)
+    heard = agent.result(2 * PATIENCE)
     assert (heard.approved, heard.responder, heard.reason) == (False, person.name, "looked at")
     until(lambda: known not in person.look(), "it is not offered")
     assert site.gate.read_record(known).status == "rejected"
-    lost = wait_until(lambda: site.gate.wait_for_decision(after, 20), "what the file did not know is ended")
+    lost = wait_until(
+        lambda: site.gate.wait_for_decision(after, PATIENCE), "what the file did not know is ended"
+    )
     assert (lost.approved, lost.responder) == (False, "system")

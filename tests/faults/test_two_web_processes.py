@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from core import ApprovalGate
 from tests.faults.person import Person
-from tests.faults.stand import free_port, stand, until
+from tests.faults.stand import stand, until
+from tests.ports import free_port
+from tests.waiting import PATIENCE
 
 REQUESTS = 6
 AT_ONCE = 32  # by browser, and as many by direct calls
@@ -36,7 +38,7 @@ def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_wh
 
 
 def one_request(site, people, pool) -> None:
-    request_id = ApprovalGate(site.server.url, "deployer").open_request("deploy", timeout=120).request_id
+    request_id = ApprovalGate(site.server.url, "deployer").open_request("deploy", timeout=600).request_id
     digests = list(pool.map(lambda person: until(lambda: person.look().get(request_id), "a card"), people))
 
     def press(number: int):
@@ -47,7 +49,7 @@ def one_request(site, people, pool) -> None:
 
     pressed = [pool.submit(press, number) for number in range(AT_ONCE)]
     called = [pool.submit(call, number) for number in range(AT_ONCE)]
-    answers, decisions = [f.result(60) for f in pressed], [f.result(60) for f in called]
+    answers, decisions = [f.result(PATIENCE) for f in pressed], [f.result(PATIENCE) for f in called]
     wins = sum(answer.status == 200 for answer in answers) + sum(d.accepted for d in decisions)
     assert wins == 1
     assert {answer.status for answer in answers} <= {200, 409}

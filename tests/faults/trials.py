@@ -45,8 +45,9 @@ def answer_one(site: Stand, person: Any, *, approved: bool) -> str:
 
 def agent_killed(site: Stand, name: str, turn: int) -> bool:
     """An agent dies; its request, if it got that far, is answered or runs out all the same."""
-    site.start_agents(f"{name}-{turn}", 1, 1, 1.0, failpoint=name)
-    if name != "agent.before_request" and turn % 2 == 0:
+    answered = name != "agent.before_request" and turn % 2 == 0
+    site.start_agents(f"{name}-{turn}", 1, 1, 60.0 if answered else 1.0, failpoint=name)
+    if answered:
         answer_one(site, site.people[0], approved=True)
     return site.died("agents")
 
@@ -176,6 +177,7 @@ def run_lane(lane: str, postgresql: PostgreSQL | None) -> tuple[dict[str, int], 
             for name, trial in trials.items():
                 killed[name] += trial(site, name, turn)
         if asking:
+            until(site.people[0].look, "the agent asks again")
             site.kill("agents")
             answer_one(site, site.people[0], approved=True)
         return killed, {**site.verdict(**expect), "slowest_answer": site.slowest_answer}

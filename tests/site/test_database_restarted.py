@@ -15,7 +15,7 @@ import pytest
 from core import ApprovalGate
 from tests.postgresql import postgresql_server
 from tests.site.test_up import up  # noqa: F401  a fixture
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,7 +42,7 @@ def own_postgresql():
 def read_page(port: int, session: str) -> tuple[int, str]:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Cookie": f"session={session}"})
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -72,12 +72,12 @@ def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, u
     gate.open_request("delete")
 
     own_postgresql.start()
-    wait_until(lambda: read_page(site.port, session)[0] == 200, "the page is back", 20)
+    wait_until(lambda: read_page(site.port, session)[0] == 200, "the page is back")
     told = [("approval.requested", "robot"), ("approval.approved", "ann"), ("approval.requested", "robot")]
-    wait_until(lambda: recorded(url) == told, "the recorder caught up, once", 20)
+    wait_until(lambda: recorded(url) == told, "the recorder caught up, once")
     assert site.pid_of("manage.py recorder") == recorder
     os.killpg(site.process.pid, signal.SIGINT)
-    assert site.process.wait(20) == 0
+    assert site.process.wait(PATIENCE) == 0
 
 
 CONNECTIONS_IN_USE = """
@@ -91,10 +91,10 @@ noting.join()
 def in_use():
     said = connection.pool.get_stats()
     return said["pool_size"] - said["pool_available"]
-end = time.monotonic() + 10
-while in_use() and time.monotonic() < end:
+end = time.monotonic() + 60
+while (taken := in_use()) and time.monotonic() < end:
     time.sleep(0.01)  # the pool opens and takes back in threads of its own
-print(in_use())
+print(taken)
 """
 
 

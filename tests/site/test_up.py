@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from core import ApprovalGate
-from tests.waiting import wait_until
+from tests.ports import free_port
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -24,9 +25,7 @@ class Up:
     """A site started in an empty data directory, on a port of its own."""
 
     def __init__(self, data_dir: Path, *words: str, **settings: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.data_dir = data_dir
         keep = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
         self.environment = {name: os.environ[name] for name in keep if name in os.environ}
@@ -47,7 +46,7 @@ class Up:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, cwd=ROOT)
 
     def ready(self) -> str:
-        wait_until(lambda: "Ready in" in self.log.read_text(), "the site says that it is ready", 40)
+        wait_until(lambda: "Ready in" in self.log.read_text(), "the site says that it is ready")
         return self.log.read_text()
 
     def processes(self) -> dict[int, str]:
@@ -102,9 +101,9 @@ def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
     gate = ApprovalGate(url)
     kinds = {"deploy", "delete", "send money", "run command", "send mail"}
     pending = gate.get_pending_approvals
-    wait_until(lambda: kinds == {request.approval_type for request in pending()}, "five agents ask", 40)
+    wait_until(lambda: kinds == {request.approval_type for request in pending()}, "five agents ask")
     os.killpg(site.process.pid, signal.SIGINT)
-    assert site.process.wait(20) == 0
+    assert site.process.wait(PATIENCE) == 0
     wait_until(site.gone, "no process is left after Ctrl-C")
     assert "Traceback" not in site.log.read_text()
 
@@ -112,10 +111,10 @@ def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
 def test_nothing_is_left_when_the_supervisor_is_killed(up):
     site = up("--demo", DEMO_SPEED="5")
     site.ready()
-    wait_until(lambda: site.pid_of("demo_fleet deploy-bot"), "the agents run", 20)
+    wait_until(lambda: site.pid_of("demo_fleet deploy-bot"), "the agents run")
     site.process.kill()
     site.process.wait()
-    wait_until(site.gone, f"no process is left after kill -9, but: {site.processes()}", 20)
+    wait_until(site.gone, f"no process is left after kill -9, but: {site.processes()}")
 
 
 def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
@@ -125,8 +124,8 @@ def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     for part in ("manage.py recorder", "manage.py worker", "uvicorn"):
         before = wait_until(lambda part=part: site.pid_of(part), f"{part} runs")
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda part=part, old=before: site.pid_of(part) not in (0, old), f"{part} runs again", 20)
-    wait_until(lambda: answers(site.port), "the site answers again", 20)
+        wait_until(lambda part=part, old=before: site.pid_of(part) not in (0, old), f"{part} runs again")
+    wait_until(lambda: answers(site.port), "the site answers again")
     assert len(ApprovalGate(url).get_pending_approvals()) == 1
 
 
@@ -143,7 +142,7 @@ def test_the_embedded_server_is_started_again_with_its_data(up):
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
     request = ApprovalGate(url, "robot").open_request("deploy")
     os.kill(wait_until(lambda: site.pid_of("unixsocket:"), "the server runs"), signal.SIGKILL)
-    wait_until(lambda: still_pending(url, request.request_id), "it runs again and knows the request", 20)
+    wait_until(lambda: still_pending(url, request.request_id), "it runs again and knows the request")
 
 
 def still_pending(url: str, request_id: str) -> bool:
@@ -159,7 +158,7 @@ def test_a_taken_port_is_an_error_that_names_port_and_variable(up, tmp_path):
         taken.listen()
         port = str(taken.getsockname()[1])
         site = up(PORT=port)
-        assert site.process.wait(20) != 0
+        assert site.process.wait(PATIENCE) != 0
         assert f"port {port} is taken" in site.log.read_text()
         assert "PORT" in site.log.read_text()
         wait_until(site.gone, "no process is left")
@@ -167,7 +166,7 @@ def test_a_taken_port_is_an_error_that_names_port_and_variable(up, tmp_path):
 
 def test_debug_is_refused_on_an_open_address(up):
     site = up(HOST="0.0.0.0")
-    assert site.process.wait(20) != 0
+    assert site.process.wait(PATIENCE) != 0
     assert "set DEBUG=0 first" in site.log.read_text()
 
 
@@ -190,11 +189,12 @@ def test_a_data_directory_too_deep_for_a_socket_gets_a_password_on_loopback(tmp_
 def test_a_server_that_hangs_is_not_started_twice_on_the_same_data(tmp_path, monkeypatch):
     from core.store import embedded
 
-    monkeypatch.setattr(embedded, "START_SECONDS", 2.0)
     server = embedded.start(tmp_path)
     server.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(embedded.ServerDidNotStart, match="does not answer"):
-        embedded.start(tmp_path)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(embedded, "START_SECONDS", 2.0)
+        with pytest.raises(embedded.ServerDidNotStart, match="does not answer"):
+            embedded.start(tmp_path)
     server.process.send_signal(signal.SIGCONT)
     assert embedded.start(tmp_path).url == server.url
     server.stop()

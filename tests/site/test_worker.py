@@ -42,7 +42,7 @@ def put_in(function: str, *args: str, **options) -> Job:
 
 
 def first_run(folder) -> int:
-    found = wait_until(lambda: list(folder.glob("run-*")), "the job runs", 30)
+    found = wait_until(lambda: list(folder.glob("run-*")), "the job runs")
     return int(found[0].name.removeprefix("run-"))
 
 
@@ -74,16 +74,17 @@ def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
     queue = jobs.queue()
     done = [Job.fetch(id_, connection=queue.connection, serializer=queue.serializer)
             for id_ in queue.finished_job_registry.get_job_ids()]  # fmt: skip
-    assert len(done) == len(jobs.TIMETABLE)
+    # A period that begins meanwhile has a job of its own, under another number.
+    assert {job.id.rpartition("-")[0] for job in done} == {f"telemetry-{job.name}" for job in jobs.TIMETABLE}
     assert [len(job.results()) for job in done] == [1] * len(done)
-    assert jobs.enqueue_due({}) == []
+    assert not {job.id for job in done} & set(jobs.enqueue_due({}))
 
 
 def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
     job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
     worker(ours=True)
     os.kill(first_run(tmp_path), signal.SIGKILL)
-    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "it is run again", 30)
+    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "it is run again")
     assert len(list(tmp_path.glob("run-*"))) == 2
 
 
@@ -100,7 +101,7 @@ def test_a_job_whose_worker_is_killed_is_run_again_by_the_next(worker, tmp_path)
     for member in started.connection.zrange(started.key, 0, -1):
         started.connection.zadd(started.key, {member: 1})
     worker(ours=True)
-    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "the next one runs it", 30)
+    wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "the next one runs it")
 
 
 def test_a_job_that_cannot_succeed_is_shown_as_failed(worker):
@@ -125,14 +126,14 @@ def test_a_job_that_names_a_function_of_others_runs_nothing(worker, tmp_path):
 def idle(raw) -> bool:
     """Whether a worker waits, and the clock's jobs are done."""
     states = [raw.hget(key, "state") for key in raw.smembers("rq:workers")]
-    return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") == len(jobs.TIMETABLE)
+    return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") >= len(jobs.TIMETABLE)
 
 
 def test_a_worker_that_is_told_to_stop_stops(worker, clean_redis, raw):
     process = worker()
-    wait_until(lambda: idle(raw), "it waits for jobs", 30)
+    wait_until(lambda: idle(raw), "it waits for jobs")
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     assert raw.scard("rq:workers:telemetry-jobs") == 0

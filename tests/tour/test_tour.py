@@ -22,7 +22,7 @@ from dashboard.live_state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.chain import of_requests
 from tests.servers import client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = Keys()
@@ -182,7 +182,7 @@ def test_a_waiting_agent_wakes_with_the_decision_and_marks_it_collected(gate, cl
     agent.start()
     request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
     press(client, "approve", request, **HTMX)
-    agent.join(5)
+    agent.join(PATIENCE)
     (answer,) = answers
     assert answer.approved is True
     assert (answer.responder, answer.reason) == ("maria", "backup is verified")
@@ -197,7 +197,7 @@ def test_the_recorder_settles_intent_record_and_audit_together(gate, recorder, c
     """What Redis did is in SQL: the request, the accepted intent, one audit entry per change, and the place reached."""
     request = gate.open_request("delete", CONTEXT, timeout=60)
     press(client, "approve", request, **HTMX)
-    gate.wait_for_decision(request.request_id, timeout=5)
+    gate.wait_for_decision(request.request_id, timeout=PATIENCE)
     kinds = ["approval.requested", "approval.approved", "approval.collected"]
     wait_until(lambda: of_requests().count() == len(kinds), "everything is recorded")
     record = ApprovalRecord.objects.get(pk=request.request_id)
@@ -277,7 +277,7 @@ def test_the_agent_of_the_readme_runs_as_printed(clean_redis):
     request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
     assert request.agent_id == "my-agent"
     assert gate.respond_to_approval(request.request_id, True, "maria", "go on")
-    said, _errors = agent.communicate(timeout=20)
+    said, _errors = agent.communicate(timeout=PATIENCE)
     assert (said, agent.returncode) == ("approved by maria go on\n", 0)
 
 
