@@ -61,6 +61,13 @@ def test_the_number_and_order_of_each_scripts_keys_is_that_of_its_header():
         assert len(re.findall(r"`\w+`", keys)) == len(said), name
 
 
+def test_no_script_makes_up_a_key():
+    """Each key of a script comes from KEYS: neither a text nor a piece of one stands where a key does."""
+    for file in (ROOT / "core/store/lua").glob("*.lua"):
+        for key in re.findall(r"redis\.p?call\(\s*'[A-Z]+',\s*([^,)]+)", file.read_text()):
+            assert re.fullmatch(r"KEYS\[[^'\"]+\]|[a-z_.]+", key), (file.name, key)
+
+
 def test_the_stream_entries_have_the_fields_that_the_scripts_write():
     prelude = (ROOT / "core/store/lua/prelude.lua").read_text()
     lua = prelude + "".join((ROOT / f"core/store/lua/{s.name}.lua").read_text() for s in scripts.ALL)
