@@ -21,7 +21,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 
 from core.errors import StoreUnavailable
 from core.history import backup as backups
-from core.history import checkpoints, exports, usage_rebuild
+from core.history import checkpoints, exports, usage_rebuild, verification
 from core.models import Export
 from core.store import queues
 
@@ -55,6 +55,13 @@ def clear_sessions() -> None:
 def checkpoint() -> int:
     """Write how far the record is into the file of checkpoints: how many entries it has."""
     return checkpoints.checkpoint().count
+
+
+def verify() -> int:
+    """Verify the record and keep the result, which *Health* and a banner show: how many problems there are."""
+    verdict = verification.verify(settings.TELEMETRY_CHECKPOINT_FILE)
+    verification.keep(verdict)
+    return verdict.count
 
 
 def prune() -> str:
@@ -97,6 +104,7 @@ class Periodic:
 
 
 TIMETABLE = (
+    Periodic("verify", verify, DAY, at=HOUR, seconds=HOUR),
     Periodic("backup", backup, DAY, at=2 * HOUR, seconds=2 * HOUR),
     Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
     Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),

@@ -108,9 +108,9 @@ def _intend(
 ) -> DecisionIntent:
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
-        fresh = get_user_model().objects.get(pk=user.pk)
-        refusal = _refusal(fresh, record)
-        if not refusal:
+        fresh = get_user_model().objects.filter(pk=user.pk).first()
+        refusal = _refusal(fresh, record) if fresh else "This account was deleted."
+        if fresh and not refusal:
             checked_text(reason, "reason", MAX_REASON_LENGTH)
             if "\x00" in reason:
                 raise ValueError("reason has a NUL character")
@@ -130,7 +130,7 @@ def _intend(
                 not_after=not_after,
                 created_at=timezone.now(),
             )
-        _record_refusal(fresh, record, refusal)
+        _record_refusal(fresh or user, record, refusal)
     raise NotAllowed(refusal)
 
 

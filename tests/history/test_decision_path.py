@@ -269,3 +269,18 @@ def test_a_stored_record_that_cannot_be_read_is_not_decided(gate, raw, maria, de
     with pytest.raises(MalformedRecord):
         decide(maria, request.request_id, digest="d")
     assert not DecisionIntent.objects.exists()
+
+
+def test_a_person_who_was_deleted_in_this_moment_decides_nothing_and_the_record_says_so(
+    maria, gate, clean_redis
+):
+    request = gate.open_request("deploy")
+    digest = gate.read_record(request.request_id).digest
+    gone = type(maria).objects.get(pk=maria.pk)
+    maria.delete()
+    with pytest.raises(NotAllowed, match="deleted"):
+        decisions.decide(
+            ApprovalGate(clean_redis), gone, request.request_id, approved=True, reason="", digest=digest
+        )
+    assert gate.read_record(request.request_id).status == "pending"
+    assert [fact.actor for fact in refusals()] == ["maria"]

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
+from core import jobs
 from core.history import audit, verification
 from core.history.record_models import AuditCheck
 from core.history.verification import verify
@@ -197,3 +198,12 @@ def test_the_admin_filters_by_kind_in_words(auditor):
     assert "signed in" in page
     assert page.count('class="field-sequence"') == 1
     assert auditor.get("/admin/core/auditentry/?kind=nonsense").status_code == 200
+
+
+def test_the_daily_job_keeps_what_it_found_for_the_pages(db):
+    fill(5)
+    assert jobs.verify() == 0
+    assert (AuditCheck.objects.get().entries, AuditCheck.objects.get().problems) == (5, 0)
+    damage(3)
+    assert jobs.verify() == 1
+    assert AuditCheck.objects.get().first_problem.startswith("entry #3 was changed")
