@@ -218,7 +218,7 @@ def test_of_a_record_that_is_not_whole_the_job_keeps_every_backup_and_fails(
             cursor.execute(guards.removal(guard, connection.vendor))
         cursor.execute("UPDATE core_auditentry SET actor = 'mallory' WHERE sequence = 9")
     queue = jobs.queue()
-    job = queue.enqueue(jobs.backup, retry=Retry(max=2))
+    job = queue.enqueue(jobs.backup, failure_ttl=jobs.FAILED_KEPT, retry=Retry(max=2))
     SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(
         burst=True, logging_level="CRITICAL"
     )
