@@ -8,7 +8,7 @@ import pytest
 
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
-from tests.accounts import limit
+from tests.accounts import also_allowed, limit
 from tests.core.usage_help import book
 from tests.leftovers import emptied
 from tests.servers import client_of, faulty_server, proxy_before
@@ -29,6 +29,13 @@ def url(core_server):
     """The same, empty; what the test leaves there must be ours, and end by itself or be permanent."""
     with emptied(core_server) as url:
         yield url
+
+
+@pytest.fixture
+def any_namespace(url):
+    """Meanwhile the account may use keys of every installation, for tests with several."""
+    with also_allowed(url, "{*}:*"):
+        yield
 
 
 @pytest.fixture

@@ -137,6 +137,7 @@ def test_features_say_what_is_missing(wrong, name, value, words):
         TelemetryFeatures.require_redis("Feedback")
 
 
+@pytest.mark.usefixtures("any_namespace")
 def test_a_bad_namespace_beside_a_good_memory_is_said_at_each_use_not_where_the_agent_is_built(
     wrong, url, caplog
 ):
@@ -193,11 +194,13 @@ def in_a_foreign_project(url: str, settings: str = "") -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.usefixtures("any_namespace")
 def test_in_a_django_project_that_knows_none_of_our_settings_the_environment_speaks(url, raw):
     assert in_a_foreign_project(url) == "from-environment anthropic=claude-opus-4-1"
     assert raw.exists("{from-environment}:agents:beat:worker")
 
 
+@pytest.mark.usefixtures("any_namespace")
 def test_what_a_projects_settings_say_comes_before_the_environment(url, raw):
     said = in_a_foreign_project(url, 'TELEMETRY_NAMESPACE="of-the-project", TELEMETRY_PREMIUM_MODELS=""')
     assert said == "of-the-project"

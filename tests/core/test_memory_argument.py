@@ -12,7 +12,6 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from core import ApprovalGate, FeedbackLoop, HeartbeatCoordinator, StoreUnavailable
-from tests.accounts import also_allowed
 from tests.servers import client_of
 
 
@@ -123,13 +122,13 @@ def test_none_is_the_embedded_server_of_the_data_directory(server):
     assert HeartbeatCoordinator(server.url).is_agent_alive("worker")
 
 
+@pytest.mark.usefixtures("any_namespace")
 def test_another_namespace_shares_no_key(url):
     program = """
         from core import HeartbeatCoordinator
         HeartbeatCoordinator().start_heartbeat("worker")
     """
-    with also_allowed(url, "{other}:*"):
-        in_a_fresh_process(program, REDIS_URL=url, TELEMETRY_NAMESPACE="other")
+    in_a_fresh_process(program, REDIS_URL=url, TELEMETRY_NAMESPACE="other")
     assert not HeartbeatCoordinator(url).is_agent_alive("worker")
     keys = list(client_of(url).scan_iter())
     assert keys

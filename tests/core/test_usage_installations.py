@@ -56,6 +56,7 @@ def tracker_of(make_tracker, settings, url):
 
 
 @pytest.mark.parametrize("how", ["ship", "wait"])
+@pytest.mark.usefixtures("any_namespace")
 def test_calls_of_a_killed_agent_stay_with_its_namespace(tracker_of, url, tmp_path, how):
     settings = {"REDIS_URL": url, "TELEMETRY_DATA_DIR": tmp_path}
     killed_agent(30, how, TELEMETRY_NAMESPACE="pa", **settings)
@@ -109,6 +110,7 @@ def left_nameless(tracker, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("namespace", ["telemetry", "pb"])
+@pytest.mark.usefixtures("any_namespace")
 def test_spools_without_an_installation_go_to_the_configured_one(
     make_tracker, url, tmp_path, settings, namespace
 ):
@@ -122,6 +124,7 @@ def test_spools_without_an_installation_go_to_the_configured_one(
     assert calls_of(make_tracker(memory=None)) == 4
 
 
+@pytest.mark.usefixtures("any_namespace")
 def test_a_spool_without_an_installation_goes_to_whose_redis_has_shipped_a_part_of_it(
     make_tracker, url, tmp_path, settings
 ):
