@@ -14,7 +14,7 @@ from core.agent_snapshot import AgentSnapshot, read_snapshot
 from core.event_models import StreamEvent
 from core.event_sources import AgentEvents, PublishedEvent, read_agent_events
 from core.history.agents import AgentHistory, Spent, read_history
-from core.models import AgentRun, AuditEntry, LLMCall
+from core.models import AgentAssignment, AgentRun, AuditEntry, LLMCall
 from core.store.approvals import WaitingRequest
 from dashboard import amounts
 from dashboard.contexts import AgentRow, Ended, Step
@@ -64,6 +64,25 @@ class Run:
     def lasted(self) -> timedelta | None:
         """None while it goes on."""
         return None if self.ended_at is None else self.ended_at - self.started_at
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task that it was given. `state`: open, done or failed."""
+
+    at: datetime
+    kind: str
+    state: str
+    how: str
+    lasted: timedelta | None
+
+    @classmethod
+    def of(cls, task: AgentAssignment) -> "Task":
+        """The task for a reader."""
+        state = "open" if task.success is None else "done" if task.success else "failed"
+        said = {"by itself": task.automated, "reviewed by a person": task.human_review}
+        lasted = None if task.completed_at is None else max(timedelta(), task.completed_at - task.at)
+        return cls(task.at, task.task_type, state, ", ".join(how for how, so in said.items() if so), lasted)
 
 
 def _conflict(row: AgentRow) -> bool:
@@ -196,6 +215,7 @@ class AgentPage:
     waiting: list[WaitingRequest]
     ended: list[Ended]
     runs: list[Run]
+    tasks: list[Task]
     mail: list[SignalLine]
     more_mail: bool
     published: list[SignalLine]
@@ -228,7 +248,7 @@ class AgentPage:
 
 
 def agent_page(agent_id: str) -> AgentPage | None:
-    """The page, or None when nobody knows the agent: Redis in at most five round trips, SQL in five queries.
+    """The page, or None when nobody knows the agent: Redis in at most five round trips, SQL in six queries.
 
     StoreUnavailable when Redis is away.
     """
@@ -272,6 +292,7 @@ def _page(
         waiting=snapshot.waiting,
         ended=[Ended.of(record, recorded=True) for record in history.ended],
         runs=[Run.of(run, row) for run in history.runs],
+        tasks=[Task.of(task) for task in history.tasks],
         mail=[SignalLine.waiting(signal) for signal in snapshot.mail],
         more_mail=snapshot.more_mail,
         published=[SignalLine.published(event, agent_id) for event in said.signals[:SHOWN_SIGNALS]],

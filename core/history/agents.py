@@ -1,13 +1,13 @@
-"""What SQL remembers of one agent, in five queries, however much it is."""
+"""What SQL remembers of one agent, in six queries, however much it is."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Aggregate, Count, Q, Sum
 
-from core.models import AgentRun, ApprovalRecord, AuditEntry, LLMCall
+from core.models import AgentAssignment, AgentRun, ApprovalRecord, AuditEntry, LLMCall
 
-RUNS, ENDED, FACTS, CALLS = 20, 10, 20, 20
+RUNS, TASKS, ENDED, FACTS, CALLS = 20, 20, 10, 20, 20
 SPANS = {"today": 0, "7 days": 6, "30 days": 29}  # whole UTC days before today
 
 
@@ -26,6 +26,7 @@ class AgentHistory:
     """The newest of each kind, newest first; `spent` for today, 7 and 30 days."""
 
     runs: list[AgentRun]
+    tasks: list[AgentAssignment]
     ended: list[ApprovalRecord]
     facts: list[AuditEntry]
     calls: list[LLMCall]
@@ -34,7 +35,7 @@ class AgentHistory:
     @property
     def is_empty(self) -> bool:
         """Whether nothing of this agent was ever recorded."""
-        return not (self.runs or self.facts or self.calls or self.ended)
+        return not (self.runs or self.tasks or self.facts or self.calls or self.ended)
 
 
 def read_history(agent_id: str, now: datetime) -> AgentHistory:
@@ -42,6 +43,7 @@ def read_history(agent_id: str, now: datetime) -> AgentHistory:
     ended = ApprovalRecord.objects.filter(agent_id=agent_id).exclude(status="pending")
     return AgentHistory(
         runs=list(AgentRun.objects.filter(agent_id=agent_id)[:RUNS]),
+        tasks=list(AgentAssignment.objects.filter(agent_id=agent_id)[:TASKS]),
         # The bodies stay where they are: a list shows none.
         ended=list(ended.defer("context").order_by("-ended_at", "-pk")[:ENDED]),
         facts=list(AuditEntry.objects.filter(agent_id=agent_id)[:FACTS]),

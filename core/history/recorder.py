@@ -233,13 +233,14 @@ class Recorder:
             return []
 
     def _set_aside(self, position: str, fields: dict[str, str], error: Exception) -> None:
-        logger.error("outbox entry %s set aside: %s: %s", position, type(error).__name__, error)
+        said = storable(f"{type(error).__name__}: {error}")
+        logger.error("outbox entry %s set aside: %s", position, said)
         SetAsideEntry.objects.get_or_create(
             installation=self._installation,
             position=position,
             defaults={
                 "fields": storable(json.dumps(fields, ensure_ascii=False)),
-                "error": storable(f"{type(error).__name__}: {error}"),
+                "error": said,
             },
         )
         failpoints.reach("recorder.in_set_aside")

@@ -8,7 +8,14 @@ from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
-from core import ApprovalGate, CoordinationSignals, EventStreamer, HeartbeatCoordinator, UsageTracker
+from core import (
+    ApprovalGate,
+    AutomationRecorder,
+    CoordinationSignals,
+    EventStreamer,
+    HeartbeatCoordinator,
+    UsageTracker,
+)
 from core.models import AgentRun, LLMCall
 from tests.core.usage_help import book, track
 from tests.dashboard.markup import parse, skeleton
@@ -238,7 +245,8 @@ def test_an_agent_that_only_beats_says_in_each_part_that_there_is_nothing(beat, 
     beat("worker")
     page = page_of(viewer, "worker")
     said = {"runs": "No run is recorded", "record": "nothing was decided", "approvals": "has not asked",
-            "cost": "No call of a model", "signals": "Empty", "events": "None of its own"}  # fmt: skip
+            "cost": "No call of a model", "signals": "Empty",
+            "events": "None of its own", "tasks": "No task"}  # fmt: skip
     for title, sentence in said.items():
         assert sentence in panel(page, title), title
     assert page.with_class("sums") == []
@@ -295,7 +303,7 @@ def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate
     beat("deployer", task="working")  # however long this took, it is alive
     assert cost_of(viewer, raw, address("deployer")) == few
     queries, round_trips = few
-    assert queries <= 9
+    assert queries <= 10
     assert round_trips == 4
 
 
@@ -341,6 +349,7 @@ def everything_says(text: str, url: str, display: str) -> HeartbeatCoordinator:
     CoordinationSignals(url, f"boss {text}", enable_streaming=True).signal(
         f"signal {text}", target_agent=text, payload={f"payload {text}": text}
     )
+    AutomationRecorder(url).record_agent_assignment(agent_id=text, task_type=f"given {text}")
     calls(text, 1, model=f"model {text}", workflow=f"workflow {text}", stage=f"stage {text}")
     return agent
 
@@ -362,7 +371,7 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, reco
         assert skeleton(page) == honest, text
         read = read_back(page.text)
         for place in ("key", "metadata", "display", "status", "task", "kind", "ended", "person", "reason",
-                      "boss", "signal", "payload", "data", "model", "workflow", "stage"):  # fmt: skip
+                      "given", "boss", "signal", "payload", "data", "model", "workflow", "stage"):  # fmt: skip
             assert f"{place} {text}" in read, (place, text)
 
 

@@ -15,13 +15,14 @@ from tests.waiting import PATIENCE, wait_until
 AGENTS = 8
 TIMEOUT = 4.0
 PARTS = ("web", "recorder", "worker", "agents", "redis")
+EVERYTHING = "all at once"
 PAGES = ("/agents/?id=busy-0", "/usage/", "/health/", "/exports/", "/metrics", "/readyz", "/usage/calls.csv")
 PAGES += ("/admin/core/auditentry/", "/admin/core/approvalrecord/")
 
 
 def parts_of(site: Stand) -> tuple[str, ...]:
     """What can be killed here."""
-    return (*PARTS, "postgresql") if site.postgresql else PARTS
+    return (*PARTS, "postgresql", EVERYTHING) if site.postgresql else (*PARTS, EVERYTHING)
 
 
 class Load:
@@ -84,12 +85,21 @@ class Load:
         servers: dict[str, Callable[[], None]] = {
             "redis": self.site.kill_redis,
             "postgresql": self.site.kill_postgresql,
+            EVERYTHING: self.kill_everything,
         }
         if part in servers:
             servers[part]()
             return
         self.site.kill(part)
         {"web": self.site.start_web, "agents": self.start_agents}.get(part, lambda: self.site.start(part))()
+
+    def kill_everything(self) -> None:
+        """SIGKILL to every part before any of them is started again, as when a machine stops."""
+        self.site.kill_everything()
+        self.site.start_web()
+        self.site.start("recorder")
+        self.site.start_worker()
+        self.start_agents()
 
     def revive_worker(self) -> None:
         """As the supervisor does: a worker that found no Redis has ended."""
@@ -124,16 +134,20 @@ def busy(site: Stand, pause: float = 0.3) -> Iterator[Load]:
     site.kill("agents")
 
 
-def kill_at_random(load: Load, seconds: float, least: float, most: float, seed: int) -> dict[str, Any]:
-    """Kill a random part at random moments; counts, and by part the longest time until the site answered again."""
+def kill_at_random(
+    load: Load, seconds: float, least: float, most: float, seed: int, each: int = 1
+) -> dict[str, Any]:
+    """Kill a random part at random moments, every part `each` times at least.
+
+    Returns counts, and by part the longest time until the site answered again.
+    """
     chance, end = random.Random(seed), time.monotonic() + seconds
     kills: Counter[str] = Counter()
     slowest: dict[str, float] = {}
-    order = list(parts_of(load.site))
-    chance.shuffle(order)
-    while time.monotonic() < end or len(kills) < len(order):
+    parts = parts_of(load.site)
+    while time.monotonic() < end or any(kills[part] < each for part in parts):
         time.sleep(chance.uniform(least, most))  # the moment of a death
-        part = order[kills.total() % len(order)] if len(kills) < len(order) else chance.choice(order)
+        part = chance.choice([part for part in parts if kills[part] < each] or parts)
         began = time.monotonic()
         load.kill(part)
         load.answers_again()

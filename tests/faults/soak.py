@@ -1,8 +1,8 @@
 """`make soak MINUTES=n ENTRIES=m`: the site under load and kills, and a report of what was counted.
 
 TEST_DATABASE=postgresql runs it on PostgreSQL. Each failpoint first. Then four fifths of the time nothing of the
-site is killed, so that memory can be watched; then everything is. At the end the entries go through the outbox
-while one of two recorders is killed 20 times.
+site is killed, so that memory can be watched; then everything is, one part or all at once, each 40 times at least.
+At the end the entries go through the outbox while one of two recorders is killed 20 times.
 """
 
 import sys
@@ -19,6 +19,7 @@ from tests.faults.trials import LANES, run_lane
 from tests.postgresql import PostgreSQL, postgresql_server
 
 KILLS = 20
+KILLS_OF_EACH = 40
 SLOWEST_ANSWER = 10.0
 
 
@@ -56,7 +57,7 @@ def under_load(postgresql: PostgreSQL | None, seconds: float, found: list[str]) 
     with stand(postgresql) as site:
         growth = watch(site, seconds * 0.8)
         with busy(site) as load:
-            counts = kill_at_random(load, seconds * 0.2, 0.1, 1.0, seed=int(time.time()))
+            counts = kill_at_random(load, seconds * 0.2, 0.1, 1.0, seed=int(time.time()), each=KILLS_OF_EACH)
         site.start_part_again("recorder")
         verdict = site.verdict(seconds=300.0)
     verdict["violations"] += growth["violations"] + load.broken_pages() + too_slow(load, counts)

@@ -109,6 +109,21 @@ class Stand:
         self.server.process.wait()
         self.server.start()
 
+    def kill_everything(self) -> None:
+        """SIGKILL to every process of the site and to its servers, then the servers are started with their data."""
+        pids, self.pids = self.pids, {}
+        for pid in pids.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.server.process.kill()
+        if self.postgresql:
+            self.postgresql.kill()
+            self.postgresql.start()
+        self.server.process.wait()
+        self.server.start()
+        for part, pid in pids.items():
+            self._exit_code(pid, part)
+
     def keep_file(self, name: str) -> None:
         """A copy of what the Redis server has on its disk now."""
         shutil.copytree(self.server.data_dir / "appendonlydir", self.server.data_dir / name)
