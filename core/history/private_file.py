@@ -13,7 +13,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 def _files(config: dict[str, Any]) -> list[Path]:
     """The file of the database, its log and the index of that. SQLite gives the latter two the mode of the first."""
-    if not config["ENGINE"].endswith("sqlite3"):
+    if "sqlite" not in config["ENGINE"]:
         return []
     return [Path(f"{config['NAME']}{end}") for end in ("", "-wal", "-shm")]
 

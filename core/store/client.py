@@ -348,12 +348,18 @@ def namespace_and_address(memory: object = None) -> tuple[str, str]:
     return namespace or DEFAULT_NAMESPACE, address
 
 
+def _check_host(host: str) -> None:
+    """UnicodeError for one that no network can ask for. Plain names need no codec, which is a file of its own."""
+    if not host.isascii() or any(len(label) > 63 for label in host.split(".")) or ".." in f".{host}":
+        host.encode("idna")
+
+
 def _pool_of_url(url: str, argument: str) -> Connections:
     if url not in _pools:
         try:
             connections = Connections(_our_way(ConnectionPool.from_url(url)))
             connection = connections.make()  # options that no connection takes show here
-            str(getattr(connection, "host", "")).encode("idna")
+            _check_host(str(getattr(connection, "host", "")))
         except (ValueError, TypeError, AttributeError, redis.RedisError):
             connection = None
         if connection is None or getattr(connection, "path", url) == "":
