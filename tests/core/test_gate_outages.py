@@ -237,7 +237,8 @@ def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, f
 
 def test_an_interrupted_agent_withdraws_its_request(url, gate):
     program = (
-        "import sys; from core import ApprovalGate; "
+        "import signal, sys; from core import ApprovalGate; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's background has it ignored
         "ApprovalGate(sys.argv[1], 'a').request_approval('deploy', timeout=60)"
     )
     agent = subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.DEVNULL)
