@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,25 @@ def _files(config: dict[str, Any]) -> list[Path]:
 
 
 def make_private(config: dict[str, Any]) -> None:
-    """Make a missing file, empty, and take the rights of others from those that are there, where we may.
+    """Take the rights of others from the files that are there, where we may.
 
     config: an entry of DATABASES. At the start of each process, before SQLite opens it; the check says what is left.
     """
-    for number, path in enumerate(_files(config)):
+    for path in _files(config):
         try:
-            if number == 0:
-                os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
             mode = stat.S_IMODE(path.stat().st_mode)
             if mode & OTHERS:
                 path.chmod(mode & ~OTHERS)
         except OSError:
-            continue  # no folder yet, or the file of another user
+            continue  # no file yet, or that of another user
+
+
+def create_private(name: str) -> None:
+    """Make the file of a database that is about to be opened, empty, unless it is there or is in memory."""
+    if name.startswith(("file:", ":memory:")):
+        return
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 @register(Tags.security)

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
 
+from core.history.private_file import create_private
+
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
 _EXACT = partial(str, encoding="utf-8", errors="surrogateescape")
 
@@ -61,7 +63,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return {**super().get_connection_params(), "detect_types": 0}
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        """A connection that reads any text."""
+        """A connection that reads any text, to a file that is its owner's alone."""
+        create_private(str(conn_params["database"]))
         connection = super().get_new_connection(conn_params)
         connection.text_factory = _ESCAPED
         return connection
