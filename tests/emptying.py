@@ -4,8 +4,10 @@ Django's own way makes content types, permissions and groups anew after each tes
 tests do.
 """
 
+from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
 from django.core.management.sql import sql_flush
@@ -29,6 +31,13 @@ def remember_what_the_migrations_brought() -> None:
                 _brought[table] = columns, rows
 
 
+@cache
+def _numbers_go_on() -> list[str]:
+    """What lets the next rows of those tables have numbers of their own: a test may have set them back."""
+    models = [m for m in apps.get_models(include_auto_created=True) if m._meta.db_table in _brought]
+    return connection.ops.sequence_reset_sql(no_style(), models)
+
+
 def empty_the_tables(_case: object = None) -> None:
     """In place of `TransactionTestCase._fixture_teardown`. The guards refuse it, so they are away meanwhile."""
     quoted = connection.ops.quote_name
@@ -40,5 +49,7 @@ def empty_the_tables(_case: object = None) -> None:
         for table, (columns, rows) in _brought.items():
             names, places = ", ".join(map(quoted, columns)), ", ".join(["%s"] * len(columns))
             cursor.executemany(f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})", rows)
+        for statement in _numbers_go_on():
+            cursor.execute(statement)
     guards.install()
     ContentType.objects.clear_cache()  # a test may have made them anew

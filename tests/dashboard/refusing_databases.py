@@ -66,8 +66,9 @@ def full_sqlite() -> Iterator[None]:
 
 FILL = """
 INSERT INTO core_decisionintent
-    (decision_id, request_id, user_id, approved, reason, digest, not_after, created_at, outcome)
-SELECT gen_random_uuid(), gen_random_uuid(), %s, false, repeat('x', %s), 'filler', now(), now(), 'unknown'
+    (decision_id, request_id, user_id, approved, reason, digest, not_after, created_at, outcome,
+     agent_id, approval_type)
+SELECT gen_random_uuid(), gen_random_uuid(), %s, false, repeat('x', %s), 'filler', now(), now(), 'unknown', '', ''
 FROM generate_series(1, %s)
 """
 
