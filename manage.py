@@ -14,7 +14,7 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except Error as error:
-        from core.history import database_trouble
+        from core.history.database import trouble as database_trouble
 
         said = database_trouble.sentence(error)
         if not said or "--traceback" in sys.argv:

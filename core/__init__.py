@@ -1,9 +1,9 @@
 """Telemetry primitives over Redis: what agents import. Works without Django settings."""
 
-from core.agent_coordination import CoordinationSignal, CoordinationSignals
-from core.agent_tracking import AgentHeartbeat, HeartbeatCoordinator
-from core.approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
-from core.automation import (
+from .agent_coordination import CoordinationSignal, CoordinationSignals
+from .agent_tracking import AgentHeartbeat, HeartbeatCoordinator
+from .approval_gates import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
+from .automation import (
     AutomationRecorder,
     complete_agent_assignment,
     complete_task_routing,
@@ -13,8 +13,8 @@ from core.automation import (
     record_task_routing,
     record_test_execution,
 )
-from core.credentials import AccessTier, AgentCredentials
-from core.errors import (
+from .credentials import AccessTier, AgentCredentials
+from .errors import (
     DecisionUnconfirmed,
     HistoryUnavailable,
     MalformedRecord,
@@ -23,11 +23,11 @@ from core.errors import (
     StoreUnavailable,
     TelemetryError,
 )
-from core.event_streaming import EventStreamer, StreamEvent
-from core.features import FeatureInfo, FeatureStatus, TelemetryFeatures
-from core.feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
-from core.help_tracker import HelpTracker, get_tracker
-from core.usage_tracker import UsageTracker
+from .event_streaming import EventStreamer, StreamEvent
+from .features import FeatureInfo, FeatureStatus, TelemetryFeatures
+from .feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
+from .help_tracker import HelpTracker, get_tracker
+from .usage_tracker import UsageTracker
 
 __all__ = [
     "AccessTier",

@@ -4,8 +4,8 @@ import importlib.util
 import os
 import sys
 
-from core.cli import COMMANDS, main
-from core.cli.commands import MISUSED, complain
+from .cli import COMMANDS, main
+from .cli.commands import MISUSED, complain
 
 
 def project_is_named() -> bool:

@@ -5,31 +5,26 @@ that found it, so no two readers of a mailbox get the same one.
 """
 
 import json
-import logging
 import math
-import os
 import time
 import uuid
 from typing import Any
 
-from core.agent_signals import CoordinationSignal, Wanted, parsed
-from core.bounded_json import encode_json_object
-from core.checked_numbers import checked_count, checked_seconds
-from core.credentials import AccessTier, AgentCredentials
-from core.errors import MalformedRecord, StoreUnavailable
-from core.store import scripts
-from core.store.client import Line, UsesStore
-from core.store.keys import checked_name
-from core.store.scripts import START, MailboxPage, Position
+from .credentials import AccessTier, AgentCredentials
+from .errors import StoreUnavailable
+from .signals import mailbox
+from .signals.signal import CoordinationSignal, Wanted
+from .store import scripts
+from .store.client import UsesStore
+from .store.scripts import START
+from .values.json import encode_json_object
+from .values.names import checked_name
+from .values.numbers import checked_seconds
 
 __all__ = ["AccessTier", "AgentCredentials", "CoordinationSignal", "CoordinationSignals"]
 
-logger = logging.getLogger(__name__)
-
 MAX_PAYLOAD_BYTES = 64 * 1024
 MAX_TTL = 10 * 365 * 24 * 3600
-PAGE = 500
-SLICE_SECONDS = 30.0
 OVERTIME_SECONDS = 0.4
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 
@@ -139,15 +134,15 @@ class CoordinationSignals(UsesStore):
         checked_seconds(poll_interval, "poll_interval", above_zero=True, endless=True)
         longest = min(poll_interval, LONGEST_PAUSE)
         line, pause, position = self._store.line(end + OVERTIME_SECONDS), FIRST_PAUSE, START
-        claim = _Claim()
+        claim = mailbox.Claim()
         try:
             while True:
                 left = end - time.monotonic()
                 try:
-                    found, position = self._take(line, wanted, claim, position)
+                    found, position = mailbox.take(line, wanted, claim, position)
                     if found or left <= 0:
                         return found
-                    _block(line, wanted.agent_id, position, end)
+                    mailbox.block(line, wanted.agent_id, position, end)
                     pause = FIRST_PAUSE
                     if time.monotonic() >= end:
                         position = START  # one whole look before None, in case a wake-up was missed
@@ -170,34 +165,17 @@ class CoordinationSignals(UsesStore):
         """
         wanted = self._wanted(signal_type, source_agent)
         if not consume:
-            return next(iter(self._looked(wanted, 1)), None)
-        claim = _Claim()
-        return self._store.run_confirmed(lambda line: self._take(line, wanted, claim, START))[0]
+            return next(iter(mailbox.look(self._store, wanted, 1)), None)
+        claim = mailbox.Claim()
+        return self._store.run_confirmed(lambda line: mailbox.take(line, wanted, claim, START))[0]
 
     def get_pending_signals(self, signal_type: str | None = None) -> list[CoordinationSignal]:
         """What this agent has not consumed, broadcasts included, each once, oldest first."""
-        return self._looked(self._wanted(signal_type, None, any_type=True), None)
-
-    def read_oldest(self, most: int) -> tuple[list[CoordinationSignal], bool]:
-        """The oldest signals that this agent has not consumed, in one round trip, and whether there are more."""
-        wanted = self._wanted(None, None, any_type=True)
-        checked_count(most, "most", 1)
-        page = scripts.mailbox(self._store.run, self._store.keys, "look", **wanted._asdict(), most=most)
-        _log_malformed(wanted.agent_id, page)
-        readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
-        return [signal for signal in readable if signal is not None], page.more
+        return mailbox.look(self._store, self._wanted(signal_type, None, any_type=True), None)
 
     def clear_signals(self, signal_type: str | None = None) -> int:
         """Consume all of this agent's signals unseen and return how many; broadcasts stay for the others."""
-        wanted = self._wanted(signal_type, None, any_type=True)
-        cleared, more, position = 0, True, START
-        while more:
-            page = scripts.mailbox(
-                self._store.run, self._store.keys, "clear", **wanted._asdict(), most=PAGE, after=position
-            )
-            _log_malformed(wanted.agent_id, page)
-            cleared, more, position = cleared + page.matches, page.more, page.position
-        return cleared
+        return mailbox.clear(self._store, self._wanted(signal_type, None, any_type=True))
 
     def _wanted(self, signal_type: str | None, source: str | None, *, any_type: bool = False) -> Wanted:
         if self.agent_id is None:
@@ -207,88 +185,3 @@ class CoordinationSignals(UsesStore):
         if source is not None:
             checked_name(source, "source_agent")
         return Wanted(self.agent_id, signal_type, source)
-
-    def _take(
-        self, line: Line, wanted: Wanted, claim: "_Claim", position: Position
-    ) -> tuple[CoordinationSignal | None, Position]:
-        """The oldest match behind `position`, consumed, and how far the mailbox was read."""
-        while True:
-            asked_before, claim.unanswered = claim.unanswered, True
-            page = scripts.mailbox(
-                line.run,
-                line.keys,
-                "take",
-                agent_id=wanted.agent_id,
-                signal_type=wanted.signal_type,
-                source=wanted.source,
-                after=position,
-                claim=claim.id,
-                asked_before=asked_before,
-            )
-            claim.unanswered = False
-            _log_malformed(wanted.agent_id, page)
-            if not page.signals:
-                return None, page.position
-            signal = _readable(wanted.agent_id, page.signals[0])
-            if signal is not None:
-                return signal, page.position
-            claim.renew()
-
-    def _looked(self, wanted: Wanted, most: int | None) -> list[CoordinationSignal]:
-        found: list[CoordinationSignal] = []
-        more, position = True, START
-        while more and (most is None or len(found) < most):
-            page = scripts.mailbox(
-                self._store.run,
-                self._store.keys,
-                "look",
-                **wanted._asdict(),
-                most=most or PAGE,
-                after=position,
-            )
-            _log_malformed(wanted.agent_id, page)
-            readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
-            found += [signal for signal in readable if signal is not None]
-            more, position = page.more, page.position
-        return found
-
-
-class _Claim:
-    """The id under which one call takes: asked again with it, Redis answers what it answered before."""
-
-    def __init__(self) -> None:
-        self.renew()
-
-    def renew(self) -> None:
-        """For the next signal, after one that could not be read."""
-        self.id = os.urandom(16).hex()
-        self.unanswered = False
-
-
-def _block(line: Line, agent_id: str, position: Position, end: float) -> None:
-    """Wait until something arrives behind `position`, whatever it is, or until `end`.
-
-    What arrived since `position` was read ends the wait at once, so nothing is missed in between.
-    """
-    streams = [line.keys.signals_inbox(agent_id), line.keys.signals_broadcast]
-    after = [position.inbox or "0-0", position.broadcast or "0-0"]
-    while (left := end - time.monotonic()) > 0:
-        seconds = min(SLICE_SECONDS, left)
-        block = max(1, math.ceil(seconds * 1000))
-        options: list[str | int] = ["BLOCK", block, "COUNT", 1, "STREAMS"]
-        if line.read("XREAD", *options, *streams, *after, seconds=seconds + 0.5):
-            return
-
-
-def _readable(agent_id: str, parts: list[bytes]) -> CoordinationSignal | None:
-    try:
-        return parsed(agent_id, parts)
-    except MalformedRecord as error:
-        logger.warning("set aside: %s", error)
-        return None
-
-
-def _log_malformed(agent_id: str, page: MailboxPage) -> None:
-    if page.malformed:
-        some = ", ".join(page.malformed[:10])
-        logger.warning("set aside: %s malformed entries met by %r: %s", len(page.malformed), agent_id, some)

@@ -7,68 +7,37 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from core.agent_instance import AgentInstance, Said
-from core.bounded_json import checked_text, encode_json_object, loads_strictly
-from core.checked_numbers import checked_number, checked_seconds
-from core.errors import MalformedRecord, StoreUnavailable
-from core.plain_dict import PlainDict
-from core.store import scripts
-from core.store.approvals import at
-from core.store.client import UsesStore
-from core.store.keys import BEAT_TTL_MS, checked_name
+from .agents.heartbeat import (
+    FINAL_STATUSES,
+    LATE_SECONDS,
+    LOST_SECONDS,
+    AgentHeartbeat,
+    AgentState,
+    parsed_state,
+    readable_state,
+)
+from .agents.instance import AgentInstance, Said
+from .errors import StoreUnavailable
+from .store import scripts
+from .store.approvals import at
+from .store.client import UsesStore
+from .store.keys import BEAT_TTL_MS
+from .values.json import checked_text, encode_json_object
+from .values.names import checked_name
+from .values.numbers import checked_number, checked_seconds
+
+__all__ = ["AgentHeartbeat", "HeartbeatCoordinator"]
 
 logger = logging.getLogger(__name__)
 
-FINAL_STATUSES = ("completed", "failed", "cancelled")
-LATE_SECONDS = 20.0
-LOST_SECONDS = 30.0
 MAX_METADATA_BYTES = 64 * 1024
 MAX_METADATA_KEPT_BYTES = 16 * 1024
 MAX_TASK_LENGTH = 2_000
 QUIET_SECONDS = 1.0
 MAX_THRESHOLD = 10 * 365 * 24 * 3600
-
-
-@dataclass
-class AgentHeartbeat(PlainDict):
-    """The last sign of life of an agent. `progress` is 0..1, `last_beat` is Redis's time of it.
-
-    `status` is starting, running, completed, failed, cancelled or the agent's own word.
-    """
-
-    agent_id: str
-    status: str
-    progress: float
-    current_task: str
-    last_beat: datetime
-    metadata: dict[str, Any] = field(default_factory=dict)
-    display_name: str | None = None
-
-
-@dataclass(frozen=True)
-class AgentState:
-    """A heartbeat and what is known beside it: whether the agent stopped, and whether two beat as one."""
-
-    heartbeat: AgentHeartbeat
-    finished: bool
-    rival: str
-
-    def liveness(self, now: datetime) -> str:
-        """alive, late, lost or finished at `now`, by Redis's clock."""
-        if self.finished:
-            return "finished"
-        return liveness((now - self.heartbeat.last_beat).total_seconds())
-
-
-def liveness(seconds_since_beat: float) -> str:
-    """alive; late after 20 s without a beat; lost after 30 s, when the agent's key has expired."""
-    if seconds_since_beat >= LOST_SECONDS:
-        return "lost"
-    return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
 
 
 class HeartbeatCoordinator(UsesStore):
@@ -260,7 +229,7 @@ class HeartbeatCoordinator(UsesStore):
     def get_agent_status(self, agent_id: str) -> AgentHeartbeat | None:
         """The last heartbeat, for a day also after a crash or a stop. MalformedRecord if unreadable."""
         record = self._store.read("GET", self._store.keys.agent_record(checked_name(agent_id, "agent_id")))
-        return None if record is None else _parsed(agent_id, record).heartbeat
+        return None if record is None else parsed_state(agent_id, record).heartbeat
 
     def get_stale_agents(self, threshold_seconds: float = 60.0) -> list[AgentHeartbeat]:
         """Agents not finished whose last beat is older, oldest first; a crash stays for a day."""
@@ -290,27 +259,3 @@ class HeartbeatCoordinator(UsesStore):
             lost_ms=int(LOST_SECONDS * 1000),
         )
         return at(now_ms), self.read_states(agents)
-
-
-def readable_state(agent_id: str, record: bytes | None) -> AgentState | None:
-    """The state that a record tells; None without one, and with a line in the log for one that is malformed."""
-    if record is None:
-        return None
-    try:
-        return _parsed(agent_id, record)
-    except MalformedRecord as error:
-        logger.warning("set aside: %s", error)
-        return None
-
-
-def _parsed(agent_id: str, record: bytes) -> AgentState:
-    try:
-        data = loads_strictly(record)
-        heartbeat = AgentHeartbeat.from_own_dict({**data, "last_beat": at(data["last_beat_ms"])})
-        if not 0.0 <= heartbeat.progress <= 1.0:
-            raise ValueError(f"progress is {heartbeat.progress}")
-        if heartbeat.agent_id != agent_id:
-            raise ValueError(f"agent_id is {heartbeat.agent_id!r}")
-        return AgentState(heartbeat, data["finished"] is True, str(data.get("rival", "")))
-    except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError, AttributeError) as error:
-        raise MalformedRecord(f"heartbeat of {agent_id!r}: {type(error).__name__}: {error}") from error

@@ -1,6 +1,6 @@
 """Approval gates: an agent asks, blocks in Redis, and gets the one true outcome.
 
-Redis decides (`store/lua/decide.lua`); nothing here returns `approved=True` without a decision that is
+Redis decides (`store/lua/approvals/decide.lua`); nothing here returns `approved=True` without a decision that is
 stored for this very request.
 """
 
@@ -12,17 +12,18 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from core import approval_waiting as waiting
-from core import failpoints
-from core.approval_models import ApprovalRequest, ApprovalResponse, Decision, refusal
-from core.bounded_json import checked_text, encode_json_object
-from core.checked_numbers import checked_seconds, shown
-from core.errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
-from core.plain_dict import parse_timestamp
-from core.store import approvals, scripts, survey
-from core.store.approvals import PendingRequests, RequestRecord, at
-from core.store.client import CONFIRM_SECONDS, Line, UsesStore
-from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, checked_name
+from . import failpoints
+from .approvals import waiting
+from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, refusal
+from .errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
+from .store import approvals, scripts, survey
+from .store.approvals import PendingRequests, RequestRecord, at
+from .store.client import CONFIRM_SECONDS, Line, UsesStore
+from .store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
+from .values.json import checked_text, encode_json_object
+from .values.names import checked_name
+from .values.numbers import checked_seconds, shown
+from .values.records import parse_timestamp
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 

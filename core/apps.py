@@ -13,13 +13,15 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
-        from core import automation_history, usage_history
-        from core import checks as _checks  # noqa: F401  registers them
-        from core.history import accounts, durability_checks, locks, private_file, sessions  # noqa: F401  checks
-        from core.history.automation_reports import AutomationReports
-        from core.history.groups import ensure_groups
-        from core.history.guards import ensure_guards
-        from core.history.usage import CallHistory
+        from core.automation import reports as automation_history
+        from core.history import checks  # noqa: F401  registers them
+        from core.history.audit.guards import ensure_guards
+        from core.history.automation.reports import AutomationReports
+        from core.history.database import locks
+        from core.history.people import accounts, sessions
+        from core.history.people.groups import ensure_groups
+        from core.history.usage.calls import CallHistory
+        from core.usage import history as usage_history
 
         pre_migrate.connect(locks.before_migrate, sender=self)
         post_save.connect(locks.after_a_migration, sender=MigrationRecorder.Migration)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from core.checked_numbers import shown
-from core.plain_dict import PlainDict
-from core.store.keys import checked_name
+from .values.names import checked_name
+from .values.numbers import shown
+from .values.records import PlainDict
 
 
 class AccessTier(IntEnum):

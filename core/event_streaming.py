@@ -5,21 +5,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from core.bounded_json import encode_json_object
-from core.checked_numbers import checked_count
-from core.errors import StoreRefused, StoreUnavailable
-from core.event_following import Follower
-from core.event_models import (
-    DEFAULT_SOURCE,
-    MAX_DATA_BYTES,
-    StreamEvent,
-    checked_id,
-    read_entry,
-    time_of_id,
-)
-from core.store import events as event_scripts
-from core.store.client import Store, UsesStore
-from core.store.keys import checked_name
+from .errors import StoreRefused, StoreUnavailable
+from .events.event import DEFAULT_SOURCE, MAX_DATA_BYTES, StreamEvent, checked_id, read_entry, time_of_id
+from .events.following import Follower
+from .store import events as event_scripts
+from .store.client import Store, UsesStore
+from .values.json import encode_json_object
+from .values.names import checked_name
+from .values.numbers import checked_count
 
 __all__ = ["EventStreamer", "StreamEvent"]
 

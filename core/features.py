@@ -1,22 +1,23 @@
-"""Which parts of `core` work here and now: each is imported and its server is asked, at every call."""
+"""Which parts of this package work here and now: each is imported and its server is asked, at every call."""
 
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from core.errors import StoreUnavailable
-from core.plain_dict import PlainDict
+from .errors import StoreUnavailable
+from .values.records import PlainDict
 
 REDIS_INSTALL = "pip install redis"
+_PACKAGE = __name__.partition(".")[0]
 _MODULES = {
-    "event_streaming": "core.event_streaming",
-    "agent_heartbeats": "core.agent_tracking",
-    "agent_coordination": "core.agent_coordination",
-    "approval_gates": "core.approval_gates",
-    "usage_tracking": "core.usage_tracker",
-    "feedback_loop": "core.feedback_loop",
-    "cli": "core.cli",
+    "event_streaming": "event_streaming",
+    "agent_heartbeats": "agent_tracking",
+    "agent_coordination": "agent_coordination",
+    "approval_gates": "approval_gates",
+    "usage_tracking": "usage_tracker",
+    "feedback_loop": "feedback_loop",
+    "cli": "cli",
 }
 _WITHOUT_REDIS = ("cli",)  # each command says itself what it cannot reach
 Trouble = tuple[str, str | None]
@@ -71,12 +72,13 @@ class TelemetryFeatures:
 def _status(feature: str, redis_trouble: Callable[[], Trouble | None]) -> FeatureInfo:
     if feature not in _MODULES:
         return FeatureInfo(feature, FeatureStatus.DISABLED, f"there is no feature {feature!r}")
-    trouble = _import_trouble(_MODULES[feature])
+    module = f"{_PACKAGE}.{_MODULES[feature]}"
+    trouble = _import_trouble(module)
     if trouble is None and feature not in _WITHOUT_REDIS:
         trouble = redis_trouble()
     if trouble is not None:
         return FeatureInfo(feature, FeatureStatus.MISSING_DEPENDENCY, *trouble)
-    return FeatureInfo(feature, FeatureStatus.AVAILABLE, f"{_MODULES[feature]} is ready")
+    return FeatureInfo(feature, FeatureStatus.AVAILABLE, f"{module} is ready")
 
 
 def _import_trouble(module: str) -> Trouble | None:
@@ -84,7 +86,7 @@ def _import_trouble(module: str) -> Trouble | None:
         importlib.import_module(module)
     except ImportError as error:
         missing = (error.name or "").split(".")[0]
-        if missing in ("", "core"):
+        if missing in ("", _PACKAGE):
             return f"{module} is not part of this installation", None
         return f"{module} needs the package {missing}", f"pip install {missing}"
     return None
@@ -93,7 +95,7 @@ def _import_trouble(module: str) -> Trouble | None:
 def _redis_trouble(memory: object) -> Trouble | None:
     """Why no Redis can be used, and the command that helps, or None."""
     try:
-        from core.store.client import open_store
+        from .store.client import open_store
     except ImportError as error:
         return f"a package is not installed: {error}", REDIS_INSTALL
     try:

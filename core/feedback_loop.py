@@ -1,4 +1,4 @@
-"""Ratings of stages by model tier, and the advice which tier to use. docs/feedback.md explains the rule."""
+"""Ratings of stages by model tier, and the advice which tier to use. docs/agents/feedback.md explains the rule."""
 
 import json
 import math
@@ -9,14 +9,15 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from core.bounded_json import encode_json_object
-from core.checked_numbers import checked_count, checked_number, shown
-from core.feedback_advice import TIERS, Bars, interval, judge
-from core.feedback_models import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
-from core.store import feedback, scripts
-from core.store.client import UsesStore
-from core.store.feedback import Score
-from core.store.keys import FEEDBACK_RATINGS, FEEDBACK_TTL_MS, checked_name
+from .feedback.advice import TIERS, Bars, interval, judge
+from .feedback.rating import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
+from .store import feedback, scripts
+from .store.client import UsesStore
+from .store.feedback import Score
+from .store.keys import FEEDBACK_RATINGS, FEEDBACK_TTL_MS
+from .values.json import encode_json_object
+from .values.names import checked_name
+from .values.numbers import checked_count, checked_number, shown
 
 __all__ = ["FeedbackEntry", "FeedbackLoop", "ModelTier", "QualityStats", "TierRecommendation"]
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from core.checked_numbers import shown
-from core.store.configuration import data_directory
+from .store.configuration import data_directory
+from .values.numbers import shown
 
 logger = logging.getLogger(__name__)
 

@@ -20,10 +20,12 @@ from rq.queue import Queue
 from rq.serializers import DefaultSerializer, JSONSerializer
 
 from core.errors import StoreUnavailable
-from core.history import backup as backups
-from core.history import checkpoints, exports, usage_rebuild, verification
+from core.history import exports
+from core.history.backups import backup as backups
+from core.history.proof import checkpoints, verification
+from core.history.usage import rebuild as usage_rebuild
 from core.models import Export
-from core.store import queues
+from core.store import queue as queues
 
 Result = TypeVar("Result")
 

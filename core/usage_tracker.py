@@ -1,6 +1,6 @@
 """Calls of language models: what they cost, what was saved, and every one of them counted once.
 
-A call is written to the local disk and shipped to Redis in the background (docs/usage.md).
+A call is written to the local disk and shipped to Redis in the background (docs/agents/usage.md).
 """
 
 import atexit
@@ -15,25 +15,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-from core import usage_history, usage_savings
-from core.checked_numbers import shown
-from core.errors import StoreUnavailable
-from core.pricing import PriceBook, configured_book
-from core.store import usage
-from core.store.client import Store, namespace_and_address, open_store
-from core.store.keys import checked_name
-from core.usage_calls import (
-    identity,
-    numbers_of,
-    parse_call,
-    parse_prices,
-    plain_entry,
-)
-from core.usage_directory import default_dir
-from core.usage_folders import SpoolFolders
-from core.usage_people import People
-from core.usage_shipper import Shipper
-from core.usage_spool import Spool, forget_inherited_files
+from .errors import StoreUnavailable
+from .store import usage
+from .store.client import Store, namespace_and_address, open_store
+from .usage import history as usage_history
+from .usage import savings as usage_savings
+from .usage.call import identity, numbers_of, parse_call, parse_prices, plain_entry
+from .usage.directory import default_dir
+from .usage.folders import SpoolFolders
+from .usage.people import People
+from .usage.pricing import PriceBook, configured_book
+from .usage.shipper import Shipper
+from .usage.spool import Spool, forget_inherited_files
+from .values.names import checked_name
+from .values.numbers import shown
 
 logger = logging.getLogger(__name__)
 

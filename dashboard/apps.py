@@ -12,6 +12,6 @@ class DashboardConfig(AppConfig):
         """Connect the handler for signing out."""
         from django.contrib.auth.signals import user_logged_out
 
-        from dashboard.control import tell_signed_out
+        from dashboard.live.control import tell_signed_out
 
         user_logged_out.connect(tell_signed_out)

@@ -8,7 +8,7 @@ from django.db import DataError, IntegrityError, InterfaceError, InternalError, 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from core.history.accounts import Vanished
+from core.history.people.accounts import Vanished
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import path
 
-from dashboard.consumers import LiveConsumer
+from dashboard.live.consumers import LiveConsumer
 
 # Django's types know views alone; Channels routes ASGI applications by the same patterns.
 _socket: Any = LiveConsumer.as_asgi()

@@ -3,7 +3,14 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from dashboard.views import agents, approvals, exports, health, live, probes, sign_in, usage
+from dashboard import sign_in
+from dashboard.agents import views as agents
+from dashboard.approvals import views as approvals
+from dashboard.exports import views as exports
+from dashboard.health import views as health
+from dashboard.live import views as live
+from dashboard.probes import views as probes
+from dashboard.usage import views as usage
 
 urlpatterns = [
     path("", live.show, name="live"),

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from core.visible_text import one_line, plain
+from core.values.text import one_line, plain
 
 
 class OneLine(logging.Formatter):

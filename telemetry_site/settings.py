@@ -1,14 +1,14 @@
-"""All settings. Each one that a deployer may change comes from the environment: docs/settings.md."""
+"""All settings. Each one that a deployer may change comes from the environment: docs/reference/settings.md."""
 
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from core.history.database_url import database
-from core.history.private_file import make_private
-from core.pricing import parse_own_prices, parse_premium_models
+from core.history.database.private_file import make_private
+from core.history.database.url import database
 from core.store.keys import Keys
+from core.usage.pricing import parse_own_prices, parse_premium_models
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
@@ -71,7 +71,7 @@ CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
 RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
 RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
-RQ_SHOW_ADMIN_LINK = False  # core/queue_admin.py registers django-rq's pages, for those who may
+RQ_SHOW_ADMIN_LINK = False  # dashboard/admin/queue.py registers django-rq's pages, for those who may
 TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
 
 # What the site is made of
@@ -97,7 +97,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.history.acting.remember_request",
+    "core.history.people.acting.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.database_away.DatabaseAway",
@@ -114,8 +114,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.record_banner.record_worry",
+                "dashboard.health.record_banner.record_worry",
             ],
+            "libraries": {"display": "dashboard.display.tags"},
         },
     }
 ]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from core.history.database_url import database
+from core.history.database.url import database
 from tests.accounts import LIMITED, limit_every_server
 from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL, postgresql_server

@@ -17,17 +17,12 @@ from django.contrib.auth.models import Group, User
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 
-from core.history.recorder import Recorder
+from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
-from tests.chosen_servers import (  # noqa: F401  fixtures
-    django_db_modify_db_settings,
-    new_servers,
-    postgresql,
-    this_database,
-)
+from tests.chosen_servers import django_db_modify_db_settings, new_servers, postgresql, this_database  # noqa: F401  fixtures
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.leftovers import emptied
 from tests.waiting import PATIENCE, wait_until
@@ -103,7 +98,7 @@ def agent_process(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen]]
     started: list[subprocess.Popen] = []
 
     def start(agent: str, beats: int = 3) -> subprocess.Popen:
-        command = [sys.executable, "-m", "tests.history.agent_worker", clean_redis, agent, str(beats)]
+        command = [sys.executable, "-m", "tests.history.agents.agent_worker", clean_redis, agent, str(beats)]
         started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
         assert started[-1].stdout.readline() == b"ready\n"
         return started[-1]
@@ -118,7 +113,7 @@ def agent_process(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen]]
 @pytest.fixture
 def site(clean_redis: str, transactional_db: None) -> Iterator[str]:
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
-    from dashboard.live import follower
+    from dashboard.live.follower import follower
     from telemetry_site.asgi import application
 
     listener = socket.socket()

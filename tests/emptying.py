@@ -14,7 +14,7 @@ from django.core.management.sql import sql_flush
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
-from core.history import guards
+from core.history.audit import guards
 
 _brought: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {}
 

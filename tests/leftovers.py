@@ -16,12 +16,12 @@ MOST = 2_000  # of more keys these are a sample: where a key is in a scan is by 
 OURS = re.compile(r"\{[a-z0-9_-]+\}:.+")
 OF_RQ = re.compile(r"rq:.+")
 OF_THE_LAYER = re.compile(r"telemetry-site.+")
-# RQ gives these no lifetime, as docs/redis.md says.
+# RQ gives these no lifetime, as docs/reference/redis.md says.
 PERMANENT_OF_RQ = re.compile(r"rq:(queues|workers|((workers|queue|job|wip|failed|finished|intermediate):.+))")
 
 
 def documented_as_permanent(keys: Keys) -> set[str]:
-    """The keys that need no lifetime, as keys.py says; docs/redis.md is compared with it."""
+    """The keys that need no lifetime, as keys.py says; docs/reference/redis.md is compared with it."""
     members = {name: member for name, member in vars(Keys).items() if isinstance(member, cached_property)}
     return {getattr(keys, name) for name, member in members.items() if "permanent" in (member.__doc__ or "")}
 

@@ -1,26 +1,21 @@
-"""The commands: `python manage.py telemetry <command>`, and `python -m core <command>` (docs/commands.md)."""
+"""The commands: `python manage.py telemetry <command>`, and `python -m core <command>` (docs/reference/commands.md)."""
 
 import sys
 from collections.abc import Sequence
 
 # Each module adds its commands to the parser when it is imported.
-from core.cli.analysis import cmd_sonnet_opus_analysis
-from core.cli.automation import (
+from .analysis import cmd_sonnet_opus_analysis
+from .automation import (
     cmd_agent_performance,
     cmd_file_test_status,
     cmd_task_routing_report,
     cmd_test_status,
     cmd_tier1_status,
 )
-from core.cli.commands import COMMANDS, add_commands, run_parsed, run_words
-from core.cli.compare import cmd_telemetry_compare
-from core.cli.core import (
-    cmd_telemetry_cache_stats,
-    cmd_telemetry_reset,
-    cmd_telemetry_savings,
-    cmd_telemetry_show,
-)
-from core.cli.export import cmd_telemetry_export
+from .commands import COMMANDS, add_commands, run_parsed, run_words
+from .compare import cmd_telemetry_compare
+from .core import cmd_telemetry_cache_stats, cmd_telemetry_reset, cmd_telemetry_savings, cmd_telemetry_show
+from .export import cmd_telemetry_export
 
 __all__ = [
     "COMMANDS",

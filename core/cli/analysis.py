@@ -2,20 +2,11 @@
 
 from argparse import Namespace
 
-from core.cli.commands import DONE, command, days, option, whole_number
-from core.cli.tables import (
-    Column,
-    money,
-    number,
-    percent,
-    print_facts,
-    print_json,
-    print_table,
-    with_progress,
-)
-from core.usage_fallbacks import CAPABLE, PREMIUM, WINDOW_SECONDS, Fallbacks, find_fallbacks
-from core.usage_history import history
-from core.usage_tracker import start_of_days
+from ..usage.fallbacks import CAPABLE, PREMIUM, WINDOW_SECONDS, Fallbacks, find_fallbacks
+from ..usage.history import history
+from ..usage_tracker import start_of_days
+from .commands import DONE, command, days, option, whole_number
+from .tables import Column, money, number, percent, print_facts, print_json, print_table, with_progress
 
 
 @command(

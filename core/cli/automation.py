@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from core.automation_history import (
+from ..automation.reports import (
     AgentLine,
     AutomationSummary,
     CoverageTrend,
@@ -15,8 +15,8 @@ from core.automation_history import (
     SuiteLine,
     history,
 )
-from core.cli.commands import DONE, command, days, option, whole_number
-from core.cli.tables import Column, moment, number, percent, print_facts, print_json, print_table
+from .commands import DONE, command, days, option, whole_number
+from .tables import Column, moment, number, percent, print_facts, print_json, print_table
 
 SHOWN = 5  # of the ten measurements that --json has
 DAYS = option("--days", type=days, default=30, help="of the last so many UTC days (30)")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, NoReturn
 
-from core.errors import HistoryUnavailable, TelemetryError
-from core.visible_text import one_line
+from ..errors import HistoryUnavailable, TelemetryError
+from ..values.text import one_line
 
 DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 MAX_DAYS = 3660

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from core.cli.commands import DONE, MAX_DAYS, command, option
-from core.cli.tables import Column, money, number, percent, print_json, print_table
-from core.usage_tracker import UsageTracker
+from ..usage_tracker import UsageTracker
+from .commands import DONE, MAX_DAYS, command, option
+from .tables import Column, money, number, percent, print_json, print_table
 
 Period = tuple[date, date]
 HOW = "a number of days until today, a UTC date, or two dates as 2026-11-01..2026-11-07"

@@ -3,20 +3,10 @@
 from argparse import Namespace
 from typing import Any
 
-from core.cli.commands import DONE, FAILED, command, days, option, whole_number
-from core.cli.tables import (
-    Column,
-    ask,
-    moment,
-    money,
-    number,
-    percent,
-    print_facts,
-    print_json,
-    print_table,
-)
-from core.usage_history import history
-from core.usage_tracker import UsageTracker
+from ..usage.history import history
+from ..usage_tracker import UsageTracker
+from .commands import DONE, FAILED, command, days, option, whole_number
+from .tables import Column, ask, moment, money, number, percent, print_facts, print_json, print_table
 
 
 @command(
@@ -59,7 +49,7 @@ def _call_row(entry: dict[str, Any]) -> list[Any]:
     option("--days", type=days, default=30, help="of the last so many UTC days (30)"),
 )
 def cmd_telemetry_savings(args: Namespace) -> int:
-    """What was saved: baseline - routing - caching + difference = actual (docs/usage.md)."""
+    """What was saved: baseline - routing - caching + difference = actual (docs/agents/usage.md)."""
     saved = UsageTracker().calculate_savings(args.days)
     if args.json:
         print_json({"days": args.days, **saved})

@@ -12,12 +12,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 
-from core.cli.commands import DONE, command, days, option
-from core.cli.tables import json_text, with_progress
-from core.usage_calls import plain_entry
-from core.usage_history import history
-from core.usage_tracker import start_of_days
-from core.visible_text import one_line
+from ..usage.call import plain_entry
+from ..usage.history import history
+from ..usage_tracker import start_of_days
+from ..values.text import one_line
+from .commands import DONE, command, days, option
+from .tables import json_text, with_progress
 
 FORMATS = ("json", "csv")
 COLUMNS = (

@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
-from core.visible_text import one_line
+from ..values.text import one_line
 
 WIDEST = 160
 NARROWEST = 5  # of a column that folds its text

@@ -15,8 +15,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from core.history import audit
-from core.history.locks import without_statement_limit
+from core.history.audit import entries as audit
+from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
 
 logger = logging.getLogger(__name__)

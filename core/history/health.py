@@ -16,13 +16,16 @@ from django.db.models import Count
 from django.utils import timezone
 
 from core.errors import StoreUnavailable
-from core.history import backup, record_state
-from core.history.record_state import RecordState
+from core.history.backups import backup
+from core.history.proof import state as record_state
+from core.history.proof.state import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
-from core.store import queues, recorder_state, server_info
+from core.store import queue as queues
+from core.store import recorder as recorder_state
+from core.store import server_info
 from core.store.client import open_store
-from core.store.queues import QueueState
-from core.store.recorder_state import RecorderState, RecorderWord
+from core.store.queue import QueueState
+from core.store.recorder import RecorderState, RecorderWord
 from core.store.server_info import ServerInfo
 
 LAG_SECONDS = 30.0

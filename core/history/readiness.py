@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from core.errors import StoreUnavailable
 from core.history.health import LAG_SECONDS
 from core.models import Cursor
-from core.store import recorder_state
+from core.store import recorder as recorder_state
 from core.store.client import open_store
 
 PART_SECONDS = 0.9

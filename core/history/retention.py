@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from core.history import audit, locks
+from core.history.audit import entries as audit
+from core.history.database import locks
 from core.models import ApprovalRecord
 
 ROWS_AT_ONCE = 500

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core import FeedbackLoop, UsageTracker
-from core.pricing import Tokens, configured_book
+from core.usage.pricing import Tokens, configured_book
 
 PREMIUM_MODELS = "anthropic=claude-opus-4-1,openai=gpt-5"
 RATED_SHARE = 0.25

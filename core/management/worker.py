@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 
 from core import jobs
 from core.errors import StoreUnavailable
-from core.store import queues
+from core.store import queue as queues
 from core.store.embedded import die_with_parent
 
 logger = logging.getLogger(__name__)

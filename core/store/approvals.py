@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from core.bounded_json import finite, loads_strictly, storable
-from core.errors import MalformedRecord
-from core.store.client import Store
-from core.store.keys import checked_name
+from ..errors import MalformedRecord
+from ..values.json import finite, loads_strictly, storable
+from ..values.names import checked_name
+from .client import Store
 
 logger = logging.getLogger(__name__)
 

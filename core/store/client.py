@@ -20,14 +20,14 @@ from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.retry import Retry
 
-from core.checked_numbers import LARGEST
-from core.errors import StoreMisconfigured, StoreRefused, StoreUnavailable
-from core.store import embedded
-from core.store.cluster import ClusterConnections
-from core.store.configuration import configured_url, data_directory, setting
-from core.store.connections import Connections, address_of
-from core.store.keys import DEFAULT_NAMESPACE, Keys
-from core.store.scripts import Script
+from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
+from ..values.numbers import LARGEST
+from . import embedded
+from .cluster import ClusterConnections
+from .configuration import configured_url, data_directory, setting
+from .connections import Connections, address_of
+from .keys import DEFAULT_NAMESPACE, Keys
+from .scripts import Script
 
 CONNECT_TIMEOUT = 1.0
 COMMAND_TIMEOUT = 2.0

@@ -9,7 +9,7 @@ from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisClusterException
 
-from core.store.connections import Connections
+from .connections import Connections
 
 SETTLE_SECONDS = 0.5
 

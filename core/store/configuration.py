@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from core.errors import StoreUnavailable
-from core.store import embedded
+from ..errors import StoreUnavailable
+from . import embedded
 
 
 def configured_url() -> str:

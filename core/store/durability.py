@@ -1,7 +1,7 @@
 """What a Redis server would lose, asked of the server itself."""
 
-from core.errors import StoreRefused
-from core.store.client import Store
+from ..errors import StoreRefused
+from .client import Store
 
 
 def weaknesses(store: Store) -> list[tuple[str, str]]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.store.keys import Keys
-from core.store.scripts import NEWEST, PUBLISH, PUBLISHED_BY, STREAM_INFO, TIDY, Run
+from .keys import Keys
+from .scripts import NEWEST, PUBLISH, PUBLISHED_BY, STREAM_INFO, TIDY, Run
 
 
 def publish(run: Run, keys: Keys, *, event_type: str, source: str, data: bytes) -> tuple[str, int]:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
-from core.bounded_json import loads_strictly
-from core.errors import MalformedRecord, StoreRefused, StoreUnavailable
-from core.store.client import Store
-from core.store.keys import FEEDBACK_TTL_MS, checked_name, stage_member
+from ..errors import MalformedRecord, StoreRefused, StoreUnavailable
+from ..values.json import loads_strictly
+from ..values.names import checked_name
+from .client import Store
+from .keys import FEEDBACK_TTL_MS, stage_member
 
 logger = logging.getLogger(__name__)
 

@@ -5,13 +5,11 @@ installation live in one slot, so a script or a blocking read may touch any of t
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import quote
 
 DEFAULT_NAMESPACE = "telemetry"
-NAME_LENGTH = 200
 
 DAY_MS = 24 * 3600 * 1000
 BEAT_TTL_MS = 30 * 1000
@@ -41,25 +39,6 @@ FEEDBACK_RATINGS = 100
 TEMPLATE_TTL_MS = 90 * DAY_MS
 
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-
-
-def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> str:
-    """Return `value` if it can name an agent, a type or a person, else raise naming `argument`.
-
-    1 to `longest` characters of valid Unicode without control characters; anything else in it is fine.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
-    if not 1 <= len(value) <= longest:
-        raise ValueError(f"{argument} must have 1 to {longest} characters, not {len(value)}")
-    if value.isprintable():  # the usual case; what is left may still be fine, such as a line separator
-        return value
-    for position, character in enumerate(value):
-        category = unicodedata.category(character)
-        if category in ("Cc", "Cs"):
-            kind = "control character" if category == "Cc" else "lone surrogate"
-            raise ValueError(f"{argument} has a {kind} (U+{ord(character):04X}) at position {position}")
-    return value
 
 
 @lru_cache(maxsize=10_000)

@@ -5,9 +5,9 @@ import re
 import uuid
 from dataclasses import dataclass
 
-from core.errors import StoreUnavailable
-from core.store import scripts
-from core.store.client import Line, Store, open_store
+from ..errors import StoreUnavailable
+from . import scripts
+from .client import Line, Store, open_store
 
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
@@ -23,7 +23,7 @@ class OutboxEntry:
 
     @property
     def type(self) -> str:
-        """What kind of change it is; docs/redis.md lists them."""
+        """What kind of change it is; docs/reference/redis.md lists them."""
         return self.fields.get("type", "")
 
 

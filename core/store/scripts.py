@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from core.store import keys as key_rules
-from core.store.keys import Keys
+from . import keys as key_rules
+from .keys import Keys
 
 _FOLDER = Path(__file__).parent / "lua"
 
@@ -35,34 +35,34 @@ def _load(name: str) -> Script:
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-REQUEST = _load("request")
-DECIDE = _load("decide")
-EXPIRE = _load("expire")
-CANCEL = _load("cancel")
-COLLECT = _load("collect")
-RESTORE_END = _load("restore_end")
-BEAT = _load("beat")
-STALE = _load("stale")
-LIVE = _load("live")
-LOOK = _load("look")
-LOST = _load("lost")
-RECORDED = _load("recorded")
-RECORDER_SIGN = _load("recorder_sign")
-RECORDER_LOOK = _load("recorder_look")
-SHIP = _load("ship")
-USAGE_RESET = _load("usage_reset")
-USAGE_REBUILD = _load("usage_rebuild")
-AUTOMATION = _load("automation")
-SIGNAL = _load("signal")
-MAILBOX = _load("mailbox")
-FEEDBACK = _load("feedback")
-FEEDBACK_CLEAR = _load("feedback_clear")
-FEEDBACK_TEMPLATE = _load("feedback_template")
-PUBLISH = _load("publish")
-NEWEST = _load("newest")
-STREAM_INFO = _load("stream_info")
-PUBLISHED_BY = _load("published_by")
-TIDY = _load("tidy")
+REQUEST = _load("approvals/request")
+DECIDE = _load("approvals/decide")
+EXPIRE = _load("approvals/expire")
+CANCEL = _load("approvals/cancel")
+COLLECT = _load("approvals/collect")
+RESTORE_END = _load("approvals/restore_end")
+BEAT = _load("agents/beat")
+STALE = _load("agents/stale")
+LIVE = _load("agents/live")
+LOOK = _load("agents/look")
+LOST = _load("agents/lost")
+RECORDED = _load("recorder/recorded")
+RECORDER_SIGN = _load("recorder/sign")
+RECORDER_LOOK = _load("recorder/look")
+SHIP = _load("usage/ship")
+USAGE_RESET = _load("usage/reset")
+USAGE_REBUILD = _load("usage/rebuild")
+AUTOMATION = _load("automation/record")
+SIGNAL = _load("signals/send")
+MAILBOX = _load("signals/mailbox")
+FEEDBACK = _load("feedback/record")
+FEEDBACK_CLEAR = _load("feedback/clear")
+FEEDBACK_TEMPLATE = _load("feedback/template")
+PUBLISH = _load("events/publish")
+NEWEST = _load("events/newest")
+STREAM_INFO = _load("events/stream_info")
+PUBLISHED_BY = _load("events/published_by")
+TIDY = _load("events/tidy")
 ALL = tuple(script for script in list(globals().values()) if isinstance(script, Script))
 
 

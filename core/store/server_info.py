@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from core.errors import StoreUnavailable
-from core.store.client import Store
+from ..errors import StoreUnavailable
+from .client import Store
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from core.store import approvals, scripts
-from core.store.client import Store
-from core.store.keys import Keys
-from core.store.outbox import OutboxEntry, entries_of
-from core.store.scripts import Run
+from . import approvals, scripts
+from .client import Store
+from .keys import Keys
+from .outbox import OutboxEntry, entries_of
+from .scripts import Run
 
 UNREADABLE = "unreadable"
 EVENT_OF_END = {"timeout": "approval_expired", "cancelled": "approval_cancelled"}

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from core.errors import StoreUnavailable
-from core.store import scripts
-from core.store.client import Store
-from core.store.keys import DAY_MS
+from ..errors import StoreUnavailable
+from . import scripts
+from .client import Store
+from .keys import DAY_MS
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from core import ApprovalGate
-from core.approval_waiting import SLICE_SECONDS
+from core.approvals.waiting import SLICE_SECONDS
 from tests.bench.measure import Bench, Row, plain_client, store_in
 
 WAITERS = 100

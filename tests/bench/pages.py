@@ -23,7 +23,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.test import Client
 from core import ApprovalGate, HeartbeatCoordinator
-from tests.dashboard.usage_rows import keep, many
+from tests.dashboard.usage.usage_rows import keep, many
 call_command("migrate", verbosity=0)
 keep(many(int(sys.argv[1]), days=90))
 HeartbeatCoordinator().start_heartbeat("reviewer")

@@ -23,7 +23,8 @@ from pathlib import Path
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
-from core.history import audit, checkpoints, export, verification
+from core.history.audit import entries
+from core.history.proof import checkpoints, export, verification
 from core.models import ApprovalRecord
 from core.store.approvals import request_digest
 call_command("migrate", verbosity=0)
@@ -36,13 +37,13 @@ def fact(number):
     details = {"approval_type": "deploy", "digest": DIGEST}
     id_ = f"7f1c8e5e-5a45-4a3c-9d43-{number // 2:012x}"
     kind, actor = [("approval.requested", "deployer"), ("approval.timeout", "")][number % 2]
-    return audit.Fact(f"{kind}:{id_}", kind, timezone.now(), actor, "deployer", id_, details)
+    return entries.Fact(f"{kind}:{id_}", kind, timezone.now(), actor, "deployer", id_, details)
 count, path = int(sys.argv[1]), Path(sys.argv[2])
 seconds = {}
 began = time.perf_counter()
 for start in range(0, count, 1000):
     with transaction.atomic():
-        audit.append([fact(number) for number in range(start, start + 1000)])
+        entries.append([fact(number) for number in range(start, start + 1000)])
     checkpoints.checkpoint(path)
 seconds["append"] = time.perf_counter() - began
 for start in range(0, count, 1000):

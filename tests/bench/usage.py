@@ -18,11 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from core.pricing import PriceBook, Prices
 from core.store import usage
 from core.store.client import Store
-from core.usage_calls import Call
-from core.usage_savings import amounts_of
+from core.usage.call import Call
+from core.usage.pricing import PriceBook, Prices
+from core.usage.savings import amounts_of
 from core.usage_tracker import UsageTracker
 from tests.bench.measure import Bench, Row, medians, plain_client, rate_row, store_in
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from core.history.recorder import Recorder
+from core.history.recorder.recorder import Recorder
 from tests.conftest import PASSWORD
 from tests.waiting import PATIENCE
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
-from tests.history.chain import kinds_of
+from tests.history.audit.chain import kinds_of
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 

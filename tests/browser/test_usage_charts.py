@@ -6,8 +6,8 @@ from playwright.sync_api import Page, expect
 from core import UsageTracker
 from core.models import LLMCall
 from tests.browser.test_what_people_see import assert_accessible
-from tests.core.usage_help import book, track
-from tests.dashboard.usage_rows import a_call, keep, many
+from tests.core.usage.usage_help import book, track
+from tests.dashboard.usage.usage_rows import a_call, keep, many
 from tests.waiting import wait_until
 
 EVIL = "<img src=x onerror=alert(1)>\u202e"

@@ -9,11 +9,11 @@ from django.test import override_settings
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
-from core.history.recorder import Recorder
+from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
 from tests.conftest import PASSWORD
-from tests.dashboard.frames import TICKS_PROMISED
+from tests.dashboard.live.frames import TICKS_PROMISED
 from tests.waiting import wait_until
 
 SHAPE_OF_PAGE = """() => {
@@ -175,7 +175,7 @@ def test_a_right_taken_away_takes_the_buttons_within_five_seconds(sign_in, clean
 
 
 def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_user, clean_redis, monkeypatch):
-    from dashboard import live_state
+    from dashboard.live import state as live_state
 
     monkeypatch.setattr(live_state, "BEHIND_SECONDS", 1.0)
     make_user("maria", "approver")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.history.recorder import Recorder
-from tests.core.usage_help import shipped_by_hand
+from core.history.recorder.recorder import Recorder
+from tests.core.usage.usage_help import shipped_by_hand
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.usage_help import track
+from tests.core.usage.usage_help import track
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = [sys.executable, "-m", "core"]

@@ -12,10 +12,10 @@ import pytest
 
 from core.cli import cmd_telemetry_export
 from core.cli.export import COLUMNS, csv_cell, write_csv, write_json
-from core.history.usage import CallHistory
+from core.history.usage.calls import CallHistory
 from core.models import LLMCall
-from core.usage_calls import plain_entry
-from tests.core.usage_help import track
+from core.usage.call import plain_entry
+from tests.core.usage.usage_help import track
 
 
 @pytest.fixture

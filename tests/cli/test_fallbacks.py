@@ -5,10 +5,10 @@ from decimal import Decimal as D
 import pytest
 
 from core.cli import cmd_sonnet_opus_analysis
-from core.pricing import Prices
-from core.usage_calls import Call
-from core.usage_fallbacks import Fallbacks, find_fallbacks
-from tests.core.usage_help import track
+from core.usage.call import Call
+from core.usage.fallbacks import Fallbacks, find_fallbacks
+from core.usage.pricing import Prices
+from tests.core.usage.usage_help import track
 
 CENT = 10_000_000  # in nano-dollars
 FIVE_TIMES = Prices(book=CENT, uncached=CENT, baseline=5 * CENT)

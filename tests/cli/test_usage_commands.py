@@ -18,7 +18,7 @@ from core.cli import (
     main,
 )
 from core.models import LLMCall, UsageHour
-from tests.core.usage_help import call, track
+from tests.core.usage.usage_help import call, track
 
 READING = ("show", "savings", "cache_stats", "compare")
 
@@ -228,7 +228,7 @@ def test_the_management_command_is_the_same_command(tracker):
 def test_a_database_without_tables_is_one_sentence(tracker, monkeypatch, capsys):
     from django.db import OperationalError
 
-    from core.history.usage import CallHistory
+    from core.history.usage.calls import CallHistory
 
     def broken(*_args: object) -> int:
         raise OperationalError("no such table: core_llmcall")

@@ -1,4 +1,4 @@
-"""docs/commands.md: every command, every option, every exit code."""
+"""docs/reference/commands.md: every command, every option, every exit code."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from core.cli import COMMANDS, commands
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)

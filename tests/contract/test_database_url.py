@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from core.history.database_url import database
+from core.history.database.url import database
 
 FILE = Path("/data/history.sqlite3")
 
 
 def test_without_one_the_record_is_a_sqlite_file_that_survives_a_power_cut():
     config = database("", FILE)
-    assert (config["ENGINE"], config["NAME"]) == ("core.history.sqlite", FILE)
+    assert (config["ENGINE"], config["NAME"]) == ("core.history.database.sqlite", FILE)
     assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert "synchronous=FULL" in config["OPTIONS"]["init_command"]
 

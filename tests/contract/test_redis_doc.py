@@ -1,4 +1,4 @@
-"""docs/redis.md says of keys and scripts what the code says."""
+"""docs/reference/redis.md says of keys and scripts what the code says."""
 
 import re
 from functools import cached_property
@@ -9,7 +9,7 @@ from core.store.keys import Keys
 from tests.contract.key_patterns import key_patterns
 
 ROOT = Path(__file__).parent.parent.parent
-TEXT = (ROOT / "docs/redis.md").read_text()
+TEXT = (ROOT / "docs/reference/redis.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -63,7 +63,7 @@ def test_the_number_and_order_of_each_scripts_keys_is_that_of_its_header():
 
 def test_no_script_makes_up_a_key():
     """Each key of a script comes from KEYS: neither a text nor a piece of one stands where a key does."""
-    for file in (ROOT / "core/store/lua").glob("*.lua"):
+    for file in (ROOT / "core/store/lua").rglob("*.lua"):
         for key in re.findall(r"redis\.p?call\(\s*'[A-Z]+',\s*([^,)]+)", file.read_text()):
             assert re.fullmatch(r"KEYS\[[^'\"]+\]|[a-z_.]+", key), (file.name, key)
 
@@ -93,9 +93,9 @@ def test_the_two_tables_agree_on_which_script_uses_which_key():
     by_key = {
         (script, code(row[0]))
         for row in rows("Keys")
-        for script in re.findall(r"`(\w+\.lua)`", row[4] + row[5])
+        for script in re.findall(r"`([\w/]+\.lua)`", row[4] + row[5])
     }
     by_script = {(script, key) for script, keys in keys_of_scripts().items() for key in keys}
     # The header of a script of signals names the keys of one agent; a broadcast uses its two instead.
-    by_script |= {("signal.lua", key) for key in ("signals_broadcast", "signals_broadcast_expiry")}
+    by_script |= {("signals/send.lua", key) for key in ("signals_broadcast", "signals_broadcast_expiry")}
     assert by_key == by_script

@@ -9,7 +9,7 @@ import pytest
 from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
 from core.store import embedded
 from tests.accounts import also_allowed, limit
-from tests.core.usage_help import book
+from tests.core.usage.usage_help import book
 from tests.leftovers import emptied
 from tests.servers import client_of, faulty_server, proxy_before
 from tests.waiting import wait_until

@@ -33,7 +33,11 @@ def test_every_feature_of_the_contract_is_listed(url):
 
 def test_with_a_server_what_can_be_imported_is_available_and_nothing_else(url):
     for name, info in TelemetryFeatures.list_all_features(url).items():
-        expected = FeatureStatus.AVAILABLE if importable(_MODULES[name]) else FeatureStatus.MISSING_DEPENDENCY
+        expected = (
+            FeatureStatus.AVAILABLE
+            if importable(f"core.{_MODULES[name]}")
+            else FeatureStatus.MISSING_DEPENDENCY
+        )
         assert info.status is expected, name
         assert info.message
     for name in HERE:

@@ -10,7 +10,7 @@ from django.test import Client
 from websockets.sync.client import ClientConnection, connect
 
 from core import ApprovalGate, HeartbeatCoordinator
-from core.history.recorder import Recorder
+from core.history.recorder.recorder import Recorder
 from tests.servers import client_of
 from tests.waiting import PATIENCE
 

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from core import jobs
 from core.models import Export, SetAsideEntry
-from tests.dashboard.test_exports import ask, work
+from tests.dashboard.exports.test_exports import ask, work
 from tests.dashboard.test_headers import policy_of
 from tests.workers import fail
 

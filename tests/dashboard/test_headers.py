@@ -61,7 +61,7 @@ def test_pages_with_private_data_are_never_stored(gate, signed_in, address):
 
 
 def test_no_page_holds_a_script_or_style_of_its_own(gate, record, signed_in):
-    from tests.dashboard.markup import parse
+    from tests.dashboard.display.markup import parse
 
     request = gate.open_request("deploy")
     record()
@@ -90,7 +90,8 @@ def test_cookies_are_for_this_site_and_no_script(person, client):
 
 
 def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
-    from dashboard import contexts, fragments
+    from dashboard.approvals import page as contexts
+    from dashboard.live import fragments
 
     gate.open_request("deploy")
     region = fragments.live_region(contexts.live_page(), may_decide=True)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 
 from tests.chosen_servers import DATABASE
-from tests.faults.stand import Stand, stand
+from tests.faults.site.stand import Stand, stand
 from tests.postgresql import PostgreSQL, postgresql_server
 
 

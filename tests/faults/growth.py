@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.faults.databases import database_bytes
 from tests.faults.load import busy
-from tests.faults.stand import Stand
+from tests.faults.site.databases import database_bytes
+from tests.faults.site.stand import Stand
 
 SAMPLES = 20
 WARM_UP = SAMPLES // 4

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.faults.person import Person, SiteAway
-from tests.faults.stand import Stand, until
+from tests.faults.site.person import Person, SiteAway
+from tests.faults.site.stand import Stand, until
 from tests.waiting import PATIENCE, wait_until
 
 AGENTS = 8

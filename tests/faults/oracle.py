@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent, SetAsideEntry
 from core.store import outbox, survey
 from core.store.client import open_store
-from tests.history.chain import assert_chain_is_whole, of_requests
+from tests.history.audit.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
 ROUND_SECONDS = 90.0  # an attempt whose process died is settled once its limit is past, in rounds of a minute

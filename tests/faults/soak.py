@@ -13,7 +13,7 @@ from tests.chosen_servers import DATABASE, REDIS
 from tests.faults import report
 from tests.faults.growth import watch
 from tests.faults.load import Load, busy, kill_at_random
-from tests.faults.stand import stand
+from tests.faults.site.stand import stand
 from tests.faults.streams import entries_under_kills
 from tests.faults.trials import LANES, run_lane
 from tests.postgresql import PostgreSQL, postgresql_server

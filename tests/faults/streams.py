@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from core import ApprovalGate
-from tests.faults.stand import Stand
+from tests.faults.site.stand import Stand
 
 ASKERS = 4
 

@@ -15,7 +15,7 @@ import pytest
 from core import ApprovalGate
 from tests import chosen_servers
 from tests.faults.oracle import HELD_SECONDS
-from tests.faults.stand import stand, until
+from tests.faults.site.stand import stand, until
 from tests.faults.trials import recorded
 from tests.waiting import PATIENCE, wait_until
 

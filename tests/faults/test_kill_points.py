@@ -7,7 +7,7 @@ import pytest
 
 from core.failpoints import PLACES
 from tests.faults.trials import LANES, REPEATS, run_lane
-from tests.history.test_backup_crashes import KILLED_AT
+from tests.history.backups.test_backup_crashes import KILLED_AT
 
 
 def test_every_failpoint_has_its_trial():

@@ -1,7 +1,7 @@
 """kill -9 of every part, of Redis and of PostgreSQL at random moments, under load: nothing acknowledged is lost."""
 
 from tests.faults.load import busy, kill_at_random, parts_of
-from tests.faults.stand import stand
+from tests.faults.site.stand import stand
 from tests.waiting import wait_until
 
 SECONDS = 8.0

@@ -1,7 +1,7 @@
 """Redis full, read-only, with another password, or as it was an hour ago: never half a decision, never a wrong yes.
 
-Down, hung, restarted and emptied: tests/core/test_gate_outages.py, tests/history/test_recorder_outages.py,
-tests/dashboard/test_redis_away.py.
+Down, hung, restarted and emptied: tests/core/approvals/test_gate_outages.py,
+tests/history/recorder/test_recorder_outages.py, tests/dashboard/outages/test_redis_away.py.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from core import ApprovalGate
-from tests.faults.stand import until
+from tests.faults.site.stand import until
 from tests.faults.trials import recorded
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until

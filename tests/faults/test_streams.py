@@ -1,6 +1,6 @@
 """Entries of the outbox while one of two recorders is killed 20 times: each is recorded once, in order."""
 
-from tests.faults.stand import stand
+from tests.faults.site.stand import stand
 from tests.faults.streams import entries_under_kills
 
 ENTRIES, KILLS = 3_000, 20

@@ -4,8 +4,8 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 from core import ApprovalGate
-from tests.faults.person import Person
-from tests.faults.stand import stand, until
+from tests.faults.site.person import Person
+from tests.faults.site.stand import stand, until
 from tests.ports import free_port
 from tests.waiting import PATIENCE
 

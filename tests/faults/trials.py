@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.person import SiteAway
-from tests.faults.stand import Stand, stand, until
+from tests.faults.site.person import SiteAway
+from tests.faults.site.stand import Stand, stand, until
 from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 

@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.db import connections
 
 from core import ApprovalGate
-from core.history import decisions
-from core.history.recorder import Recorder
+from core.history.approvals import decisions
+from core.history.recorder.recorder import Recorder
 from tests.memory_disk import memory_folder
 from tests.servers import client_of
 

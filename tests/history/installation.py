@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
-from core.history import audit
+from core.history.audit import entries
 from core.models import LLMCall, SetAsideEntry
 odd = sys.stdin.read()
 moment = datetime(2026, 3, 29, 1, 30, 0, 123457, tzinfo=timezone.utc)
@@ -31,7 +31,7 @@ flags = dict(cache_hit=True, prompt_cache_hit=False, duration_ms=0.1 + 0.2)
 LLMCall.objects.create(call_id=odd, at=moment, shipped_at=moment, workflow=odd, tier="t", model="m",
                        provider="p", **numbers, **flags)
 with transaction.atomic():
-    audit.append([audit.Fact(f"odd:{n}", "odd", moment, actor=odd, details={odd: [odd, None, 1e-7, n]})
+    entries.append([entries.Fact(f"odd:{n}", "odd", moment, actor=odd, details={odd: [odd, None, 1e-7, n]})
                   for n in range(2500)])
 """
 

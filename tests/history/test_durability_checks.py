@@ -5,7 +5,7 @@ from django.core.checks import run_checks
 from django.db import connection
 from django.test import override_settings
 
-from core.history.durability_checks import check_database, check_redis
+from core.history.checks import check_database, check_redis
 from tests.servers import client_of, faulty_server
 
 

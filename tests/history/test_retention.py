@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.history import retention
 from core.history.retention import prune_bodies
 from core.models import ApprovalRecord, AuditEntry
-from tests.history.chain import assert_chain_is_whole, kinds_of
+from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 
 
 @pytest.fixture

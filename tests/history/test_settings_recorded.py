@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from core.history import configuration
+from core.history import settings_noted as configuration
 from core.models import AuditEntry
-from tests.history.chain import assert_chain_is_whole
+from tests.history.audit.chain import assert_chain_is_whole
 
 SECRETS = {
     "SECRET_KEY": "s3cret-of-the-site",
@@ -83,7 +83,7 @@ def test_two_processes_that_start_at_once_tell_it_once(transactional_db, backgro
 
 
 def test_a_damaged_entry_does_not_keep_the_site_from_starting(db):
-    from tests.history.attacker import edit, without_guards
+    from tests.history.audit.attacker import edit, without_guards
 
     configuration.note("recorder")
     with without_guards():

@@ -160,7 +160,7 @@ def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw):
 def test_the_keys_of_the_queue_are_those_of_rq(clean_redis):
     from rq.registry import FailedJobRegistry
 
-    from core.store import queues
+    from core.store import queue as queues
 
     queue = jobs.queue()
     name = queue.name

@@ -13,14 +13,14 @@ import pytest
 from django.urls import reverse
 
 from core import ApprovalGate
-from core.history.recorder import Recorder
+from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import request_digest
 from core.store.keys import Keys
 from core.store.outbox import Watcher
-from dashboard.live_state import LiveState
+from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns
-from tests.history.chain import of_requests
+from tests.history.audit.chain import of_requests
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from core.history.checkpoints import checkpoint
+from core.history.proof.checkpoints import checkpoint
 
 
 class Command(BaseCommand):

@@ -8,11 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from core.bounded_json import storable
-from core.history import audit
-from core.history.acting import actor
-from core.history.export import Selection, pieces
-from core.history.whole_file import whole_file
+from core.history.audit import entries as audit
+from core.history.backups.whole_file import whole_file
+from core.history.people.acting import actor
+from core.history.proof.export import Selection, pieces
+from core.values.json import storable
 
 
 class Command(BaseCommand):

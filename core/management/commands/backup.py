@@ -6,16 +6,18 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from core.history import backup
-from core.history.backup import Taken
-from core.history.tables import CannotCopy
+from core.history.backups import backup
+from core.history.backups.backup import Taken
+from core.history.backups.tables import CannotCopy
 from core.management.row_bar import row_bar
 
 
 class Command(BaseCommand):
     """Whole or not at all."""
 
-    help = "Back up the database into one file, consistently, while the site runs (docs/operations.md)."
+    help = (
+        "Back up the database into one file, consistently, while the site runs (docs/running/operations.md)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to."""

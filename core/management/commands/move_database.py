@@ -10,17 +10,19 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
 
-from core.history import moving, tables
-from core.history.database_url import database
-from core.history.moving import SOURCE, TARGET, Moved
-from core.history.tables import CannotCopy
+from core.history.backups import moving, tables
+from core.history.backups.moving import SOURCE, TARGET, Moved
+from core.history.backups.tables import CannotCopy
+from core.history.database.url import database
 from core.management.row_bar import row_bar
 
 
 class Command(BaseCommand):
     """Moves everything or nothing, and leaves the source as it was."""
 
-    help = "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/operations.md)."
+    help = (
+        "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/running/operations.md)."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One address."""

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from core.history import automation, usage
+from core.history.automation import effects as automation
 from core.history.retention import prune_bodies
+from core.history.usage import calls as usage
 
 KEPT = (
     ("texts of ended requests", "TELEMETRY_BODY_DAYS", prune_bodies),

@@ -7,16 +7,16 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from core.history import restore
-from core.history.restore import Restored
-from core.history.tables import CannotCopy
+from core.history.backups import restore
+from core.history.backups.restore import Restored
+from core.history.backups.tables import CannotCopy
 from core.management.row_bar import row_bar
 
 
 class Command(BaseCommand):
     """Everything or nothing."""
 
-    help = "Restore a backup into an empty installation, and verify it there (docs/operations.md)."
+    help = "Restore a backup into an empty installation, and verify it there (docs/running/operations.md)."
     requires_system_checks = []
     requires_migrations_checks = False
 

@@ -1,4 +1,4 @@
-"""`manage.py telemetry <command>`: what agents did, what it cost and what was saved (docs/commands.md)."""
+"""`manage.py telemetry <command>`: what agents did, what it cost and what was saved (docs/reference/commands.md)."""
 
 import sys
 from argparse import Namespace

@@ -96,7 +96,7 @@ def site_url() -> str:
 
 
 def web_command() -> list[str]:
-    """The web server. Its limits are explained in docs/operations.md."""
+    """The web server. Its limits are explained in docs/running/operations.md."""
     return [
         *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application"),
         *("--app-dir", str(settings.BASE_DIR)),
@@ -115,7 +115,7 @@ def refuse_unsafe_address() -> None:
     """With DEBUG on, error pages show settings: only this machine may see them."""
     if settings.DEBUG and settings.HOST not in ("127.0.0.1", "::1", "localhost"):
         raise CommandError(
-            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/operations.md)"
+            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/running/operations.md)"
         )
 
 

@@ -12,8 +12,8 @@ from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import Progress
 
-from core.history import verification
-from core.history.verification import Verdict
+from core.history.proof import verification
+from core.history.proof.verification import Verdict
 
 BAR_AFTER_SECONDS = 1.0
 

@@ -8,7 +8,7 @@ from django.db import connections
 
 from core.errors import StoreUnavailable
 from core.management.worker import new_worker
-from core.store import queues
+from core.store import queue as queues
 
 
 class Command(BaseCommand):

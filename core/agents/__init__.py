@@ -1,0 +1,1 @@
+"""Agents: their heartbeat, the process behind it, and all that is known of one at a moment."""

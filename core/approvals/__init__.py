@@ -1,0 +1,1 @@
+"""Requests for approval: what they are, how they are waited for."""

@@ -1,0 +1,146 @@
+"""How an agent waits for the end of its request: blocked in Redis, with time limits that hold.
+
+The end is a stream entry, so every waiter wakes, and one that reconnects finds it at once.
+"""
+
+import logging
+import math
+import time
+
+from .. import failpoints
+from ..errors import StoreUnavailable
+from ..store import scripts
+from ..store.approvals import at
+from ..store.client import Line, Store
+from .request import ApprovalResponse, refusal
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 30.0
+OVERTIME_SECONDS = 0.8  # `request_approval` returns within its timeout and one second
+UNKNOWN = "unknown: no such request"
+LOST = "cancelled: lost by the server, which no longer knows the request"
+TOO_LATE = "cancelled: the asker's time was up before the server's"
+
+
+def wait_for_end(store: Store, request_id: str, deadline: float) -> ApprovalResponse:
+    """Wait to the deadline (monotonic), then make the gate end; always an outcome."""
+    try:
+        response = wait_until(store, request_id, deadline)
+        return response or _expire(store, request_id, deadline + OVERTIME_SECONDS)
+    except StoreUnavailable as error:
+        return refusal(request_id, f"unavailable: no answer from Redis at the deadline. {error}")
+
+
+def wait_until(store: Store, request_id: str, end: float) -> ApprovalResponse | None:
+    """Block until the request has ended, or until `end` (monotonic): then None.
+
+    Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
+    """
+    line, pause, troubled = store.line(end + OVERTIME_SECONDS / 2), 0.05, False
+    try:
+        while True:
+            left = end - time.monotonic()
+            try:
+                response = _listen(line, request_id, left, troubled)
+                if response is not None or left <= 0:
+                    return response
+                pause, troubled = 0.05, False
+            except StoreUnavailable:
+                line.close()
+                if left <= 0:
+                    raise
+                time.sleep(max(0.0, min(pause, end - time.monotonic())))
+                pause, troubled = min(1.0, pause * 2), True
+    finally:
+        line.close()
+
+
+def _listen(line: Line, request_id: str, left: float, troubled: bool) -> ApprovalResponse | None:
+    """One blocking read; after trouble one look whether the server still knows the request."""
+    slice_seconds = 0.0 if troubled else min(SLICE_SECONDS, left)
+    outcome = _read_ended(line, request_id, slice_seconds)
+    if outcome is not None:
+        return _collected(line, outcome)
+    if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
+        return refusal(request_id, LOST)
+    return None
+
+
+def gate_state(store: Store, request_id: str, end: float) -> list[bytes | None]:
+    """What the gate says of a request: [b'pending', ms left], [b'unknown', b''] or how it ended.
+
+    Asks until it answers; raises StoreUnavailable when Redis is still away at `end` (monotonic).
+    """
+    line, pause = store.line(end + OVERTIME_SECONDS / 2), 0.05
+    while True:
+        try:
+            return scripts.expire(line.run, line.keys, request_id)[:2]
+        except StoreUnavailable:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+        finally:
+            line.close()
+        time.sleep(min(pause, left))
+        pause = min(1.0, pause * 2)
+
+
+def _expire(store: Store, request_id: str, end: float) -> ApprovalResponse:
+    line = store.line(end)
+    try:
+        while True:
+            state, value, *rest = scripts.expire(line.run, line.keys, request_id)
+            if state == b"unknown":
+                return refusal(request_id, LOST)
+            if state != b"pending":
+                return _collected(line, _outcome(request_id, [state, value, *rest]))
+            # The server stored it late, or its clock is slower: it still takes decisions, so we still
+            # do, or it must stop taking them.
+            left = int(value or 0) / 1000
+            if time.monotonic() + left > end - OVERTIME_SECONDS / 2:
+                scripts.cancel(line.run, line.keys, request_id, TOO_LATE)
+            else:
+                _read_ended(line, request_id, left)
+    finally:
+        line.close()
+
+
+def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse | None:
+    """The end of a request, waiting at most `seconds`: all waiters wake, a late one finds it at once."""
+    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+    ended = line.keys.approval_ended(request_id)
+    reply = line.read("XREAD", *block, "COUNT", 1, "STREAMS", ended, 0, seconds=max(0.0, seconds) + 0.5)
+    if not reply:
+        return None
+    flat = reply[0][1][0][1]
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms")
+    return _outcome(request_id, [fields.get(name) for name in names])
+
+
+def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
+    """The response that a stored end means; anything not exactly a decision is a refusal."""
+    status, approved, responder, reason, ended_ms = (
+        (part or b"").decode(errors="replace") for part in end[:5]
+    )
+    if (status, approved) not in {("approved", "1"), ("rejected", "0"), ("timeout", "0"), ("cancelled", "0")}:
+        return refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
+    try:
+        moment = at(ended_ms)
+    except (ValueError, OverflowError, OSError):
+        return refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
+    if not responder:
+        return refusal(request_id, "malformed: the stored outcome names nobody")
+    return ApprovalResponse(request_id, status == "approved", responder, reason, moment)
+
+
+def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
+    failpoints.reach("agent.before_collect")
+    # For the record only: a failed mark changes nothing for the agent.
+    try:
+        scripts.collect(line.run, line.keys, response.request_id)
+        failpoints.reach("agent.after_collect")
+    except StoreUnavailable as error:
+        logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
+    return response

@@ -1,0 +1,1 @@
+"""Events: reading one, following many, and those of one agent."""

@@ -1,0 +1,238 @@
+"""How a subscriber follows the streams of many types as one: in order, through outages, missing nothing.
+
+Ids grow over all types, so the order of ids is the order of publishing. A reply holds each stream up to some
+id; events are handed out only up to the id that every stream was read to, and the rest is held back until then.
+"""
+
+import logging
+import math
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..errors import StoreRefused, StoreUnavailable
+from ..store import events as event_scripts
+from ..store.client import Store
+from ..values.names import checked_name
+from .event import StreamEvent, id_numbers, read_entry
+
+logger = logging.getLogger(__name__)
+
+SLICE_SECONDS = 30.0
+LIMIT_MARGIN_SECONDS = 2.0
+READ_AHEAD = 500
+READ_AHEAD_BYTES = 2 * 1024 * 1024
+MANY_TYPES = 1_000
+ASIDE_SECONDS = 30.0
+
+Entry = tuple[str, bytes, list[bytes]]
+
+
+class _Place:
+    """How far one stream was read, and what was read of it but not handed out yet."""
+
+    __slots__ = ("after", "aside_until", "event_type", "held")
+
+    def __init__(self, event_type: str, after: str) -> None:
+        self.event_type = event_type
+        self.after = after
+        self.held: list[tuple[bytes, list[bytes]]] = []
+        self.aside_until = 0.0
+
+
+class Follower:
+    """One subscription. `event_types` None: all types, found in the stream of types as they are born.
+
+    `silence`: seconds without an event after which it ends, None for never.
+    """
+
+    def __init__(
+        self, store: Store, event_types: list[str] | None, silence: float | None, count: int, start_id: str
+    ) -> None:
+        self._store = store
+        self._keys = store.keys
+        self._silence = silence
+        self._count = self._batch = self._asked = count
+        self._types_after = None if event_types is not None else "0-0"
+        self._start = "0-0" if start_id == "$" else start_id
+        self._places: dict[bytes, _Place] = {}
+        self._many = MANY_TYPES
+        self._pause, self._troubled = 0.0, False
+        for name in event_types or []:
+            self._add(name)
+        if start_id == "$":
+            self._start_at_the_end()
+        self._line = store.line()
+
+    def events(self) -> Iterator[StreamEvent]:
+        """Yield events until nobody asks for more, or until nothing came for `silence` seconds."""
+        try:
+            while (entries := self._next_entries()) is not None:
+                for event_type, event_id, flat in entries:
+                    event = read_entry(event_type, event_id, flat)
+                    if event is not None:
+                        yield event
+        finally:
+            self._line.close()
+
+    def _start_at_the_end(self) -> None:
+        if self._types_after is not None:
+            announced = self._store.read("XRANGE", self._keys.event_types, "-", "+")
+            for _, flat in announced:
+                self._announced(flat)
+            # A type announced after this one is new, and so are all of its events.
+            self._types_after = announced[-1][0].decode() if announced else "0-0"
+        places = list(self._places.values())
+        newest = event_scripts.newest_ids(self._store.run, self._keys, [place.event_type for place in places])
+        for place, event_id in zip(places, newest, strict=True):
+            place.after = event_id
+
+    def _add(self, event_type: str) -> bool:
+        key = self._keys.event_stream(event_type).encode()
+        if key in self._places:
+            self._places[key].aside_until = 0.0
+            return False
+        self._places[key] = _Place(event_type, self._start)
+        return True
+
+    def _announced(self, flat: list[bytes]) -> bool:
+        """Whether an entry of the stream of types names a type that is new here."""
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        try:
+            return self._add(checked_name(fields.get(b"event_type", b"").decode(), "event_type"))
+        except ValueError as error:
+            logger.warning("set aside in the stream of types: %s", error)
+            return False
+
+    def _next_entries(self) -> list[Entry] | None:
+        """The next events in order, waiting for them; None after the silence."""
+        silent_at = math.inf if self._silence is None else time.monotonic() + self._silence
+        while True:
+            began = time.monotonic()
+            held = [place for place in self._places.values() if place.held]
+            try:
+                if not held and len(self._places) >= self._many:
+                    self._forget_the_dead()
+                reply = self._read(0.0 if held else min(SLICE_SECONDS, silent_at - began))
+            except StoreUnavailable as error:
+                self._wait_for_redis(error)
+                silent_at += time.monotonic() - began  # nobody knows whether it was silent meanwhile
+                continue
+            self._redis_is_there()
+            entries = self._in_order(reply, self._safe_until(reply, held))
+            if entries:
+                return entries
+            if not reply and not held and time.monotonic() >= silent_at:
+                return None
+
+    def _read(self, seconds: float) -> list[tuple[bytes, Any]]:
+        now = time.monotonic()
+        after: dict[str | bytes, str] = {
+            key: place.after
+            for key, place in self._places.items()
+            if not place.held and place.aside_until <= now
+        }
+        if self._types_after is not None:
+            after[self._keys.event_types.encode()] = self._types_after
+        if not after:
+            time.sleep(max(0.0, min(1.0, seconds)))
+            return []
+        block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+        limit = max(0.0, seconds) + LIMIT_MARGIN_SECONDS
+        self._asked = max(1, min(self._batch, READ_AHEAD * 10 // len(after)))
+        command: list[Any] = ["XREAD", *block, "COUNT", self._asked, "STREAMS", *after, *after.values()]
+        return self._line.read(*command, seconds=limit) or []
+
+    def _safe_until(
+        self, reply: list[tuple[bytes, Any]], held_before: Sequence[_Place]
+    ) -> tuple[int, int] | None:
+        """Take a reply in; the id up to which no stream has an event that was not read. None: all of them."""
+        bounds = [id_numbers(place.held[-1][0]) for place in held_before]
+        types_key = self._keys.event_types.encode()
+        size, full = 0, False
+        for key, entries in reply:
+            if not entries:  # Redis 7.0 also wakes for an entry that was taken back
+                continue
+            whole = len(entries) < self._asked
+            if key == types_key:
+                whole = self._take_announcements(entries, bounds) and whole
+                self._types_after = entries[-1][0].decode()
+            else:
+                place = self._places[key]
+                place.held, place.after = entries, entries[-1][0].decode()
+                size += sum(len(flat[-1]) for _, flat in entries)
+                full = full or not whole
+            if not whole:
+                bounds.append(id_numbers(entries[-1][0]))
+        self._choose_batch(size, full)
+        return min(bounds, default=None)
+
+    def _take_announcements(self, entries: list[Any], bounds: list[tuple[int, int]]) -> bool:
+        """Begin to follow new types. What was published from their birth on waits until they are read."""
+        new = [event_id for event_id, flat in entries if self._announced(flat)]
+        if new:
+            milliseconds, sequence = id_numbers(new[0])
+            bounds.append((milliseconds, sequence - 1))
+        return not new
+
+    def _choose_batch(self, size: int, full: bool) -> None:
+        # Nothing is consumed by reading, so it may read ahead of the caller's count; large events bound it.
+        if size > READ_AHEAD_BYTES:
+            self._batch = max(1, self._batch // 4)
+        elif full and size * 4 < READ_AHEAD_BYTES:
+            self._batch = min(max(self._count, READ_AHEAD), self._batch * 8)
+
+    def _in_order(self, reply: list[tuple[bytes, Any]], until: tuple[int, int] | None) -> list[Entry]:
+        runs = [place for place in self._places.values() if place.held]
+        entries: list[Entry] = []
+        for place in runs:
+            held = place.held
+            if until is None or id_numbers(held[-1][0]) <= until:
+                ready, place.held = held, []
+            else:
+                cut = bisect_right(held, until, key=lambda entry: id_numbers(entry[0]))
+                ready, place.held = held[:cut], held[cut:]
+            entries += [(place.event_type, event_id, flat) for event_id, flat in ready]
+        if len(runs) > 1:
+            entries.sort(key=lambda entry: id_numbers(entry[1]))
+        return entries
+
+    def _forget_the_dead(self) -> None:
+        """Stop asking for types whose stream is gone: their next event announces them again."""
+        keys = list(self._places)
+        for key, exists in zip(keys, self._line.read_many([["EXISTS", key] for key in keys]), strict=True):
+            if exists == 0:
+                del self._places[key]
+        self._many = max(MANY_TYPES, 2 * len(self._places))
+
+    def _wait_for_redis(self, error: StoreUnavailable) -> None:
+        if isinstance(error, StoreRefused) and self._set_wrong_keys_aside():
+            return
+        self._line.close()
+        if not self._troubled:
+            logger.warning("events do not arrive: %s", error)
+        self._troubled = True
+        time.sleep(self._pause)
+        self._pause = min(1.0, max(0.05, self._pause * 2))
+
+    def _redis_is_there(self) -> None:
+        if self._troubled:
+            logger.warning("events arrive again")
+        self._pause, self._troubled = 0.0, False
+
+    def _set_wrong_keys_aside(self) -> bool:
+        """A key that is no stream stops the reading of all: leave it out for a while."""
+        keys = list(self._places)
+        try:
+            kinds = self._line.read_many([["TYPE", key] for key in keys])
+        except StoreUnavailable:
+            return False
+        wrong = [key for key, kind in zip(keys, kinds, strict=True) if kind not in (b"stream", b"none")]
+        now = time.monotonic()
+        fresh = [self._places[key] for key in wrong if self._places[key].aside_until <= now]
+        for place in fresh:
+            if not place.aside_until:
+                logger.warning("set aside: the key of event type %r is no stream", place.event_type)
+            place.aside_until = now + ASIDE_SECONDS
+        return bool(fresh)

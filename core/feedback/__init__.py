@@ -1,0 +1,1 @@
+"""Ratings of stages, and the advice that follows from them."""

@@ -1,0 +1,1 @@
+"""Agents in SQL: their runs, and what is known of one from before."""

@@ -1,0 +1,1 @@
+"""Requests for approval in SQL: intents, ends, effects, and the repair of what a crash left."""

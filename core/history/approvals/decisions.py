@@ -1,0 +1,180 @@
+"""The way of a person's decision.
+
+The intent is in SQL before Redis is asked. That Redis accepted it is in SQL before the person hears it.
+"""
+
+import logging
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import Error, transaction
+from django.utils import timezone
+
+from core import failpoints
+from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
+from core.errors import StoreUnavailable
+from core.history.approvals import ends
+from core.history.audit import entries as audit
+from core.models import DecisionIntent
+from core.store.approvals import RequestRecord
+from core.values.json import checked_text
+
+logger = logging.getLogger(__name__)
+
+OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
+INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
+DIGEST_LENGTH = 64
+
+
+class NotAllowed(Exception):
+    """This person may not decide this request; the message is a sentence for them."""
+
+
+class NotNoted(Exception):
+    """Redis accepted `decision`, which took effect, and the database did not take the note of it."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(f"the decision on {decision.request_id} stands in Redis alone until it is recorded")
+        self.decision = decision
+
+
+def decide(
+    gate: ApprovalGate, user: Any, request_id: str, *, approved: bool, reason: str, digest: str
+) -> Decision:
+    """Decide a request in the name of a signed-in user.
+
+    digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
+    decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
+    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
+    """
+    record, now = gate.read_record_and_time(request_id)
+    if record is None:
+        return Decision("unknown", request_id, "")
+    failpoints.reach("site.before_intent")
+    intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
+    failpoints.reach("site.after_intent")
+    decision = _known_end(gate, record, intent) or gate.decide_for_site(
+        request_id,
+        approved,
+        intent.user.get_username(),
+        reason,
+        decision_id=str(intent.decision_id),
+        not_after=intent.not_after,
+        digest=digest,
+    )
+    failpoints.reach("site.after_script")
+    if decision.accepted:
+        _note_accepted(intent, decision)
+        failpoints.reach("site.after_note")
+    else:
+        _settle_refused(intent, decision, record)
+    return decision
+
+
+def _known_end(gate: ApprovalGate, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
+    """The end that SQL knows. Redis may be restored from an older file; then it gets this end again."""
+    end = ends.known_end(record.request_id)
+    if end is None:
+        return None
+    if record.status == "pending":
+        try:
+            if end.bring_to(gate) == "restored":
+                logger.error("request %s was offered again: it is %s", record.request_id, end.status)
+        except StoreUnavailable as error:
+            logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
+    outcome = OUTCOME_OF_END.get(end.status, "already_decided")
+    about = (end.status, end.responder, end.reason, end.ended_at)
+    return Decision(outcome, record.request_id, str(intent.pk), *about)
+
+
+def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
+    """Its outcome is the recorder's to write, from what Redis did. If Redis loses that, this note is what stands."""
+    try:
+        if ends.note_accepted(intent, decision):
+            return
+        with transaction.atomic():
+            settled = DecisionIntent.objects.select_for_update().select_related("user").get(pk=intent.pk)
+            settled.accepted_at = decision.ended_at
+            settled.save(update_fields=["accepted_at"])
+            audit.append([ends.came_too_late(settled)])
+    except Error as error:
+        logger.exception("request %s: a decision that took effect could not be noted", intent.request_id)
+        raise NotNoted(decision) from error
+
+
+def _intend(
+    user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: Any
+) -> DecisionIntent:
+    with transaction.atomic():
+        # Fresh rows: a right that was taken a second ago is gone.
+        fresh = get_user_model().objects.filter(pk=user.pk).first()
+        refusal = _refusal(fresh, record) if fresh else "This account was deleted."
+        if fresh and not refusal:
+            checked_text(reason, "reason", MAX_REASON_LENGTH)
+            if "\x00" in reason:
+                raise ValueError("reason has a NUL character")
+            if not digest or len(digest) > DIGEST_LENGTH or "\x00" in digest:
+                raise ValueError("the form does not say what was on the screen")
+            return DecisionIntent.objects.create(
+                decision_id=uuid.uuid4(),
+                request_id=record.request_id,
+                agent_id=record.agent_id,
+                approval_type=record.approval_type,
+                requested_at=record.requested_at,
+                deadline_at=record.deadline_at,
+                user=fresh,
+                approved=approved,
+                reason=reason,
+                digest=digest,
+                not_after=not_after,
+                created_at=timezone.now(),
+            )
+        _record_refusal(fresh or user, record, refusal)
+    raise NotAllowed(refusal)
+
+
+def _refusal(user: Any, record: RequestRecord) -> str:
+    if not user.is_active:
+        return "This account is not active."
+    if not user.has_perms(["core.view_approvalrecord", "core.decide_approval"]):
+        return "You may look, but not approve or deny. Ask an administrator for the group “approver”."
+    if user.get_username() == record.agent_id:
+        return "You asked for this yourself, so somebody else must answer."
+    return ""
+
+
+def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
+    fact = audit.Fact(
+        event_id=f"refused:{uuid.uuid4()}",
+        kind="decision.refused",
+        at=timezone.now(),
+        actor=user.get_username(),
+        agent_id=record.agent_id,
+        request_id=record.request_id,
+        details={"why": why},
+    )
+    audit.append([fact])
+
+
+def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
+    with transaction.atomic():
+        DecisionIntent.objects.filter(pk=intent.pk, outcome=DecisionIntent.Outcome.OPEN).update(
+            outcome=decision.outcome, settled_at=timezone.now()
+        )
+        fact = audit.Fact(
+            event_id=f"intent:{intent.pk}:refused",
+            kind="decision.refused",
+            at=timezone.now(),
+            actor=intent.user.get_username(),
+            agent_id=record.agent_id,
+            request_id=record.request_id,
+            details={
+                "approved": intent.approved,
+                "outcome": decision.outcome,
+                "standing": decision.status,
+                "standing_responder": decision.responder,
+            },
+        )
+        audit.append([fact])

@@ -1,0 +1,336 @@
+"""What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
+
+import logging
+import math
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from core.history.agents import runs
+from core.history.approvals import ends
+from core.history.approvals.ends import KnownEnd, first_accepted, was_lost
+from core.history.audit.entries import Fact
+from core.history.automation import effects as automation
+from core.history.usage import calls as usage
+from core.models import ApprovalRecord, DecisionIntent
+from core.store.approvals import RequestRecord, at, read_records, valid_id
+from core.store.client import Store
+from core.store.outbox import OutboxEntry
+
+logger = logging.getLogger(__name__)
+
+Records = Mapping[str, RequestRecord]
+
+LENGTHS = {
+    field.name: field.max_length or 0
+    for field in ApprovalRecord._meta.fields
+    if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
+}
+ENDED = ("approved", "rejected", "timeout", "cancelled")
+CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
+# What becomes of the other attempts when a request ends so; else somebody was faster.
+LOST = {"timeout": DecisionIntent.Outcome.EXPIRED, "cancelled": DecisionIntent.Outcome.CANCELLED}
+NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
+OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
+# Telemetry: the audit chain is about decisions.
+UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
+    "llm_calls": usage.record,
+    "usage_reset": lambda said, _set_aside: usage.forget(said),
+    "automation": lambda said, _set_aside: automation.record(said),
+    **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
+}
+
+
+def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
+    """The bodies of the requests that entries speak of; the outbox carries ids and digests alone."""
+    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
+    valid = sorted(id_ for id_ in ids if valid_id(id_))
+    found = zip(valid, read_records(store, valid), strict=True) if valid else []
+    return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
+
+
+def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> list[Fact]:
+    """Apply one entry and return the facts to audit. KeyError or ValueError for an entry that makes no sense.
+
+    `set_aside` takes a part of an entry that makes no sense, where the rest of it does.
+    """
+    if entry.type in UNAUDITED:
+        UNAUDITED[entry.type](entry.fields, set_aside)
+        return []
+    batch = Batch([entry], records)
+    facts = batch.take(entry)
+    batch.write()
+    return facts
+
+
+class Batch:
+    """What entries about requests do, worked out in memory and then written at once: few queries for many entries.
+
+    For use in one transaction: the rows that it reads are locked until that ends.
+    """
+
+    def __init__(self, entries: Iterable[OutboxEntry], records: Records) -> None:
+        said = [entry.fields for entry in entries]
+        ids = {fields.get("request_id", "") for fields in said}
+        known = ApprovalRecord.objects.defer("context").select_for_update().order_by("pk")
+        self._rows = {str(row.pk): row for row in known.filter(pk__in=[id_ for id_ in ids if valid_id(id_)])}
+        self._records = records
+        self._new: dict[str, ApprovalRecord] = {}
+        self._changed: dict[str, ApprovalRecord] = {}
+        self._accepted: list[uuid.UUID] = []
+        self._standing: set[uuid.UUID] = set()
+        self._lost: dict[str, set[str]] = {}
+        self._intents = _intents_for(said)
+
+    def take(self, entry: OutboxEntry) -> list[Fact]:
+        """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
+        request_id = entry.fields["request_id"]
+        if not valid_id(request_id):
+            raise ValueError(f"request_id is {request_id!r}")
+        _refuse_unfit(entry.fields)
+        if entry.type == "requested":
+            return [self._requested(request_id, entry.fields)]
+        if entry.type == "ended":
+            return self._ended(request_id, entry.fields, entry.position)
+        if entry.type == "collected":
+            return [self._collected(request_id, entry.fields)]
+        if entry.type == "restored":
+            return [_restored(request_id, entry)]
+        raise ValueError(f"type is {entry.type!r}")
+
+    def write(self) -> None:
+        """Write what was worked out; a DatabaseError where the database does not take it."""
+        ApprovalRecord.objects.bulk_create(self._new.values())
+        for row in self._changed.values():
+            row.save(update_fields=CHANGING)
+        now: datetime = timezone.now()
+        if self._accepted:
+            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome="accepted")
+            mine.update(outcome="accepted", settled_at=now)
+        for outcome, ids in self._lost.items():
+            # Of each request that ended, every other attempt has lost. One that was noted as accepted is for the
+            # repair: it says that the record and what a person heard differ.
+            lost = DecisionIntent.objects.filter(
+                request_id__in=ids, outcome=DecisionIntent.Outcome.OPEN, accepted_at=None
+            )
+            lost.exclude(pk__in=self._standing).update(outcome=outcome, settled_at=now)
+
+    def _add(self, request_id: str, **fields: Any) -> ApprovalRecord:
+        row = ApprovalRecord(request_id=request_id, **fields)
+        self._rows[request_id] = self._new[request_id] = row
+        return row
+
+    def _change(self, request_id: str, **fields: Any) -> None:
+        row = self._rows[request_id]
+        for name, value in fields.items():
+            setattr(row, name, value)
+        if request_id not in self._new:
+            self._changed[request_id] = row
+
+    def _requested(self, request_id: str, said: Mapping[str, str]) -> Fact:
+        requested_at, deadline_at = at(said["requested_ms"]), at(said["deadline_ms"])
+        fact = Fact(
+            event_id=f"request:{request_id}:requested",
+            kind="approval.requested",
+            at=requested_at,
+            actor=said["agent_id"],
+            agent_id=said["agent_id"],
+            request_id=request_id,
+            details={"approval_type": said["approval_type"], "digest": said["digest"]},
+        )
+        timeout_seconds = _seconds(said["timeout_seconds"])
+        if request_id in self._rows:
+            return fact
+        # Only the body that was hashed is kept; without it the digest still tells what was asked.
+        record = self._records.get(request_id)
+        self._add(
+            request_id,
+            agent_id=said["agent_id"],
+            approval_type=said["approval_type"],
+            context=record.context.decode() if record and record.digest == said["digest"] else "",
+            digest=said["digest"],
+            requested_at=requested_at,
+            deadline_at=deadline_at,
+            timeout_seconds=timeout_seconds,
+        )
+        return fact
+
+    def _ended(self, request_id: str, said: Mapping[str, str], position: str) -> list[Fact]:
+        status, ended_at = said["status"], at(said["ended_ms"])
+        if status not in ENDED:
+            raise ValueError(f"status is {status!r}")
+        end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
+        end["reason"] = said["reason"].replace(
+            "\x00", "\u2400"
+        )  # PostgreSQL keeps no NUL; this is its picture
+        end["channel"] = self._proven_channel(request_id, said)
+        facts = [] if request_id in self._rows else self._never_told(request_id, said, ended_at)
+        row = self._rows[request_id]
+        if row.status == ApprovalRecord.Status.PENDING:
+            facts += self._noted_before(row, said)
+        if row.status == ApprovalRecord.Status.PENDING:
+            self._change(request_id, **end, ended_at=ended_at)
+        self._settle_intents(row)
+        if (row.status, row.decision_id) != (status, said["decision_id"]):
+            return [*facts, _contradicted(request_id, row, said, ended_at, position)]
+        known = KnownEnd(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
+        return [*facts, known.fact(row.agent_id)]
+
+    def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
+        """The end that the site told a person comes first, where Redis lost it and now tells another."""
+        intent = first_accepted(self._intents.get(str(row.pk), ()))
+        if intent is None or str(intent.pk) == said["decision_id"]:
+            return []
+        known = KnownEnd.of_intent(intent)
+        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel")
+        self._change(known.request_id, **{name: getattr(known, name) for name in names})
+        fact = repaired(
+            f"repaired:{row.pk}:noted",
+            known.request_id,
+            timezone.now(),
+            what=f"{NOTED}, and ended in another way",
+            was="pending",
+            now_is=row.status,
+            agent_id=row.agent_id,
+        )
+        return [known.fact(row.agent_id), fact]
+
+    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> list[Fact]:
+        """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
+        intents = self._intents.get(request_id, [])
+        intent = first_accepted(intents) or next(iter(intents), None)
+        if intent is not None and (asked := ends.asked(intent)):
+            return [self._requested(request_id, asked)]
+        self._add(
+            request_id,
+            agent_id=said["agent_id"],
+            approval_type=said["approval_type"],
+            digest=said["digest"],
+            requested_at=ended_at,
+            deadline_at=ended_at,
+            timeout_seconds=0.0,
+        )
+        return []
+
+    def _collected(self, request_id: str, said: Mapping[str, str]) -> Fact:
+        collected_at = at(said["collected_ms"])
+        row = self._rows.get(request_id)
+        if row is None:
+            raise ValueError("the outcome of an unknown request was collected")
+        # What the agent holds is not what stands here, where Redis was restored and ended the request once more.
+        held = said.get("status", row.status)
+        if held == row.status and row.collected_at is None:
+            self._change(request_id, collected_at=collected_at)
+        return Fact(
+            event_id=f"request:{request_id}:collected",
+            kind="approval.collected",
+            at=collected_at,
+            actor=row.agent_id,
+            agent_id=row.agent_id,
+            request_id=request_id,
+            details={"status": held},
+        )
+
+    def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
+        """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
+        if said["channel"] != "site":
+            return said["channel"]
+        stands = (said["decision_id"], said["status"] == "approved", said["responder"])
+        for intent in self._intents.get(request_id, ()):
+            if (str(intent.pk), intent.approved, intent.user.get_username()) == stands:
+                return "site"
+        logger.error(
+            "request %s: its decision says it came through the site, which knows nothing of it", request_id
+        )
+        return "direct"
+
+    def _settle_intents(self, row: ApprovalRecord) -> None:
+        """By what stands now, which another end that Redis tells later does not change."""
+        mine = _uuid_or_none(row.decision_id)
+        if mine is not None:
+            self._standing.add(mine)
+            if row.channel == "site":
+                self._accepted.append(mine)
+        if was_lost(row):
+            return  # an attempt left open may have taken effect: the repair says so
+        lost = LOST.get(row.status, DecisionIntent.Outcome.ALREADY_DECIDED).value
+        self._lost.setdefault(lost, set()).add(str(row.pk))
+
+
+def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIntent]]:
+    """The attempts to decide the requests of which these entries say that they ended."""
+    ids = {fields.get("request_id", "") for fields in said if "ended_ms" in fields}
+    valid = [id_ for id_ in ids if valid_id(id_)]
+    found: dict[str, list[DecisionIntent]] = {}
+    if valid:
+        for intent in DecisionIntent.objects.select_related("user").filter(request_id__in=valid):
+            found.setdefault(str(intent.request_id), []).append(intent)
+    return found
+
+
+def _refuse_unfit(said: Mapping[str, str]) -> None:
+    """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
+    for name, limit in LENGTHS.items():
+        if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
+            raise ValueError(f"{name} has a NUL character or more than {limit} characters")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds):
+        raise ValueError(f"timeout_seconds is {text!r}")
+    return seconds
+
+
+def _uuid_or_none(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _contradicted(
+    request_id: str, record: ApprovalRecord, said: Mapping[str, str], moment: datetime, position: str
+) -> Fact:
+    logger.critical("request %s is %s here, and Redis says %s", request_id, record.status, said["status"])
+    return Fact(
+        event_id=f"contradicted:{request_id}:{position}",
+        kind="record.contradicted",
+        at=moment,
+        actor=said["responder"],
+        agent_id=record.agent_id,
+        request_id=request_id,
+        details={"stands": record.status, "told": said["status"], "reason": said["reason"]},
+    )
+
+
+def _restored(request_id: str, entry: OutboxEntry) -> Fact:
+    said = entry.fields
+    was = said.get("was", "pending")
+    return repaired(
+        # A server may be restored more than once, and each time is told.
+        f"repaired:{request_id}:restored:{entry.position}",
+        request_id,
+        at(said["restored_ms"]),
+        what=NOTED if was == "lost" else OFFERED_AGAIN,
+        was=was,
+        now_is=said["status"],
+    )
+
+
+def repaired(
+    event_id: str, request_id: str, moment: datetime, *, what: str, was: str, now_is: str, agent_id: str = ""
+) -> Fact:
+    """The fact that something was mended: what it was about, how it stood, and how it stands now."""
+    return Fact(
+        event_id=event_id,
+        kind="record.repaired",
+        at=moment,
+        actor="recorder",
+        agent_id=agent_id,
+        request_id=request_id,
+        details={"what": what, "was": was, "is": now_is},
+    )

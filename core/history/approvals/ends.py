@@ -1,0 +1,182 @@
+"""How a request ended, as SQL knows it: recorded, or accepted by Redis and noted by the site before it is recorded.
+
+What the site told a person must outlive Redis. So the site notes on the intent that Redis accepted it. A request
+that Redis offers again, or has lost, gets its end from there.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from core.approval_gates import LOST_REASON, ApprovalGate, Decision
+from core.history.approvals.replay import milliseconds
+from core.history.audit.entries import Fact
+from core.models import ApprovalRecord, DecisionIntent
+
+logger = logging.getLogger(__name__)
+
+OPEN, ACCEPTED = DecisionIntent.Outcome.OPEN, DecisionIntent.Outcome.ACCEPTED
+
+
+class KnownEnd(NamedTuple):
+    """The end of one request. `noted`: the site knows of it, and it is not recorded yet."""
+
+    request_id: str
+    digest: str
+    status: str
+    responder: str
+    reason: str
+    ended_at: datetime
+    decision_id: str
+    channel: str
+    noted: bool = False
+
+    @classmethod
+    def of_record(cls, row: ApprovalRecord) -> "KnownEnd":
+        """The end of a row that has one."""
+        return cls(
+            str(row.pk),
+            row.digest,
+            row.status,
+            row.responder,
+            row.reason,
+            row.ended_at or row.requested_at,
+            row.decision_id,
+            row.channel,
+        )
+
+    @classmethod
+    def of_intent(cls, intent: DecisionIntent) -> "KnownEnd":
+        """What an accepted intent made of its request."""
+        return cls(
+            str(intent.request_id),
+            intent.digest,
+            status_of(intent),
+            intent.user.get_username(),
+            intent.reason,
+            intent.accepted_at or intent.created_at,
+            str(intent.pk),
+            "site",
+            noted=True,
+        )
+
+    def bring_to(self, gate: ApprovalGate) -> str:
+        """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore_end`."""
+        return gate.restore_end(
+            self.request_id,
+            digest=self.digest,
+            status=self.status,
+            responder=self.responder,
+            reason=self.reason,
+            ended_at=self.ended_at,
+            decision_id=self.decision_id,
+            channel=self.channel,
+            lost=self.noted,
+        )
+
+    def fact(self, agent_id: str) -> Fact:
+        """What the record says of it."""
+        details = {name: getattr(self, name) for name in ("reason", "channel", "decision_id", "digest")}
+        return Fact(
+            event_id=f"request:{self.request_id}:ended",
+            kind=f"approval.{self.status}",
+            at=self.ended_at,
+            actor=self.responder,
+            agent_id=agent_id,
+            request_id=self.request_id,
+            details=details,
+        )
+
+
+def known_end(request_id: str) -> KnownEnd | None:
+    """The end that SQL knows, or None. A Redis restored from an older file would take a second decision."""
+    row = ApprovalRecord.objects.defer("context").filter(pk=request_id).exclude(status="pending").first()
+    if row is not None:
+        return KnownEnd.of_record(row)
+    intents = DecisionIntent.objects.select_related("user").filter(request_id=request_id)
+    intent = first_accepted(intents.exclude(accepted_at=None))
+    return KnownEnd.of_intent(intent) if intent else None
+
+
+def first_accepted(intents: Iterable[DecisionIntent]) -> DecisionIntent | None:
+    """The one that Redis accepted first; a restored Redis may have accepted another after it."""
+    accepted = [intent for intent in intents if intent.accepted_at is not None]
+    return min(accepted, key=lambda intent: (intent.accepted_at, intent.pk), default=None)
+
+
+def asked(intent: DecisionIntent) -> dict[str, str]:
+    """What the outbox said when its request was asked, but the context; empty for an intent that was not told."""
+    if intent.requested_at is None or intent.deadline_at is None:
+        return {}
+    return {
+        "agent_id": intent.agent_id,
+        "approval_type": intent.approval_type,
+        "digest": intent.digest,
+        "requested_ms": milliseconds(intent.requested_at),
+        "deadline_ms": milliseconds(intent.deadline_at),
+        "timeout_seconds": repr((intent.deadline_at - intent.requested_at).total_seconds()),
+    }
+
+
+def status_of(intent: DecisionIntent) -> str:
+    """What its request is, where this intent takes effect."""
+    return "approved" if intent.approved else "rejected"
+
+
+def was_lost(row: ApprovalRecord | None) -> bool:
+    """Whether all that SQL has is that Redis lost the request: how it ended there, nobody knows."""
+    return row is None or row.status == "pending" or (row.status == "cancelled" and row.reason == LOST_REASON)
+
+
+def note_accepted(intent: DecisionIntent, decision: Decision) -> bool:
+    """Note that Redis accepted an intent; False when the record says otherwise already.
+
+    One statement, and it touches no column that the recorder writes.
+    """
+    known = DecisionIntent.objects.filter(pk=intent.pk, outcome__in=[OPEN, ACCEPTED])
+    return known.update(accepted_at=decision.ended_at or timezone.now()) > 0
+
+
+def came_too_late(intent: DecisionIntent) -> Fact:
+    """Redis accepted it, somebody may have acted on it, and the record says otherwise."""
+    now = timezone.now()
+    logger.critical(
+        "request %s: the answer of %s took effect, and the record says %s",
+        intent.request_id,
+        intent.user.get_username(),
+        intent.outcome,
+    )
+    return Fact(
+        event_id=f"contradicted:{intent.request_id}:{intent.pk}",
+        kind="record.contradicted",
+        at=now,
+        actor=intent.user.get_username(),
+        agent_id=intent.agent_id,
+        request_id=str(intent.request_id),
+        details={
+            "stands": intent.outcome,
+            "told": status_of(intent),
+            "reason": "the telemetry server accepted this answer, and lost it before it was recorded",
+        },
+    )
+
+
+def may_have_taken_effect(intent: DecisionIntent, now: datetime) -> Fact:
+    """Nobody heard what Redis said to it: the process ended before that, and Redis lost the request."""
+    return Fact(
+        event_id=f"uncertain:{intent.pk}",
+        kind="decision.uncertain",
+        at=now,
+        actor=intent.user.get_username(),
+        agent_id=intent.agent_id,
+        request_id=str(intent.request_id),
+        details={
+            "approved": intent.approved,
+            "decision_id": str(intent.pk),
+            "reason": intent.reason,
+            "sent_at": intent.created_at.isoformat(),
+        },
+    )

@@ -1,0 +1,1 @@
+"""The record: entries, the chain between them, and what keeps others from changing it."""

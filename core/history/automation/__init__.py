@@ -1,0 +1,1 @@
+"""Automated work in SQL, and the reports on it."""

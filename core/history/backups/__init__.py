@@ -1,0 +1,1 @@
+"""Backups, restores, and the way from one database to another."""

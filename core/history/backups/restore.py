@@ -1,0 +1,122 @@
+"""Restoring a backup into an empty installation: whole and verified, in one transaction, or not at all."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import transaction
+
+from core import failpoints
+from core.history.audit import entries as audit
+from core.history.backups import tables
+from core.history.backups.backup import LEFT_OUT
+from core.history.backups.file import Backup, Manifest, opened
+from core.history.backups.tables import CannotCopy, Progress
+from core.history.people.acting import actor
+from core.history.proof import verification
+from core.history.proof.verification import Verdict
+
+ELSEWHERE = "restore into a data directory or a DATABASE_URL where nothing is yet, and start nothing before"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What stands there now. `notices` are what the verification noted, in words."""
+
+    manifest: Manifest
+    notices: list[str]
+
+
+def restore(
+    path: Path,
+    checkpoint_file: Path,
+    progress: Progress,
+    expect: tables.Expect = lambda rows: None,
+) -> Restored:
+    """Restore the backup at `path`, verify it, and note that in the record. CannotCopy when nothing was changed.
+
+    The checkpoint file is compared with, and not written.
+    """
+    with opened(path) as backup:
+        manifest = backup.manifest
+        expect(3 * manifest.rows)
+        _refuse_other_version(manifest)
+        _refuse_unfit_installation()
+        backup.refuse_other_tables(tables.in_order(LEFT_OUT))
+        backup.check(progress)
+        # Also where all are there: a process that was killed may not have come to what follows the last one.
+        call_command("migrate", verbosity=0, interactive=False)
+        with transaction.atomic():
+            verdict = _bring_in(backup, checkpoint_file, progress)
+            name, how = actor()
+            audit.append([audit.new_fact("record.restored", name, **_told_of(manifest), **how)])
+            failpoints.reach("restore.before_commit")
+    return Restored(manifest, verdict.notices)
+
+
+def _refuse_other_version(manifest: Manifest) -> None:
+    """A backup fits the version that has the same migrations."""
+    ours, theirs = tables.migrations()[1], set(manifest.migrations)
+    if theirs - ours:
+        raise CannotCopy(
+            f"the backup is of a newer version ({manifest.version}) with migrations that this one does not "
+            f"know ({', '.join(sorted(theirs - ours)[:5])}): install version {manifest.version} and restore there"
+        )
+    if ours - theirs:
+        raise CannotCopy(
+            f"the backup is of an older version ({manifest.version}), before {', '.join(sorted(ours - theirs)[:5])}: "
+            f"install version {manifest.version}, restore there, and then upgrade"
+        )
+
+
+def _refuse_unfit_installation() -> None:
+    """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
+    had, ours = tables.migrations()
+    if newer := sorted(had - ours):
+        raise CannotCopy(
+            f"the database has migrations that this version does not know ({', '.join(newer[:5])}); {ELSEWHERE}"
+        )
+    _refuse_rows()
+
+
+def _refuse_rows() -> None:
+    try:
+        tables.refuse_rows_of_own("this installation")
+    except CannotCopy as error:
+        raise CannotCopy(f"{error}; {ELSEWHERE}") from error
+
+
+def _bring_in(backup: Backup, checkpoint_file: Path, progress: Progress) -> Verdict:
+    everything, held = tables.in_order(), tables.in_order(LEFT_OUT)
+    tables.hold(everything)
+    _refuse_rows()
+    tables.clear_made_by_migrate()
+    sums = {table: tables.write(table, backup.rows(table), progress) for table in held}
+    tables.set_numbers(held, backup.manifest.numbers)
+    tables.refuse_other_sums(sums, progress=progress)
+    verdict = verification.verify_copy(checkpoint_file)
+    _refuse_other_chain(backup.manifest, verdict)
+    return verdict
+
+
+def _refuse_other_chain(manifest: Manifest, found: Verdict) -> None:
+    """The chain must be the one that the backup speaks of. One that was broken then may be restored as it is."""
+    said = manifest.chain
+    if (found.entries, found.hash, found.count) == (said.entries, said.hash, said.problems):
+        return
+    why = (
+        found.problems[-1]
+        if found.problems
+        else f"#{found.entries} with hash {found.hash} is its newest entry"
+    )
+    raise CannotCopy(f"the record is not the one that the backup speaks of: {why}")
+
+
+def _told_of(manifest: Manifest) -> dict[str, str | int]:
+    return {
+        "what": f"a backup of {manifest.made_at} with {manifest.chain.entries} entries",
+        "made_at": manifest.made_at,
+        "version": manifest.version,
+        "entries": manifest.chain.entries,
+        "head": manifest.chain.hash,
+    }

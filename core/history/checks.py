@@ -1,0 +1,125 @@
+"""Django's checks of what keeps the record: guards, disks, servers, rights of files, and no failpoint set."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import Error as DatabaseError
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from core import failpoints
+from core.errors import StoreUnavailable
+from core.history.database import private_file
+from core.store import durability
+from core.store.client import open_store
+
+_SQLITE_FULL = 2
+
+
+@register(Tags.database)
+def check_guards(
+    app_configs: Any = None, databases: Sequence[str] | None = None, **_options: Any
+) -> list[CheckMessage]:
+    """E001: a trigger that keeps the record append-only is missing, or something is there that is not ours."""
+    from core.history.audit import guards
+
+    found: list[CheckMessage] = []
+    for using in databases or []:
+        faults = guards.faults(using)
+        if faults and not _waits_for_migration(using):
+            found.append(
+                Error(
+                    f"The audit record can be changed or lose entries: {'; '.join(faults)}.",
+                    hint="Find out who did it, run `manage.py verify_audit`, then `manage.py migrate --skip-checks`, "
+                    "which puts back triggers of ours and records that; drop yourself what is not ours.",
+                    id="core.E001",
+                )
+            )
+    return found
+
+
+def _waits_for_migration(using: str) -> bool:
+    """The next `migrate` puts guards in place; a check must not keep it from running."""
+    executor = MigrationExecutor(connections[using])
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes("core")))
+
+
+@register(Tags.security, deploy=True)
+def check_failpoints(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """E020: this environment lets a process be killed on purpose."""
+    return [
+        Error(
+            f"{name} is set: it is for tests, which kill processes on purpose.",
+            hint=f"Unset {name} for the site, the recorder and every agent.",
+            id="core.E020",
+        )
+        for name in (failpoints.NAME, failpoints.SWITCH)
+        if os.environ.get(name)
+    ]
+
+
+@register(Tags.database)
+def check_database(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
+    """That a committed decision is on the disk. Only where a database is asked for: `check --database default`."""
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        try:
+            found += _losses_of_database(alias)
+        except DatabaseError as error:
+            found.append(Warning(f"The database {alias!r} does not answer: {error}", id="core.W101"))
+    return found
+
+
+def _losses_of_database(alias: str) -> list[CheckMessage]:
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA synchronous")
+            if int(cursor.fetchone()[0]) < _SQLITE_FULL:
+                return [
+                    _loss("SQLite's synchronous is below FULL", "Leave `synchronous` as settings.py has it.")
+                ]
+            return []
+        found = []
+        for name in ("synchronous_commit", "fsync"):
+            cursor.execute(f"SHOW {name}")
+            if cursor.fetchone()[0] == "off":
+                found.append(_loss(f"PostgreSQL runs with {name} = off", f"Set {name} = on."))
+        return found
+
+
+def _loss(what: str, hint: str) -> CheckMessage:
+    return Warning(
+        f"{what}: decisions of the last moments before a power cut are lost.", hint=hint, id="core.W102"
+    )
+
+
+@register(Tags.security, deploy=True)
+def check_redis(**_options: Any) -> list[CheckMessage]:
+    """That an outside Redis keeps what it was told: `check --deploy`. The private server does by itself."""
+    if not settings.REDIS_URL:
+        return []
+    try:
+        weak = durability.weaknesses(open_store())
+    except StoreUnavailable as error:
+        return [Warning(f"REDIS_URL: the server does not answer: {error}", id="core.W103")]
+    return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W104") for what, hint in weak]
+
+
+@register(Tags.security)
+def check_private(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """W105: others on this machine may read or write the database, and we may not change that."""
+    found: list[CheckMessage] = []
+    for path in private_file.files(settings.DATABASES["default"]):
+        if private_file.open_to_others(path):
+            found.append(
+                Warning(
+                    f"{path} is open to others on this machine. It holds hashes of passwords.",
+                    hint=f"As its owner: chmod go= {path}",
+                    id="core.W105",
+                )
+            )
+    return found

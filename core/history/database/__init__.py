@@ -1,0 +1,1 @@
+"""The database below: where it is, its locks, its troubles, its file."""

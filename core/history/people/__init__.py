@@ -1,0 +1,1 @@
+"""People: accounts, sessions, groups, and who is acting now."""

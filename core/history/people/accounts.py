@@ -1,0 +1,167 @@
+"""Changes of people, groups and rights, recorded in the transaction that makes them, as its last statement.
+
+By signals, so from the admin, the shell and commands alike. `QuerySet.update`, bulk operations and plain
+SQL send none: docs/running/security.md says so.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.db import IntegrityError, models, transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+
+from core.history.audit import entries as audit
+from core.history.audit.at_commit import append_at_commit
+from core.history.database import locks
+from core.history.people.acting import actor
+
+WATCHED = ("username", "is_active", "is_staff", "is_superuser")
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
+
+
+class Vanished(IntegrityError):
+    """What was to be saved was deleted meanwhile. Django would make it anew."""
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """What an installation brings with it is no change."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
+def connect() -> None:
+    """Listen to accounts, groups and what ties rights to them. Called once, when the apps are ready."""
+    user_model: Any = get_user_model()
+    models_of_rights: tuple[Any, ...] = (user_model, Group)
+    for model in models_of_rights:
+        # Django commits a single save before it sends post_save; the entry belongs to the same transaction.
+        model.save = transaction.atomic(model.save)
+        pre_save.connect(_remember, sender=model)
+        pre_delete.connect(_remember_rights, sender=model)
+        post_delete.connect(_deleted, sender=model)
+    post_save.connect(_account_saved, sender=user_model)
+    post_save.connect(_group_saved, sender=Group)
+    for through in (
+        user_model.groups.through,
+        user_model.user_permissions.through,
+        Group.permissions.through,
+    ):
+        m2m_changed.connect(_rights_changed, sender=through)
+
+
+def _record(kind: str, **details: Any) -> None:
+    if _silent.get():
+        return
+    name, how = actor()
+    append_at_commit(audit.new_fact(kind, name, **details, **how))
+
+
+def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: Any) -> None:
+    """What stands before the change. A sign-in stores its time, which is none."""
+    instance._before = None
+    if raw or update_fields == frozenset({"last_login"}):
+        return
+    locks.hold_people()
+    if instance.pk is not None:
+        instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
+        if instance._before is None and not instance._state.adding:
+            raise Vanished(f"{instance} was deleted meanwhile")
+
+
+def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, **_signal: Any) -> None:
+    if created:
+        flags = {name: True for name in ("is_staff", "is_superuser") if getattr(instance, name)}
+        _record("account.created", account=instance.get_username(), **flags)
+    before = instance.__dict__.pop("_before", None)
+    if raw or created or before is None:
+        return
+    changed = {
+        name: [getattr(before, name), getattr(instance, name)]
+        for name in WATCHED
+        if (update_fields is None or name in update_fields)
+        and getattr(before, name) != getattr(instance, name)
+    }
+    if changed:
+        _record("account.changed", account=instance.get_username(), changed=changed)
+    # A sign-in may store the same password under a newer hasher: then nobody set one.
+    rehashed = update_fields == frozenset({"password"}) and instance._password is None
+    stored = update_fields is None or "password" in update_fields
+    if stored and before.password != instance.password and not rehashed:
+        _record("account.password", account=instance.get_username())
+
+
+def _group_saved(instance: Group, created: bool, raw: bool, **_signal: Any) -> None:
+    before = instance.__dict__.pop("_before", None)
+    if created:
+        _record("group.created", group=instance.name)
+    elif before is not None and before.name != instance.name:
+        _record("group.renamed", group=instance.name, before=before.name)
+
+
+def _remember_rights(instance: Any, **_signal: Any) -> None:
+    """Deleting cascades to the rights without a signal of their own."""
+    locks.hold_people()
+    instance._rights = {name: _names(related.all()) for name, related in _related(instance).items()}
+
+
+def _deleted(instance: Any, **_signal: Any) -> None:
+    noun = "group" if isinstance(instance, Group) else "account"
+    rights = {name: names for name, names in instance.__dict__.pop("_rights", {}).items() if names}
+    _record(f"{noun}.deleted", **{noun: str(instance)}, **rights)
+
+
+def _related(instance: Any) -> dict[str, Any]:
+    if isinstance(instance, Group):
+        return {"permissions": instance.permissions, "accounts": instance.user_set}
+    return {"groups": instance.groups, "permissions": instance.user_permissions}
+
+
+def _rights_changed(
+    sender: Any, instance: Any, action: str, reverse: bool, model: Any, pk_set: Any, **_signal: Any
+) -> None:
+    if action.startswith("pre_"):
+        locks.hold_people()
+    if action == "pre_clear":
+        field = next(f for f in _many_to_many() if f.remote_field.through is sender)
+        name = field.remote_field.get_accessor_name() if reverse else field.name
+        pk_set = set(getattr(instance, name or "").values_list("pk", flat=True))
+    kind = {"post_add": "rights.granted", "post_remove": "rights.taken", "pre_clear": "rights.taken"}.get(
+        action
+    )
+    if kind is None or not pk_set:
+        return
+    others = list(model._base_manager.filter(pk__in=pk_set).order_by("pk"))
+    if not reverse:
+        _record(kind, **_holder(instance), **{_plural(model): _names(others)})
+        return
+    for holder in others:
+        _record(kind, **_holder(holder), **{_plural(type(instance)): _names([instance])})
+
+
+def _many_to_many() -> list[Any]:
+    user_model = get_user_model()
+    fields: list[Any] = [*user_model._meta.many_to_many, *Group._meta.many_to_many]
+    return fields
+
+
+def _holder(instance: models.Model) -> dict[str, str]:
+    return {"group" if isinstance(instance, Group) else "account": str(instance)}
+
+
+def _plural(model: Any) -> str:
+    return {Group: "groups", Permission: "permissions"}.get(model, "accounts")
+
+
+def _names(objects: Any) -> list[str]:
+    return sorted(
+        f"{one.content_type.app_label}.{one.codename}" if isinstance(one, Permission) else str(one)
+        for one in objects
+    )

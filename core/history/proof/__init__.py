@@ -1,0 +1,1 @@
+"""What shows that the record is whole: verification, checkpoints, exported files."""

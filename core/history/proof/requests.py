@@ -1,0 +1,147 @@
+"""Whether the rows of requests say what the audit entries say of them: past the software a row can be changed."""
+
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef
+
+from core.history.database.locks import without_statement_limit
+from core.models import ApprovalRecord, AuditEntry
+from core.store.approvals import request_digest
+
+ROWS_AT_ONCE = 300  # each may have 256 KiB of context
+TRIES = 3
+ASKED = "approval.requested"
+ENDS = {f"approval.{status}": status for status in ApprovalRecord.Status.values if status != "pending"}
+TOLD_OF_END = ("reason", "channel", "decision_id")
+
+
+class Told(NamedTuple):
+    """What one audit entry says of a request; `details` is its JSON text."""
+
+    kind: str
+    actor: str
+    agent_id: str
+    details: str
+
+
+class Row(NamedTuple):
+    """What of a request's row an entry speaks of."""
+
+    pk: uuid.UUID
+    agent_id: str
+    approval_type: str
+    context: str
+    digest: str
+    status: str
+    responder: str
+    reason: str
+    channel: str
+    decision_id: str
+
+
+def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
+    """In words, what of this row is not what its entries say. What a damaged entry does not say is not asked for."""
+    found: list[str] = []
+    end: tuple[str, str, dict[str, Any]] | None = None
+    asked, repaired = False, set()
+    for entry in told:
+        details = _read(entry.details)
+        if entry.kind == ASKED:
+            asked = True
+            found += _asked_otherwise(row, entry, details)
+        elif entry.kind in ENDS:
+            end = (ENDS[entry.kind], entry.actor, details)
+        elif entry.kind == "record.repaired":
+            repaired.add(details.get("is"))
+    if not asked and end is None:
+        return ["the record knows nothing of it"]
+    if row.context and _digest_of(row) != row.digest:
+        found.append("its context, agent or kind is not what its digest was made of")
+    return found + _ended_otherwise(row, end, repaired)
+
+
+def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, Any]) -> list[str]:
+    pairs = {
+        "digest": (row.digest, details.get("digest", row.digest)),
+        "agent": (row.agent_id, entry.agent_id),
+        "kind": (row.approval_type, details.get("approval_type", row.approval_type)),
+    }
+    return [
+        f"its {name} is not the one in the record" for name, (ours, told) in pairs.items() if ours != told
+    ]
+
+
+def _ended_otherwise(
+    row: ApprovalRecord | Row, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
+) -> list[str]:
+    status, actor, details = end or ("pending", "", {})
+    if row.status != status:
+        return [] if row.status in repaired else [f"it is {row.status} there, and {status} in the record"]
+    if end is None:
+        return []
+    pairs = {"responder": (row.responder, actor)}
+    pairs |= {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
+    return [
+        f"its {name} is not the one in the record" for name, (ours, told) in pairs.items() if ours != told
+    ]
+
+
+def _digest_of(row: ApprovalRecord | Row) -> str:
+    try:
+        return request_digest(row.agent_id, row.approval_type, row.context.encode())
+    except (AttributeError, UnicodeEncodeError):  # it is no text
+        return ""
+
+
+def _read(text: object) -> dict[str, Any]:
+    try:
+        said = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        said = None
+    return said if isinstance(said, dict) else {}
+
+
+def wrong_of(request_id: uuid.UUID) -> list[str]:
+    """The differences of one request as it stands now."""
+    found: list[str] = []
+    for _ in range(TRIES):  # both may have been written between the two questions
+        row = ApprovalRecord.objects.filter(pk=request_id).first()
+        if row is None:
+            return []
+        found = differences(row, _told_of([request_id])[request_id])
+        if not found:
+            break
+    return found
+
+
+def wrong_requests() -> Iterator[tuple[str, str]]:
+    """Id and difference, in words, for every request whose row is not what the record says."""
+    with without_statement_limit():
+        every = ApprovalRecord.objects.order_by("pk").values_list(*Row._fields)
+        rows = map(Row._make, every.iterator(ROWS_AT_ONCE))
+        while piece := list(islice(rows, ROWS_AT_ONCE)):
+            told = _told_of([row.pk for row in piece if isinstance(row.pk, uuid.UUID)])
+            for row in piece:
+                if not isinstance(row.pk, uuid.UUID):
+                    yield str(row.pk), "its id is none"
+                elif differences(row, told[row.pk]):
+                    yield from ((str(row.pk), what) for what in wrong_of(row.pk))
+        kept = ApprovalRecord.objects.filter(pk=OuterRef("request_id"))
+        told_alone = AuditEntry.objects.filter(~Exists(kept), kind__in=[ASKED, *ENDS]).order_by("request_id")
+        for request_id in told_alone.values_list("request_id", flat=True).distinct().iterator():
+            yield str(request_id), "the record tells of it, and its row is gone"
+
+
+def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Told]]:
+    found: dict[uuid.UUID, list[Told]] = defaultdict(list)
+    # Not asked by kind: the database would go through the index of kinds, which leads to every entry.
+    entries = AuditEntry.objects.filter(request_id__in=ids).order_by()
+    rows = entries.values_list("sequence", "request_id", *Told._fields)
+    for _, request_id, *said in sorted(rows, key=lambda row: f"{row[0]!s:>20}"):  # a damaged one is no number
+        found[request_id].append(Told(*said))
+    return found

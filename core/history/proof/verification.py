@@ -1,0 +1,278 @@
+"""Verifying the record: every hash and link, the head, the guards, the requests, and the checkpoints outside."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
+from django.utils import timezone
+
+from core.history.audit import guards
+from core.history.audit.chain import START, Link, Walk, span
+from core.history.database.sqlite.base import exact_text
+from core.history.proof.checkpoints import Checkpoint, Line, read
+from core.history.proof.requests import wrong_requests
+from core.models import AuditCheck, AuditEntry, AuditHead
+from core.values.json import storable
+
+ROWS_AT_ONCE = 2_000
+SHOWN_PROBLEMS = 20
+LAST_NUMBER = 2**63 - 1
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Verdict:
+    """What was found. `problems` holds the first twenty in words, `count` says how many there are."""
+
+    entries: int = 0
+    first: int = 0
+    last: int = 0
+    hash: str = START
+    count: int = 0
+    problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.count == 0
+
+    def wrong(self, problem: str) -> None:
+        """Note one thing that is wrong."""
+        self.count += 1
+        if len(self.problems) < SHOWN_PROBLEMS:
+            self.problems.append(problem)
+
+
+def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) -> Verdict:
+    """Check the whole record in the database; reads it in short pieces, so that it goes on meanwhile."""
+    verdict = Verdict()
+    marks = _Marks(checkpoint_file, verdict)
+    if not guards.lost_tables():
+        head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
+        marks.judge_end(head)
+        for request_id, what in wrong_requests():
+            verdict.wrong(f"request {request_id}: {what}")
+    for fault in guards.faults():
+        verdict.wrong(f"the database no longer refuses changes: {fault}")
+    return verdict
+
+
+def verify_copy(
+    checkpoint_file: Path | None = None,
+    progress: Progress = lambda done, of: None,
+    using: str = DEFAULT_DB_ALIAS,
+) -> Verdict:
+    """Check the chain of a record that is being copied: hashes, links, head.
+
+    A copy may be older than the checkpoints: that it ends before them is a notice, and other entries are wrong.
+    """
+    verdict = Verdict()
+    marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
+    head = _walk_database(verdict, marks, progress, using)
+    if marks:
+        marks.note_end(head)
+    return verdict
+
+
+def _walk_database(verdict: Verdict, marks: "_Marks | None", progress: Progress, using: str) -> int:
+    """Every entry and the head; returns where the head stands."""
+    head = AuditHead.objects.using(using).filter(pk=1).first() or AuditHead()
+    if type(head.sequence) is not int:
+        verdict.wrong("the head of the record holds no number")
+        newest = (
+            AuditEntry.objects.using(using).filter(sequence__lte=LAST_NUMBER).order_by("-sequence").first()
+        )
+        head = AuditHead(sequence=newest.sequence, hash=newest.hash) if newest else AuditHead()
+    walk = Walk()
+    for link in links(until=head.sequence, using=using):
+        _take(walk, link, verdict, marks)
+        if walk.count % ROWS_AT_ONCE == 0:
+            progress(walk.count, head.sequence)
+    _check_head(walk, head, verdict, using)
+    _close(verdict, walk)
+    return head.sequence
+
+
+def verify_lines(
+    lines: Iterable[str], checkpoint_file: Path | None = None, *, selection: bool = False
+) -> Verdict:
+    """Check an exported record, or a part of one, without any database."""
+    verdict = Verdict()
+    marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
+    walk = Walk(selection=selection)
+    for number, line in enumerate(lines, 1):
+        try:
+            link = Link.of_line(line)
+        except (ValueError, RecursionError) as error:
+            verdict.wrong(f"line {number} is no audit entry: {error}")
+            continue
+        if not walk.count and link.sequence != 1:
+            walk.begin_at(link)
+            verdict.notices.append(f"begins at #{link.sequence}: what came before is not in this file")
+        _take(walk, link, verdict, marks)
+    if not walk.count:
+        verdict.wrong("the file holds no entry")
+    if marks:
+        marks.note_end(walk.sequence)
+    return _close(verdict, walk)
+
+
+def keep(verdict: Verdict) -> None:
+    """Store the result for pages to show."""
+    found = {
+        "at": timezone.now(),
+        "entries": verdict.entries,
+        "problems": verdict.count,
+        "first_problem": verdict.problems[0] if verdict.problems else "",
+    }
+    with transaction.atomic():
+        AuditCheck.objects.update_or_create(pk=1, defaults=found)
+
+
+def links(after: int = -1, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> Iterator[Link]:
+    """Entries in order as they stand in the database, in pieces of two thousand.
+
+    Not through the model: a row that was damaged must be named, and not end the reading.
+    """
+    while piece := read_piece(after, until, using):
+        yield from piece
+        after = piece[-1].sequence
+
+
+def read_piece(after: int, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> list[Link]:
+    """Up to two thousand entries after this sequence, and not after `until`."""
+    columns = "sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, hash"
+    most = "" if until is None else f"AND sequence <= {int(until)} "
+    where = (
+        f"FROM {AuditEntry._meta.db_table} WHERE sequence > %s {most}ORDER BY sequence LIMIT {ROWS_AT_ONCE}"
+    )
+    with connections[using].cursor() as cursor, exact_text(using):
+        try:
+            cursor.execute(f"SELECT {columns} {where}", [after])
+            return [_link(row) for row in cursor.fetchall()]
+        except DataError:  # PostgreSQL knows times that Python does not: they are read as text
+            known = "CASE WHEN at > '0002-01-01' AND at < '9998-01-01' THEN at END"
+            cursor.execute(
+                f"SELECT {columns.replace('at,', f'{known}, CAST(at AS text),', 1)} {where}", [after]
+            )
+            found = [(*row[:3], row[4] if row[3] is None else row[3], *row[5:]) for row in cursor.fetchall()]
+            return [_link(row) for row in found]
+
+
+def _link(row: tuple[Any, ...]) -> Link:
+    sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, own_hash = row
+    if isinstance(at, str):  # SQLite keeps times as text without a zone, and ids without dashes
+        at = at.replace(" ", "T", 1) + "+00:00"
+    elif isinstance(at, datetime):
+        at = at.astimezone(UTC).isoformat()
+    if request_id is not None:
+        request_id = str(request_id)
+        if len(request_id) == 32:
+            cuts = (0, 8, 12, 16, 20, 32)
+            request_id = "-".join(request_id[a:b] for a, b in pairwise(cuts))
+    return Link(sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, own_hash)
+
+
+def _take(walk: Walk, link: Link, verdict: Verdict, marks: "_Marks | None") -> None:
+    if problem := walk.take(link):
+        verdict.wrong(problem)
+    if marks:
+        marks.compare(link)
+
+
+def _check_head(walk: Walk, head: AuditHead, verdict: Verdict, using: str) -> None:
+    if walk.sequence < head.sequence:
+        gone = span(walk.sequence + 1, head.sequence)
+        verdict.wrong(f"{gone} missing at the end: the head of the record stands at #{head.sequence}")
+    elif head.hash != walk.hash:
+        verdict.wrong(f"the head of the record holds another hash than entry #{walk.sequence}")
+    rows, until = AuditEntry._meta.db_table, AuditHead._meta.db_table
+    with connections[using].cursor() as cursor:
+        # Questions of one statement each: the record may grow while it is verified.
+        cursor.execute(
+            f"SELECT MIN(sequence), COUNT(*) FROM {rows} "
+            f"WHERE sequence > COALESCE((SELECT MAX(sequence) FROM {until}), 0)"
+        )
+        first, beyond = cursor.fetchone()
+        cursor.execute(f"SELECT COUNT(*) FROM {rows} WHERE sequence <= %s", [head.sequence])
+        (stored,) = cursor.fetchone()
+    if beyond:
+        verdict.wrong(f"{beyond} entries from #{first} on stand after the head of the record")
+    if stored != walk.count:
+        verdict.wrong(f"{stored} entries are stored where {walk.count} could be read one after another")
+
+
+def _close(verdict: Verdict, walk: Walk) -> Verdict:
+    verdict.entries, verdict.hash = walk.count, storable(str(walk.hash))
+    verdict.first, verdict.last = walk.first, walk.sequence
+    return verdict
+
+
+class _Marks:
+    """The checkpoints beside the walk: what they knew must still stand."""
+
+    def __init__(self, path: Path, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self._hashes: dict[int, Checkpoint] = {}
+        self._newest = Checkpoint("", 0, START)
+        for line in self._lines(path):
+            if line.checkpoint is not None:
+                self._add(line.checkpoint, line.number)
+            elif line.torn:
+                verdict.notices.append(
+                    f"line {line.number} of {path.name} was written in part and says nothing"
+                )
+            else:
+                verdict.wrong(f"line {line.number} of {path.name} is no checkpoint")
+        if not self._hashes:
+            verdict.notices.append(
+                f"there is no checkpoint in {path}: a cut end or a record written anew would not show"
+            )
+
+    def _lines(self, path: Path) -> Iterator[Line]:
+        try:
+            yield from read(path)
+        except OSError as error:
+            self._verdict.wrong(f"the checkpoints cannot be read: {error}")
+
+    def _add(self, found: Checkpoint, number: int) -> None:
+        known = self._hashes.setdefault(found.count, found)
+        if known.hash != found.hash:
+            self._verdict.wrong(f"two checkpoints, of {known.at} and {found.at}, differ on #{found.count}")
+        if found.count < self._newest.count:
+            self._verdict.wrong(
+                f"the checkpoint of {found.at} (line {number}) knew #{found.count}, "
+                f"but that of {self._newest.at} before it #{self._newest.count}: the record had been cut"
+            )
+        else:
+            self._newest = found
+
+    def compare(self, link: Link) -> None:
+        """Entry by entry: the hash must be the one that the checkpoint saw."""
+        known = self._hashes.get(link.sequence)
+        if known is not None and known.hash != link.hash:
+            self._verdict.wrong(
+                f"entry #{link.sequence} is not the one that the checkpoint of {known.at} saw: "
+                "the record was written anew up to there or further"
+            )
+
+    def note_end(self, last: int) -> None:
+        """A file may end before the record does, so that is said and not judged."""
+        if self._newest.count > last:
+            self._verdict.notices.append(
+                f"ends at #{last}; the checkpoint of {self._newest.at} knew {self._newest.count} entries"
+            )
+
+    def judge_end(self, head: int) -> None:
+        """The record must reach as far as any checkpoint."""
+        if self._newest.count > head:
+            self._verdict.wrong(
+                f"the record was cut: the checkpoint of {self._newest.at} knew {self._newest.count} entries, "
+                f"the head stands at #{head}"
+            )

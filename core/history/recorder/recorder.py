@@ -1,0 +1,251 @@
+"""The recorder: reads the outbox in order into SQL, each change exactly once, and ends what is due.
+
+Its place in the outbox is committed in the transaction of what it wrote. A second recorder finds the place
+moved and follows it, so it is a standby.
+"""
+
+import json
+import logging
+import math
+import threading
+
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    close_old_connections,
+    connections,
+    reset_queries,
+    transaction,
+)
+
+from core import failpoints
+from core.approval_gates import ApprovalGate
+from core.errors import StoreUnavailable
+from core.history.agents.runs import LostRuns
+from core.history.approvals import effects
+from core.history.approvals.repair import Repair
+from core.history.audit import entries as audit
+from core.history.recorder.signs import Signs
+from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
+from core.store import approvals, outbox
+from core.store.client import Store, open_store
+from core.store.outbox import OutboxEntry
+from core.values.json import storable
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS = 2.0
+PAUSE_SECONDS = 0.5
+SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
+CURSOR = Cursor.OUTBOX
+# A server that is away, read-only or not migrated yet is waited for; whatever else goes wrong with an entry lies in it.
+NOT_OF_THE_ENTRY = (Error, StoreUnavailable)
+NOT_TAKEN = (DataError, IntegrityError)
+
+
+class Recorder:
+    """One reader of the outbox. `run` until told to stop, or `step` once."""
+
+    def __init__(self, memory: object = None) -> None:
+        self._store: Store = open_store(memory)
+        self._gate = ApprovalGate(self._store)
+        self._line = self._store.line()
+        self._repair = Repair(self._store, self._gate)
+        self._signs = Signs(self._store)
+        self._lost_runs = LostRuns(self._store)
+        self._installation = ""
+        self._position = "0"
+
+    def run(self, stop: threading.Event) -> None:
+        """Record until `stop` is set. Trouble with Redis or the database is logged and waited out."""
+        try:
+            self._run(stop)
+        finally:
+            self._line.close()
+            connections.close_all()  # those of this thread
+
+    def _run(self, stop: threading.Event) -> None:
+        troubled = False
+        while not stop.is_set():
+            try:
+                self._signs.went_well(self.step(CHECK_SECONDS))
+                if troubled:
+                    logger.warning("recording again")
+                troubled = False
+                reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
+            except Exception as error:
+                if not troubled:
+                    known = isinstance(error, NOT_OF_THE_ENTRY)
+                    logger.error("not recording: %s", error, exc_info=None if known else error)
+                troubled = True
+                self._signs.went_wrong(error)
+                self._installation = ""
+                self._line.close()
+                close_old_connections()
+                stop.wait(PAUSE_SECONDS)
+
+    def step(self, seconds: float = 0.0) -> int:
+        """End what is due, then record what came, waiting at most `seconds` for it; returns how many entries."""
+        if outbox.current_installation(self._store) != self._installation or not self._installation:
+            self._begin()
+        self._mend()
+        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
+        if entries:
+            failpoints.reach("recorder.after_read")
+            if not self._commit(entries):
+                return 0
+            failpoints.reach("recorder.after_commit")
+            outbox.committed(self._store, self._position)
+        if len(entries) < outbox.BATCH:
+            self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
+        return len(entries)
+
+    def _mend(self) -> None:
+        """One part of a round of repairs, when one is due."""
+        if not self._repair.due:
+            return
+        try:
+            self._repair.step(self._position)
+        except Error as error:
+            # What cannot be mended must not keep the rest from being recorded.
+            logger.error("not repaired, tried again in a minute: %s", error)
+            self._repair.postpone()
+
+    def _longest_wait(self, seconds: float) -> float:
+        # First the repairs: a request whose end SQL knows must not end as timed out.
+        if self._repair.due:
+            return 0.0 if self._repair.first_round else min(self._sweep(), 0.0)
+        return min(seconds, self._sweep())
+
+    def _sweep(self) -> float:
+        """End what is due; returns the seconds until the next deadline."""
+        due = outbox.next_deadline_seconds(self._store)
+        if due is not None and due <= 0:
+            try:
+                self._gate.clear_expired_requests()
+                failpoints.reach("recorder.after_sweep")
+            except StoreUnavailable as error:
+                # What cannot be ended must not keep the rest from being recorded.
+                logger.error("a request that is due could not be ended: %s", error)
+            due = outbox.next_deadline_seconds(self._store)
+        return math.inf if due is None else max(SHORTEST_WAIT_SECONDS, due)
+
+    def _look_for_lost_runs(self) -> None:
+        try:
+            self._lost_runs.look()
+        except Error:
+            raise
+        except Exception as error:
+            logger.error("nobody can be found lost: %s: %s", type(error).__name__, error)
+
+    def _begin(self) -> None:
+        """Find our place, and notice a server whose data is not the one we knew."""
+        outbox.load_scripts(self._store)
+        self._lost_runs.begin()
+        installation, _new = outbox.installation(self._store)
+        cursor = Cursor.objects.filter(name=CURSOR).first()
+        if cursor is not None and cursor.installation not in ("", installation):
+            # Before the cursor says so: a recorder that is killed here must do it at its next start.
+            self._end_lost_requests()
+            failpoints.reach("recorder.after_lost")
+        with transaction.atomic():
+            cursor, _created = Cursor.objects.select_for_update().get_or_create(name=CURSOR)
+            if cursor.installation != installation:
+                cursor.installation, cursor.position = installation, "0"
+                cursor.save()
+            self._position = cursor.position
+        self._installation = installation
+        self._repair.begin()
+        if self._position != "0":
+            # A recorder that was killed after its commit could not tell watchers of it.
+            outbox.committed(self._store, self._position)
+
+    def _end_lost_requests(self) -> None:
+        """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled.
+
+        What somebody tried to decide is for the repair, which comes next: that may have taken effect.
+        """
+        logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
+        self._signs.redis_was_replaced()
+        tried = DecisionIntent.objects.filter(outcome="open").values("request_id")
+        pending = ApprovalRecord.objects.filter(status="pending").exclude(pk__in=tried)
+        known = [str(request_id) for request_id in pending.values_list("pk", flat=True)]
+        found = approvals.read_records(self._store, known) if known else []
+        for request_id, record in zip(known, found, strict=True):
+            if record is None:
+                self._gate.cancel_lost(request_id)
+
+    def _commit(self, entries: list[OutboxEntry]) -> bool:
+        """Record a batch in one transaction; False when another recorder was faster."""
+        records = effects.read_requests(self._store, entries)
+        with transaction.atomic():
+            cursor = Cursor.objects.select_for_update().get(name=CURSOR)
+            if (cursor.position, cursor.installation) != (self._position, self._installation):
+                self._position = cursor.position
+                if cursor.installation != self._installation:
+                    self._installation = ""
+                return False
+            facts = self._apply_all(entries, records)
+            cursor.position = entries[-1].position
+            cursor.save()
+            audit.append(facts)
+            failpoints.reach("recorder.before_commit")
+        self._position = entries[-1].position
+        return True
+
+    def _apply_all(self, entries: list[OutboxEntry], records: effects.Records) -> list[audit.Fact]:
+        """The effects of a batch, at once; where one cannot be written, one by one, and that one is set aside."""
+        try:
+            with transaction.atomic():
+                batch = effects.Batch(
+                    (entry for entry in entries if entry.type not in effects.UNAUDITED), records
+                )
+                facts = [fact for entry in entries for fact in self._take(entry, batch)]
+                batch.write()
+                return facts
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
+            return [fact for entry in entries for fact in self._apply(entry, records)]
+
+    def _take(self, entry: OutboxEntry, batch: effects.Batch) -> list[audit.Fact]:
+        if entry.type in effects.UNAUDITED:
+            return self._apply(entry, {})
+        try:
+            return batch.take(entry)
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
+            self._set_aside(entry.position, entry.fields, error)
+            return []
+
+    def _apply(self, entry: OutboxEntry, records: effects.Records) -> list[audit.Fact]:
+        def set_aside_part(part: str, text: str, error: Exception) -> None:
+            self._set_aside(f"{entry.position}/{part}", {**entry.fields, "calls": text}, error)
+
+        try:
+            with transaction.atomic():
+                return effects.apply(entry, records, set_aside_part)
+        except Exception as error:
+            if not _lies_in_an_entry(error):
+                raise
+            self._set_aside(entry.position, entry.fields, error)
+            return []
+
+    def _set_aside(self, position: str, fields: dict[str, str], error: Exception) -> None:
+        said = storable(f"{type(error).__name__}: {error}")
+        logger.error("outbox entry %s set aside: %s", position, said)
+        SetAsideEntry.objects.get_or_create(
+            installation=self._installation,
+            position=position,
+            defaults={
+                "fields": storable(json.dumps(fields, ensure_ascii=False)),
+                "error": said,
+            },
+        )
+        failpoints.reach("recorder.in_set_aside")
+
+
+def _lies_in_an_entry(error: Exception) -> bool:
+    return isinstance(error, NOT_TAKEN) or not isinstance(error, NOT_OF_THE_ENTRY)

@@ -1,0 +1,78 @@
+"""The totals of closed days, made anew from the recorded calls, which are the truth.
+
+Redis counts a call again whose id comes back after 48 hours; SQL does not. A day that changes while it is
+rebuilt is left alone: calls that were spooled during an outage still arrive in it.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+from core.history.usage import calls as history
+from core.models import Cursor, LLMCall, SetAsideEntry
+from core.store import outbox, usage
+from core.store.client import Store, open_store
+from core.usage.savings import amounts_of
+
+logger = logging.getLogger(__name__)
+
+DAYS = 7
+RETENTION_DAYS = 90
+CATCH_UP_SECONDS = 10.0
+
+
+def rebuild_closed_days(memory: object = None) -> dict[str, int]:
+    """Rebuild the last seven closed UTC days: how many totals of each were wrong, -1 for one left alone.
+
+    A day before the second day of recording, or from before calls were pruned, is left out: SQL does not know
+    all of it. StoreUnavailable when Redis is away.
+    """
+    store = open_store(memory)
+    first = LLMCall.objects.order_by("shipped_at").values_list("shipped_at", flat=True).first()
+    if first is None:
+        return {}
+    pruned = Cursor.objects.filter(name=Cursor.PRUNED).exclude(position="0").first()
+    incomplete = [first, datetime.fromisoformat(pruned.position)] if pruned else [first]
+    known_after = max(moment.astimezone(UTC).date().isoformat() for moment in incomplete)
+    dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
+    return {date: _rebuild(store, date) for date in dates if date > known_after}
+
+
+def _rebuild(store: Store, date: str) -> int:
+    start = datetime.fromisoformat(date).replace(tzinfo=UTC)
+    end = start + timedelta(days=1)
+    history.rebuild_hours_between(start, end)
+    calls, place = usage.calls_and_place(store, date)
+    if not _recorded_until(store, place) or _set_aside_calls():
+        logger.warning("the totals of %s stay as they are: not every call of it is recorded", date)
+        return -1
+    sums: dict[str, int] = defaultdict(int)
+    for call, prices in history.calls_between(start, end):
+        for name, amount in amounts_of(call, prices).items():
+            sums[name] += amount
+    if not sums:
+        return 0 if calls == "0" else -1
+    wrong = usage.rebuild(store, date, calls=calls, amounts=sums, retention_days=RETENTION_DAYS)
+    if wrong > 0:
+        logger.warning("%d totals of %s were wrong and are made anew from the record", wrong, date)
+    return wrong
+
+
+def _recorded_until(store: Store, place: str) -> bool:
+    """Whether SQL holds the outbox up to a place, waiting a little for the recorder."""
+    end = time.monotonic() + CATCH_UP_SECONDS
+    while True:
+        cursor = Cursor.objects.filter(name=Cursor.OUTBOX).first()
+        if cursor is None or cursor.installation != outbox.current_installation(store):
+            return False
+        if outbox.numbers(cursor.position) >= outbox.numbers(place):
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+
+
+def _set_aside_calls() -> bool:
+    waiting = SetAsideEntry.objects.filter(repaired_at=None, fields__contains='"llm_calls"')
+    return waiting.exists()

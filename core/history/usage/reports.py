@@ -1,0 +1,133 @@
+"""What model calls cost, read from the hourly sums; single calls are read only where single calls are shown.
+
+Money is in whole nano-dollars, hours and days are UTC, and a period includes its start and excludes its end.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from django.db.models import Case, F, Max, Min, Q, Sum, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, Left
+
+from core.history.usage.calls import SUMMED, priced
+from core.models import LLMCall, UsageHour
+from core.usage.call import plain_entry
+
+Dimension = Literal["tier", "model", "workflow"]
+DIMENSIONS: tuple[Dimension, ...] = ("tier", "model", "workflow")
+NAMED = 7  # so many names stand alone; the rest is one sum
+RECENT = 50
+EXPORTED_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one tier, model or workflow did in a period; `name` is None for all the others together."""
+
+    name: str | None
+    calls: int
+    cost: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Shares with the dearest first, and the cost of each by the start of its day or hour."""
+
+    shares: list[Share]
+    by_time: dict[tuple[datetime, str | None], int]
+
+
+def totals(start: datetime, end: datetime) -> dict[str, int]:
+    """Every sum of `UsageHour`, by the name of its column; 0 without calls."""
+    sums = {name: Coalesce(Sum(name), 0) for name in SUMMED}
+    return dict(_hours(start, end).aggregate(**sums))
+
+
+def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool) -> Costs:
+    """Costs by `dimension`, in two queries whose answers have a bounded length, however many names there are."""
+    named = _shares(_hours(start, end), dimension)[:NAMED]
+    names = [share.name for share in named]
+    kept = Q(**{f"{dimension}__in": names})
+    label = Case(When(kept, then=F(dimension)), default=Value(None))
+    by_time = (
+        _hours(start, end)
+        .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
+        .values("label", "time")
+        .annotate(**{column: Sum(column) for column in _SHOWN})
+        .order_by()
+    )
+    found, rest = {}, dict.fromkeys(_SHOWN, 0)
+    for row in by_time:
+        time = datetime.fromisoformat(row["time"] + (":00" if hourly else "")).replace(tzinfo=UTC)
+        found[time, row["label"]] = row["cost_nano"]
+        if row["label"] is None:
+            rest = {column: rest[column] + row[column] for column in _SHOWN}
+    others = [_share(None, rest)] if rest["calls"] else []
+    return Costs([*named, *others], found)
+
+
+def by_hour(start: datetime, end: datetime) -> dict[datetime, int]:
+    """What each hour with calls cost."""
+    rows = _hours(start, end).values("hour").annotate(cost=Sum("cost_nano")).order_by()
+    return {row["hour"].astimezone(UTC): row["cost"] for row in rows}
+
+
+def recorded_hours() -> tuple[datetime, datetime] | None:
+    """The first and the last hour with calls; None when there never was one."""
+    found = UsageHour.objects.aggregate(first=Min("hour"), last=Max("hour"))
+    return None if found["first"] is None else (found["first"], found["last"])
+
+
+def recent_calls(start: datetime, end: datetime) -> list[LLMCall]:
+    """The newest fifty calls of a period, newest first."""
+    return list(LLMCall.objects.filter(at__gte=start, at__lt=end)[:RECENT])
+
+
+def exported(start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
+    """Every call of a period as `UsageTracker.export_to_dict` tells it, oldest first, a thousand at a time.
+
+    Each batch is a query of its own, so that a slow reader holds no transaction open.
+    """
+    calls = LLMCall.objects.filter(at__lt=end).order_by("at", "pk")
+    after = Q(at__gte=start)
+    while rows := list(calls.filter(after)[:EXPORTED_AT_ONCE]):
+        yield [plain_entry(*priced(row)) for row in rows]
+        last = rows[-1]
+        after = Q(at__gt=last.at) | Q(at=last.at, pk__gt=last.pk)
+
+
+_DAY, _HOUR = len("2026-11-22"), len("2026-11-22 09")
+_SHOWN = ("calls", "cost_nano", "input_tokens", "output_tokens")
+
+
+def _hours(start: datetime, end: datetime) -> Any:
+    # An hour belongs to a period when it begins in it: both ends are whole hours.
+    return UsageHour.objects.filter(hour__gte=start, hour__lt=end)
+
+
+def _as_text(length: int) -> Left:
+    # Both databases hold UTC and write it in this order. TruncDay would be a call of Python for each row of SQLite.
+    return Left(Cast("hour", TextField()), length)
+
+
+def _shares(hours: Any, dimension: Dimension) -> list[Share]:
+    rows = hours.values(dimension).annotate(**{column: Sum(column) for column in _SHOWN})
+    return [_share(row[dimension], row) for row in rows.order_by("-cost_nano", dimension)[:NAMED]]
+
+
+def _share(name: str | None, sums: dict[str, int]) -> Share:
+    return Share(name, *(sums[column] for column in _SHOWN))
+
+
+def whole_hour(moment: datetime) -> datetime:
+    """The start of its UTC hour."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def next_hour(moment: datetime) -> datetime:
+    """The start of the UTC hour after it."""
+    return whole_hour(moment) + timedelta(hours=1)

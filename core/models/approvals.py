@@ -1,0 +1,111 @@
+"""Requests for approval, and the attempts of people to decide them."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from core.values.names import NAME_LENGTH
+
+
+class ApprovalRecord(models.Model):
+    """One row per request, kept by the recorder. `context` is exactly the JSON text that was hashed."""
+
+    class Status(models.TextChoices):
+        """How a request stands."""
+
+        PENDING = "pending"
+        APPROVED = "approved"
+        REJECTED = "rejected", "Denied"
+        TIMEOUT = "timeout", "Timed out"
+        CANCELLED = "cancelled"
+
+    request_id = models.UUIDField(primary_key=True)
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
+    approval_type = models.CharField("kind", max_length=NAME_LENGTH, db_index=True)
+    context = models.TextField(blank=True)
+    body_pruned_at = models.DateTimeField(null=True, blank=True)  # when retention removed the context
+    digest = models.CharField(max_length=64)
+    requested_at = models.DateTimeField(db_index=True)
+    deadline_at = models.DateTimeField()
+    timeout_seconds = models.FloatField()
+    status = models.CharField(
+        max_length=10,
+        choices=Status.choices,
+        default=Status.PENDING,
+        db_default=Status.PENDING,
+        db_index=True,
+    )
+    ended_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    responder = models.CharField(max_length=NAME_LENGTH, blank=True)
+    reason = models.TextField(blank=True)
+    channel = models.CharField(max_length=10, blank=True)
+    decision_id = models.CharField(max_length=NAME_LENGTH, blank=True)
+    collected_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Names, order, and the right to decide."""
+
+        verbose_name = "approval request"
+        ordering = ["-requested_at"]
+        permissions = [
+            ("decide_approval", "Can approve and deny requests"),
+            ("view_health", "Can see how the site itself is doing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.approval_type} by {self.agent_id}"
+
+
+class DecisionIntent(models.Model):
+    """One row per attempt of a person to decide, committed before it can take effect.
+
+    The site writes the attempt, and `accepted_at` when Redis has taken it, before the person is told. The recorder
+    writes `outcome`. So neither waits for the other, and neither undoes what the other wrote.
+    """
+
+    class Outcome(models.TextChoices):
+        """What came of the attempt; `open` until that is known."""
+
+        OPEN = "open"
+        ACCEPTED = "accepted"
+        ALREADY_DECIDED = "already_decided"
+        EXPIRED = "expired"
+        CANCELLED = "cancelled"
+        UNKNOWN = "unknown"
+        CHANGED = "changed"
+        LAPSED = "lapsed"
+
+    decision_id = models.UUIDField(primary_key=True)
+    # No foreign key: the recorder may not have written the request yet.
+    request_id = models.UUIDField(db_index=True)
+    # What the request said: where Redis loses it before it is recorded, nobody else knows.
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
+    approval_type = models.CharField("kind", max_length=NAME_LENGTH, blank=True)
+    requested_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    approved = models.BooleanField()
+    reason = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    not_after = models.DateTimeField()
+    created_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
+    outcome = models.CharField(
+        max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """Order, and the rule that at most one attempt per request was accepted."""
+
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request_id"],
+                condition=Q(outcome="accepted"),
+                name="one_accepted_decision_per_request",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'approve' if self.approved else 'deny'} by {self.user}: {self.outcome}"

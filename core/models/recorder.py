@@ -1,0 +1,48 @@
+"""How far the recorder is, and what it set aside."""
+
+from django.db import models
+
+
+class Cursor(models.Model):
+    """How far something came, committed together with what it did: the recorder, and the pruning of calls."""
+
+    OUTBOX = "outbox"
+    PRUNED = "usage pruned until"
+
+    name = models.CharField(max_length=40, primary_key=True)
+    installation = models.CharField(max_length=40, blank=True)
+    position = models.CharField(max_length=40, default="0")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        """Internal: no permissions."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.position}"
+
+
+class SetAsideEntry(models.Model):
+    """An outbox entry that the recorder could not read: kept whole, so that nothing is lost."""
+
+    installation = models.CharField(max_length=40)
+    position = models.CharField(max_length=40)
+    fields = models.TextField()
+    error = models.TextField()
+    at = models.DateTimeField(auto_now_add=True)
+    repaired_at = models.DateTimeField(null=True, blank=True, db_index=True)
+
+    class Meta:
+        """Newest first; only to be seen, and to be tried again by those who may."""
+
+        verbose_name_plural = "set aside entries"
+        ordering = ["-at"]
+        default_permissions = ("view",)
+        permissions = [("retry_setasideentry", "Can record a set aside entry again")]
+        constraints = [
+            models.UniqueConstraint(fields=["installation", "position"], name="set_aside_once_per_entry")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.error}"

@@ -1,0 +1,93 @@
+"""Calls of language models, and their sums by the hour."""
+
+from django.db import models
+
+from core.values.names import NAME_LENGTH
+
+
+class LLMCall(models.Model):
+    """One call of a language model, kept by the recorder. Money is in nano-dollars; None is what nobody knows.
+
+    `input_tokens` were neither read from a prompt cache nor written to one. `user` is an HMAC, never a name.
+    """
+
+    call_id = models.CharField(max_length=NAME_LENGTH, unique=True)
+    at = models.DateTimeField(db_index=True)
+    # By Redis's clock: a reset forgets what was shipped before it, also when it is recorded again.
+    shipped_at = models.DateTimeField()
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
+    workflow = models.CharField(max_length=NAME_LENGTH)
+    stage = models.CharField(max_length=NAME_LENGTH, blank=True)
+    tier = models.CharField(max_length=NAME_LENGTH)
+    model = models.CharField(max_length=NAME_LENGTH)
+    provider = models.CharField(max_length=NAME_LENGTH)
+    user = models.CharField(max_length=64, blank=True)
+    cost_nano = models.BigIntegerField()
+    book_nano = models.BigIntegerField(null=True, blank=True)
+    uncached_nano = models.BigIntegerField(null=True, blank=True)
+    baseline_nano = models.BigIntegerField(null=True, blank=True)
+    input_tokens = models.PositiveIntegerField()
+    output_tokens = models.PositiveIntegerField()
+    cache_read_tokens = models.PositiveIntegerField()
+    cache_write_tokens = models.PositiveIntegerField()
+    cache_hit = models.BooleanField()
+    cache_type = models.CharField(max_length=NAME_LENGTH, blank=True)
+    prompt_cache_hit = models.BooleanField()
+    duration_ms = models.FloatField()
+
+    class Meta:
+        """Newest first; kept by the recorder alone."""
+
+        verbose_name = "model call"
+        ordering = ["-at", "-pk"]
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent")]
+
+    def __str__(self) -> str:
+        return f"{self.model} for {self.workflow}"
+
+
+class UsageHour(models.Model):
+    """Sums of the calls of one UTC hour, for each workflow, tier, provider and model. Money in nano-dollars.
+
+    baseline - routing - caching + difference = cost, in each row and so in every sum of rows.
+    """
+
+    hour = models.DateTimeField()
+    workflow = models.CharField(max_length=NAME_LENGTH)
+    tier = models.CharField(max_length=NAME_LENGTH)
+    provider = models.CharField(max_length=NAME_LENGTH)
+    model = models.CharField(max_length=NAME_LENGTH)
+    calls = models.PositiveBigIntegerField(default=0)
+    cost_nano = models.BigIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    cache_read_tokens = models.PositiveBigIntegerField(default=0)
+    cache_write_tokens = models.PositiveBigIntegerField(default=0)
+    cache_hits = models.PositiveBigIntegerField(default=0)
+    prompt_cache_hits = models.PositiveBigIntegerField(default=0)
+    prompt_cache_net_nano = models.BigIntegerField(default=0)
+    baseline_nano = models.BigIntegerField(default=0)
+    routing_nano = models.BigIntegerField(default=0)
+    caching_nano = models.BigIntegerField(default=0)
+    difference_nano = models.BigIntegerField(default=0)
+    unpriced_calls = models.PositiveBigIntegerField(default=0)
+    unpriced_cost_nano = models.BigIntegerField(default=0)
+    no_baseline_calls = models.PositiveBigIntegerField(default=0)
+    no_baseline_cost_nano = models.BigIntegerField(default=0)
+
+    class Meta:
+        """One row for each combination."""
+
+        verbose_name = "hour of usage"
+        verbose_name_plural = "hours of usage"
+        ordering = ["-hour"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["hour", "workflow", "tier", "provider", "model"], name="one_row_per_hour_and_kind"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} in the hour of {self.hour:%Y-%m-%d %H:00}"

@@ -1,0 +1,1 @@
+"""Signals that agents send each other."""

@@ -1,0 +1,107 @@
+"""The queue of background jobs, as RQ keeps it: keys of its own, outside of our prefix.
+
+Pages read the few numbers that they show with our own connections, which never wait long.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ...errors import StoreUnavailable
+from ..client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
+from ..configuration import configured_url, setting
+
+PREFIX = "rq"
+Unreachable = (redis.RedisError, OSError)
+"""What RQ raises when its Redis is away."""
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """One queue: jobs that wait, run, failed; and the workers that serve it.
+
+    A failed job counts until a later one of the same series succeeds, as `series_id` names them.
+    """
+
+    name: str
+    waiting: int
+    running: int
+    failed: int
+    workers: int
+
+
+def queue_url() -> str:
+    """Where the queue is: TELEMETRY_SITE_REDIS_URL, else the configured Redis. StoreUnavailable without any."""
+    return setting("TELEMETRY_SITE_REDIS_URL") or configured_url()
+
+
+@lru_cache(maxsize=8)
+def client_of(url: str) -> Any:
+    """A client for RQ, shared by this process."""
+    return new_client(url)
+
+
+def new_client(url: str) -> Any:
+    """A client for RQ. It repeats nothing: a job put in twice would run twice."""
+    return redis.Redis.from_url(
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=COMMAND_TIMEOUT,
+        socket_connect_timeout=CONNECT_TIMEOUT,
+    )
+
+
+def _queue_store() -> Store:
+    url = setting("TELEMETRY_SITE_REDIS_URL")
+    return store_at(url, "TELEMETRY_SITE_REDIS_URL") if url else open_store()
+
+
+def read_queue(name: str) -> QueueState:
+    """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
+    line = _queue_store().line()
+    commands: list[list[str]] = [
+        ["LLEN", f"{PREFIX}:queue:{name}"],
+        ["ZCARD", f"{PREFIX}:wip:{name}"],
+        ["SCARD", f"{PREFIX}:workers:{name}"],
+        ["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"],
+        ["ZRANGE", f"{PREFIX}:finished:{name}", "0", "-1"],
+    ]
+    try:
+        replies = line.read_many(commands)
+    finally:
+        line.close()
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
+    waiting, running, workers, failed, finished = replies
+    standing = _not_made_good(failed, finished)
+    return QueueState(name, int(waiting), int(running), standing, int(workers))
+
+
+def series_id(series: str, number: int) -> str:
+    """The id of one job of those that run by the clock."""
+    return f"{series}-{number}"
+
+
+def _not_made_good(failed: list[bytes], finished: list[bytes]) -> int:
+    done: dict[str, int] = {}
+    for series, number in map(_of_series, finished):
+        done[series] = max(number, done.get(series, 0))
+    return sum(number > done.get(series, -1) for series, number in map(_of_series, failed))
+
+
+def _of_series(job_id: bytes) -> tuple[str, int]:
+    """Series and number of a job; one that runs once is a series of its own."""
+    series, _, number = job_id.decode(errors="replace").rpartition("-")
+    return (series, int(number)) if number.isascii() and number.isdecimal() else (f"{series}-{number}", 0)
+
+
+def server_ms() -> int:
+    """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
+    seconds, microseconds = _queue_store().read("TIME")
+    return int(seconds) * 1000 + int(microseconds) // 1000

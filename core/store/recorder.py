@@ -1,0 +1,126 @@
+"""What the recorder says of itself in Redis, and how much of the outbox waits for it.
+
+It stands there for a week after the recorder's last word, so it can be read when the recorder is dead.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..errors import StoreUnavailable
+from . import scripts
+from .approvals import at
+from .client import Line, Store
+from .keys import RECORDER_SILENT_MS
+
+ERROR_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class RecorderWord:
+    """Who records and how it goes, at `now` by Redis's clock. Instances are `host:process`.
+
+    state: `recording`, `troubled` (it lives and cannot record), `silent` (no word for 10 s), `never` (none within
+    a week).
+    """
+
+    now: datetime
+    state: str
+    active: str
+    seen: datetime | None
+    standby: str
+    error: str
+    error_at: datetime | None
+    replaced_at: datetime | None
+    set_aside: int
+
+    @property
+    def recording(self) -> bool:
+        """Whether changes reach SQL now."""
+        return self.state == "recording"
+
+
+@dataclass(frozen=True)
+class RecorderState:
+    """The recorder's word, and the outbox behind the place that SQL holds.
+
+    waiting: entries not recorded, exact where `more` is False. waiting_since: when the first of them was written.
+    """
+
+    word: RecorderWord
+    waiting: int
+    more: bool
+    waiting_since: datetime | None
+    outbox_length: int
+    installation: str
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the oldest change has waited for SQL; 0 when nothing waits."""
+        return max(0.0, (self.word.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
+
+
+def sign(
+    store: Store, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
+) -> None:
+    """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
+    flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
+    store.run(
+        scripts.RECORDER_SIGN, [store.keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]]
+    )
+
+
+def read_word(store: Store | Line) -> RecorderWord:
+    """The recorder's word alone: one round trip."""
+    time, flat = store.read_many([["TIME"], ["HGETALL", store.keys.recorder]])
+    if isinstance(flat, Exception):
+        raise StoreUnavailable(f"the recorder's word cannot be read: {flat}") from flat
+    return _word(at(int(time[0]) * 1000 + int(time[1]) // 1000), _fields(flat))
+
+
+def read_state(store: Store | Line, installation: str, position: str) -> RecorderState:
+    """Everything, measured against the place that SQL holds: one round trip."""
+    keys = [store.keys.recorder, store.keys.outbox, store.keys.installation]
+    reply = store.run(scripts.RECORDER_LOOK, keys, [installation, position])
+    now, waiting, more, first, length, found, flat = reply
+    since = at(bytes(first).split(b"-")[0]) if first else None
+    return RecorderState(
+        _word(at(now), _fields(flat)), int(waiting), more == b"1", since, int(length), bytes(found).decode()
+    )
+
+
+def _fields(flat: list[bytes]) -> dict[str, str]:
+    texts = [part.decode(errors="replace") for part in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
+    seen = _moment(said, "active_ms")
+    return RecorderWord(
+        now=now,
+        state=_state(now, seen, said.get("trouble", "")),
+        active=said.get("active", ""),
+        seen=seen,
+        standby=said.get("standby", "") if _fresh(now, _moment(said, "standby_ms")) else "",
+        error=said.get("error", ""),
+        error_at=_moment(said, "error_ms"),
+        replaced_at=_moment(said, "replaced_ms"),
+        set_aside=int(said["set_aside"]) if said.get("set_aside", "").isdecimal() else 0,
+    )
+
+
+def _state(now: datetime, seen: datetime | None, trouble: str) -> str:
+    if seen is None:
+        return "never"
+    if not _fresh(now, seen):
+        return "silent"
+    return "troubled" if trouble else "recording"
+
+
+def _fresh(now: datetime, seen: datetime | None) -> bool:
+    return seen is not None and (now - seen).total_seconds() * 1000 <= RECORDER_SILENT_MS
+
+
+def _moment(said: Mapping[str, str], name: str) -> datetime | None:
+    text = said.get(name, "")
+    return at(text) if text.isdecimal() and len(text) <= 15 else None

@@ -1,0 +1,1 @@
+"""Calls of language models: what they cost, what was saved, and how they reach every total."""

@@ -1,0 +1,333 @@
+"""What a call costs by the price book, and what its tokens would have cost elsewhere.
+
+The book is the data of the package genai-prices, as installed: nothing is fetched. A model that it does
+not know is unpriced, never guessed. Amounts are whole nano-dollars; each is rounded once, half to even.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+from ..store.configuration import setting
+from ..store.usage import MAX_AMOUNT
+
+logger = logging.getLogger(__name__)
+
+MAX_PRICE = Decimal(1000)  # dollars for a million tokens
+_KINDS = ("input", "output", "cache_read", "cache_write")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SEARCHES_KEPT = 4096
+
+
+class Tokens(NamedTuple):
+    """The tokens of a call. `input` is neither read from a cache nor written to one."""
+
+    input: int
+    output: int
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class Prices(NamedTuple):
+    """What a call is worth in nano-dollars; None for what nobody knows."""
+
+    book: int | None = None  # at its model, with its caching
+    uncached: int | None = None  # at its model, all input at the full price
+    baseline: int | None = None  # at the provider's premium model, all input at the full price
+
+
+@dataclass(frozen=True)
+class Price:
+    """Dollars for a million tokens; from `tiers` on, by the tokens of the whole input, another price."""
+
+    base: Decimal
+    tiers: tuple[tuple[int, Decimal], ...] = ()
+
+    def at(self, total_input: int) -> Decimal:
+        """The price of a call with so much input."""
+        price = self.base
+        for start, of_tier in self.tiers:
+            if total_input > start:
+                price = of_tier
+        return price
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The prices of one model. Where caching has none of its own, it costs what input costs."""
+
+    input: Price | None
+    output: Price | None
+    cache_read: Price | None = None
+    cache_write: Price | None = None
+    request: Decimal = Decimal(0)  # dollars for a thousand requests
+
+    def book(self, tokens: Tokens) -> int | None:
+        """These tokens with their caching."""
+        return self._cost(tokens, tokens)
+
+    def uncached(self, tokens: Tokens) -> int | None:
+        """The same work without a cache."""
+        return self._cost(Tokens(_whole_input(tokens), tokens.output), tokens)
+
+    def _cost(self, billed: Tokens, real: Tokens) -> int | None:
+        whole = _whole_input(real)
+        if (self.input is None and whole) or (self.output is None and real.output):
+            return None
+        full = self.input.at(whole) if self.input else Decimal(0)
+        read = self.cache_read.at(whole) if self.cache_read else full
+        write = self.cache_write.at(whole) if self.cache_write else full
+        answer = self.output.at(whole) if self.output else Decimal(0)
+        # Dollars for a million tokens are thousands of nano-dollars for one.
+        thousands = (
+            billed.input * full
+            + billed.output * answer
+            + billed.cache_read * read
+            + billed.cache_write * write
+            + self.request * 1000
+        )
+        nano = to_whole(thousands * 1000)
+        return nano if nano <= MAX_AMOUNT else None
+
+
+def to_whole(amount: Decimal) -> int:
+    """The nearest integer, half to even."""
+    return int(amount.to_integral_value(ROUND_HALF_EVEN))
+
+
+def _whole_input(tokens: Tokens) -> int:
+    return tokens.input + tokens.cache_read + tokens.cache_write
+
+
+class Dated(NamedTuple):
+    """Something that holds from the start of a UTC day on; '' from ever."""
+
+    since: str
+    what: Any
+
+
+def _standing(entries: list[Dated], at: datetime) -> Any:
+    day = at.astimezone(UTC).date().isoformat()
+    found = [entry.what for entry in entries if entry.since <= day]
+    return found[-1] if found else None
+
+
+class PriceBook:
+    """The book, with own prices before it, and the premium model of each provider."""
+
+    def __init__(self, premium_models: str = "", own_prices: str = "") -> None:
+        self._premium = parse_premium_models(premium_models)
+        self._own = parse_own_prices(own_prices)
+        self._names: dict[str, list[str]] = {}
+        self._own_by_id: dict[str, list[Dated]] | None = None
+        self._missing: set[str] = set()
+
+    def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
+        """What this call is worth; `at` is when it was made."""
+        rates = self._rates(provider, model, at)
+        if rates is None:
+            return Prices()
+        book, uncached = rates.book(tokens), rates.uncached(tokens)
+        if book is None or uncached is None:
+            return Prices()
+        return Prices(book, uncached, self._baseline(provider, tokens, at))
+
+    def _baseline(self, provider: str, tokens: Tokens, at: datetime) -> int | None:
+        for name in self._names_of(provider):
+            premium = _standing(self._premium[name], at)
+            if premium is None:
+                continue
+            rates = self._rates(name, premium, at)
+            if rates is None:
+                self._tell_once(f"the premium model {name}={premium} is not in the price book")
+                return None
+            return rates.uncached(tokens)
+        return None
+
+    def _names_of(self, provider: str) -> list[str]:
+        """Which providers with a premium model are this one: its very name first, then what the book takes for it."""
+        name = provider.lower()
+        if name not in self._names:
+            if len(self._names) >= _SEARCHES_KEPT:
+                self._names.clear()
+            meant = provider_id(name)
+            others = [other for other in self._premium if other != name and provider_id(other) == meant]
+            self._names[name] = [name, *others] if name in self._premium else others
+        return self._names[name]
+
+    def _rates(self, provider: str, model: str, at: datetime) -> Rates | None:
+        own = _standing(self._own.get(f"{provider}/{model}".lower(), []), at)
+        if own is None and self._own:
+            own = self._own_under_another_name(provider, model, at)
+        return own if own is not None else _of_the_book(provider, model, at)
+
+    def _own_under_another_name(self, provider: str, model: str, at: datetime) -> Rates | None:
+        if self._own_by_id is None:
+            self._own_by_id = {}
+            for said, entries in self._own.items():
+                name, _slash, of = said.partition("/")
+                self._own_by_id.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
+            for entries in self._own_by_id.values():
+                entries.sort(key=lambda entry: entry.since)
+        found = _standing(self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", []), at)
+        return found if isinstance(found, Rates) else None
+
+    def _tell_once(self, text: str) -> None:
+        if text not in self._missing:
+            self._missing.add(text)
+            logger.warning("%s: its calls have no baseline", text)
+
+
+def configured_book() -> PriceBook:
+    """The book with TELEMETRY_PREMIUM_MODELS and TELEMETRY_PRICES; ValueError when one is unclear."""
+    return PriceBook(setting("TELEMETRY_PREMIUM_MODELS"), setting("TELEMETRY_PRICES"))
+
+
+def parse_premium_models(text: str) -> dict[str, list[Dated]]:
+    """`provider=model` or `provider=model@2026-01-31`, with commas between; a date says from when it holds."""
+    found: dict[str, list[Dated]] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        provider, equals, named = (part.strip() for part in entry.partition("="))
+        model, sign, since = (
+            (part.strip() for part in named.rpartition("@")) if "@" in named else (named, "", "")
+        )
+        if not (provider and equals and model) or bool(sign) != bool(since):
+            raise ValueError(
+                f"TELEMETRY_PREMIUM_MODELS: {entry!r} is not provider=model or provider=model@date"
+            )
+        _add(found, provider, Dated(_checked_date(since, "TELEMETRY_PREMIUM_MODELS"), model), entry)
+    return found
+
+
+def _add(found: dict[str, list[Dated]], name: str, dated: Dated, entry: object) -> None:
+    entries = found.setdefault(name.lower(), [])
+    if any(other.since == dated.since for other in entries):
+        raise ValueError(f"{entry!r}: {name} has two entries from {dated.since or 'the beginning'} on")
+    entries.append(dated)
+    entries.sort(key=lambda item: item.since)
+
+
+def _checked_date(text: str, where: str) -> str:
+    if text:
+        try:
+            if not _DATE.fullmatch(text):
+                raise ValueError("not YYYY-MM-DD")
+            datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"{where}: {text!r} is no date such as 2026-01-31") from error
+    return text
+
+
+def parse_own_prices(text: str) -> dict[str, list[Dated]]:
+    """A JSON list of `{"model": "provider/name", "input": "3", "output": "15", ...}`, as docs/agents/usage.md shows."""
+    if not text.strip():
+        return {}
+    try:
+        entries = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    except ValueError as error:
+        raise ValueError(f"TELEMETRY_PRICES is not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ValueError("TELEMETRY_PRICES must be a JSON list of objects")
+    found: dict[str, list[Dated]] = {}
+    for entry in entries:
+        if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
+            raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
+        unknown = entry.keys() - {"model", "since", *_KINDS}
+        if unknown:
+            raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
+        since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")
+        prices = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
+        if not {"input", "output"} <= prices.keys():
+            raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
+        rates = Rates(prices["input"], prices["output"], prices.get("cache_read"), prices.get("cache_write"))
+        _add(found, str(entry["model"]), Dated(since, rates), entry["model"])
+    return found
+
+
+def _own_price(entry: Mapping[str, Any], kind: str) -> Price:
+    try:
+        price = Decimal(entry[kind])
+        if not (price.is_finite() and 0 <= price <= MAX_PRICE):
+            raise ValueError("out of range")
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise ValueError(
+            f"TELEMETRY_PRICES: {kind} of {entry['model']} must be 0 to {MAX_PRICE} dollars for a million tokens"
+        ) from error
+    return Price(price)
+
+
+# The book of the package
+
+_found: dict[tuple[str, str], Any] = {}
+_rates_of: dict[int, Rates] = {}
+
+
+def _of_the_book(provider: str, model: str, at: datetime) -> Rates | None:
+    key = (provider, model)
+    if key not in _found:
+        if len(_found) >= _SEARCHES_KEPT:
+            _found.clear()
+        _found[key] = _search(provider, model)
+    info = _found[key]
+    if info is None:
+        return None
+    prices = info.get_prices(at)
+    if id(prices) not in _rates_of:
+        _rates_of[id(prices)] = _read(prices)
+    return _rates_of[id(prices)]
+
+
+def _search(provider: str, model: str) -> Any:
+    snapshot = _snapshot()
+    if snapshot is None:
+        return None
+    try:
+        return snapshot.find_provider_model(model, None, provider, None)[1]
+    except LookupError:
+        return None
+
+
+@lru_cache(maxsize=_SEARCHES_KEPT)
+def provider_id(name: str) -> str:
+    """What the book takes a provider's name for, such as google for Gemini; the name itself where it knows none."""
+    snapshot = _snapshot()
+    if snapshot is not None:
+        with suppress(LookupError):
+            return str(snapshot.find_provider(None, name, None).id)
+    return name.lower()
+
+
+@cache
+def _snapshot() -> Any:
+    try:
+        # Its import takes half a second and 70 MB, so only who prices a call pays for it.
+        from genai_prices import data_snapshot
+    except ImportError:
+        logger.warning(
+            "the package genai-prices is missing: every call without a price of your own is unpriced"
+        )
+        return None
+    return data_snapshot.get_snapshot()
+
+
+def _read(prices: Any) -> Rates:
+    return Rates(
+        input=_price(prices.input_mtok),
+        output=_price(prices.output_mtok),
+        cache_read=_price(prices.cache_read_mtok),
+        cache_write=_price(prices.cache_write_mtok),
+        request=prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0),
+    )
+
+
+def _price(price: Any) -> Price | None:
+    if price is None or isinstance(price, Decimal):
+        return None if price is None else Price(price)
+    return Price(price.base, tuple((tier.start, tier.price) for tier in price.tiers))

@@ -1,0 +1,280 @@
+"""Ships what is spooled: in the background, in batches, each counted once however often it is sent."""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..errors import StoreUnavailable
+from ..store import usage
+from ..store.client import Store
+from ..store.outbox import current_installation
+from .call import Call, parse_call, shipped_text
+from .folders import SpoolFolders
+from .pricing import PriceBook
+from .savings import amounts_of
+from .spool import Spool, SpoolFile, orphans
+
+logger = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.2
+ORPHAN_SECONDS = 5.0
+LONGEST_PAUSE = 5.0
+REST = 2.0
+READ_BYTES = 128 * 1024
+AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
+
+
+class Shipper:
+    """Ships one process's spool and those of processes that are gone. Made anew in a forked child."""
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        book: PriceBook,
+        spool: Spool,
+        folders: SpoolFolders,
+        retention_days: int,
+        full: int,
+    ) -> None:
+        self._open_store = open_store
+        self._book = book
+        self._spool = spool
+        self._folders = folders
+        self._installation = ""
+        self._looked = -ORPHAN_SECONDS
+        self._retention_days = retention_days
+        self._full_at = full
+        self._places: dict[str, int] = {}
+        self._turn = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._waiting = 0
+        self._wake = threading.Event()
+        self._full = threading.Event()
+        self._stop = threading.Event()
+        self._hurry = threading.Event()  # somebody waits for what the background ships
+        self._troubled = False
+        self._counted = 0
+
+    # The background
+
+    def notice(self) -> None:
+        """A call was spooled. Cheap: it is called for each."""
+        self._waiting += 1
+        if self._waiting >= self._full_at:
+            self._full.set()
+        if not self._wake.is_set():
+            self._wake.set()
+            if self._thread is None:
+                self.start()
+
+    def start(self) -> None:
+        """Ship in the background from now on, also what others left here, though nothing was spooled yet."""
+        self._wake.set()
+        with self._start_lock:
+            if self._thread is None and not self._stop.is_set():
+                self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
+                try:
+                    self._thread.start()
+                except RuntimeError:  # the interpreter is ending; `close` or an adopter ships
+                    self._thread = None
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stop.is_set():
+            woken = self._wake.wait(ORPHAN_SECONDS)
+            if woken:
+                self._full.wait(GATHER_SECONDS)
+            self._wake.clear()
+            self._full.clear()
+            self._waiting = 0
+            try:
+                with self._turn:
+                    self._ship_all(adopt=True)
+                self._recovered()
+                pause = 0.0
+            except StoreUnavailable as error:
+                self._tell_trouble(error)
+                pause = min(LONGEST_PAUSE, max(0.25, 2 * pause))
+                self._wake.set()
+            except Exception:
+                # Nothing may end this thread for good; the calls are safe in the spool.
+                logger.exception("calls could not be shipped; they stay in %s", self._spool.folder)
+                pause = LONGEST_PAUSE
+                self._wake.set()
+            if pause:
+                self._stop.wait(pause)
+
+    def _tell_trouble(self, error: Exception) -> None:
+        if not self._troubled:
+            logger.warning("calls wait in %s: %s", self._spool.folder, error)
+        self._troubled = True
+
+    def _recovered(self) -> None:
+        if self._troubled:
+            logger.warning("calls are shipped again")
+        self._troubled = False
+
+    def close(self, seconds: float) -> None:
+        """Ship what waits, trying for about so many seconds, and leave the spool; what is left is adopted."""
+        for event in (self._stop, self._wake, self._full, self._hurry):
+            event.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+        if not self._turn.acquire(timeout=0.1):
+            return
+        shipped, file = -1, self._spool.current()
+        try:
+            if file is not None or self._spool.holds() or self._spool.ended():
+                self._ship_all(adopt=False)
+            shipped = self._places.get(file.id, 0) if file else -1
+        except (StoreUnavailable, OSError) as error:
+            self._tell_trouble(error)
+        finally:
+            if self._spool.end(shipped) and file:
+                self._forget(file)
+            self._turn.release()
+
+    # Shipping
+
+    def flush(self) -> int:
+        """Ship all that waits, also of others; how many calls were counted here since this was last asked."""
+        with self._in_a_hurry():
+            self._ship_all(adopt=True)
+            counted, self._counted = self._counted, 0
+            return counted
+
+    def ship_own(self) -> None:
+        """Ship what this process has spooled, if anything waits."""
+        with self._in_a_hurry():
+            file = self._spool.current()
+            if self._spool.holds() or self._spool.ended() or (file is not None and self._waits(file)):
+                self._ship_all(adopt=False)
+
+    @contextmanager
+    def _in_a_hurry(self) -> Iterator[None]:
+        self._hurry.set()
+        with self._turn:
+            self._hurry.clear()
+            yield
+
+    def _ship_all(self, adopt: bool) -> None:
+        store = self._open_store()
+        self._ship_held(store)
+        for ended in self._spool.ended():
+            self._ship_file(store, ended)
+            self._spool.drop(ended)
+            self._forget(ended)
+        file = self._spool.current()
+        if file is not None and self._waits(file):
+            self._ship_file(store, file)
+        if adopt:
+            self._ship_orphans(store)
+
+    def _waits(self, file: SpoolFile) -> bool:
+        return self._places.get(file.id, 0) != file.size()
+
+    def _forget(self, file: SpoolFile) -> None:
+        self._places.pop(file.id, None)
+        try:
+            usage.forget_spool(self._open_store(), file.id)
+        except StoreUnavailable as error:
+            logger.debug("the place of %s stays until it expires: %s", file.path.name, error)
+
+    def _ship_orphans(self, store: Store) -> None:
+        self._look_around(store)
+        for folder in self._folders.ours(self._installation):
+            for file in orphans(folder):
+                self._ship_orphan(store, file)
+        if self._folders.directory != self._folders.own:
+            for file in orphans(self._folders.directory):
+                if self._folders.takes_nameless() or usage.knows_spool(store, file.id):
+                    self._ship_orphan(store, file)
+                file.close()
+
+    def _ship_orphan(self, store: Store, file: SpoolFile) -> None:
+        try:
+            self._ship_file(store, file)
+            self._say_if_torn(file)
+            file.remove()
+            self._forget(file)
+        finally:
+            file.close()
+
+    def _look_around(self, store: Store) -> None:
+        """Every few seconds: which data this is, and whether calls wait that nobody ships."""
+        if time.monotonic() - self._looked < ORPHAN_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._installation = current_installation(store)
+        self._folders.note(self._installation)
+        self._folders.tell_of_abandoned(self._folders.ours(self._installation))
+
+    def _say_if_torn(self, file: SpoolFile) -> None:
+        rest = file.size() - self._places.get(file.id, 0)
+        if rest:
+            logger.warning("%s ends in %d bytes of a call that was never tracked whole", file.path.name, rest)
+
+    def _ship_file(self, store: Store, file: SpoolFile) -> None:
+        """Ship the lines that a file has now."""
+        until = file.size()
+        known, now_ms = usage.shipped_and_time(store, file.id)
+        self._places[file.id] = known
+        while self._places[file.id] < until:
+            began, start = time.monotonic(), self._places[file.id]
+            lines = _whole_lines(file, start)
+            if not lines:
+                break
+            end = start + sum(map(len, lines))
+            batch = usage.Batch(file.id, start, end)
+            for line in lines:
+                self._add(batch, file, line, now_ms)
+            self._places[file.id], new = self._send(store, batch, now_ms)
+            self._counted += new
+            self._rest(began)
+
+    def _rest(self, began: float) -> None:
+        """In the background, work a third of the time at most: whoever tracks many calls keeps the processor."""
+        if threading.current_thread() is self._thread:
+            self._hurry.wait(REST * (time.monotonic() - began))
+
+    def _send(self, store: Store, batch: usage.Batch, now_ms: int) -> tuple[int, int]:
+        return usage.ship(store, batch, now_ms, self._retention_days)
+
+    def _add(self, batch: usage.Batch, file: SpoolFile, line: bytes, now_ms: int) -> None:
+        try:
+            call = parse_call(line)
+        except (ValueError, RecursionError) as error:
+            logger.error("a line of %s is set aside: %s", file.path.name, error)
+            file.set_aside(line.rstrip(b"\n"))
+            return
+        self._add_call(batch, call, now_ms)
+
+    def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
+        if call.us > (now_ms + AHEAD_MS) * 1000:
+            # A clock that runs ahead must not write into days that nobody looks at.
+            call = Call(**{**call.__dict__, "us": now_ms * 1000})
+        prices = self._book.prices(call.provider, call.model, call.tokens, call.at)
+        given = call.call_id if call.given or unsure else ""
+        batch.add(given, call.us, amounts_of(call, prices), shipped_text(call, prices))
+
+    def _ship_held(self, store: Store) -> None:
+        """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""
+        while held := self._spool.settle()[: usage.BATCH_CALLS]:
+            batch, now_ms = usage.Batch(uuid.uuid4().hex, 0, 1), usage.server_ms(store)
+            for line in held:
+                self._add_call(batch, parse_call(line), now_ms, unsure=True)
+            _place, new = self._send(store, batch, now_ms)
+            usage.forget_spool(store, batch.spool)
+            self._spool.let_go(len(held))
+            self._counted += new
+
+
+def _whole_lines(file: SpoolFile, start: int) -> list[bytes]:
+    data = file.read(start, READ_BYTES)
+    lines = data.split(b"\n")
+    whole = [line + b"\n" for line in lines[: min(len(lines) - 1, usage.BATCH_CALLS)]]
+    return whole or [data for data in lines if data]

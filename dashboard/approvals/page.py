@@ -1,0 +1,312 @@
+"""What pages and fragments print: plain values, shaped here and nowhere else."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from core.agent_tracking import HeartbeatCoordinator
+from core.agents.heartbeat import AgentState
+from core.approval_gates import ApprovalGate
+from core.history.audit.kinds import read_details
+from core.history.proof.requests import Told, differences, wrong_of
+from core.models import ApprovalRecord, AuditEntry
+from core.store.approvals import RequestRecord
+from dashboard.access import Approval
+from dashboard.display.text import visible_json
+
+SHOWN_REQUESTS = 50
+SHOWN_AGENTS = 200
+SHOWN_ENDED = 10
+FINISHED_SECONDS = 600
+FORGOTTEN_SECONDS = 3600
+
+STATUS_WORDS = {
+    "pending": "Waiting",
+    "approved": "Approved",
+    "rejected": "Denied",
+    "timeout": "Timed out",
+    "cancelled": "Cancelled",
+}
+STEP_WORDS = {
+    "approval.requested": "Asked",
+    "approval.approved": "Approved",
+    "approval.rejected": "Denied",
+    "approval.timeout": "Timed out",
+    "approval.cancelled": "Cancelled",
+    "approval.collected": "The agent has the answer",
+    "decision.refused": "Refused attempt",
+    "decision.uncertain": "An answer that may have taken effect",
+    "record.repaired": "Repaired",
+    "record.contradicted": "Ended in another way in a Redis that was restored",
+}
+OUTCOME_WORDS = {
+    "already_decided": "already decided",
+    "expired": "too late",
+    "cancelled": "already cancelled",
+    "changed": "the page showed something else",
+    "lapsed": "took too long to arrive",
+    "unknown": "no such request",
+}
+UNCERTAIN = (
+    "tried to {tried}: the telemetry server lost the request before it was known what came of it. The agent may have "
+    "heard this answer and acted on it."
+)
+_RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
+
+
+@dataclass(frozen=True)
+class AgentRow:
+    """One agent on the live page."""
+
+    agent_id: str
+    name: str
+    liveness: str
+    status: str
+    percent: int
+    task: str
+    last_beat: datetime
+    conflict: bool
+    rank: int
+    dom_id: str
+
+    @classmethod
+    def of(cls, state: AgentState, now: datetime) -> "AgentRow":
+        """The row as it stands at `now`, by Redis's clock."""
+        beat, liveness = state.heartbeat, state.liveness(now)
+        forgotten = liveness == "lost" and (now - beat.last_beat).total_seconds() > FORGOTTEN_SECONDS
+        return cls(
+            agent_id=beat.agent_id,
+            name=beat.display_name or beat.agent_id,
+            liveness=liveness,
+            status=beat.status,
+            percent=int(beat.progress * 100),
+            task=beat.current_task,
+            last_beat=beat.last_beat,
+            conflict=bool(state.rival) and liveness != "finished",
+            rank=4 if forgotten else _RANKS[liveness],
+            dom_id="agent-" + hashlib.sha256(beat.agent_id.encode()).hexdigest()[:16],
+        )
+
+
+@dataclass(frozen=True)
+class Agents:
+    """The agents region: those who need a look first, then by name."""
+
+    rows: list[AgentRow]
+    counts: dict[str, int]
+    hidden: int
+
+    @classmethod
+    def of(cls, states: list[AgentState], now: datetime) -> "Agents":
+        """The agents of the last day as they stand at `now`."""
+        return cls.of_rows([AgentRow.of(state, now) for state in states], now)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[AgentRow], now: datetime) -> "Agents":
+        """In order; what finished more than ten minutes ago is left out."""
+        recent = [
+            row
+            for row in rows
+            if row.liveness != "finished" or (now - row.last_beat).total_seconds() < FINISHED_SECONDS
+        ]
+        recent.sort(key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
+        words = [row.liveness for row in recent]
+        counts = {word: words.count(word) for word in ("alive", "late", "lost", "finished")}
+        return cls(recent[:SHOWN_AGENTS], counts, max(0, len(recent) - SHOWN_AGENTS))
+
+
+@dataclass(frozen=True)
+class Card:
+    """One request to answer: exactly what was asked, and the digest of what is shown."""
+
+    request_id: str
+    kind: str
+    agent_id: str
+    context: SafeString
+    size: int
+    digest: str
+    requested_at: datetime
+    deadline_at: datetime
+
+    @classmethod
+    def of(cls, record: RequestRecord) -> "Card":
+        """The card; its digest is computed from the very bytes that it shows."""
+        return cls(
+            record.request_id,
+            record.approval_type,
+            record.agent_id,
+            visible_json(record.context.decode()),
+            len(record.context),
+            record.digest,
+            record.requested_at,
+            record.deadline_at,
+        )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """One request that ended: how, by whom, and how far word of it has come."""
+
+    request_id: str
+    kind: str
+    agent_id: str
+    status: str
+    word: str
+    responder: str
+    reason: str
+    ended_at: datetime
+    requested_at: datetime
+    verified: bool
+    collected: bool
+    recorded: bool
+
+    @classmethod
+    def of(cls, record: RequestRecord | ApprovalRecord, *, recorded: bool) -> "Ended":
+        """From Redis, or from SQL, which both tell the same."""
+        return cls(
+            str(record.request_id),
+            record.approval_type,
+            record.agent_id,
+            record.status,
+            STATUS_WORDS.get(record.status, record.status),
+            record.responder,
+            record.reason.removeprefix(f"{record.status}: "),
+            record.ended_at or record.requested_at,
+            record.requested_at,
+            record.channel != "direct",
+            record.collected_at is not None,
+            recorded,
+        )
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """Everything on the live page."""
+
+    agents: Agents
+    cards: list[Card]
+    waiting: int
+    unreadable: int
+    ended: list[Ended]
+    now: datetime
+    behind: bool = False  # the recorder lags
+    known: bool = True  # False while Redis is away: empty lists then say nothing
+
+    @property
+    def hidden(self) -> int:
+        """Requests that wait behind the last card shown."""
+        return self.waiting - len(self.cards)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of a request's history, in words."""
+
+    sequence: int
+    at: datetime
+    what: str
+    who: str
+    why: str
+    kind: str = ""
+
+    @classmethod
+    def of(cls, entry: AuditEntry) -> "Step":
+        """The audit entry for a reader."""
+        details = read_details(entry.details)
+        why = details.get("why") or details.get("reason") or ""
+        if entry.kind == "decision.refused" and "outcome" in details:
+            tried = "approve" if details.get("approved") else "deny"
+            why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+        if entry.kind == "decision.uncertain":
+            why = UNCERTAIN.format(tried="approve" if details.get("approved") else "deny")
+        if entry.kind == "record.repaired":
+            why = f"{details.get('what', why)}: was {details.get('was', '?')}, is {details.get('is', '?')}"
+        what = STEP_WORDS.get(entry.kind, entry.kind)
+        if details.get("channel") == "direct":
+            what += " by a direct call, person not verified"
+        return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
+
+
+@dataclass(frozen=True)
+class ApprovalPage:
+    """One request with its whole history."""
+
+    request_id: str
+    card: Card | None
+    ended: Ended | None
+    kind: str
+    agent_id: str
+    context: SafeString | str
+    pruned_at: datetime | None  # when retention removed the context
+    digest: str
+    requested_at: datetime
+    deadline_at: datetime
+    history: list[Step]
+    now: datetime
+    altered: list[str]  # what of its row is not what the record says
+
+    @property
+    def uncertain(self) -> list[Step]:
+        """Answers that may have taken effect, whatever the record says of the request."""
+        return [step for step in self.history if step.kind == "decision.uncertain"]
+
+
+def live_page() -> LivePage:
+    """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
+    now, states = HeartbeatCoordinator().look(None)
+    pending = ApprovalGate().read_pending()
+    return LivePage(
+        agents=Agents.of(states, now),
+        cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
+        waiting=len(pending.records),
+        unreadable=len(pending.unreadable),
+        ended=recently_ended(),
+        now=now,
+    )
+
+
+def nothing_known() -> LivePage:
+    """The live page while Redis is away."""
+    return LivePage(Agents.of([], timezone.now()), [], 0, 0, recently_ended(), timezone.now(), known=False)
+
+
+def recently_ended() -> list[Ended]:
+    """The newest ends that SQL has recorded."""
+    newest = ApprovalRecord.objects.exclude(status="pending").order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    return [Ended.of(record, recorded=True) for record in newest]
+
+
+def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
+    """One request with its history."""
+    live, kept, now = approval.live, approval.kept, approval.now
+    known: Any = live or kept
+    pending = live is not None and live.status == "pending" and live.deadline_at > now
+    recorded = kept is not None and kept.status != "pending"
+    entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
+    text = known.context.decode() if isinstance(known.context, bytes) else known.context
+    return ApprovalPage(
+        request_id=request_id,
+        card=Card.of(live) if live is not None and pending else None,
+        ended=None if known.status == "pending" else Ended.of(known, recorded=recorded),
+        kind=known.approval_type,
+        agent_id=known.agent_id,
+        context=visible_json(text) if text else "",
+        pruned_at=None if text or kept is None else kept.body_pruned_at,
+        digest=known.digest,
+        requested_at=known.requested_at,
+        deadline_at=known.deadline_at,
+        history=[Step.of(entry) for entry in entries],
+        now=now,
+        altered=_altered(kept, entries),
+    )
+
+
+def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:
+    told = [Told(entry.kind, entry.actor, entry.agent_id, entry.details) for entry in entries]
+    # Read one after another, they may differ because the recorder wrote both in between: then asked again.
+    return wrong_of(kept.pk) if kept is not None and differences(kept, told) else []

@@ -1,0 +1,1 @@
+"""How amounts, times and text from outside are shown."""

@@ -1,0 +1,114 @@
+"""How templates print what comes from agents, and time."""
+
+from datetime import date, datetime, timedelta
+from urllib.parse import quote
+
+from django import template
+from django.template import defaultfilters as dates
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard.display import amounts
+from dashboard.display.text import plain, visible
+
+register = template.Library()
+register.filter("visible", visible)
+register.filter("plain", plain)
+register.filter("money", amounts.money)
+register.filter("count", amounts.count)
+register.filter("short", amounts.short)
+
+
+@register.filter
+def milliseconds(moment: datetime) -> int:
+    """A time as milliseconds since 1970, for the page's clock."""
+    return int(moment.timestamp() * 1000)
+
+
+@register.filter
+def seconds(amount: float) -> str:
+    """A time span in seconds as its two largest units."""
+    return duration(int(amount))
+
+
+@register.simple_tag
+def ago(moment: datetime, now: datetime) -> SafeString:
+    """How long ago, as text that the page keeps counting."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    return format_html(
+        '<time datetime="{}" data-ago="{}">{} ago</time>',
+        moment.isoformat(),
+        milliseconds(moment),
+        duration(seconds),
+    )
+
+
+def local_time(at: datetime) -> datetime:
+    """In the zone of the site; as it is where that zone has no such time, as none has for some of the year 1."""
+    try:
+        return timezone.localtime(at)
+    except OverflowError:
+        return at
+
+
+@register.filter(name="date")
+def date_or_text(value: object, form: str) -> object:
+    """Django's filter of this name, which also shows what is no time at all."""
+    if isinstance(value, date):
+        return dates.date(local_time(value) if isinstance(value, datetime) else value, form)
+    return value or ""
+
+
+@register.simple_tag
+def moment(at: datetime, now: datetime) -> SafeString:
+    """A time of day, with its date when that is another one; the whole of it stands in its title."""
+    local, today = local_time(at), local_time(now)
+    shown = f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%b %d %H:%M}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
+    )
+
+
+@register.simple_tag
+def countdown(deadline: datetime, now: datetime) -> SafeString:
+    """How long is left, as text that the page keeps counting."""
+    seconds = max(0, int((deadline - now).total_seconds()))
+    return format_html(
+        '<time class="countdown" datetime="{}" data-deadline="{}">{} left</time>',
+        deadline.isoformat(),
+        milliseconds(deadline),
+        duration(seconds),
+    )
+
+
+@register.simple_tag
+def agent_url(agent_id: str) -> str:
+    """The address of an agent's page."""
+    return f"{reverse('agent')}?{agent_query(agent_id)}"
+
+
+@register.filter
+def agent_query(agent_id: str) -> str:
+    """An agent's name as the query of an address: any name survives it."""
+    return f"id={quote(agent_id, safe='')}"
+
+
+@register.filter
+def lasted(span: timedelta) -> str:
+    """A length of time in words."""
+    if timedelta() < span < timedelta(seconds=1):
+        return "< 1 s"
+    return duration(max(0, int(span.total_seconds())))
+
+
+def duration(seconds: int) -> str:
+    """The two largest units: 45 s, 4 min 10 s, 2 h 5 min, 3 d 4 h. `duration` in app.js says the same."""
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"

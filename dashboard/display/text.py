@@ -1,0 +1,93 @@
+"""Text from agents, shown so that nothing in it can hide or pose as something else.
+
+Everything is escaped. Characters that are invisible, reorder text or control a terminal become a visible
+chip such as ⟦U+202E⟧; the stored bytes are never changed.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from core.values.text import chip, is_unsafe, plain
+
+__all__ = ["plain", "visible", "visible_json"]
+
+LONG_TEXT = 2_000
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
+
+
+class _Number(str):
+    """A JSON number as it was written: 1.10 stays 1.10."""
+
+
+def visible(text: object) -> SafeString:
+    """Escape `text` and make every unsafe character in it a visible chip."""
+    escaped = escape(str(text))
+    return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escaped))
+
+
+def visible_json(text: str) -> SafeString:
+    """A JSON object as nested lists of keys and values, strings whole, numbers as they were written."""
+    try:
+        value = json.loads(
+            text,
+            parse_float=_Number,
+            parse_int=_Number,
+            parse_constant=_Number,
+            object_pairs_hook=_Pairs,
+        )
+        return mark_safe(_shown(value))
+    except (ValueError, RecursionError):
+        return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's members in order, a repeated key twice."""
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, _Pairs):
+        return _list("object", [(f'<span class="key">{visible(key)}</span>', item) for key, item in value])
+    if isinstance(value, list):
+        return _list("array", [(f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1)])
+    if isinstance(value, _Number):
+        return f'<span class="value number">{escape(value)}</span>'
+    if isinstance(value, str):
+        return _string(value)
+    word = "null" if value is None else "true" if value else "false"
+    return f'<span class="value word">{word}</span>'
+
+
+def _list(kind: str, members: list[tuple[str, Any]]) -> str:
+    items = [f"<li>{label} {_shown(item)}</li>" for label, item in members]
+    if not items:
+        return f'<span class="value word">empty {kind}</span>'
+    return f'<ul class="tree {kind}">{"".join(items)}</ul>'
+
+
+def _string(value: str) -> str:
+    if value == "":
+        return '<span class="value word">empty text</span>'
+    if len(value) <= LONG_TEXT:
+        lines = " lines" if "\n" in value else ""
+        return f'<span class="value string{lines}" dir="ltr">{visible(value)}</span>'
+    count = value.count("\n") + 1
+    size = f"{len(value):,} characters, {count:,} {'line' if count == 1 else 'lines'}"
+    return (
+        f'<span class="size">{size}</span>'
+        f'<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{size}">'
+        f"{visible(value)}</span>"
+    )
+
+
+def _chip_or_same(match: re.Match[str]) -> str:
+    character = match[0]
+    if not is_unsafe(character):
+        return character
+    title = escape(unicodedata.name(character, "control character").lower())
+    return f'<span class="chip" title="{title}">{chip(character)}</span>'

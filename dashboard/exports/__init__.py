@@ -1,0 +1,1 @@
+"""The page of files of the record."""

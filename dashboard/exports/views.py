@@ -1,0 +1,84 @@
+"""Files of the record, for whoever may read it: asked for here, written in the background, fetched here."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from core import jobs
+from core.errors import StoreUnavailable
+from core.history import exports
+from core.models import Export
+from dashboard import access
+
+CHUNK = 256 * 1024
+SHOWN = 20
+
+
+@require_safe
+@never_cache
+@access.export_required
+def show(request: HttpRequest) -> HttpResponse:
+    """What this person asked for within a day."""
+    found = [export for export in _own(request.user)[:SHOWN] if not exports.expired(export)]
+    try:
+        states, problem = jobs.export_states(found), ""
+    except StoreUnavailable as error:
+        states, problem = [jobs.ExportState("waiting") for _ in found], str(error)
+    rows = list(zip(found, states, strict=True))
+    busy = any(state.state in ("waiting", "writing") for state in states)
+    context = {"rows": rows, "busy": busy, "problem": problem, "kinds": Export.Kind.choices}
+    return render(request, "dashboard/exports/exports.html", context)
+
+
+@require_POST
+@access.export_required
+def ask(request: HttpRequest) -> HttpResponse:
+    """Have a file written."""
+    try:
+        jobs.request_export(request.user, request.POST.get("kind", ""))
+    except (ValueError, exports.TooMany) as error:
+        messages.error(request, str(error))
+    except StoreUnavailable as error:
+        messages.error(request, f"Nothing was started: {error}")
+    return redirect("exports")
+
+
+@require_safe
+@never_cache
+@access.export_required
+def fetch(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
+    """The file, for whoever asked for it, within a day."""
+    export = _own(request.user).filter(pk=export_id).exclude(finished_at=None).first()
+    path = exports.path_of(export) if export and not exports.expired(export) else None
+    if export is None or path is None or not path.exists():
+        raise Http404("No such file.")
+    chunks = _read_async(path) if isinstance(request, ASGIRequest) else _read(path)
+    name = f"{export.kind}-{export.requested_at:%Y-%m-%d-%H%M}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": path.stat().st_size}
+    return StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _own(user: Any) -> QuerySet[Export]:
+    return Export.objects.filter(user=user)
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+async def _read_async(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await sync_to_async(file.read, thread_sensitive=False)(CHUNK):
+            yield chunk

@@ -1,0 +1,1 @@
+"""The page on how the site itself is doing."""

@@ -1,0 +1,1 @@
+"""Live updates: the follower, its sockets, and the page that shows them."""

@@ -1,0 +1,81 @@
+"""The websocket of a page: lets in whom the page lets in, then passes on what the follower hands it."""
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error
+
+from core.errors import StoreUnavailable
+from core.values.names import checked_name
+from dashboard import access
+from dashboard.live import control, doorbells
+from dashboard.live.follower import LIVE, Subscription, follower
+
+UNAVAILABLE = 1011
+
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """Sends only; what a browser says here is ignored, decisions are POST requests."""
+
+    # No layer per socket: control messages reach the process once (dashboard/live/control.py).
+    channel_layer_alias = "none"
+
+    async def connect(self) -> None:
+        """Refuse strangers before accepting; then subscribe to the page's topic."""
+        self.subscription: Subscription | None = None
+        try:
+            topic = _topic(self.scope)
+            rights = await database_sync_to_async(_rights)(self.scope["user"], topic)
+        except ValueError:
+            await self.close()
+            return
+        except (StoreUnavailable, Error):
+            await self.close(UNAVAILABLE)
+            return
+        session_key = self.scope["session"].session_key
+        if rights is None or session_key is None:
+            await self.close()
+            return
+        await self.accept()
+        control.listen()
+        self.subscription = Subscription(topic, rights["decide"], session_key, asyncio.get_running_loop())
+        self.sender = asyncio.create_task(self._send_queued(self.subscription))
+        # In a thread: a region is rendered there, and an approval page reads SQL.
+        await database_sync_to_async(follower.subscribe)(self.subscription)
+
+    async def disconnect(self, code: int) -> None:
+        """The socket is gone."""
+        if self.subscription is not None:
+            follower.unsubscribe(self.subscription)
+            self.sender.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing a browser says here has a meaning."""
+
+    async def _send_queued(self, subscription: Subscription) -> None:
+        while True:
+            message = await subscription.queue.get()
+            if isinstance(message, int):
+                await self.close(message)
+                return
+            await self.send(text_data=message)
+
+
+def _topic(scope: Any) -> str:
+    """What the page at the other end shows; ValueError for an agent whose name cannot be one."""
+    route = scope["url_route"]["kwargs"]
+    if route.get("topic") == "agent":
+        asked = parse_qs(scope["query_string"].decode("ascii"), errors="strict", max_num_fields=1)
+        return doorbells.agent(checked_name(asked.get("id", [""])[0], "id"))
+    return str(route.get("topic") or route.get("request_id", LIVE))
+
+
+def _rights(user: Any, topic: str) -> dict[str, bool] | None:
+    if not access.may_view(user):
+        return None
+    if topic != LIVE and not doorbells.is_doorbell(topic) and access.read_approval(topic) is None:
+        return None
+    return {"decide": access.may_decide(user)}

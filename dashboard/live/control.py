@@ -1,0 +1,66 @@
+"""Control messages between server processes over the Channels layer: their loss does no harm."""
+
+import asyncio
+import logging
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from asgiref.sync import async_to_sync, sync_to_async
+from channels.layers import get_channel_layer
+from django.http import HttpRequest
+
+from dashboard.live.follower import follower, mark_of
+
+logger = logging.getLogger(__name__)
+
+GROUP = "control"
+LISTEN_SECONDS = 3600.0
+PAUSE_SECONDS = 1.0
+TELL_SECONDS = 1.0
+
+_listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+
+
+def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
+    """Somebody signs out: every process closes their sockets. Unreached, it does so within seconds anyway."""
+    layer, session_key = get_channel_layer(), request.session.session_key
+    if layer is None or session_key is None:
+        return
+    try:
+        async_to_sync(_tell)(layer, {"type": "session.ended", "session": mark_of(session_key)})
+    except Exception as error:
+        logger.warning("a sign-out was not told to the other processes: %s", error)
+
+
+async def _tell(layer: Any, message: dict[str, str]) -> None:
+    # The layer itself waits without a limit: a Redis that hangs must not keep anybody signed in.
+    await asyncio.wait_for(layer.group_send(GROUP, message), TELL_SECONDS)
+
+
+def listen() -> None:
+    """Listen in the running event loop; once, however often this is called."""
+    loop = asyncio.get_running_loop()
+    layer, task = get_channel_layer(), _listeners.get(loop)
+    if layer is not None and (task is None or task.done()):
+        _listeners[loop] = loop.create_task(_listen(layer))
+
+
+async def _listen(layer: Any) -> None:
+    troubled = False
+    while True:
+        try:
+            channel = await layer.new_channel()
+            while True:
+                await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
+                if troubled:
+                    logger.warning("control messages are heard again")
+                troubled = False
+                message = await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
+                await sync_to_async(follower.end_session, thread_sensitive=False)(message["session"])
+        except TimeoutError:
+            continue  # nobody spoke for an hour
+        except Exception as error:
+            if not troubled:
+                logger.warning("control messages are not heard: %s", error)
+            troubled = True
+            await asyncio.sleep(PAUSE_SECONDS)

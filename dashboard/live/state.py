@@ -1,0 +1,259 @@
+"""What the live page shows, kept in memory and moved forward by changes; each change says what to send."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+
+from core.agent_tracking import HeartbeatCoordinator
+from core.approval_gates import ApprovalGate
+from core.history import health
+from core.store.approvals import RequestRecord, valid_id
+from core.store.outbox import OutboxEntry, Watcher
+from dashboard.approvals import page as contexts
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
+from dashboard.health import page as health_page
+from dashboard.live import fragments
+from dashboard.live.doorbells import Changes
+
+BEHIND_SECONDS = 10.0
+
+
+class Message:
+    """One fragment, rendered once for each audience that somebody belongs to.
+
+    everywhere: also for pages that show one request alone.
+    """
+
+    def __init__(self, render: Callable[[bool], str], *, everywhere: bool = False) -> None:
+        self._render = render
+        self.everywhere = everywhere
+
+    @cached_property
+    def for_approver(self) -> str:
+        """For those who may decide."""
+        return self._render(True)
+
+    @cached_property
+    def for_viewer(self) -> str:
+        """For those who may only look."""
+        return self._render(False)
+
+    def text(self, *, may_decide: bool) -> str:
+        """The fragment for one audience."""
+        return self.for_approver if may_decide else self.for_viewer
+
+
+def _same(text: str, *, everywhere: bool = False) -> Message:
+    return Message(lambda _may_decide: text, everywhere=everywhere)
+
+
+class LiveState:
+    """The state of the live page. Not for several threads at once: its follower holds a lock."""
+
+    def __init__(self) -> None:
+        self._coordinator = HeartbeatCoordinator()
+        self._gate = ApprovalGate()
+        # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
+        self._watcher = Watcher()
+        self.changes = Changes(self._watcher)
+        self._unrecorded: dict[str, str] = {}
+        self._pending: dict[str, RequestRecord] = {}
+        self._shown: list[str] = []
+        self._ended: list[Ended] = []
+        self._rows: dict[str, AgentRow] = {}
+        self._cards: dict[str, Card] = {}
+        self._drawn: dict[bool, tuple[LivePage, str]] = {}
+        self._unreadable = 0
+        self._behind = False
+        self.alarm = health_page.alarm(health.read_word())
+        self.now: datetime
+        self.agents: Agents
+        self._load()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._watcher.close()
+
+    def region(self, *, may_decide: bool) -> str:
+        """The whole page as it stands; rendered again only when something on it has changed."""
+        page = LivePage(
+            agents=self.agents,
+            cards=[self._card(id_) for id_ in self._shown],
+            waiting=len(self._pending),
+            unreadable=self._unreadable,
+            ended=self._ended,
+            now=self.now,
+            behind=self._behind,
+        )
+        drawn, text = self._drawn.get(may_decide, (None, ""))
+        # The page counts the time itself, so a later `now` alone is no change.
+        if drawn is None or replace(page, now=drawn.now) != drawn:
+            text = fragments.live_region(page, may_decide=may_decide)
+            self._drawn[may_decide] = (page, text)
+        return text
+
+    def _card(self, request_id: str) -> Card:
+        if request_id not in self._cards:
+            self._cards[request_id] = Card.of(self._pending[request_id])
+        return self._cards[request_id]
+
+    def tick(self) -> list[Message]:
+        """A sign of life with Redis's time, and a warning when the recorder starts or stops lagging."""
+        text = fragments.tick(self.now, ok=True)
+        messages = [_same(text, everywhere=True)]
+        behind = self._seconds_behind() > BEHIND_SECONDS
+        if behind != self._behind:
+            self._behind = behind
+            messages.append(_same(self._queue_head()))
+        alarm = health_page.alarm(health.read_word())
+        if alarm != self.alarm:
+            self.alarm = alarm
+            messages.append(_same(fragments.alarm(alarm), everywhere=True))
+        return messages
+
+    def wait(self, seconds: float) -> list[OutboxEntry]:
+        """What happened to requests, waiting at most `seconds` for it."""
+        return self._watcher.wait(seconds)
+
+    def apply(self, entries: list[OutboxEntry]) -> tuple[list[Message], set[str]]:
+        """Move requests forward; returns fragments, and the ids whose own pages changed."""
+        self.changes.of_calls(entries)
+        self.changes.of_runs(entries)
+        positions = {
+            entry.fields["request_id"]: entry.position
+            for entry in entries
+            if valid_id(entry.fields.get("request_id"))
+        }
+        recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
+        self._unrecorded = {**self._unrecorded, **positions}
+        for request_id in list(self._unrecorded):
+            if self._watcher.is_recorded(self._unrecorded[request_id]):
+                del self._unrecorded[request_id]
+        if not positions and not recorded:
+            return [], set()
+        before = (len(self._pending), list(self._ended))
+        self._ended = [replace(e, recorded=e.recorded or e.request_id in recorded) for e in self._ended]
+        messages: list[Message] = []
+        ids = list(positions)
+        for request_id, record in zip(ids, self._gate.read_records(ids), strict=True):
+            known = record if isinstance(record, RequestRecord) else None
+            if known is not None:
+                self.changes.of_request(known.agent_id, positions[request_id])
+            messages += self._move(request_id, known)
+        messages += self._fill_window()
+        if len(self._pending) != before[0]:
+            messages.append(_same(self._queue_head()))
+        if self._ended != before[1]:
+            messages.append(_same(fragments.ended_list(self._ended, self.now)))
+        return messages, set(positions) | recorded
+
+    def look(self) -> list[Message]:
+        """Look at the agents that beat or crossed a threshold since the last look."""
+        self.now, changed = self._coordinator.look(self.now)
+        self.changes.of_agents(state.heartbeat.agent_id for state in changed)
+        rows = [AgentRow.of(state, self.now) for state in changed]
+        rows = [row for row in rows if self._rows.get(row.agent_id) != row]
+        if not rows:
+            return []
+        moved = any(self._place(self._rows.get(row.agent_id)) != self._place(row) for row in rows)
+        self._rows.update({row.agent_id: row for row in rows})
+        if moved:
+            self._arrange()
+            return [_same(fragments.agents_region(self.agents, self.now))]
+        self.agents = replace(self.agents, rows=[self._rows[row.agent_id] for row in self.agents.rows])
+        shown = {row.agent_id for row in self.agents.rows}
+        texts = [fragments.agent_row(row, self.now) for row in rows if row.agent_id in shown]
+        return [_same("".join(texts))] if texts else []
+
+    def verify(self) -> list[Message]:
+        """Read everything again; where memory was wrong or out of date, send the region anew."""
+        agents = self.agents
+        before = (self._shown, self._ended, self._unreadable, len(self._pending))
+        self._load()
+        if before != (self._shown, self._ended, self._unreadable, len(self._pending)):
+            return [self._whole()]
+        return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
+
+    # How the state moves
+
+    def _load(self) -> None:
+        self.now, states = self._coordinator.look(None)
+        self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
+        self._arrange()
+        pending = self._gate.read_pending()
+        self._pending = {record.request_id: record for record in pending.records}
+        self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
+        self._unreadable = len(pending.unreadable)
+        self._shown = list(self._pending)[:SHOWN_REQUESTS]
+        earlier = [end for end in self._ended if end.request_id in self._unrecorded]
+        # Memory may know more than SQL: that the agent has the answer.
+        collected = {end.request_id for end in self._ended if end.collected}
+        kept = [
+            replace(e, collected=e.collected or e.request_id in collected) for e in contexts.recently_ended()
+        ]
+        self._ended = _newest(kept, earlier)
+
+    def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
+        if record is not None and record.status == "pending" and record.deadline_at > self.now:
+            self._pending.setdefault(request_id, record)
+            return []
+        known = self._pending.pop(request_id, None)
+        if record is None or record.status == "pending":
+            return [self._reload_shown()] if known is not None else []
+        end = Ended.of(record, recorded=request_id not in self._unrecorded)
+        self._ended = _newest([end], self._ended)
+        if request_id not in self._shown:
+            return []
+        self._shown.remove(request_id)
+        return [_same(fragments.ended_card(end, self.now))]
+
+    def _fill_window(self) -> list[Message]:
+        """New requests, and those that wait behind the last card, go to the end of the page."""
+        window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
+        wanted = [record.request_id for record in window[:SHOWN_REQUESTS]]
+        added = [id_ for id_ in wanted if id_ not in self._shown]
+        if not added:
+            return []
+        if wanted != [*self._shown, *added]:
+            return [self._reload_shown()]
+        self._shown = wanted
+        return [self._new(self._card(id_), self.now) for id_ in added]
+
+    @staticmethod
+    def _new(card: Card, now: datetime) -> Message:
+        return Message(lambda may_decide: fragments.new_card(card, now, may_decide=may_decide))
+
+    def _reload_shown(self) -> Message:
+        window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
+        self._shown = [record.request_id for record in window[:SHOWN_REQUESTS]]
+        return self._whole()
+
+    def _whole(self) -> Message:
+        # Rendered now, not when it is sent: what follows in this batch changes the page again.
+        texts = {may_decide: self.region(may_decide=may_decide) for may_decide in (True, False)}
+        return Message(texts.__getitem__)
+
+    def _queue_head(self) -> str:
+        waiting = len(self._pending)
+        return fragments.queue_head(
+            waiting, waiting - len(self._shown), self._unreadable, behind=self._behind
+        )
+
+    def _seconds_behind(self) -> float:
+        oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)
+        return 0.0 if oldest is None else self.now.timestamp() - oldest / 1000
+
+    def _arrange(self) -> None:
+        self.agents = Agents.of_rows(self._rows.values(), self.now)
+
+    @staticmethod
+    def _place(row: AgentRow | None) -> tuple[object, ...] | None:
+        return None if row is None else (row.rank, row.liveness, row.name)
+
+
+def _newest(first: Iterable[Ended], second: Iterable[Ended]) -> list[Ended]:
+    """Both lists as one, newest first, the first list's word on a request before the second's."""
+    by_id = {end.request_id: end for end in [*second, *first]}
+    ends = sorted(by_id.values(), key=lambda end: (end.ended_at, end.request_id), reverse=True)
+    return ends[:SHOWN_ENDED]

@@ -1,0 +1,53 @@
+"""The quick look at JSON from outside never lets through what the thorough one refuses."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.values.json import MAX_DEPTH, _check, _surely_fine, encode_json_object
+
+LIMIT = 1_000
+KEYS = (
+    st.text(st.characters(codec="ascii"), max_size=3) | st.text(st.characters(), max_size=2) | st.integers()
+)
+ASCII = st.text(st.characters(codec="ascii"), max_size=5)
+SOUND = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ASCII
+UNSOUND = st.floats() | st.text(st.characters(), max_size=3) | st.binary(max_size=2)
+VALUES = st.recursive(
+    SOUND | SOUND | UNSOUND,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(ASCII, inner, max_size=3) | st.dictionaries(KEYS, inner)
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500)
+@given(st.dictionaries(ASCII, SOUND, max_size=4) | st.dictionaries(KEYS, VALUES, max_size=3))
+def test_what_is_surely_fine_passes_the_thorough_check(value):
+    if _surely_fine(value, LIMIT):
+        _check(value, "value", LIMIT)
+
+
+def test_the_usual_is_surely_fine():
+    assert _surely_fine({"a": [1, 2.5, None, True, {"b": "text"}], "c": {}}, LIMIT)
+
+
+def test_too_deep_too_large_or_repeating_itself_is_left_to_the_thorough_check():
+    root: dict = {}
+    inner = root
+    for _ in range(MAX_DEPTH - 1):
+        inner["a"] = inner = {}
+    assert _surely_fine(root, LIMIT)
+    inner["a"] = {}
+    assert not _surely_fine(root, LIMIT)
+    assert not _surely_fine({"a": "x" * (LIMIT + 1)}, LIMIT)
+    assert not _surely_fine({"a": [["x"] * 50_000] * 100_000}, LIMIT)
+
+
+@pytest.mark.parametrize("text", ["a", "é"], ids=["quick look", "thorough look"])
+def test_an_int_that_has_no_text_is_refused_by_its_place_and_the_largest_that_has_one_is_kept(text):
+    largest = 10**4300 - 1
+    assert encode_json_object({"a": largest}, "payload", 5_000) == b'{"a":' + b"9" * 4300 + b"}"
+    with pytest.raises(ValueError, match=r"^payload\.a\[1\] is an int of thousands of digits"):
+        encode_json_object({"text": text, "a": [1, -(10**5000)]}, "payload", 5_000)

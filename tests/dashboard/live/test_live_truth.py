@@ -1,0 +1,210 @@
+"""The follower's memory and its fragments against a page that is loaded afresh."""
+
+import random
+import time
+
+import pytest
+
+from core.store.outbox import Watcher
+from dashboard.approvals import page as contexts
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS
+from dashboard.live import fragments
+from dashboard.live.state import LiveState
+from tests.dashboard.live.frames import Page
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def state(clean_redis):
+    state = LiveState()
+    yield state
+    state.close()
+
+
+def page_of(region: str) -> Page:
+    """A page that shows this region."""
+    page = Page('<div id="live"></div>')
+    page.apply(region)
+    return page
+
+
+def fresh(*, may_decide: bool = True) -> str:
+    """What somebody would read who loads the page now."""
+    return page_of(fragments.live_region(contexts.live_page(), may_decide=may_decide)).without_what_is_over()
+
+
+def drain(state: LiveState, page: Page, *, may_decide: bool = True) -> None:
+    """Bring a page up to date as the follower does."""
+    while True:
+        entries = state.wait(0)
+        messages, _touched = state.apply(entries)
+        for message in [*messages, *state.look()]:
+            page.apply(message.text(may_decide=may_decide))
+        if not entries:
+            return
+
+
+class Life:
+    """Random things that happen to requests and agents."""
+
+    def __init__(self, gate, beat, record, seed: int) -> None:
+        self._gate, self._beat, self._record = gate, beat, record
+        self._chance = random.Random(seed)
+        self._open: list[str] = []
+        self._agents: list = []
+
+    def go_on(self) -> None:
+        step = self._chance.choice(
+            [self.ask, self.ask, self.answer, self.withdraw, self.beat, self.beat, self.stop]
+        )
+        step()
+        if self._chance.random() < 0.3:
+            self._record()
+
+    def ask(self) -> None:
+        self._open.append(
+            self._gate.open_request(f"kind {self._chance.randrange(5)}", {"n": len(self._open)}).request_id
+        )
+
+    def answer(self) -> None:
+        if self._open:
+            request_id = self._open.pop(self._chance.randrange(len(self._open)))
+            self._gate.respond_to_approval(request_id, self._chance.random() < 0.5, "ann", "why not")
+            if self._chance.random() < 0.5:
+                self._gate.wait_for_decision(request_id)
+
+    def withdraw(self) -> None:
+        if self._open and self._chance.random() < 0.3:
+            self._gate.cancel_request(self._open.pop())
+
+    def beat(self) -> None:
+        name = f"agent {self._chance.randrange(6)}"
+        self._agents.append(
+            self._beat(name, progress=self._chance.random(), task=f"task {self._chance.random()}")
+        )
+
+    def stop(self) -> None:
+        if self._agents and self._chance.random() < 0.3:
+            self._agents.pop().stop_heartbeat("failed")
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("may_decide", [True, False], ids=["approver", "viewer"])
+def test_a_stale_page_with_all_its_fragments_reads_as_a_fresh_one(
+    gate, beat, record, state, seed, may_decide
+):
+    page, life = page_of(state.region(may_decide=may_decide)), Life(gate, beat, record, seed)
+    for number in range(120):
+        life.go_on()
+        if number % 3 == 0:
+            drain(state, page, may_decide=may_decide)
+    record()
+    drain(state, page, may_decide=may_decide)
+    wanted = fresh(may_decide=may_decide)
+    assert "agent" in wanted
+    assert "kind" in wanted
+    assert page.without_what_is_over() == wanted
+    assert page_of(state.region(may_decide=may_decide)).without_what_is_over() == wanted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_reading_everything_again_finds_nothing_to_correct(gate, beat, record, state, seed):
+    page, life = page_of(state.region(may_decide=True)), Life(gate, beat, record, 100 + seed)
+    for _ in range(60):
+        life.go_on()
+    record()
+    drain(state, page)
+    assert state.verify() == []
+
+
+def test_a_queue_longer_than_the_page_moves_up_as_it_is_answered(gate, record, state):
+    page = page_of(state.region(may_decide=True))
+    ids = [
+        gate.open_request("deploy", {"number": number}).request_id for number in range(SHOWN_REQUESTS + 12)
+    ]
+    drain(state, page)
+    assert page.without_what_is_over() == fresh()
+    assert "12 newest are not shown" in fresh()
+    for request_id in ids[:20]:
+        gate.respond_to_approval(request_id, True, "ann")
+    record()
+    drain(state, page)
+    assert page.without_what_is_over() == fresh()
+    assert "not shown" not in fresh()
+
+
+def test_only_the_newest_ends_are_listed_newest_first(gate, record, state):
+    page = page_of(state.region(may_decide=True))
+    for number in range(SHOWN_ENDED + 5):
+        request = gate.open_request(f"kind {number:02}")
+        gate.respond_to_approval(request.request_id, True, "ann")
+        time.sleep(0.002)  # each at a millisecond of its own
+    drain(state, page)
+    before_the_record = page.tree.by_id("ended").text
+    record()
+    drain(state, page)
+    assert page.without_what_is_over() == fresh()
+    assert before_the_record.count("sent") == SHOWN_ENDED
+    assert page.tree.by_id("ended").text.count("recorded") == SHOWN_ENDED
+
+
+def test_an_end_while_nobody_looked_is_seen_by_the_next_follower(gate, record, clean_redis):
+    request = gate.open_request("deploy")
+    record()
+    gate.respond_to_approval(request.request_id, True, "ann")
+    late = LiveState()
+    page = page_of(late.region(may_decide=True))
+    drain(late, page)
+    assert "sent" in page.tree.by_id("ended").text
+    record()
+    drain(late, page)
+    assert page.without_what_is_over() == fresh()
+    late.close()
+
+
+def test_a_request_past_its_deadline_is_a_card_until_it_is_ended_and_then_none(gate, record, state):
+    page = page_of(state.region(may_decide=True))
+    request = gate.open_request("deploy", timeout=0.2)
+    drain(state, page)
+    assert page.tree.by_id(f"request-{request.request_id}")
+    gate.wait_for_decision(request.request_id)
+    record()
+    wait_until(lambda: drain(state, page) or page.without_what_is_over() == fresh(), "the page follows")
+    assert "Timed out" in page.without_what_is_over()
+
+
+def test_a_request_that_vanished_from_redis_vanishes_from_the_page(gate, raw, record, state):
+    page = page_of(state.region(may_decide=True))
+    kept, gone = gate.open_request("kept"), gate.open_request("gone")
+    drain(state, page)
+    raw.delete("{telemetry}:approvals:request:" + gone.request_id)
+    raw.zrem("{telemetry}:approvals:pending", gone.request_id)
+    for message in state.verify():
+        page.apply(message.for_approver)
+    assert page.tree.by_id(f"request-{kept.request_id}")
+    assert page.tree.by_id(f"request-{gone.request_id}") is None
+    assert page.without_what_is_over() == fresh()
+
+
+def test_poison_in_the_outbox_does_not_stop_the_page(gate, raw, state):
+    page = page_of(state.region(may_decide=True))
+    raw.xadd("{telemetry}:outbox", {"type": "ended", "request_id": "nothing"})
+    raw.xadd("{telemetry}:outbox", {"x": "y"})
+    raw.xadd("{telemetry}:recorded", {"position": "12"})
+    request = gate.open_request("deploy")
+    drain(state, page)
+    assert page.tree.by_id(f"request-{request.request_id}")
+
+
+def test_a_watcher_ignores_a_commit_it_cannot_read(gate, raw, clean_redis):
+    raw.xadd("{telemetry}:recorded", {"position": "nonsense"})
+    gate.open_request("deploy")
+    watcher = Watcher(clean_redis)
+    assert [entry.type for entry in watcher.wait(0)] == ["requested"]
+    assert not watcher.is_recorded("5-0")
+    raw.xadd("{telemetry}:recorded", {"position": "²-0"})
+    watcher.wait(0)
+    assert not watcher.is_recorded("5-0")
+    watcher.close()

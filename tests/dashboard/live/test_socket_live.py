@@ -1,0 +1,213 @@
+"""What a live websocket says, to whom, how soon, and how little one client can spoil for others."""
+
+import os
+import random
+import socket as plain_socket
+import time
+from itertools import pairwise
+
+import pytest
+from django.test import override_settings
+
+from core import ApprovalGate, HeartbeatCoordinator
+from dashboard.live.follower import QUEUE_LENGTH
+from tests.dashboard.live.frames import next_frame, next_partial, next_tick
+from tests.servers import faulty_server
+from tests.waiting import PATIENCE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_socket_first_gets_the_whole_region_and_the_time(gate, signed_in, open_socket):
+    request = gate.open_request("deploy", {"place": "production"})
+    socket = open_socket(signed_in("approver"))
+    assert next_partial(socket, "live").by_id(f"request-{request.request_id}")
+    assert abs(next_tick(socket, ok=True)["tick"] / 1000 - time.time()) < 5
+
+
+def test_a_new_request_arrives_as_a_card_and_its_end_in_the_cards_place(gate, signed_in, open_socket):
+    approver, viewer = open_socket(signed_in("approver")), open_socket(signed_in("viewer"))
+    for socket in (approver, viewer):
+        next_partial(socket, "live")
+    request = gate.open_request("deploy", {"place": "production"})
+    cards = [next_partial(socket, "cards") for socket in (approver, viewer)]
+    assert all("production" in card.text for card in cards)
+    buttons = [[e for e in card.elements if e.tag in ("button", "input", "textarea")] for card in cards]
+    assert len(buttons[0]) == 4
+    assert buttons[1] == []
+    gate.respond_to_approval(request.request_id, False, "ann")
+    for socket in (approver, viewer):
+        over = next_partial(socket, f"request-{request.request_id}")
+        assert "Denied" in over.text
+        assert "ann" in over.text
+
+
+def test_each_change_reaches_the_socket(gate, signed_in, open_socket):
+    socket = open_socket(signed_in("approver"))
+    next_partial(socket, "live")
+    for _ in range(5):
+        request = gate.open_request("deploy")
+        next_partial(socket, "cards", holding=request.request_id)
+
+
+def test_an_agent_appears_and_moves_without_a_reload(beat, signed_in, open_socket):
+    socket = open_socket(signed_in("viewer"))
+    next_partial(socket, "live")
+    beat("deployer", progress=0.1)
+    region = next_partial(socket, "agents", holding="deployer")
+    [row] = region.with_class("agent")
+    beat("deployer", progress=0.7, task="migrating")
+    moved = next_partial(socket, row.attributes["id"], holding="70 %")
+    assert "migrating" in moved.text
+
+
+def test_an_approval_page_hears_of_its_own_request_alone(gate, recorder, signed_in, open_socket):
+    mine, other = gate.open_request("mine"), gate.open_request("other")
+    socket = open_socket(signed_in("approver"), f"/ws/approvals/{mine.request_id}/")
+    next_partial(socket, "approval")
+    gate.respond_to_approval(other.request_id, True, "ann")
+    gate.respond_to_approval(mine.request_id, True, "ann")
+    frame = next_frame(socket, lambda text: "hx-partial" in text and "Approved" in text, "its end")
+    assert other.request_id not in frame
+    next_frame(socket, lambda text: "entry " in text and "recorded" in text, "its history")
+
+
+def test_a_page_reads_sent_and_then_recorded(gate, record, signed_in, open_socket):
+    request = gate.open_request("deploy")
+    record()
+    socket = open_socket(signed_in("approver"))
+    next_partial(socket, "live")
+    gate.respond_to_approval(request.request_id, True, "ann")
+    assert next_partial(socket, "ended", holding="sent").with_class("wait")
+    record()
+    ended = next_partial(socket, "ended", holding="recorded")
+    assert "recorded" in [element.text for element in ended.with_class("done")]
+
+
+def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_socket):
+    """Slow by nature: it is silence that is tested."""
+    socket = open_socket(signed_in("approver"))
+    started, ticks = time.monotonic(), []
+    while time.monotonic() - started < 7:
+        next_tick(socket, ok=True)
+        ticks.append(time.monotonic())
+    assert max(b - a for a, b in pairwise(ticks)) < 5  # after which a page looks stale
+    assert len(ticks) >= 3
+
+
+def test_300_frames_of_nonsense_harm_nobody(gate, signed_in, open_socket):
+    chance = random.Random(5)
+    loud, quiet = open_socket(signed_in("viewer")), open_socket(signed_in("approver"))
+    next_partial(quiet, "live")
+    texts = [
+        "{}",
+        "[" * 10_000,
+        '{"type":"websocket.close"}',
+        '{"HEADERS":{}}',
+        "",
+        "\0",
+        "null",
+        "<hx-partial>",
+    ]
+    for number in range(300):
+        kind = number % 3
+        if kind == 0:
+            loud.send(os.urandom(chance.randrange(2_000)))
+        elif kind == 1:
+            loud.send(chance.choice(texts))
+        else:
+            loud.send("x" * chance.randrange(60_000))
+    request = gate.open_request("deploy")
+    assert next_partial(quiet, "cards", holding=request.request_id)
+    assert next_partial(loud, "cards", holding=request.request_id)
+
+
+def test_a_client_that_does_not_read_is_closed_and_delays_nobody(gate, site, signed_in, open_socket):
+    deaf = _deaf_client(site, signed_in("viewer"))
+    quick = open_socket(signed_in("approver"))
+    next_partial(quick, "live")
+    slowest = 0.0
+    for number in range(QUEUE_LENGTH + 60):
+        started = time.perf_counter()
+        # Other text each time, or compression makes it small.
+        request = gate.open_request("deploy", {"text": os.urandom(60_000).hex()})
+        next_partial(quick, "cards", holding=request.request_id)
+        slowest = max(slowest, time.perf_counter() - started)
+        gate.respond_to_approval(request.request_id, True, "ann")
+        if number % 10 == 0:
+            next_partial(quick, f"request-{request.request_id}")
+    assert slowest < 10.0  # it took 0.7 on a machine ten times overloaded
+    deaf.settimeout(PATIENCE)
+    heard = bytearray()
+    while chunk := deaf.recv(1 << 20):
+        heard = (heard + chunk)[-1000:]
+    deaf.close()
+    assert heard[-4:-2] == b"\x88\x02"  # a close frame with a code
+    assert int.from_bytes(heard[-2:]) == 1013
+
+
+def _deaf_client(site: str, client) -> plain_socket.socket:
+    """A websocket by hand that reads nothing and takes little into its buffer."""
+    host, port = site.removeprefix("http://").split(":")
+    connection = plain_socket.socket()
+    connection.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_RCVBUF, 4096)
+    connection.connect((host, int(port)))
+    lines = [
+        "GET /ws/live/ HTTP/1.1",
+        f"Host: {host}:{port}",
+        f"Origin: {site}",
+        f"Cookie: session={client.cookies['session'].value}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    return connection
+
+
+def test_the_socket_says_that_redis_is_away_and_that_it_is_back(clean_redis, signed_in, open_socket):
+    with faulty_server(durable=True) as server, override_settings(REDIS_URL=server.url):
+        client = signed_in("approver")
+        live = open_socket(client)
+        next_partial(live, "live")
+        request = ApprovalGate(server.url, "deployer").open_request("deploy", timeout=60)
+        next_partial(live, "cards", holding=request.request_id)
+        own = open_socket(client, f"/ws/approvals/{request.request_id}/")
+        next_partial(own, "approval")
+        server.stop()
+        for socket in (live, own):
+            problem = next_partial(socket, "problem", holding="does not answer")
+            assert "hidden" not in problem.by_id("problem").attributes
+            next_tick(socket, ok=False)
+        server.start()
+        regions = {live: "live", own: "approval"}
+        for socket, region in regions.items():
+            next_partial(socket, region, holding=request.request_id)
+            next_tick(socket, ok=True)
+        later = ApprovalGate(server.url, "deployer").open_request("deploy", timeout=60)
+        next_partial(live, "cards", holding=later.request_id)
+
+
+def test_a_socket_opened_while_redis_is_away_says_so_and_recovers(clean_redis, signed_in, open_socket):
+    with faulty_server(durable=True) as server, override_settings(REDIS_URL=server.url):
+        client = signed_in("approver")
+        server.stop()
+        socket = open_socket(client)
+        next_tick(socket, ok=False)
+        server.start()
+        HeartbeatCoordinator(server.url).start_heartbeat("deployer")
+        next_partial(socket, "live")
+        next_tick(socket, ok=True)
+
+
+def test_an_emptied_redis_leaves_an_empty_page(gate, raw, signed_in, open_socket):
+    request = gate.open_request("deploy")
+    socket = open_socket(signed_in("approver"))
+    assert next_partial(socket, "live").by_id(f"request-{request.request_id}")
+    raw.flushall()
+    later = gate.open_request("deploy")
+    frame = next_frame(
+        socket, lambda text: later.request_id in text and request.request_id not in text, "the new state"
+    )
+    assert frame

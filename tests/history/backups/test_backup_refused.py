@@ -1,0 +1,142 @@
+"""What is no whole backup of this version is refused with its reason, and nothing of it stays."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+
+from core.history.audit import entries as audit
+from core.models import AuditEntry
+from tests.history.backups.emptied import empty_the_database
+
+AUDIT = "tables/core_auditentry.jsonl"
+
+
+@pytest.fixture
+def backup_file(transactional_db, tmp_path):
+    User.objects.create(username="maria")
+    with transaction.atomic():
+        audit.append([audit.Fact(f"n:{n}", "n", timezone.now(), actor="ann") for n in range(5)])
+    call_command("backup", str(tmp_path / "b.zip"))
+    empty_the_database()
+    return tmp_path / "b.zip"
+
+
+def rewrite(path: Path, change: Callable[[dict, dict[str, bytes]], None]) -> None:
+    """Write the archive anew after `change(manifest, parts)`."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(parts.pop("manifest.json"))
+    change(manifest, parts)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+        archive.writestr("manifest.json", json.dumps(manifest))
+
+
+def with_new_sums(manifest: dict, parts: dict[str, bytes]) -> None:
+    """As somebody does who knows the format."""
+    for part in manifest["parts"]:
+        content = parts[f"tables/{part['table']}.jsonl"]
+        part["sha256"] = hashlib.sha256(content).hexdigest()
+        part["bytes"], part["rows"] = len(content), content.count(b"\n")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def no_archive(path: Path) -> None:
+    path.write_text("CREATE TABLE")
+
+
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def of_manifest(**changed: object) -> Callable[[Path], None]:
+    return lambda path: rewrite(path, lambda manifest, _parts: manifest.update(changed))
+
+
+def without_manifest(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(AUDIT, "")
+
+
+def older(path: Path) -> None:
+    rewrite(path, lambda manifest, _parts: manifest["migrations"].remove("core.0006_jobs_and_health"))
+
+
+def newer(path: Path) -> None:
+    rewrite(path, lambda manifest, _parts: manifest["migrations"].append("core.9999_later"))
+
+
+def other_columns(path: Path) -> None:
+    rewrite(path, lambda manifest, _parts: manifest["parts"][0]["columns"].append("more"))
+
+
+def changed_part(path: Path) -> None:
+    rewrite(path, lambda _m, parts: parts.update({AUDIT: parts[AUDIT].replace(b'"ann"', b'"bob"', 1)}))
+
+
+def missing_part(path: Path) -> None:
+    rewrite(path, lambda _m, parts: parts.pop(AUDIT))
+
+
+def changed_cleverly(path: Path) -> None:
+    def change(manifest, parts):
+        parts[AUDIT] = parts[AUDIT].replace(b'"ann"', b'"bob"', 1)
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+def cut_cleverly(path: Path) -> None:
+    def change(manifest, parts):
+        parts[AUDIT] = b"".join(parts[AUDIT].splitlines(keepends=True)[:-1])
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+def no_row(path: Path) -> None:
+    def change(manifest, parts):
+        parts[AUDIT] += b"[1]\n"
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (gone, "cannot be read as a backup"),
+        (no_archive, "cannot be read as a backup"),
+        (cut, "cannot be read as a backup"),
+        (without_manifest, "its manifest.json is missing or damaged"),
+        (of_manifest(product="another"), "another program made it"),
+        (of_manifest(format=2), "has format 2, and this version reads 1"),
+        (of_manifest(numbers=[]), "numbers is no"),
+        (of_manifest(more=1), "missing or damaged"),
+        (older, r"of an older version \(0.1.0\), before core.0006_jobs_and_health: install version 0.1.0,"),
+        (newer, r"of a newer version \(0.1.0\) with migrations that .* \(core.9999_later\): install"),
+        (other_columns, "other tables or columns than this site: core_agentrun"),
+        (changed_part, f"the backup is damaged: {AUDIT} is not what was written"),
+        (missing_part, f"the backup is damaged: {AUDIT}: "),
+        (changed_cleverly, "is not the one that the backup speaks of: entry #2 was changed"),
+        (cut_cleverly, "is not the one that the backup speaks of: .* missing at the end"),
+        (no_row, f"line 7 of {AUDIT} is no row"),
+    ],
+)
+def test_it_is_refused_with_the_reason_and_nothing_of_it_stays(backup_file, damage, why):
+    damage(backup_file)
+    with pytest.raises(CommandError, match=f"^Nothing was restored: .*{why}"):
+        call_command("restore", str(backup_file))
+    assert (AuditEntry.objects.count(), User.objects.count()) == (0, 0)
