@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.versions.releases import LAST, UV, Agent, Release, last_release, this_release
+from tests.versions.releases import LAST, UV, Agent, Beginning, Release, Site, last_release, this_release
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +23,13 @@ def this(tmp_path_factory) -> Release:
     if not UV.exists():
         pytest.skip(f"{UV} is missing: make setup")
     return this_release(tmp_path_factory.mktemp("this"))
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory, last) -> Beginning:
+    """A data directory as the last release makes it, to be copied."""
+    folder = tmp_path_factory.mktemp("beginning")
+    return Beginning(folder, Site(last, folder, "redis://localhost:1").prepare())
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -9,7 +10,6 @@ import sys
 import zipfile
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,17 @@ class Agent:
         self._process.stdout.close()
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """A data directory in which nothing has happened but that somebody signed in."""
+
+    folder: Path
+    session: str
+
+    def copy(self, to: Path) -> Path:
+        return Path(shutil.copytree(self.folder, to))
+
+
 class Site:
     """A site of a release on a data directory: recorder and web, and a person who may decide."""
 
@@ -125,9 +136,9 @@ class Site:
         )
         self._parts: dict[str, subprocess.Popen] = {}
 
-    @cached_property
-    def session(self) -> str:
-        """Of somebody who signs in now, at the first site on this database."""
+    def prepare(self) -> str:
+        """Make the tables, and a person who may decide; the session of that person."""
+        self.manage("migrate", "-v", "0")
         return self._done("-c", f"import django; django.setup()\n{SIGNED_IN}").strip()
 
     def manage(self, *words: str) -> str:
@@ -152,9 +163,10 @@ class Site:
 
     def stop(self, *parts: str) -> None:
         """SIGTERM to these parts, or to all, and wait until they are gone."""
-        for part in parts or tuple(self._parts):
-            process = self._parts.pop(part)
+        ending = [self._parts.pop(part) for part in parts or tuple(self._parts)]
+        for process in ending:
             process.send_signal(signal.SIGTERM)
+        for process in ending:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
             process.kill()

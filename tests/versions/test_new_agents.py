@@ -6,7 +6,7 @@ import pytest
 
 from core import ApprovalGate
 from tests.servers import FaultyServer, faulty_server
-from tests.versions.releases import Agent, Release, Site
+from tests.versions.releases import Agent, Beginning, Release, Site
 from tests.versions.test_upgrade import CALL
 from tests.waiting import wait_until
 
@@ -16,19 +16,17 @@ pytestmark = pytest.mark.long
 class Behind:
     """A site of the last release, and its Redis."""
 
-    def __init__(self, last: Release, server: FaultyServer) -> None:
-        self.url, self.folder = server.url, server.data_dir / "site"
-        self.folder.mkdir()
+    def __init__(self, last: Release, beginning: Beginning, server: FaultyServer) -> None:
+        self.url, self.folder = server.url, beginning.copy(server.data_dir / "site")
         self.server, self.gate = server, ApprovalGate(self.url)
         self.site = Site(last, self.folder, self.url)
-        self.site.manage("migrate", "-v", "0")
-        self.person = self.site.start(self.site.session)
+        self.person = self.site.start(beginning.session)
 
 
 @pytest.fixture(scope="module")
-def behind(last) -> Iterator[Behind]:
+def behind(last, beginning) -> Iterator[Behind]:
     with faulty_server(durable=True) as server:
-        made = Behind(last, server)
+        made = Behind(last, beginning, server)
         try:
             yield made
         finally:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from core import ApprovalGate
+from tests.faults.site.person import Person
 from tests.servers import FaultyServer, faulty_server
-from tests.versions.releases import Agent, Release, Site
+from tests.versions.releases import Agent, Beginning, Release, Site
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -21,22 +22,20 @@ CALL = (
 class Upgrade:
     """The last release at work, stopped in the middle of everything, and this one on what it left."""
 
-    def __init__(self, last: Release, this: Release, server: FaultyServer) -> None:
-        self.url, self.folder = server.url, server.data_dir / "site"
-        self.folder.mkdir()
+    def __init__(self, last: Release, this: Release, beginning: Beginning, server: FaultyServer) -> None:
+        self.url, self.folder = server.url, beginning.copy(server.data_dir / "site")
         self.gate = ApprovalGate(self.url)
         self.agents: list[Agent] = []
         before = Site(last, self.folder, self.url)
-        before.manage("migrate", "-v", "0")
-        person = before.start(before.session)
+        person = before.start(beginning.session)
         self._ask_and_beat(last, before)
         before.stop("recorder")
-        self._leave_in_flight(last, person)
+        self._leave_in_flight(self.start(last, server.data_dir / "quick"), person)
         before.stop()
         self._leave_calls_behind(last, server)
         self.site = Site(this, self.folder, self.url)
         self.site.manage("migrate", "-v", "0")
-        self.person = self.site.start(before.session)
+        self.person = self.site.start(beginning.session)
 
     def start(self, release: Release, data_dir: Path) -> Agent:
         self.agents.append(Agent(release, self.url, data_dir))
@@ -56,9 +55,8 @@ class Upgrade:
         )
         self.pending = self.one_request("waiting")
 
-    def _leave_in_flight(self, last: Release, person) -> None:
+    def _leave_in_flight(self, agent: Agent, person: Person) -> None:
         """What Redis did, and no recorder has seen."""
-        agent = self.start(last, self.folder)
         self.answered = agent.ask(
             "(gate := ApprovalGate(agent_id='quick')).open_request('delete').request_id"
         )
@@ -100,9 +98,9 @@ class Upgrade:
 
 
 @pytest.fixture(scope="module")
-def upgrade(last, this) -> Iterator[Upgrade]:
+def upgrade(last, this, beginning) -> Iterator[Upgrade]:
     with faulty_server(durable=True) as server:
-        made = Upgrade(last, this, server)
+        made = Upgrade(last, this, beginning, server)
         try:
             yield made
         finally:
@@ -122,7 +120,7 @@ def test_who_asked_before_the_upgrade_hears_the_answer_that_is_given_after_it(up
 
 
 def test_what_was_in_flight_is_recorded_once(upgrade):
-    ends = [("quick", "delete", "rejected", "maria"), ("quick", "pay", "cancelled", "quick")]
+    ends = [("quick", "delete", "rejected", "maria"), ("quick", "pay", "cancelled", "system")]
     columns, of_quick = "agent_id, approval_type, status, responder", "agent_id = 'quick' ORDER BY 2"
     assert upgrade.site.recorded("approvalrecord", columns, of_quick, *ends) == ends
     call = [("in-flight", 250_000_000)]
@@ -137,11 +135,9 @@ def test_an_answer_that_the_last_release_gave_and_did_not_record_is_settled(upgr
     assert upgrade.site.recorded("decisionintent", "outcome, approved", of_this, *settled) == settled
 
 
-def test_an_agent_of_the_last_release_that_lives_on_is_the_same_run(upgrade, this, agent):
+def test_an_agent_of_the_last_release_that_lives_on_is_the_same_run(upgrade, this, agent, tmp_path):
     upgrade.living.ask("heart.beat('running', 0.75, 'after')")
-    seen = agent(this, upgrade.url, upgrade.folder).ask(
-        "vars(HeartbeatCoordinator().get_agent_status('living'))"
-    )
+    seen = agent(this, upgrade.url, tmp_path).ask("vars(HeartbeatCoordinator().get_agent_status('living'))")
     assert (seen["status"], seen["progress"], seen["current_task"]) == ("running", 0.75, "after")
     assert "Living" in upgrade.person.page("/").text
     upgrade.living.ask("heart.stop_heartbeat('completed')")
@@ -150,9 +146,9 @@ def test_an_agent_of_the_last_release_that_lives_on_is_the_same_run(upgrade, thi
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_an_agent_of_the_last_release_hears_yes_and_no_of_this_site(upgrade, last, agent, approved):
+def test_an_agent_of_the_last_release_hears_yes_and_no_of_this_site(upgrade, last, agent, tmp_path, approved):
     name = f"old-{approved}"
-    asking = agent(last, upgrade.url, upgrade.folder)
+    asking = agent(last, upgrade.url, tmp_path)
     asking.tell(f"vars(ApprovalGate(agent_id='{name}').request_approval('deploy', {{'n': 1}}, 120))")
     request_id = upgrade.one_request(name)
     answer = upgrade.person.decide(request_id, upgrade.person.look()[request_id], approved=approved)
@@ -162,20 +158,20 @@ def test_an_agent_of_the_last_release_hears_yes_and_no_of_this_site(upgrade, las
 
 
 @pytest.mark.parametrize("way", ["from the last to this", "from this to the last"])
-def test_signals_pass_between_agents_of_both_releases(upgrade, last, this, agent, way):
+def test_signals_pass_between_agents_of_both_releases(upgrade, last, this, agent, tmp_path, way):
     sending, waiting = (last, this) if way == "from the last to this" else (this, last)
-    receiver = agent(waiting, upgrade.url, upgrade.folder)
+    receiver = agent(waiting, upgrade.url, tmp_path)
     receiver.ask("(box := CoordinationSignals(agent_id='receiver')).agent_id")
     receiver.tell("box.wait_for_signal('ready', timeout=60).payload")
-    sender = agent(sending, upgrade.url, upgrade.folder)
+    sender = agent(sending, upgrade.url, tmp_path)
     sender.ask(
         f"CoordinationSignals(agent_id='sender').signal('ready', None, 'receiver', {{'way': '{way}'}})"
     )
     assert receiver.hear() == {"way": way}
 
 
-def test_calls_of_an_agent_of_the_last_release_are_counted_and_recorded(upgrade, last, agent):
-    calling = agent(last, upgrade.url, upgrade.folder)
+def test_calls_of_an_agent_of_the_last_release_are_counted_and_recorded(upgrade, last, agent, tmp_path):
+    calling = agent(last, upgrade.url, tmp_path)
     calling.ask(CALL.format(workflow="after"))
     calling.ask("UsageTracker.get_instance().flush()")
     call = [("after", 250_000_000)]
