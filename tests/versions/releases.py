@@ -139,7 +139,11 @@ class Site:
     def prepare(self) -> str:
         """Make the tables, and a person who may decide; the session of that person."""
         self.manage("migrate", "-v", "0")
-        return self._done("-c", f"import django; django.setup()\n{SIGNED_IN}").strip()
+        return self.run(SIGNED_IN)
+
+    def run(self, program: str) -> str:
+        """A program in the project of this release; what it printed."""
+        return self._done("-c", f"import django; django.setup()\n{program}").strip()
 
     def manage(self, *words: str) -> str:
         """A command of manage.py that must succeed; what it printed."""

@@ -19,6 +19,15 @@ CALL = (
 )
 
 
+PUT_IN = "from core import jobs; print(len(jobs.enqueue_due({})))"
+RUN_ALL = """
+from core import jobs
+from core.management.worker import new_worker
+new_worker().work(burst=True)
+print(jobs.queue().finished_job_registry.count, jobs.queue().failed_job_registry.count, jobs.queue().count)
+"""
+
+
 class Upgrade:
     """The last release at work, stopped in the middle of everything, and this one on what it left."""
 
@@ -31,6 +40,7 @@ class Upgrade:
         self._ask_and_beat(last, before)
         before.stop("recorder")
         self._leave_in_flight(self.start(last, server.data_dir / "quick"), person)
+        self.jobs = int(before.run(PUT_IN))
         before.stop()
         self._leave_calls_behind(last, server)
         self.site = Site(this, self.folder, self.url)
@@ -191,6 +201,13 @@ def test_calls_that_a_dead_agent_left_on_its_machine_are_shipped_by_an_agent_of_
     agent(this, upgrade.url, upgrade.machine).ask("UsageTracker.get_instance().flush()")
     call = [("left-on-a-machine",)]
     assert upgrade.site.recorded("llmcall", "workflow", where, *call) == call
+
+
+def test_jobs_that_the_last_release_put_in_are_run_by_this_one(upgrade):
+    assert upgrade.jobs > 0
+    finished, failed, left = map(int, upgrade.site.run(RUN_ALL).split()[-3:])
+    assert (failed, left) == (0, 0)
+    assert finished >= upgrade.jobs
 
 
 def test_the_record_is_whole_across_the_upgrade(upgrade):
