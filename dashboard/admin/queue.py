@@ -18,6 +18,7 @@ from rq.exceptions import NoSuchJobError
 
 from core import jobs  # noqa: F401  a job of Redis must not run where its pages are shown
 from core.store import queue as queues
+from dashboard import words
 
 logger = logging.getLogger(__name__)
 
@@ -54,15 +55,15 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         user: Any = request.user
         if user.is_authenticated and not user.has_perm(PERMISSION):
-            raise PermissionDenied("This account may not see the jobs. Ask for the group “maintainer”.")
+            raise PermissionDenied(words.NO_JOBS)
         try:
             response = view(request, *args, **kwargs)
         except queues.Unreachable as error:
-            why = f"The queue of jobs does not answer. ({error})"
+            why = words.queue_away(error)
             return render(request, "503.html", {"why": why}, status=503)
         except GONE as error:
             logger.warning("%s is not there: %r", request.path, error)
-            raise Http404("No such queue, job or worker.") from error
+            raise Http404(words.NO_JOB) from error
         if not _stays_here(response, request):
             return redirect("admin:django_rq_dashboard_changelist")
         if response.get("Content-Type", "").startswith("text/html") and hasattr(response, "content"):
