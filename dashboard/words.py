@@ -272,8 +272,20 @@ def cut(text: str, more: int) -> str:
     return f"{text} … and {more:,} more characters, kept in the record"
 
 
+# Jobs in the background
+
+BACKGROUND = "Background"
+JOBS = "Jobs"
+JOB = "Job"
+JOB_STATES = {"waiting": "Waiting", "running": "Running", "failed": "Failed", "finished": "Finished"}
+JOB_RETRIED = "It waits for a worker again."
+JOB_DELETED = "It is deleted."
+JOB_UNCHANGED = "Nothing was changed: the job went on meanwhile, or it cannot be read."
+
 # The record
 
+SITE = "Agent telemetry"
+RECORD_AND_PEOPLE = "Record and people"
 ENTRIES = {
     "approval.requested": "approval asked",
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != "pending"},

@@ -71,7 +71,7 @@ CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
 RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
 RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
-RQ_SHOW_ADMIN_LINK = False  # dashboard/admin/queue.py registers django-rq's pages, for those who may
+RQ_SHOW_ADMIN_LINK = False  # dashboard/admin/queue.py is our own page of the queue
 TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
 
 # What the site is made of
@@ -79,7 +79,7 @@ TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics
 INSTALLED_APPS = [
     "dashboard",
     "core",
-    "django.contrib.admin",
+    "dashboard.apps.RecordAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
