@@ -4,14 +4,13 @@ from datetime import datetime
 
 from django.contrib import admin
 from django.db.models import F
-from django.utils.safestring import SafeString
 
 from core.models import ApprovalRecord, DecisionIntent
-from dashboard.admin.read_only import ReadOnlyAdmin, request_link
+from dashboard.admin.read_only import OfRequestAdmin
 
 
 @admin.register(ApprovalRecord)
-class ApprovalRecordAdmin(ReadOnlyAdmin):
+class ApprovalRecordAdmin(OfRequestAdmin):
     """Every request with its outcome."""
 
     list_display = ["requested_at", "approval_type", "agent_id", "status", "responder", "ended", "request"]
@@ -26,14 +25,9 @@ class ApprovalRecordAdmin(ReadOnlyAdmin):
         """When it ended, if it did."""
         return record.ended_at
 
-    @admin.display(description="request")
-    def request(self, record: ApprovalRecord) -> SafeString | str:
-        """The request's own page."""
-        return request_link(record.pk)
-
 
 @admin.register(DecisionIntent)
-class DecisionIntentAdmin(ReadOnlyAdmin):
+class DecisionIntentAdmin(OfRequestAdmin):
     """Every attempt of a person to decide, and what came of it."""
 
     list_display = ["created_at", "user", "approved", "outcome", "accepted_at", "reason", "request"]
@@ -42,8 +36,3 @@ class DecisionIntentAdmin(ReadOnlyAdmin):
     search_help_text = "Person, reason or request id"
     date_hierarchy = "created_at"
     list_select_related = ["user"]
-
-    @admin.display(description="request")
-    def request(self, intent: DecisionIntent) -> SafeString | str:
-        """The request's own page."""
-        return request_link(intent.request_id)

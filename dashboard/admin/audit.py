@@ -11,14 +11,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Strea
 from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from core.history.audit import entries as audit
 from core.history.audit.kinds import in_short
 from core.history.proof import export
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
-from dashboard.admin.read_only import ReadOnlyAdmin, request_link
+from dashboard.admin.read_only import OfRequestAdmin
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -37,7 +36,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(OfRequestAdmin):
     """Who did what, when."""
 
     list_display = ["sequence", "at", "what", "actor", "agent_id", "request", "said"]
@@ -46,11 +45,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     search_help_text = "Person, agent, request id or words of the details"
     date_hierarchy = "at"
     ordering = ["-sequence"]
-
-    @admin.display(description="request")
-    def request(self, entry: AuditEntry) -> SafeString | str:
-        """The request's own page."""
-        return request_link(entry.request_id)
 
     @admin.display(description="what", ordering="kind")
     def what(self, entry: AuditEntry) -> str:

@@ -71,12 +71,16 @@ def _rendered(response: HttpResponse) -> HttpResponse:
     return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
-def request_link(request_id: object) -> SafeString | str:
-    """A link to the page of a request, its id where that is damaged, a dash where there is none."""
-    if request_id is None:
-        return "-"
-    try:
-        address = reverse("approval", args=[request_id])
-    except NoReverseMatch:  # it is damaged
-        return str(request_id)
-    return format_html('<a href="{}">{}</a>', address, str(request_id)[:8])
+class OfRequestAdmin(ReadOnlyAdmin):
+    """Rows that belong to a request."""
+
+    @admin.display(description="request")
+    def request(self, row: Any) -> SafeString | str:
+        """A link to its own page, its id where that is damaged, a dash where there is none."""
+        if row.request_id is None:
+            return "-"
+        try:
+            address = reverse("approval", args=[row.request_id])
+        except NoReverseMatch:  # it is damaged
+            return str(row.request_id)
+        return format_html('<a href="{}">{}</a>', address, str(row.request_id)[:8])
