@@ -18,6 +18,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import MalformedRecord
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord
+from dashboard import words
 
 VIEW = "core.view_approvalrecord"
 DECIDE = "core.decide_approval"
@@ -69,18 +70,10 @@ def _required(may: Callable[[Any], bool], otherwise: str) -> Callable[[View], Vi
     return decorate
 
 
-viewer_required = _required(
-    may_view, "This account sees nothing yet. Ask an administrator for the group “viewer”."
-)
-health_required = _required(
-    may_see_health, "This account may not see how the site is doing. Ask for the group “maintainer”."
-)
-retry_required = _required(
-    may_retry, "This account may not record set aside changes again. Ask for the group “maintainer”."
-)
-export_required = _required(
-    may_export, "This account may not read the record. Ask an administrator for the group “auditor”."
-)
+viewer_required = _required(may_view, words.NOT_VIEWER)
+health_required = _required(may_see_health, words.NO_HEALTH)
+retry_required = _required(may_retry, words.NO_RETRY)
+export_required = _required(may_export, words.NOT_AUDITOR)
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,7 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
     """The request, when this user may see it and anybody knows it. StoreUnavailable when Redis is away."""
     approval = read_approval(request_id) if may_view(user) else None
     if approval is None:
-        raise Http404("No such request.")
+        raise Http404(words.NO_REQUEST)
     return approval
 
 

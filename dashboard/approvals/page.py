@@ -16,6 +16,7 @@ from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
+from dashboard import words
 from dashboard.access import Approval
 from dashboard.display.text import visible_json
 
@@ -25,37 +26,6 @@ SHOWN_ENDED = 10
 FINISHED_SECONDS = 600
 FORGOTTEN_SECONDS = 3600
 
-STATUS_WORDS = {
-    "pending": "Waiting",
-    "approved": "Approved",
-    "rejected": "Denied",
-    "timeout": "Timed out",
-    "cancelled": "Cancelled",
-}
-STEP_WORDS = {
-    "approval.requested": "Asked",
-    "approval.approved": "Approved",
-    "approval.rejected": "Denied",
-    "approval.timeout": "Timed out",
-    "approval.cancelled": "Cancelled",
-    "approval.collected": "The agent has the answer",
-    "decision.refused": "Refused attempt",
-    "decision.uncertain": "An answer that may have taken effect",
-    "record.repaired": "Repaired",
-    "record.contradicted": "Ended in another way in a Redis that was restored",
-}
-OUTCOME_WORDS = {
-    "already_decided": "already decided",
-    "expired": "too late",
-    "cancelled": "already cancelled",
-    "changed": "the page showed something else",
-    "lapsed": "took too long to arrive",
-    "unknown": "no such request",
-}
-UNCERTAIN = (
-    "tried to {tried}: the telemetry server lost the request before it was known what came of it. The agent may have "
-    "heard this answer and acted on it."
-)
 _RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
 
 
@@ -115,8 +85,8 @@ class Agents:
             if row.liveness != "finished" or (now - row.last_beat).total_seconds() < FINISHED_SECONDS
         ]
         recent.sort(key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
-        words = [row.liveness for row in recent]
-        counts = {word: words.count(word) for word in ("alive", "late", "lost", "finished")}
+        found = [row.liveness for row in recent]
+        counts = {liveness: found.count(liveness) for liveness in ("alive", "late", "lost", "finished")}
         return cls(recent[:SHOWN_AGENTS], counts, max(0, len(recent) - SHOWN_AGENTS))
 
 
@@ -173,7 +143,7 @@ class Ended:
             record.approval_type,
             record.agent_id,
             record.status,
-            STATUS_WORDS.get(record.status, record.status),
+            words.STATUSES.get(record.status, record.status),
             record.responder,
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
@@ -220,15 +190,14 @@ class Step:
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
         if entry.kind == "decision.refused" and "outcome" in details:
-            tried = "approve" if details.get("approved") else "deny"
-            why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+            why = words.refused_attempt(details["outcome"], approved=bool(details.get("approved")))
         if entry.kind == "decision.uncertain":
-            why = UNCERTAIN.format(tried="approve" if details.get("approved") else "deny")
+            why = words.uncertain_attempt(approved=bool(details.get("approved")))
         if entry.kind == "record.repaired":
-            why = f"{details.get('what', why)}: was {details.get('was', '?')}, is {details.get('is', '?')}"
-        what = STEP_WORDS.get(entry.kind, entry.kind)
+            why = words.repaired(details.get("what", why), details.get("was", "?"), details.get("is", "?"))
+        what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == "direct":
-            what += " by a direct call, person not verified"
+            what += words.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
 

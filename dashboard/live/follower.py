@@ -18,11 +18,10 @@ from django.db import Error, close_old_connections, reset_queries
 from core.errors import TelemetryError
 from dashboard import access
 from dashboard.approvals import page as contexts
-from dashboard.database_away import DATABASE_AWAY
 from dashboard.live import fragments
 from dashboard.live.doorbells import Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
-from dashboard.words import UNAVAILABLE
+from dashboard.words import DATABASE_AWAY, FORGOTTEN_REQUEST, UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
@@ -250,7 +249,7 @@ class _Regions:
             return self._state.region(may_decide=may_decide)
         approval = access.read_approval(topic)
         if approval is None:
-            return fragments.problem("This request is not known any more.")
+            return fragments.problem(FORGOTTEN_REQUEST)
         return fragments.approval_region(contexts.approval_page(topic, approval), may_decide=may_decide)
 
 

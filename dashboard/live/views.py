@@ -7,10 +7,9 @@ from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.history import health
-from dashboard import access
+from dashboard import access, words
 from dashboard.approvals import page as contexts
 from dashboard.health import page as health_page
-from dashboard.words import UNAVAILABLE
 
 
 @require_safe
@@ -21,7 +20,7 @@ def show(request: HttpRequest) -> HttpResponse:
     try:
         page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_word())
     except StoreUnavailable as error:
-        page, problem, alarm = contexts.nothing_known(), f"{UNAVAILABLE} ({error})", ""
+        page, problem, alarm = contexts.nothing_known(), words.unavailable(error), ""
     may_decide = access.may_decide(request.user)
     context = {"page": page, "problem": problem, "alarm": alarm, "may_decide": may_decide}
     return render(request, "dashboard/live/live.html", context, status=503 if problem else 200)

@@ -7,6 +7,7 @@ from typing import Any
 from core.history.usage import reports as usage_reports
 from core.history.usage.reports import DIMENSIONS, Costs, Dimension
 from core.models import LLMCall
+from dashboard import words
 from dashboard.display.amounts import dollars, money, percent, places_for, rounded
 from dashboard.display.text import plain
 from dashboard.usage.period import Period
@@ -195,19 +196,14 @@ class Burn:
     def comparison(self) -> str:
         """In words, and honest about what is compared with what."""
         if self.average is None:
-            return "No earlier day to compare with."
+            return words.NO_EARLIER_DAY
         if self.until.hour == 0:
-            return "Compared with the days before from 01:00 UTC on."
-        of = "the day before" if self.days == 1 else f"the average of the {self.days} days before"
+            return words.COMPARED_LATER
         if self.average == 0:
-            return f"Until {self.until:%H:00}: {money(self.by_then)}; {of}: nothing until then."
+            return words.compared_with_nothing(self.until, money(self.by_then), self.days)
         change = self.by_then - self.average
-        word = (
-            "the same as"
-            if change == 0
-            else f"{percent(abs(change), self.average)} " + ("more than" if change > 0 else "less than")
-        )
-        return f"Until {self.until:%H:00}: {money(self.by_then)}, {word} {of} ({money(self.average)})."
+        word = words.share_of_change(change, percent(abs(change), self.average))
+        return words.compared(self.until, money(self.by_then), word, self.days, money(self.average))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Who may import whom: the house rules, kept by reading the code."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -150,6 +151,20 @@ def not_relative(code: Sources) -> list[str]:
     return found
 
 
+def addresses(code: Sources) -> list[str]:
+    """Texts in `core` that are an address of a page, or a name of a module of the pages or the site."""
+    first = {*re.findall(r'path\("([\w-]+)', CODE["dashboard.urls"]), "admin", "ws", "static"}
+    address = re.compile(
+        rf"/({'|'.join(map(re.escape, sorted(first)))})\b|admin:|(dashboard|telemetry_site)\."
+    )
+    return [
+        f"{module}: {node.value}"
+        for module, text in only(code, "core").items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and address.match(node.value)
+    ]
+
+
 def only(code: Sources, package: str) -> Sources:
     return {m: text for m, text in code.items() if within(m, package)}
 
@@ -162,6 +177,7 @@ RULES = {
     "core knows neither pages nor site": lambda code: offenders(
         only(code, "core"), "dashboard", "telemetry_site"
     ),
+    "core names no address of a page": addresses,
     "the pages do not know the site": lambda code: offenders(only(code, "dashboard"), "telemetry_site"),
     "nothing imports a test": lambda code: offenders(code, "tests"),
     "what agents install knows no room of Django": lambda code: offenders(
@@ -187,6 +203,7 @@ RULES = {
 }
 PLANTED = {
     "core knows neither pages nor site": ("core.history.health", "from dashboard import access"),
+    "core names no address of a page": ("core.history.health", 'HERE = "/health/"'),
     "the pages do not know the site": ("dashboard.access", "from telemetry_site import settings"),
     "nothing imports a test": ("dashboard.access", "import tests.waiting"),
     "what agents install knows no room of Django": ("core.usage.call", "from ..models import LLMCall"),

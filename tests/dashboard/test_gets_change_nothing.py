@@ -53,7 +53,6 @@ def test_no_get_of_any_address_changes_anything(
         "<uuid:export_id>": str(export.pk),
         "<int:entry_id>": str(SetAsideEntry.objects.get().pk),
         "<str:job_id>": failed.id,
-        "<int:queue_index>": "0",
     }
     before, waiting, asked = rows(), jobs_waiting(), 0
     for route in routes(get_resolver()):

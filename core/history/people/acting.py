@@ -1,14 +1,12 @@
 """Who acts: the signed-in user of the request at hand, or the system user who runs a command."""
 
 import getpass
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
-from django.utils.decorators import sync_and_async_middleware
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
@@ -21,25 +19,6 @@ def acting(request: HttpRequest) -> Iterator[None]:
         yield
     finally:
         _request.reset(token)
-
-
-@sync_and_async_middleware
-def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
-    """Middleware, after authentication: changes of people and rights are recorded with who made them."""
-    if iscoroutinefunction(get_response):
-
-        async def serve(request: HttpRequest) -> Any:
-            with acting(request):
-                answer: Awaitable[Any] = get_response(request)
-                return await answer
-
-        return serve
-
-    def serve_sync(request: HttpRequest) -> Any:
-        with acting(request):
-            return get_response(request)
-
-    return serve_sync
 
 
 def actor() -> tuple[str, dict[str, Any]]:

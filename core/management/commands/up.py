@@ -15,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.shortcuts import resolve_url
 
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
@@ -99,7 +100,7 @@ def site_url() -> str:
 def web_command() -> list[str]:
     """The web server. Its limits are explained in docs/running/operations.md."""
     return [
-        *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application"),
+        *(sys.executable, "-m", "uvicorn", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
         *("--app-dir", str(settings.BASE_DIR)),
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
@@ -142,7 +143,7 @@ def answers() -> bool:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
     connection = http.client.HTTPConnection(host, settings.PORT, timeout=2)
     try:
-        connection.request("GET", "/sign-in/", headers={"Host": own_name()})
+        connection.request("GET", resolve_url(settings.LOGIN_URL), headers={"Host": own_name()})
         return connection.getresponse().status in (200, 301)
     except (OSError, http.client.HTTPException):
         return False

@@ -56,14 +56,15 @@ def new_client(url: str) -> Any:
     )
 
 
-def _queue_store() -> Store:
+def queue_store() -> Store:
+    """Where the queue is, by our own connections."""
     url = setting("TELEMETRY_SITE_REDIS_URL")
     return store_at(url, "TELEMETRY_SITE_REDIS_URL") if url else open_store()
 
 
 def read_queue(name: str) -> QueueState:
     """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
-    line = _queue_store().line()
+    line = queue_store().line()
     commands: list[list[str]] = [
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
@@ -103,5 +104,5 @@ def _of_series(job_id: bytes) -> tuple[str, int]:
 
 def server_ms() -> int:
     """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
-    seconds, microseconds = _queue_store().read("TIME")
+    seconds, microseconds = queue_store().read("TIME")
     return int(seconds) * 1000 + int(microseconds) // 1000

@@ -71,7 +71,7 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
 
 
 def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
-    from dashboard.database_away import DatabaseAway
+    from dashboard.middleware import DatabaseAway
 
     page = DatabaseAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
     assert page.status_code == 409
@@ -79,6 +79,6 @@ def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
 
 
 def test_an_error_of_our_own_is_not_called_an_outage(rf):
-    from dashboard.database_away import DatabaseAway
+    from dashboard.middleware import DatabaseAway
 
     assert DatabaseAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None

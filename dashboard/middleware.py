@@ -1,27 +1,46 @@
-"""Pages for what a database refuses: it is away, or somebody else was faster. What it means, and what to do."""
+"""Around every view: who acts is remembered, and what a database refuses gets a page that says what to do."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.decorators import sync_and_async_middleware
 
 from core.history.people.accounts import Vanished
+from core.history.people.acting import acting
+from dashboard import words
 
 logger = logging.getLogger(__name__)
 
 # Away, locked, full or read-only; anything else that a database says is a fault of ours.
 AWAY = (OperationalError, InterfaceError, InternalError)
-DATABASE_AWAY = (
-    "The record cannot be read or written: nobody can sign in, and nothing can be approved, denied or changed now. "
-    "Agents keep waiting. Try again in a minute. If it stays so, whoever runs the site looks at its log, its "
-    "database and the disk below it."
-)
 # What two people who save at once can run into: PostgreSQL's words, and those of SQLite.
 OVERTAKEN = ("ForeignKeyViolation", "UniqueViolation")
 OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
+
+
+@sync_and_async_middleware
+def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware, after authentication: changes of people and rights are recorded with who made them."""
+    if iscoroutinefunction(get_response):
+
+        async def serve(request: HttpRequest) -> Any:
+            with acting(request):
+                answer: Awaitable[Any] = get_response(request)
+                return await answer
+
+        return serve
+
+    def serve_sync(request: HttpRequest) -> Any:
+        with acting(request):
+            return get_response(request)
+
+    return serve_sync
 
 
 class DatabaseAway:
@@ -49,10 +68,10 @@ class DatabaseAway:
         logger.error("%s %s: the database cannot be used: %s", request.method, request.path, error)
         request.user = AnonymousUser()  # to ask who it is would ask the database again
         if request.headers.get("HX-Request") == "true":
-            notice = {"kind": "refused", "text": f"Nothing was decided. {DATABASE_AWAY}"}
+            notice = {"kind": "refused", "text": f"{words.NOTHING_DECIDED} {words.DATABASE_AWAY}"}
             response = render(request, "dashboard/_notice.html", notice, status=503)
         else:
-            response = render(request, "503.html", {"why": DATABASE_AWAY}, status=503)
+            response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
         response["Retry-After"] = "60"
         return response
 
