@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from django.contrib.messages import constants
 
-from core.approval_gates import Decision
+from core.approvals.request import Decision
+from core.values.approvals import ACCEPTED, ALREADY_DECIDED
 from dashboard.approvals.page import STATUS_WORDS
 
 
@@ -45,9 +46,9 @@ def notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""
     when = f"{decision.ended_at:%H:%M:%S} UTC" if decision.ended_at else ""
     stands = STATUS_WORDS.get(decision.status, decision.status).lower()
-    if decision.outcome == "accepted":
+    if decision.outcome == ACCEPTED:
         return Notice("done", f"You {'approved' if approved else 'denied'} it. The agent is being told.", 200)
-    if decision.outcome == "already_decided":
+    if decision.outcome == ALREADY_DECIDED:
         who = "You" if decision.responder == by else decision.responder
         return Notice("refused", f"{who} already {stands} it at {when}. Your answer changed nothing.", 409)
     sentences = {

@@ -14,9 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import failpoints
-from core.approval_gates import ApprovalGate
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.store.client import open_store
+from core.values.approvals import UNKNOWN
 from dashboard import access
 from dashboard.approvals import page as contexts
 from dashboard.approvals.notices import Notice, notice_of
@@ -83,7 +84,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
         decision = decisions.decide(
-            ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
+            open_store(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
     except decisions.NotNoted as stands:
         return Notice.not_noted(stands.decision, approved=approved, by=request.user.get_username())
@@ -101,6 +102,6 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     except Error:
         logger.exception("a decision could not be recorded, so it was not made")
         return Notice("refused", NOT_WRITTEN, 503)
-    if decision.outcome == "unknown":
+    if decision.outcome == UNKNOWN:
         raise Http404("No such request.")
     return notice_of(decision, approved=approved, by=request.user.get_username())

@@ -12,6 +12,7 @@ from core.models import ApprovalRecord, AuditEntry, Cursor
 from core.store import outbox
 from core.store.client import open_store
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 OUTBOX = "{telemetry}:outbox"
@@ -21,7 +22,7 @@ def test_a_request_is_recorded_with_the_very_text_that_was_hashed(gate, record):
     request = gate.open_request("deploy", {"b": [1, 2.50, "ü"], "a": None, "big": 2**53 + 1}, timeout=60)
     assert record() == 1
     row = ApprovalRecord.objects.get(pk=request.request_id)
-    live = gate.read_record(request.request_id)
+    live = live_record(gate, request.request_id)
     assert row.context.encode() == live.context
     assert row.digest == live.digest
     assert (row.agent_id, row.approval_type, row.status) == ("deployer", "deploy", "pending")
@@ -170,4 +171,4 @@ def test_a_queue_entry_that_claims_to_be_due_but_is_not_makes_no_busy_loop(gate,
     began = time.monotonic()
     time.sleep(0.5)  # what is counted is work in a stretch of time
     assert looks() < 300 * (time.monotonic() - began)
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
