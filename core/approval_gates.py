@@ -20,7 +20,7 @@ from .store import approvals
 from .store.approvals import Answer, Question, RequestRecord
 from .store.client import CONFIRM_SECONDS, Line, UsesStore
 from .store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
-from .values.approvals import DIRECT, PENDING, TIMEOUT, UNKNOWN
+from .values.approvals import DIRECT, PENDING, TIMEOUT
 from .values.json import encode_json_object
 from .values.moments import at, milliseconds_of
 from .values.names import checked_name
@@ -94,10 +94,10 @@ class ApprovalGate(UsesStore):
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.NO_SUCH_REQUEST)
         patience = CONFIRM_SECONDS if timeout is None else limit
-        state, left_ms = waiting.gate_state(self._store, request_id, started + patience)
-        if state == UNKNOWN.encode():
+        left = waiting.seconds_left(self._store, request_id, started + patience)
+        if left is None:
             return refusal(request_id, waiting.NO_SUCH_REQUEST)
-        deadline = time.monotonic() + (int(left_ms or 0) / 1000 if state == PENDING.encode() else 0.0)
+        deadline = time.monotonic() + left
         if started + limit >= deadline:
             return waiting.wait_for_end(self._store, request_id, deadline)
         return waiting.wait_until(self._store, request_id, started + limit)

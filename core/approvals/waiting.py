@@ -71,15 +71,16 @@ def _listen(line: Line, request_id: str, left: float, troubled: bool) -> Approva
     return None
 
 
-def gate_state(store: Store, request_id: str, end: float) -> list[bytes | None]:
-    """What the gate says of a request: [b'pending', ms left], [b'unknown', b''] or how it ended.
+def seconds_left(store: Store, request_id: str, end: float) -> float | None:
+    """How long a request may still wait, by Redis's clock: 0 when it has ended, None for one that nobody knows.
 
-    Asks until it answers; raises StoreUnavailable when Redis is still away at `end` (monotonic).
+    Asks until Redis answers; raises StoreUnavailable when it is still away at `end` (monotonic).
     """
     line, pause = store.line(end + OVERTIME_SECONDS / 2), 0.05
     while True:
         try:
-            return line.run(approvals.expire(line.keys, request_id))[:2]
+            state, left_ms, *_ = line.run(approvals.expire(line.keys, request_id))
+            return None if state == _UNKNOWN else int(left_ms or 0) / 1000 if state == _PENDING else 0.0
         except StoreUnavailable:
             left = end - time.monotonic()
             if left <= 0:

@@ -128,11 +128,11 @@ def test_the_outbox_is_trimmed_only_behind_the_commit_and_only_what_is_old(clean
     for position in old:
         raw.xadd(OUTBOX, {"type": "nothing"}, id=position)
     store = open_store(clean_redis)
-    outbox.committed(store, old[500])
+    store.run(outbox.committed(store.keys, old[500]))
     assert raw.xrange(OUTBOX, count=1)[0][0] == old[0]  # committed, but not an hour older than the commit
-    outbox.committed(store, f"{now_ms - 4 * hour_ms + 1000}-0")
+    store.run(outbox.committed(store.keys, f"{now_ms - 4 * hour_ms + 1000}-0"))
     assert raw.xrange(OUTBOX, min=old[1000], count=1)[0][0] == old[1000]
-    outbox.committed(store, f"{now_ms}-0")
+    store.run(outbox.committed(store.keys, f"{now_ms}-0"))
     assert raw.xlen(OUTBOX) < 2000
 
 
