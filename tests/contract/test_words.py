@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.store import keys
+from core.store.script import SCRIPTS
 from core.values import approvals
 from tests.contract.test_imports import CODE, name_of, within
 
@@ -58,14 +60,14 @@ def spelled_in_python(code: Mapping[str, str]) -> list[str]:
 
 def _texts(module: str, text: str) -> Iterator[tuple[int, str]]:
     tree = ast.parse(text)
-    keys = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Dict) for part in node.keys}
+    key_parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Dict) for part in node.keys}
     named = {id(part) for node in ast.walk(tree) for part in _names(node)}
     shown = {id(part) for node in ast.walk(tree) for part in _shown(node)}
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant) or not isinstance(node.value, (str, bytes)):
             continue
         word = node.value if isinstance(node.value, str) else node.value.decode(errors="replace")
-        if (word == FIELD and id(node) in keys) or (word in (FIELD, ARGUMENT) and id(node) in named):
+        if (word == FIELD and id(node) in key_parts) or (word in (FIELD, ARGUMENT) and id(node) in named):
             continue
         if not (id(node) in shown and module.startswith("dashboard")):
             yield node.lineno, word
@@ -138,9 +140,13 @@ def test_a_word_that_a_script_spells_is_found(line):
 
 def test_every_word_in_a_script_is_one_that_is_known():
     """A name that neither the keys nor the words have stops the loading, so what is loaded has none left."""
-    from core.store.script import SCRIPTS
-
     assert [name for name, script in SCRIPTS.items() if re.search(r"@\w+@", script.text)] == []
+
+
+def test_a_name_in_a_script_means_one_thing():
+    assert {name for name in vars(approvals) if name.isupper()} & {
+        name for name in vars(keys) if name.isupper()
+    } == set()
 
 
 def test_every_end_has_its_event_and_its_outcome():
