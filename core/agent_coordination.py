@@ -14,9 +14,9 @@ from .credentials import AccessTier, AgentCredentials
 from .errors import StoreUnavailable
 from .signals import mailbox
 from .signals.signal import CoordinationSignal, Wanted
-from .store import scripts
+from .store import signals
 from .store.client import UsesStore
-from .store.scripts import START
+from .store.signals import START
 from .values.json import encode_json_object
 from .values.names import checked_name
 from .values.numbers import checked_seconds
@@ -75,8 +75,7 @@ class CoordinationSignals(UsesStore):
         signal_id = str(uuid.uuid4())
         event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
         event |= {"target_agent": target_agent, "ttl_seconds": ttl}
-        scripts.signal(
-            self._store.run,
+        command = signals.send(
             self._store.keys,
             signal_id=signal_id,
             signal_type=signal_type,
@@ -87,6 +86,7 @@ class CoordinationSignals(UsesStore):
             ttl_text=repr(ttl),
             event=json.dumps(event) if self._streaming else None,
         )
+        self._store.run(command)
         return signal_id
 
     def broadcast(

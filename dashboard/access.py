@@ -14,10 +14,10 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from core.approval_gates import ApprovalGate
 from core.errors import MalformedRecord
 from core.models import ApprovalRecord
-from core.store.approvals import RequestRecord
+from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.client import open_store
 from dashboard import words
 
 VIEW = "core.view_approvalrecord"
@@ -96,7 +96,7 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
     try:
-        live, now = ApprovalGate().read_record_and_time(request_id)
+        live, now = read_record_and_time(open_store(), request_id)
     except MalformedRecord:
         live, now = None, timezone.now()
     kept = ApprovalRecord.objects.filter(pk=request_id).first()

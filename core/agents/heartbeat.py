@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import MalformedRecord
-from ..store.approvals import at
 from ..values.json import loads_strictly
+from ..values.moments import at
 from ..values.records import PlainDict
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,12 @@ from typing import Any
 from ..signals import mailbox
 from ..signals.signal import CoordinationSignal
 from ..store import approvals
-from ..store.approvals import WaitingRequest, at
+from ..store.approvals import WaitingRequest
 from ..store.client import open_store
 from ..values.json import finite
+from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from .heartbeat import AgentState, readable_state
 
 logger = logging.getLogger(__name__)
@@ -72,9 +74,8 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
     for name in unreadable:
         logger.warning("the %s of %r cannot be read: %s", name, agent_id, said[name])
         said[name] = None if name == "state" else []
-    seconds, microseconds = said["time"]
     pending = [id_.decode(errors="replace") for id_ in said["requests"]]
-    now = at(int(seconds) * 1000 + int(microseconds) // 1000)
+    now = at(milliseconds_of(said["time"]))
     waiting = approvals.read_waiting(store, pending, agent_id) if pending else []
     mail, more_mail = mailbox.oldest(store, agent_id, MAIL)
     entries = (_timeline_entry(agent_id, id_, flat) for id_, flat in said["timeline"])
@@ -91,7 +92,7 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
 
 def _timeline_entry(agent_id: str, entry_id: bytes, flat: list[bytes]) -> TimelineEntry | None:
     try:
-        said = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        said = pairs([part.decode() for part in flat])
         progress = finite(said["progress"])
         if not 0.0 <= progress <= 1.0:
             raise ValueError(f"progress is {progress}")

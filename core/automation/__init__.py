@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..errors import StoreUnavailable
-from ..store import scripts
+from ..store import automation
 from ..store.client import UsesStore
 from ..store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
 from . import records
@@ -203,7 +203,7 @@ class AutomationRecorder(UsesStore):
             return False
         try:
             store = self._store
-            waiting = scripts.automation(store.run, store.keys, kind=record.kind, record=record.to_json())
+            waiting = store.run(automation.record(store.keys, kind=record.kind, text=record.to_json()))
         except StoreUnavailable as error:
             if not self._away:
                 logger.warning("automated work is not recorded: %s", error)

@@ -86,7 +86,8 @@ def _types(announcements: Iterable[tuple[bytes, list[bytes]]]) -> list[str]:
 def _published(store: Store, agent_id: str, event_types: list[str]) -> list[PublishedEvent]:
     if not event_types:
         return []
-    found = published_by(store.run, store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
+    command = published_by(store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
+    found = store.run(command)
     events = [
         PublishedEvent(event, entry.data_bytes)
         for event_type, entries in zip(event_types, found, strict=True)

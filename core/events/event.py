@@ -8,8 +8,10 @@ from functools import lru_cache
 from typing import Any, Self
 
 from ..errors import MalformedRecord
+from ..values.approvals import EVENTS as APPROVAL_EVENTS
 from ..values.json import loads_strictly
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from ..values.records import PlainDict
 
 logger = logging.getLogger(__name__)
@@ -19,10 +21,7 @@ MAX_DATA_BYTES = 256 * 1024
 OWN_TYPES = frozenset(
     {
         "agent_heartbeat",
-        "approval_requested",
-        "approval_decided",
-        "approval_expired",
-        "approval_cancelled",
+        *APPROVAL_EVENTS,
         "coordination_signal",
         "llm_call",
         "quality_feedback",
@@ -78,7 +77,7 @@ def read_entry(event_type: str, event_id: bytes, flat: list[bytes]) -> StreamEve
         except (ValueError, OverflowError, OSError, RecursionError):
             pass  # said below
     try:
-        event = StreamEvent.from_redis_entry(event_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+        event = StreamEvent.from_redis_entry(event_id, pairs(flat))
         if event.event_type != event_type:
             raise MalformedRecord(f"event {event.event_id}: event_type is {event.event_type!r}")
         return event

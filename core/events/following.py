@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import StoreRefused, StoreUnavailable
-from ..store import events as event_scripts
+from ..store import events as commands
 from ..store.client import Store
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from .event import StreamEvent, id_numbers, read_entry
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Follower:
             # A type announced after this one is new, and so are all of its events.
             self._types_after = announced[-1][0].decode() if announced else "0-0"
         places = list(self._places.values())
-        newest = event_scripts.newest_ids(self._store.run, self._keys, [place.event_type for place in places])
+        newest = self._store.run(commands.newest_ids(self._keys, [place.event_type for place in places]))
         for place, event_id in zip(places, newest, strict=True):
             place.after = event_id
 
@@ -98,7 +99,7 @@ class Follower:
 
     def _announced(self, flat: list[bytes]) -> bool:
         """Whether an entry of the stream of types names a type that is new here."""
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        fields = pairs(flat)
         try:
             return self._add(checked_name(fields.get(b"event_type", b"").decode(), "event_type"))
         except ValueError as error:

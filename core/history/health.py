@@ -22,11 +22,11 @@ from core.history.proof.state import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import queue as queues
 from core.store import recorder as recorder_state
-from core.store import server_info
+from core.store import server as redis_server
 from core.store.client import open_store
 from core.store.queue import QueueState
 from core.store.recorder import RecorderState, RecorderWord
-from core.store.server_info import ServerInfo
+from core.store.server import ServerInfo
 
 LAG_SECONDS = 30.0
 BACKUP_OLD = timedelta(hours=36)
@@ -93,8 +93,8 @@ def read() -> Health:
     try:
         store = open_store()
         position = (database.installation, database.position) if database else ("", "0")
-        recorder = recorder_state.read_state(store, *position)
-        server = server_info.read_info(store)
+        recorder = store.run(recorder_state.look(store.keys, *position))
+        server = redis_server.read_info(store)
     except StoreUnavailable as error:
         problems["redis"] = str(error)
     try:

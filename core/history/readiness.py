@@ -69,7 +69,7 @@ def _redis_and_recorder(sql: _Sql) -> tuple[bool, bool]:
     try:
         line = open_store().line(time.monotonic() + PART_SECONDS)
         try:
-            state = recorder_state.read_state(line, sql.installation, sql.position)
+            state = line.run(recorder_state.look(line.keys, sql.installation, sql.position))
         finally:
             line.close()
     except StoreUnavailable:

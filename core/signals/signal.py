@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..errors import MalformedRecord
-from ..store.approvals import at
 from ..values.json import finite, loads_strictly
+from ..values.moments import at
 from ..values.names import checked_name
 from ..values.records import PlainDict
 

@@ -6,13 +6,17 @@ It stands there for a week after the recorder's last word, so it can be read whe
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ..errors import StoreUnavailable
-from . import scripts
-from .approvals import at
+from ..values.moments import at, milliseconds_of
+from ..values.pairs import pairs
 from .client import Line, Store
-from .keys import RECORDER_SILENT_MS
+from .keys import RECORDER_SILENT_MS, Keys
+from .script import SCRIPTS, Command, nothing
 
+SIGN = SCRIPTS["recorder/sign"]
+LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 
 
@@ -61,13 +65,11 @@ class RecorderState:
 
 
 def sign(
-    store: Store, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
-) -> None:
+    keys: Keys, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
+) -> Command[None]:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
-    store.run(
-        scripts.RECORDER_SIGN, [store.keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]]
-    )
+    return Command(SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]], nothing)
 
 
 def read_word(store: Store | Line) -> RecorderWord:
@@ -75,13 +77,16 @@ def read_word(store: Store | Line) -> RecorderWord:
     time, flat = store.read_many([["TIME"], ["HGETALL", store.keys.recorder]])
     if isinstance(flat, Exception):
         raise StoreUnavailable(f"the recorder's word cannot be read: {flat}") from flat
-    return _word(at(int(time[0]) * 1000 + int(time[1]) // 1000), _fields(flat))
+    return _word(at(milliseconds_of(time)), _fields(flat))
 
 
-def read_state(store: Store | Line, installation: str, position: str) -> RecorderState:
-    """Everything, measured against the place that SQL holds: one round trip."""
-    keys = [store.keys.recorder, store.keys.outbox, store.keys.installation]
-    reply = store.run(scripts.RECORDER_LOOK, keys, [installation, position])
+def look(keys: Keys, installation: str, position: str) -> Command[RecorderState]:
+    """Everything, measured against the place that SQL holds."""
+    script_keys = [keys.recorder, keys.outbox, keys.installation]
+    return Command(LOOK, script_keys, [installation, position], _recorder_state)
+
+
+def _recorder_state(reply: list[Any]) -> RecorderState:
     now, waiting, more, first, length, found, flat = reply
     since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
@@ -90,15 +95,14 @@ def read_state(store: Store | Line, installation: str, position: str) -> Recorde
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:
-    texts = [part.decode(errors="replace") for part in flat]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
+    return pairs([part.decode(errors="replace") for part in flat])
 
 
 def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
     seen = _moment(said, "active_ms")
     return RecorderWord(
         now=now,
-        state=_state(now, seen, said.get("trouble", "")),
+        state=_state_word(now, seen, said.get("trouble", "")),
         active=said.get("active", ""),
         seen=seen,
         standby=said.get("standby", "") if _fresh(now, _moment(said, "standby_ms")) else "",
@@ -109,7 +113,7 @@ def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
     )
 
 
-def _state(now: datetime, seen: datetime | None, trouble: str) -> str:
+def _state_word(now: datetime, seen: datetime | None, trouble: str) -> str:
     if seen is None:
         return "never"
     if not _fresh(now, seen):

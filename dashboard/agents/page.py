@@ -16,6 +16,7 @@ from core.history.agents.history import AgentHistory, Spent, read_history
 from core.models import AgentAssignment, AgentRun, AuditEntry, LLMCall
 from core.signals.signal import CoordinationSignal
 from core.store.approvals import WaitingRequest
+from core.values.approvals import SYSTEM
 from dashboard import words
 from dashboard.agents.timeline import Timeline
 from dashboard.approvals.page import AgentRow, Ended, Step
@@ -106,7 +107,7 @@ class Happening:
         """The fact for a reader who knows whose page it is."""
         step = Step.of(fact)
         request_id = str(fact.request_id or "")
-        who = "" if fact.actor in (agent_id, "system") else fact.actor
+        who = "" if fact.actor in (agent_id, SYSTEM) else fact.actor
         return cls(step.at, step.what, who, step.why, request_id, kinds.get(request_id, words.SOME_REQUEST))
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from core.agent_tracking import HeartbeatCoordinator
+from core.agents import fleet
 from core.agents.heartbeat import AgentState
-from core.approval_gates import ApprovalGate
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import RequestRecord
+from core.store.approvals import RequestRecord, read_pending
+from core.store.client import open_store
+from core.values.approvals import DIRECT, PENDING
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.display.text import visible_json
@@ -148,7 +149,7 @@ class Ended:
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
             record.requested_at,
-            record.channel != "direct",
+            record.channel != DIRECT,
             record.collected_at is not None,
             recorded,
         )
@@ -196,7 +197,7 @@ class Step:
         if entry.kind == "record.repaired":
             why = words.repaired(details.get("what", why), details.get("was", "?"), details.get("is", "?"))
         what = words.STEPS.get(entry.kind, entry.kind)
-        if details.get("channel") == "direct":
+        if details.get("channel") == DIRECT:
             what += words.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
@@ -227,8 +228,9 @@ class ApprovalPage:
 
 def live_page() -> LivePage:
     """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
-    now, states = HeartbeatCoordinator().look(None)
-    pending = ApprovalGate().read_pending()
+    store = open_store()
+    now, states = fleet.look(store, None)
+    pending = read_pending(store)
     return LivePage(
         agents=Agents.of(states, now),
         cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
@@ -246,7 +248,7 @@ def nothing_known() -> LivePage:
 
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded."""
-    newest = ApprovalRecord.objects.exclude(status="pending").order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
     return [Ended.of(record, recorded=True) for record in newest]
 
 
@@ -254,14 +256,14 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     live, kept, now = approval.live, approval.kept, approval.now
     known: Any = live or kept
-    pending = live is not None and live.status == "pending" and live.deadline_at > now
-    recorded = kept is not None and kept.status != "pending"
+    pending = live is not None and live.status == PENDING and live.deadline_at > now
+    recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live) if live is not None and pending else None,
-        ended=None if known.status == "pending" else Ended.of(known, recorded=recorded),
+        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=visible_json(text) if text else "",

@@ -15,9 +15,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import failpoints
-from core.approval_gates import ApprovalGate, Decision
+from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.store.client import open_store
+from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from dashboard import access, words
 from dashboard.approvals import page as contexts
 
@@ -91,7 +93,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
         decision = decisions.decide(
-            ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
+            open_store(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
@@ -110,16 +112,16 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     except Error:
         logger.exception("a decision could not be recorded, so it was not made")
         return Notice("refused", words.NOT_WRITTEN, 503)
-    if decision.outcome == "unknown":
+    if decision.outcome == UNKNOWN:
         raise Http404(words.NO_REQUEST)
     return _notice_of(decision, approved=approved, by=request.user.get_username())
 
 
 def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""
-    if decision.outcome == "accepted":
+    if decision.outcome == ACCEPTED:
         return Notice("done", words.accepted(approved=approved), 200)
-    if decision.outcome == "already_decided":
+    if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder
         return Notice("refused", words.already_decided(decision.status, who, decision.ended_at), 409)
     return Notice("refused", words.NOT_DECIDED[decision.outcome], 409)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from core.agent_tracking import HeartbeatCoordinator
-from core.approval_gates import ApprovalGate
+from core.agents import fleet
 from core.history import health
-from core.store.approvals import RequestRecord, valid_id
+from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
+from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
+from core.values.approvals import PENDING
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
 from dashboard.health import page as health_page
@@ -52,8 +53,7 @@ class LiveState:
     """The state of the live page. Not for several threads at once: its follower holds a lock."""
 
     def __init__(self) -> None:
-        self._coordinator = HeartbeatCoordinator()
-        self._gate = ApprovalGate()
+        self._store = open_store()
         # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
         self._watcher = Watcher()
         self.changes = Changes(self._watcher)
@@ -136,7 +136,7 @@ class LiveState:
         self._ended = [replace(e, recorded=e.recorded or e.request_id in recorded) for e in self._ended]
         messages: list[Message] = []
         ids = list(positions)
-        for request_id, record in zip(ids, self._gate.read_records(ids), strict=True):
+        for request_id, record in zip(ids, read_records(self._store, ids), strict=True):
             known = record if isinstance(record, RequestRecord) else None
             if known is not None:
                 self.changes.of_request(known.agent_id, positions[request_id])
@@ -150,7 +150,7 @@ class LiveState:
 
     def look(self) -> list[Message]:
         """Look at the agents that beat or crossed a threshold since the last look."""
-        self.now, changed = self._coordinator.look(self.now)
+        self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         rows = [AgentRow.of(state, self.now) for state in changed]
         rows = [row for row in rows if self._rows.get(row.agent_id) != row]
@@ -178,10 +178,10 @@ class LiveState:
     # How the state moves
 
     def _load(self) -> None:
-        self.now, states = self._coordinator.look(None)
+        self.now, states = fleet.look(self._store, None)
         self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
         self._arrange()
-        pending = self._gate.read_pending()
+        pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
         self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
         self._unreadable = len(pending.unreadable)
@@ -195,11 +195,11 @@ class LiveState:
         self._ended = _newest(kept, earlier)
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
-        if record is not None and record.status == "pending" and record.deadline_at > self.now:
+        if record is not None and record.status == PENDING and record.deadline_at > self.now:
             self._pending.setdefault(request_id, record)
             return []
         known = self._pending.pop(request_id, None)
-        if record is None or record.status == "pending":
+        if record is None or record.status == PENDING:
             return [self._reload_shown()] if known is not None else []
         end = Ended.of(record, recorded=request_id not in self._unrecorded)
         self._ended = _newest([end], self._ended)

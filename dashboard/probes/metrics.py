@@ -12,6 +12,7 @@ from core.history import health
 from core.history.agents import activity
 from core.history.agents.activity import Activity
 from core.history.health import Health
+from core.values.approvals import APPROVED, CANCELLED, REJECTED, TIMEOUT
 from dashboard.live.follower import follower
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -70,10 +71,10 @@ class _Reading(Collector):
         if database.size is not None:
             yield _gauge("database_bytes", "Size of the database", value=database.size)
         ended = database.outcomes
-        decided = {word: ended.get(word, 0) for word in ("approved", "rejected")}
+        decided = {word: ended.get(word, 0) for word in (APPROVED, REJECTED)}
         yield _counter("decisions", "Requests that people decided, as recorded", "outcome", decided)
-        yield _counter("expiries", "Requests that nobody answered in time", value=ended.get("timeout", 0))
-        yield _counter("cancellations", "Requests that were cancelled", value=ended.get("cancelled", 0))
+        yield _counter("expiries", "Requests that nobody answered in time", value=ended.get(TIMEOUT, 0))
+        yield _counter("cancellations", "Requests that were cancelled", value=ended.get(CANCELLED, 0))
 
     def _record(self) -> Iterator[Metric]:
         record = self._state.record

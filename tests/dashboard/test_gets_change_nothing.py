@@ -11,6 +11,7 @@ from core import jobs
 from core.models import Export, SetAsideEntry
 from tests.dashboard.exports.test_exports import ask, work
 from tests.dashboard.test_headers import policy_of
+from tests.live_record import live_record
 from tests.workers import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,4 +69,4 @@ def test_no_get_of_any_address_changes_anything(
     assert asked > 100
     assert rows() == before
     assert jobs_waiting() == waiting
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.faults.site.person import SiteAway
 from tests.faults.site.stand import Stand, stand, until
+from tests.live_record import live_record
 from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 
@@ -145,7 +146,7 @@ def a_lost_entry(site: Stand, turn: int) -> None:
     """A decision of which the outbox knows nothing any more."""
     decided = answer_one(site, site.people[0], approved=turn % 2 == 0)
     # An entry that the agent adds later would speak of the request, and the repair would wait for the next round.
-    wait_until(lambda: site.gate.read_record(decided).collected_at, "the agent has the answer")
+    wait_until(lambda: live_record(site.gate, decided).collected_at, "the agent has the answer")
     with site.raw() as raw:
         raw.xtrim(OUTBOX, maxlen=0, approximate=False)
 

@@ -13,6 +13,7 @@ import pytest
 from django.urls import reverse
 
 from core import ApprovalGate
+from core.approvals import deciding
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import request_digest
@@ -21,6 +22,7 @@ from core.store.outbox import Watcher
 from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.audit.chain import of_requests
+from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
@@ -56,7 +58,7 @@ def outbox_types(raw):
 def press(client, button, request, **headers):
     """What the browser posts when somebody presses a button of a card."""
     id_ = request.request_id
-    digest = ApprovalGate().read_record(id_).digest
+    digest = live_record(ApprovalGate(), id_).digest
     fields = {f"digest-{id_}": digest, f"reason-{id_}": "backup is verified"}
     return client.post(reverse(button, args=[id_]), fields, headers=headers)
 
@@ -117,15 +119,15 @@ def test_the_intent_is_in_sql_before_redis_is_asked(gate, client, operator, raw,
     """When Redis is asked for a decision, the intent of the person already stands in SQL, open, with its limit."""
     request = gate.open_request("delete", CONTEXT, timeout=60)
     seen = []
-    decide = ApprovalGate.decide_for_site
+    decide = deciding.decide
 
-    def asked(self, request_id, approved, responder, reason, **more):
-        intent = DecisionIntent.objects.get(pk=more["decision_id"])
-        seen.append((intent.outcome, intent.not_after == more["not_after"]))
-        assert raw.hget(KEYS.approval_request(request_id), "status") == "pending"
-        return decide(self, request_id, approved, responder, reason, **more)
+    def asked(store, answer):
+        intent = DecisionIntent.objects.get(pk=answer.decision_id)
+        seen.append((intent.outcome, intent.not_after == answer.not_after))
+        assert raw.hget(KEYS.approval_request(answer.request_id), "status") == "pending"
+        return decide(store, answer)
 
-    monkeypatch.setattr(ApprovalGate, "decide_for_site", asked)
+    monkeypatch.setattr(deciding, "decide", asked)
     assert press(client, "approve", request, **HTMX).status_code == 200
     assert seen == [("open", True)]
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from core.agent_tracking import HeartbeatCoordinator
+from core.agents import fleet
 from core.store.approvals import count_waiting
 from core.store.client import open_store
 
@@ -19,7 +19,8 @@ class Activity:
 
 def read() -> Activity:
     """Four round trips, however many agents and requests. StoreUnavailable when Redis is away."""
-    waiting, oldest = count_waiting(open_store())
-    now, states = HeartbeatCoordinator().look(None)
+    store = open_store()
+    waiting, oldest = count_waiting(store)
+    now, states = fleet.look(store, None)
     counted = Counter(state.liveness(now) for state in states)
     return Activity(waiting, oldest, {word: counted[word] for word in ("alive", "late", "lost", "finished")})

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from core.agent_tracking import MAX_METADATA_KEPT_BYTES, HeartbeatCoordinator
+from core.agent_tracking import MAX_METADATA_KEPT_BYTES
+from core.agents import fleet
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.agents.snapshot import read_timeline
 from core.errors import StoreRefused
 from core.models import AgentRun
-from core.store import scripts
-from core.store.approvals import at
+from core.store import agents as commands
 from core.store.client import Store
 from core.values.json import encode_json_object, finite, loads_strictly
+from core.values.moments import at
 from core.values.names import checked_name
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,6 @@ class LostRuns:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._coordinator = HeartbeatCoordinator(store)
         self.begin()
 
     def begin(self) -> None:
@@ -121,7 +121,7 @@ class LostRuns:
             return
         self._due = time.monotonic() + LOOK_SECONDS
         first = self._since_ms == 0
-        now_ms, silent = scripts.lost_agents(self._store.run, self._store.keys, self._since_ms)
+        now_ms, silent = self._store.run(commands.lost(self._store.keys, self._since_ms))
         if first:
             silent |= self._forgotten()
         for agents in _chunks(sorted(silent)):
@@ -133,7 +133,7 @@ class LostRuns:
         runs = list(AgentRun.objects.filter(state=RUNNING, agent_id__in=agents))
         if not runs:
             return
-        states = {s.heartbeat.agent_id: s for s in self._coordinator.read_states(list(agents))}
+        states = {s.heartbeat.agent_id: s for s in fleet.read_states(self._store, agents)}
         for run in runs:
             heard_ms = silent[run.agent_id]
             last_beat = at(heard_ms) if heard_ms else run.resumed_at or run.last_beat_at or run.started_at

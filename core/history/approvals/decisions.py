@@ -13,17 +13,20 @@ from django.db import Error, transaction
 from django.utils import timezone
 
 from core import failpoints
-from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
+from core.approvals import deciding
+from core.approvals.deciding import MAX_REASON_LENGTH
+from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import ends
 from core.history.audit import entries as audit
 from core.models import DecisionIntent
-from core.store.approvals import RequestRecord
+from core.store.approvals import Answer, RequestRecord, read_record_and_time
+from core.store.client import Store
+from core.values.approvals import ALREADY_DECIDED, OPEN, OUTCOME_OF_END, PENDING, SITE, UNKNOWN
 from core.values.json import checked_text
 
 logger = logging.getLogger(__name__)
 
-OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
 
@@ -40,30 +43,20 @@ class NotNoted(Exception):
         self.decision = decision
 
 
-def decide(
-    gate: ApprovalGate, user: Any, request_id: str, *, approved: bool, reason: str, digest: str
-) -> Decision:
+def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: str, digest: str) -> Decision:
     """Decide a request in the name of a signed-in user.
 
     digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
     decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
     read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
     """
-    record, now = gate.read_record_and_time(request_id)
+    record, now = read_record_and_time(store, request_id)
     if record is None:
-        return Decision("unknown", request_id, "")
+        return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_intent")
-    decision = _known_end(gate, record, intent) or gate.decide_for_site(
-        request_id,
-        approved,
-        intent.user.get_username(),
-        reason,
-        decision_id=str(intent.decision_id),
-        not_after=intent.not_after,
-        digest=digest,
-    )
+    decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
     failpoints.reach("site.after_script")
     if decision.accepted:
         _note_accepted(intent, decision)
@@ -73,20 +66,36 @@ def decide(
     return decision
 
 
-def _known_end(gate: ApprovalGate, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
+def _answer(intent: DecisionIntent) -> Answer:
+    """What the intent says to Redis."""
+    return Answer(
+        request_id=str(intent.request_id),
+        approved=intent.approved,
+        responder=intent.user.get_username(),
+        reason=intent.reason,
+        channel=SITE,
+        decision_id=str(intent.pk),
+        not_after=intent.not_after,
+        digest=intent.digest,
+    )
+
+
+def _known_end(store: Store, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
     """The end that SQL knows. Redis may be restored from an older file; then it gets this end again."""
-    end = ends.known_end(record.request_id)
-    if end is None:
+    known = ends.known_end(record.request_id)
+    if known is None:
         return None
-    if record.status == "pending":
+    end = known.end
+    if record.status == PENDING:
         try:
-            if end.bring_to(gate) == "restored":
+            if known.bring_to(store) == "restored":
                 logger.error("request %s was offered again: it is %s", record.request_id, end.status)
         except StoreUnavailable as error:
             logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
-    outcome = OUTCOME_OF_END.get(end.status, "already_decided")
     about = (end.status, end.responder, end.reason, end.ended_at)
-    return Decision(outcome, record.request_id, str(intent.pk), *about)
+    return Decision(
+        OUTCOME_OF_END.get(end.status, ALREADY_DECIDED), record.request_id, str(intent.pk), *about
+    )
 
 
 def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
@@ -160,7 +169,7 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
     with transaction.atomic():
-        DecisionIntent.objects.filter(pk=intent.pk, outcome=DecisionIntent.Outcome.OPEN).update(
+        DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
         fact = audit.Fact(

@@ -11,14 +11,26 @@ from django.utils import timezone
 
 from core.history.agents import runs
 from core.history.approvals import ends
-from core.history.approvals.ends import KnownEnd, first_accepted, was_lost
+from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact
 from core.history.automation import effects as automation
 from core.history.usage import calls as usage
 from core.models import ApprovalRecord, DecisionIntent
-from core.store.approvals import RequestRecord, at, read_records, valid_id
+from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
+from core.values.approvals import (
+    ACCEPTED,
+    ALREADY_DECIDED,
+    DIRECT,
+    ENDS,
+    OPEN,
+    OUTCOME_OF_END,
+    PENDING,
+    SITE,
+    status_of_answer,
+)
+from core.values.moments import at
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +41,7 @@ LENGTHS = {
     for field in ApprovalRecord._meta.fields
     if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
 }
-ENDED = ("approved", "rejected", "timeout", "cancelled")
 CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
-# What becomes of the other attempts when a request ends so; else somebody was faster.
-LOST = {"timeout": DecisionIntent.Outcome.EXPIRED, "cancelled": DecisionIntent.Outcome.CANCELLED}
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
 # Telemetry: the audit chain is about decisions.
@@ -108,14 +117,12 @@ class Batch:
             row.save(update_fields=CHANGING)
         now: datetime = timezone.now()
         if self._accepted:
-            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome="accepted")
-            mine.update(outcome="accepted", settled_at=now)
+            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome=ACCEPTED)
+            mine.update(outcome=ACCEPTED, settled_at=now)
         for outcome, ids in self._lost.items():
             # Of each request that ended, every other attempt has lost. One that was noted as accepted is for the
             # repair: it says that the record and what a person heard differ.
-            lost = DecisionIntent.objects.filter(
-                request_id__in=ids, outcome=DecisionIntent.Outcome.OPEN, accepted_at=None
-            )
+            lost = DecisionIntent.objects.filter(request_id__in=ids, outcome=OPEN, accepted_at=None)
             lost.exclude(pk__in=self._standing).update(outcome=outcome, settled_at=now)
 
     def _add(self, request_id: str, **fields: Any) -> ApprovalRecord:
@@ -160,7 +167,7 @@ class Batch:
 
     def _ended(self, request_id: str, said: Mapping[str, str], position: str) -> list[Fact]:
         status, ended_at = said["status"], at(said["ended_ms"])
-        if status not in ENDED:
+        if status not in ENDS:
             raise ValueError(f"status is {status!r}")
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
         end["reason"] = said["reason"].replace(
@@ -169,34 +176,34 @@ class Batch:
         end["channel"] = self._proven_channel(request_id, said)
         facts = [] if request_id in self._rows else self._never_told(request_id, said, ended_at)
         row = self._rows[request_id]
-        if row.status == ApprovalRecord.Status.PENDING:
+        if row.status == PENDING:
             facts += self._noted_before(row, said)
-        if row.status == ApprovalRecord.Status.PENDING:
+        if row.status == PENDING:
             self._change(request_id, **end, ended_at=ended_at)
         self._settle_intents(row)
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(request_id, row, said, ended_at, position)]
-        known = KnownEnd(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
-        return [*facts, known.fact(row.agent_id)]
+        known = End(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
+        return [*facts, fact_of(known, row.agent_id)]
 
     def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
         """The end that the site told a person comes first, where Redis lost it and now tells another."""
         intent = first_accepted(self._intents.get(str(row.pk), ()))
         if intent is None or str(intent.pk) == said["decision_id"]:
             return []
-        known = KnownEnd.of_intent(intent)
+        end = KnownEnd.of_intent(intent).end
         names = ("status", "responder", "reason", "ended_at", "decision_id", "channel")
-        self._change(known.request_id, **{name: getattr(known, name) for name in names})
+        self._change(end.request_id, **{name: getattr(end, name) for name in names})
         fact = repaired(
             f"repaired:{row.pk}:noted",
-            known.request_id,
+            end.request_id,
             timezone.now(),
             what=f"{NOTED}, and ended in another way",
-            was="pending",
+            was=PENDING,
             now_is=row.status,
             agent_id=row.agent_id,
         )
-        return [known.fact(row.agent_id), fact]
+        return [fact_of(end, row.agent_id), fact]
 
     def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> list[Fact]:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
@@ -236,27 +243,27 @@ class Batch:
 
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
-        if said["channel"] != "site":
+        if said["channel"] != SITE:
             return said["channel"]
-        stands = (said["decision_id"], said["status"] == "approved", said["responder"])
+        stands = (said["decision_id"], said["status"], said["responder"])
         for intent in self._intents.get(request_id, ()):
-            if (str(intent.pk), intent.approved, intent.user.get_username()) == stands:
-                return "site"
+            if (str(intent.pk), status_of_answer(intent.approved), intent.user.get_username()) == stands:
+                return SITE
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
-        return "direct"
+        return DIRECT
 
     def _settle_intents(self, row: ApprovalRecord) -> None:
         """By what stands now, which another end that Redis tells later does not change."""
         mine = _uuid_or_none(row.decision_id)
         if mine is not None:
             self._standing.add(mine)
-            if row.channel == "site":
+            if row.channel == SITE:
                 self._accepted.append(mine)
         if was_lost(row):
             return  # an attempt left open may have taken effect: the repair says so
-        lost = LOST.get(row.status, DecisionIntent.Outcome.ALREADY_DECIDED).value
+        lost = OUTCOME_OF_END.get(row.status, ALREADY_DECIDED)
         self._lost.setdefault(lost, set()).add(str(row.pk))
 
 
@@ -309,7 +316,7 @@ def _contradicted(
 
 def _restored(request_id: str, entry: OutboxEntry) -> Fact:
     said = entry.fields
-    was = said.get("was", "pending")
+    was = said.get("was", PENDING)
     return repaired(
         # A server may be restored more than once, and each time is told.
         f"repaired:{request_id}:restored:{entry.position}",

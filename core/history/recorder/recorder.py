@@ -31,6 +31,7 @@ from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
+from core.values.approvals import OPEN, PENDING
 from core.values.json import storable
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Recorder:
         self._store: Store = open_store(memory)
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
-        self._repair = Repair(self._store, self._gate)
+        self._repair = Repair(self._store)
         self._signs = Signs(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
@@ -96,7 +97,7 @@ class Recorder:
             if not self._commit(entries):
                 return 0
             failpoints.reach("recorder.after_commit")
-            outbox.committed(self._store, self._position)
+            self._store.run(outbox.committed(self._store.keys, self._position))
         if len(entries) < outbox.BATCH:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
         return len(entries)
@@ -159,7 +160,7 @@ class Recorder:
         self._repair.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
-            outbox.committed(self._store, self._position)
+            self._store.run(outbox.committed(self._store.keys, self._position))
 
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled.
@@ -168,13 +169,13 @@ class Recorder:
         """
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
         self._signs.redis_was_replaced()
-        tried = DecisionIntent.objects.filter(outcome="open").values("request_id")
-        pending = ApprovalRecord.objects.filter(status="pending").exclude(pk__in=tried)
+        tried = DecisionIntent.objects.filter(outcome=OPEN).values("request_id")
+        pending = ApprovalRecord.objects.filter(status=PENDING).exclude(pk__in=tried)
         known = [str(request_id) for request_id in pending.values_list("pk", flat=True)]
         found = approvals.read_records(self._store, known) if known else []
         for request_id, record in zip(known, found, strict=True):
             if record is None:
-                self._gate.cancel_lost(request_id)
+                self._store.run(approvals.cancel_lost(self._store.keys, request_id))
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""

@@ -52,14 +52,16 @@ class Signs:
     def _sign(self) -> None:
         self._count_set_aside()
         try:
-            recorder_state.sign(
-                self._store,
-                self._instance,
-                recorded=self._recorded,
-                trouble=self._trouble,
-                replaced=self._replaced,
-                set_aside=self._set_aside,
-                error=self._untold,
+            self._store.run(
+                recorder_state.sign(
+                    self._store.keys,
+                    self._instance,
+                    recorded=self._recorded,
+                    trouble=self._trouble,
+                    replaced=self._replaced,
+                    set_aside=self._set_aside,
+                    error=self._untold,
+                )
             )
         except StoreUnavailable as error:
             logger.debug("the recorder's sign was not stored: %s", error)

@@ -10,10 +10,10 @@ from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
-from core.store.approvals import at
 from core.usage.call import Call, parse_call, parse_prices
 from core.usage.pricing import Prices
 from core.usage.savings import prompt_cache_net, steps_of
+from core.values.moments import at
 
 SetAside = Callable[[str, str, Exception], None]
 Priced = tuple[Call, Prices]

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ...errors import StoreUnavailable
+from ...values.moments import milliseconds_of
 from ..client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
 from ..configuration import configured_url, setting
 
@@ -104,5 +105,4 @@ def _of_series(job_id: bytes) -> tuple[str, int]:
 
 def server_ms() -> int:
     """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
-    seconds, microseconds = queue_store().read("TIME")
-    return int(seconds) * 1000 + int(microseconds) // 1000
+    return milliseconds_of(queue_store().read("TIME"))

@@ -6,6 +6,7 @@ import sys
 import threading
 
 from core import ApprovalGate
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 ROUNDS = 500
@@ -70,7 +71,7 @@ def test_of_64_threads_and_2_processes_one_wins_and_all_others_are_told_who_each
         answers = deciders.decide(request.request_id, tell_rivals)
         answers += [json.loads(process.stdout.readline()) for process in rivals]
         [winner] = [answer for answer in answers if answer[0]]
-        stored = gate.read_record(request.request_id)
+        stored = live_record(gate, request.request_id)
         assert {(status, who) for _, status, who in answers} == {(stored.status, stored.responder)}
         assert gate.wait_for_decision(request.request_id).approved is (winner[1] == "approved")
         winners.add(winner[2])

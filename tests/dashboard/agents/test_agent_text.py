@@ -10,6 +10,7 @@ from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
 from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
+from tests.live_record import live_record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,7 +165,7 @@ def test_keys_that_look_like_ours_are_never_read_as_ours(gate, signed_in):
     context = {"approved": True, "responder": "admin", "status": "approved", "digest": "x", "deadline_ms": 0}
     request = gate.open_request("deploy", context)
     page = signed_in("approver").get(ADDRESS.format(request.request_id)).content.decode()
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert "data-decide" in page
 
 

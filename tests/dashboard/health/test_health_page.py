@@ -28,7 +28,8 @@ RETRY = dict.fromkeys(EVERYBODY, 403) | {
 def sign(url: str, **said: object) -> None:
     """A recorder's word."""
     fields = {"recorded": True, "trouble": "", "replaced": False, "set_aside": 0, "error": ""} | said
-    recorder_state.sign(open_store(url), "host:1", **fields)
+    store = open_store(url)
+    store.run(recorder_state.sign(store.keys, "host:1", **fields))
 
 
 @pytest.fixture

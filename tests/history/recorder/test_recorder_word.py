@@ -26,7 +26,7 @@ def store(clean_redis):
 
 def state_of(store):
     place = Cursor.objects.filter(name="outbox").first() or Cursor()
-    return recorder_state.read_state(store, place.installation, place.position)
+    return store.run(recorder_state.look(store.keys, place.installation, place.position))
 
 
 def test_a_recorder_that_never_ran_is_no_recorder(store, db):
