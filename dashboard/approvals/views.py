@@ -18,6 +18,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
 from dashboard import access
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.notices import Notice, notice_of
 from dashboard.words import UNAVAILABLE
@@ -40,7 +41,7 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     except StoreUnavailable as error:
         return render(request, "503.html", {"why": f"{UNAVAILABLE} ({error})"}, status=503)
     page = contexts.approval_page(str(request_id), approval)
-    context = {"page": page, "may_decide": access.may_decide(request.user)}
+    context = {"page": page, "audience": Audience.of(request.user)}
     return render(request, "dashboard/approvals/approval.html", context)
 
 
