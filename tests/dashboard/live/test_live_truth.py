@@ -126,6 +126,18 @@ def test_reading_everything_again_finds_nothing_to_correct(gate, beat, record, s
     assert verified(state) == []
 
 
+def test_an_end_that_is_recorded_while_sql_is_asked_stays_on_the_page(gate, record, state):
+    page = page_of(state.region(APPROVER))
+    state.begin_verification()
+    as_sql_was = contexts.recently_ended()
+    gate.respond_to_approval(gate.open_request("deploy").request_id, True, "ann")
+    record()
+    drain(state, page)
+    assert state.verify(as_sql_was) == []
+    assert page_of(state.region(APPROVER)).without_what_is_over() == fresh()
+    assert verified(state) == []
+
+
 def test_a_queue_longer_than_the_page_moves_up_as_it_is_answered(gate, record, state):
     page = page_of(state.region(APPROVER))
     ids = [
