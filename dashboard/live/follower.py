@@ -139,8 +139,8 @@ class _Feed:
         self._check_access = check_access
         self._inbox: Inbox = SimpleQueue()
         self._outbox = Worker("outbox", self._inbox)
-        self._rights = Worker("rights", self._inbox)
-        self._pages = Worker("pages", self._inbox, PAGE_THREADS)
+        self._rights = Worker("rights", self._inbox, keeps_connection=True)
+        self._pages = Worker("pages", self._inbox, threads=PAGE_THREADS)
         self._regions = RequestRegions(self._pages, self._region_came)
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
@@ -241,7 +241,15 @@ class _Feed:
 
     def _listen(self, state: LiveState) -> None:
         # Asked anew when what came has been applied: nobody else moves the state's place in the outbox.
-        self._outbox.do(partial(state.wait, READ_SECONDS), partial(self._hear, state))
+        self._outbox.do(partial(self._wait, state), partial(self._hear, state))
+
+    def _wait(self, state: LiveState) -> list[OutboxEntry]:
+        before = state.recorded
+        while state is self._state and not self._ending.is_set():
+            entries = state.wait(READ_SECONDS)
+            if entries or state.recorded != before:
+                return entries
+        return []
 
     def _hear(self, state: LiveState, done: Future[list[OutboxEntry]]) -> None:
         if state is self._state:

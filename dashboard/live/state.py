@@ -113,6 +113,11 @@ class LiveState:
             messages.append(_same(fragments.alarm(alarm), everywhere=True))
         return messages
 
+    @property
+    def recorded(self) -> str:
+        """How far SQL is, as far as `wait` heard."""
+        return self._watcher.recorded
+
     def wait(self, seconds: float) -> list[OutboxEntry]:
         """What happened to requests, waiting at most `seconds` for it. From any thread, but not during `apply`."""
         return self._watcher.wait(seconds)

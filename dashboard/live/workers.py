@@ -17,11 +17,13 @@ Inbox = SimpleQueue[Callable[[], object]]  # what a thread is to do next
 class Worker:
     """Does what it is asked in threads of its own, with one of them one after another.
 
-    What came of it is put into the inbox of whoever asked, to be looked at there.
+    What came of it is put into the inbox of whoever asked, to be looked at there. One that is asked all the time
+    keeps its connection to the database until that fails; the others give theirs back.
     """
 
-    def __init__(self, name: str, inbox: Inbox, threads: int = 1) -> None:
+    def __init__(self, name: str, inbox: Inbox, *, threads: int = 1, keeps_connection: bool = False) -> None:
         self._inbox = inbox
+        self._keeps_connection = keeps_connection
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, name=f"follower-{name}", daemon=True) for _ in range(threads)
@@ -56,6 +58,7 @@ class Worker:
             done.set_result(work())
         except Exception as error:
             done.set_exception(error)
-        close_old_connections()
+        if done.exception() is not None or not self._keeps_connection:
+            close_old_connections()
         reset_queries()  # with DEBUG, Django keeps the text of thousands
         self._inbox.put(partial(then, done))
