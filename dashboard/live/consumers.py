@@ -14,7 +14,8 @@ from core.values.names import checked_name
 from dashboard import access
 from dashboard.access import Audience
 from dashboard.live import control, doorbells
-from dashboard.live.follower import LIVE, follower
+from dashboard.live.feed import LIVE
+from dashboard.live.follower import follower
 from dashboard.live.subscription import Subscription
 
 UNAVAILABLE = 1011

@@ -12,8 +12,9 @@ from django.db.backends.signals import connection_created
 from django.test import Client
 
 from core.approval_gates import ApprovalGate
-from dashboard.live import follower as live
-from dashboard.live.follower import TICK_SECONDS, follower
+from dashboard.live import feed as live
+from dashboard.live.feed import TICK_SECONDS
+from dashboard.live.follower import follower
 from tests.dashboard.live.frames import code_of_closing, next_frame, next_partial, next_tick, partials
 from tests.waiting import PATIENCE, wait_until
 
