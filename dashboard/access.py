@@ -77,6 +77,21 @@ export_required = _required(may_export, words.NOT_AUDITOR)
 
 
 @dataclass(frozen=True)
+class Audience:
+    """What somebody sees of a page that others look at too: who are of one audience get the same text.
+
+    Made here from a user and asked by templates; sockets carry it, and what is rendered is kept by it.
+    """
+
+    may_decide: bool
+
+    @classmethod
+    def of(cls, user: Any) -> "Audience | None":
+        """The audience that this user belongs to; None for somebody who sees nothing."""
+        return cls(may_decide=may_decide(user)) if may_view(user) else None
+
+
+@dataclass(frozen=True)
 class Approval:
     """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.history.proof.state import RecordState
 from core.store.recorder import RecorderWord
+from core.values.approvals import PENDING
 
 # What is away
 
@@ -17,6 +18,10 @@ DATABASE_AWAY = (
     "The record cannot be read or written: nobody can sign in, and nothing can be approved, denied or changed now. "
     "Agents keep waiting. Try again in a minute. If it stays so, whoever runs the site looks at its log, its "
     "database and the disk below it."
+)
+SLOW = (
+    "The record is slow to answer: what this page shows may be out of date. It follows by itself as soon as it can. "
+    "Agents keep waiting."
 )
 
 
@@ -58,7 +63,7 @@ STATUSES = {
 }
 STEPS = {
     "approval.requested": "Asked",
-    **{f"approval.{status}": word for status, word in STATUSES.items() if status != "pending"},
+    **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "The agent has the answer",
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
@@ -288,7 +293,7 @@ SITE = "Agent telemetry"
 RECORD_AND_PEOPLE = "Record and people"
 ENTRIES = {
     "approval.requested": "approval asked",
-    **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != "pending"},
+    **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",

@@ -21,6 +21,7 @@ from core.history.approvals import decisions
 from core.store.client import open_store
 from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from dashboard import access, words
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     except StoreUnavailable as error:
         return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
     page = contexts.approval_page(str(request_id), approval)
-    context = {"page": page, "may_decide": access.may_decide(request.user)}
+    context = {"page": page, "audience": Audience.of(request.user)}
     return render(request, "dashboard/approvals/approval.html", context)
 
 

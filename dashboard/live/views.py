@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from core.errors import StoreUnavailable
 from core.history import health
 from dashboard import access, words
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.health import page as health_page
 
@@ -21,6 +22,6 @@ def show(request: HttpRequest) -> HttpResponse:
         page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_word())
     except StoreUnavailable as error:
         page, problem, alarm = contexts.nothing_known(), words.unavailable(error), ""
-    may_decide = access.may_decide(request.user)
-    context = {"page": page, "problem": problem, "alarm": alarm, "may_decide": may_decide}
+    audience = Audience.of(request.user)
+    context = {"page": page, "problem": problem, "alarm": alarm, "audience": audience}
     return render(request, "dashboard/live/live.html", context, status=503 if problem else 200)

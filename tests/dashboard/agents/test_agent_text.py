@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
@@ -98,7 +99,7 @@ def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_r
     type(gate)(clean_redis, named).open_request(named, {text: text})
     beat(named, status=named, task=text, display=named)
     for may_decide in (True, False):
-        tree = parse(fragments.live_region(contexts.live_page(), may_decide=may_decide))
+        tree = parse(fragments.live_region(contexts.live_page(), Audience(may_decide)))
         partials = [element for element in tree.elements if element.tag == "hx-partial"]
         assert [child.attributes["hx-target"] for child in partials] == ["#live"]
         assert [child for child in tree.children if child == partials[0]] == tree.children

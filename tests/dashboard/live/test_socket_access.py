@@ -7,8 +7,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from websockets.exceptions import InvalidStatus
 
-from dashboard.live import follower as live
-from dashboard.live.follower import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS, follower
+from dashboard.live import feed as live
+from dashboard.live.feed import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS
+from dashboard.live.follower import follower
 from tests.dashboard.live.frames import TICKS_PROMISED, clock_ms, code_of_closing, next_partial, ticks_after
 from tests.waiting import wait_until
 

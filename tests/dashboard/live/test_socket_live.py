@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from core import ApprovalGate, HeartbeatCoordinator
-from dashboard.live.follower import QUEUE_LENGTH
+from dashboard.live.subscription import QUEUE_LENGTH
 from tests.dashboard.live.frames import next_frame, next_partial, next_tick
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE
