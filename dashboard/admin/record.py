@@ -38,7 +38,7 @@ from core.models import (
     TestFailure,
     UsageHour,
 )
-from core.usage.call import dollars
+from core.usage.money import EXACT_PLACES, money
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -268,10 +268,10 @@ class LLMCallAdmin(ReadOnlyAdmin):
     search_help_text = "Agent, workflow, stage, model or call id"
     date_hierarchy = "at"
 
-    @admin.display(description="cost in dollars", ordering="cost_nano")
+    @admin.display(description="cost", ordering="cost_nano")
     def cost(self, call: LLMCall) -> str:
         """Exact to the nano-dollar."""
-        return f"{dollars(call.cost_nano):f}"
+        return money(call.cost_nano, EXACT_PLACES)
 
 
 @admin.register(UsageHour)
@@ -284,10 +284,10 @@ class UsageHourAdmin(ReadOnlyAdmin):
     search_help_text = "Workflow or model"
     date_hierarchy = "hour"
 
-    @admin.display(description="cost in dollars", ordering="cost_nano")
+    @admin.display(description="cost", ordering="cost_nano")
     def cost(self, hour: UsageHour) -> str:
         """Exact to the nano-dollar."""
-        return f"{dollars(hour.cost_nano):f}"
+        return money(hour.cost_nano, EXACT_PLACES)
 
 
 @admin.register(TaskRouting)
