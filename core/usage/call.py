@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import Enum
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Annotated, Any, get_type_hints
 
 from ..store.usage import MAX_AMOUNT
@@ -30,6 +31,7 @@ TOKEN_KEYS = {"input", "output"}
 MAX_US = 7_258_118_400_000_000 - 1  # until the year 2200
 USER_DIGITS = 64
 ITSELF = "="
+_TOKENS_OF = attrgetter(*Tokens._fields)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -148,7 +150,7 @@ class Field:
         return replace(self, column=column, exported=column if self.exported == ITSELF else self.exported)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Call:
     """What is kept of a call. `cost` is in nano-dollars, `us` the time in microseconds by the clock of whoever made it.
 
@@ -185,7 +187,7 @@ class Call:
     @property
     def tokens(self) -> Tokens:
         """The tokens by what they cost."""
-        return Tokens(*(getattr(self, kind) for kind in Tokens._fields))
+        return Tokens._make(_TOKENS_OF(self))
 
     @property
     def at(self) -> datetime:
@@ -202,15 +204,17 @@ class Call:
         """Whether the provider found a part of the prompt in its cache."""
         return self.prompt_hit or self.cache_read > 0
 
-    def priced(self, book: PriceBook) -> "Call":
-        """The same with what it is worth by this book."""
-        return replace(self, **book.prices(self.provider, self.model, self.tokens, self.at)._asdict())
+    def price(self, book: PriceBook) -> None:
+        """Set what it is worth by this book."""
+        prices = book.prices(self.provider, self.model, self.tokens, self.at)
+        self.book, self.uncached, self.baseline = prices
 
 
 FIELDS: dict[str, Field] = {
     name: hint.__metadata__[0].named(name) for name, hint in get_type_hints(Call, include_extras=True).items()
 }
 COLUMNS: dict[str, str] = {name: field.column for name, field in FIELDS.items() if field.column}
+_SHIPPED_OF = attrgetter(*COLUMNS)
 _EXPORTED = [(name, field) for name, field in FIELDS.items() if field.exported]
 EXPORTED = tuple(field.exported for _name, field in _EXPORTED)
 _CHECKS = [(name, field.kind.check) for name, field in FIELDS.items()]
@@ -233,7 +237,7 @@ def parse_call(text: bytes | str) -> Call:
 
 def shipped_text(call: Call) -> str:
     """A call as Redis and the recorder get it."""
-    return _ENCODE({name: getattr(call, name) for name in COLUMNS})
+    return _ENCODE(dict(zip(COLUMNS, _SHIPPED_OF(call), strict=True)))
 
 
 def row_of(call: Call) -> dict[str, Any]:

@@ -4,6 +4,7 @@ baseline - routing - caching + difference = actual, for each call, each day and 
 whole nano-dollars, and each step is the difference of two of them, so no rounding can open a gap.
 """
 
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .call import FIELDS, TOKENS, Call
@@ -22,8 +23,8 @@ class Steps(NamedTuple):
 
 # What is summed: the name in the totals of Redis, and the column of `UsageHour`.
 APART = ("unpriced", "no_baseline")
-_STEPS = Steps._fields[1:]
 _TOKENS = {name: field.column for name, field in FIELDS.items() if field.kind is TOKENS}
+_TOKENS_OF = attrgetter(*_TOKENS)
 SUMS: dict[str, str] = {
     "calls": "calls",
     "cost": "cost_nano",
@@ -31,7 +32,7 @@ SUMS: dict[str, str] = {
     "hits": "cache_hits",
     "prompt_hits": "prompt_cache_hits",
     "prompt_net": "prompt_cache_net_nano",
-    **{step: f"{step}_nano" for step in _STEPS},
+    **{step: f"{step}_nano" for step in Steps._fields[1:]},
     **{f"{kind}_calls": f"{kind}_calls" for kind in APART},
     **{f"{kind}_cost": f"{kind}_cost_nano" for kind in APART},
 }
@@ -58,18 +59,22 @@ def prompt_cache_net(call: Call) -> int:
 
 def sums_of(call: Call) -> dict[str, int]:
     """What a call adds to the sums that it is in, by the names of SUMS."""
-    kind, *steps = steps_of(call)
+    steps = steps_of(call)
     sums = {
         "calls": 1,
         "cost": call.cost,
-        **{name: getattr(call, name) for name in _TOKENS},
+        **dict(zip(_TOKENS, _TOKENS_OF(call), strict=True)),
         "hits": int(call.hit),
         "prompt_hits": int(call.read_a_prompt_cache),
         "prompt_net": prompt_cache_net(call),
-        **dict(zip(_STEPS, steps, strict=True)),
+        "baseline": steps.baseline,
+        "routing": steps.routing,
+        "caching": steps.caching,
+        "difference": steps.difference,
     }
-    if kind in APART:
-        sums |= {f"{kind}_calls": 1, f"{kind}_cost": call.cost}
+    if steps.kind in APART:
+        sums[f"{steps.kind}_calls"] = 1
+        sums[f"{steps.kind}_cost"] = call.cost
     return sums
 
 

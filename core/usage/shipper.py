@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from ..errors import StoreUnavailable
 from ..store import usage
@@ -257,8 +256,8 @@ class Shipper:
     def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
         if call.us > (now_ms + AHEAD_MS) * 1000:
             # A clock that runs ahead must not write into days that nobody looks at.
-            call = replace(call, us=now_ms * 1000)
-        call = call.priced(self._book)
+            call.us = now_ms * 1000
+        call.price(self._book)
         given = call.call_id if call.given or unsure else ""
         batch.add(given, call.us, amounts_of(call), shipped_text(call))
 

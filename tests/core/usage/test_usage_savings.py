@@ -197,7 +197,8 @@ def test_every_waterfall_adds_up_to_the_nano_dollar(model, asked, answered, read
         agent_id="", user="", cost=nano_dollars(cost), input=asked, output=answered, cache_read=read,
         cache_write=written, hit=hit, cache_type="", prompt_hit=False, duration_ms=1.0,
     )  # fmt: skip
-    steps = steps_of(told.priced(BOOK))
+    told.price(BOOK)
+    steps = steps_of(told)
     assert steps.baseline - steps.routing - steps.caching + steps.difference == told.cost
     if steps.kind != "compared":
         assert steps[1:] == (told.cost, 0, 0, 0)
