@@ -5,6 +5,7 @@ from typing import Any
 
 from ..usage.history import history
 from ..usage.money import CALL_PLACES, money, places_for
+from ..usage.savings import shown_levels
 from ..usage_tracker import UsageTracker
 from .commands import DONE, FAILED, command, days, option, whole_number
 from .tables import Column, ask, moment, number, percent, print_facts, print_json, print_table
@@ -55,17 +56,19 @@ def cmd_telemetry_savings(args: Namespace) -> int:
     if args.json:
         print_json({"days": args.days, **saved})
         return DONE
-    places = places_for(saved["baseline_cost"], saved["actual_cost"])  # as on the page
+    steps = ("baseline_cost", "routing_savings", "cache_savings", "actual_cost")
+    levels, places = shown_levels(*(saved[name] for name in steps))
+    baseline, uncached, book, actual = levels
     print_facts(
         f"Savings, last {args.days} days",
         [
             ("calls", number(saved["total_calls"])),
-            ("baseline: all at the premium model", money(saved["baseline_cost"], places)),
-            ("less routing to other models", money(-saved["routing_savings"], places)),
-            ("less caching", money(-saved["cache_savings"], places)),
-            ("paid above or below the book", money(saved["price_difference"], places)),
-            ("actual cost", money(saved["actual_cost"], places)),
-            ("saved", money(saved["savings"], places)),
+            ("baseline: all at the premium model", money(baseline, places)),
+            ("less routing to other models", money(uncached - baseline, places)),
+            ("less caching", money(book - uncached, places)),
+            ("paid above or below the book", money(actual - book, places)),
+            ("actual cost", money(actual, places)),
+            ("saved", money(baseline - actual, places)),
             ("saved, percent", percent(saved["savings_percent"])),
             ("calls without a known price", number(saved["unpriced_calls"])),
             ("calls without a premium model", number(saved["no_baseline_calls"])),

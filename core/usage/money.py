@@ -23,9 +23,9 @@ def places_for(*amounts: int | Decimal) -> int:
     return 2 if size >= Decimal("0.1") or size == 0 else 4 if size >= Decimal("0.001") else CALL_PLACES
 
 
-def rounded(nano: int, places: int) -> int:
+def rounded(amount: int | Decimal, places: int) -> int:
     """The amount as it is shown, in nano-dollars; half to even."""
-    return int(_shown(dollars(nano), places).scaleb(9))
+    return int(_shown(_exact(amount), places).scaleb(9))
 
 
 def money(amount: int | Decimal, places: int | None = None, *, sign: bool = False) -> str:

@@ -4,11 +4,12 @@ baseline - routing - caching + difference = actual, for each call, each day and 
 whole nano-dollars, and each step is the difference of two of them, so no rounding can open a gap.
 """
 
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .call import FIELDS, TOKENS, Call
-from .money import dollars
+from .money import dollars, places_for, rounded
 
 
 class Steps(NamedTuple):
@@ -157,6 +158,18 @@ def cache_stats(sums: dict[str, int]) -> dict[str, Any]:
             for name, calls in _named(sums, "workflow_calls").items()
         },
     }
+
+
+def shown_levels(
+    baseline: int | Decimal, routing: int | Decimal, caching: int | Decimal, actual: int | Decimal
+) -> tuple[list[int], int]:
+    """The levels of the waterfall as they are shown, in nano-dollars, and their places.
+
+    They are baseline, without a cache, book and actual. Steps are their differences, so no rounding can open a gap.
+    """
+    places = places_for(baseline, actual)
+    uncached = baseline - routing
+    return [rounded(level, places) for level in (baseline, uncached, uncached - caching, actual)], places
 
 
 def _named(sums: dict[str, int], kind: str) -> dict[str, int]:

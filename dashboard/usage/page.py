@@ -8,8 +8,8 @@ from core.history.usage import reports as usage_reports
 from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Costs, Dimension
 from core.usage.call import Call
-from core.usage.money import dollars, money, places_for, rounded
-from core.usage.savings import APART
+from core.usage.money import dollars, money, places_for
+from core.usage.savings import APART, shown_levels
 from dashboard.display.amounts import percent
 from dashboard.display.text import plain
 from dashboard.usage.period import Period
@@ -118,12 +118,8 @@ class Savings:
 
     @classmethod
     def of(cls, sums: dict[str, int]) -> "Savings":
-        """The levels are rounded, and steps are their differences: so no rounding can open a gap."""
-        baseline, actual = sums["baseline"], sums["cost"]
-        places = places_for(baseline, actual)
-        uncached = baseline - sums["routing"]
-        book = uncached - sums["caching"]
-        levels = [rounded(amount, places) for amount in (baseline, uncached, book, actual)]
+        """From the sums of a period."""
+        levels, places = shown_levels(sums["baseline"], sums["routing"], sums["caching"], sums["cost"])
         steps = [_level("Baseline", levels[0], places, "all at the premium model, without a cache")]
         for place, (name, why) in enumerate(_STEPS):
             steps.append(_step(name, levels[place], levels[place + 1], places, why))

@@ -159,8 +159,7 @@ def _fill(store: Store, calls: int) -> None:
         number = next(numbers)
         us = (now_ms - number % DAYS * 86_400_000) * 1000
         batch = usage.Batch(f"{number:032x}", 0, 1)
-        for name, amount in _some_call(number, us).items():
-            batch.add_sum(us, name, amount * together)
+        batch.add("", us, {name: amount * together for name, amount in _some_call(number, us).items()}, "{}")
         usage.ship(store, batch, now_ms, 90)
 
 
