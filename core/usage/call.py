@@ -62,8 +62,11 @@ def _whole(most: int) -> Callable[[object, str], int]:
     return check
 
 
+_amount = _whole(MAX_AMOUNT)
+
+
 def _price(value: object, name: str) -> int | None:
-    return None if value is None else _whole(MAX_AMOUNT)(value, name)
+    return None if value is None else _amount(value, name)
 
 
 def _finite(value: object, name: str) -> float:
