@@ -15,7 +15,7 @@ from ..automation.reports import (
     SuiteLine,
     history,
 )
-from .commands import DONE, command, days, option, whole_number
+from .commands import DONE, PACKAGE, command, days, option, whole_number
 from .tables import Column, moment, number, percent, print_facts, print_json, print_table
 
 SHOWN = 5  # of the ten measurements that --json has
@@ -34,7 +34,7 @@ def cmd_tier1_status(args: Namespace) -> int:
         return DONE
     facts = _summary_facts(summary)
     if not facts:
-        return _nothing("automated work", args.days, "the functions of core.automation")
+        return _nothing("automated work", args.days, f"the functions of {PACKAGE}.automation")
     print_facts(f"Automated work{_period(args.days)}", facts)
     return DONE
 
@@ -50,7 +50,7 @@ def cmd_task_routing_report(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.lines:
-        return _nothing("task routing", args.days, "core.record_task_routing")
+        return _nothing("task routing", args.days, f"{PACKAGE}.record_task_routing")
     heads = ["routings", "known", "right", "accuracy", "confidence", "mean duration"]
     for title, names, lines in (
         (f"Routings{_period(args.days)}", ["task type", "strategy"], report.lines),
@@ -74,7 +74,7 @@ def cmd_test_status(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.suites and not report.coverage:
-        return _nothing("test run", args.days, "core.record_test_execution")
+        return _nothing("test run", args.days, f"{PACKAGE}.record_test_execution")
     heads = ["runs", "succeeded", "success", "mean duration", "passed", "failed", "errors", "skipped"]
     numbers = _numbers(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
     columns = [Column("suite"), *numbers, Column("last run (UTC)", drop=6)]
@@ -105,7 +105,7 @@ def cmd_agent_performance(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.agents:
-        return _nothing("assignment", args.days, "core.record_agent_assignment")
+        return _nothing("assignment", args.days, f"{PACKAGE}.record_agent_assignment")
     heads = [
         *("assignments", "completed", "succeeded", "success", "mean duration"),
         *("automated", "human review"),
@@ -131,7 +131,7 @@ def cmd_file_test_status(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.files:
-        print("No test of a file is recorded. Agents tell them with core.record_file_test.")
+        print(f"No test of a file is recorded. Agents tell them with {PACKAGE}.record_file_test.")
         return DONE
     columns = [
         *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),
