@@ -1,6 +1,8 @@
 """Money as people read it: one spelling, enough places to tell a little from nothing, and never a gap."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from core.usage.money import CALL_PLACES, dollars, money, places_for, rounded
 
 DOLLAR = 10**9
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,11 @@ def test_what_is_shown_is_what_is_rounded(nano, places):
     text = money(nano, places)
     if "<" not in text:
         assert Decimal(text.replace("$", "").replace(",", "")) == dollars(rounded(nano, places))
+
+
+def test_no_other_module_or_template_spells_money():
+    files = [path for room in ("core", "dashboard", "templates") for path in (ROOT / room).rglob("*")]
+    sources = [path for path in files if path.suffix in (".py", ".html")]
+    spelling = re.compile(r"(?<!\$)\$\{")  # a sign of the currency before a value
+    found = {str(path.relative_to(ROOT)) for path in sources if spelling.search(path.read_text())}
+    assert found == {"core/usage/money.py"}
