@@ -43,11 +43,6 @@ class Batch:
             sums[name] = sums.get(name, 0) + amount
         calls.append((us, text))
 
-    def add_sum(self, us: int, name: str, amount: int) -> None:
-        """Add to one sum of a day, for calls that are counted together."""
-        sums, _calls = self._groups.setdefault(("", date_of(us)), ({}, []))
-        sums[name] = sums.get(name, 0) + amount
-
     def parts(self, now_ms: int, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
         """The days touched, when each expires in ms, and the script's other arguments.
 

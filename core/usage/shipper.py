@@ -256,10 +256,10 @@ class Shipper:
     def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
         if call.us > (now_ms + AHEAD_MS) * 1000:
             # A clock that runs ahead must not write into days that nobody looks at.
-            call = Call(**{**call.__dict__, "us": now_ms * 1000})
-        prices = self._book.prices(call.provider, call.model, call.tokens, call.at)
+            call.us = now_ms * 1000
+        call.price(self._book)
         given = call.call_id if call.given or unsure else ""
-        batch.add(given, call.us, amounts_of(call, prices), shipped_text(call, prices))
+        batch.add(given, call.us, amounts_of(call), shipped_text(call))
 
     def _ship_held(self, store: Store) -> None:
         """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""

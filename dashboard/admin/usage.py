@@ -3,17 +3,17 @@
 from django.contrib import admin
 
 from core.models import LLMCall, UsageHour
-from core.usage.call import dollars
+from core.usage.money import EXACT_PLACES, money
 from dashboard.admin.read_only import ReadOnlyAdmin
 
 
 class CostAdmin(ReadOnlyAdmin):
     """Rows with a cost."""
 
-    @admin.display(description="cost in dollars", ordering="cost_nano")
+    @admin.display(description="cost", ordering="cost_nano")
     def cost(self, row: LLMCall | UsageHour) -> str:
         """Exact to the nano-dollar."""
-        return f"{dollars(row.cost_nano):f}"
+        return money(row.cost_nano, EXACT_PLACES)
 
 
 @admin.register(LLMCall)

@@ -16,11 +16,11 @@ from core.history.agents.history import AgentHistory, Spent, read_history
 from core.models import AgentAssignment, AgentRun, AuditEntry, LLMCall
 from core.signals.signal import CoordinationSignal
 from core.store.approvals import WaitingRequest
+from core.usage.money import CALL_PLACES, money
 from core.values.approvals import SYSTEM
 from dashboard import words
 from dashboard.agents.timeline import Timeline
 from dashboard.approvals.page import AgentRow, Ended, Step
-from dashboard.display import amounts
 from dashboard.display.text import visible_json
 
 SHOWN_SIGNALS = 20
@@ -177,14 +177,13 @@ class CallLine:
     def of(cls, call: LLMCall) -> "CallLine":
         """The call for a reader."""
         tokens = call.input_tokens + call.output_tokens + call.cache_read_tokens + call.cache_write_tokens
-        cost = amounts.money(call.cost_nano, 4)  # the same places in each line, so that they can be compared
         return cls(
             call.at,
             call.model,
             call.workflow,
             call.stage,
             f"{tokens:,}",
-            cost,
+            money(call.cost_nano, CALL_PLACES),
             round(call.duration_ms / 1000, 1),
         )
 
@@ -201,7 +200,7 @@ class Cost:
     @classmethod
     def of(cls, spent: Spent) -> "Cost":
         """The sums for a reader."""
-        return cls(spent.span, spent.calls, f"{spent.tokens:,}", dollars(spent.cost_nano))
+        return cls(spent.span, spent.calls, f"{spent.tokens:,}", money(spent.cost_nano))
 
 
 @dataclass(frozen=True)
@@ -305,14 +304,6 @@ def _page(
         now=now,
         known=events is not None,
     )
-
-
-def dollars(nano: int) -> str:
-    """Nano-dollars as money: cents where they matter, and never 0 for what is not nothing."""
-    amount = nano / 10**9
-    if nano == 0 or abs(amount) >= 0.1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if abs(amount) >= 0.0001 else "< $0.0001"
 
 
 def context_of(page: AgentPage, **more: Any) -> dict[str, Any]:

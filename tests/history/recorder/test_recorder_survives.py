@@ -13,7 +13,6 @@ from core.models import ApprovalRecord, LLMCall, SetAsideEntry
 from core.store import recorder as recorder_state
 from core.store.client import open_store
 from core.usage.call import Call, shipped_text
-from core.usage.pricing import Prices
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.waiting import wait_until
 
@@ -39,12 +38,12 @@ def a_call(call_id: str = "c") -> Call:
     return Call(
         call_id=call_id, us=1_790_000_000_000_000, workflow="w", stage="", tier="cheap", model="m", provider="p",
         agent_id="", user="", cost=5, input=1, output=1, cache_read=0, cache_write=0, hit=False, cache_type="",
-        prompt_hit=False, duration_ms=1,
+        prompt_hit=False, duration_ms=1, book=1, uncached=1, baseline=1,
     )  # fmt: skip
 
 
 def told(call_id: str = "c") -> dict:
-    return json.loads(shipped_text(a_call(call_id), Prices(1, 1, 1)))
+    return json.loads(shipped_text(a_call(call_id)))
 
 
 def a_run(**fields: str) -> dict:

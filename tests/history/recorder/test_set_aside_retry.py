@@ -9,7 +9,6 @@ from core.history.recorder import set_aside
 from core.history.usage import calls as usage
 from core.models import ApprovalRecord, AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.usage.call import Call, shipped_text
-from core.usage.pricing import Prices
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 
 OUTBOX = "{telemetry}:outbox"
@@ -79,7 +78,7 @@ def a_call(call_id: str) -> Call:
 
 
 def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
-    good = shipped_text(a_call("late"), Prices(None, None, None))
+    good = shipped_text(a_call("late"))
     raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
     record()
     aside = SetAsideEntry.objects.get()
@@ -91,7 +90,7 @@ def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
 
 
 def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw, record, maria, background):
-    call = shipped_text(a_call("late"), Prices(None, None, None))
+    call = shipped_text(a_call("late"))
     raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
     record()
     aside = SetAsideEntry.objects.get()
@@ -101,7 +100,7 @@ def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw
         retrying = background(set_aside.retry, aside.pk, maria)
         with pytest.raises(TimeoutError):
             retrying.result(0.3)
-        said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'), Prices(None, None, None))}]"}
+        said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'))}]"}
         usage.record(said, lambda *_said: pytest.fail("nothing is to be set aside"))
     assert retrying.result(30).outcome == "repaired"
     [hour] = UsageHour.objects.all()
