@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from core.history import health
 from core.history.health import Health
-from core.history.proof import state as record_state
+from core.history.proof import verification
 from core.models import SetAsideEntry
-from core.store.recorder import RecorderWord
+from core.store.recorder import RecorderHeartbeat
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -58,9 +58,9 @@ class HealthPage:
         recorder = self.state.recorder
         if recorder is None:
             return ("bad", "Unknown: Redis does not answer")
-        if recorder.word.recording and self.state.behind:
+        if recorder.heartbeat.recording and self.state.behind:
             return ("warn", "Recording, but behind")
-        return STATES[recorder.word.state]
+        return STATES[recorder.heartbeat.state]
 
     @property
     def hidden_set_aside(self) -> int:
@@ -84,24 +84,24 @@ def read_page() -> HealthPage:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
-    now = state.recorder.word.now if state.recorder else timezone.now()
+    now = state.recorder.heartbeat.now if state.recorder else timezone.now()
     return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now)
 
 
-def alarm(word: RecorderWord) -> str:
+def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    if not word.recording:
-        return _recorder_worry(word)
-    return _set_aside_worry(word.set_aside)
+    if not heartbeat.recording:
+        return _recorder_worry(heartbeat)
+    return _set_aside_worry(heartbeat.set_aside)
 
 
-def _recorder_worry(word: RecorderWord) -> str:
+def _recorder_worry(heartbeat: RecorderHeartbeat) -> str:
     sentences = {
         "never": "No recorder runs: answers reach the agents, but nothing is recorded.",
         "silent": "The recorder is silent: answers reach the agents, but nothing is recorded.",
         "troubled": "The recorder cannot record: answers reach the agents, but they wait for the record.",
     }
-    return sentences.get(word.state, "")
+    return sentences.get(heartbeat.state, "")
 
 
 def _set_aside_worry(count: int) -> str:
@@ -117,7 +117,7 @@ def _worries(state: Health) -> list[str]:
     if state.recorder is None:
         found.append("Redis does not answer: nothing can be approved or denied now.")
     else:
-        found.append(_recorder_worry(state.recorder.word))
+        found.append(_recorder_worry(state.recorder.heartbeat))
     if state.behind:
         found.append("The recorder is behind: changes wait longer than they should.")
     if state.database is not None:
@@ -138,7 +138,7 @@ def _worries(state: Health) -> list[str]:
 def _record_worries(state: Health) -> list[str]:
     if state.record is None:
         return []
-    return [record_state.verification_worry(state.record), record_state.checkpoint_worry(state.record)]
+    return [verification.verification_worry(state.record), verification.checkpoint_worry(state.record)]
 
 
 def _server_worries(state: Health) -> list[str]:

@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from core.history.proof import state as record_state
+from core.history.proof import verification
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -16,6 +16,6 @@ def record_worry(_request: HttpRequest) -> dict[str, Any]:
 
 def _worry() -> str:
     try:
-        return record_state.verification_worry(record_state.read())
+        return verification.verification_worry(verification.read_state())
     except DatabaseError:
         return ""  # the page itself says that the database is away

@@ -25,7 +25,6 @@ from core.values.names import checked_name
 
 logger = logging.getLogger(__name__)
 
-TYPES = ("agent_started", "agent_stopped", "agent_resumed")
 LOOK_SECONDS = 1.0
 AT_ONCE = 500
 
@@ -39,12 +38,7 @@ def record(said: Mapping[str, str]) -> None:
         "agent_id": checked_name(said["agent_id"], "agent_id"),
         "instance_id": checked_name(said["instance"], "instance")[:40],
     }
-    if said["type"] == "agent_started":
-        _started(run_id, known, said)
-    elif said["type"] == "agent_stopped":
-        _stopped(run_id, known, said)
-    else:
-        _resumed(run_id, known, said)
+    STEPS[said["type"]](run_id, known, said)
 
 
 def _started(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) -> None:
@@ -99,6 +93,9 @@ def _resumed(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) 
     AgentRun.objects.filter(later, unheard, pk=run_id).update(
         state=RUNNING, status="", ended_at=None, resumed_at=resumed_at
     )
+
+
+STEPS = {"agent_started": _started, "agent_stopped": _stopped, "agent_resumed": _resumed}  # by type of entry
 
 
 class LostRuns:

@@ -16,7 +16,7 @@ from core import failpoints
 from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import ends
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import RequestRecord
 from core.values.json import checked_text
@@ -98,7 +98,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
             settled = DecisionIntent.objects.select_for_update().select_related("user").get(pk=intent.pk)
             settled.accepted_at = decision.ended_at
             settled.save(update_fields=["accepted_at"])
-            audit.append([ends.came_too_late(settled)])
+            entries.append([ends.came_too_late(settled)])
     except Error as error:
         logger.exception("request %s: a decision that took effect could not be noted", intent.request_id)
         raise NotNoted(decision) from error
@@ -146,7 +146,7 @@ def _refusal(user: Any, record: RequestRecord) -> str:
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    fact = audit.Fact(
+    fact = entries.Fact(
         event_id=f"refused:{uuid.uuid4()}",
         kind="decision.refused",
         at=timezone.now(),
@@ -155,7 +155,7 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
         request_id=record.request_id,
         details={"why": why},
     )
-    audit.append([fact])
+    entries.append([fact])
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
@@ -163,7 +163,7 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         DecisionIntent.objects.filter(pk=intent.pk, outcome=DecisionIntent.Outcome.OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
-        fact = audit.Fact(
+        fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",
             at=timezone.now(),
@@ -177,4 +177,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
                 "standing_responder": decision.responder,
             },
         )
-        audit.append([fact])
+        entries.append([fact])

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from core import jobs
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.proof import verification
 from core.history.proof.verification import verify
 from core.models import AuditCheck, AuditEntry
@@ -85,7 +85,7 @@ def test_the_record_may_grow_while_it_is_verified(transactional_db, background, 
         while not stop.is_set():
             number += 1
             with transaction.atomic():
-                audit.append([audit.new_fact("test.fact")])
+                entries.append([entries.new_fact("test.fact")])
         return number
 
     growing = background(grow)
@@ -134,7 +134,7 @@ def test_a_head_that_was_put_back_or_lost_is_mended_with_an_entry_that_says_so(d
     with without_guards():
         sql(statement)
     with transaction.atomic():
-        assert audit.append([audit.new_fact("test.fact")]) == 1
+        assert entries.append([entries.new_fact("test.fact")]) == 1
     assert assert_chain_is_whole() == 7
     mended = AuditEntry.objects.get(sequence=6)
     assert mended.kind == "record.repaired"
@@ -157,7 +157,7 @@ def test_no_number_that_somebody_wrote_ends_the_recording(db, statement):
         sql(statement)
     for number in range(2):
         with transaction.atomic():
-            assert audit.append([audit.new_fact("test.fact"), audit.new_fact("test.fact")]) == 2, number
+            assert entries.append([entries.new_fact("test.fact"), entries.new_fact("test.fact")]) == 2, number
     verdict = verify(verification.Path("/none"))
     if ENTRIES in statement:
         assert verdict.problems == [

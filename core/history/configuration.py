@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AuditEntry
 
 logger = logging.getLogger(__name__)
@@ -60,13 +60,13 @@ def note(process: str) -> list[str]:
     """Record which settings changed since the last start of any process; returns their names."""
     now = current()
     with transaction.atomic():
-        audit.locked_head()
+        entries.locked_head()
         before = _last()
         changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
         if changed:
             details: dict[str, Any] = {"process": process, "settings": now}
             details["changed"] = changed if before else []
-            audit.append([audit.new_fact(KIND, **details)])
+            entries.append([entries.new_fact(KIND, **details)])
     return changed if before else []
 
 

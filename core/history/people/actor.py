@@ -14,7 +14,7 @@ _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def acting(request: HttpRequest) -> Iterator[None]:
+def recorded_as(request: HttpRequest) -> Iterator[None]:
     """What is recorded inside was done by the user of this request."""
     token = _request.set(request)
     try:
@@ -29,14 +29,14 @@ def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
     if iscoroutinefunction(get_response):
 
         async def serve(request: HttpRequest) -> Any:
-            with acting(request):
+            with recorded_as(request):
                 answer: Awaitable[Any] = get_response(request)
                 return await answer
 
         return serve
 
     def serve_sync(request: HttpRequest) -> Any:
-        with acting(request):
+        with recorded_as(request):
             return get_response(request)
 
     return serve_sync
