@@ -10,6 +10,7 @@ from django.db import DatabaseError, transaction
 
 from core.history.audit import entries
 from core.models import AuditEntry
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -85,5 +86,5 @@ def _last() -> dict[str, str]:
     try:
         known: dict[str, str] = json.loads(newest.details)["settings"]
         return known
-    except (ValueError, KeyError, TypeError):
+    except ODD:
         return {}  # a damaged entry; verify_audit names it

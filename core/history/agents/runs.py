@@ -21,6 +21,7 @@ from core.store import scripts
 from core.store.approvals import at
 from core.store.client import Store
 from core.values.json import encode_json_object, finite, loads_strictly
+from core.values.malformed import with_visible_nul
 from core.values.names import checked_name
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def _stopped(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) 
         "ended_at": stopped_at,
         "last_beat_at": stopped_at,
         "last_progress": finite(said["progress"]),
-        "last_task": _storable(said["task"]),
+        "last_task": with_visible_nul(said["task"]),
     }
     run, created = AgentRun.objects.get_or_create(
         run_id=run_id, defaults={**known, **end, "started_at": stopped_at}
@@ -151,7 +152,7 @@ class LostRuns:
         if own is None:
             _lose(run, last_seen, {})
             return
-        words = {"status": own.status, "last_progress": own.progress, "last_task": _storable(own.task)}
+        words = {"status": own.status, "last_progress": own.progress, "last_task": with_visible_nul(own.task)}
         _lose(run, max(last_seen, own.at), words)
 
     def _forgotten(self) -> dict[str, int]:
@@ -189,7 +190,7 @@ def _last_words(state: AgentState | None) -> dict[str, object]:
     return {
         "status": beat.status,
         "last_progress": beat.progress,
-        "last_task": _storable(beat.current_task),
+        "last_task": with_visible_nul(beat.current_task),
     }
 
 
@@ -210,10 +211,6 @@ def _metadata(text: str) -> str:
     except RecursionError as error:
         raise ValueError("metadata nests too deep") from error
     return text
-
-
-def _storable(task: str) -> str:
-    return task.replace("\x00", "\N{SYMBOL FOR NULL}")  # which PostgreSQL holds in no text
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

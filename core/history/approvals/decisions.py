@@ -20,6 +20,7 @@ from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import RequestRecord
 from core.values.json import checked_text
+from core.values.malformed import without_nul
 
 logger = logging.getLogger(__name__)
 
@@ -112,10 +113,8 @@ def _intend(
         fresh = get_user_model().objects.filter(pk=user.pk).first()
         refusal = _refusal(fresh, record) if fresh else "This account was deleted."
         if fresh and not refusal:
-            checked_text(reason, "reason", MAX_REASON_LENGTH)
-            if "\x00" in reason:
-                raise ValueError("reason has a NUL character")
-            if not digest or len(digest) > DIGEST_LENGTH or "\x00" in digest:
+            without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
+            if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),

@@ -18,6 +18,7 @@ from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord, at, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
+from core.values.malformed import with_visible_nul, without_nul
 
 logger = logging.getLogger(__name__)
 
@@ -147,9 +148,7 @@ class Batch:
         if status not in ENDED:
             raise ValueError(f"status is {status!r}")
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
-        end["reason"] = said["reason"].replace(
-            "\x00", "\u2400"
-        )  # PostgreSQL keeps no NUL; this is its picture
+        end["reason"] = with_visible_nul(said["reason"])
         end["channel"] = self._proven_channel(request_id, said)
         facts = [] if request_id in self._rows else self._never_told(request_id, entry, ended_at)
         row = self._rows[request_id]
@@ -278,8 +277,8 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
 def _refuse_unfit(said: Mapping[str, str]) -> None:
     """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
     for name, limit in LENGTHS.items():
-        if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
-            raise ValueError(f"{name} has a NUL character or more than {limit} characters")
+        if len(without_nul(said.get(name, ""), name)) > limit:
+            raise ValueError(f"{name} has more than {limit} characters")
 
 
 def _seconds(text: str) -> float:

@@ -25,6 +25,7 @@ from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, survey
 from core.store.client import Store
 from core.store.survey import Standing
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -255,7 +256,7 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
                 facts += effects.apply(entry, {request_id: record})
     except OperationalError:
         raise
-    except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
+    except (*ODD, DatabaseError) as error:
         logger.error("request %s cannot be repaired: %s", request_id, error)
         return []
     logger.error("request %s was missing in the record as %s: it is there now", request_id, record.status)

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from core.values.malformed import ODD
+
 LABELS = {
     "approval.requested": "approval asked",
     "approval.approved": "approved",
@@ -52,7 +54,7 @@ def read_details(text: str) -> dict[str, Any]:
         said = json.loads(text)
         if isinstance(said, dict):
             return said
-    except (ValueError, TypeError, RecursionError):
+    except ODD:
         pass
     return {"why": f"this entry is damaged: {text}"}
 

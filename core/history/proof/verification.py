@@ -21,6 +21,7 @@ from core.history.proof.checkpoints import Checkpoint, Line, read
 from core.history.proof.requests import wrong_requests
 from core.models import AuditCheck, AuditEntry, AuditHead
 from core.values.json import storable
+from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 2_000
 SHOWN_PROBLEMS = 20
@@ -115,7 +116,7 @@ def verify_lines(
     for number, line in enumerate(lines, 1):
         try:
             link = Link.of_line(line)
-        except (ValueError, RecursionError) as error:
+        except ODD as error:
             verdict.wrong(f"line {number} is no audit entry: {error}")
             continue
         if not walk.count and link.sequence != 1:

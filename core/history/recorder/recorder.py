@@ -33,6 +33,7 @@ from core.store import approvals, outbox
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
 from core.values.json import storable
+from core.values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -67,19 +68,15 @@ class Recorder:
             connections.close_all()  # those of this thread
 
     def _run(self, stop: threading.Event) -> None:
-        troubled = False
+        trouble = Trouble(logger)
         while not stop.is_set():
             try:
                 self._heartbeat.went_well(self.step(CHECK_SECONDS))
-                if troubled:
-                    logger.warning("recording again")
-                troubled = False
+                trouble.ends("recording again")
                 reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
             except Exception as error:
-                if not troubled:
-                    known = isinstance(error, NOT_OF_THE_ENTRY)
-                    logger.error("not recording: %s", error, exc_info=None if known else error)
-                troubled = True
+                trace = None if isinstance(error, NOT_OF_THE_ENTRY) else error
+                trouble.begins("not recording: %s", error, level=logging.ERROR, trace=trace)
                 self._heartbeat.went_wrong(error)
                 self._installation = ""
                 self._line.close()

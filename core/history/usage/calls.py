@@ -14,6 +14,7 @@ from core.store.approvals import at
 from core.usage.call import Call, parse_call, parse_prices
 from core.usage.pricing import Prices
 from core.usage.savings import prompt_cache_net, steps_of
+from core.values.malformed import ODD
 
 SetAside = Callable[[str, str, Exception], None]
 Priced = tuple[Call, Prices]
@@ -44,7 +45,7 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
         try:
             call = parse_call(text)
             found.setdefault(call.call_id, (call, parse_prices(text)))
-        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        except ODD as error:
             set_aside(str(number), text, error)
     known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
     new = [priced for call_id, priced in found.items() if call_id not in known]
