@@ -21,6 +21,7 @@ from .store.approvals import PendingRequests, RequestRecord, at
 from .store.client import CONFIRM_SECONDS, Line, UsesStore
 from .store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
 from .values.json import checked_text, encode_json_object
+from .values.malformed import ODD, malformed
 from .values.names import checked_name
 from .values.numbers import checked_seconds, shown
 from .values.records import parse_timestamp
@@ -341,8 +342,8 @@ def _decision(request_id: str, decision_id: str, reply: list[bytes]) -> Decision
         status = "timeout"  # it is over, even before somebody records it
     try:
         ended_at = at(ended_ms) if ended_ms else None
-    except (ValueError, OverflowError, OSError) as error:
-        raise MalformedRecord(f"approval request {request_id}: ended_ms: {error}") from error
+    except ODD as error:
+        raise malformed(f"approval request {request_id}: ended_ms", error) from error
     return Decision(outcome, request_id, decision_id, status, by, why, ended_at)
 
 
