@@ -32,7 +32,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 class CoordinationSignals(UsesStore):
     """Sends signals to agents and receives those of one agent.
 
-    `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
+    `memory`: see `open_store` in store/client.py. `agent_id` is needed to receive, and is the sender where
     none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
     its payload. A subclass may set DEFAULT_TTL, in seconds. Every method raises StoreUnavailable when Redis
     gave no answer.

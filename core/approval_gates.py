@@ -39,7 +39,7 @@ LOST_REASON = "cancelled: lost by the server, which was emptied or replaced"
 class ApprovalGate(UsesStore):
     """Asks for approval on behalf of one agent, and decides on behalf of people.
 
-    `memory`: see `core.store.client.open_store`. `agent_id` is needed to ask, not to decide. A subclass may
+    `memory`: see `open_store` in store/client.py. `agent_id` is needed to ask, not to decide. A subclass may
     set DEFAULT_TIMEOUT, in seconds. POLL_INTERVAL is kept for callers that read it: nothing polls.
     """
 

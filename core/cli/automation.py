@@ -18,7 +18,7 @@ from ..automation.reports import (
     SuiteLine,
     history,
 )
-from .commands import DONE, command, days, option, whole_number
+from .commands import DONE, PACKAGE, command, days, option, whole_number
 from .tables import Column, moment, number, percent, print_facts, print_json, print_table
 
 Report = AutomationSummary | AgentReport | RoutingReport | RunReport
@@ -34,7 +34,7 @@ def cmd_tier1_status(args: Namespace) -> int:
     """
     summary = history("tier1_status").summary(args.days)
     facts = _summary_facts(summary)
-    if _is_answered(args, summary, facts, "automated work", "the functions of core.automation"):
+    if _is_answered(args, summary, facts, "automated work", f"the functions of {PACKAGE}.automation"):
         return DONE
     print_facts(f"Automated work{_period(args.days)}", facts)
     return DONE
@@ -47,7 +47,7 @@ def cmd_task_routing_report(args: Namespace) -> int:
     Accuracy is of those whose outcome is known.
     """
     report = history("task_routing_report").routing(args.days)
-    if _is_answered(args, report, report.lines, "task routing", "core.record_task_routing"):
+    if _is_answered(args, report, report.lines, "task routing", f"{PACKAGE}.record_task_routing"):
         return DONE
     heads = ["routings", "known", "right", "accuracy", "confidence", "mean duration"]
     for title, names, lines in (
@@ -69,7 +69,7 @@ def cmd_test_status(args: Namespace) -> int:
     """
     report = history("test_status").runs(args.days)
     known = report.suites or report.coverage
-    if _is_answered(args, report, known, "test run", "core.record_test_execution"):
+    if _is_answered(args, report, known, "test run", f"{PACKAGE}.record_test_execution"):
         return DONE
     heads = ["runs", "succeeded", "success", "mean duration", "passed", "failed", "errors", "skipped"]
     numbers = _numbers(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
@@ -97,7 +97,7 @@ def cmd_agent_performance(args: Namespace) -> int:
     Every rate is of the completed ones.
     """
     report = history("agent_performance").agents(args.days)
-    if _is_answered(args, report, report.agents, "assignment", "core.record_agent_assignment"):
+    if _is_answered(args, report, report.agents, "assignment", f"{PACKAGE}.record_agent_assignment"):
         return DONE
     heads = [
         *("assignments", "completed", "succeeded", "success", "mean duration"),
@@ -124,7 +124,7 @@ def cmd_file_test_status(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.files:
-        print("No test of a file is recorded. Agents tell them with core.record_file_test.")
+        print(f"No test of a file is recorded. Agents tell them with {PACKAGE}.record_file_test.")
         return DONE
     columns = [
         *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),

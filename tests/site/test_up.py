@@ -98,6 +98,7 @@ def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
     assert f"http://localhost:{site.port}" in said
     assert re.search(r"name  operator +password  \S{8,}", said)
     url = re.search(r"REDIS_URL=(\S+)", said)[1]
+    assert re.search(r"from core import .+\n +from agent_telemetry import ", said)
     gate = ApprovalGate(url)
     kinds = {"deploy", "delete", "send money", "run command", "send mail"}
     pending = gate.get_pending_approvals

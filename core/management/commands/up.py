@@ -3,6 +3,7 @@
 import http.client
 import os
 import secrets
+import shlex
 import socket
 import sys
 import time
@@ -183,5 +184,10 @@ def welcome(passwords: dict[str, str], seconds: float) -> str:
         lines.append(
             f"  Nobody can sign in yet. In a second terminal: {own_python()} manage.py createsuperuser"
         )
-    lines += [f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}", "Ctrl-C stops everything.", ""]
+    lines += [
+        f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}",
+        "  from core import ApprovalGate             in this checkout",
+        f"  from agent_telemetry import ApprovalGate  after  pip install {shlex.quote(str(settings.BASE_DIR))}",
+        *("Ctrl-C stops everything.", ""),
+    ]
     return "\n".join(lines)
