@@ -21,6 +21,7 @@ from .values.names import checked_name
 from .values.numbers import checked_number, checked_seconds
 
 __all__ = ["AgentHeartbeat", "HeartbeatCoordinator"]
+from .values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class HeartbeatCoordinator(UsesStore):
         self._instance = AgentInstance()
         self._last = Said("starting", 0.0, "")
         self._stopped = False
-        self._troubled = False
+        self._trouble = Trouble(logger)
         self._quiet_until = 0.0
 
     @property
@@ -155,9 +156,7 @@ class HeartbeatCoordinator(UsesStore):
         except StoreUnavailable as error:
             self._note_trouble(error)
             return
-        if self._troubled:
-            logger.warning("heartbeats of %r are received again", self.agent_id)
-        self._troubled = False
+        self._trouble.ends("heartbeats of %r are received again", self.agent_id)
         self._note_conflict(bool(rival))
 
     def _store_beat(self, said: Said, mode: str, tell: str) -> str:
@@ -187,9 +186,7 @@ class HeartbeatCoordinator(UsesStore):
         return rival
 
     def _note_trouble(self, error: StoreUnavailable) -> None:
-        if not self._troubled:
-            logger.warning("heartbeats of %r are not received: %s", self.agent_id, error)
-        self._troubled = True
+        self._trouble.begins("heartbeats of %r are not received: %s", self.agent_id, error)
         self._quiet_until = time.monotonic() + QUIET_SECONDS
 
     def _note_conflict(self, conflict: bool) -> None:

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 
 from core.history.people.accounts import Vanished
-from core.history.people.acting import acting
+from core.history.people.actor import recorded_as
 from dashboard import words
 
 logger = logging.getLogger(__name__)
@@ -30,14 +30,14 @@ def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
     if iscoroutinefunction(get_response):
 
         async def serve(request: HttpRequest) -> Any:
-            with acting(request):
+            with recorded_as(request):
                 answer: Awaitable[Any] = get_response(request)
                 return await answer
 
         return serve
 
     def serve_sync(request: HttpRequest) -> Any:
-        with acting(request):
+        with recorded_as(request):
             return get_response(request)
 
     return serve_sync

@@ -5,8 +5,8 @@ Templates hold their own text. Why a decision was refused is said by who refuses
 
 from datetime import datetime
 
-from core.history.proof.state import RecordState
-from core.store.recorder import RecorderWord
+from core.history.proof.verification import RecordState
+from core.store.recorder import RecorderHeartbeat
 from core.values.approvals import PENDING
 
 # What is away
@@ -240,7 +240,7 @@ SET_ASIDE_REPAIRED_BEFORE = "It was in the record already. Nothing was changed."
 NOTHING_WRITTEN = "Nothing was changed: the record cannot be written."
 
 
-def recorder_worry(word: RecorderWord) -> str:
+def recorder_worry(word: RecorderHeartbeat) -> str:
     """Whether the record is being written; '' when it is."""
     return RECORDER_WORRIES.get(word.state, "")
 

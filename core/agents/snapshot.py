@@ -11,6 +11,7 @@ from ..store import approvals
 from ..store.approvals import WaitingRequest
 from ..store.client import open_store
 from ..values.json import finite
+from ..values.malformed import ODD
 from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
 from ..values.pairs import pairs
@@ -99,6 +100,6 @@ def _timeline_entry(agent_id: str, entry_id: bytes, flat: list[bytes]) -> Timeli
         status = checked_name(said["status"], "status")
         moment = at(entry_id.partition(b"-")[0])
         return TimelineEntry(moment, said["instance"], status, progress, said["task"])
-    except (KeyError, ValueError, OverflowError, OSError) as error:
+    except ODD as error:
         logger.warning("set aside in the timeline of %r: %s: %s", agent_id, type(error).__name__, error)
         return None

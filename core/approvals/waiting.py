@@ -12,6 +12,7 @@ from ..errors import StoreUnavailable
 from ..store import approvals
 from ..store.client import Line, Store
 from ..values.approvals import APPROVED, ENDS, PENDING, UNKNOWN
+from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
 from .request import ApprovalResponse, refusal
@@ -133,7 +134,7 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
         return refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
     try:
         moment = at(ended_ms)
-    except (ValueError, OverflowError, OSError):
+    except ODD:
         return refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
     if not responder:
         return refusal(request_id, "malformed: the stored outcome names nobody")

@@ -24,6 +24,7 @@ from ..values.approvals import (
     status_of_answer,
 )
 from ..values.json import finite, loads_strictly
+from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
 from ..values.pairs import pairs
@@ -331,7 +332,7 @@ def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[Wa
         try:
             kind = checked_name(reply[2].decode(), "approval_type")
             waiting.append(WaitingRequest(request_id, kind, at(reply[3]), at(reply[4])))
-        except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
     return sorted(waiting, key=lambda request: (request.requested_at, request.request_id))
 
@@ -370,12 +371,8 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             status=status,
             **({} if status == PENDING else _parsed_end(fields)),
         )
-    except KeyError as error:
-        raise MalformedRecord(
-            f"approval request {request_id}: {error.args[0].decode()} is missing"
-        ) from error
-    except (ValueError, OverflowError, OSError, RecursionError) as error:
-        raise MalformedRecord(f"approval request {request_id}: {error}") from error
+    except ODD as error:
+        raise malformed(f"approval request {request_id}", error) from error
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from ..errors import MalformedRecord, StoreRefused, StoreUnavailable
 from ..values.json import loads_strictly
+from ..values.malformed import ODD
 from ..values.moments import milliseconds_of
 from ..values.names import checked_name
 from .client import Store
@@ -155,7 +156,7 @@ def _parsed(parse: Callable[[bytes], Parsed], texts: list[bytes], oldest: int) -
     for text in texts:
         try:
             item = parse(text)
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except ODD as error:
             logger.warning("set aside: a rating: %s: %s", type(error).__name__, error)
             continue
         if item.at_us >= oldest:

@@ -1,6 +1,6 @@
 """What the recorder says of itself in Redis, and how much of the outbox waits for it.
 
-It stands there for a week after the recorder's last word, so it can be read when the recorder is dead.
+It stands there for a week after the recorder's last heartbeat, so it can be read when the recorder is dead.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ ERROR_LENGTH = 500
 
 
 @dataclass(frozen=True)
-class RecorderWord:
+class RecorderHeartbeat:
     """Who records and how it goes, at `now` by Redis's clock. Instances are `host:process`.
 
-    state: `recording`, `troubled` (it lives and cannot record), `silent` (no word for 10 s), `never` (none within
+    state: `recording`, `troubled` (it lives and cannot record), `silent` (no heartbeat for 10 s), `never` (none within
     a week).
     """
 
@@ -46,12 +46,12 @@ class RecorderWord:
 
 @dataclass(frozen=True)
 class RecorderState:
-    """The recorder's word, and the outbox behind the place that SQL holds.
+    """The recorder's heartbeat, and the outbox behind the place that SQL holds.
 
     waiting: entries not recorded, exact where `more` is False. waiting_since: when the first of them was written.
     """
 
-    word: RecorderWord
+    heartbeat: RecorderHeartbeat
     waiting: int
     more: bool
     waiting_since: datetime | None
@@ -61,7 +61,9 @@ class RecorderState:
     @property
     def lag_seconds(self) -> float:
         """How long the oldest change has waited for SQL; 0 when nothing waits."""
-        return max(0.0, (self.word.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
+        return (
+            max(0.0, (self.heartbeat.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
+        )
 
 
 def sign(
@@ -72,12 +74,12 @@ def sign(
     return Command(SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]], nothing)
 
 
-def read_word(store: Store | Line) -> RecorderWord:
-    """The recorder's word alone: one round trip."""
+def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
+    """The recorder's heartbeat alone: one round trip."""
     time, flat = store.read_many([["TIME"], ["HGETALL", store.keys.recorder]])
     if isinstance(flat, Exception):
-        raise StoreUnavailable(f"the recorder's word cannot be read: {flat}") from flat
-    return _word(at(milliseconds_of(time)), _fields(flat))
+        raise StoreUnavailable(f"the recorder's heartbeat cannot be read: {flat}") from flat
+    return _heartbeat(at(milliseconds_of(time)), _fields(flat))
 
 
 def look(keys: Keys, installation: str, position: str) -> Command[RecorderState]:
@@ -90,7 +92,12 @@ def _recorder_state(reply: list[Any]) -> RecorderState:
     now, waiting, more, first, length, found, flat = reply
     since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
-        _word(at(now), _fields(flat)), int(waiting), more == b"1", since, int(length), bytes(found).decode()
+        _heartbeat(at(now), _fields(flat)),
+        int(waiting),
+        more == b"1",
+        since,
+        int(length),
+        bytes(found).decode(),
     )
 
 
@@ -98,9 +105,9 @@ def _fields(flat: list[bytes]) -> dict[str, str]:
     return pairs([part.decode(errors="replace") for part in flat])
 
 
-def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
+def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
     seen = _moment(said, "active_ms")
-    return RecorderWord(
+    return RecorderHeartbeat(
         now=now,
         state=_state_word(now, seen, said.get("trouble", "")),
         active=said.get("active", ""),

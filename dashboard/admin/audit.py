@@ -12,9 +12,9 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.audit.kinds import in_short
-from core.history.proof import export
+from core.history.proof import json_lines
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
 from dashboard.admin.read_only import OfRequestAdmin
@@ -76,14 +76,14 @@ class AuditEntryAdmin(OfRequestAdmin):
             raise PermissionDenied
         chosen = {name: request.POST.get(name, "") for name in ("from", "to", "kind", "agent")}
         try:
-            selection = export.Selection.of(*chosen.values())
+            selection = json_lines.Selection.of(*chosen.values())
         except ValueError as error:
             raise BadRequest(str(error)) from error
         with transaction.atomic():
             said = {name: value for name, value in chosen.items() if value}
-            audit.append([audit.new_fact("record.exported", request.user.get_username(), chosen=said)])
+            entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=said)])
         asynchronous = isinstance(request, ASGIRequest)
-        pieces = export.async_pieces(selection) if asynchronous else export.pieces(selection)
+        pieces = json_lines.async_pieces(selection) if asynchronous else json_lines.pieces(selection)
         name = f"audit-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return StreamingHttpResponse(pieces, content_type="application/x-ndjson", headers=headers)

@@ -12,9 +12,9 @@ from django.utils.functional import SimpleLazyObject
 
 from core.history import health
 from core.history.health import Health
-from core.history.proof import state as record_state
+from core.history.proof import verification
 from core.models import SetAsideEntry
-from core.store.recorder import RecorderWord
+from core.store.recorder import RecorderHeartbeat
 from dashboard import words
 
 SHOWN_SET_ASIDE = 50
@@ -56,9 +56,12 @@ class HealthPage:
         recorder = self.state.recorder
         if recorder is None:
             return ("bad", words.RECORDER_UNKNOWN)
-        if recorder.word.recording and self.state.behind:
+        if recorder.heartbeat.recording and self.state.behind:
             return ("warn", words.RECORDER_BEHIND)
-        return ("good" if recorder.word.recording else "bad", words.RECORDER_STATES[recorder.word.state])
+        return (
+            "good" if recorder.heartbeat.recording else "bad",
+            words.RECORDER_STATES[recorder.heartbeat.state],
+        )
 
     @property
     def hidden_set_aside(self) -> int:
@@ -80,15 +83,15 @@ def read_page() -> HealthPage:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
-    now = state.recorder.word.now if state.recorder else timezone.now()
+    now = state.recorder.heartbeat.now if state.recorder else timezone.now()
     return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now)
 
 
-def alarm(word: RecorderWord) -> str:
+def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    if not word.recording:
-        return words.recorder_worry(word)
-    return words.set_aside_worry(word.set_aside)
+    if not heartbeat.recording:
+        return words.recorder_worry(heartbeat)
+    return words.set_aside_worry(heartbeat.set_aside)
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def record_worry(_request: HttpRequest) -> dict[str, Any]:
 
 def _read_record_worry() -> str:
     try:
-        return words.verification_worry(record_state.read())
+        return words.verification_worry(verification.read_state())
     except DatabaseError:
         return ""  # the page itself says that the database is away
 
@@ -110,7 +113,7 @@ def _worries(state: Health) -> list[str]:
     if state.recorder is None:
         found.append(words.WITHOUT_REDIS)
     else:
-        found.append(words.recorder_worry(state.recorder.word))
+        found.append(words.recorder_worry(state.recorder.heartbeat))
     if state.behind:
         found.append(words.CHANGES_WAIT)
     if state.database is not None:

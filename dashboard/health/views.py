@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import StoreUnavailable
-from core.history.recorder import set_aside
+from core.history.recorder.retry import Retry, record_again
 from dashboard import access, words
 from dashboard.health.page import read_page
 
@@ -31,7 +31,7 @@ def show(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """Record a set aside change now."""
     try:
-        level, text = _told(set_aside.retry(entry_id, request.user))
+        level, text = _told(record_again(entry_id, request.user))
     except StoreUnavailable as error:
         level, text = messages.ERROR, words.nothing_changed(error)
     except DatabaseError as error:
@@ -42,7 +42,7 @@ def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     return redirect("health")
 
 
-def _told(done: set_aside.Retry) -> tuple[int, str]:
+def _told(done: Retry) -> tuple[int, str]:
     if done.outcome == "unknown":
         raise Http404(words.NO_ENTRY)
     if done.outcome == "repaired":

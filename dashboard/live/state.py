@@ -63,7 +63,7 @@ class LiveState:
         self._heard_of: set[str] = set()
         self._unreadable = 0
         self._behind = False
-        self.alarm = health_page.alarm(health.read_word())
+        self.alarm = health_page.alarm(health.read_heartbeat())
         self.now: datetime
         self.agents: Agents
         self._load(contexts.recently_ended())
@@ -107,7 +107,7 @@ class LiveState:
         if behind != self._behind:
             self._behind = behind
             messages.append(_same(self._queue_head()))
-        alarm = health_page.alarm(health.read_word())
+        alarm = health_page.alarm(health.read_heartbeat())
         if alarm != self.alarm:
             self.alarm = alarm
             messages.append(_same(fragments.alarm(alarm), everywhere=True))

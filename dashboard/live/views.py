@@ -19,7 +19,7 @@ from dashboard.health import page as health_page
 def show(request: HttpRequest) -> HttpResponse:
     """The page as it stands now; with 503 and a sentence when Redis is away."""
     try:
-        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_word())
+        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_heartbeat())
     except StoreUnavailable as error:
         page, problem, alarm = contexts.nothing_known(), words.unavailable(error), ""
     audience = Audience.of(request.user)

@@ -213,7 +213,7 @@ PLANTED = {
     "the rooms of core have no circle": ("core.signals.signal", "from ..agents.heartbeat import AgentState"),
     "the rooms of history have no circle": (
         "core.history.audit.chain",
-        "from core.history.proof import state",
+        "from core.history.proof import verification",
     ),
     "the rooms of the dashboard have no circle": (
         "dashboard.approvals.page",

@@ -18,12 +18,13 @@ from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import ends
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import ALREADY_DECIDED, OPEN, OUTCOME_OF_END, PENDING, SITE, UNKNOWN
 from core.values.json import checked_text
+from core.values.malformed import without_nul
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
             settled = DecisionIntent.objects.select_for_update().select_related("user").get(pk=intent.pk)
             settled.accepted_at = decision.ended_at
             settled.save(update_fields=["accepted_at"])
-            audit.append([ends.came_too_late(settled)])
+            entries.append([ends.came_too_late(settled)])
     except Error as error:
         logger.exception("request %s: a decision that took effect could not be noted", intent.request_id)
         raise NotNoted(decision) from error
@@ -121,10 +122,8 @@ def _intend(
         fresh = get_user_model().objects.filter(pk=user.pk).first()
         refusal = _refusal(fresh, record) if fresh else "This account was deleted."
         if fresh and not refusal:
-            checked_text(reason, "reason", MAX_REASON_LENGTH)
-            if "\x00" in reason:
-                raise ValueError("reason has a NUL character")
-            if not digest or len(digest) > DIGEST_LENGTH or "\x00" in digest:
+            without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
+            if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),
@@ -155,7 +154,7 @@ def _refusal(user: Any, record: RequestRecord) -> str:
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    fact = audit.Fact(
+    fact = entries.Fact(
         event_id=f"refused:{uuid.uuid4()}",
         kind="decision.refused",
         at=timezone.now(),
@@ -164,7 +163,7 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
         request_id=record.request_id,
         details={"why": why},
     )
-    audit.append([fact])
+    entries.append([fact])
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
@@ -172,7 +171,7 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
-        fact = audit.Fact(
+        fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",
             at=timezone.now(),
@@ -186,4 +185,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
                 "standing_responder": decision.responder,
             },
         )
-        audit.append([fact])
+        entries.append([fact])

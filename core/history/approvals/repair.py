@@ -19,8 +19,8 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.history.approvals import effects, ends
 from core.history.approvals.ends import KnownEnd
-from core.history.approvals.replay import entries_that_tell
-from core.history.audit import entries as audit
+from core.history.approvals.replay import replayed
+from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
 from core.store.approvals import Standing
@@ -35,6 +35,7 @@ from core.values.approvals import (
     PENDING,
     UNKNOWN,
 )
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Repair:
             cursor = Cursor.objects.select_for_update().filter(name="outbox").first()
             if cursor is None or cursor.position != position:
                 return  # another recorder has read on: what we found may be told by now
-            facts: list[audit.Fact] = []
+            facts: list[entries.Fact] = []
             for request_id, record in bodies.items():
                 if isinstance(record, approvals.RequestRecord):
                     facts += _tell(record, findings.now)
@@ -163,7 +164,7 @@ class Repair:
                     logger.error("request %s cannot be repaired: %s", request_id, record)
             for intent, outcome in findings.intents:
                 facts += _settle(intent, outcome, findings.now)
-            audit.append(facts)
+            entries.append(facts)
             failpoints.reach("repair.before_commit")
 
     def _close(self, known: KnownEnd) -> None:
@@ -246,18 +247,18 @@ def _without_an_answer(standing: Standing | None, row: ApprovalRecord | None) ->
     return UNKNOWN if row is None or ends.was_lost(row) else OUTCOME_OF_STATUS[row.status]
 
 
-def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
+def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     """Write what the outbox should have told of a request."""
     request_id, facts = record.request_id, []
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
     try:
         with transaction.atomic():
-            for entry in entries_that_tell(record):
-                facts += effects.apply(entry, {request_id: record}, _no_part)
+            for entry in replayed(record):
+                facts += effects.apply(entry, {request_id: record})
     except OperationalError:
         raise
-    except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
+    except (*ODD, DatabaseError) as error:
         logger.error("request %s cannot be repaired: %s", request_id, error)
         return []
     logger.error("request %s was missing in the record as %s: it is there now", request_id, record.status)
@@ -273,7 +274,7 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
     return [*facts, fact]
 
 
-def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[audit.Fact]:
+def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[entries.Fact]:
     """Settle an attempt that its process left open."""
     others = DecisionIntent.objects.filter(request_id=intent.request_id, outcome=ACCEPTED)
     if outcome == ACCEPTED and others.exists():
@@ -299,7 +300,3 @@ def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[audit.F
             now_is=outcome,
         )
     ]
-
-
-def _no_part(_part: str, _text: str, _error: Exception) -> None:
-    """A request has no parts that could be set aside."""

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from core.values.malformed import ODD
+
 _TOLD = ("approval_type", "why", "outcome", "reason", "status", "name", "account", "group", "what", "process")
 _LISTS = ("groups", "permissions", "changed", "guards")
 _COUNTS = {"more": "failed", "requests": "requests"}
@@ -14,7 +16,7 @@ def read_details(text: str) -> dict[str, Any]:
         said = json.loads(text)
         if isinstance(said, dict):
             return said
-    except (ValueError, TypeError, RecursionError):
+    except ODD:
         pass
     return {"why": f"this entry is damaged: {text}"}
 

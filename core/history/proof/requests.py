@@ -13,6 +13,7 @@ from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import request_digest
 from core.values.approvals import ENDS, PENDING
+from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
@@ -95,14 +96,14 @@ def _ended_otherwise(
 def _digest_of(row: ApprovalRecord | Row) -> str:
     try:
         return request_digest(row.agent_id, row.approval_type, row.context.encode())
-    except (AttributeError, UnicodeEncodeError):  # it is no text
+    except ODD:  # it is no text
         return ""
 
 
 def _read(text: object) -> dict[str, Any]:
     try:
         said = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+    except ODD:
         said = None
     return said if isinstance(said, dict) else {}
 

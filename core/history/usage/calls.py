@@ -13,6 +13,7 @@ from core.history.database.locks import lift_statement_limit, without_statement_
 from core.models import Cursor, LLMCall, UsageHour
 from core.usage.call import Call, call_of, parse_call, row_of
 from core.usage.savings import SUMS, sums_of
+from core.values.malformed import ODD
 from core.values.moments import at
 
 SetAside = Callable[[str, str, Exception], None]
@@ -37,7 +38,7 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
         try:
             call = parse_call(text)
             found.setdefault(call.call_id, call)
-        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        except ODD as error:
             set_aside(str(number), text, error)
     known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
     new = [call for call_id, call in found.items() if call_id not in known]

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import AsyncClient, Client
 
-from core.history.audit import entries as audit
-from core.history.proof import export, verification
+from core.history.audit import entries
+from core.history.proof import json_lines, verification
 from core.history.proof.checkpoints import checkpoint
 from core.history.proof.verification import verify_lines
 from core.models import AuditEntry
@@ -45,7 +45,7 @@ def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     entry = AuditEntry.objects.get(sequence=7)
     assert found[6]["details"] == entry.details
     assert found[6]["request_id"] == str(entry.request_id)
-    assert found[6]["hash"] == audit.entry_hash(entry)
+    assert found[6]["hash"] == entries.entry_hash(entry)
     out = StringIO()
     assert verify_lines(lines_of(exported)).whole
     call_command("verify_audit", file=exported, stdout=out)
@@ -134,8 +134,8 @@ def test_a_checkpoint_tells_that_a_file_was_made_anew_or_ends_early(exported, tm
 def test_a_choice_has_gaps_and_is_verified_as_one(db, tmp_path):
     fill(10)
     with transaction.atomic():
-        audit.append(
-            [audit.Fact(f"x{n}", "other.kind", audit.timezone.now(), agent_id="b") for n in range(3)]
+        entries.append(
+            [entries.Fact(f"x{n}", "other.kind", entries.timezone.now(), agent_id="b") for n in range(3)]
         )
     file = tmp_path / "choice.jsonl"
 
@@ -160,7 +160,7 @@ def test_a_choice_has_gaps_and_is_verified_as_one(db, tmp_path):
 def test_pieces_are_bounded_however_long_the_record_is(db, monkeypatch):
     fill(25)
     monkeypatch.setattr(verification, "ROWS_AT_ONCE", 10)
-    sizes = [piece.count("\n") for piece in export.pieces(export.Selection())]
+    sizes = [piece.count("\n") for piece in json_lines.pieces(json_lines.Selection())]
     assert sizes == [10, 10, 5, 0]
 
 

@@ -9,8 +9,8 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from core.errors import StoreUnavailable
-from core.history.approvals import effects
-from core.history.audit import entries as audit
+from core.history.audit import entries
+from core.history.recorder import registry
 from core.models import Cursor, SetAsideEntry
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
@@ -25,7 +25,7 @@ class Retry:
     error: str = ""
 
 
-def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
+def record_again(entry_id: int, user: Any, memory: object = None) -> Retry:
     """Record a set aside entry now, in the name of a person.
 
     Raises StoreUnavailable when Redis is away: the body of a request is read there. DatabaseError when SQL is
@@ -35,7 +35,7 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
     if found is None:
         return Retry("unknown")
     entry = as_outbox_entry(found)
-    records = effects.read_requests(open_store(memory), [entry])
+    records = registry.read_ahead(open_store(memory), [entry])
     with transaction.atomic():
         # The recorder's turn: two that add to the same hour at once would undo each other.
         Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
@@ -44,7 +44,7 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
             return Retry("already_repaired")
         try:
             with transaction.atomic():
-                facts = effects.apply(entry, records, _refuse_part)
+                facts = registry.record(entry, records, _refuse_part)
         except (OperationalError, InterfaceError, StoreUnavailable):
             raise
         except Exception as error:
@@ -52,7 +52,7 @@ def retry(entry_id: int, user: Any, memory: object = None) -> Retry:
         aside.repaired_at = timezone.now()
         aside.save(update_fields=["repaired_at"])
         repaired = _fact(aside, user, "record.repaired", event_id=f"repaired:{aside.pk}")
-        audit.append([*facts, repaired])
+        entries.append([*facts, repaired])
     return Retry("repaired")
 
 
@@ -73,12 +73,12 @@ def _refused(aside: SetAsideEntry, user: Any, error: Exception) -> Retry:
     aside.error = storable(f"{type(error).__name__}: {error}")
     aside.save(update_fields=["error"])
     fact = _fact(aside, user, "record.retried", event_id=f"retried:{uuid.uuid4()}", error=aside.error)
-    audit.append([fact])
+    entries.append([fact])
     return Retry("refused", aside.error)
 
 
-def _fact(aside: SetAsideEntry, user: Any, kind: str, *, event_id: str, **details: str) -> audit.Fact:
-    return audit.Fact(
+def _fact(aside: SetAsideEntry, user: Any, kind: str, *, event_id: str, **details: str) -> entries.Fact:
+    return entries.Fact(
         event_id=event_id,
         kind=kind,
         at=timezone.now(),

@@ -6,12 +6,13 @@ import pytest
 
 from core import ApprovalGate
 from core.history import health
+from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.recorder import Recorder
-from core.history.recorder.signs import Signs
 from core.models import Cursor
 from core.store import recorder as recorder_state
 from core.store.client import open_store
 from core.store.keys import LAG_COUNTED
+from core.store.recorder import _heartbeat, read_heartbeat
 from tests.servers import faulty_server
 from tests.waiting import wait_until
 
@@ -30,25 +31,23 @@ def state_of(store):
 
 
 def test_a_recorder_that_never_ran_is_no_recorder(store, db):
-    word = recorder_state.read_word(store)
-    assert (word.state, word.recording, word.seen) == ("never", False, None)
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.state, heartbeat.recording, heartbeat.seen) == ("never", False, None)
 
 
 def test_a_running_recorder_says_so_again_and_again(store, recorder):
-    word = wait_until(
-        lambda: recorder_state.read_word(store).seen and recorder_state.read_word(store), "it signs"
-    )
-    assert word.state == "recording"
-    wait_until(lambda: recorder_state.read_word(store).seen > word.seen, "it signs again")
+    heartbeat = wait_until(lambda: read_heartbeat(store).seen and read_heartbeat(store), "its heart beats")
+    assert heartbeat.state == "recording"
+    wait_until(lambda: read_heartbeat(store).seen > heartbeat.seen, "it beats again")
 
 
 def test_a_dead_recorder_is_silent_and_what_it_said_last_is_still_there(store, raw, recorder):
-    wait_until(lambda: recorder_state.read_word(store).recording, "it records")
+    wait_until(lambda: read_heartbeat(store).recording, "it records")
     raw.hset(KEY, mapping={"active_ms": raw.time()[0] * 1000 - 60_000, "error": "disk full", "error_ms": "5"})
-    Signs(store)  # one that lives and says nothing changes nothing
-    word = recorder_state._word(recorder_state.read_word(store).now, raw.hgetall(KEY) | {"active_ms": "1"})
-    assert word.state == "silent"
-    assert (word.error, word.active != "") == ("disk full", True)
+    Heartbeat(store)  # one that lives and says nothing changes nothing
+    heartbeat = _heartbeat(read_heartbeat(store).now, raw.hgetall(KEY) | {"active_ms": "1"})
+    assert heartbeat.state == "silent"
+    assert (heartbeat.error, heartbeat.active != "") == ("disk full", True)
     assert raw.pttl(KEY) > 0
 
 
@@ -56,49 +55,49 @@ def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(transactio
     with faulty_server(durable=True) as server:
         running(Recorder(server.url))
         store = open_store(server.url)
-        wait_until(lambda: recorder_state.read_word(store).recording, "it records")
+        wait_until(lambda: read_heartbeat(store).recording, "it records")
         server.stop()
         server.start()
-        wait_until(lambda: recorder_state.read_word(store).error, "it tells of it")
-        word = wait_until(lambda: (w := recorder_state.read_word(store)).recording and w, "it records again")
-        assert "unreachable" in word.error
-        assert word.error_at is not None
+        wait_until(lambda: read_heartbeat(store).error, "it tells of it")
+        heartbeat = wait_until(lambda: (w := read_heartbeat(store)).recording and w, "it records again")
+        assert "unreachable" in heartbeat.error
+        assert heartbeat.error_at is not None
 
 
 def test_trouble_with_the_database_is_told_at_once_and_over_when_it_is_over(store, transactional_db):
-    signs = Signs(store)
-    signs.went_wrong(OSError("database is locked"))
-    word = recorder_state.read_word(store)
-    assert (word.state, word.error) == ("troubled", "OSError: database is locked")
-    signs.went_well(0)
-    word = recorder_state.read_word(store)
-    assert (word.state, word.error) == ("recording", "OSError: database is locked")
+    own = Heartbeat(store)
+    own.went_wrong(OSError("database is locked"))
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.state, heartbeat.error) == ("troubled", "OSError: database is locked")
+    own.went_well(0)
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.state, heartbeat.error) == ("recording", "OSError: database is locked")
 
 
 def test_of_two_recorders_the_one_that_recorded_last_is_active(store, raw, transactional_db):
-    first, second = Signs(store), Signs(store)
+    first, second = Heartbeat(store), Heartbeat(store)
     first._instance, second._instance = "one:1", "two:2"
     first.went_well(0)
     second.went_well(0)
-    word = recorder_state.read_word(store)
-    assert (word.active, word.standby) == ("one:1", "two:2")
-    second._signed_at = float("-inf")
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.active, heartbeat.standby) == ("one:1", "two:2")
+    second._beat_at = float("-inf")
     second.went_well(5)
-    word = recorder_state.read_word(store)
-    assert (word.active, word.standby) == ("two:2", "")
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.active, heartbeat.standby) == ("two:2", "")
     raw.hset(KEY, "active_ms", "1")
-    first._signed_at = float("-inf")
+    first._beat_at = float("-inf")
     first.went_well(0)
-    assert recorder_state.read_word(store).active == "one:1"
+    assert read_heartbeat(store).active == "one:1"
 
 
 def test_an_emptied_redis_is_remembered(clean_redis, raw, transactional_db, running):
     running(Recorder(clean_redis))
     store = open_store(clean_redis)
-    wait_until(lambda: recorder_state.read_word(store).recording, "it records")
-    assert recorder_state.read_word(store).replaced_at is None
+    wait_until(lambda: read_heartbeat(store).recording, "it records")
+    assert read_heartbeat(store).replaced_at is None
     raw.flushall()
-    wait_until(lambda: recorder_state.read_word(store).replaced_at, "it says that Redis was replaced")
+    wait_until(lambda: read_heartbeat(store).replaced_at, "it says that Redis was replaced")
 
 
 def test_lag_is_counted_in_entries_and_seconds(gate, store, raw, record):

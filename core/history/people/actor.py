@@ -12,7 +12,7 @@ _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def acting(request: HttpRequest) -> Iterator[None]:
+def recorded_as(request: HttpRequest) -> Iterator[None]:
     """What is recorded inside was done by the user of this request."""
     token = _request.set(request)
     try:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AuditEntry
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -60,13 +61,13 @@ def note(process: str) -> list[str]:
     """Record which settings changed since the last start of any process; returns their names."""
     now = current()
     with transaction.atomic():
-        audit.locked_head()
+        entries.locked_head()
         before = _last()
         changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
         if changed:
             details: dict[str, Any] = {"process": process, "settings": now}
             details["changed"] = changed if before else []
-            audit.append([audit.new_fact(KIND, **details)])
+            entries.append([entries.new_fact(KIND, **details)])
     return changed if before else []
 
 
@@ -85,5 +86,5 @@ def _last() -> dict[str, str]:
     try:
         known: dict[str, str] = json.loads(newest.details)["settings"]
         return known
-    except (ValueError, KeyError, TypeError):
+    except ODD:
         return {}  # a damaged entry; verify_audit names it

@@ -9,6 +9,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from core.history.audit.chain import Link
 from core.history.proof.verification import read_piece
+from core.values.malformed import ODD
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def _moment(text: str) -> str:
         moment = datetime.combine(day, time()) if day else parse_datetime(text)
         if moment is not None:
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
+    except ODD:
         pass
     raise ValueError(f"{text[:50]!r} is neither a day such as 2026-03-01 nor a time in ISO 8601")
 

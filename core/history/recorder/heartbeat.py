@@ -15,16 +15,16 @@ from core.values.json import storable
 
 logger = logging.getLogger(__name__)
 
-SIGN_SECONDS = 1.0
+BEAT_SECONDS = 1.0
 
 
-class Signs:
-    """The signs of one recorder; core/store/recorder.py reads them."""
+class Heartbeat:
+    """The heartbeat of one recorder; core/store/recorder.py reads it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._instance = f"{socket.gethostname()}:{os.getpid()}"
-        self._signed_at = float("-inf")
+        self._beat_at = float("-inf")
         self._recorded = self._replaced = False
         self._trouble = self._untold = ""
         self._set_aside = 0
@@ -33,8 +33,8 @@ class Signs:
         """A round went by and recorded so many entries."""
         self._recorded = self._recorded or count > 0
         was_troubled, self._trouble = bool(self._trouble), ""
-        if was_troubled or time.monotonic() - self._signed_at >= SIGN_SECONDS:
-            self._sign()
+        if was_troubled or time.monotonic() - self._beat_at >= BEAT_SECONDS:
+            self._beat()
 
     def went_wrong(self, error: Exception) -> None:
         """Nothing can be recorded now."""
@@ -42,14 +42,14 @@ class Signs:
         if trouble != self._trouble:
             self._untold = trouble
         self._trouble = trouble
-        self._sign()
+        self._beat()
 
     def redis_was_replaced(self) -> None:
         """The data in Redis is not the one that was known."""
         self._replaced = True
-        self._signed_at = float("-inf")
+        self._beat_at = float("-inf")
 
-    def _sign(self) -> None:
+    def _beat(self) -> None:
         self._count_set_aside()
         try:
             self._store.run(
@@ -64,9 +64,9 @@ class Signs:
                 )
             )
         except StoreUnavailable as error:
-            logger.debug("the recorder's sign was not stored: %s", error)
+            logger.debug("the recorder's heartbeat was not stored: %s", error)
             return
-        self._signed_at = time.monotonic()
+        self._beat_at = time.monotonic()
         self._recorded = self._replaced = False
         self._untold = ""
 

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from core.history import retention
-from core.history.retention import prune_bodies
+from core.history.approvals import effects
+from core.history.approvals.effects import prune_bodies
 from core.models import ApprovalRecord, AuditEntry
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 
@@ -65,7 +65,7 @@ def test_more_days_than_there_ever_were_keep_everything(ended):
 
 
 def test_pieces_are_small_and_each_is_in_the_record(ended, monkeypatch):
-    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(effects, "PRUNED_AT_ONCE", 2)
     ended(5)
     assert prune_bodies(in_days(2), 1) == 5
     told = AuditEntry.objects.filter(kind="record.pruned").order_by("sequence")

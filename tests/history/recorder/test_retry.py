@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import transaction
 
-from core.history.recorder import set_aside
+from core.history.recorder.retry import record_again
 from core.history.usage import calls as usage
 from core.models import ApprovalRecord, AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.usage.call import Call, shipped_text
@@ -28,7 +28,7 @@ def early(gate, raw, record) -> SetAsideEntry:
 
 
 def test_a_change_whose_cause_is_gone_is_recorded_with_who_did_it(early, maria):
-    assert set_aside.retry(early.pk, maria).outcome == "repaired"
+    assert record_again(early.pk, maria).outcome == "repaired"
     record = ApprovalRecord.objects.get()
     assert record.collected_at.timestamp() == 5
     assert kinds_of(record.pk) == ["approval.requested", "approval.collected"]
@@ -40,14 +40,14 @@ def test_a_change_whose_cause_is_gone_is_recorded_with_who_did_it(early, maria):
 
 
 def test_twice_does_no_harm(early, maria):
-    set_aside.retry(early.pk, maria)
+    record_again(early.pk, maria)
     before = AuditEntry.objects.count()
-    assert set_aside.retry(early.pk, maria).outcome == "already_repaired"
+    assert record_again(early.pk, maria).outcome == "already_repaired"
     assert AuditEntry.objects.count() == before
 
 
 def test_of_many_at_once_one_repairs(early, maria, background):
-    tried = [background(set_aside.retry, early.pk, maria) for _ in range(8)]
+    tried = [background(record_again, early.pk, maria) for _ in range(8)]
     outcomes = sorted(future.result(30).outcome for future in tried)
     assert outcomes == ["already_repaired"] * 7 + ["repaired"]
     assert AuditEntry.objects.filter(kind="record.repaired").count() == 1
@@ -61,7 +61,7 @@ def test_a_change_that_still_makes_no_sense_stays_set_aside_and_the_attempt_is_r
     record()
     aside = SetAsideEntry.objects.get()
     for _ in range(2):
-        done = set_aside.retry(aside.pk, maria)
+        done = record_again(aside.pk, maria)
         assert done.outcome == "refused"
         assert "exploded" in done.error
     assert SetAsideEntry.objects.get().repaired_at is None
@@ -83,9 +83,9 @@ def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
     record()
     aside = SetAsideEntry.objects.get()
     assert "/" in aside.position
-    assert set_aside.retry(aside.pk, maria).outcome == "refused"
+    assert record_again(aside.pk, maria).outcome == "refused"
     SetAsideEntry.objects.update(fields=json.dumps({**json.loads(aside.fields), "calls": good}))
-    assert set_aside.retry(aside.pk, maria).outcome == "repaired"
+    assert record_again(aside.pk, maria).outcome == "repaired"
     assert LLMCall.objects.get().call_id == "late"
 
 
@@ -97,7 +97,7 @@ def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw
     SetAsideEntry.objects.update(fields=json.dumps({**json.loads(aside.fields), "calls": call}))
     with transaction.atomic():
         Cursor.objects.select_for_update().get(name=Cursor.OUTBOX)  # the recorder is at work
-        retrying = background(set_aside.retry, aside.pk, maria)
+        retrying = background(record_again, aside.pk, maria)
         with pytest.raises(TimeoutError):
             retrying.result(0.3)
         said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'))}]"}
@@ -108,4 +108,4 @@ def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw
 
 
 def test_what_nobody_set_aside_is_unknown(transactional_db, clean_redis, maria):
-    assert set_aside.retry(99, maria).outcome == "unknown"
+    assert record_again(99, maria).outcome == "unknown"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.history import settings_noted as configuration
+from core.history import configuration
 from core.models import AuditEntry
 from tests.history.audit.chain import assert_chain_is_whole
 
