@@ -142,6 +142,11 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen_servers.stop_without_servers(is_worker=hasattr(config, "workerinput"))
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """With `-n auto` two processes for each core: most of the time a test waits."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last in each process: Playwright leaves its event loop in the thread.

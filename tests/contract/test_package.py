@@ -108,6 +108,7 @@ def url(tmp_path_factory):
     server.stop()
 
 
+@pytest.mark.long
 def test_the_empty_environment_has_every_script_and_nothing_of_the_site(installed):
     program = (
         "import importlib.util as u, core, pathlib; folder = pathlib.Path(core.__file__).parent;"
@@ -124,6 +125,7 @@ def test_the_empty_environment_has_every_script_and_nothing_of_the_site(installe
     assert Path(folder).is_relative_to(installed.python.parent.parent)
 
 
+@pytest.mark.long
 def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
     agent = installed.start("-c", AGENT, REDIS_URL=url)
     try:

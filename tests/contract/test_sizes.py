@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +31,7 @@ def functions(path: Path) -> dict[str, int]:
     }
 
 
+@cache
 def sizes() -> list[tuple[str, int, int]]:
     """What has a size, the size, and the limit."""
     code = [path for path in tracked("*.py") if "migrations" not in path.parts]

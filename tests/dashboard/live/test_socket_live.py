@@ -84,6 +84,7 @@ def test_a_page_reads_sent_and_then_recorded(gate, record, signed_in, open_socke
     assert "recorded" in [element.text for element in ended.with_class("done")]
 
 
+@pytest.mark.long
 def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_socket):
     """Slow by nature: it is silence that is tested."""
     socket = open_socket(signed_in("approver"))
