@@ -17,7 +17,7 @@ from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
 from tests.workers import fail
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 START = "/admin/django_rq/dashboard/"
 QUEUE = START + "queues/0/"

@@ -13,7 +13,7 @@ from dashboard.live.state import LiveState
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 
 from core import ApprovalGate, HeartbeatCoordinator
-from dashboard.live.follower import QUEUE_LENGTH
+from dashboard.live import follower
 from tests.dashboard.live.frames import next_frame, next_partial, next_tick
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE
@@ -123,12 +123,15 @@ def test_300_frames_of_nonsense_harm_nobody(gate, signed_in, open_socket):
     assert next_partial(loud, "cards", holding=request.request_id)
 
 
-def test_a_client_that_does_not_read_is_closed_and_delays_nobody(gate, site, signed_in, open_socket):
+def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
+    gate, site, signed_in, open_socket, monkeypatch
+):
+    monkeypatch.setattr(follower, "QUEUE_LENGTH", 20)
     deaf = _deaf_client(site, signed_in("viewer"))
     quick = open_socket(signed_in("approver"))
     next_partial(quick, "live")
     slowest = 0.0
-    for number in range(QUEUE_LENGTH + 60):
+    for number in range(follower.QUEUE_LENGTH + 60):
         started = time.perf_counter()
         # Other text each time, or compression makes it small.
         request = gate.open_request("deploy", {"text": os.urandom(60_000).hex()})

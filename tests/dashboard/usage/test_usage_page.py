@@ -15,7 +15,7 @@ from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
 from tests.dashboard.usage.usage_rows import a_call, double_calls, keep, many
 from tests.servers import faulty_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PAGES = ["/usage/", "/usage/calls.csv", "/usage/calls.json"]
 
