@@ -28,7 +28,7 @@ test-servers: setup
 
 test-long: setup
 	$(PYTEST) -m long
-	$(SERVERS) $(PYTEST) -m long tests/faults
+	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup
 	ruff check . && ruff format --check . && mypy

@@ -14,6 +14,8 @@ import pytest
 
 from tests.core.usage.usage_help import track
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = [sys.executable, "-m", "core"]
 WITHOUT = "import sys; sys.modules[{0!r}] = None; from core.cli import main; sys.exit(main(sys.argv[1:]))"

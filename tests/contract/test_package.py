@@ -14,6 +14,8 @@ from core import ApprovalGate, UsageTracker
 from core.store import embedded
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).resolve().parents[2]
 LUA = ROOT / "core" / "store" / "lua"
 UV = Path(sys.executable).with_name("uv")

@@ -9,7 +9,7 @@ from core.models import AuditEntry
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 KINDS = ["anonymous", "inactive", "no group", "viewer", "approver", "auditor", "superuser"]
 SIGN_IN = "sign in"

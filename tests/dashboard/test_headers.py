@@ -4,7 +4,7 @@ import pytest
 
 from tests.dashboard.conftest import UNKNOWN_ID
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 ADDRESSES = [
     "/",

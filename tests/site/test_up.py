@@ -93,7 +93,7 @@ def up(tmp_path: Path, new_servers: Callable[[], dict[str, str]]) -> Iterator[Ca
 
 
 def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
-    site = up("--demo", DEMO_SPEED="5")
+    site = up("--demo", DEMO_SPEED="20")
     said = site.ready()
     assert f"http://localhost:{site.port}" in said
     assert re.search(r"name  operator +password  \S{8,}", said)

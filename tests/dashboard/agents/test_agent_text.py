@@ -11,7 +11,7 @@ from dashboard.live import fragments
 from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 NAMES = [*MARKUP, *HIDDEN.values()]  # what may be a name
 TEXTS = [*NAMES, *CONTROL.values()]  # what may stand in a context, a task, a reason

@@ -23,7 +23,7 @@ from tests.dashboard.live.frames import (
 )
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 
 @dataclass(eq=False)

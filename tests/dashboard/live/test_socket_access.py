@@ -12,7 +12,7 @@ from dashboard.live.follower import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS, 
 from tests.dashboard.live.frames import TICKS_PROMISED, clock_ms, code_of_closing, next_partial, ticks_after
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 SIGNED_OUT, RIGHTS_CHANGED = 4401, 1012
 PROMISE = 5.0
