@@ -6,6 +6,7 @@ import pytest
 
 from core import ApprovalGate
 from core.history import health
+from core.history.recorder import signs
 from core.history.recorder.recorder import Recorder
 from core.history.recorder.signs import Signs
 from core.models import Cursor
@@ -17,6 +18,11 @@ from tests.waiting import wait_until
 
 KEY = "{telemetry}:recorder"
 OUTBOX = "{telemetry}:outbox"
+
+
+@pytest.fixture
+def signs_often(monkeypatch):
+    monkeypatch.setattr(signs, "SIGN_SECONDS", signs.SIGN_SECONDS / 10)
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ def test_a_recorder_that_never_ran_is_no_recorder(store, db):
     assert (word.state, word.recording, word.seen) == ("never", False, None)
 
 
-def test_a_running_recorder_says_so_again_and_again(store, recorder):
+def test_a_running_recorder_says_so_again_and_again(store, signs_often, recorder):
     word = wait_until(
         lambda: recorder_state.read_word(store).seen and recorder_state.read_word(store), "it signs"
     )
@@ -52,7 +58,7 @@ def test_a_dead_recorder_is_silent_and_what_it_said_last_is_still_there(store, r
     assert raw.pttl(KEY) > 0
 
 
-def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(transactional_db, running):
+def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(signs_often, transactional_db, running):
     with faulty_server(durable=True) as server:
         running(Recorder(server.url))
         store = open_store(server.url)
@@ -92,7 +98,7 @@ def test_of_two_recorders_the_one_that_recorded_last_is_active(store, raw, trans
     assert recorder_state.read_word(store).active == "one:1"
 
 
-def test_an_emptied_redis_is_remembered(clean_redis, raw, transactional_db, running):
+def test_an_emptied_redis_is_remembered(clean_redis, raw, signs_often, transactional_db, running):
     running(Recorder(clean_redis))
     store = open_store(clean_redis)
     wait_until(lambda: recorder_state.read_word(store).recording, "it records")
