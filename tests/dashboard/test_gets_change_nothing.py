@@ -13,7 +13,7 @@ from tests.dashboard.exports.test_exports import ask, work
 from tests.dashboard.test_headers import policy_of
 from tests.workers import fail
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def routes(resolver: URLResolver, before: str = "/") -> Iterator[str]:
