@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def name_of(module: str) -> str:
     return module.removesuffix(".__init__")
 
 
-def imports_of(module: str, text: str, *, lazy: bool = True) -> Iterator[str]:
+@cache
+def imports_of(module: str, text: str, *, lazy: bool = True) -> list[str]:
     """What a module imports, by absolute names; without `lazy`, only what it imports when it is imported."""
     tree = ast.parse(text)
     inside = {
@@ -42,16 +44,17 @@ def imports_of(module: str, text: str, *, lazy: bool = True) -> Iterator[str]:
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
         for node in ast.walk(function)
     }
+    found = []
     for node in ast.walk(tree):
         if not lazy and id(node) in inside:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             package = module.split(".")[: -node.level] if node.level else []
             base = ".".join([*package, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def within(module: str, *packages: str) -> bool:

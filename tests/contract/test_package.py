@@ -19,6 +19,8 @@ from core.store import embedded
 from tests.contract.test_imports import CODE, DJANGO_ROOMS, Sources, shipped
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).resolve().parents[2]
 LUA = ROOT / "core" / "store" / "lua"
 SHARED = Path(sys.executable).parent
@@ -225,6 +227,7 @@ def test_the_version_of_the_wheel_is_the_one_that_the_code_says(wheel):
     assert wheel.name.startswith(f"agent_telemetry-{core.__version__}-")
 
 
+@pytest.mark.long
 def test_the_empty_environment_has_every_script_and_nothing_of_the_site(installed):
     program = (
         "import importlib.util as u, agent_telemetry, pathlib;"
@@ -242,6 +245,7 @@ def test_the_empty_environment_has_every_script_and_nothing_of_the_site(installe
     assert Path(folder).is_relative_to(installed.python.parent.parent)
 
 
+@pytest.mark.long
 def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
     agent = installed.start("-c", AGENT, REDIS_URL=url)
     try:

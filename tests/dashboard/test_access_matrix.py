@@ -10,7 +10,7 @@ from tests.dashboard.conftest import UNKNOWN_ID
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 KINDS = ["anonymous", "inactive", "no group", "viewer", "approver", "auditor", "superuser"]
 SIGN_IN = "sign in"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.dashboard.conftest import UNKNOWN_ID
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 ADDRESSES = [
     "/",

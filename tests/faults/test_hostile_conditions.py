@@ -147,7 +147,9 @@ def test_a_recorder_that_is_started_a_second_time_stands_by_and_doubles_nothing(
     recorded(site)
 
 
-@pytest.mark.parametrize(("agents", "recorder", "web"), [(-DAY, DAY, HOUR), (DAY, -DAY, -HOUR)])
+@pytest.mark.parametrize(
+    ("agents", "recorder", "web"), [(-DAY, DAY, HOUR), pytest.param(DAY, -DAY, -HOUR, marks=pytest.mark.long)]
+)
 def test_clocks_that_are_wrong_by_a_day_change_no_deadline_and_no_answer(
     database_server, agents, recorder, web
 ):
@@ -180,6 +182,7 @@ def test_clocks_that_are_wrong_by_a_day_change_no_deadline_and_no_answer(
     assert re.search("[Aa]pproved", page)
 
 
+@pytest.mark.long
 def test_with_5000_requests_open_the_page_is_whole_and_each_answer_brings_up_the_next(database_server):
     with stand(database_server) as site, ThreadPoolExecutor(ASKERS) as pool:
         site.start("recorder")

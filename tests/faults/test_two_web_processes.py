@@ -3,6 +3,8 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from core import ApprovalGate
 from tests.faults.site.person import Person
 from tests.faults.site.stand import stand, until
@@ -15,6 +17,7 @@ AT_ONCE = 32  # by browser, and as many by direct calls
 WINNER = re.compile(r"(maria|omar|You|script-\d+) already (approved|denied) it")
 
 
+@pytest.mark.long
 def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_whom_all_are_told(
     database_server,
 ):

@@ -108,7 +108,7 @@ def background() -> Iterator[Callable[..., Future]]:
 
 
 @pytest.fixture
-def running() -> Iterator[Callable[[Recorder], threading.Event]]:
+def running(quick_to_end: None) -> Iterator[Callable[[Recorder], threading.Event]]:
     """Runs recorders in threads until the test ends: `running(recorder)` returns its stop switch."""
     started: list[tuple[threading.Event, threading.Thread]] = []
 

@@ -13,7 +13,7 @@ from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 NAMES = [*MARKUP, *HIDDEN.values()]  # what may be a name
 TEXTS = [*NAMES, *CONTROL.values()]  # what may stand in a context, a task, a reason
@@ -81,9 +81,15 @@ def shape(gate, beat, raw, signed_in):
     return of
 
 
+@pytest.fixture(scope="module")
+def remembered() -> dict[str, tuple]:
+    """What is the same for every test of this file."""
+    return {}
+
+
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, text):
-    honest = shape("honest")[0]
+def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered, text):
+    honest = remembered.get("honest") or remembered.setdefault("honest", shape("honest")[0])
     pages, named, shown = shape(text)
     assert pages == honest
     read = read_back(shown)

@@ -12,7 +12,7 @@ from tests.dashboard.display.markup import parse
 from tests.history.database.obstacles import refusing
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def notice_of(response) -> tuple[str, str]:
@@ -238,6 +238,7 @@ def test_signing_in_leads_only_to_our_own_pages(make_user):
         assert Client().post("/sign-in/", data)["Location"] == place
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain form"])
 def test_an_answer_that_took_effect_when_the_database_went_away_says_both(
     gate, signed_in, answer, record, htmx

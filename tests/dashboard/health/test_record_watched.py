@@ -13,7 +13,7 @@ from core.models import AuditCheck
 from tests.dashboard.health.test_health_page import words_of
 from tests.dashboard.probes.test_probes import TOKEN, numbers
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 WRONG = "entry #9 was changed<b>\u202e"
 

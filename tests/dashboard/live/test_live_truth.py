@@ -14,7 +14,7 @@ from dashboard.live.state import LiveState, Message
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 APPROVER, VIEWER = Audience(may_decide=True), Audience(may_decide=False)
 

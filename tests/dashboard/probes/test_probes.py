@@ -15,7 +15,7 @@ from tests.dashboard.test_page_cost import reads
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 TOKEN = "a-token-for-the-scraper-01"
 FINE = {"database": "ok", "migrations": "ok", "redis": "ok", "recorder": "ok"}
@@ -93,6 +93,7 @@ def test_a_database_that_is_away_is_an_answer(clean_redis, probe, monkeypatch):
     assert probe() == (503, FINE | {"database": "failed", "migrations": "failed"})
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_migration_that_is_missing_is_named(clean_redis, probe, monkeypatch):
     sign(clean_redis)
     monkeypatch.setattr(health, "_seen", set())

@@ -3,6 +3,8 @@
 import random
 import time
 
+import pytest
+
 from core import ApprovalGate
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import read_records
@@ -32,6 +34,7 @@ def ten_trials(gate, decide, user, chance: random.Random, lead: float) -> tuple[
     return trials, lead
 
 
+@pytest.mark.long
 def test_1000_decisions_around_the_deadline_are_one_story_everywhere(
     clean_redis, recorder, make_user, decide, background
 ):

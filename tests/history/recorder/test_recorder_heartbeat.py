@@ -6,6 +6,7 @@ import pytest
 
 from core import ApprovalGate
 from core.history import health
+from core.history.recorder import heartbeat
 from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.recorder import Recorder
 from core.models import Cursor
@@ -18,6 +19,11 @@ from tests.waiting import wait_until
 
 KEY = "{telemetry}:recorder"
 OUTBOX = "{telemetry}:outbox"
+
+
+@pytest.fixture
+def beats_often(monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", heartbeat.BEAT_SECONDS / 10)
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ def test_a_recorder_that_never_ran_is_no_recorder(store, db):
     assert (heartbeat.state, heartbeat.recording, heartbeat.seen) == ("never", False, None)
 
 
-def test_a_running_recorder_says_so_again_and_again(store, recorder):
+def test_a_running_recorder_says_so_again_and_again(store, beats_often, recorder):
     heartbeat = wait_until(lambda: read_heartbeat(store).seen and read_heartbeat(store), "its heart beats")
     assert heartbeat.state == "recording"
     wait_until(lambda: read_heartbeat(store).seen > heartbeat.seen, "it beats again")
@@ -51,7 +57,7 @@ def test_a_dead_recorder_is_silent_and_what_it_said_last_is_still_there(store, r
     assert raw.pttl(KEY) > 0
 
 
-def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(transactional_db, running):
+def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(beats_often, transactional_db, running):
     with faulty_server(durable=True) as server:
         running(Recorder(server.url))
         store = open_store(server.url)
@@ -91,7 +97,7 @@ def test_of_two_recorders_the_one_that_recorded_last_is_active(store, raw, trans
     assert read_heartbeat(store).active == "one:1"
 
 
-def test_an_emptied_redis_is_remembered(clean_redis, raw, transactional_db, running):
+def test_an_emptied_redis_is_remembered(clean_redis, raw, beats_often, transactional_db, running):
     running(Recorder(clean_redis))
     store = open_store(clean_redis)
     wait_until(lambda: read_heartbeat(store).recording, "it records")
