@@ -21,7 +21,6 @@ from ..store.usage import MAX_AMOUNT
 logger = logging.getLogger(__name__)
 
 MAX_PRICE = Decimal(1000)  # dollars for a million tokens
-_KINDS = ("input", "output", "cache_read", "cache_write")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SEARCHES_KEPT = 4096
 
@@ -239,15 +238,14 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
-        unknown = entry.keys() - {"model", "since", *_KINDS}
+        unknown = entry.keys() - {"model", "since", *Tokens._fields}
         if unknown:
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
         since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")
-        prices = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
+        prices: dict[str, Any] = {kind: _own_price(entry, kind) for kind in Tokens._fields if kind in entry}
         if not {"input", "output"} <= prices.keys():
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
-        rates = Rates(prices["input"], prices["output"], prices.get("cache_read"), prices.get("cache_write"))
-        _add(found, str(entry["model"]), Dated(since, rates), entry["model"])
+        _add(found, str(entry["model"]), Dated(since, Rates(**prices)), entry["model"])
     return found
 
 
@@ -319,10 +317,7 @@ def _snapshot() -> Any:
 
 def _read(prices: Any) -> Rates:
     return Rates(
-        input=_price(prices.input_mtok),
-        output=_price(prices.output_mtok),
-        cache_read=_price(prices.cache_read_mtok),
-        cache_write=_price(prices.cache_write_mtok),
+        **{kind: _price(getattr(prices, f"{kind}_mtok")) for kind in Tokens._fields},
         request=prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0),
     )
 
