@@ -2,9 +2,6 @@
 "use strict";
 
 const REST_MS = 500; // a button that moved or appeared so recently takes no press
-const OVER_MS = 6000; // how long an ended card keeps its place
-const NOTICE_MS = 10000;
-const DRAFT = "reason of ";
 const places = new WeakMap(); // button -> where it stands, and since when it rests there
 const heights = new Map(); // id of a card -> its height while it waits
 const sending = new Set(); // requests that an answer of this page is on its way to
@@ -49,41 +46,6 @@ function answered(request) {
   guardButtons();
 }
 
-function notice(text) {
-  const said = Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text });
-  document.getElementById("notices").replaceChildren(said);
-}
-
-// A reason that somebody types outlives the page, the connection and the request.
-function keepDrafts() {
-  for (const field of document.querySelectorAll("textarea[name^=reason-]")) {
-    const kept = sessionStorage.getItem(DRAFT + requestOf(field));
-    if (kept && !field.value && field !== document.activeElement) field.value = kept;
-  }
-  for (const card of document.querySelectorAll(".card[class*=over][id]")) {
-    const kept = sessionStorage.getItem(DRAFT + requestOf(card));
-    if (!kept || card.querySelector(".draft")) continue;
-    const said = Object.assign(document.createElement("p"), { className: "draft" });
-    const words = Object.assign(document.createElement("q"), { textContent: kept });
-    said.append("Your reason was not sent: ", words);
-    card.append(said);
-  }
-}
-
-// A card that is over keeps its place while somebody may be about to press a button near it.
-function tidy() {
-  for (const said of document.querySelectorAll("#notices .notice.done")) {
-    said.dataset.seen ??= Date.now();
-    if (Date.now() - said.dataset.seen > NOTICE_MS) said.remove();
-  }
-  const cards = document.getElementById("cards");
-  if (!cards || cards.matches(":hover, :focus-within")) return;
-  for (const card of cards.querySelectorAll(".over")) {
-    card.dataset.seen ??= Date.now();
-    if (Date.now() - card.dataset.seen > OVER_MS && !card.querySelector(".draft")) card.remove();
-  }
-}
-
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (event.target.id !== "decide" || !button?.matches("[data-decide]")) return;
@@ -98,22 +60,12 @@ document.addEventListener("submit", (event) => {
   sending.add(request);
   setTimeout(guardButtons); // after the form has been read
 }, true);
-document.addEventListener("input", (event) => {
-  if (event.target.name?.startsWith("reason-")) sessionStorage.setItem(DRAFT + requestOf(event.target), event.target.value);
-});
 const requestIn = (event) => event.detail?.ctx?.request?.action?.match(/approvals\/([0-9a-f-]{36})\//)?.[1];
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) answered(requestIn(event)); });
-document.addEventListener("htmx:after:request", (event) => {
-  if (requestIn(event) && event.detail.ctx.response?.status === 200) sessionStorage.removeItem(DRAFT + requestIn(event));
-});
-document.addEventListener("htmx:error", (event) => {
-  if (requestIn(event)) notice("No answer from the site. The card shows what is true once the page is live again.");
-});
 document.addEventListener("telemetry:connection", guardButtons);
 document.addEventListener("scroll", () => measure(false), { capture: true, passive: true });
 new ResizeObserver(() => measure(true)).observe(document.documentElement);
-new MutationObserver(() => { keepDrafts(); measure(true); })
+new MutationObserver(() => measure(true))
   .observe(document.getElementById("main"), { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "open", "hidden"] });
-setInterval(() => { tidy(); guardButtons(); }, 250);
-keepDrafts();
+setInterval(guardButtons, 250);
 measure(true);
