@@ -19,7 +19,7 @@ from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import visible, visible_json, visible_whole
+from dashboard.display.text import plain, visible, visible_json, visible_whole
 
 SHOWN_REQUESTS = 50
 LISTED_REQUESTS = 100
@@ -102,7 +102,7 @@ class Card:
     request_id: str
     kind: str
     agent_id: str
-    context: SafeString
+    context: SafeString | str
     size: int
     digest: str
     requested_at: datetime
@@ -112,16 +112,16 @@ class Card:
     )
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = CARD_CHARACTERS) -> "Card":
+    def of(cls, record: RequestRecord, most: int = 0) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
-        text = record.context.decode()
-        context = visible_json(text) if len(text) <= most else SafeString("")
+        text, most = record.context.decode(), most or CARD_CHARACTERS
+        context = visible_json(text) if len(text) <= most else visible("")
         whole = len(text) <= most and len(context) <= most
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            context if whole else visible(text[:BEGINNING]),
+            context if whole else plain(text[:BEGINNING]),
             len(record.context),
             record.digest,
             record.requested_at,
