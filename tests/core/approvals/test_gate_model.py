@@ -17,7 +17,7 @@ AGENTS = ("ann", "a*", "a:n[n]", "\U0001f600")
 KINDS = ("deploy", "deploy:*", "\u202etxt")
 agents, kinds, answers = st.sampled_from(AGENTS), st.sampled_from(KINDS), st.booleans()
 people, reasons = (
-    st.sampled_from(("maria", "system", "\U0001f600")),
+    st.sampled_from(("maria", "system-7", "\U0001f600")),
     st.sampled_from(("", "too late", "é\n=1")),
 )
 LONG, SHORT = 600.0, 0.001
