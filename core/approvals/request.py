@@ -85,6 +85,7 @@ class Decision:
 
     `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
     digest) or lapsed (past `not_after`). The other fields tell the decision that stands, whoever made it.
+    The last three are those of the request, where whoever decided has read it.
     """
 
     outcome: str
@@ -94,6 +95,9 @@ class Decision:
     responder: str = ""
     reason: str = ""
     ended_at: datetime | None = None
+    approval_type: str = ""
+    agent_id: str = ""
+    requested_at: datetime | None = None
 
     @property
     def accepted(self) -> bool:
