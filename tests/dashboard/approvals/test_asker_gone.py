@@ -77,6 +77,8 @@ def test_an_asker_that_stopped_beating_before_it_asked_is_not_judged(clean_redis
 
 def test_an_open_card_hears_that_its_asker_is_gone_and_is_back(asks, raw, clean_redis):
     heart, request = asks
+    fall_silent(raw)
+    heart.beat()
     state = LiveState()
     page = page_of(state.region(APPROVER))
     fall_silent(raw)
