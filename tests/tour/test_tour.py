@@ -171,7 +171,7 @@ def test_the_loser_of_a_race_reads_who_decided(gate, client, make_user, operator
     client.force_login(make_user("paul", "approver"))
     late = press(client, "approve", request, **HTMX)
     assert late.status_code == 409
-    assert "maria already denied it at" in late.content.decode()
+    assert "maria already denied " in late.content.decode()
     assert gate.get_request(request.request_id).status == "rejected"
 
 
