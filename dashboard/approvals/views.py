@@ -98,13 +98,13 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         )
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
-        return Notice("unsure", words.only_in_redis(told.text), told.status)
+        return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except decisions.NotAllowed as refusal:
         return Notice("refused", str(refusal), 403)
     except ValueError as error:
-        return Notice("refused", words.not_decided(error), 400)
+        return Notice("refused", words.BAD_ANSWER.format(why=error), 400)
     except MalformedRecord as error:
-        return Notice("refused", words.unreadable_request(error), 409)
+        return Notice("refused", words.UNREADABLE_REQUEST.format(error=error), 409)
     except DecisionUnconfirmed as error:
         logger.error("decision unconfirmed: %s", error)
         return Notice("unsure", words.NOT_CONFIRMED, 503)
@@ -121,7 +121,7 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
 def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""
     if decision.outcome == ACCEPTED:
-        return Notice("done", words.accepted(approved=approved), 200)
+        return Notice("done", words.ACCEPTED[approved], 200)
     if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder
         return Notice("refused", words.already_decided(decision.status, who, decision.ended_at), 409)

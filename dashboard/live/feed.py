@@ -47,7 +47,7 @@ def _sentence(error: BaseException) -> str:
     return words.UNAVAILABLE
 
 
-class Feed:
+class Feed(threading.Thread):
     """The follower's thread. It alone moves the state and decides who is sent what, so all of it is in order.
 
     It reads Redis, without which no page is live. What waits for longer is done by workers: they wait for the
@@ -55,6 +55,7 @@ class Feed:
     """
 
     def __init__(self, watching: Callable[[], list[Subscription]], check_access: Callable[[], None]) -> None:
+        super().__init__(name="follower", daemon=True)
         self._watching = watching
         self._check_access = check_access
         self._inbox: Inbox = SimpleQueue()
@@ -69,25 +70,16 @@ class Feed:
         self._state: LiveState | None = None
         self._opened: LiveState | None = None  # by a worker, and not taken over yet
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     # From any thread
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        """Whether it follows."""
-        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End, and wait for it and for what the workers have begun."""
         self._ending.set()
         self._inbox.put(lambda: None)
-        self._thread.join()
+        self.join()
 
-    def join(self, subscription: Subscription) -> None:
+    def enter(self, subscription: Subscription) -> None:
         """A page was opened."""
         self._inbox.put(partial(self._welcome, [subscription]))
 
@@ -97,7 +89,8 @@ class Feed:
 
     # The thread
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Follow until it is stopped."""
         try:
             self._open()
             while not self._ending.is_set():
