@@ -150,9 +150,10 @@ def _server_worries(state: Health) -> Iterator[str]:
 def _job_worries(state: Health) -> Iterator[str]:
     if state.queue is None:
         yield words.WITHOUT_QUEUE
-    elif state.queue.workers == 0:
+        return
+    if state.queue.workers == 0:
         yield words.NO_WORKER
-    if state.queue is not None and state.queue.failed:
+    if state.queue.failed:
         yield words.failed_jobs(state.queue.failed)
 
 
