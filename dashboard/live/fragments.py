@@ -35,9 +35,10 @@ def agent_row(row: AgentRow, now: datetime) -> str:
     return _fragment(row.dom_id, "agents/_row", row=row, now=now)
 
 
-def new_card(card: Card, now: datetime, audience: Audience) -> str:
-    """A request at the end of the queue."""
-    return _fragment("cards", "approvals/_card", "beforeend", card=card, now=now, audience=audience)
+def new_card(card: Card, now: datetime, audience: Audience, before: str = "") -> str:
+    """A new request: before the card of another one, or at the end of the queue."""
+    target, swap = (f"request-{before}", "beforebegin") if before else ("cards", "beforeend")
+    return _fragment(target, "approvals/_card", swap, card=card, now=now, audience=audience)
 
 
 def ended_card(ended: Ended, now: datetime) -> str:

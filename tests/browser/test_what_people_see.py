@@ -113,11 +113,16 @@ def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, cle
         "none": None,
         "list": [[], {}],
     }
-    ApprovalGate(clean_redis, "robot").open_request("deploy", context)
+    request = ApprovalGate(clean_redis, "robot").open_request("deploy", context)
     page = sign_in("maria", "approver")
+    card = page.locator(f"#request-{request.request_id}")
+    expect(card).to_contain_text("This is only the beginning of")
+    expect(card.get_by_role("button")).to_have_count(0)
+    card.get_by_role("link", name="Read all of it and answer").click()
+    page.wait_for_selector("[data-connection=live]")
     assert page.locator(".value.long").text_content() == long_text
     expect(page.locator(".size")).to_contain_text("200,010 characters, 1 line")
-    numbers = page.locator("#cards .number").all_text_contents()
+    numbers = page.locator(".context .number").all_text_contents()
     assert numbers == [json.dumps(1.10), str(2**53 + 1)]
 
 
