@@ -323,18 +323,33 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
     """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
+    return _read_waiting(store, request_ids).get(agent_id, [])
+
+
+def read_all_waiting(store: Store, now: datetime) -> dict[str, list[WaitingRequest]]:
+    """What each agent waits for at `now`, oldest first; without their bodies: two round trips."""
+    queue = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
+    waiting = _read_waiting(store, [id_.decode(errors="replace") for id_ in queue])
+    ahead = {agent: [r for r in requests if r.deadline_at > now] for agent, requests in waiting.items()}
+    return {agent: requests for agent, requests in ahead.items() if requests}
+
+
+def _read_waiting(store: Store, request_ids: list[str]) -> dict[str, list[WaitingRequest]]:
     fields = ("agent_id", "status", "approval_type", "requested_ms", "deadline_ms")
     replies = store.read_many([["HMGET", store.keys.approval_request(id_), *fields] for id_ in request_ids])
-    waiting = []
+    waiting: dict[str, list[WaitingRequest]] = {}
     for request_id, reply in zip(request_ids, replies, strict=True):
-        if isinstance(reply, Exception) or reply[:2] != [agent_id.encode(), PENDING.encode()]:
+        if isinstance(reply, Exception) or reply[0] is None or reply[1] != PENDING.encode():
             continue
         try:
             kind = checked_name(reply[2].decode(), "approval_type")
-            waiting.append(WaitingRequest(request_id, kind, at(reply[3]), at(reply[4])))
+            request = WaitingRequest(request_id, kind, at(reply[3]), at(reply[4]))
+            waiting.setdefault(reply[0].decode(), []).append(request)
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
-    return sorted(waiting, key=lambda request: (request.requested_at, request.request_id))
+    for requests in waiting.values():
+        requests.sort(key=lambda request: (request.requested_at, request.request_id))
+    return waiting
 
 
 def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:

@@ -1,94 +1,22 @@
-"""What pages and fragments print: plain values, shaped here and nowhere else."""
+"""What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from core.agents import fleet
-from core.agents.heartbeat import AgentState
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import RequestRecord, read_pending
-from core.store.client import open_store
+from core.store.approvals import RequestRecord
 from core.values.approvals import DIRECT, PENDING
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.display.text import visible_json
 
 SHOWN_REQUESTS = 50
-SHOWN_AGENTS = 200
 SHOWN_ENDED = 10
-FINISHED_SECONDS = 600
-FORGOTTEN_SECONDS = 3600
-
-_RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
-
-
-@dataclass(frozen=True)
-class AgentRow:
-    """One agent on the live page."""
-
-    agent_id: str
-    name: str
-    liveness: str
-    status: str
-    percent: int
-    task: str
-    last_beat: datetime
-    conflict: bool
-    rank: int
-    dom_id: str
-
-    @classmethod
-    def of(cls, state: AgentState, now: datetime) -> "AgentRow":
-        """The row as it stands at `now`, by Redis's clock."""
-        beat, liveness = state.heartbeat, state.liveness(now)
-        forgotten = liveness == "lost" and (now - beat.last_beat).total_seconds() > FORGOTTEN_SECONDS
-        return cls(
-            agent_id=beat.agent_id,
-            name=beat.display_name or beat.agent_id,
-            liveness=liveness,
-            status=beat.status,
-            percent=int(beat.progress * 100),
-            task=beat.current_task,
-            last_beat=beat.last_beat,
-            conflict=bool(state.rival) and liveness != "finished",
-            rank=4 if forgotten else _RANKS[liveness],
-            dom_id="agent-" + hashlib.sha256(beat.agent_id.encode()).hexdigest()[:16],
-        )
-
-
-@dataclass(frozen=True)
-class Agents:
-    """The agents region: those who need a look first, then by name."""
-
-    rows: list[AgentRow]
-    counts: dict[str, int]
-    hidden: int
-
-    @classmethod
-    def of(cls, states: list[AgentState], now: datetime) -> "Agents":
-        """The agents of the last day as they stand at `now`."""
-        return cls.of_rows([AgentRow.of(state, now) for state in states], now)
-
-    @classmethod
-    def of_rows(cls, rows: Iterable[AgentRow], now: datetime) -> "Agents":
-        """In order; what finished more than ten minutes ago is left out."""
-        recent = [
-            row
-            for row in rows
-            if row.liveness != "finished" or (now - row.last_beat).total_seconds() < FINISHED_SECONDS
-        ]
-        recent.sort(key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
-        found = [row.liveness for row in recent]
-        counts = {liveness: found.count(liveness) for liveness in ("alive", "late", "lost", "finished")}
-        return cls(recent[:SHOWN_AGENTS], counts, max(0, len(recent) - SHOWN_AGENTS))
 
 
 @dataclass(frozen=True)
@@ -156,25 +84,6 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class LivePage:
-    """Everything on the live page."""
-
-    agents: Agents
-    cards: list[Card]
-    waiting: int
-    unreadable: int
-    ended: list[Ended]
-    now: datetime
-    behind: bool = False  # the recorder lags
-    known: bool = True  # False while Redis is away: empty lists then say nothing
-
-    @property
-    def hidden(self) -> int:
-        """Requests that wait behind the last card shown."""
-        return self.waiting - len(self.cards)
-
-
-@dataclass(frozen=True)
 class Step:
     """One entry of a request's history, in words."""
 
@@ -224,26 +133,6 @@ class ApprovalPage:
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
-
-
-def live_page() -> LivePage:
-    """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
-    store = open_store()
-    now, states = fleet.look(store, None)
-    pending = read_pending(store)
-    return LivePage(
-        agents=Agents.of(states, now),
-        cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
-        waiting=len(pending.records),
-        unreadable=len(pending.unreadable),
-        ended=recently_ended(),
-        now=now,
-    )
-
-
-def nothing_known() -> LivePage:
-    """The live page while Redis is away."""
-    return LivePage(Agents.of([], timezone.now()), [], 0, 0, recently_ended(), timezone.now(), known=False)
 
 
 def recently_ended() -> list[Ended]:

@@ -6,7 +6,9 @@ from datetime import datetime
 from django.template.loader import render_to_string
 
 from dashboard.access import Audience
-from dashboard.approvals.page import AgentRow, Agents, ApprovalPage, Card, Ended, LivePage
+from dashboard.agents.look import Agents
+from dashboard.approvals.page import ApprovalPage, Card, Ended
+from dashboard.live.page import LivePage
 
 
 def _partial(target: str, swap: str, html: str) -> str:
@@ -30,13 +32,8 @@ def approval_region(page: ApprovalPage, audience: Audience) -> str:
 
 
 def agents_region(agents: Agents, now: datetime) -> str:
-    """All agents, when somebody came, went or changed place."""
-    return _partial("agents", "outerMorph", _render("agents/_list", {"agents": agents, "now": now}))
-
-
-def agent_row(row: AgentRow, now: datetime) -> str:
-    """One agent, when only its own line changed."""
-    return _partial(row.dom_id, "outerMorph", _render("agents/_row", {"row": row, "now": now}))
+    """The agents that need a look, and how many there are of each state."""
+    return _partial("agents", "outerMorph", _render("agents/_look", {"agents": agents, "now": now}))
 
 
 def new_card(card: Card, now: datetime, audience: Audience) -> str:

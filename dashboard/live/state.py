@@ -5,17 +5,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.agents import fleet
+from core.agents.heartbeat import AgentState
 from core.history import health
 from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
 from core.values.approvals import PENDING
 from dashboard.access import Audience
+from dashboard.agents.folds import Line
+from dashboard.agents.look import Agents
+from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, Card, Ended
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
+from dashboard.live.page import LivePage
 
 BEHIND_SECONDS = 10.0
 
@@ -159,19 +164,15 @@ class LiveState:
         """Look at the agents that beat or crossed a threshold since the last look."""
         self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
-        rows = [AgentRow.of(state, self.now) for state in changed]
-        rows = [row for row in rows if self._rows.get(row.agent_id) != row]
-        if not rows:
-            return []
+        rows = [row for row in self._rows_of(changed) if self._rows.get(row.agent_id) != row]
         moved = any(self._place(self._rows.get(row.agent_id)) != self._place(row) for row in rows)
         self._rows.update({row.agent_id: row for row in rows})
-        if moved:
-            self._arrange()
-            return [_same(fragments.agents_region(self.agents, self.now))]
-        self.agents = replace(self.agents, rows=[self._rows[row.agent_id] for row in self.agents.rows])
-        shown = {row.agent_id for row in self.agents.rows}
-        texts = [fragments.agent_row(row, self.now) for row in rows if row.agent_id in shown]
-        return [_same("".join(texts))] if texts else []
+        self.changes.of_fleet(changed=bool(rows), moved=moved)
+        if not moved:
+            return []  # it beats on: nothing of that is shown here
+        before = self.agents
+        self._arrange()
+        return [] if self.agents == before else [_same(fragments.agents_region(self.agents, self.now))]
 
     def begin_verification(self) -> None:
         """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
@@ -190,10 +191,10 @@ class LiveState:
 
     def _load(self, ended: list[Ended]) -> None:
         self.now, states = fleet.look(self._store, None)
-        self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
-        self._arrange()
         pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
+        self._rows = {row.agent_id: row for row in self._rows_of(states)}
+        self._arrange()
         self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
         self._unreadable = len(pending.unreadable)
         self._shown = list(self._pending)[:SHOWN_REQUESTS]
@@ -252,12 +253,19 @@ class LiveState:
         oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)
         return 0.0 if oldest is None else self.now.timestamp() - oldest / 1000
 
+    def _rows_of(self, states: list[AgentState]) -> list[AgentRow]:
+        waiting = {record.agent_id for record in self._pending.values()}
+        return [AgentRow.of(state, self.now, waits=state.heartbeat.agent_id in waiting) for state in states]
+
     def _arrange(self) -> None:
-        self.agents = Agents.of_rows(self._rows.values(), self.now)
+        self.agents = Agents.of_rows(self._rows.values())
 
     @staticmethod
     def _place(row: AgentRow | None) -> tuple[object, ...] | None:
-        return None if row is None else (row.rank, row.liveness, row.name)
+        """What a line of the live page depends on; the task and time of one that only beats are not shown."""
+        if row is None:
+            return None
+        return (row.state, row.away, Line.of([row]) if row.state in NEED_A_LOOK else row.name)
 
 
 def _newest(first: Iterable[Ended], second: Iterable[Ended]) -> list[Ended]:

@@ -43,6 +43,9 @@ function count() {
   for (const time of document.querySelectorAll("[data-ago]")) {
     time.textContent = `${duration(Math.max(0, Math.floor((now - time.dataset.ago) / 1000)))} ago`;
   }
+  for (const time of document.querySelectorAll("[data-for]")) {
+    time.textContent = duration(Math.max(0, Math.floor((now - time.dataset.for) / 1000)));
+  }
   for (const time of document.querySelectorAll("[data-deadline]")) {
     const left = Math.ceil((time.dataset.deadline - now) / 1000);
     time.textContent = left > 0 ? `${duration(left)} left` : "time is up";
