@@ -41,8 +41,7 @@ function guardButtons() {
 function count() {
   const now = Date.now() + skew;
   for (const time of document.querySelectorAll("[data-ago], [data-for]")) {
-    const lasted = duration(Math.max(0, Math.floor((now - (time.dataset.ago ?? time.dataset.for)) / 1000)));
-    time.textContent = time.dataset.ago ? `${lasted} ago` : lasted;
+    time.textContent = duration(Math.max(0, Math.floor((now - (time.dataset.ago ?? time.dataset.for)) / 1000))) + (time.dataset.ago ? " ago" : "");
   }
   for (const time of document.querySelectorAll("[data-deadline]")) {
     const left = Math.ceil((time.dataset.deadline - now) / 1000);

@@ -7,8 +7,7 @@ import pytest
 
 from core.store.outbox import Watcher
 from dashboard.access import Audience
-from dashboard.approvals.page import recently_ended
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, recently_ended
 from dashboard.live import fragments
 from dashboard.live.page import live_page
 from dashboard.live.state import LiveState, Message
