@@ -36,10 +36,11 @@ def agents_region(agents: Agents, now: datetime) -> str:
     return _partial("agents", "outerMorph", _render("agents/_look", {"agents": agents, "now": now}))
 
 
-def new_card(card: Card, now: datetime, audience: Audience) -> str:
-    """A request at the end of the queue."""
-    return _partial(
-        "cards", "beforeend", _render("approvals/_card", {"card": card, "now": now, "audience": audience})
+def new_card(card: Card, now: datetime, audience: Audience, before: str = "") -> str:
+    """A new request: before the card of another one, or at the end of the queue."""
+    html = _render("approvals/_card", {"card": card, "now": now, "audience": audience})
+    return (
+        _partial(f"request-{before}", "beforebegin", html) if before else _partial("cards", "beforeend", html)
     )
 
 

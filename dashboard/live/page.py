@@ -10,7 +10,7 @@ from core.store.approvals import read_pending
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import SHOWN_REQUESTS, Card, Ended, recently_ended
+from dashboard.approvals.page import SHOWN_REQUESTS, Card, Ended, recently_ended, urgency
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def live_page() -> LivePage:
         agents=Agents.of_rows(
             AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states
         ),
-        cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
+        cards=[Card.of(record) for record in sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),
         ended=recently_ended(),
