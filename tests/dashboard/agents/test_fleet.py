@@ -59,16 +59,20 @@ def test_230_dead_pods_hide_none_of_7_living_and_one_failed_comes_first(raw, vie
     assert len(lines) == 10
     assert lines[0].startswith("failed nightly-export")
     assert lines[1].startswith("lost 230 lost: pod-…")
-    assert lines[2].startswith("stuck invoice-matcher running chunk of invoice-matcher 50 % 50 % 20 min 0 s")
+    assert lines[2].startswith("stuck invoice-matcher running chunk of invoice-matcher 50 % 50 % 20 min ")
     assert all(line.startswith("alive worker-") for line in lines[3:])
 
 
 def test_all_are_reached_fifty_at_a_time(raw, viewer):
     a_fleet(raw, alive=7, lost=230)
-    pages = [table(viewer, f"?state=lost&page={page}") for page in range(1, 6)]
+
+    def names(page: int) -> list[str]:
+        return [line.split()[1] for line in table(viewer, f"?state=lost&page={page}")]
+
+    pages = [names(page) for page in range(1, 6)]
     assert [len(page) for page in pages] == [50, 50, 50, 50, 30]
-    assert len({line for page in pages for line in page}) == 230
-    assert table(viewer, "?state=lost&page=99") == pages[-1]
+    assert len({name for page in pages for name in page}) == 230
+    assert names(99) == pages[-1]
 
 
 @pytest.mark.parametrize(
