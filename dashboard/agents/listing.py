@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from core.agents import fleet
 from core.history.agents.history import spent_today
-from core.history.agents.putting_away import DEAD
+from core.history.agents.putting_away import AT_ONCE, DEAD
 from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
@@ -81,6 +81,11 @@ class FleetPage:
     def all_may_go(self) -> bool:
         """Whether all that was found is dead, so that it can be put away at once."""
         return self.asked.state in DEAD and self.found > 1
+
+    @property
+    def at_once(self) -> int:
+        """How many of them one press puts away."""
+        return min(self.found, AT_ONCE)
 
 
 def fleet_page(asked: Asked) -> FleetPage:

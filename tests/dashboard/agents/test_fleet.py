@@ -8,8 +8,10 @@ from django.db import DatabaseError
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from core.history.agents import putting_away
 from core.history.audit import entries
 from core.models import AuditEntry
+from dashboard.agents import listing
 from tests.dashboard.agents.test_agent_page import calls, words
 from tests.dashboard.display.markup import parse
 from tests.dashboard.test_access_matrix import KINDS, PAGES, SIGN_IN, status_of
@@ -234,6 +236,17 @@ def test_all_that_a_search_found_are_put_away_and_the_list_stays_as_it_was(raw, 
     assert answer["Location"] == "/agents/?state=lost&q=pod-000"
     assert table(approver, query) == []
     assert len(table(approver, "?state=away")) == 16
+
+
+def test_more_than_one_press_takes_say_how_many_are_left(raw, approver, monkeypatch):
+    monkeypatch.setattr(putting_away, "AT_ONCE", 20)
+    monkeypatch.setattr(listing, "AT_ONCE", 20)
+    a_fleet(raw, alive=1, lost=30)
+    assert "Put 20 of 30 away" in approver.get("/agents/?state=lost").content.decode()
+    form = seen(approver, "?state=lost") | {"all": "lost"}
+    answer = approver.post("/agents/put-away/", form, follow=True).content.decode()
+    assert "20 agents are put away" in answer
+    assert "10 more are left" in answer
 
 
 def test_one_that_is_put_away_is_a_fact_of_its_own_page(raw, approver):
