@@ -55,6 +55,7 @@ class HeartbeatCoordinator(UsesStore):
         self._instance = AgentInstance()
         self._last = Said("starting", 0.0, "")
         self._stopped = False
+        self._blocked = 0  # in so many `keep_alive` at once
         self._trouble = Trouble(logger)
         self._quiet_until = 0.0
 
@@ -72,7 +73,8 @@ class HeartbeatCoordinator(UsesStore):
     ) -> None:
         """Register as `agent_id` with status `starting`.
 
-        metadata: a JSON object of at most 64 KiB. Another process that lives under the same name
+        metadata: a JSON object of at most 64 KiB. `stuck_after` in it is for how many seconds this agent may say
+        the same before it counts as stuck, None for ever. Another process that lives under the same name
         is logged and shown as a conflict as soon as it beats again; one that crashed is not. Raises
         ValueError or TypeError for a bad argument.
         """
@@ -115,8 +117,8 @@ class HeartbeatCoordinator(UsesStore):
     def keep_alive(self, status: str = "waiting", current_task: str | None = None) -> Iterator[None]:
         """Beat in the background while the body blocks, for example in `request_approval`.
 
-        Only for a wait whose end is known: an agent that hangs inside still looks alive. What the body
-        itself says with `beat` or `stop_heartbeat` stands.
+        Only for a wait whose end is known: an agent that hangs inside still looks alive, and does not count as
+        stuck. What the body itself says with `beat` or `stop_heartbeat` stands.
         """
         before = self._last
         inside = Said(status, before.progress, before.task if current_task is None else current_task)
@@ -126,6 +128,8 @@ class HeartbeatCoordinator(UsesStore):
             while not done.wait(self.HEARTBEAT_INTERVAL):
                 self._beat_again(self._last)
 
+        with self._lock:
+            self._blocked += 1
         self.beat(*inside)
         thread = threading.Thread(target=beat_until_done, name="heartbeat", daemon=True)
         thread.start()
@@ -134,6 +138,8 @@ class HeartbeatCoordinator(UsesStore):
         finally:
             done.set()
             thread.join()
+            with self._lock:
+                self._blocked -= 1
             self._beat_again(before if self._last == inside else self._last)
 
     def _beat_again(self, last: Said) -> None:
@@ -175,7 +181,7 @@ class HeartbeatCoordinator(UsesStore):
             store.keys,
             agent_id=agent_id,
             instance=instance.id,
-            record=self._identity + rest,
+            record=self._identity + ('"declared":true,' if self._blocked else "") + rest,
             mode=mode,
             event=f'"agent_id":{json.dumps(agent_id)},{rest}' if self._streaming else None,
             news=news,

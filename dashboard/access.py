@@ -42,6 +42,11 @@ def may_decide(user: Any) -> bool:
     return bool(may_view(user) and user.has_perm(DECIDE))
 
 
+def may_put_away(user: Any) -> bool:
+    """Whether this user may take agents that failed or are lost off the lists: who decides, or maintains the site."""
+    return bool(may_view(user) and (user.has_perm(DECIDE) or user.has_perm(RETRY)))
+
+
 def may_see_health(user: Any) -> bool:
     """Whether this user may see how the site itself is doing."""
     return bool(user.is_active and user.has_perm(HEALTH))
@@ -74,6 +79,7 @@ def _required(may: Callable[[Any], bool], otherwise: str) -> Callable[[View], Vi
 
 
 viewer_required = _required(may_view, words.NOT_VIEWER)
+put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
 export_required = _required(may_export, words.NOT_AUDITOR)

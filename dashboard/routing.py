@@ -12,6 +12,7 @@ websocket_urlpatterns: list[Any] = [
     path("ws/live/", _socket),
     path("ws/approvals/<uuid:request_id>/", _socket),
     path("ws/usage/", _socket, {"topic": "usage"}),
+    path("ws/agents/", _socket, {"topic": "agents"}),
     # ?id=: as a part of the path, a name such as .. would be lost in the browser.
     path("ws/agent/", _socket, {"topic": "agent"}),
 ]

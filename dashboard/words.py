@@ -35,6 +35,7 @@ NOT_VIEWER = "This account sees nothing yet. Ask an administrator for the group 
 NOT_AUDITOR = "This account may not read the record. Ask an administrator for the group “auditor”."
 NO_HEALTH = "This account may not see how the site is doing. Ask for the group “maintainer”."
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
+NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
 
 # What is not there
@@ -62,6 +63,7 @@ STEPS = {
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
     "record.repaired": "Repaired",
+    "agents.put_away": "Put away",
     "record.contradicted": "Ended in another way in a Redis that was restored",
 }
 UNVERIFIED = " by a direct call, person not verified"
@@ -151,6 +153,34 @@ SOME_REQUEST = "a request"
 SENT = {True: "to all", False: "to"}  # which way a signal went, by whether it went to all
 RECEIVED = {True: "to all, from", False: "from"}
 PROGRESS = "Progress from {first} % to {last} %"  # what a chart shows, for those who cannot see it
+AGENT_COLUMNS = {
+    "state": "State",
+    "name": "Name",
+    "task": "Status and task",
+    "progress": "Progress",
+    "unchanged": "Unchanged for",
+    "waiting": "Waiting for",
+    "cost": "Cost today",
+    "beat": "Last beat",
+}
+AGENT_STATES = {
+    "failed": "It said that it failed. Look at its last task, then start it again or put it away.",
+    "lost": "No beat for 30 s, and it never said that it stops: it crashed, hangs, or is cut off.",
+    "stuck": "It beats and says the same for longer than its limit: a long step that it did not declare, or it hangs.",
+    "late": "No beat for 20 s. After 30 s it counts as lost.",
+    "doubled": "Two processes beat under this name. Give each its own, or stop one.",
+    "alive": "The last beat is less than 20 s old.",
+    "finished": "It said that it stopped.",
+}
+NOBODY_PUT_AWAY = "Nothing was put away: who was meant has beaten since, or is away already."
+NOT_PUT_AWAY = "Nothing was put away: the record cannot be written."
+NOT_MEANT = "Nothing was put away: the page did not say whom."
+
+
+def put_away(count: int, left: int) -> str:
+    """So many agents have left the lists; `left` are still there, because one act takes only so many."""
+    done = f"{count} {'agent is' if count == 1 else 'agents are'} put away. One that beats again comes back."
+    return f"{done} {left} more are left: put them away too." if left else done
 
 
 # Usage
@@ -246,6 +276,7 @@ JOB_UNCHANGED = "Nothing was changed: the job went on meanwhile, or it cannot be
 SITE = "Agent telemetry"
 RECORD_AND_PEOPLE = "Record and people"
 ENTRIES = {
+    "agents.put_away": "agents put away",
     "approval.requested": "approval asked",
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",

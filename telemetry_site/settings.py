@@ -49,6 +49,10 @@ TELEMETRY_BODY_DAYS = environment.number("TELEMETRY_BODY_DAYS", 365)
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")
 TELEMETRY_BACKUP_KEEP = environment.number("TELEMETRY_BACKUP_KEEP", 14, least=1)
 
+# Agents: for how many seconds one may say the same before it counts as stuck. 0: for ever.
+
+TELEMETRY_STUCK_SECONDS = environment.number("TELEMETRY_STUCK_SECONDS", 300)
+
 # Prices of model calls: read by the trackers of this process, and by agents from their own environment.
 
 TELEMETRY_PREMIUM_MODELS = environment.checked("TELEMETRY_PREMIUM_MODELS", parse_premium_models)

@@ -1,6 +1,6 @@
 """All agents at one moment: who changed since an earlier look, and what each said last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from ..store import agents
@@ -31,3 +31,12 @@ def look(store: Store, since: datetime | None) -> tuple[datetime, list[AgentStat
     )
     now_ms, changed = store.run(command)
     return at(now_ms), read_states(store, changed)
+
+
+def put_away(store: Store, states: Iterable[AgentState]) -> list[str]:
+    """Put away what was looked at: the agents that are away now and were not. One round trip.
+
+    One that beat after it was looked at stays; one that beats later is back by that alone.
+    """
+    seen = {s.heartbeat.agent_id: round(s.heartbeat.last_beat.timestamp() * 1000) for s in states}
+    return store.run(agents.put_away(store.keys, seen)) if seen else []

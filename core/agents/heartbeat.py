@@ -1,6 +1,7 @@
 """A heartbeat as Redis holds it: what it says, and what it means by Redis's clock."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,16 @@ logger = logging.getLogger(__name__)
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 LATE_SECONDS = 20.0
 LOST_SECONDS = 30.0
+STUCK_AFTER = "stuck_after"  # in an agent's metadata: its own limit in seconds, or null for none
+STATES = (
+    "failed",
+    "lost",
+    "stuck",
+    "late",
+    "doubled",
+    "alive",
+    "finished",
+)  # who needs a look most comes first
 
 
 @dataclass
@@ -36,11 +47,18 @@ class AgentHeartbeat(PlainDict):
 
 @dataclass(frozen=True)
 class AgentState:
-    """A heartbeat and what is known beside it: whether the agent stopped, and whether two beat as one."""
+    """A heartbeat and what is known beside it: whether the agent stopped, and whether two beat as one.
+
+    unchanged_since: when it began to say what it says; None of an agent of a version that did not tell.
+    declared: it said that it blocks in something long. away: somebody put it away, and it has not beaten since.
+    """
 
     heartbeat: AgentHeartbeat
     finished: bool
     rival: str
+    unchanged_since: datetime | None = None
+    declared: bool = False
+    away: bool = False
 
     def liveness(self, now: datetime) -> str:
         """alive, late, lost or finished at `now`, by Redis's clock."""
@@ -48,12 +66,42 @@ class AgentState:
             return "finished"
         return liveness((now - self.heartbeat.last_beat).total_seconds())
 
+    def state(self, now: datetime, stuck_seconds: float, *, waits: bool) -> str:
+        """One of STATES at `now`: the first that is true of it.
+
+        stuck_seconds: how long an agent without a limit of its own may say the same, 0 for ever. `waits`: it asked
+        somebody who has not answered yet.
+        """
+        liveness = self.liveness(now)
+        if liveness == "finished" and self.heartbeat.status == "failed":
+            return "failed"
+        if liveness in ("lost", "finished"):
+            return liveness
+        if not waits and self._is_stuck(now, stuck_seconds):
+            return "stuck"
+        return "doubled" if self.rival and liveness == "alive" else liveness
+
+    def _is_stuck(self, now: datetime, stuck_seconds: float) -> bool:
+        # One that is late says nothing, the same included.
+        if self.unchanged_since is None or self.declared or self.liveness(now) != "alive":
+            return False
+        limit = own_limit(self.heartbeat.metadata, stuck_seconds)
+        return 0 < limit <= (now - self.unchanged_since).total_seconds()
+
 
 def liveness(seconds_since_beat: float) -> str:
     """alive; late after 20 s without a beat; lost after 30 s, when the agent's key has expired."""
     if seconds_since_beat >= LOST_SECONDS:
         return "lost"
     return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
+
+
+def own_limit(metadata: Mapping[str, Any], otherwise: float) -> float:
+    """The limit in seconds that `stuck_after` sets, 0 for none; `otherwise` where it says no number above 0."""
+    said = metadata.get(STUCK_AFTER, otherwise)
+    if said is None:
+        return 0.0
+    return float(said) if type(said) in (int, float) and 0 < said < float("inf") else otherwise
 
 
 def readable_state(agent_id: str, record: bytes | None) -> AgentState | None:
@@ -77,6 +125,13 @@ def parsed_state(agent_id: str, record: bytes) -> AgentState:
             raise ValueError(f"progress is {heartbeat.progress}")
         if heartbeat.agent_id != agent_id:
             raise ValueError(f"agent_id is {heartbeat.agent_id!r}")
-        return AgentState(heartbeat, data["finished"] is True, str(data.get("rival", "")))
+        return AgentState(
+            heartbeat,
+            data["finished"] is True,
+            str(data.get("rival", "")),
+            at(data["changed_ms"]) if "changed_ms" in data else None,
+            data.get("declared") is True,
+            data.get("away") is True,
+        )
     except ODD as error:
         raise malformed(f"heartbeat of {agent_id!r}", error) from error

@@ -191,6 +191,24 @@ def night_batch() -> None:
     time.sleep(600)
 
 
+def invoice_matcher() -> None:
+    """Is stuck: it beats on, and its work does not move. It says itself after how long somebody should look."""
+    agent = DemoAgent("invoice-matcher", "Invoice matcher", "invoices", SMALL)
+    agent.heartbeat.start_heartbeat("invoice-matcher", {"stuck_after": 45}, "Invoice matcher")
+    agent.work("Matching invoices, page 3 of 11", 10, 0.1, 0.24, stage="match")
+    while True:
+        agent.heartbeat.beat("running", 0.24, "Matching invoices, page 4 of 11")
+        time.sleep(10)
+
+
+def nightly_export() -> None:
+    """Fails, and says so."""
+    agent = DemoAgent("nightly-export", "Nightly export", "reports", QUICK)
+    agent.work("Writing orders of yesterday", 9, 0.0, 0.7, stage="write")
+    agent.heartbeat.beat("failed", 0.7, "Disk full while writing orders-2026.parquet")
+    time.sleep(900)
+
+
 def crm_importer() -> None:
     """Crashes: the process is gone in the middle of its work."""
     agent = DemoAgent("crm-importer", "CRM importer", "import", QUICK)
@@ -209,6 +227,8 @@ FLEET: dict[str, Callable[[], None]] = {
     "mail-sorter": mail_sorter,
     "mail-sorter-again": mail_sorter,
     "night-batch": night_batch,
+    "invoice-matcher": invoice_matcher,
+    "nightly-export": nightly_export,
     "crm-importer": crm_importer,
 }
 

@@ -1,6 +1,6 @@
 """The commands of heartbeats: beating, and finding those who live, are late or fell silent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..values.pairs import pairs
@@ -11,6 +11,7 @@ BEAT = SCRIPTS["agents/beat"]
 LIVE = SCRIPTS["agents/live"]
 LOOK = SCRIPTS["agents/look"]
 LOST = SCRIPTS["agents/lost"]
+PUT_AWAY = SCRIPTS["agents/put_away"]
 STALE = SCRIPTS["agents/stale"]
 
 
@@ -84,6 +85,12 @@ def look(keys: Keys, *, since_ms: int, late_ms: int, lost_ms: int) -> Command[tu
     """Server time, and the agents to draw again: those that beat or crossed a threshold since then."""
     args = [since_ms, late_ms, lost_ms]
     return Command(LOOK, [keys.agents_changed, keys.agents_running], args, _time_and_names)
+
+
+def put_away(keys: Keys, seen: Mapping[str, int]) -> Command[list[str]]:
+    """Mark agents as away by the ms of the last beat that was looked at: those that are so now and were not."""
+    args = [part for agent, beat_ms in seen.items() for part in (agent, str(beat_ms))]
+    return Command(PUT_AWAY, [keys.agents_changed, *map(keys.agent_record, seen)], args, _names)
 
 
 def _time_and_names(reply: Sequence[bytes]) -> tuple[int, list[str]]:

@@ -409,6 +409,17 @@ def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[Wa
     return sorted(mine, key=lambda request: (request.requested_at, request.request_id))
 
 
+def read_all_waiting(store: Store, now: datetime) -> dict[str, list[WaitingRequest]]:
+    """What each agent waits for at `now`, by deadline; without their bodies: two round trips."""
+    members = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
+    ids = [name for member in members if valid_id(name := member.decode(errors="replace"))]
+    waiting: dict[str, list[WaitingRequest]] = {}
+    for request in _waiting(ids, store.read_many(_without_bodies(store.keys, ids))):
+        if request.deadline_at > now:
+            waiting.setdefault(request.agent_id, []).append(request)
+    return waiting
+
+
 def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list[WaitingRequest]]:
     """The server's time, how many requests are queued, and a part of them by deadline, without their bodies.
 

@@ -80,7 +80,7 @@ class Keys:
 
     @cached_property
     def agents_changed(self) -> str:
-        """Sorted set, permanent: agent by server ms of its last beat; a day back."""
+        """Sorted set, permanent: agent by server ms of its last beat, or of being put away; a day back."""
         return self._key("agents", "changed")
 
     @cached_property

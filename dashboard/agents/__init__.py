@@ -1,1 +1,1 @@
-"""The page of an agent."""
+"""Agents: the page of all, the page of one, and the lines of those that need a look."""

@@ -19,13 +19,13 @@ from core.store.approvals import WaitingRequest
 from core.usage.money import CALL_PLACES, money
 from core.values.approvals import SYSTEM
 from dashboard import words
+from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
-from dashboard.approvals.page import AgentRow, Ended, Step
+from dashboard.approvals.page import Ended, Step
 from dashboard.display.text import visible_json
 
 SHOWN_SIGNALS = 20
 ON_A_LINE = 120
-STILL_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -233,15 +233,6 @@ class AgentPage:
         return self.row is not None and _conflict(self.row)
 
     @property
-    def still(self) -> bool:
-        """It beats, asks nobody, and has reported nothing new for so long that somebody should look."""
-        since = self.timeline.unchanged_since
-        beats = self.row is not None and self.row.liveness == "alive"
-        return bool(
-            beats and not self.waiting and since and (self.now - since).total_seconds() > STILL_SECONDS
-        )
-
-    @property
     def rivals(self) -> list[Run]:
         """The runs that go on at once under this name."""
         return [run for run in self.runs if run.rival]
@@ -273,7 +264,7 @@ def _page(
 ) -> AgentPage:
     said = events or AgentEvents()
     state, now = snapshot.state, snapshot.now
-    row = None if state is None else AgentRow.of(state, now)
+    row = None if state is None else AgentRow.of(state, now, waits=bool(snapshot.waiting))
     heartbeat = None if state is None else state.heartbeat
     remembered = history.runs[0] if history.runs else None
     if heartbeat is not None:

@@ -1,20 +1,16 @@
-"""What pages and fragments print: plain values, shaped here and nowhere else."""
+"""What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from core.agents import fleet
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import RequestRecord, WaitingRequest, read_pending, read_queue
+from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
 from dashboard import words
@@ -26,82 +22,28 @@ LISTED_REQUESTS = 100
 CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
 PAGE_CHARACTERS = 1_500_000
 BEGINNING = 1_000
-SHOWN_AGENTS = 200
 SHOWN_ENDED = 10
-FINISHED_SECONDS = 600
-FORGOTTEN_SECONDS = 3600
-
-_RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
 
 
-@dataclass(frozen=True)
-class AgentRow:
-    """One agent on the live page."""
+class Asker(NamedTuple):
+    """What is known of the agent that asked: alive, late, lost or finished, and its last beat by Redis's clock."""
 
-    agent_id: str
-    name: str
     liveness: str
-    status: str
-    percent: int
-    task: str
     last_beat: datetime
-    conflict: bool
-    rank: int
-    dom_id: str
 
     @classmethod
-    def of(cls, state: AgentState, now: datetime) -> "AgentRow":
-        """The row as it stands at `now`, by Redis's clock."""
-        beat, liveness = state.heartbeat, state.liveness(now)
-        forgotten = liveness == "lost" and (now - beat.last_beat).total_seconds() > FORGOTTEN_SECONDS
-        return cls(
-            agent_id=beat.agent_id,
-            name=beat.display_name or beat.agent_id,
-            liveness=liveness,
-            status=beat.status,
-            percent=int(beat.progress * 100),
-            task=beat.current_task,
-            last_beat=beat.last_beat,
-            conflict=bool(state.rival) and liveness != "finished",
-            rank=4 if forgotten else _RANKS[liveness],
-            dom_id="agent-" + hashlib.sha256(beat.agent_id.encode()).hexdigest()[:16],
-        )
+    def of(cls, state: AgentState, now: datetime) -> "Asker":
+        """As it stands at `now`."""
+        return cls(state.liveness(now), state.heartbeat.last_beat)
 
 
-def why_gone(asker: AgentRow | None, requested_at: datetime) -> str:
+def why_gone(asker: Asker | None, requested_at: datetime) -> str:
     """Why nobody waits for an answer; '' where somebody may, as when it did not beat at the time of asking."""
     if asker is None:
         return ""
     lost = asker.liveness == "lost" and (requested_at - asker.last_beat).total_seconds() < LOST_SECONDS
     finished = asker.liveness == "finished" and requested_at <= asker.last_beat
     return words.asker_gone(asker.last_beat, finished=finished) if lost or finished else ""
-
-
-@dataclass(frozen=True)
-class Agents:
-    """The agents region: those who need a look first, then by name."""
-
-    rows: list[AgentRow]
-    counts: dict[str, int]
-    hidden: int
-
-    @classmethod
-    def of(cls, states: list[AgentState], now: datetime) -> "Agents":
-        """The agents of the last day as they stand at `now`."""
-        return cls.of_rows([AgentRow.of(state, now) for state in states], now)
-
-    @classmethod
-    def of_rows(cls, rows: Iterable[AgentRow], now: datetime) -> "Agents":
-        """In order; what finished more than ten minutes ago is left out."""
-        recent = [
-            row
-            for row in rows
-            if row.liveness != "finished" or (now - row.last_beat).total_seconds() < FINISHED_SECONDS
-        ]
-        recent.sort(key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
-        found = [row.liveness for row in recent]
-        counts = {liveness: found.count(liveness) for liveness in ("alive", "late", "lost", "finished")}
-        return cls(recent[:SHOWN_AGENTS], counts, max(0, len(recent) - SHOWN_AGENTS))
 
 
 @dataclass(frozen=True)
@@ -122,7 +64,7 @@ class Card:
     gone: str = ""  # why nobody waits for the answer
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = 0, *, asker: AgentRow | None = None) -> "Card":
+    def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
         text, most = record.context.decode(), most or CARD_CHARACTERS
         context = visible_json(text) if len(text) <= most else visible("")
@@ -175,25 +117,6 @@ class Ended:
             record.collected_at is not None,
             recorded,
         )
-
-
-@dataclass(frozen=True)
-class LivePage:
-    """Everything on the live page."""
-
-    agents: Agents
-    cards: list[Card]
-    waiting: int
-    unreadable: int
-    ended: list[Ended]
-    now: datetime
-    behind: bool = False  # the recorder lags
-    known: bool = True  # False while Redis is away: empty lists then say nothing
-
-    @property
-    def hidden(self) -> int:
-        """Requests that wait behind the last card shown."""
-        return self.waiting - len(self.cards)
 
 
 @dataclass(frozen=True)
@@ -250,25 +173,6 @@ class ApprovalPage:
         return [step for step in self.history if step.kind == "decision.uncertain"]
 
 
-def live_page() -> LivePage:
-    """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
-    store = open_store()
-    now, states = fleet.look(store, None)
-    pending = read_pending(store)
-    rows = {state.heartbeat.agent_id: AgentRow.of(state, now) for state in states}
-    return LivePage(
-        agents=Agents.of_rows(rows.values(), now),
-        cards=[
-            Card.of(record, asker=rows.get(record.agent_id))
-            for record in sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
-        ],
-        waiting=len(pending.records),
-        unreadable=len(pending.unreadable),
-        ended=recently_ended(),
-        now=now,
-    )
-
-
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
     """What is to be answered first stands first."""
     return request.deadline_at, request.request_id
@@ -296,11 +200,6 @@ def waiting_page(number: str) -> WaitingPage:
     return WaitingPage(requests, waiting, part, now)
 
 
-def nothing_known() -> LivePage:
-    """The live page while Redis is away."""
-    return LivePage(Agents.of([], timezone.now()), [], 0, 0, recently_ended(), timezone.now(), known=False)
-
-
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded."""
     newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
@@ -314,7 +213,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
-    asker = None if approval.asker is None else AgentRow.of(approval.asker, now)
+    asker = None if approval.asker is None else Asker.of(approval.asker, now)
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,

@@ -27,7 +27,7 @@ from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import AgentRow
+from dashboard.approvals.page import Asker
 
 logger = logging.getLogger(__name__)
 
@@ -170,5 +170,5 @@ def _why_gone(decision: Decision) -> str:
         states = fleet.read_states(open_store(), [decision.agent_id])
     except StoreUnavailable:
         return ""
-    rows = [AgentRow.of(state, decision.ended_at) for state in states]
+    rows = [Asker.of(state, decision.ended_at) for state in states]
     return next((contexts.why_gone(row, decision.requested_at or decision.ended_at) for row in rows), "")

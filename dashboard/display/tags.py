@@ -1,7 +1,7 @@
 """How templates print what comes from agents, and time."""
 
 from datetime import date, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django import template
 from django.template import defaultfilters as dates
@@ -44,6 +44,18 @@ def ago(moment: datetime, now: datetime) -> SafeString:
         '<time datetime="{}" data-ago="{}">{} ago</time>',
         moment.isoformat(),
         milliseconds(moment),
+        duration(seconds),
+    )
+
+
+@register.simple_tag
+def for_so_long(since: datetime, now: datetime) -> SafeString:
+    """How long something has lasted, as text that the page keeps counting."""
+    seconds = max(0, int((now - since).total_seconds()))
+    return format_html(
+        '<time datetime="{}" data-for="{}">{}</time>',
+        since.isoformat(),
+        milliseconds(since),
         duration(seconds),
     )
 
@@ -97,13 +109,25 @@ def deadline(at: datetime) -> str:
 @register.simple_tag
 def agent_url(agent_id: str) -> str:
     """The address of an agent's page."""
-    return f"{reverse('agent')}?{agent_query(agent_id)}"
+    return f"{reverse('agents')}?{agent_query(agent_id)}"
 
 
 @register.filter
 def agent_query(agent_id: str) -> str:
     """An agent's name as the query of an address: any name survives it."""
     return f"id={quote(agent_id, safe='')}"
+
+
+@register.filter
+def query(said: dict[str, str]) -> str:
+    """The query of an address."""
+    return urlencode(said)
+
+
+@register.filter
+def state_words(state: str) -> str:
+    """What a state of an agent means, and what to do."""
+    return words.AGENT_STATES[state]
 
 
 @register.filter

@@ -12,10 +12,12 @@ from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.malformed import ODD
 
 USAGE = "usage"
+AGENTS = "agents"
 _AGENT = "agent:"
 
 RING_SECONDS = 1.0  # between two rings of one socket
 RINGS_A_SECOND = 10.0  # to all sockets of a process: each ring costs a page
+BEATS_SECONDS = 5.0  # between two rings for beats alone: of many agents somebody beats all the time
 
 
 def agent(agent_id: str) -> str:
@@ -25,14 +27,17 @@ def agent(agent_id: str) -> str:
 
 def is_doorbell(topic: str) -> bool:
     """Whether pages of this topic fetch what changed themselves."""
-    return topic == USAGE or topic.startswith(_AGENT)
+    return topic in (USAGE, AGENTS) or topic.startswith(_AGENT)
 
 
 class Changes:
     """Which topics changed. What pages read from SQL counts as changed when the recorder has written it."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
         self._watcher = watcher
+        self._clock = clock
+        self._beats_told = clock()
+        self._beats = False
         self._changed: set[str] = set()
         # The first and the last change of a topic that SQL lacks: no more is kept, however long nobody records.
         self._unrecorded: dict[str, tuple[str, str]] = {}
@@ -40,6 +45,13 @@ class Changes:
     def of_agents(self, agent_ids: Iterable[str]) -> None:
         """These agents did something that is true at once, such as a beat."""
         self._changed.update(agent(agent_id) for agent_id in agent_ids)
+
+    def of_fleet(self, *, changed: bool, moved: bool) -> None:
+        """Agents beat; `moved`: one of them came, or is in another state than before."""
+        self._beats |= changed
+        if moved or (self._beats and self._clock() - self._beats_told >= BEATS_SECONDS):
+            self._beats, self._beats_told = False, self._clock()
+            self._changed.add(AGENTS)
 
     def of_request(self, agent_id: str, position: str) -> None:
         """A request moved: its agent's page shows it at once, and again when it is recorded."""

@@ -7,7 +7,9 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from dashboard.access import Audience
-from dashboard.approvals.page import AgentRow, Agents, ApprovalPage, Card, Ended, LivePage
+from dashboard.agents.look import Agents
+from dashboard.approvals.page import ApprovalPage, Card, Ended
+from dashboard.live.page import LivePage
 
 
 def _fragment(target: str, template: str, swap: str = "outerMorph", **shown: object) -> str:
@@ -26,13 +28,8 @@ def approval_region(page: ApprovalPage, audience: Audience) -> str:
 
 
 def agents_region(agents: Agents, now: datetime) -> str:
-    """All agents, when somebody came, went or changed place."""
-    return _fragment("agents", "agents/_list", agents=agents, now=now)
-
-
-def agent_row(row: AgentRow, now: datetime) -> str:
-    """One agent, when only its own line changed."""
-    return _fragment(row.dom_id, "agents/_row", row=row, now=now)
+    """The agents that need a look, and how many there are of each state."""
+    return _fragment("agents", "agents/_look", agents=agents, now=now)
 
 
 def new_card(card: Card, now: datetime, audience: Audience, before: str = "") -> str:

@@ -5,26 +5,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.agents import fleet
+from core.agents.heartbeat import AgentState
 from core.history import health
 from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
 from core.values.approvals import PENDING
 from dashboard.access import Audience
+from dashboard.agents.folds import Line
+from dashboard.agents.look import Agents
+from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import (
-    SHOWN_ENDED,
-    SHOWN_REQUESTS,
-    AgentRow,
-    Agents,
-    Card,
-    Ended,
-    LivePage,
-    urgency,
-)
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, Card, Ended, urgency
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
+from dashboard.live.page import LivePage, asker_of
 
 BEHIND_SECONDS = 10.0
 
@@ -109,7 +105,7 @@ class LiveState:
     def _card(self, request_id: str) -> Card:
         if request_id not in self._cards:
             record = self._pending[request_id]
-            self._cards[request_id] = Card.of(record, asker=self._rows.get(record.agent_id))
+            self._cards[request_id] = Card.of(record, asker=asker_of(self._rows.get(record.agent_id)))
         return self._cards[request_id]
 
     def _cards_of(self, rows: Iterable[AgentRow]) -> list[Message]:
@@ -191,20 +187,18 @@ class LiveState:
         """Look at the agents that beat or crossed a threshold since the last look."""
         self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
-        rows = [AgentRow.of(state, self.now) for state in changed]
-        rows = [row for row in rows if self._rows.get(row.agent_id) != row]
-        if not rows:
-            return []
+        rows = [row for row in self._rows_of(changed) if self._rows.get(row.agent_id) != row]
         moved = any(self._place(self._rows.get(row.agent_id)) != self._place(row) for row in rows)
         self._rows.update({row.agent_id: row for row in rows})
         told = self._cards_of(rows)
-        if moved:
-            self._arrange()
-            return [_same(fragments.agents_region(self.agents, self.now)), *told]
-        self.agents = replace(self.agents, rows=[self._rows[row.agent_id] for row in self.agents.rows])
-        shown = {row.agent_id for row in self.agents.rows}
-        texts = [fragments.agent_row(row, self.now) for row in rows if row.agent_id in shown]
-        return [_same("".join(texts)), *told] if texts else told
+        self.changes.of_fleet(changed=bool(rows), moved=moved)
+        if not moved:
+            return told  # it beats on: nothing else of that is shown here
+        before = self.agents
+        self._arrange()
+        return (
+            told if self.agents == before else [_same(fragments.agents_region(self.agents, self.now)), *told]
+        )
 
     def begin_verification(self) -> None:
         """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
@@ -223,11 +217,11 @@ class LiveState:
 
     def _load(self, ended: list[Ended]) -> None:
         self.now, states = fleet.look(self._store, None)
-        self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
-        self._liveness = {agent: row.liveness for agent, row in self._rows.items()}
-        self._arrange()
         pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
+        self._rows = {row.agent_id: row for row in self._rows_of(states)}
+        self._liveness = {agent: row.liveness for agent, row in self._rows.items()}
+        self._arrange()
         self._cards = {}
         self._unreadable = len(pending.unreadable)
         self._shown = self._most_urgent()
@@ -288,12 +282,19 @@ class LiveState:
         oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)
         return 0.0 if oldest is None else self.now.timestamp() - oldest / 1000
 
+    def _rows_of(self, states: list[AgentState]) -> list[AgentRow]:
+        waiting = {record.agent_id for record in self._pending.values()}
+        return [AgentRow.of(state, self.now, waits=state.heartbeat.agent_id in waiting) for state in states]
+
     def _arrange(self) -> None:
-        self.agents = Agents.of_rows(self._rows.values(), self.now)
+        self.agents = Agents.of_rows(self._rows.values())
 
     @staticmethod
     def _place(row: AgentRow | None) -> tuple[object, ...] | None:
-        return None if row is None else (row.rank, row.liveness, row.name)
+        """What a line of the live page depends on; the task and time of one that only beats are not shown."""
+        if row is None:
+            return None
+        return (row.state, row.away, Line.of([row]) if row.state in NEED_A_LOOK else row.name)
 
 
 def _newest(first: Iterable[Ended], second: Iterable[Ended]) -> list[Ended]:

@@ -9,8 +9,8 @@ from core.errors import StoreUnavailable
 from core.history import health
 from dashboard import access, words
 from dashboard.access import Audience
-from dashboard.approvals import page as contexts
 from dashboard.health import page as health_page
+from dashboard.live import page as contexts
 
 
 @require_safe

@@ -31,8 +31,8 @@ function setConnection(state) {
 
 function count() {
   const now = Date.now() + skew;
-  for (const time of document.querySelectorAll("[data-ago]")) {
-    time.textContent = `${duration(Math.max(0, Math.floor((now - time.dataset.ago) / 1000)))} ago`;
+  for (const time of document.querySelectorAll("[data-ago], [data-for]")) {
+    time.textContent = duration(Math.max(0, Math.floor((now - (time.dataset.ago ?? time.dataset.for)) / 1000))) + (time.dataset.ago ? " ago" : "");
   }
   for (const time of document.querySelectorAll("[data-deadline]")) {
     const left = Math.ceil((time.dataset.deadline - now) / 1000);

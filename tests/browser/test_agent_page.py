@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def open_agent(page: Page, name: str) -> None:
-    """From the live page, by a click on its name."""
-    page.locator("#agents").get_by_role("link", name=name).click()
+    """From the list, by a click on its name."""
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Agents").click()
+    page.locator("#fleet").get_by_role("link", name=name).first.click()
     page.wait_for_selector("#agent-page")
     page.wait_for_selector("[data-connection=live]")
 
@@ -34,7 +35,7 @@ def test_the_page_follows_its_agent_without_a_reload(sign_in, clean_redis):
     expect(page.locator(".asks")).to_have_count(0)
     expect(page.locator("#agent-page")).to_contain_text("not now")
     agent.stop_heartbeat("failed")
-    expect(page.locator(".verdict")).to_contain_text("finished")
+    expect(page.locator(".verdict")).to_contain_text("failed")
     expect(page.locator(".runs")).to_contain_text("failed at 42 %")
     assert page.evaluate("window.same") is True
     page.locator(".ended a").click()
@@ -61,7 +62,7 @@ def test_hostile_text_stays_text(sign_in, clean_redis):
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     fill(clean_redis)
     for agent in ("<i>agent</i>", "robot <b>1</b>"):
-        page.goto("/")
+        page.goto("/agents/" if "<i" in agent else "/")
         page.wait_for_selector("[data-connection=live]")
         page.locator(f'a[href*="{"%3Ci" if "<i" in agent else "robot"}"]').first.click()
         page.wait_for_selector("#agent-page")
@@ -96,7 +97,8 @@ def test_without_scripts_the_page_and_its_links_work(sign_in, clean_redis, brows
     state = page.context.storage_state()
     plain = browser.new_context(base_url=site, java_script_enabled=False, storage_state=state).new_page()
     plain.goto("/")
-    plain.locator("#agents").get_by_role("link", name="worker").click()
+    plain.get_by_role("link", name="Agents", exact=True).click()
+    plain.locator("#fleet").get_by_role("link", name="worker").click()
     expect(plain.get_by_role("heading", name="worker")).to_be_visible()
     expect(plain.locator(".verdict")).to_contain_text("alive")
     plain.context.close()

@@ -63,6 +63,8 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"TELEMETRY_USAGE_DAYS": "-1"}, "TELEMETRY_USAGE_DAYS"),
         ({"TELEMETRY_PREMIUM_MODELS": "claude-opus-4-1"}, "TELEMETRY_PREMIUM_MODELS"),
         ({"TELEMETRY_PREMIUM_MODELS": "anthropic=claude-opus-4-1@soon"}, "TELEMETRY_PREMIUM_MODELS"),
+        ({"TELEMETRY_STUCK_SECONDS": "-1"}, "TELEMETRY_STUCK_SECONDS"),
+        ({"TELEMETRY_STUCK_SECONDS": "soon"}, "TELEMETRY_STUCK_SECONDS"),
         ({"TELEMETRY_BODY_DAYS": "-1"}, "TELEMETRY_BODY_DAYS"),
         ({"TELEMETRY_BODY_DAYS": "a year"}, "TELEMETRY_BODY_DAYS"),
         ({"TELEMETRY_PRICES": '[{"model": "a/b", "input": -1, "output": 1}]'}, "TELEMETRY_PRICES"),

@@ -91,8 +91,8 @@ def test_cookies_are_for_this_site_and_no_script(person, client):
 
 def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
     from dashboard.access import Audience
-    from dashboard.approvals import page as contexts
     from dashboard.live import fragments
+    from dashboard.live import page as contexts
 
     gate.open_request("deploy")
     region = fragments.live_region(contexts.live_page(), Audience(may_decide=True))

@@ -6,8 +6,8 @@ from typing import Any
 from core.values.malformed import ODD
 
 _TOLD = ("approval_type", "why", "outcome", "reason", "status", "name", "account", "group", "what", "process")
-_LISTS = ("groups", "permissions", "changed", "guards")
-_COUNTS = {"more": "failed", "requests": "requests"}
+_LISTS = ("groups", "permissions", "changed", "guards", "named")
+_COUNTS = {"more": "failed", "requests": "requests", "agents": "agents"}
 
 
 def read_details(text: str) -> dict[str, Any]:

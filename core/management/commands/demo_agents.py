@@ -18,7 +18,9 @@ CRASHED_FOR_SECONDS = 150.0
 class Command(BaseCommand):
     """Run the fleet until Ctrl-C."""
 
-    help = "Run demo agents that work and ask for approvals; one hangs, one crashes, two share a name."
+    help = (
+        "Run demo agents that work and ask; one hangs, is stuck, fails, crashes each, and two share a name."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start one process per agent, as a user would start theirs."""

@@ -23,6 +23,7 @@ from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import HIDDEN, MARKUP
 from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
 from tests.dashboard.test_page_cost import cost_of
+from tests.many_agents import age_all
 from tests.servers import faulty_server
 
 pytestmark = pytest.mark.django_db
@@ -108,9 +109,7 @@ def test_it_opens_for_those_who_may_look(beat, signed_in, kind):
     assert missing == (404 if PAGES[kind] == 200 else PAGES[kind])
 
 
-@pytest.mark.parametrize(
-    "query", ["", "?id=", "?id=%00", "?id=%0a", "?id=" + "x" * 201, "?id=nobody", "?name=worker"]
-)
+@pytest.mark.parametrize("query", ["?id=", "?id=%00", "?id=%0a", "?id=" + "x" * 1_000, "?id=nobody"])
 def test_what_names_no_known_agent_is_not_there(beat, viewer, query):
     beat("worker")
     assert viewer.get(f"/agents/{query}").status_code == 404
@@ -133,14 +132,14 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_has_a_page_to_which_the_live_page_and_its_requests_lead(beat, gate, viewer, name):
+def test_every_name_has_a_page_to_which_the_list_and_its_requests_lead(beat, gate, viewer, name):
     beat(name, task="working")
     beat("another", task="not mine")
     request = ApprovalGate(gate._store, name).open_request("deploy")
     page = page_of(viewer, name)
     assert read_back(page.with_class("vital")[0].text).strip().startswith(name.strip())
     assert "not mine" not in page.text
-    for where in ("/", f"/approvals/{request.request_id}/"):
+    for where in ("/", "/agents/", f"/approvals/{request.request_id}/"):
         links = [e.attributes.get("href") for e in parse(viewer.get(where).content.decode()).elements]
         assert address(name) in links, where
 
@@ -197,12 +196,19 @@ def test_an_agent_that_stopped_shows_its_own_word_and_its_runs(beat, record, vie
 
 def test_an_agent_that_beats_and_changes_nothing_for_long_may_hang(beat, raw, viewer):
     beat("worker", task="reading")
-    key = "{telemetry}:agents:timeline:worker"
     assert "it hangs" not in page_of(viewer, "worker").text
-    [_, (_, last)] = raw.xrange(key)
-    raw.delete(key)
-    raw.xadd(key, last, id=f"{int((timezone.now().timestamp() - 700) * 1000)}-0")
-    assert "a long step, or it hangs" in words(page_of(viewer, "worker").with_class("still")[0])
+    age_all(raw, ["worker"], unchanged=310)
+    [head] = page_of(viewer, "worker").with_class("vital")
+    assert "stuck" in head.attributes["class"]
+    assert "has said the same for 5 min 1" in words(head)
+    assert "or it hangs" in words(head)
+
+
+def test_an_agent_that_failed_says_so_at_its_top(beat, viewer):
+    beat("worker").stop_heartbeat("failed")
+    [head] = page_of(viewer, "worker").with_class("vital")
+    assert "failed" in head.attributes["class"]
+    assert words(head).startswith("worker failed it said so")
 
 
 def test_one_that_waits_for_an_answer_says_so_and_does_not_hang(gate, beat, raw, record, viewer):

@@ -6,9 +6,9 @@ import unicodedata
 import pytest
 
 from dashboard.access import Audience
-from dashboard.approvals import page as contexts
 from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
+from dashboard.live import page as contexts
 from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
 from tests.live_record import live_record
@@ -54,15 +54,16 @@ def test_honest_text_is_shown_as_it_is(text):
 
 
 def shape_of(gate, beat, signed_in_client, text: str) -> tuple[tuple, str, str]:
-    """The skeletons of the live page and of an approval page with `text` in every field, and all text."""
+    """The skeletons of the live page, the agents and an approval with `text` in every field, and all text."""
     named = text if text in NAMES else "name"
     type(gate)(gate._store, f"agent {named}").open_request(
         f"kind {named}", {f"key {text}": [f"value {text}"]}
     )
     beat(f"beating {named}", status=f"status {named}", task=f"task {text}", display=f"display {named}")
+    beat(f"failing {named}", status="failed", task=f"last task {text}", display=f"broken {named}")
     request_id = gate.get_pending_approvals()[0].request_id
     own = ADDRESS.format(request_id)
-    pages = [signed_in_client.get(address).content.decode() for address in ("/", own)]
+    pages = [signed_in_client.get(address).content.decode() for address in ("/", "/agents/", own)]
     gate.respond_to_approval(request_id, False, f"person {named}", f"reason {text}")
     pages.append(signed_in_client.get(own).content.decode())
     assert not hiding_in("".join(pages))
@@ -93,9 +94,9 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered
     pages, named, shown = shape(text)
     assert pages == honest
     read = read_back(shown)
-    for place in ("key", "value", "task", "reason"):
+    for place in ("key", "value", "task", "last task", "reason"):
         assert f"{place} {text}" in read, place
-    for place in ("agent", "kind", "beating", "display", "status", "person"):
+    for place in ("agent", "kind", "beating", "display", "status", "failing", "broken", "person"):
         assert f"{place} {named}" in read, place
 
 
@@ -103,7 +104,7 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered
 def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_redis, text):
     named = text if text in NAMES else "name"
     type(gate)(clean_redis, named).open_request(named, {text: text})
-    beat(named, status=named, task=text, display=named)
+    beat(named, status="failed", task=text, display=named)
     for may_decide in (True, False):
         tree = parse(fragments.live_region(contexts.live_page(), Audience(may_decide)))
         partials = [element for element in tree.elements if element.tag == "hx-partial"]

@@ -7,9 +7,9 @@ import pytest
 
 from core.store.outbox import Watcher
 from dashboard.access import Audience
-from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS
+from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, recently_ended
 from dashboard.live import fragments
+from dashboard.live.page import live_page
 from dashboard.live.state import LiveState, Message
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
@@ -35,7 +35,7 @@ def page_of(region: str) -> Page:
 
 def fresh(audience: Audience = APPROVER) -> str:
     """What somebody would read who loads the page now."""
-    return page_of(fragments.live_region(contexts.live_page(), audience)).without_what_is_over()
+    return page_of(fragments.live_region(live_page(), audience)).without_what_is_over()
 
 
 def drain(state: LiveState, page: Page, audience: Audience = APPROVER) -> None:
@@ -52,7 +52,7 @@ def drain(state: LiveState, page: Page, audience: Audience = APPROVER) -> None:
 def verified(state: LiveState) -> list[Message]:
     """Read everything again as the follower does."""
     state.begin_verification()
-    return state.verify(contexts.recently_ended())
+    return state.verify(recently_ended())
 
 
 class Life:
@@ -129,7 +129,7 @@ def test_reading_everything_again_finds_nothing_to_correct(gate, beat, record, s
 def test_an_end_that_is_recorded_while_sql_is_asked_stays_on_the_page(gate, record, state):
     page = page_of(state.region(APPROVER))
     state.begin_verification()
-    as_sql_was = contexts.recently_ended()
+    as_sql_was = recently_ended()
     gate.respond_to_approval(gate.open_request("deploy").request_id, True, "ann")
     record()
     drain(state, page)

@@ -53,15 +53,16 @@ def test_each_change_reaches_the_socket(gate, signed_in, open_socket):
         next_partial(socket, "cards", holding=request.request_id)
 
 
-def test_an_agent_appears_and_moves_without_a_reload(beat, signed_in, open_socket):
+def test_an_agent_counts_when_it_appears_and_has_a_line_when_it_fails_without_a_reload(
+    beat, signed_in, open_socket
+):
     socket = open_socket(signed_in("viewer"))
     next_partial(socket, "live")
     beat("deployer", progress=0.1)
-    region = next_partial(socket, "agents", holding="deployer")
-    [row] = region.with_class("agent")
-    beat("deployer", progress=0.7, task="migrating")
-    moved = next_partial(socket, row.attributes["id"], holding="70 %")
-    assert "migrating" in moved.text
+    assert "1 alive" in next_partial(socket, "agents", holding="1 alive").text
+    beat("deployer", status="failed", progress=0.7, task="migrating")
+    [line] = next_partial(socket, "agents", holding="deployer").with_class("agent")
+    assert "migrating" in line.text
 
 
 def test_an_approval_page_hears_of_its_own_request_alone(gate, recorder, signed_in, open_socket):

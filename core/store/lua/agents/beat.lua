@@ -31,10 +31,15 @@ elseif mode ~= 'stop' then
   redis.call('SET', KEYS[1], value, 'PX', @BEAT_TTL_MS@)
 end
 
-local before = tell == 'agent_started' and redis.pcall('GET', KEYS[2])
+-- The record says since when it says the same: a start and a return begin anew, as does what is said otherwise.
+local before, changed = redis.pcall('GET', KEYS[2]), nil
+if held and mode ~= 'start' and type(before) == 'string' and string.sub(before, -#ARGV[3]) == ARGV[3] then
+  changed = string.match(before, '^{"last_beat_ms":%d+,"changed_ms":(%d+),')
+end
 local stamp = '{"last_beat_ms":' .. now_text .. ','
-if rival ~= '' then stamp = stamp .. '"rival":"' .. rival .. '",' end
-redis.call('SET', KEYS[2], stamp .. ARGV[3], 'PX', @AGENT_TTL_MS@)
+local since = '"changed_ms":' .. (changed or now_text) .. ','
+local beside = rival ~= '' and '"rival":"' .. rival .. '",' or ''
+redis.call('SET', KEYS[2], stamp .. since .. beside .. ARGV[3], 'PX', @AGENT_TTL_MS@)
 redis.call('ZADD', KEYS[3], now_text, agent)
 if mode == 'start' or mode == 'beat' then
   redis.call('ZADD', KEYS[4], now_text, agent)
@@ -48,7 +53,7 @@ if not held then
 end
 local place = 5
 if ARGV[5] and ARGV[5] ~= '' then
-  publish(KEYS[5], KEYS[6], 'agent_heartbeat', agent, stamp .. ARGV[5])
+  publish(KEYS[5], KEYS[6], 'agent_heartbeat', agent, stamp .. beside .. ARGV[5])
   place = 7
 end
 if not tell then return not held and mode == 'beat' and '-' or rival end

@@ -1,0 +1,112 @@
+"""Which agents the page of all agents shows, and how, from its address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from core.agents.heartbeat import STATES
+from dashboard import words
+
+STATE_WORDS = ("", "need", *STATES, "away")
+SORTS = tuple(words.AGENT_COLUMNS)
+FALLING = ("progress", "cost")  # the largest first when they are asked for
+LONGEST = 200
+
+
+class Head(NamedTuple):
+    """The head of a column: the query that sorts by it, the other way round when it is so already; its direction."""
+
+    column: str
+    word: str
+    query: str
+    direction: str
+
+
+class BadAddress(ValueError):
+    """The address asks for what cannot be shown; the message says which part and what it may be."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`state` is '' for all that are not away; `sort` begins with - where the last comes first."""
+
+    state: str = ""
+    q: str = ""
+    sort: str = "state"
+    group: bool = False
+    page: int = 1
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> "Asked":
+        """From an address; BadAddress for what is none of ours."""
+        state, sort, page = said.get("state", ""), said.get("sort") or "state", said.get("page") or "1"
+        group, q = said.get("group", ""), said.get("q", "").strip()
+        if state not in STATE_WORDS:
+            raise BadAddress(f"state must be one of {', '.join(filter(None, STATE_WORDS))}.")
+        if sort.removeprefix("-") not in SORTS:
+            raise BadAddress(f"sort must be one of {', '.join(SORTS)}, with - before it for the other way.")
+        if not (page.isascii() and page.isdecimal() and int(page[:7]) > 0 and len(page) < 7):
+            raise BadAddress("page must be a number from 1 on.")
+        if group not in ("", "beginning"):
+            raise BadAddress("group must be beginning, or nothing.")
+        if len(q) > LONGEST:
+            raise BadAddress(f"q must have at most {LONGEST} characters.")
+        return cls(state, q, sort, bool(group), int(page))
+
+    @property
+    def folds(self) -> bool:
+        """Whether the dead stand as one line: unless somebody asked for them."""
+        return not self.q and not self.group and self.state in ("", "need") and self.sort == "state"
+
+    @property
+    def query(self) -> str:
+        """The part of an address that asks for this; only what is not usual."""
+        said = {
+            "state": self.state,
+            "q": self.q,
+            "sort": "" if self.sort == "state" else self.sort,
+            "group": "beginning" if self.group else "",
+            "page": "" if self.page == 1 else str(self.page),
+        }
+        return urlencode({name: value for name, value in said.items() if value})
+
+    def to_page(self, page: int) -> "Asked":
+        """The same on another page."""
+        return replace(self, page=page)
+
+    @property
+    def earlier(self) -> str:
+        """The query of the page before."""
+        return self.to_page(self.page - 1).query
+
+    @property
+    def later(self) -> str:
+        """The query of the page after."""
+        return self.to_page(self.page + 1).query
+
+    @property
+    def grouped(self) -> str:
+        """The query of the same by the beginning of names."""
+        return replace(self, group=True, page=1).query
+
+    def within(self, beginning: str) -> str:
+        """The query of those whose names begin with something, one by one."""
+        return replace(self, q=beginning.strip(), group=False, page=1).query
+
+    @property
+    def heads(self) -> list[Head]:
+        """The columns of the table."""
+        return [
+            Head(column, word, self._by(column), self._direction(column))
+            for column, word in words.AGENT_COLUMNS.items()
+        ]
+
+    def _by(self, column: str) -> str:
+        usual, other = (f"-{column}", column) if column in FALLING else (column, f"-{column}")
+        return replace(self, sort=other if self.sort == usual else usual, page=1).query
+
+    def _direction(self, column: str) -> str:
+        if self.sort.removeprefix("-") != column:
+            return ""
+        return "descending" if self.sort.startswith("-") else "ascending"

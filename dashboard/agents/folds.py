@@ -1,0 +1,77 @@
+"""Agents that are dead in numbers, folded by how their names begin: 230 lost, pod-."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.history.agents.putting_away import DEAD
+from dashboard.agents.row import AgentRow
+
+FOLDED_FROM = 3
+_PART = re.compile(r"[-_.:/@#\s]+")
+# What a machine put at the end: with a digit, or of the letters from which Kubernetes makes names.
+_MADE_UP = re.compile(r"\S*\d\S*|[bcdfghjklmnpqrstvwxz]{4,10}")
+_NUMBER = re.compile(r"\d+$")
+
+
+def beginning_of(agent_id: str) -> str:
+    """What a name shares with those that were made like it: `pod-` of `pod-7d9f8b6c5-x2x4z`; '' when all is made up."""
+    parts, marks = _PART.split(agent_id), _PART.findall(agent_id)
+    kept = len(parts)
+    while kept and _MADE_UP.fullmatch(parts[kept - 1]):
+        kept -= 1
+    if kept == len(parts):
+        return agent_id
+    if not kept:  # worker12 is one of worker, gpt4-7 of gpt4-, 7f1c8e5e of nothing
+        named = parts[0] if parts[0][:3].isalpha() else ""
+        return named + marks[0] if named and marks else _NUMBER.sub("", named)
+    return "".join(part + mark for part, mark in zip(parts[:kept], marks, strict=False))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One agent, or `count` that are alike. `since` is when that came to be, of the newest of them."""
+
+    state: str
+    count: int
+    beginning: str
+    name: str
+    agent_id: str
+    task: str
+    since: datetime | None
+
+    @classmethod
+    def of(cls, rows: list[AgentRow]) -> "Line":
+        """From rows of one state."""
+        row, count = rows[0], len(rows)
+        if count == 1:
+            # Two processes each say their own: what stands there jumps between them.
+            task = "" if row.state == "doubled" else row.task
+            return cls(row.state, 1, "", row.name, row.agent_id, task, row.since)
+        newest = max((row.since for row in rows if row.since is not None), default=None)
+        return cls(row.state, count, beginning_of(row.agent_id), "", "", "", newest)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What an address says to mean these."""
+        return {"state": self.state, **({"q": self.beginning} if self.beginning else {})}
+
+
+def in_order(rows: Iterable[AgentRow]) -> list[AgentRow]:
+    """Those that need a look first, then by name."""
+    return sorted(rows, key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
+
+
+def folded(rows: Iterable[AgentRow]) -> list[list[AgentRow]]:
+    """In order, each alone but the dead: three or more whose names begin alike are one, where the first would be."""
+    found: dict[Any, list[AgentRow]] = defaultdict(list)
+    for row in in_order(rows):
+        alike = (row.state, beginning_of(row.agent_id)) if row.state in DEAD else row.agent_id
+        found[alike].append(row)
+    lines: list[list[AgentRow]] = []
+    for together in found.values():
+        lines += [together] if len(together) >= FOLDED_FROM else [[row] for row in together]
+    return lines

@@ -1,0 +1,61 @@
+"""The live page: who waits for an answer, which agents need a look, and what ended last."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from core.agents import fleet
+from core.store.approvals import read_pending
+from core.store.client import open_store
+from dashboard.agents.look import Agents
+from dashboard.agents.row import AgentRow
+from dashboard.approvals.page import SHOWN_REQUESTS, Asker, Card, Ended, recently_ended, urgency
+
+
+@dataclass(frozen=True)
+class LivePage:
+    """Everything on the live page."""
+
+    agents: Agents
+    cards: list[Card]
+    waiting: int
+    unreadable: int
+    ended: list[Ended]
+    now: datetime
+    behind: bool = False  # the recorder lags
+    known: bool = True  # False while Redis is away: empty lists then say nothing
+
+    @property
+    def hidden(self) -> int:
+        """Requests that wait behind the last card shown."""
+        return self.waiting - len(self.cards)
+
+
+def live_page() -> LivePage:
+    """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
+    store = open_store()
+    now, states = fleet.look(store, None)
+    pending = read_pending(store)
+    waiting = {record.agent_id for record in pending.records}
+    found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
+    rows = {row.agent_id: row for row in found}
+    shown = sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
+    return LivePage(
+        agents=Agents.of_rows(rows.values()),
+        cards=[Card.of(record, asker=asker_of(rows.get(record.agent_id))) for record in shown],
+        waiting=len(pending.records),
+        unreadable=len(pending.unreadable),
+        ended=recently_ended(),
+        now=now,
+    )
+
+
+def asker_of(row: AgentRow | None) -> Asker | None:
+    """The agent that asked, as its row has it."""
+    return None if row is None else Asker(row.liveness, row.last_beat)
+
+
+def nothing_known() -> LivePage:
+    """The live page while Redis is away."""
+    return LivePage(Agents.of_rows([]), [], 0, 0, recently_ended(), timezone.now(), known=False)

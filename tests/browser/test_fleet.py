@@ -1,0 +1,130 @@
+"""A thousand agents in a real browser: what needs a look is found at first sight, and the rest costs nothing."""
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_what_people_see import assert_accessible
+from tests.many_agents import a_fleet, beat_all
+from tests.servers import client_of
+
+SIZE = {"width": 1440, "height": 900}
+LINES = ["nightly-export", "230 lost: pod-…", "invoice-matcher"]
+
+
+@pytest.fixture
+def raw(clean_redis):
+    with client_of(clean_redis) as client:
+        yield client
+
+
+def on_the_first_screen(page: Page, text: str) -> None:
+    """Without scrolling."""
+    box = page.get_by_role("link", name=text).first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= SIZE["height"], text
+
+
+def test_one_that_failed_and_one_that_is_stuck_are_found_at_first_sight_among_a_thousand(sign_in, raw):
+    a_fleet(raw)
+    page = sign_in("maria", "approver", viewport=SIZE)
+    for address, region in (("/", "#agents"), ("/agents/", "#fleet")):
+        page.goto(address)
+        expect(page.locator(region)).to_contain_text("230 lost: pod-…")
+        for line in LINES:
+            on_the_first_screen(page, line)
+        assert page.locator(f"{region} .failed .state").first.evaluate("e => e.textContent") == "failed"
+
+
+def test_counts_lead_to_the_agents_and_the_dead_are_put_away_by_keyboard(sign_in, raw):
+    a_fleet(raw, alive=7)
+    page = sign_in("maria", "approver", viewport=SIZE)
+    page.locator("#agents .counts").get_by_role("link", name="230 lost").click()
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.locator(".rows tbody tr")).to_have_count(50)
+    page.get_by_role("link", name="Next").click()
+    expect(page.locator(".pager")).to_contain_text("51 to 100 of 230")
+    page.get_by_role("button", name="Put all 230 away").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#notices")).to_contain_text("230 agents are put away")
+    page.goto("/")
+    expect(page.locator("#agents")).not_to_contain_text("lost")
+
+
+def test_the_list_follows_without_a_reload_and_leaves_what_is_typed(sign_in, raw):
+    beat_all(raw, ["worker-1"])
+    page = sign_in("maria", "viewer")
+    page.goto("/agents/")
+    page.wait_for_selector("[data-connection=live]")
+    page.evaluate("window.same = true")
+    page.get_by_label("Name or task").fill("half a na")
+    beat_all(raw, ["worker-2"], status="failed")
+    expect(page.locator(".rows tbody tr").first).to_contain_text("worker-2")
+    beat_all(raw, ["worker-1"], progress=0.77)
+    expect(page.locator(".rows")).to_contain_text("77 %")
+    assert page.get_by_label("Name or task").input_value() == "half a na"
+    assert page.evaluate("window.same") is True
+
+
+def heard(page: Page, raw, names: list[str], seconds: float) -> tuple[int, int]:
+    """Bytes over the socket of the live page while these beat every second, and its elements."""
+    page.goto("/")
+    page.wait_for_selector("[data-connection=live]")
+    page.evaluate(
+        """window.bytes = 0;
+        document.addEventListener('htmx:ws:after:message:incoming', (event) => {
+          window.bytes += event.detail.message.data.length;
+        });"""
+    )
+    end, turn = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        turn += 1
+        beat_all(raw, names, progress=turn % 100 / 100)
+        page.wait_for_timeout(1_000)
+    return page.evaluate("window.bytes"), page.evaluate("document.querySelectorAll('*').length")
+
+
+@pytest.mark.long
+def test_a_thousand_that_beat_cost_the_live_page_what_ten_do(sign_in, raw):
+    few, many = [f"worker-{n}" for n in range(10)], [f"worker-{n}" for n in range(1_000)]
+    beat_all(raw, few)
+    page = sign_in("maria", "approver", viewport=SIZE)
+    of_few = heard(page, raw, few, 8)
+    beat_all(raw, many)
+    of_many = heard(page, raw, many, 8)
+    assert of_many[1] == of_few[1]
+    assert of_many[0] <= 2 * of_few[0]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, scheme, width):
+    a_fleet(raw, alive=60, lost=60)
+    beat_all(raw, ["with-a-rather-long-name-" + "x" * 160])
+    page = sign_in(
+        "ada", "approver", "auditor", color_scheme=scheme, viewport={"width": width, "height": 844}
+    )
+    for query in ("", "?state=lost", "?group=beginning", "?q=rather"):
+        page.goto(f"/agents/{query}")
+        page.wait_for_selector("[data-connection=live]")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, query
+        assert_accessible(page)
+
+
+def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw, browser, site):
+    a_fleet(raw, alive=60, lost=5)
+    page = sign_in("maria", "approver")
+    state = page.context.storage_state()
+    plain = browser.new_context(base_url=site, java_script_enabled=False, storage_state=state).new_page()
+    plain.goto("/agents/")
+    plain.get_by_role("link", name="Next").click()
+    assert "page=2" in plain.url
+    plain.get_by_role("link", name="Name", exact=True).click()
+    assert "sort=name" in plain.url
+    plain.get_by_label("Name or task").fill("nightly")
+    plain.get_by_role("button", name="Find").click()
+    expect(plain.locator(".rows tbody tr")).to_have_count(1)
+    plain.get_by_role("button", name="Put nightly-export away").click()
+    expect(plain.locator("#notices")).to_contain_text("1 agent is put away")
+    plain.context.close()

@@ -1,0 +1,64 @@
+"""How names are folded, and which lines the live page has room for."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard.agents.folds import beginning_of, folded
+from dashboard.agents.look import SHOWN_LINES, Agents
+from dashboard.agents.row import AgentRow
+
+pytestmark = pytest.mark.anywhere
+NOW = datetime(2026, 11, 28, 3, tzinfo=UTC)
+
+
+def row(agent_id: str, state: str, *, away: bool = False) -> AgentRow:
+    last = NOW - timedelta(seconds=400 if state == "lost" else 1)
+    return AgentRow(agent_id, agent_id, state, "alive", "running", 5, "t", last, NOW, False, away, agent_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("pod-7d9f8b6c5-x2x4z", "pod-"),
+        ("pod-7d9f8b6c5-xkzqw", "pod-"),
+        ("worker-12", "worker-"),
+        ("worker12", "worker"),
+        ("agent 7", "agent "),
+        ("gpt4-worker-3", "gpt4-worker-"),
+        ("gpt4-3", "gpt4-"),
+        ("eu/import.1", "eu/import."),
+        ("7f1c8e5e-5a45-4a3c-9d43-0f6a0f0a1b2c", ""),
+        ("12", ""),
+        ("nightly-export", "nightly-export"),
+        ("-", "-"),
+        ("ä1", ""),
+    ],
+)
+def test_a_name_begins_with_what_nobody_made_up(name, beginning):
+    assert beginning_of(name) == beginning
+
+
+def test_three_dead_of_one_beginning_are_one_line_and_two_are_two():
+    rows = [row(f"pod-{n}", "lost") for n in range(3)] + [row(f"job-{n}", "lost") for n in range(2)]
+    assert [len(alike) for alike in folded(rows)] == [1, 1, 3]
+
+
+def test_the_living_are_never_folded():
+    assert [len(alike) for alike in folded(row(f"pod-{n}", "stuck") for n in range(5))] == [1] * 5
+
+
+def test_many_that_are_lost_hide_none_that_is_stuck_late_or_doubled():
+    lost = [row(f"{chr(97 + n)}{chr(97 + m)}", "lost") for n in range(10) for m in range(10)]
+    others = [row("s", "stuck"), row("l", "late"), row("d", "doubled"), row("f", "failed"), row("w", "alive")]
+    agents = Agents.of_rows([*lost, *others])
+    assert [line.state for line in agents.lines] == ["failed", *["lost"] * 6, "stuck", "late", "doubled"]
+    assert len(agents.lines) == SHOWN_LINES
+    assert agents.needing == 104
+    assert agents.more == 94
+
+
+def test_those_put_away_are_neither_shown_nor_counted():
+    agents = Agents.of_rows([row("a", "lost", away=True), row("b", "alive")])
+    assert agents.lines == []
+    assert agents.total == 1

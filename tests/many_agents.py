@@ -1,0 +1,56 @@
+"""Agents in numbers, through the real script of a heartbeat, hundreds in one round trip."""
+
+import json
+import time
+from collections.abc import Iterable
+
+from redis import Redis
+
+from core.store import agents
+from core.store.keys import Keys
+
+KEYS = Keys()
+
+
+def beat_all(client: Redis, names: Iterable[str], *, progress: float = 0.5, status: str = "running") -> None:
+    """Let each of these beat once, as an agent of this name would."""
+    client.script_load(agents.BEAT.text)
+    pipeline = client.pipeline(transaction=False)
+    mode = "finished" if status in ("completed", "failed", "cancelled") else "beat"
+    for name in names:
+        record = (
+            f'"agent_id":{json.dumps(name)},"display_name":null,"metadata":{{}},"status":"{status}",'
+            f'"progress":{progress},"current_task":"chunk of {name}",'
+            f'"finished":{"true" if mode == "finished" else "false"}}}'
+        )
+        command = agents.beat(
+            KEYS, agent_id=name, instance="aa", record=record, mode=mode, event=None, news=None
+        )
+        pipeline.evalsha(agents.BEAT.sha, len(command.keys), *command.keys, *command.args)
+    pipeline.execute()
+
+
+def age_all(client: Redis, names: Iterable[str], *, silent: float = 0.0, unchanged: float = 0.0) -> None:
+    """As if each had beaten for the last time `silent` seconds ago, and said the same for `unchanged` seconds."""
+    names = list(names)
+    now, pipeline = int(time.time() * 1000), client.pipeline(transaction=False)
+    for name, record in zip(names, client.mget([KEYS.agent_record(name) for name in names]), strict=True):
+        said = json.loads(record)
+        said["last_beat_ms"] = now - int(silent * 1000)
+        said["changed_ms"] = now - int(unchanged * 1000)
+        pipeline.set(KEYS.agent_record(name), json.dumps(said, separators=(",", ":")), keepttl=True)
+        pipeline.zadd(KEYS.agents_running, {name: said["last_beat_ms"]}, xx=True)
+        if silent >= 30:
+            pipeline.delete(KEYS.agent_beat(name))
+    pipeline.execute()
+
+
+def a_fleet(client: Redis, *, alive: int = 760, lost: int = 230) -> None:
+    """So many alive and lost, and one each that failed and is stuck."""
+    living = [f"worker-{number}" for number in range(alive)]
+    dead = [f"pod-{number:04x}f-b7x{number:03d}" for number in range(lost)]
+    beat_all(client, [*living, *dead, "invoice-matcher"])
+    beat_all(client, ["nightly-export"], status="failed", progress=0.7)
+    if dead:
+        age_all(client, dead, silent=400, unchanged=900)
+    age_all(client, ["invoice-matcher"], unchanged=1_200)
