@@ -6,7 +6,6 @@ Templates hold their own text. Why a decision was refused is said by who refuses
 from datetime import datetime
 
 from core.history.proof.verification import RecordState
-from core.store.recorder import RecorderHeartbeat
 from core.values.approvals import PENDING
 
 # What is away
@@ -28,11 +27,6 @@ SLOW = (
 def unavailable(error: Exception) -> str:
     """Redis is away, and what it said."""
     return f"{UNAVAILABLE} ({error})"
-
-
-def queue_away(error: Exception) -> str:
-    """The Redis of the jobs is away, and what it said."""
-    return f"The queue of jobs does not answer. ({error})"
 
 
 # Who may not
@@ -94,6 +88,12 @@ NOT_WRITTEN = (
     "runs the site looks at its database and the disk below it."
 )
 NOTHING_DECIDED = "Nothing was decided."
+BAD_ANSWER = "Nothing was decided: {why}."
+UNREADABLE_REQUEST = "Nothing was decided, because the request cannot be read: {error}"
+ONLY_IN_REDIS = (
+    "{told} It stands in the telemetry server alone, because the record cannot be written now. The "
+    "recorder writes it as soon as it can: look again in a minute, and do not restart the server before."
+)
 YOU = "You"
 NO_DEADLINE = "no deadline"
 
@@ -101,6 +101,14 @@ NO_DEADLINE = "no deadline"
 def request_name(kind: str, agent: str) -> str:
     """How a notice calls a request."""
     return f"{kind} of {agent}"
+
+
+TRIED = {True: "tried to approve: ", False: "tried to deny: "}
+UNCERTAIN = (
+    "the telemetry server lost the request before it was known what came of it. "
+    "The agent may have heard this answer and acted on it."
+)
+REPAIRED = "{what}: was {was}, is {now}"
 
 
 def about(name: str, sentence: str) -> str:
@@ -135,63 +143,14 @@ def card_of_gone(gone: str) -> str:
     return f"{gone[:1].upper()}{gone[1:]} Nobody waits for the answer now." if gone else ""
 
 
-def only_in_redis(told: str) -> str:
-    """What came of it, `told`, is not in SQL yet."""
-    return (
-        f"{told} It stands in the telemetry server alone, because the record cannot be written now. The "
-        "recorder writes it as soon as it can: look again in a minute, and do not restart the server before."
-    )
-
-
-def not_decided(why: object) -> str:
-    """The answer was no good."""
-    return f"Nothing was decided: {why}."
-
-
-def unreadable_request(error: Exception) -> str:
-    """The request is damaged."""
-    return f"Nothing was decided, because the request cannot be read: {error}"
-
-
-def refused_attempt(outcome: str, *, approved: bool) -> str:
-    """What the record says of an attempt that changed nothing."""
-    return f"tried to {_verb(approved)}: {OUTCOMES.get(outcome, outcome)}"
-
-
-def uncertain_attempt(*, approved: bool) -> str:
-    """What the record says of an attempt of which nobody knows what came of it."""
-    return (
-        f"tried to {_verb(approved)}: the telemetry server lost the request before it was known what came of it. "
-        "The agent may have heard this answer and acted on it."
-    )
-
-
-def repaired(what: str, was: object, now: object) -> str:
-    """What the record says of a repair."""
-    return f"{what}: was {was}, is {now}"
-
-
-def _verb(approved: bool) -> str:
-    return "approve" if approved else "deny"
-
-
 # Agents
 
 RUN_STATES = {"running": "running", "stopped": "ended", "lost": "lost"}
 TASK_HOW = {"automated": "by itself", "human_review": "reviewed by a person"}
 SOME_REQUEST = "a request"
-
-
-def direction(*, sent: bool, to_all: bool) -> str:
-    """Which way a signal went, before the name of the other agent."""
-    if sent:
-        return "to all" if to_all else "to"
-    return "to all, from" if to_all else "from"
-
-
-def progress(first: int, last: int) -> str:
-    """What a chart of progress shows, in percent, for those who cannot see it."""
-    return f"Progress from {first} % to {last} %"
+SENT = {True: "to all", False: "to"}  # which way a signal went, by whether it went to all
+RECEIVED = {True: "to all, from", False: "from"}
+PROGRESS = "Progress from {first} % to {last} %"  # what a chart shows, for those who cannot see it
 
 
 # Usage
@@ -205,21 +164,13 @@ USAGE_UNREADABLE = (
 )
 NO_EARLIER_DAY = "No earlier day to compare with."
 COMPARED_LATER = "Compared with the days before from 01:00 UTC on."
+COMPARED = "Until {until:%H:00}: {cost}, {change} {average_of} ({average})."
+COMPARED_WITH_NOTHING = "Until {until:%H:00}: {cost}; {average_of}: nothing until then."
 
 
 def average_of(days: int) -> str:
     """What today is compared with."""
     return "the day before" if days == 1 else f"the average of the {days} days before"
-
-
-def compared(until: datetime, cost: str, change: str, days: int, average: str) -> str:
-    """Today against the days before; `change` as `share_of_change` says it."""
-    return f"Until {until:%H:00}: {cost}, {change} {average_of(days)} ({average})."
-
-
-def compared_with_nothing(until: datetime, cost: str, days: int) -> str:
-    """Today against days without any call."""
-    return f"Until {until:%H:00}: {cost}; {average_of(days)}: nothing until then."
 
 
 def share_of_change(change: int, percent: str) -> str:
@@ -229,11 +180,7 @@ def share_of_change(change: int, percent: str) -> str:
 
 # Exports
 
-
-def not_started(error: Exception) -> str:
-    """A file was asked for in vain."""
-    return f"Nothing was started: {error}"
-
+NOT_STARTED = "Nothing was started: {error}"
 
 # Health
 
@@ -265,11 +212,10 @@ NO_TYPE = "of no type"
 SET_ASIDE_REPAIRED = "It is in the record now."
 SET_ASIDE_REPAIRED_BEFORE = "It was in the record already. Nothing was changed."
 NOTHING_WRITTEN = "Nothing was changed: the record cannot be written."
-
-
-def recorder_worry(word: RecorderHeartbeat) -> str:
-    """Whether the record is being written; '' when it is."""
-    return RECORDER_WORRIES.get(word.state, "")
+NOTHING_CHANGED = "Nothing was changed: the telemetry server does not answer. ({error})"
+STILL_SET_ASIDE = "It still cannot be recorded, and stays set aside: {error}"
+EVICTS = "Redis may throw away requests when it is full: its policy is {policy}."
+CUT = "{text} … and {more:,} more characters, kept in the record"
 
 
 def set_aside_worry(count: int) -> str:
@@ -279,34 +225,15 @@ def set_aside_worry(count: int) -> str:
     return f"{count} {'change is' if count == 1 else 'changes are'} set aside and not in the record."
 
 
-def still_set_aside(error: str) -> str:
-    """Recording it again was in vain."""
-    return f"It still cannot be recorded, and stays set aside: {error}"
-
-
-def nothing_changed(error: Exception) -> str:
-    """Redis is away, so what was asked for was not done."""
-    return f"Nothing was changed: the telemetry server does not answer. ({error})"
-
-
-def evicts(policy: str) -> str:
-    """What Redis does when it is full."""
-    return f"Redis may throw away requests when it is full: its policy is {policy}."
-
-
 def failed_jobs(count: int) -> str:
     """How many stand as failed."""
     return f"{count} background {'job has' if count == 1 else 'jobs have'} failed."
 
 
-def cut(text: str, more: int) -> str:
-    """The beginning of a text that is too long to be shown."""
-    return f"{text} … and {more:,} more characters, kept in the record"
-
-
 # Jobs in the background
 
 BACKGROUND = "Background"
+QUEUE_AWAY = "The queue of jobs does not answer. ({error})"
 JOBS = "Jobs"
 JOB = "Job"
 JOB_STATES = {"waiting": "Waiting", "running": "Running", "failed": "Failed", "finished": "Finished"}

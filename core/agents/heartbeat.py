@@ -71,7 +71,8 @@ def parsed_state(agent_id: str, record: bytes) -> AgentState:
     """The state that a record tells; MalformedRecord, saying why, where it tells none."""
     try:
         data = loads_strictly(record)
-        heartbeat = AgentHeartbeat.from_own_dict({**data, "last_beat": at(data["last_beat_ms"])})
+        data["last_beat"] = at(data["last_beat_ms"])
+        heartbeat = AgentHeartbeat.from_own_dict(data)
         if not 0.0 <= heartbeat.progress <= 1.0:
             raise ValueError(f"progress is {heartbeat.progress}")
         if heartbeat.agent_id != agent_id:

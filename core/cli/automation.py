@@ -6,22 +6,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ..automation.reports import (
-    AgentLine,
-    AgentReport,
-    AutomationSummary,
-    CoverageTrend,
-    FileLine,
-    RoutingLine,
-    RoutingReport,
-    RunReport,
-    SuiteLine,
-    history,
-)
+from ..automation import reports
 from .commands import DONE, PACKAGE, command, days, option, whole_number
 from .tables import Column, moment, number, percent, print_facts, print_json, print_table
 
-Report = AutomationSummary | AgentReport | RoutingReport | RunReport
+Report = reports.AutomationSummary | reports.AgentReport | reports.RoutingReport | reports.RunReport
 SHOWN = 5  # of the ten measurements that --json has
 DAYS = option("--days", type=days, default=30, help="of the last so many UTC days (30)")
 
@@ -32,7 +21,7 @@ def cmd_tier1_status(args: Namespace) -> int:
 
     Tests of files are counted by the latest run of each file, however old.
     """
-    summary = history("tier1_status").summary(args.days)
+    summary = reports.history("tier1_status").summary(args.days)
     facts = _summary_facts(summary)
     if _is_answered(args, summary, facts, "automated work", f"the functions of {PACKAGE}.automation"):
         return DONE
@@ -46,7 +35,7 @@ def cmd_task_routing_report(args: Namespace) -> int:
 
     Accuracy is of those whose outcome is known.
     """
-    report = history("task_routing_report").routing(args.days)
+    report = reports.history("task_routing_report").routing(args.days)
     if _is_answered(args, report, report.lines, "task routing", f"{PACKAGE}.record_task_routing"):
         return DONE
     heads = ["routings", "known", "right", "accuracy", "confidence", "mean duration"]
@@ -67,7 +56,7 @@ def cmd_test_status(args: Namespace) -> int:
 
     A run succeeded when at least one test passed and none failed.
     """
-    report = history("test_status").runs(args.days)
+    report = reports.history("test_status").runs(args.days)
     known = report.suites or report.coverage
     if _is_answered(args, report, known, "test run", f"{PACKAGE}.record_test_execution"):
         return DONE
@@ -96,7 +85,7 @@ def cmd_agent_performance(args: Namespace) -> int:
 
     Every rate is of the completed ones.
     """
-    report = history("agent_performance").agents(args.days)
+    report = reports.history("agent_performance").agents(args.days)
     if _is_answered(args, report, report.agents, "assignment", f"{PACKAGE}.record_agent_assignment"):
         return DONE
     heads = [
@@ -119,7 +108,7 @@ def cmd_agent_performance(args: Namespace) -> int:
 )
 def cmd_file_test_status(args: Namespace) -> int:
     """The latest run of each file's tests, by path; with --failed and --stale, those that are either."""
-    report = history("file_test_status").files(failed=args.failed, stale=args.stale, limit=args.limit)
+    report = reports.history("file_test_status").files(failed=args.failed, stale=args.stale, limit=args.limit)
     if args.json:
         print_json(asdict(report))
         return DONE
@@ -164,11 +153,11 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:,.1f} s"
 
 
-def _names_of(line: RoutingLine, names: Sequence[str]) -> list[str]:
+def _names_of(line: reports.RoutingLine, names: Sequence[str]) -> list[str]:
     return [{"task type": line.task_type, "strategy": line.strategy}[name] for name in names]
 
 
-def _routing_cells(line: RoutingLine) -> list[str]:
+def _routing_cells(line: reports.RoutingLine) -> list[str]:
     return [
         *map(number, (line.routings, line.settled, line.right)),
         *map(_share, (line.accuracy, line.mean_confidence)),
@@ -176,7 +165,7 @@ def _routing_cells(line: RoutingLine) -> list[str]:
     ]
 
 
-def _suite_cells(line: SuiteLine) -> list[str | None]:
+def _suite_cells(line: reports.SuiteLine) -> list[str | None]:
     return [
         *(number(line.runs), number(line.succeeded), _share(line.success_rate), _seconds(line.mean_duration)),
         *map(number, (line.passed, line.failed, line.errors, line.skipped)),
@@ -184,7 +173,7 @@ def _suite_cells(line: SuiteLine) -> list[str | None]:
     ]
 
 
-def _agent_cells(line: AgentLine) -> list[str]:
+def _agent_cells(line: reports.AgentLine) -> list[str]:
     return [
         *map(number, (line.assignments, line.completed, line.succeeded)),
         *(_share(line.success_rate), _seconds(line.mean_duration)),
@@ -192,7 +181,7 @@ def _agent_cells(line: AgentLine) -> list[str]:
     ]
 
 
-def _file_cells(line: FileLine) -> list[str | None]:
+def _file_cells(line: reports.FileLine) -> list[str | None]:
     times = (line.last_run_at, line.source_modified_at)
     return [
         *(line.file_path, line.outcome.replace("_", " ")),
@@ -202,13 +191,13 @@ def _file_cells(line: FileLine) -> list[str | None]:
     ]
 
 
-def _print_coverage(trends: Sequence[CoverageTrend]) -> None:
+def _print_coverage(trends: Sequence[reports.CoverageTrend]) -> None:
     numbers = _numbers(["covered", "lines", "coverage", "change"], "covered", "lines")
     columns = [Column("suite"), *numbers, Column("the latest", drop=3), Column("measured (UTC)", drop=4)]
     print_table("Coverage", columns, map(_coverage_cells, trends))
 
 
-def _coverage_cells(trend: CoverageTrend) -> list[str]:
+def _coverage_cells(trend: reports.CoverageTrend) -> list[str]:
     latest = trend.latest
     return [
         *(trend.suite, number(latest.lines_covered), number(latest.lines_total)),
@@ -217,7 +206,7 @@ def _coverage_cells(trend: CoverageTrend) -> list[str]:
     ]
 
 
-def _summary_facts(summary: AutomationSummary) -> list[tuple[str, str]]:
+def _summary_facts(summary: reports.AutomationSummary) -> list[tuple[str, str]]:
     routing, tests, agents, files = summary.routing, summary.tests, summary.agents, summary.files
     facts = []
     if routing.routings:

@@ -22,14 +22,7 @@ DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 MAX_DAYS = 3660
 
 Run = Callable[[Namespace], int]
-
-
-@dataclass(frozen=True)
-class Option:
-    """An argument of a command, as `ArgumentParser.add_argument` takes it."""
-
-    flags: tuple[str, ...]
-    settings: dict[str, Any]
+Option = tuple[tuple[str, ...], dict[str, Any]]  # what `ArgumentParser.add_argument` takes
 
 
 @dataclass(frozen=True)
@@ -49,7 +42,7 @@ COMMANDS: dict[str, Command] = {}
 
 def option(*flags: str, **settings: Any) -> Option:
     """An argument of a command: the same words as `ArgumentParser.add_argument`."""
-    return Option(flags, settings)
+    return flags, settings
 
 
 JSON = option("--json", action="store_true", help="one JSON value instead of tables; money is text, exact")
@@ -144,8 +137,8 @@ def refuse_words(parser: ArgumentParser, message: str) -> NoReturn:
 
 
 def _filled(parser: ArgumentParser, options: Sequence[Option]) -> ArgumentParser:
-    for taken in options:
-        parser.add_argument(*taken.flags, **taken.settings)
+    for flags, settings in options:
+        parser.add_argument(*flags, **settings)
     return parser
 
 

@@ -119,7 +119,7 @@ def read() -> Health:
     except StoreUnavailable as error:
         problems["redis"] = str(error)
     try:
-        queue = read_queue()
+        queue = queues.read_queue(settings.TELEMETRY_QUEUE)
     except StoreUnavailable as error:
         problems["queue"] = str(error)
     return Health(database, recorder, server, queue, _backups(problems), record, problems, versions())
@@ -136,11 +136,6 @@ def _backups(problems: dict[str, str]) -> Backups | None:
     except OSError as error:
         problems["backups"] = str(error)
         return None
-
-
-def read_queue() -> QueueState:
-    """The queue of background jobs. StoreUnavailable when its Redis is away."""
-    return queues.read_queue(settings.TELEMETRY_QUEUE)
 
 
 def read_heartbeat() -> RecorderHeartbeat:

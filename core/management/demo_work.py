@@ -5,16 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from core import (
-    CoordinationSignals,
-    complete_agent_assignment,
-    complete_task_routing,
-    record_agent_assignment,
-    record_coverage,
-    record_file_test,
-    record_task_routing,
-    record_test_execution,
-)
+from core import CoordinationSignals, automation
 
 SUITE, TESTS, SKIPPED, LINES = "checkout unit", 1_284, 3, 18_420
 FILES = ("basket/totals.py", "payments/cards.py", "payments/retries.py", "shipping/rates.py")
@@ -39,7 +30,7 @@ class DemoTests:
         self._changed[random.choice(FILES)] = datetime.now(UTC)
         names = random.sample(FLAKY, failing)
         counts = {"passed": TESTS - failing, "failed": failing, "skipped": SKIPPED}
-        run = record_test_execution(
+        run = automation.record_test_execution(
             suite=SUITE,
             passed=TESTS - failing,
             failed=failing,
@@ -49,7 +40,9 @@ class DemoTests:
             failing_tests=names,
         )
         self._covered += random.randint(-8, 35)
-        record_coverage(suite=SUITE, lines_covered=self._covered, lines_total=LINES, execution_id=run)
+        automation.record_coverage(
+            suite=SUITE, lines_covered=self._covered, lines_total=LINES, execution_id=run
+        )
         self._tell_files(names, run)
         return counts
 
@@ -57,7 +50,7 @@ class DemoTests:
         for file, changed in self._changed.items():
             module = f"test_{file.rpartition('/')[2]}"
             failed = sum(name.startswith(module) for name in failing)
-            record_file_test(
+            automation.record_file_test(
                 file_path=f"checkout/{file}",
                 passed=random.randint(30, 90),
                 failed=failed,
@@ -65,7 +58,9 @@ class DemoTests:
                 source_modified_at=changed,
                 execution_id=run,
             )
-        record_file_test(file_path="checkout/basket/vouchers.py", source_modified_at=datetime.now(UTC))
+        automation.record_file_test(
+            file_path="checkout/basket/vouchers.py", source_modified_at=datetime.now(UTC)
+        )
 
 
 class Skill(NamedTuple):
@@ -96,14 +91,14 @@ class DemoRouter:
     def route(self) -> str:
         """Give one task away; what was done, in words. The oldest of three open tasks ends meanwhile."""
         skill, strategy = random.choice(SKILLS), random.choice(STRATEGIES)
-        routing = record_task_routing(
+        routing = automation.record_task_routing(
             task_type=skill.task_type,
             strategy=strategy,
             assigned_to=skill.assigned_to,
             tier=skill.tier,
             confidence=round(random.uniform(0.55, 0.98), 2),
         )
-        work = record_agent_assignment(
+        work = automation.record_agent_assignment(
             agent_id=skill.assigned_to, task_type=skill.task_type, routing_id=routing
         )
         self._signals.signal(
@@ -117,10 +112,10 @@ class DemoRouter:
 
 def _end(routing: str, work: str, right: bool) -> None:
     reviewed = random.random() < 0.3
-    complete_agent_assignment(
+    automation.complete_agent_assignment(
         assignment_id=work,
         success=right or reviewed,
         automated=not reviewed,
         human_review=reviewed,
     )
-    complete_task_routing(routing_id=routing, success=right)
+    automation.complete_task_routing(routing_id=routing, success=right)

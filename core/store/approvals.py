@@ -8,6 +8,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..errors import MalformedRecord, StoreUnavailable
@@ -333,7 +334,7 @@ def read_pending(store: Store) -> PendingRequests:
             continue
         if record is not None and record.status == PENDING and record.deadline_at > now:
             records.append(record)
-    records.sort(key=lambda record: (record.requested_at, record.request_id))
+    records.sort(key=attrgetter("requested_at", "request_id"))
     return PendingRequests(records, unreadable)
 
 

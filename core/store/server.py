@@ -20,10 +20,7 @@ class ServerInfo:
 
 def read_info(store: Store) -> ServerInfo:
     """One round trip. StoreUnavailable when Redis is away, or when this user may not ask."""
-    reply = store.read("INFO", "server", "memory", "persistence")
-    if not isinstance(reply, bytes):
-        raise StoreUnavailable("INFO cannot be read")
-    said = dict(line.split(":", 1) for line in reply.decode(errors="replace").splitlines() if ":" in line)
+    said = _info(store)
     name = "Valkey" if "valkey_version" in said else "Redis"
     return ServerInfo(
         version=f"{name} {said.get('valkey_version') or said.get('redis_version', 'unknown')}",
@@ -37,7 +34,7 @@ def read_info(store: Store) -> ServerInfo:
 
 def weaknesses(store: Store) -> list[tuple[str, str]]:
     """Pairs of what is wrong and what to set; empty where nothing is. Raises StoreUnavailable."""
-    said = _info(store, "persistence") | _info(store, "memory")
+    said = _info(store)
     found = []
     if said.get("aof_enabled") == "0":
         found.append(
@@ -56,9 +53,11 @@ def weaknesses(store: Store) -> list[tuple[str, str]]:
     return found
 
 
-def _info(store: Store, section: str) -> dict[str, str]:
-    text = store.read("INFO", section).decode()
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+def _info(store: Store) -> dict[str, str]:
+    reply = store.read("INFO", "server", "memory", "persistence")
+    if not isinstance(reply, bytes):
+        raise StoreUnavailable("INFO cannot be read")
+    return dict(line.split(":", 1) for line in reply.decode(errors="replace").splitlines() if ":" in line)
 
 
 def _setting(store: Store, name: str) -> str:

@@ -43,7 +43,7 @@ def checked_text(value: object, argument: str, max_length: int) -> str:
         raise TypeError(f"{argument} must be a str, not {type(value).__name__}")
     if len(value) > max_length:
         raise ValueError(f"{argument} has {len(value):,} characters; at most {max_length:,} are kept")
-    if not _is_unicode(value):
+    if not is_unicode(value):
         raise ValueError(f"{argument} has a lone surrogate, which UTF-8 cannot hold")
     return value
 
@@ -121,7 +121,7 @@ def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:
         if least > 2 * max_bytes:
             raise ValueError(f"{argument} is far larger than {max_bytes:,} bytes as JSON")
         if isinstance(value, str):
-            if not _is_unicode(value):
+            if not is_unicode(value):
                 raise ValueError(f"{place} has a lone surrogate, which UTF-8 cannot hold")
         elif isinstance(value, int):
             if value.bit_length() > MAX_INT_BITS:
@@ -169,7 +169,8 @@ def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int
     return children
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: it has no lone surrogate."""
     if text.isascii():
         return True
     try:

@@ -8,4 +8,5 @@ Part = TypeVar("Part")
 
 def pairs(flat: Sequence[Part]) -> dict[Part, Part]:
     """Name, value, name, value as a dictionary; ValueError for a name without a value."""
-    return dict(zip(flat[::2], flat[1::2], strict=True))
+    parts = iter(flat)
+    return dict(zip(parts, parts, strict=True))

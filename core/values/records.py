@@ -10,6 +10,8 @@ from typing import Any, Self, get_origin
 
 from .numbers import shown
 
+_PLAIN = frozenset({str, int, float, bool, dict, list})  # a value of just such a type needs no second look
+
 
 def parse_timestamp(value: object, field: str) -> datetime:
     """ISO 8601 as aware UTC, a naive one read as UTC; else ValueError naming `field`."""
@@ -17,9 +19,9 @@ def parse_timestamp(value: object, field: str) -> datetime:
         if not isinstance(value, (datetime, str)):
             raise ValueError("neither a str nor a datetime")
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        if moment.utcoffset() is None:
-            return moment.replace(tzinfo=UTC)
-        return moment.astimezone(UTC)
+        if moment.tzinfo is UTC:
+            return moment
+        return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{field} must be an ISO 8601 time, not {shown(value)}") from error
 
@@ -55,7 +57,8 @@ class PlainDict:
         values = {}
         for name, wanted, required in _rules(cls):  # type: ignore[arg-type]
             if name in data:
-                values[name] = _typed(data[name], wanted, name)
+                value, plain = data[name], type(data[name]) is wanted and wanted in _PLAIN
+                values[name] = value if plain else _typed(value, wanted, name)
             elif required:
                 raise ValueError(f"{name} is missing")
         return cls(**values)

@@ -14,14 +14,8 @@ class AgentRunAdmin(ReadOnlyAdmin):
     """Every run of an agent: when, how long, and how it ended."""
 
     list_display = [
-        "started_at",
-        "agent_id",
-        "display_name",
-        "state",
-        "status",
-        "ended_at",
-        "last_task",
-        "agent",
+        *("started_at", "agent_id", "display_name", "state", "status"),
+        *("ended_at", "last_task", "agent"),
     ]
     list_filter = ["state", "overlaps", "started_at"]
     search_fields = ["agent_id", "display_name", "status", "instance_id", "last_task"]

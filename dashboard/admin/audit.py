@@ -43,7 +43,6 @@ class AuditEntryAdmin(OfRequestAdmin):
     list_filter = [KindFilter, "at"]
     search_fields = ["actor", "agent_id", "request_id", "details", "event_id"]
     search_help_text = "Person, agent, request id or words of the details"
-    date_hierarchy = "at"
     ordering = ["-sequence"]
 
     @admin.display(description="what", ordering="kind")

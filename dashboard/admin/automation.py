@@ -2,18 +2,11 @@
 
 from django.contrib import admin
 
-from core.models import (
-    AgentAssignment,
-    CoverageRecord,
-    FileTestRecord,
-    TaskRouting,
-    TestExecution,
-    TestFailure,
-)
+from core import models
 from dashboard.admin.read_only import NeverChanged, ReadOnlyAdmin
 
 
-@admin.register(TaskRouting)
+@admin.register(models.TaskRouting)
 class TaskRoutingAdmin(ReadOnlyAdmin):
     """Whom tasks were given to, how sure that was, and whether it was right."""
 
@@ -21,17 +14,16 @@ class TaskRoutingAdmin(ReadOnlyAdmin):
     list_filter = ["success", "at"]
     search_fields = ["routing_id", "task_type", "strategy", "assigned_to", "tier"]
     search_help_text = "Task type, strategy, agent, tier or routing id"
-    date_hierarchy = "at"
 
 
 class TestFailures(NeverChanged, admin.TabularInline):  # type: ignore[type-arg]  # as in read_only
     """The tests that failed in a run."""
 
-    model = TestFailure
+    model = models.TestFailure
     fields = ["test"]
 
 
-@admin.register(TestExecution)
+@admin.register(models.TestExecution)
 class TestExecutionAdmin(ReadOnlyAdmin):
     """Runs of test suites, with the tests that failed."""
 
@@ -42,11 +34,10 @@ class TestExecutionAdmin(ReadOnlyAdmin):
     list_filter = ["succeeded", "at"]
     search_fields = ["execution_id", "suite", "triggered_by"]
     search_help_text = "Suite, who triggered it, or execution id"
-    date_hierarchy = "at"
     inlines = [TestFailures]
 
 
-@admin.register(CoverageRecord)
+@admin.register(models.CoverageRecord)
 class CoverageRecordAdmin(ReadOnlyAdmin):
     """How many lines the tests reached."""
 
@@ -54,35 +45,27 @@ class CoverageRecordAdmin(ReadOnlyAdmin):
     list_filter = ["at"]
     search_fields = ["coverage_id", "suite", "execution_id"]
     search_help_text = "Suite, coverage id or execution id"
-    date_hierarchy = "at"
 
     @admin.display(description="coverage")
-    def percent_of_lines(self, record: CoverageRecord) -> str:
+    def percent_of_lines(self, record: models.CoverageRecord) -> str:
         """As people read it."""
         return f"{record.percent:.1f} %"
 
 
-@admin.register(FileTestRecord)
+@admin.register(models.FileTestRecord)
 class FileTestRecordAdmin(ReadOnlyAdmin):
     """Tests by file."""
 
     list_display = [
-        "at",
-        "file_path",
-        "outcome",
-        "passed",
-        "failed",
-        "errors",
-        "skipped",
+        *("at", "file_path", "outcome", "passed", "failed", "errors", "skipped"),
         "source_modified_at",
     ]
     list_filter = ["outcome", "at"]
     search_fields = ["file_path", "file_test_id", "execution_id"]
     search_help_text = "Path, file test id or execution id"
-    date_hierarchy = "at"
 
 
-@admin.register(AgentAssignment)
+@admin.register(models.AgentAssignment)
 class AgentAssignmentAdmin(ReadOnlyAdmin):
     """What agents took on, and how it ended."""
 
@@ -93,4 +76,3 @@ class AgentAssignmentAdmin(ReadOnlyAdmin):
     list_filter = ["success", "automated", "human_review", "at"]
     search_fields = ["assignment_id", "agent_id", "task_type", "routing_id"]
     search_help_text = "Agent, task type, assignment id or routing id"
-    date_hierarchy = "at"

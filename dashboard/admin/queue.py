@@ -56,7 +56,7 @@ def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         try:
             return view(request, *args, **kwargs)
         except StoreUnavailable as error:
-            return render(request, "503.html", {"why": words.queue_away(error)}, status=503)
+            return render(request, "503.html", {"why": words.QUEUE_AWAY.format(error=error)}, status=503)
 
     return checked
 

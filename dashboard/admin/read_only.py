@@ -23,18 +23,13 @@ class NeverChanged:
         """Never."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never."""
-        return False
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 class ReadOnlyAdmin(NeverChanged, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
     """A table that is searched and read."""
 
+    date_hierarchy = "at"
     show_full_result_count = False
     list_per_page = 50
 

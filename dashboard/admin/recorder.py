@@ -11,4 +11,3 @@ class SetAsideEntryAdmin(ReadOnlyAdmin):
     """What the recorder could not read."""
 
     list_display = ["at", "position", "error"]
-    date_hierarchy = "at"

@@ -21,20 +21,12 @@ class LLMCallAdmin(CostAdmin):
     """Every recorded call of a model."""
 
     list_display = [
-        "at",
-        "agent_id",
-        "workflow",
-        "stage",
-        "tier",
-        "model",
-        "cost",
-        "input_tokens",
-        "output_tokens",
+        *("at", "agent_id", "workflow", "stage", "tier", "model", "cost"),
+        *("input_tokens", "output_tokens"),
     ]
     list_filter = ["tier", "provider", "at"]
     search_fields = ["call_id", "agent_id", "workflow", "stage", "model"]
     search_help_text = "Agent, workflow, stage, model or call id"
-    date_hierarchy = "at"
 
 
 @admin.register(UsageHour)

@@ -124,7 +124,7 @@ class SignalLine:
     @classmethod
     def waiting(cls, signal: CoordinationSignal) -> "SignalLine":
         """One that the agent has not consumed."""
-        direction = words.direction(sent=False, to_all=signal.target_agent is None)
+        direction = words.RECEIVED[signal.target_agent is None]
         payload = visible_json(json.dumps(signal.payload, ensure_ascii=False)) if signal.payload else ""
         return cls(signal.timestamp, signal.signal_type, direction, signal.source_agent, payload)
 
@@ -134,7 +134,7 @@ class SignalLine:
         sender, target = str(event.data.get("source_agent", "")), event.data.get("target_agent")
         kind = str(event.data.get("signal_type", ""))
         sent = sender == agent_id
-        direction = words.direction(sent=sent, to_all=target is None)
+        direction = (words.SENT if sent else words.RECEIVED)[target is None]
         return cls(event.timestamp, kind, direction, str(target or "") if sent else sender)
 
 

@@ -80,7 +80,7 @@ class Timeline:
             start=axis.start,
             end=axis.end,
             unchanged_since=ordered[-1].at,
-            said=words.progress(_percent(ordered[0]), _percent(ordered[-1])),
+            said=words.PROGRESS.format(first=_percent(ordered[0]), last=_percent(ordered[-1])),
         )
 
 

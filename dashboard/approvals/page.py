@@ -212,12 +212,14 @@ class Step:
         """The audit entry for a reader."""
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
+        tried = words.TRIED[bool(details.get("approved"))]
         if entry.kind == "decision.refused" and "outcome" in details:
-            why = words.refused_attempt(details["outcome"], approved=bool(details.get("approved")))
+            why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
-            why = words.uncertain_attempt(approved=bool(details.get("approved")))
+            why = tried + words.UNCERTAIN
         if entry.kind == "record.repaired":
-            why = words.repaired(details.get("what", why), details.get("was", "?"), details.get("is", "?"))
+            was, now = details.get("was", "?"), details.get("is", "?")
+            why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
         what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += words.UNVERIFIED

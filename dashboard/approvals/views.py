@@ -115,13 +115,15 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         )
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
-        return Notice("unsure", words.only_in_redis(told.text), told.status)
+        return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except decisions.NotAllowed as refusal:
         return Notice("refused", words.about(_name(request_id), str(refusal)), 403)
     except ValueError as error:
-        return Notice("refused", words.about(_name(request_id), words.not_decided(error)), 400)
+        return Notice("refused", words.about(_name(request_id), words.BAD_ANSWER.format(why=error)), 400)
     except MalformedRecord as error:
-        return Notice("refused", words.about(_name(request_id), words.unreadable_request(error)), 409)
+        return Notice(
+            "refused", words.about(_name(request_id), words.UNREADABLE_REQUEST.format(error=error)), 409
+        )
     except DecisionUnconfirmed as error:
         logger.error("decision unconfirmed: %s", error)
         return Notice("unsure", words.about(_name(request_id), words.NOT_CONFIRMED), 503)

@@ -49,7 +49,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     except (ValueError, exports.TooMany) as error:
         messages.error(request, str(error))
     except StoreUnavailable as error:
-        messages.error(request, words.not_started(error))
+        messages.error(request, words.NOT_STARTED.format(error=error))
     return redirect("exports")
 
 

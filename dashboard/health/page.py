@@ -1,6 +1,7 @@
 """What the health page prints, the alarm that live pages show, and the banner of every page."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -72,7 +73,7 @@ class HealthPage:
 
 def _shortened(text: str) -> str:
     more = len(text) - SHOWN_CHARACTERS
-    return text if more <= 0 else words.cut(text[:SHOWN_CHARACTERS], more)
+    return text if more <= 0 else words.CUT.format(text=text[:SHOWN_CHARACTERS], more=more)
 
 
 def read_page() -> HealthPage:
@@ -89,9 +90,7 @@ def read_page() -> HealthPage:
 
 def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    if not heartbeat.recording:
-        return words.recorder_worry(heartbeat)
-    return words.set_aside_worry(heartbeat.set_aside)
+    return words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -107,62 +106,55 @@ def _read_record_worry() -> str:
 
 
 def _worries(state: Health) -> list[str]:
-    found = []
-    if state.database is None:
-        found.append(words.WITHOUT_DATABASE)
-    if state.recorder is None:
-        found.append(words.WITHOUT_REDIS)
-    else:
-        found.append(words.recorder_worry(state.recorder.heartbeat))
-    if state.behind:
-        found.append(words.CHANGES_WAIT)
-    if state.database is not None:
-        found.append(words.set_aside_worry(state.database.set_aside))
-    return [
-        worry
-        for worry in [
-            *found,
-            *_record_worries(state),
-            *_server_worries(state),
-            *_job_worries(state),
-            _backup_worry(state),
-        ]
-        if worry
+    worries = [
+        *_recording_worries(state),
+        *_record_worries(state),
+        *_server_worries(state),
+        *_job_worries(state),
+        _backup_worry(state),
     ]
+    return [worry for worry in worries if worry]
 
 
-def _record_worries(state: Health) -> list[str]:
-    if state.record is None:
-        return []
-    return [words.verification_worry(state.record), words.checkpoint_worry(state.record)]
+def _recording_worries(state: Health) -> Iterator[str]:
+    if state.database is None:
+        yield words.WITHOUT_DATABASE
+    recorder = state.recorder
+    yield words.WITHOUT_REDIS if not recorder else words.RECORDER_WORRIES.get(recorder.heartbeat.state, "")
+    if state.behind:
+        yield words.CHANGES_WAIT
+    if state.database is not None:
+        yield words.set_aside_worry(state.database.set_aside)
 
 
-def _server_worries(state: Health) -> list[str]:
+def _record_worries(state: Health) -> Iterator[str]:
+    if state.record is not None:
+        yield words.verification_worry(state.record)
+        yield words.checkpoint_worry(state.record)
+
+
+def _server_worries(state: Health) -> Iterator[str]:
     server = state.server
     if server is None:
-        return []
-    found = []
+        return
     if server.policy != "noeviction":
-        found.append(words.evicts(server.policy))
+        yield words.EVICTS.format(policy=server.policy)
     if not server.aof:
-        found.append(words.NOT_ON_DISK)
+        yield words.NOT_ON_DISK
     elif server.aof_failed:
-        found.append(words.DISK_FAILS)
+        yield words.DISK_FAILS
     if server.memory_limit and server.memory > 0.9 * server.memory_limit:
-        found.append(words.NO_MEMORY)
-    return found
+        yield words.NO_MEMORY
 
 
-def _job_worries(state: Health) -> list[str]:
-    queue = state.queue
-    if queue is None:
-        return [words.WITHOUT_QUEUE]
-    found = []
-    if queue.workers == 0:
-        found.append(words.NO_WORKER)
-    if queue.failed:
-        found.append(words.failed_jobs(queue.failed))
-    return found
+def _job_worries(state: Health) -> Iterator[str]:
+    if state.queue is None:
+        yield words.WITHOUT_QUEUE
+        return
+    if state.queue.workers == 0:
+        yield words.NO_WORKER
+    if state.queue.failed:
+        yield words.failed_jobs(state.queue.failed)
 
 
 def _backup_worry(state: Health) -> str:
@@ -170,6 +162,4 @@ def _backup_worry(state: Health) -> str:
         return words.BACKUPS_UNREADABLE
     if state.backups is None or not state.backups.old:
         return ""
-    if state.backups.newest_at is None:
-        return words.NO_BACKUP
-    return words.OLD_BACKUP
+    return words.NO_BACKUP if state.backups.newest_at is None else words.OLD_BACKUP

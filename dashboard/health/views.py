@@ -33,7 +33,7 @@ def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     try:
         level, text = _told(record_again(entry_id, request.user))
     except StoreUnavailable as error:
-        level, text = messages.ERROR, words.nothing_changed(error)
+        level, text = messages.ERROR, words.NOTHING_CHANGED.format(error=error)
     except DatabaseError as error:
         # What it said is in the log alone: it names hosts.
         logger.error("a set aside change cannot be recorded again: %s", error)
@@ -49,4 +49,4 @@ def _told(done: Retry) -> tuple[int, str]:
         return messages.SUCCESS, words.SET_ASIDE_REPAIRED
     if done.outcome == "already_repaired":
         return messages.SUCCESS, words.SET_ASIDE_REPAIRED_BEFORE
-    return messages.ERROR, words.still_set_aside(done.error)
+    return messages.ERROR, words.STILL_SET_ASIDE.format(error=done.error)

@@ -11,13 +11,12 @@ from django.db import Error
 
 from core.errors import TelemetryError
 from core.store.outbox import OutboxEntry
-from dashboard import words
+from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Ended
 from dashboard.live import fragments
 from dashboard.live.doorbells import Bells, is_doorbell
-from dashboard.live.regions import Regions, RequestRegions
 from dashboard.live.state import LiveState, Message
 from dashboard.live.subscription import Subscription
 from dashboard.live.timers import Timers
@@ -33,6 +32,8 @@ ACCESS_SECONDS = 4.0
 PAUSE_SECONDS = 0.5
 PAGE_THREADS = 3
 
+Regions = dict[Audience, str]
+
 LIVE = "live"  # the topic of the live page; an approval page's is its request id, others are in doorbells.py
 
 
@@ -47,7 +48,16 @@ def _sentence(error: BaseException) -> str:
     return words.UNAVAILABLE
 
 
-class Feed:
+def _read_regions(request_id: str, audiences: set[Audience]) -> Regions:
+    """What pages of this request show; read from SQL, so by a worker."""
+    approval = access.read_approval(request_id)
+    if approval is None:
+        return dict.fromkeys(audiences, fragments.problem(words.FORGOTTEN_REQUEST))
+    page = contexts.approval_page(request_id, approval)
+    return {audience: fragments.approval_region(page, audience) for audience in audiences}
+
+
+class Feed(threading.Thread):
     """The follower's thread. It alone moves the state and decides who is sent what, so all of it is in order.
 
     It reads Redis, without which no page is live. What waits for longer is done by workers: they wait for the
@@ -55,13 +65,14 @@ class Feed:
     """
 
     def __init__(self, watching: Callable[[], list[Subscription]], check_access: Callable[[], None]) -> None:
+        super().__init__(name="follower", daemon=True)
         self._watching = watching
         self._check_access = check_access
         self._inbox: Inbox = SimpleQueue()
         self._outbox = Worker("outbox", self._inbox)
         self._rights = Worker("rights", self._inbox, keeps_connection=True)
         self._pages = Worker("pages", self._inbox, threads=PAGE_THREADS)
-        self._regions = RequestRegions(self._pages, self._region_came)
+        self._reading: dict[str, bool] = {}  # requests that a worker reads: was one wanted again meanwhile
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
         self._asked: set[str] = set()  # what a worker has not answered yet
@@ -69,25 +80,16 @@ class Feed:
         self._state: LiveState | None = None
         self._opened: LiveState | None = None  # by a worker, and not taken over yet
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     # From any thread
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        """Whether it follows."""
-        return self._thread.is_alive()
 
     def stop(self) -> None:
         """End, and wait for it and for what the workers have begun."""
         self._ending.set()
         self._inbox.put(lambda: None)
-        self._thread.join()
+        self.join()
 
-    def join(self, subscription: Subscription) -> None:
+    def enter(self, subscription: Subscription) -> None:
         """A page was opened."""
         self._inbox.put(partial(self._welcome, [subscription]))
 
@@ -97,7 +99,8 @@ class Feed:
 
     # The thread
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Follow until it is stopped."""
         try:
             self._open()
             while not self._ending.is_set():
@@ -208,7 +211,15 @@ class Feed:
                 subscription.send(subscription.take_held())
         self._be_well("rights")
 
-    def _region_came(self, request_id: str, done: Future[Regions], again: bool) -> None:
+    def _want(self, request_id: str, audiences: set[Audience]) -> None:
+        again = self._reading[request_id] = request_id in self._reading
+        if not again:
+            self._pages.do(
+                partial(_read_regions, request_id, audiences), partial(self._region_came, request_id)
+            )
+
+    def _region_came(self, request_id: str, done: Future[Regions]) -> None:
+        again = self._reading.pop(request_id)  # something may have happened after it was read: once more then
         owed = [s for s in self._watching() if s.topic == request_id and s.owed_since is not None]
         error = done.exception()
         if error is not None:
@@ -264,9 +275,7 @@ class Feed:
 
     def _owed(self) -> list[Subscription]:
         """Whose page is not true, and is not being read already."""
-        return [
-            s for s in self._watching() if s.owed_since is not None and not self._regions.is_reading(s.topic)
-        ]
+        return [s for s in self._watching() if s.owed_since is not None and s.topic not in self._reading]
 
     def _welcome(self, subscriptions: list[Subscription]) -> None:
         """What these pages are owed: the whole region, or a word of what is wrong."""
@@ -285,7 +294,7 @@ class Feed:
             else:
                 requests.setdefault(subscription.topic, set()).add(subscription.audience)
         for request_id, audiences in requests.items():
-            self._regions.want(request_id, audiences)
+            self._want(request_id, audiences)
 
     def _give(self, subscription: Subscription, *region: str) -> None:
         """This page is true now, and hears of every change from here on."""

@@ -38,7 +38,7 @@ class Follower:
             if self._feed is None or not self._feed.is_alive():
                 self._feed = Feed(self._watching, self.check_access)
                 self._feed.start()
-            self._feed.join(subscription)
+            self._feed.enter(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """The socket is gone."""

@@ -1,6 +1,7 @@
 """The numbers for a monitoring system, read anew at each scrape."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
@@ -105,22 +106,18 @@ def _activity(now: Activity) -> Iterator[Metric]:
 
 
 def _gauge(
-    name: str, says: str, label: str = "", by: Mapping[str, float] | None = None, *, value: float = 0
+    name: str,
+    says: str,
+    label: str = "",
+    by: Mapping[str, float] | None = None,
+    *,
+    value: float = 0,
+    kind: type[GaugeMetricFamily | CounterMetricFamily] = GaugeMetricFamily,
 ) -> Metric:
-    found = GaugeMetricFamily(f"telemetry_{name}", says, labels=[label] if label else [])
-    return _filled(found, by, value)
-
-
-def _counter(
-    name: str, says: str, label: str = "", by: Mapping[str, float] | None = None, *, value: float = 0
-) -> Metric:
-    found = CounterMetricFamily(f"telemetry_{name}", says, labels=[label] if label else [])
-    return _filled(found, by, value)
-
-
-def _filled(
-    family: GaugeMetricFamily | CounterMetricFamily, by: Mapping[str, float] | None, value: float
-) -> Metric:
+    family = kind(f"telemetry_{name}", says, labels=[label] if label else [])
     for word, amount in (by or {"": value}).items():
         family.add_metric([word] if by else [], float(amount))
     return family
+
+
+_counter = partial(_gauge, kind=CounterMetricFamily)

@@ -198,11 +198,16 @@ class Burn:
             return words.NO_EARLIER_DAY
         if self.until.hour == 0:
             return words.COMPARED_LATER
-        if self.average == 0:
-            return words.compared_with_nothing(self.until, money(self.by_then), self.days)
         change = self.by_then - self.average
         word = words.share_of_change(change, percent(abs(change), self.average))
-        return words.compared(self.until, money(self.by_then), word, self.days, money(self.average))
+        form = words.COMPARED if self.average else words.COMPARED_WITH_NOTHING
+        return form.format(
+            until=self.until,
+            cost=money(self.by_then),
+            change=word,
+            average_of=words.average_of(self.days),
+            average=money(self.average),
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from django.db import connection
 from django.utils import timezone
 
 from core import __version__, failpoints
@@ -58,7 +59,7 @@ def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifes
     manifest = Manifest(
         made_at=timezone.now().isoformat(),
         version=__version__,
-        database=tables.vendor(),
+        database=connection.vendor,
         migrations=sorted(had),
         left_out=list(LEFT_OUT),
         numbers=tables.last_numbers(every),

@@ -6,26 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import (
-    BooleanField,
-    CharField,
-    DateTimeField,
-    Field,
-    FloatField,
-    ForeignKey,
-    IntegerField,
-    TextField,
-    UUIDField,
-)
+from django.db import models
 
-_BELONGS: list[tuple[type["Field[Any, Any]"], tuple[type, ...]]] = [
-    (BooleanField, (bool,)),
-    (FloatField, (float, int)),
-    (IntegerField, (int,)),
-    (DateTimeField, (datetime,)),
-    (UUIDField, (uuid.UUID,)),
-    (CharField, (str,)),
-    (TextField, (str,)),
+from core.values.json import is_unicode
+
+_BELONGS: list[tuple[type["models.Field[Any, Any]"], tuple[type, ...]]] = [
+    (models.BooleanField, (bool,)),
+    (models.FloatField, (float, int)),
+    (models.IntegerField, (int,)),
+    (models.DateTimeField, (datetime,)),
+    (models.UUIDField, (uuid.UUID,)),
+    (models.CharField, (str,)),
+    (models.TextField, (str,)),
 ]
 
 
@@ -63,9 +55,9 @@ class Damaged:
         return self.value.encode(errors="surrogateescape") if isinstance(self.value, str) else self.value
 
 
-def watcher(field: "Field[Any, Any]") -> Callable[[Any], Any]:
+def watcher(field: "models.Field[Any, Any]") -> Callable[[Any], Any]:
     """A function that returns a value of this column as it is, or as Damaged where it does not belong."""
-    while isinstance(field, ForeignKey):
+    while isinstance(field, models.ForeignKey):
         field = field.target_field
     kinds = next((kinds for kind, kinds in _BELONGS if isinstance(field, kind)), ())
 
@@ -74,15 +66,7 @@ def watcher(field: "Field[Any, Any]") -> Callable[[Any], Any]:
             return value
         kind = type(value)
         if kind is str and str in kinds:
-            return value if value.isascii() or _is_unicode(value) else Damaged(value)
+            return value if is_unicode(value) else Damaged(value)
         return value if kind in kinds else Damaged(value)
 
     return looked_at
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

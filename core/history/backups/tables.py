@@ -77,11 +77,6 @@ def migrations(alias: str = DEFAULT_DB_ALIAS) -> tuple[set[str], set[str]]:
     return {".".join(name) for name in had}, {".".join(name) for name in loader.disk_migrations or ()}
 
 
-def vendor(alias: str = DEFAULT_DB_ALIAS) -> str:
-    """`sqlite` or `postgresql`."""
-    return str(connections[alias].vendor)
-
-
 # Reading
 
 

@@ -26,26 +26,16 @@ class Selection:
         """From what a person wrote: a UTC day, or a time in ISO 8601. ValueError naming the value."""
         return cls(_moment(since), _moment(before), kind, agent)
 
-    @property
-    def contiguous(self) -> bool:
-        """Whether no entry between two others is left out, where times ascend."""
-        return not (self.kind or self.agent or self.since or self.before)
-
     def takes(self, link: Link) -> bool:
         """Whether this entry is among them. Times compare as text: all of them are UTC in ISO 8601.
 
         One with a time that is none is among those of any time.
         """
+        if (self.kind and link.kind != self.kind) or (self.agent and link.agent_id != self.agent):
+            return False
         if not isinstance(link.at, str):
-            return (not self.kind or link.kind == self.kind) and (
-                not self.agent or link.agent_id == self.agent
-            )
-        return (
-            (not self.since or link.at >= self.since)
-            and (not self.before or link.at < self.before)
-            and (not self.kind or link.kind == self.kind)
-            and (not self.agent or link.agent_id == self.agent)
-        )
+            return True
+        return (not self.since or link.at >= self.since) and (not self.before or link.at < self.before)
 
 
 def _moment(text: str) -> str:

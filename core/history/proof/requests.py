@@ -68,14 +68,11 @@ def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
 
 
 def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, Any]) -> list[str]:
-    pairs = {
-        "digest": (row.digest, details.get("digest", row.digest)),
-        "agent": (row.agent_id, entry.agent_id),
-        "kind": (row.approval_type, details.get("approval_type", row.approval_type)),
-    }
-    return [
-        f"its {name} is not the one in the record" for name, (ours, told) in pairs.items() if ours != told
-    ]
+    return _others(
+        digest=(row.digest, details.get("digest", row.digest)),
+        agent=(row.agent_id, entry.agent_id),
+        kind=(row.approval_type, details.get("approval_type", row.approval_type)),
+    )
 
 
 def _ended_otherwise(
@@ -86,8 +83,11 @@ def _ended_otherwise(
         return [] if row.status in repaired else [f"it is {row.status} there, and {status} in the record"]
     if end is None:
         return []
-    pairs = {"responder": (row.responder, actor)}
-    pairs |= {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
+    said = {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
+    return _others(responder=(row.responder, actor), **said)
+
+
+def _others(**pairs: tuple[Any, Any]) -> list[str]:
     return [
         f"its {name} is not the one in the record" for name, (ours, told) in pairs.items() if ours != told
     ]

@@ -192,28 +192,6 @@ def _written_at(path: Path) -> datetime | None:
         return None
 
 
-def verification_worry(state: RecordState) -> str:
-    """What people should know of the last verification, in one sentence; '' when all is well."""
-    if state.problems:
-        more = f" There are {state.problems} problems in all." if state.problems > 1 else ""
-        found = f"The record is not whole: {state.first_problem}.{more}"
-        return f"{found} Found on {state.verified_at:%Y-%m-%d %H:%M UTC}: run manage.py verify_audit for all of it."
-    if not state.verification_old:
-        return ""
-    if state.verified_at is None:
-        return "The record was never verified: run manage.py verify_audit daily."
-    return f"The record was last verified on {state.verified_at:%Y-%m-%d}: run manage.py verify_audit daily."
-
-
-def checkpoint_worry(state: RecordState) -> str:
-    """The same of the checkpoints."""
-    if not state.checkpoint_old:
-        return ""
-    if state.checkpoint_at is None:
-        return "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."
-    return "The newest checkpoint of the record is more than an hour old: a cut of what came later would not show."
-
-
 def links(after: int = -1, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> Iterator[Link]:
     """Entries in order as they stand in the database, in pieces of two thousand.
 

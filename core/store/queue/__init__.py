@@ -40,12 +40,6 @@ def queue_url() -> str:
     return setting("TELEMETRY_SITE_REDIS_URL") or configured_url()
 
 
-@lru_cache(maxsize=8)
-def client_of(url: str) -> Any:
-    """A client for RQ, shared by this process."""
-    return new_client(url)
-
-
 def new_client(url: str) -> Any:
     """A client for RQ. It repeats nothing: a job put in twice would run twice."""
     return redis.Redis.from_url(
@@ -57,6 +51,9 @@ def new_client(url: str) -> Any:
     )
 
 
+client_of = lru_cache(maxsize=8)(new_client)  # shared by this process
+
+
 def queue_store() -> Store:
     """Where the queue is, by our own connections."""
     url = setting("TELEMETRY_SITE_REDIS_URL")
@@ -65,24 +62,24 @@ def queue_store() -> Store:
 
 def read_queue(name: str) -> QueueState:
     """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
-    line = queue_store().line()
-    commands: list[list[str]] = [
+    waiting, running, workers, failed, finished = asked(
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
         ["SCARD", f"{PREFIX}:workers:{name}"],
         ["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"],
         ["ZRANGE", f"{PREFIX}:finished:{name}", "0", "-1"],
-    ]
-    try:
-        replies = line.read_many(commands)
-    finally:
-        line.close()
+    )
+    standing = _not_made_good(failed, finished)
+    return QueueState(name, int(waiting), int(running), standing, int(workers))
+
+
+def asked(*commands: list[str]) -> list[Any]:
+    """Replies in one round trip. StoreUnavailable when Redis is away, or refuses one of these."""
+    replies = queue_store().read_many(commands)
     for reply in replies:
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
-    waiting, running, workers, failed, finished = replies
-    standing = _not_made_good(failed, finished)
-    return QueueState(name, int(waiting), int(running), standing, int(workers))
+    return replies
 
 
 def series_id(series: str, number: int) -> str:

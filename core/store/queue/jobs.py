@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ...errors import StoreUnavailable
-from . import PREFIX, queue_store
+from ...values.pairs import pairs
+from . import PREFIX, asked, queue_store
 
 STATES = {"queued": "waiting", "started": "running", "failed": "failed", "finished": "finished"}
 """RQ's words for the states that our jobs have, and ours."""
@@ -59,13 +59,12 @@ def read_jobs(name: str, state: str, first: int, most: int) -> JobList:
         f"{PREFIX}:{kind}:{name}" for kind in ("queue", "wip", "failed", "finished", "workers")
     )
     keys = {"waiting": waiting, "running": wip, "failed": failed, "finished": finished}
-    numbers = _asked(
-        [["LLEN", waiting], *(["ZCARD", key] for key in (wip, failed, finished)), ["SCARD", workers]]
-    )
+    cards = (["ZCARD", key] for key in (wip, failed, finished))
+    numbers = asked(["LLEN", waiting], *cards, ["SCARD", workers])
     counts = dict(zip(keys, map(int, numbers), strict=False))
     first = max(0, min(first, (counts[state] - 1) // most * most))
     command = "LRANGE" if state == "waiting" else "ZREVRANGE"
-    [entries] = _asked([[command, keys[state], str(first), str(first + most - 1)]])
+    [entries] = asked([command, keys[state], str(first), str(first + most - 1)])
     ids = [entry.decode(errors="replace").partition(":")[0] for entry in entries]
     return JobList(counts, int(numbers[-1]), first, _read_each(name, ids))
 
@@ -77,9 +76,8 @@ def read_job(name: str, job_id: str) -> tuple[QueuedJob, str] | None:
     """
     if not _ID.fullmatch(job_id):
         return None  # what else begins with rq:job: is none of our business
-    fields, results = _replies(
-        [_fields_of(job_id), ["XREVRANGE", f"{PREFIX}:results:{job_id}", "+", "-", "COUNT", "1"]]
-    )
+    newest = ["XREVRANGE", f"{PREFIX}:results:{job_id}", "+", "-", "COUNT", "1"]
+    fields, results = queue_store().read_many([_fields_of(job_id), newest])
     job = _job(name, job_id, fields)
     return None if job is None else (job, _error_of(results))
 
@@ -87,25 +85,12 @@ def read_job(name: str, job_id: str) -> tuple[QueuedJob, str] | None:
 def _read_each(name: str, ids: list[str]) -> list[QueuedJob | str]:
     if not ids:
         return []
-    replies = _replies([_fields_of(job_id) for job_id in ids])
+    replies = queue_store().read_many([_fields_of(job_id) for job_id in ids])
     return [_job(name, job_id, reply) or job_id for job_id, reply in zip(ids, replies, strict=True)]
 
 
 def _fields_of(job_id: str) -> list[str]:
     return ["HMGET", f"{PREFIX}:job:{job_id}", *_FIELDS]
-
-
-def _replies(commands: list[list[str]]) -> list[Any]:
-    """Replies in one round trip; an error of one alone stands in its place."""
-    return queue_store().read_many(commands)
-
-
-def _asked(commands: list[list[str]]) -> list[Any]:
-    replies = _replies(commands)
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
-    return replies
 
 
 def _job(name: str, job_id: str, fields: Sequence[bytes | None] | Exception) -> QueuedJob | None:
@@ -130,7 +115,7 @@ def _moment(text: str | None) -> datetime | None:
 def _error_of(results: Any) -> str:
     try:
         [(_position, parts)] = results
-        packed = dict(zip(parts[::2], parts[1::2], strict=True)).get(b"exc_string", b"")
+        packed = pairs(parts).get(b"exc_string", b"")
         text = zlib.decompressobj().decompress(b64decode(packed), LARGEST_ERROR)
     except (ValueError, TypeError, binascii.Error, zlib.error):
         return ""
