@@ -42,7 +42,7 @@ def why_gone(asker: Asker | None, requested_at: datetime) -> str:
     if asker is None:
         return ""
     lost = asker.liveness == "lost" and (requested_at - asker.last_beat).total_seconds() < LOST_SECONDS
-    finished = asker.liveness == "finished" and requested_at <= asker.last_beat
+    finished = asker.liveness == "finished" and requested_at < asker.last_beat
     return words.asker_gone(asker.last_beat, finished=finished) if lost or finished else ""
 
 

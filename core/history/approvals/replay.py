@@ -38,16 +38,18 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
             }
         )
     if record.collected_at is not None:
-        entries.append(
-            {
-                "type": "collected",
-                "request_id": record.request_id,
-                "status": record.status,
-                "collected_ms": milliseconds(record.collected_at),
-                "claim": record.claim,
-            }
-        )
+        entries.append(_collected(record, record.collected_at))
     return [OutboxEntry("0-0", fields) for fields in entries]
+
+
+def _collected(record: RequestRecord, collected_at: datetime) -> dict[str, str]:
+    return {
+        "type": "collected",
+        "request_id": record.request_id,
+        "status": record.status,
+        "collected_ms": milliseconds(collected_at),
+        "claim": record.claim,
+    }
 
 
 def milliseconds(moment: datetime) -> str:
