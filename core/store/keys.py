@@ -67,6 +67,10 @@ class Keys:
     def _key(self, *parts: str) -> str:
         return "{" + self.namespace + "}:" + ":".join(parts)
 
+    def prefix(self, *parts: str) -> str:
+        """How the keys of a part begin, such as those of signals."""
+        return self._key(*parts, "")
+
     def agent_beat(self, agent: str) -> str:
         """String, 30 s: the agent is alive; holds the beating process and a recent rival."""
         return self._key("agents", "beat", quoted(agent))
