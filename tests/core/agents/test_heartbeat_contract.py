@@ -15,8 +15,8 @@ BEAT = "{telemetry}:agents:beat:"
 RECORD = "{telemetry}:agents:record:"
 RUNNING = "{telemetry}:agents:running"
 CHANGED = "{telemetry}:agents:changed"
-GOOD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "A", "a b", "{telemetry}:agents:beat:x", "é" * 200, '"', "\\"]
-BAD_NAMES = ["", "a\n", "\x00", "x" * 201, "x" * 10_240, "\ud800"]
+GOOD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "A", "a b", "{telemetry}:agents:beat:x", "é" * 255, '"', "\\"]
+BAD_NAMES = ["", "a\n", "\x00", "x" * 256, "x" * 10_240, "\ud800"]
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ GOOD_NAMES = [
     "%41",
     "A",
     "{telemetry}:x",
-    "é" * 200,
+    "é" * 255,
     "\u202e",
     "..",
     "../x",
     "\u2028",
 ]
-BAD_NAMES = ["", "a\n", "\x00", "\x1b[0m", "x" * 201, "x" * 10_240, "\ud800", "a\x7f", "\x85"]
+BAD_NAMES = ["", "a\n", "\x00", "\x1b[0m", "x" * 256, "x" * 10_240, "\ud800", "a\x7f", "\x85"]
 
 
 def deep(levels: int) -> dict:

@@ -27,7 +27,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 DATA = st.dictionaries(st.text(), VALUES, max_size=4)
-NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ SCORES = "{telemetry}:feedback:scores:code:review:"
 STAGES = "{telemetry}:feedback:stages:code"
 EVENTS = "{telemetry}:events:stream:quality_feedback"
 WEEK = 604_800
-ODD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "a b", "{telemetry}:feedback:stages:x", "é" * 200, '"', "\\"]
-BAD_NAMES = ["", "a\n", "\x00", "x" * 201, "\ud800"]
+ODD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "a b", "{telemetry}:feedback:stages:x", "é" * 255, '"', "\\"]
+BAD_NAMES = ["", "a\n", "\x00", "x" * 256, "\ud800"]
 
 
 def record(loop: FeedbackLoop, scores, tier="cheap", stage="review", workflow="code") -> list[str]:

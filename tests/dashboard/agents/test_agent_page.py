@@ -109,7 +109,7 @@ def test_it_opens_for_those_who_may_look(beat, signed_in, kind):
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?id=", "?id=%00", "?id=%0a", "?id=" + "x" * 201, "?id=nobody", "?name=worker"]
+    "query", ["", "?id=", "?id=%00", "?id=%0a", "?id=" + "x" * 256, "?id=nobody", "?name=worker"]
 )
 def test_what_names_no_known_agent_is_not_there(beat, viewer, query):
     beat("worker")
@@ -127,8 +127,8 @@ NAMES = [
     "two  spaces",
     "%2F",
     "+",
-    "x" * 200,
-    "🚀" * 200,
+    "x" * 255,
+    "🚀" * 255,
 ]
 
 
