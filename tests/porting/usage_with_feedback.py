@@ -1,12 +1,13 @@
 """A pipeline tracks what its calls cost, and rates their results. Written for the original."""
 
 import tempfile
+from pathlib import Path
 
 from attune.telemetry import FeedbackLoop, UsageTracker
 
 
-def main(memory) -> None:
-    tracker = UsageTracker(telemetry_dir=tempfile.mkdtemp(), retention_days=30)
+def main(_memory) -> None:
+    tracker = UsageTracker(telemetry_dir=Path(tempfile.mkdtemp()), retention_days=30)
     for number, tier in enumerate(("cheap", "cheap", "capable")):
         tracker.track_llm_call(
             workflow="review", stage="summary", tier=tier, model="claude-sonnet-4-5", provider="anthropic",
@@ -16,7 +17,7 @@ def main(memory) -> None:
     stats = tracker.get_stats(days=7)
     print(stats["total_calls"], stats["total_tokens_input"], stats["cache_hits"])
     print(sorted(entry["tier"] for entry in tracker.get_recent_entries(limit=5)))
-    loop = FeedbackLoop(memory=memory)
+    loop = FeedbackLoop()
     for _ in range(40):
         loop.record_feedback("review", "summary", "cheap", 0.3)
     found = loop.get_quality_stats("review", "summary", "cheap")
