@@ -70,10 +70,7 @@ class CoordinationSignals(UsesStore):
         """
         source = self._checked_sender(source_agent, credentials)
         checked_name(signal_type, "signal_type")
-        if target_agent == self.BROADCAST_TARGET:
-            target_agent = None
-        elif target_agent is not None:
-            checked_name(target_agent, "target_agent")
+        target_agent = self._checked_target(target_agent)
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
         ttl, said = (self.DEFAULT_TTL, "DEFAULT_TTL") if ttl_seconds is None else (ttl_seconds, "ttl_seconds")
         checked_seconds(ttl, said, MAX_TTL, above_zero=True)
@@ -104,6 +101,10 @@ class CoordinationSignals(UsesStore):
     ) -> str:
         """Send to every agent, the sender included: each receives it once while it is alive. See `signal`."""
         return self.signal(signal_type, source_agent, None, payload, ttl_seconds, credentials)
+
+    def _checked_target(self, target_agent: str | None) -> str | None:
+        everybody = target_agent is None or target_agent == self.BROADCAST_TARGET
+        return None if everybody else checked_name(target_agent, "target_agent")
 
     def _checked_sender(self, source_agent: str | None, credentials: AgentCredentials | None) -> str:
         source = self.agent_id if source_agent is None else source_agent

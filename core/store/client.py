@@ -27,7 +27,7 @@ from ..values.pairs import pairs
 from . import embedded
 from .configuration import configured_url, data_directory, setting
 from .connections import ClusterConnections, Connections, address_of
-from .keys import DEFAULT_NAMESPACE, Keys
+from .keys import DEFAULT_NAMESPACE, Keys, prefix
 from .script import Argument, Command, Result
 
 CONNECT_TIMEOUT = 1.0
@@ -343,7 +343,7 @@ class KeyPrefix:
         self._parts = parts
 
     def __get__(self, owner: object, kind: type | None = None) -> str:
-        return _configured_keys().prefix(*self._parts)
+        return prefix(_configured_keys(), *self._parts)
 
 
 def prepared(memory: object) -> Store | None:

@@ -67,10 +67,6 @@ class Keys:
     def _key(self, *parts: str) -> str:
         return "{" + self.namespace + "}:" + ":".join(parts)
 
-    def prefix(self, *parts: str) -> str:
-        """How the keys of a part begin, such as those of signals."""
-        return self._key(*parts, "")
-
     def agent_beat(self, agent: str) -> str:
         """String, 30 s: the agent is alive; holds the beating process and a recent rival."""
         return self._key("agents", "beat", quoted(agent))
@@ -198,3 +194,8 @@ class Keys:
     def usage_seen(self, date: str) -> str:
         """Set, 3 days: the call ids that callers gave, by the UTC day of their shipping."""
         return self._key("usage", "seen", quoted(date))
+
+
+def prefix(keys: Keys, *parts: str) -> str:
+    """How the keys of a part begin, such as those of signals."""
+    return keys._key(*parts, "")
