@@ -15,11 +15,11 @@ from .errors import StoreUnavailable
 from .signals import mailbox
 from .signals.signal import CoordinationSignal, Wanted
 from .store import signals
-from .store.client import UsesStore
+from .store.client import KeyPrefix, UsesStore
 from .store.signals import START
 from .values.json import encode_json_object
 from .values.names import checked_name
-from .values.numbers import checked_seconds
+from .values.numbers import checked_limit, checked_seconds
 
 __all__ = ["AccessTier", "AgentCredentials", "CoordinationSignal", "CoordinationSignals"]
 
@@ -34,11 +34,14 @@ class CoordinationSignals(UsesStore):
 
     `memory`: see `open_store` in store/client.py. `agent_id` is needed to receive, and is the sender where
     none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
-    its payload. A subclass may set DEFAULT_TTL, in seconds. Every method raises StoreUnavailable when Redis
-    gave no answer.
+    its payload. A subclass may set DEFAULT_TTL, in seconds. BROADCAST_TARGET means every agent, as None
+    does; KEY_PREFIX tells how the keys begin. Every method raises StoreUnavailable when Redis gave no answer.
     """
 
     DEFAULT_TTL: float = 60
+    BROADCAST_TARGET = "*"
+    KEY_PREFIX = KeyPrefix("signals")
+    _SHARED = ("BROADCAST_TARGET", "KEY_PREFIX")
 
     def __init__(
         self, memory: object = None, agent_id: str | None = None, enable_streaming: bool = False
@@ -58,7 +61,7 @@ class CoordinationSignals(UsesStore):
         ttl_seconds: float | None = None,
         credentials: AgentCredentials | None = None,
     ) -> str:
-        """Send to one agent, or to all when `target_agent` is None; returns the id once it is stored.
+        """Send to one agent, or to all for None or BROADCAST_TARGET; returns the id once it is stored.
 
         payload: a JSON object of at most 64 KiB. ttl_seconds: above 0, at most ten years, by default DEFAULT_TTL,
         60, by Redis's clock. Raises ValueError or TypeError for a bad argument, PermissionError for credentials of
@@ -67,8 +70,7 @@ class CoordinationSignals(UsesStore):
         """
         source = self._checked_sender(source_agent, credentials)
         checked_name(signal_type, "signal_type")
-        if target_agent is not None:
-            checked_name(target_agent, "target_agent")
+        target_agent = self._checked_target(target_agent)
         encoded = encode_json_object({} if payload is None else payload, "payload", MAX_PAYLOAD_BYTES)
         ttl, said = (self.DEFAULT_TTL, "DEFAULT_TTL") if ttl_seconds is None else (ttl_seconds, "ttl_seconds")
         checked_seconds(ttl, said, MAX_TTL, above_zero=True)
@@ -100,6 +102,10 @@ class CoordinationSignals(UsesStore):
         """Send to every agent, the sender included: each receives it once while it is alive. See `signal`."""
         return self.signal(signal_type, source_agent, None, payload, ttl_seconds, credentials)
 
+    def _checked_target(self, target_agent: str | None) -> str | None:
+        everybody = target_agent is None or target_agent == self.BROADCAST_TARGET
+        return None if everybody else checked_name(target_agent, "target_agent")
+
     def _checked_sender(self, source_agent: str | None, credentials: AgentCredentials | None) -> str:
         source = self.agent_id if source_agent is None else source_agent
         if source is None:
@@ -130,7 +136,7 @@ class CoordinationSignals(UsesStore):
         at most between two attempts. Raises StoreUnavailable only when Redis is still away at the end.
         """
         wanted = self._wanted(signal_type, source_agent)
-        end = time.monotonic() + checked_seconds(timeout, "timeout", endless=True)
+        end = time.monotonic() + checked_limit(timeout, "timeout")
         checked_seconds(poll_interval, "poll_interval", above_zero=True, endless=True)
         longest = min(poll_interval, LONGEST_PAUSE)
         line, pause, position = self._store.line(end + OVERTIME_SECONDS), FIRST_PAUSE, START

@@ -12,16 +12,17 @@ from typing import Any
 from .agents import fleet
 from .agents.heartbeat import FINAL_STATUSES, AgentHeartbeat, parsed_state, readable_state
 from .agents.instance import AgentInstance, Said
+from .agents.waits import Waits
 from .errors import StoreUnavailable
 from .store import agents
 from .store.client import UsesStore
 from .store.keys import BEAT_TTL_MS
 from .values.json import checked_text, encode_json_object
 from .values.names import checked_name
-from .values.numbers import checked_number, checked_seconds
+from .values.numbers import checked_seconds, checked_share
+from .values.trouble import Trouble
 
 __all__ = ["AgentHeartbeat", "HeartbeatCoordinator"]
-from .values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +41,10 @@ class HeartbeatCoordinator(UsesStore):
 
     A subclass may set HEARTBEAT_INTERVAL, how often `keep_alive` beats. HEARTBEAT_TTL only tells, in seconds, how
     long a beat lives: every process, the recorder and the pages call an agent late after 20 s and lost after 30 s,
-    so no coordinator can have another lifetime of its own, and one that a subclass sets changes nothing.
+    so no coordinator can have another lifetime of its own, and a subclass that sets one is a TypeError.
     """
+
+    _SHARED = ("HEARTBEAT_TTL",)
 
     HEARTBEAT_TTL = BEAT_TTL_MS // 1000
     HEARTBEAT_INTERVAL: float = 10
@@ -54,6 +57,7 @@ class HeartbeatCoordinator(UsesStore):
         self._identity = self._display_name = self._metadata = ""
         self._instance = AgentInstance()
         self._last = Said("starting", 0.0, "")
+        self._waits = Waits()
         self._stopped = False
         self._blocked = 0  # in so many `keep_alive` at once
         self._trouble = Trouble(logger)
@@ -94,17 +98,17 @@ class HeartbeatCoordinator(UsesStore):
             self._instance.begin_run()
             self._send(Said("starting", 0.0, ""), "start")
 
-    def beat(self, status: str = "running", progress: float = 0.0, current_task: str = "") -> None:
+    def beat(self, status: str = "running", progress: float = 0.0, current_task: str | None = "") -> None:
         """Say that the agent lives: one round trip.
 
-        progress: finite and within 0..1. Raises ValueError or TypeError for a bad argument, nothing else.
+        progress: finite and within 0..1; what rounding put a millionth beyond is taken as the end it is beside.
+        current_task: None is "". Raises ValueError or TypeError for a bad argument, nothing else.
         """
         checked_name(status, "status")
-        checked_text(current_task, "current_task", MAX_TASK_LENGTH)
-        done = checked_number(progress, "progress", 0, 1)
+        task = "" if current_task is None else checked_text(current_task, "current_task", MAX_TASK_LENGTH)
+        done = checked_share(progress, "progress")
         with self._lock:
-            said = Said(status, done, current_task)
-            self._send(said, "finished" if status in FINAL_STATUSES else "beat")
+            self._beat(Said(status, done, task))
 
     def stop_heartbeat(self, final_status: str = "completed") -> None:
         """Say that the agent ends here. Keeps the last progress; `completed` makes it 1."""
@@ -118,19 +122,25 @@ class HeartbeatCoordinator(UsesStore):
         """Beat in the background while the body blocks, for example in `request_approval`.
 
         Only for a wait whose end is known: an agent that hangs inside still looks alive, and does not count as
-        stuck. What the body itself says with `beat` or `stop_heartbeat` stands.
+        stuck. What the body itself says with `beat` or `stop_heartbeat` stands. Of several that overlap, in threads
+        or tasks, the newest that still runs counts, and after the last of them what was said before the first.
         """
-        before = self._last
-        inside = Said(status, before.progress, before.task if current_task is None else current_task)
+        checked_name(status, "status")
+        if current_task is not None:
+            checked_text(current_task, "current_task", MAX_TASK_LENGTH)
         done = threading.Event()
 
         def beat_until_done() -> None:
             while not done.wait(self.HEARTBEAT_INTERVAL):
-                self._beat_again(self._last)
+                with self._lock:
+                    self._beat_again(self._last)
 
         with self._lock:
             self._blocked += 1
-        self.beat(*inside)
+            last = self._last
+            inside = Said(status, last.progress, last.task if current_task is None else current_task)
+            wait = self._waits.begin(inside, last)
+            self._beat(inside)
         thread = threading.Thread(target=beat_until_done, name="heartbeat", daemon=True)
         thread.start()
         try:
@@ -140,12 +150,14 @@ class HeartbeatCoordinator(UsesStore):
             thread.join()
             with self._lock:
                 self._blocked -= 1
-            self._beat_again(before if self._last == inside else self._last)
+                self._beat_again(self._waits.end(wait, self._last))
 
     def _beat_again(self, last: Said) -> None:
-        with self._lock:
-            if not self._stopped:
-                self.beat(*last)
+        if not self._stopped:
+            self._beat(last)
+
+    def _beat(self, said: Said) -> None:
+        self._send(said, "finished" if said.status in FINAL_STATUSES else "beat")
 
     def _send(self, said: Said, mode: str) -> None:
         if self.agent_id is None:

@@ -2,17 +2,18 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from .errors import StoreRefused, StoreUnavailable
 from .events.event import DEFAULT_SOURCE, MAX_DATA_BYTES, StreamEvent, checked_id, read_entry, time_of_id
-from .events.following import Follower
+from .events.following import SLICE_SECONDS, Follower, Following
 from .store import events as commands
-from .store.client import Store, UsesStore
+from .store.client import KeyPrefix, Store, UsesStore
+from .store.keys import EVENT_STREAM_LENGTH
 from .values.json import encode_json_object
 from .values.names import checked_name
-from .values.numbers import checked_count
+from .values.numbers import checked_count, checked_limit
 
 __all__ = ["EventStreamer", "StreamEvent"]
 
@@ -30,7 +31,18 @@ class EventStreamer(UsesStore):
 
     Publishing never raises because Redis is away: it logs once and goes on by itself when Redis is back.
     Reading raises StoreUnavailable.
+
+    A subclass may set DEFAULT_BLOCK_MS, the longest single read of `consume_events` in milliseconds. MAX_STREAM_LENGTH,
+    about how many events a type keeps, and STREAM_PREFIX, how their keys begin, are for all processes alike: a
+    subclass that sets one is a TypeError.
     """
+
+    MAX_STREAM_LENGTH = EVENT_STREAM_LENGTH
+    STREAM_PREFIX = KeyPrefix("events", "stream")
+    STREAM_REGISTRY_KEY = KeyPrefix("events", "types")
+    _SHARED = ("MAX_STREAM_LENGTH", "STREAM_PREFIX")
+
+    DEFAULT_BLOCK_MS = int(SLICE_SECONDS * 1000)
 
     def __init__(self, memory: object = None) -> None:
         super().__init__(memory)
@@ -74,34 +86,46 @@ class EventStreamer(UsesStore):
         block_ms: int | None = None,
         count: int = 10,
         start_id: str = "$",
-    ) -> Iterator[StreamEvent]:
-        """Follow events in the order in which they were published, across types.
+        *,
+        idle_timeout: float | None = None,
+    ) -> Following:
+        """Follow events in the order in which they were published, across types. It never ends by itself.
 
-        event_types: None for all types, also those first published later. block_ms: end when nothing came
-        for so long while Redis answered; None waits for ever, 0 ends once what is there was read. count: how
+        event_types: None for all types, also those first published later. block_ms: the longest single read, in
+        milliseconds; by default DEFAULT_BLOCK_MS, which is also the most; 0 sets no limit of its own. count: how
         many events to ask Redis for at first; a backlog is read in larger batches. start_id: an id, whose
         event itself is not repeated; '0' for all that is kept; '$' for what is published after this call,
-        however late the first event is asked for.
+        however late the first event is asked for. idle_timeout: end when nothing came for so many seconds while
+        Redis answered; 0 ends once what is there was read; None never ends.
 
         Outages are waited for, and following goes on after the last event read. With '$' this call itself
         needs Redis, and raises StoreUnavailable without it. To go on after a restart, keep the `event_id`
-        of the last event that was dealt with, and give it as start_id. Closing the iterator gives its
-        connection back.
+        of the last event that was dealt with, and give it as start_id. Events that were removed before they
+        could be read are a warning in the log, and the iterator's `missed` counts them. Closing the iterator gives
+        its connection back.
         """
         names = None if event_types is None else _checked_types(event_types)
-        if block_ms is not None:
-            checked_count(block_ms, "block_ms")
+        block = self.DEFAULT_BLOCK_MS if block_ms is None else block_ms
+        checked_count(block, "DEFAULT_BLOCK_MS" if block_ms is None else "block_ms")
         checked_count(count, "count", 1)
         checked_id(start_id, "start_id", "$")
-        silence = None if block_ms is None else block_ms / 1000
-        return Follower(self._store, names, silence, count, start_id).events()
+        if idle_timeout is not None:
+            idle_timeout = checked_limit(idle_timeout, "idle_timeout")
+        return Follower(
+            self._store,
+            names,
+            longest_read=block / 1000,
+            silence=idle_timeout,
+            count=count,
+            start_id=start_id,
+        ).events()
 
     def get_recent_events(
         self, event_type: str, count: int = 100, start_id: str = "-", end_id: str = "+"
     ) -> list[StreamEvent]:
         """The newest `count` events of a type between two ids, both included; newest first."""
         stream = self._stream(event_type)
-        checked_count(count, "count", 1)
+        checked_count(count, "count")
         oldest, newest = checked_id(start_id, "start_id", "-"), checked_id(end_id, "end_id", "+")
         events: list[StreamEvent] = []
         while len(events) < count:
@@ -117,18 +141,25 @@ class EventStreamer(UsesStore):
     def get_stream_info(self, event_type: str) -> dict[str, Any]:
         """What is kept of a type: length, first_id, last_id, first_time, last_time, ttl in seconds.
 
-        For a type that nobody published: 0, the id '0-0', and None for the times.
+        Beside these, as XINFO names them, first-entry and last-entry, each an id and fields that
+        `StreamEvent.from_redis_entry` takes, and last-generated-id. Of a stream with no event left: the id '0-0', and
+        None for times and entries. {} for a type that nobody published.
         """
         checked_name(event_type, "event_type")
-        store = self._store
-        length, first, last, ttl_ms = store.run(commands.stream_info(store.keys, event_type))
+        info = self._store.run(commands.stream_info(self._store.keys, event_type))
+        if info is None:
+            return {}
+        first, last = (entry[0].decode() if entry else "0-0" for entry in (info.first, info.last))
         return {
-            "length": length,
+            "length": info.length,
             "first_id": first,
             "last_id": last,
-            "first_time": time_of_id(first) if length else None,
-            "last_time": time_of_id(last) if length else None,
-            "ttl": max(0, ttl_ms) / 1000,
+            "first_time": time_of_id(first) if info.first else None,
+            "last_time": time_of_id(last) if info.last else None,
+            "ttl": max(0, info.ttl_ms) / 1000,
+            "first-entry": info.first,
+            "last-entry": info.last,
+            "last-generated-id": info.newest_id,
         }
 
     def delete_stream(self, event_type: str) -> bool:

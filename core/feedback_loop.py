@@ -34,14 +34,17 @@ class FeedbackLoop(UsesStore):
     when Redis is away: an id, a number or an advice is only given when it is true.
 
     A subclass may set MIN_SAMPLES and the three bars of quality; `recommend_tier` goes by them. FEEDBACK_TTL only
-    tells, in seconds, how long ratings live: every process reads the same ones, so nobody has a lifetime of its own.
+    tells, in seconds, how long ratings live: every process reads the same ones, so nobody has a lifetime of its own,
+    and a subclass that sets one is a TypeError.
     """
+
+    _SHARED = ("FEEDBACK_TTL",)
 
     FEEDBACK_TTL = FEEDBACK_TTL_MS // 1000
     MIN_SAMPLES = 10
     QUALITY_THRESHOLD = 0.7
     EXCELLENT_QUALITY = 0.9
-    LOWER_TIER_QUALITY = 0.85
+    DOWNGRADE_TARGET_QUALITY = 0.85
 
     # Rating
 
@@ -107,7 +110,9 @@ class FeedbackLoop(UsesStore):
         checked_name(workflow_name, "workflow_name")
         checked_name(stage_name, "stage_name")
         tiers = _TIER_NAMES if tier is None else (_checked_tier(tier, "tier").value,)
-        checked_count(limit, "limit", 1)
+        checked_count(limit, "limit")
+        if limit == 0:
+            return []
         by_tier = feedback.read_ratings(self._store, workflow_name, stage_name, tiers, limit)
         entries = [
             FeedbackEntry(
@@ -188,7 +193,9 @@ class FeedbackLoop(UsesStore):
         return _confidence(*feedback.read_template(self._store, checked_name(template_id, "template_id")))
 
     def _bars(self) -> Bars:
-        return Bars(self.QUALITY_THRESHOLD, self.EXCELLENT_QUALITY, self.LOWER_TIER_QUALITY, self.MIN_SAMPLES)
+        return Bars(
+            self.QUALITY_THRESHOLD, self.EXCELLENT_QUALITY, self.DOWNGRADE_TARGET_QUALITY, self.MIN_SAMPLES
+        )
 
 
 def _checked_tier(tier: object, argument: str) -> ModelTier:

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from .errors import StoreUnavailable
 from .store import usage
-from .store.client import Store, namespace_and_address, open_store
+from .store.client import Store, client_of, fixed_memory, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
 from .usage.call import numbers_of, parse_call, plain_entry, words_of
@@ -67,12 +67,31 @@ class UsageTracker:
         self.retention_days = retention_days
         self._max_bytes = int(max_file_size_mb * 1024 * 1024)
         self._buffer_size = buffer_size
-        self._opened = None if memory is None else open_store(memory)
-        self._folders = _folders_of(self.telemetry_dir, self._opened)
+        self._lead_to(memory)
         self._book = configured_book() if price_book is None else price_book
         self._people = People(self.telemetry_dir)
         self._begin()
         _trackers.add(self)
+
+    @property
+    def memory(self) -> Any:
+        """The client that was given, or one to the Redis that was given by its URL or is configured.
+
+        Another may be assigned before the first use; afterwards that is an AttributeError.
+        """
+        return client_of(self._given)
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        if self._used or self._shipper.has_begun:
+            raise AttributeError(fixed_memory(self))
+        self._lead_to(memory)
+        self._begin()
+
+    def _lead_to(self, memory: object) -> None:
+        self._opened = None if memory is None else open_store(memory)
+        self._given, self._used = memory, False
+        self._folders = _folders_of(self.telemetry_dir, self._opened)
 
     def _begin(self) -> None:
         """A spool and a shipper of this process's own: at the start, and again in a forked child."""
@@ -84,6 +103,7 @@ class UsageTracker:
 
     def _open(self) -> Store:
         # The configured Redis is looked up at first use: an agent can start before its server does.
+        self._used = True
         if self._opened is None:
             self._opened = open_store()
         return self._opened

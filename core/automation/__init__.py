@@ -31,7 +31,7 @@ class AutomationRecorder(UsesStore):
     from a `complete_` method): trouble is logged once and never raised. After a call that Redis left
     unanswered, the next second's records are dropped unsent, so that a hung server does not hold the agent.
 
-    A bad argument is a ValueError or TypeError that names it, and nothing is stored. Names have 1 to 200
+    A bad argument is a ValueError or TypeError that names it, and nothing is stored. Names have 1 to 255
     characters without control characters, counts are 0 to 10,000,000, durations are seconds, at most
     10,000,000. Times are Redis's, of the moment of the call.
     """

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -44,18 +45,22 @@ class StreamEvent(PlainDict):
     source: str = DEFAULT_SOURCE
 
     @classmethod
-    def from_redis_entry(cls, event_id: str | bytes, entry_data: dict[bytes, bytes]) -> Self:
-        """Read an entry of a stream. MalformedRecord names the event and the field that is wrong."""
+    def from_redis_entry(cls, event_id: str | bytes, entry_data: Mapping[Any, Any]) -> Self:
+        """Read an entry of a stream: names and values in bytes, or in str as a client that decodes has them.
+
+        MalformedRecord names the event and the field that is wrong.
+        """
         text = event_id.decode(errors="replace") if isinstance(event_id, bytes) else event_id
         field = "event_id"
         try:
             timestamp = _time_of(text)
+            fields = {_in_bytes(name): value for name, value in entry_data.items()}
             field = "event_type"
-            event_type = checked_name(entry_data[b"event_type"].decode(), field)
+            event_type = checked_name(_in_bytes(fields[b"event_type"]).decode(), field)
             field = "source"
-            source = checked_name(entry_data.get(b"source", b"attune").decode(), field)
+            source = checked_name(_in_bytes(fields.get(b"source", b"attune")).decode(), field)
             field = "data"
-            data = loads_strictly(entry_data[b"data"])
+            data = loads_strictly(_in_bytes(fields[b"data"]))
         except KeyError as error:
             raise malformed(f"event {text}", error) from error
         except ODD as error:
@@ -116,6 +121,10 @@ def checked_id(value: object, argument: str, *words: str) -> str:
         return value
     said = ", ".join([*(repr(word) for word in words), "an event id"])
     raise ValueError(f"{argument} must be one of {said}, not {value[:60]!r}")
+
+
+def _in_bytes(part: str | bytes) -> bytes:
+    return part.encode() if isinstance(part, str) else part
 
 
 def _time_of(event_id: str) -> datetime:

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from ..errors import StoreRefused, StoreUnavailable
@@ -18,6 +18,7 @@ from ..values.names import checked_name
 from ..values.pairs import pairs
 from ..values.trouble import Trouble
 from .event import StreamEvent, id_numbers, read_entry
+from .place import Place
 
 logger = logging.getLogger(__name__)
 
@@ -27,48 +28,52 @@ READ_AHEAD = 500
 READ_AHEAD_BYTES = 2 * 1024 * 1024
 MANY_TYPES = 1_000
 ASIDE_SECONDS = 30.0
+UNWATCHED_SECONDS = 0.1
 
 Entry = tuple[str, bytes, list[bytes]]
-
-
-class _Place:
-    """How far one stream was read, and what was read of it but not handed out yet."""
-
-    __slots__ = ("after", "aside_until", "event_type", "held")
-
-    def __init__(self, event_type: str, after: str) -> None:
-        self.event_type = event_type
-        self.after = after
-        self.held: list[tuple[bytes, list[bytes]]] = []
-        self.aside_until = 0.0
 
 
 class Follower:
     """One subscription. `event_types` None: all types, found in the stream of types as they are born.
 
-    `silence`: seconds without an event after which it ends, None for never.
+    `longest_read`: seconds after which a read that found nothing is asked again. `silence`: seconds without an
+    event after which it ends, None for never.
     """
 
     def __init__(
-        self, store: Store, event_types: list[str] | None, silence: float | None, count: int, start_id: str
+        self,
+        store: Store,
+        event_types: list[str] | None,
+        *,
+        longest_read: float,
+        silence: float | None,
+        count: int,
+        start_id: str,
     ) -> None:
         self._store = store
         self._keys = store.keys
+        self._longest_read = min(longest_read, SLICE_SECONDS) if longest_read > 0 else SLICE_SECONDS
         self._silence = silence
         self._count = self._batch = self._asked = count
         self._types_after = None if event_types is not None else "0-0"
         self._start = "0-0" if start_id == "$" else start_id
-        self._places: dict[bytes, _Place] = {}
+        # Who follows one type goes on from an event of that type.
+        self._own = int(event_types is not None and len(event_types) == 1 and "-" in self._start)
+        self.missed, self._look_at = 0, 0.0
+        self._places: dict[bytes, Place] = {}
         self._many = MANY_TYPES
         self._pause, self._trouble = 0.0, Trouble(logger)
+        self._line = store.line()
         for name in event_types or []:
             self._add(name)
         if start_id == "$":
             self._start_at_the_end()
-        self._line = store.line()
 
-    def events(self) -> Iterator[StreamEvent]:
-        """Yield events until nobody asks for more, or until nothing came for `silence` seconds."""
+    def events(self) -> "Following":
+        """The events, until nobody asks for more, or until nothing came for `silence` seconds."""
+        return Following(self, self._events())
+
+    def _events(self) -> Generator[StreamEvent]:
         try:
             while (entries := self._next_entries()) is not None:
                 for event_type, event_id, flat in entries:
@@ -89,13 +94,32 @@ class Follower:
         newest = self._store.run(commands.newest_ids(self._keys, [place.event_type for place in places]))
         for place, event_id in zip(places, newest, strict=True):
             place.after = event_id
+        self._look_for_gaps()
+        self._line.close()
+
+    def _look_for_gaps(self) -> None:
+        """Tell what was removed before it was read. Streams count what they ever had, so it shows at any later look."""
+        self._look_at = time.monotonic() + UNWATCHED_SECONDS
+        places = [place for place in self._places.values() if not place.held]
+        if not places:
+            return
+        left = self._line.run(commands.kept(self._keys, [place.event_type for place in places]))
+        for place, kept in zip(places, left, strict=True):
+            gone = place.gap(kept)
+            if gone:
+                self.missed += gone
+                logger.warning(
+                    "up to %d events of type %r after %s were removed before they were read",
+                    *(gone, place.event_type, place.after),
+                )
 
     def _add(self, event_type: str) -> bool:
         key = self._keys.event_stream(event_type).encode()
         if key in self._places:
             self._places[key].aside_until = 0.0
             return False
-        self._places[key] = _Place(event_type, self._start)
+        self._places[key] = Place(event_type, self._start, self._own)
+        self._look_at = 0.0
         return True
 
     def _announced(self, flat: list[bytes]) -> bool:
@@ -116,12 +140,15 @@ class Follower:
             try:
                 if not held and len(self._places) >= self._many:
                     self._forget_the_dead()
-                reply = self._read(0.0 if held else min(SLICE_SECONDS, silent_at - began))
+                if began >= self._look_at:
+                    self._look_for_gaps()
+                reply = self._read(0.0 if held else min(self._longest_read, silent_at - began))
             except StoreUnavailable as error:
                 self._wait_for_redis(error)
                 silent_at += time.monotonic() - began  # nobody knows whether it was silent meanwhile
                 continue
             self._redis_is_there()
+            self._look_at = time.monotonic() + UNWATCHED_SECONDS
             entries = self._in_order(reply, self._safe_until(reply, held))
             if entries:
                 return entries
@@ -147,7 +174,7 @@ class Follower:
         return self._line.read(*command, seconds=limit) or []
 
     def _safe_until(
-        self, reply: list[tuple[bytes, Any]], held_before: Sequence[_Place]
+        self, reply: list[tuple[bytes, Any]], held_before: Sequence[Place]
     ) -> tuple[int, int] | None:
         """Take a reply in; the id up to which no stream has an event that was not read. None: all of them."""
         bounds = [id_numbers(place.held[-1][0]) for place in held_before]
@@ -162,7 +189,7 @@ class Follower:
                 self._types_after = entries[-1][0].decode()
             else:
                 place = self._places[key]
-                place.held, place.after = entries, entries[-1][0].decode()
+                place.hold(entries)
                 size += sum(len(flat[-1]) for _, flat in entries)
                 full = full or not whole
             if not whole:
@@ -235,3 +262,25 @@ class Follower:
                 logger.warning("set aside: the key of event type %r is no stream", place.event_type)
             place.aside_until = now + ASIDE_SECONDS
         return bool(fresh)
+
+
+class Following(Iterator[StreamEvent]):
+    """The events of a subscription, one after the other. For one thread at a time.
+
+    `close()` it, or drop it, to give its connection back.
+    """
+
+    def __init__(self, follower: Follower, events: Generator[StreamEvent]) -> None:
+        self._follower, self._events = follower, events
+
+    def __next__(self) -> StreamEvent:
+        return next(self._events)
+
+    @property
+    def missed(self) -> int:
+        """How many events were removed before they were read, at most: trimmed, or pushed out by newer ones."""
+        return self._follower.missed
+
+    def close(self) -> None:
+        """End it; the next event asked for is a StopIteration."""
+        self._events.close()

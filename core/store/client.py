@@ -8,24 +8,26 @@
 `encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.connection import AbstractConnection, ConnectionPool
+from redis.connection import AbstractConnection, ConnectionPool, SSLConnection
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 from redis.retry import Retry
 
 from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from ..values.numbers import LARGEST
+from ..values.pairs import pairs
 from . import embedded
 from .configuration import configured_url, data_directory, setting
 from .connections import ClusterConnections, Connections, address_of
-from .keys import DEFAULT_NAMESPACE, Keys
+from .keys import DEFAULT_NAMESPACE, Keys, prefix
 from .script import Argument, Command, Result
 
 try:
@@ -36,6 +38,9 @@ except ImportError:  # redis-py does without it too
 CONNECT_TIMEOUT = 1.0
 COMMAND_TIMEOUT = 2.0
 CONFIRM_ATTEMPTS = 3
+NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain port needs redis://"
+OLDEST = (7, 0)
+TOO_OLD = "the server is too old: Redis or Valkey 7.0 or newer is needed"
 CONFIRM_SECONDS = 5.0
 
 _OPTIONS: dict[str, Any] = {
@@ -82,7 +87,18 @@ def _reason(error: Exception) -> str:
         return "Redis does not answer"
     if isinstance(error, (redis.ConnectionError, OSError)):
         return f"Redis is unreachable: {error}"
+    if str(error).startswith(TOO_OLD):
+        return str(error)
     return f"Redis refused the command: {error}"
+
+
+def _asks_a_plain_port(connection: AbstractConnection, error: BaseException) -> bool:
+    """Whether TLS was begun and never agreed: a server on a plain port waits for more, or answers in plain words."""
+    if not isinstance(connection, SSLConnection) or connection.is_connected:
+        return False
+    return (
+        isinstance(error, redis.TimeoutError) or "WRONG_VERSION" in str(error) or "record layer" in str(error)
+    )
 
 
 class Store:
@@ -215,14 +231,20 @@ class Line:
     def _attempt(self, exchange: Callable[[AbstractConnection, float], Any], seconds: float) -> Any:
         connection = self._connection or self._open(seconds)
         try:
+            if not self._pool.is_new_enough:
+                _refuse_old_server(connection, seconds)
+                self._pool.is_new_enough = True
             return exchange(connection, seconds)
         except BaseException as error:
             if isinstance(error, redis.ResponseError) and not isinstance(error, MovedError):
                 raise
             # The reply may still come, so nobody may use this connection again.
+            to_plain = _asks_a_plain_port(connection, error)
             connection.disconnect()
             self._pool.lose()
             self.close()
+            if to_plain:
+                raise redis.ConnectionError(NO_TLS) from error
             raise
 
     def _open(self, seconds: float) -> AbstractConnection:
@@ -236,6 +258,24 @@ class Line:
             connection.connect()
             self._connection = connection
         return self._connection
+
+
+def _refuse_old_server(connection: AbstractConnection, seconds: float) -> None:
+    """One round trip, once for each way to a server. A script fails half done on one that lacks what it uses."""
+    try:
+        connection.send_command("HELLO")  # what every account may ask; it changes nothing
+        said = pairs(connection.read_response(timeout=seconds))
+    except redis.AuthenticationError:
+        raise
+    except redis.ResponseError as error:
+        if "unauthenticated" in str(error) or str(error).startswith(("NOAUTH", "LOADING")):
+            raise
+        raise redis.ResponseError(f"{TOO_OLD}, and this one does not tell its version") from error
+    server, version = (
+        bytes(said.get(name, b"")).decode(errors="replace") for name in (b"server", b"version")
+    )
+    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2]) < OLDEST:
+        raise redis.ResponseError(f"{TOO_OLD}, and this is {server.capitalize() or 'one'} {version or '?'}")
 
 
 def _refuse_endless_numbers(command: Sequence[Argument]) -> None:
@@ -274,20 +314,71 @@ def _evaluate(execute: Callable[..., Any], command: Command[Any]) -> Any:
 
 class UsesStore:
     """A primitive on the store that `memory` means. Without one the configured Redis is looked up at first use,
-    so that a primitive can be built before its server starts.
+    so that a primitive can be built before its server starts. What every process must share, a subclass cannot set.
     """
 
+    _SHARED: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in cls._SHARED:
+            if name in vars(cls) and vars(cls)[name] != getattr(super(cls, cls), name, vars(cls)[name]):
+                raise TypeError(f"{cls.__name__} sets {name}, which every process must share: leave it out")
+
     def __init__(self, memory: object = None) -> None:
-        self._memory, self._opened = memory, None
-        if memory is not None:
-            with suppress(StoreMisconfigured):  # a setting is wrong, not `memory`: each use says so
-                self._opened = open_store(memory)
+        self._opened: Store | None = None
+        self._given, self._prepared = memory, prepared(memory)
+
+    @property
+    def memory(self) -> Any:
+        """The client that was given, or one to the Redis that was given by its URL or is configured.
+
+        Another may be assigned before the first use; afterwards that is an AttributeError.
+        """
+        return client_of(self._given)
+
+    @memory.setter
+    def memory(self, memory: object) -> None:
+        if self._opened is not None:
+            raise AttributeError(fixed_memory(self))
+        self._given, self._prepared = memory, prepared(memory)
 
     @property
     def _store(self) -> Store:
         if self._opened is None:
-            self._opened = open_store(self._memory)
+            self._opened = self._prepared or open_store(self._given)
         return self._opened
+
+
+class KeyPrefix:
+    """A class attribute that tells how keys begin, in the namespace that is configured."""
+
+    def __init__(self, *parts: str) -> None:
+        self._parts = parts
+
+    def __get__(self, owner: object, kind: type | None = None) -> str:
+        return prefix(_configured_keys(), *self._parts)
+
+
+def prepared(memory: object) -> Store | None:
+    """The store of a `memory` that was given, where the settings are fine. Raises for a bad one as `open_store`."""
+    if memory is not None:
+        with suppress(StoreMisconfigured):  # a setting is wrong, not `memory`: each use says so
+            return open_store(memory)
+    return None
+
+
+def client_of(memory: object) -> Any:
+    """`memory` if it is a client or has one; else a new client to where it leads. Raises as `open_store`."""
+    if memory is None or isinstance(memory, str):
+        return redis.Redis.from_url(configured_url() if memory is None else memory)
+    return memory
+
+
+def fixed_memory(owner: object) -> str:
+    """What is said to who assigns `memory` too late."""
+    name = type(owner).__name__
+    return f"memory of {name} was used already and cannot be changed: make another {name}"
 
 
 def open_store(memory: object = None) -> Store:

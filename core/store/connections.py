@@ -26,6 +26,7 @@ class Connections:
         self._recipe = recipe
         self._pid = os.getpid()
         self._idle: deque[AbstractConnection] = deque()
+        self.is_new_enough = False  # until a server has told its version
 
     def make(self) -> AbstractConnection:
         """A new connection; it connects at its first command."""
@@ -83,7 +84,7 @@ class ClusterConnections(Connections):
 
     def lose(self) -> None:
         """The node did not answer, or said that the slot is elsewhere: look again before the next connection."""
-        self._lost = True
+        self._lost, self.is_new_enough = True, False
 
     def take(self) -> AbstractConnection:
         """The connection used last, to the node that holds the slot now."""

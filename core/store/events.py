@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..values.pairs import pairs
 from .keys import Keys
 from .script import SCRIPTS, Command
 
 PUBLISH = SCRIPTS["events/publish"]
+KEPT = SCRIPTS["events/kept"]
 NEWEST = SCRIPTS["events/newest"]
 STREAM_INFO = SCRIPTS["events/stream_info"]
 PUBLISHED_BY = SCRIPTS["events/published_by"]
@@ -33,14 +35,53 @@ def _ids(reply: list[bytes]) -> list[str]:
     return [id_.decode() for id_ in reply]
 
 
-def stream_info(keys: Keys, event_type: str) -> Command[tuple[int, str, str, int]]:
-    """Length, first id, last id and the milliseconds to live of a type's stream."""
+class Kept(NamedTuple):
+    """How many entries a stream ever had, how many it has, the id of the first of these, and the id given last."""
+
+    added: int
+    length: int
+    first_id: str
+    last_id: str
+
+
+def kept(keys: Keys, event_types: Sequence[str]) -> Command[list[Kept]]:
+    """How much is left of each type's stream; zeros where there is none."""
+    return Command(KEPT, [keys.event_stream(name) for name in event_types], [], _kept)
+
+
+def _kept(reply: list[Any]) -> list[Kept]:
+    return [
+        Kept(int(added), int(length), first.decode(), last.decode()) for added, length, first, last in reply
+    ]
+
+
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+class StreamInfo(NamedTuple):
+    """The ends of a type's stream: entries as Redis has them, None where there is none; milliseconds to live."""
+
+    length: int
+    first: Entry | None
+    last: Entry | None
+    newest_id: str
+    ttl_ms: int
+
+
+def stream_info(keys: Keys, event_type: str) -> Command[StreamInfo | None]:
+    """The ends of a type's stream, None where there is no stream."""
     return Command(STREAM_INFO, [keys.event_stream(event_type)], [], _info)
 
 
-def _info(reply: list[Any]) -> tuple[int, str, str, int]:
-    length, first, last, ttl_ms = reply
-    return int(length), bytes(first).decode(), bytes(last).decode(), int(ttl_ms)
+def _info(reply: list[Any]) -> StreamInfo | None:
+    if not reply:
+        return None
+    length, first, last, newest, ttl_ms = reply
+    return StreamInfo(int(length), _entry(first), _entry(last), bytes(newest).decode(), int(ttl_ms))
+
+
+def _entry(entry: list[Any]) -> Entry | None:
+    return (entry[0], pairs(entry[1])) if entry else None
 
 
 class Published(NamedTuple):

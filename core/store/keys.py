@@ -209,3 +209,8 @@ class Keys:
     def usage_seen(self, date: str) -> str:
         """Set, 3 days: the call ids that callers gave, by the UTC day of their shipping."""
         return self._key("usage", "seen", quoted(date))
+
+
+def prefix(keys: Keys, *parts: str) -> str:
+    """How the keys of a part begin, such as those of signals."""
+    return keys._key(*parts, "")

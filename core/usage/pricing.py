@@ -302,6 +302,12 @@ def provider_id(name: str) -> str:
     return name.lower()
 
 
+def load_book() -> None:
+    """Import now what pricing and shipping import at their first use: at the end of a process it may be too late."""
+    _snapshot()
+    "localhost".encode("idna")  # what connecting looks names up with
+
+
 @cache
 def _snapshot() -> Any:
     try:

@@ -15,7 +15,7 @@ from ..values.malformed import ODD
 from ..values.trouble import Trouble
 from .call import Call, parse_call, shipped_text
 from .folders import SpoolFolders
-from .pricing import PriceBook
+from .pricing import PriceBook, load_book
 from .savings import amounts_of
 from .spool import Spool, SpoolFile, orphans
 
@@ -61,6 +61,11 @@ class Shipper:
         self._trouble = Trouble(logger)
         self._counted = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was ever told of a call, or started."""
+        return self._thread is not None
+
     # The background
 
     def notice(self) -> None:
@@ -80,6 +85,8 @@ class Shipper:
             if self._thread is None and not self._stop.is_set():
                 self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
                 try:
+                    # No daemon: the process waits for it before it ends, so nothing is imported at exit.
+                    threading.Thread(target=load_book, name="prices").start()
                     self._thread.start()
                 except RuntimeError:  # the interpreter is ending; `close` or an adopter ships
                     self._thread = None

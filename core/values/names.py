@@ -2,7 +2,7 @@
 
 import unicodedata
 
-NAME_LENGTH = 200
+NAME_LENGTH = 255
 
 
 def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> str:

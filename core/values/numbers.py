@@ -5,6 +5,7 @@ client of Redis ends the process over it; so each is held against a largest valu
 """
 
 LARGEST = 2**63 - 1  # what Redis's own integers hold
+ROUNDING = 1e-6
 
 
 def checked_count(value: object, argument: str, least: int = 0, most: int = LARGEST) -> int:
@@ -43,6 +44,20 @@ def checked_seconds(
             f"{argument} must be {least} and at most {most:,} seconds{or_endless}, not {shown(value)}"
         )
     return value
+
+
+def checked_limit(value: object, argument: str) -> float:
+    """Return `value` as seconds that are left until a limit, `math.inf` for none; one that has passed is 0."""
+    if isinstance(value, (int, float)) and -LARGEST <= value < 0:
+        return 0
+    return checked_seconds(value, argument, endless=True)
+
+
+def checked_share(value: object, argument: str) -> float:
+    """Return `value` as a float within 0..1; what is beyond by no more than rounding is 0.0 or 1.0; else as above."""
+    if isinstance(value, float) and -ROUNDING <= value <= 1 + ROUNDING:
+        return min(1.0, max(0.0, value))
+    return checked_number(value, argument, 0, 1)
 
 
 def shown(value: object) -> str:

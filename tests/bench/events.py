@@ -70,7 +70,7 @@ def _backlog(url: str) -> Iterator[Row]:
         pipe.execute()
 
     def ours() -> None:
-        followed = EventStreamer(store).consume_events(["edited"], block_ms=0, start_id="0")
+        followed = EventStreamer(store).consume_events(["edited"], idle_timeout=0, start_id="0")
         assert sum(1 for _ in followed) == BACKLOG
 
     def floor(use: Callable[[bytes], Any] | None) -> None:

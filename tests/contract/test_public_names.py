@@ -183,7 +183,10 @@ def test_the_readme_uses_only_public_names():
         ("HelpTracker.log_unmatched", "query, mode, source='help_lookup'"),
         ("EventStreamer.__init__", "memory=None"),
         ("EventStreamer.publish_event", "event_type, data, source='attune'"),
-        ("EventStreamer.consume_events", "event_types=None, block_ms=None, count=10, start_id='$'"),
+        (
+            "EventStreamer.consume_events",
+            "event_types=None, block_ms=None, count=10, start_id='$', idle_timeout=None",
+        ),
         ("EventStreamer.get_recent_events", "event_type, count=100, start_id='-', end_id='+'"),
         ("EventStreamer.get_stream_info", "event_type"),
         ("EventStreamer.delete_stream", "event_type"),

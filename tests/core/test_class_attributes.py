@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator
+from core import ApprovalGate, CoordinationSignals, EventStreamer, FeedbackLoop, HeartbeatCoordinator
 
 
 def test_the_default_timeout_of_a_gate_is_read_from_the_subclass_and_a_bad_one_is_named(url):
@@ -49,15 +49,26 @@ def test_the_bars_of_the_advice_are_read_from_the_subclass(url):
     assert Patient(url).recommend_tier("code", "review", "cheap").recommended_tier == "cheap"
 
 
-def test_no_subclass_gives_its_beats_or_ratings_another_lifetime_than_every_process_reads(url, raw):
-    class Hasty(HeartbeatCoordinator):
-        HEARTBEAT_TTL = 3
+@pytest.mark.anywhere
+@pytest.mark.parametrize(("owner", "attribute", "value"), [
+    (HeartbeatCoordinator, "HEARTBEAT_TTL", 3), (FeedbackLoop, "FEEDBACK_TTL", 3),
+    (EventStreamer, "MAX_STREAM_LENGTH", 5), (EventStreamer, "STREAM_PREFIX", "stream:"),
+    (CoordinationSignals, "BROADCAST_TARGET", "all"), (CoordinationSignals, "KEY_PREFIX", "signal:"),
+])  # fmt: skip
+def test_what_every_process_must_share_is_an_error_in_a_subclass(owner, attribute, value):
+    with pytest.raises(TypeError, match=f"Own sets {attribute}, which every process must share"):
+        type("Own", (owner,), {attribute: value})
+    same = type("Own", (owner,), {attribute: getattr(owner, attribute)})
+    with pytest.raises(TypeError, match=attribute):
+        type("Lower", (same,), {attribute: value})
 
-    class Forgetful(FeedbackLoop):
-        FEEDBACK_TTL = 3
 
-    Hasty(url).start_heartbeat("ann")
-    Forgetful(url).record_feedback("code", "review", "cheap", 0.5)
+def test_beats_and_ratings_live_as_long_as_the_constants_say(url, raw):
+    class Same(HeartbeatCoordinator):
+        HEARTBEAT_TTL = 30
+
+    Same(url).start_heartbeat("ann")
+    FeedbackLoop(url).record_feedback("code", "review", "cheap", 0.5)
     assert 25_000 < raw.pttl("{telemetry}:agents:beat:ann") <= 30_000
     assert raw.ttl("{telemetry}:feedback:ratings:code:review:cheap") > 600_000
     assert (HeartbeatCoordinator.HEARTBEAT_TTL, FeedbackLoop.FEEDBACK_TTL) == (30, 604_800)
@@ -73,6 +84,9 @@ def test_no_subclass_gives_its_beats_or_ratings_another_lifetime_than_every_proc
         (HeartbeatCoordinator, "HEARTBEAT_INTERVAL"),
         (FeedbackLoop, "FEEDBACK_TTL"),
         (FeedbackLoop, "MIN_SAMPLES"),
+        (EventStreamer, "DEFAULT_BLOCK_MS"),
+        (EventStreamer, "MAX_STREAM_LENGTH"),
+        (CoordinationSignals, "BROADCAST_TARGET"),
     ],
 )
 def test_every_attribute_is_explained_where_the_class_is(owner, attribute):

@@ -55,16 +55,17 @@ def restore(
 
 
 def _refuse_other_version(manifest: Manifest) -> None:
-    """A backup fits the version that has the same migrations."""
+    """A backup fits the version that has the same migrations; one that leaves rows as they are may be missing."""
     ours, theirs = tables.migrations()[1], set(manifest.migrations)
+    missing = ours - theirs - tables.keeping_rows()
     if theirs - ours:
         raise CannotCopy(
             f"the backup is of a newer version ({manifest.version}) with migrations that this one does not "
             f"know ({', '.join(sorted(theirs - ours)[:5])}): install version {manifest.version} and restore there"
         )
-    if ours - theirs:
+    if missing:
         raise CannotCopy(
-            f"the backup is of an older version ({manifest.version}), before {', '.join(sorted(ours - theirs)[:5])}: "
+            f"the backup is of an older version ({manifest.version}), before {', '.join(sorted(missing)[:5])}: "
             f"install version {manifest.version}, restore there, and then upgrade"
         )
 

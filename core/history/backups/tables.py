@@ -77,6 +77,12 @@ def migrations(alias: str = DEFAULT_DB_ALIAS) -> tuple[set[str], set[str]]:
     return {".".join(name) for name in had}, {".".join(name) for name in loader.disk_migrations or ()}
 
 
+def keeping_rows(alias: str = DEFAULT_DB_ALIAS) -> set[str]:
+    """Migrations of this code that leave rows as they are: what was backed up before them fits after them."""
+    known = MigrationLoader(connections[alias]).disk_migrations or {}
+    return {".".join(name) for name, one in known.items() if getattr(one, "keeps_rows", False)}
+
+
 # Reading
 
 

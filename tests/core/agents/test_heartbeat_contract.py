@@ -15,8 +15,8 @@ BEAT = "{telemetry}:agents:beat:"
 RECORD = "{telemetry}:agents:record:"
 RUNNING = "{telemetry}:agents:running"
 CHANGED = "{telemetry}:agents:changed"
-GOOD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "A", "a b", "{telemetry}:agents:beat:x", "é" * 200, '"', "\\"]
-BAD_NAMES = ["", "a\n", "\x00", "x" * 201, "x" * 10_240, "\ud800"]
+GOOD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "A", "a b", "{telemetry}:agents:beat:x", "é" * 255, '"', "\\"]
+BAD_NAMES = ["", "a\n", "\x00", "x" * 256, "x" * 10_240, "\ud800"]
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_the_agents_own_clock_is_not_believed(worker, agents, monkeypatch):
     assert abs((agents.get_agent_status("worker").last_beat - datetime.now(UTC)).total_seconds()) < 60
 
 
-@pytest.mark.parametrize("progress", [7.5, 1.0000001, -1, -1e-9, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("progress", [7.5, 1.00001, -1, -1e-5, math.nan, math.inf, -math.inf])
 def test_progress_outside_0_to_1_is_a_value_error(worker, agents, progress):
     with pytest.raises(ValueError, match="progress"):
         worker.beat("running", progress)

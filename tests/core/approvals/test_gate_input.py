@@ -20,14 +20,14 @@ GOOD_NAMES = [
     "%41",
     "A",
     "{telemetry}:x",
-    "é" * 200,
+    "é" * 255,
     "\u202e",
     "..",
     "../x",
     "\u2028",
 ]
 BLANK = ["\u202e", "\u2028"]  # they name things, and nobody
-BAD_NAMES = ["", "a\n", "\x00", "\x1b[0m", "x" * 201, "x" * 10_240, "\ud800", "a\x7f", "\x85"]
+BAD_NAMES = ["", "a\n", "\x00", "\x1b[0m", "x" * 256, "x" * 10_240, "\ud800", "a\x7f", "\x85"]
 
 
 def deep(levels: int) -> dict:

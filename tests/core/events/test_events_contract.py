@@ -139,9 +139,13 @@ def test_info_tells_length_ends_times_and_life(events):
     assert (info["length"], info["first_id"], info["last_id"]) == (5, first, last)
     assert info["first_time"] <= info["last_time"] <= datetime.now(UTC)
     assert 7 * 86400 - 60 < info["ttl"] <= 7 * 86400
-    assert events.get_stream_info("nobody") == {
-        "length": 0, "first_id": "0-0", "last_id": "0-0", "first_time": None, "last_time": None, "ttl": 0,
+    assert [event.event_id for event in events.get_recent_events("build", 1)] == [info["last-generated-id"]]
+    events.trim_stream("build", 0)
+    emptied = events.get_stream_info("build")
+    assert {name: emptied[name] for name in ("length", "first_id", "last_id", "first-entry", "last_time")} == {
+        "length": 0, "first_id": "0-0", "last_id": "0-0", "first-entry": None, "last_time": None,
     }  # fmt: skip
+    assert emptied["last-generated-id"] == last
 
 
 def test_deleting_says_whether_there_was_something(events):
@@ -171,7 +175,7 @@ def test_a_malformed_entry_is_set_aside_alone_and_logged(events, raw, entry, cap
     events.publish_event("build", {"n": 2})
     with caplog.at_level(logging.WARNING, "core.events.event"):
         assert [event.data["n"] for event in events.get_recent_events("build", 2)] == [2, 1]
-        followed = list(events.consume_events(["build"], block_ms=0, start_id="0"))
+        followed = list(events.consume_events(["build"], idle_timeout=0, start_id="0"))
     assert [event.data["n"] for event in followed] == [1, 2]
     assert len([record for record in caplog.records if "set aside" in record.message]) == 2
 
@@ -183,7 +187,7 @@ def test_an_entry_of_another_shape_is_read_by_its_fields(raw, events):
 
 # Bad input
 
-BAD_NAMES = ["", "a\n", "\udc80", "x" * 201, None, 5, b"x"]
+BAD_NAMES = ["", "a\n", "\udc80", "x" * 256, None, 5, b"x"]
 BAD_DATA = [
     None, [], "x", {1: 2}, {"a": float("nan")}, {"a": {1, 2}}, {"a": "\udc80"}, {"a": "x" * MAX_DATA_BYTES},
 ]  # fmt: skip
@@ -218,6 +222,7 @@ def test_bad_data_is_refused_by_name_also_while_redis_is_away(events, data, tmp_
     ({"event_types": "build"}, "event_types"), ({"event_types": []}, "event_types"),
     ({"event_types": 5}, "event_types"),
     ({"block_ms": -1}, "block_ms"), ({"block_ms": True}, "block_ms"), ({"block_ms": 1.5}, "block_ms"),
+    ({"idle_timeout": "1"}, "idle_timeout"), ({"idle_timeout": float("nan")}, "idle_timeout"),
     ({"count": 0}, "count"), ({"count": "10"}, "count"),
     ({"start_id": "-"}, "start_id"), ({"start_id": "1-2-3"}, "start_id"), ({"start_id": ""}, "start_id"),
     ({"start_id": str(2**64)}, "start_id"), ({"start_id": 5}, "start_id"), ({"start_id": None}, "start_id"),
@@ -228,7 +233,7 @@ def test_bad_arguments_of_following_are_refused_at_the_call(events, arguments, n
 
 
 @pytest.mark.parametrize(("arguments", "named"), [
-    ({"count": 0}, "count"), ({"count": True}, "count"), ({"start_id": "+"}, "start_id"),
+    ({"count": -1}, "count"), ({"count": True}, "count"), ({"start_id": "+"}, "start_id"),
     ({"end_id": "now"}, "end_id"), ({"end_id": 5}, "end_id"), ({"start_id": "٣"}, "start_id"),
 ])  # fmt: skip
 def test_bad_arguments_of_reading_are_refused(events, arguments, named):

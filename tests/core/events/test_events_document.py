@@ -37,7 +37,7 @@ def documented() -> dict[str, tuple[str, set[str], set[str]]]:
 
 def published(url: str, folder: Path) -> list:
     """One of each of our own events, and what a rival adds."""
-    following = EventStreamer(url).consume_events(block_ms=200)
+    following = EventStreamer(url).consume_events(idle_timeout=0.2)
     first, second = (HeartbeatCoordinator(url, enable_streaming=True) for _ in range(2))
     for worker in (first, second):
         worker.start_heartbeat("worker")

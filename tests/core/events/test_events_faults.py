@@ -37,7 +37,7 @@ def publish_all(events, names, start=0) -> list[str]:
 
 
 def test_a_quiet_stream_loses_no_events_while_its_consumer_is_busy(events):
-    following = events.consume_events(["quiet", "busy"], block_ms=500)
+    following = events.consume_events(["quiet", "busy"], idle_timeout=0.5)
     publish_all(events, ["busy"])
     assert numbers([next(following)]) == [0]
     publish_all(events, ["quiet", "quiet", "busy", "quiet"], 1)  # while the consumer works on the first
@@ -46,7 +46,7 @@ def test_a_quiet_stream_loses_no_events_while_its_consumer_is_busy(events):
 
 def test_types_born_later_are_seen(events):
     publish_all(events, ["known"])
-    following = events.consume_events(block_ms=30_000)
+    following = events.consume_events(idle_timeout=30)
     publish_all(events, ["born", "known", "born too"])
     assert numbers(itertools.islice(following, 3)) == [0, 1, 2]
     threading.Timer(0.3, publish_all, (events, ["born last"], 3)).start()
@@ -67,7 +67,7 @@ def test_subscribing_before_the_first_event_does_not_end_at_once(events, event_t
 
 def test_an_outage_of_8_s_does_not_end_the_iterator(durable_server, background, caplog):
     events = EventStreamer(durable_server.url)
-    forever, limited = events.consume_events(), events.consume_events(block_ms=3000)
+    forever, limited = events.consume_events(), events.consume_events(idle_timeout=3)
     publish_all(events, ["a"])
     assert numbers([next(forever), next(limited)]) == [0, 0]
     with caplog.at_level(logging.WARNING, "core.events.following"):
@@ -98,7 +98,7 @@ def test_trim_to_10_leaves_10_and_says_how_many_went(events, raw):
 
 def test_what_was_published_while_the_follower_was_cut_off_is_not_missed(url, proxy):
     events = EventStreamer(url)
-    following = EventStreamer(proxy.url).consume_events(block_ms=30_000)
+    following = EventStreamer(proxy.url).consume_events(idle_timeout=30)
     for round_ in range(5):
         publish_all(events, ["a", f"type-{round_}"], round_ * 3)
         assert numbers(itertools.islice(following, 1)) == [round_ * 3]
@@ -110,7 +110,7 @@ def test_what_was_published_while_the_follower_was_cut_off_is_not_missed(url, pr
 
 def test_a_lost_reply_repeats_nothing_and_loses_nothing(url, proxy):
     events = EventStreamer(url)
-    following = EventStreamer(proxy.url).consume_events(block_ms=30_000)
+    following = EventStreamer(proxy.url).consume_events(idle_timeout=30)
     for number in range(10):
         proxy.lose_reply_to(b"XREAD")
         publish_all(events, ["a"], number)
@@ -121,7 +121,7 @@ def test_a_lost_reply_repeats_nothing_and_loses_nothing(url, proxy):
 
 def test_a_hung_server_is_waited_for(server, background):
     events = EventStreamer(server.url)
-    following = events.consume_events(block_ms=500)
+    following = events.consume_events(idle_timeout=0.5)
     publish_all(events, ["a"])
     next(following)
     server.hang()
@@ -147,7 +147,7 @@ def test_a_server_that_lost_everything_is_followed_on(server, background):
 
 def test_a_follower_with_an_id_starts_before_its_server_does(server, background):
     server.stop()
-    following = EventStreamer(server.url).consume_events(block_ms=30_000, start_id="0")
+    following = EventStreamer(server.url).consume_events(idle_timeout=30, start_id="0")
     waiter = background(lambda: numbers(itertools.islice(following, 2)))
     time.sleep(1)
     server.start()

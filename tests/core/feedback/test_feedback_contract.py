@@ -14,8 +14,8 @@ SCORES = "{telemetry}:feedback:scores:code:review:"
 STAGES = "{telemetry}:feedback:stages:code"
 EVENTS = "{telemetry}:events:stream:quality_feedback"
 WEEK = 604_800
-ODD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "a b", "{telemetry}:feedback:stages:x", "é" * 200, '"', "\\"]
-BAD_NAMES = ["", "a\n", "\x00", "x" * 201, "\ud800"]
+ODD_NAMES = ["*", "a:b", "🚀", "[x]", "%41", "a b", "{telemetry}:feedback:stages:x", "é" * 255, '"', "\\"]
+BAD_NAMES = ["", "a\n", "\x00", "x" * 256, "\ud800"]
 
 
 def record(loop: FeedbackLoop, scores, tier="cheap", stage="review", workflow="code") -> list[str]:
@@ -224,9 +224,7 @@ def test_history_is_newest_first_of_one_tier_or_of_all_up_to_the_limit(loop):
     assert loop.get_feedback_history("code", "other") == []
 
 
-@pytest.mark.parametrize(
-    ("limit", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), (True, TypeError)]
-)
+@pytest.mark.parametrize(("limit", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError)])
 def test_a_bad_limit_is_refused_by_name(loop, limit, error):
     with pytest.raises(error, match="limit"):
         loop.get_feedback_history("code", "review", limit=limit)

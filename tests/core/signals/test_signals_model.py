@@ -106,7 +106,7 @@ SIGNALS = st.builds(
     timestamp=MOMENTS,
     ttl_seconds=st.integers() | st.floats(allow_nan=False),
 )
-NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=200)
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
 CREDENTIALS = st.builds(
     AgentCredentials,
     agent_id=NAMES,

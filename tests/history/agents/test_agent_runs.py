@@ -278,7 +278,7 @@ POISON = {
     "no run": {**STARTED, "run_id": ""},
     "a run in words": {**STARTED, "run_id": "mine"},
     "no agent": {**STARTED, "agent_id": ""},
-    "a long agent": {**STARTED, "agent_id": "x" * 201},
+    "a long agent": {**STARTED, "agent_id": "x" * 256},
     "a NUL in the agent": {**STARTED, "agent_id": "a\0"},
     "no time": {name: value for name, value in STARTED.items() if name != "started_ms"},
     "a time in words": {**STARTED, "started_ms": "noon"},
@@ -322,7 +322,7 @@ def test_a_task_with_a_nul_is_kept_as_every_database_can_hold_it(worker, record)
 @pytest.mark.parametrize(
     "unfit",
     [
-        {"display_name": "x" * 201},
+        {"display_name": "x" * 256},
         {"display_name": "a\0b"},
         {"display_name": "a\nb"},
         {"metadata": "not json"},

@@ -149,7 +149,7 @@ POISON = {
     "a missing field": {"record": json.dumps({**ROUTING} | {"extra": 1}).replace("strategy", "other")},
     "a NUL": {"record": json.dumps({**ROUTING, "task_type": "a\0b"})},
     "a lone surrogate": {"record": json.dumps({**ROUTING, "task_type": "\ud800"})},
-    "a name that is too long": {"record": json.dumps({**ROUTING, "task_type": "x" * 201})},
+    "a name that is too long": {"record": json.dumps({**ROUTING, "task_type": "x" * 256})},
     "a confidence that is NaN": {"record": json.dumps({**ROUTING, "confidence": float("nan")})},
     "a confidence in words": {"record": json.dumps({**ROUTING, "confidence": "high"})},
     "success in words": {"record": json.dumps({**ROUTING, "success": "false"})},

@@ -43,7 +43,7 @@ POISON = {
     "a NUL in the id": {**ENDED, "request_id": SOME_ID + "\0"},
     "a NUL as the status": {**ENDED, "status": "\0"},
     "a NUL in the digest": {**ASKED, "digest": "a\0"},
-    "an agent of 201 characters": {**ASKED, "agent_id": "a" * 201},
+    "an agent of 256 characters": {**ASKED, "agent_id": "a" * 256},
     "an unknown status": {**ENDED, "status": "maybe"},
     "pending as an end": {**ENDED, "status": "pending"},
     "no time": {name: value for name, value in ENDED.items() if name != "ended_ms"},

@@ -1,7 +1,13 @@
--- What a stream holds, without its contents.
+-- What a stream holds: its ends alone.
 -- KEYS  event stream
--- Returns {length, id of the first entry, of the last, ms to live}; 0-0 where there is no entry.
+-- Returns {length, the first entry, the last, the id given last, ms to live}; {} for an entry where there is none, and
+-- nothing without a stream.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
 local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-return {redis.call('XLEN', KEYS[1]), first and first[1] or '0-0', last and last[1] or '0-0',
-  redis.call('PTTL', KEYS[1])}
+local info = redis.call('XINFO', 'STREAM', KEYS[1])
+local newest = '0-0'
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then newest = info[i + 1] end
+end
+return {redis.call('XLEN', KEYS[1]), first or {}, last or {}, newest, redis.call('PTTL', KEYS[1])}
