@@ -182,7 +182,8 @@ class PriceBook:
                 return Found(provider_id(who), model, own)
         for who, name in names:
             if (listed := _of_the_book(who, name)) is not None:
-                return Found(provider_id(who), name, None, *listed)
+                info, by, its_own = listed
+                return Found(by, name, None, info, its_own)
         who, name = names[-1]
         is_free = name.endswith(":free") and provider_id(who) == "openrouter"
         return Found("openrouter", name, FREE) if is_free else None
@@ -317,8 +318,8 @@ _rates_of: dict[int, Rates] = {}
 
 
 @lru_cache(maxsize=_SEARCHES_KEPT)
-def _of_the_book(provider: str, model: str) -> tuple[Any, bool] | None:
-    """The entry of a model, and whether the provider has it itself."""
+def _of_the_book(provider: str, model: str) -> tuple[Any, str, bool] | None:
+    """The entry of a model, the provider by the book's name, and whether it has the entry itself."""
     snapshot = _snapshot()
     if snapshot is None:
         return None
@@ -326,7 +327,7 @@ def _of_the_book(provider: str, model: str) -> tuple[Any, bool] | None:
         found, info = snapshot.find_provider_model(model, None, book_name(provider) or provider, None)
     except LookupError:
         return None
-    return info, any(info is own for own in found.models)
+    return info, str(found.id), any(info is own for own in found.models)
 
 
 def _rates(prices: Any) -> Rates:

@@ -8,18 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..values.attributes import as_mapping, child, plain_text, text_of
 from .provider_shapes import (
     SHAPES,
     STANDARD,
     WRAPPERS,
     Reader,
     Surroundings,
-    as_mapping,
-    child,
     fit,
-    plain_text,
     shape_of,
-    text_of,
 )
 from .quantities import Quantities
 

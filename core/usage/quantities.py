@@ -3,7 +3,7 @@
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -75,6 +75,19 @@ class Quantities:
             name: check(data[name], name) for name, check in _CHECKS.items() if name in data
         }
         return cls(**checked)
+
+
+def fuller(held: Quantities, told: Quantities) -> Quantities:
+    """Which of two tellings of one call holds: the one with more output tokens, of equals the later.
+
+    A telling without the lifetimes of cache writes never takes away those that the other has.
+    """
+    kept, other = (told, held) if told.output >= held.output else (held, told)
+    if kept.lifetimes_told or not other.lifetimes_told:
+        return kept
+    return replace(
+        kept, cache_write=other.cache_write, cache_write_1h=other.cache_write_1h, lifetimes_told=True
+    )
 
 
 def _as_count(value: Any, name: str) -> int:

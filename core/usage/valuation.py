@@ -50,7 +50,7 @@ _TIER_RULES = (
     _TierRule("openai", "fast", "2025-06-26", None),
     # https://platform.claude.com/docs/en/build-with-claude/batch-processing#pricing: half, and caching on top.
     _TierRule("anthropic", "batch", "2024-10-08", _HALF),
-    # https://ai.google.dev/gemini-api/docs/pricing: half; reads of the cache at the standard price until Gemini 3.
+    # https://ai.google.dev/gemini-api/docs/pricing: half; the older models read their cache at the standard price.
     _TierRule("google", "batch", "2025-07-07", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
     _TierRule("google", "flex", "2026-04-01", _HALF),
     _TierRule("google", "priority", "2026-04-01", Decimal("1.8")),
