@@ -113,6 +113,12 @@ class Valuation(NamedTuple):
     source: str = ""  # "own" by TELEMETRY_PRICES, "book" by the price book, '' where nobody knows
 
 
+class _Billed(NamedTuple):
+    tokens: Mapping[str, int]
+    fees: Mapping[str, int]
+    whole_input: int
+
+
 def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at: datetime) -> Valuation:
     """What these quantities of a model are worth at the prices of that day; `at` is when the call was made.
 
@@ -124,10 +130,11 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
     notes: list[str] = []
     with localcontext(_EXACT):
         tariff = _tariff(found, quantities, at, notes)
-        worth, uncached = tariff.cost(_billed(quantities)), tariff.cost(_without_cache(quantities))
+        bare = _without_cache(quantities)
+        worth, uncached = tariff.cost(_billed(quantities)), tariff.cost(bare)
         if worth is None or uncached is None:
             return Valuation(Prices(), (*notes, unpriced(provider, model)))
-        baseline = _baseline(book, found, provider, quantities, at)
+        baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
     if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
         return Valuation(Prices(), (*notes, f"{provider}/{model} comes to more than a sum can hold"))
     if quantities.web_searches and "web_searches" not in tariff.fees:
@@ -145,10 +152,7 @@ def unpriced(provider: str, model: str) -> str:
     )
 
 
-def _baseline(
-    book: PriceBook, found: Found, provider: str, quantities: Quantities, at: datetime
-) -> int | None:
-    premium = book.premium(found, provider, at)
+def _baseline(premium: Found | None, quantities: Quantities, bare: _Billed, at: datetime) -> int | None:
     if premium is None:
         return None
     tariff = _tariff(premium, quantities, at, [])
@@ -156,16 +160,10 @@ def _baseline(
     for kind in ("audio_input", "audio_output", "image_output", "video_output"):
         if getattr(quantities, kind) and kind not in tariff.prices:
             return None
-    return tariff.cost(_without_cache(quantities))
+    return tariff.cost(bare)
 
 
 # Quantities by the price they have
-
-
-class _Billed(NamedTuple):
-    tokens: Mapping[str, int]
-    fees: Mapping[str, int]
-    whole_input: int
 
 
 def _billed(of: Quantities) -> _Billed:
@@ -236,12 +234,29 @@ class _Tariff:
 
 def _tariff(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
     if found.own is not None:
-        prices, fees = _of_own(found.own)
-        rules: list[_TierRule] = []
-    else:
-        standing, rules = _standing_prices(found, quantities, at, notes)
-        prices, fees = _of_book(standing)
-    day = _day(at)
+        return _ruled(found, *_of_own(found.own), [], _day(at))
+    standard = found.info.get_prices(at)
+    key = (found.provider, found.model, _tier_words(quantities), _day(at), id(standard))
+    kept = _tariffs.get(key)
+    if kept is None or kept[0] is not found.info:
+        if len(_tariffs) >= _TARIFFS_KEPT:
+            _tariffs.clear()
+        said: list[str] = []
+        standing, rules = _standing_prices(found, quantities, at, said)
+        kept = (found.info, _ruled(found, *_of_book(standing), rules, _day(at)), tuple(said))
+        _tariffs[key] = kept
+    notes += kept[2]
+    return kept[1]
+
+
+# A tier's prices change by the day, the standard ones also within one; the entry is held so that its id stays its own.
+_tariffs: dict[tuple[Any, ...], tuple[Any, _Tariff, tuple[str, ...]]] = {}
+_TARIFFS_KEPT = 4096
+
+
+def _ruled(
+    found: Found, prices: dict[str, Price], fees: dict[str, Decimal], rules: list[_TierRule], day: str
+) -> _Tariff:
     if "claude" in found.model.lower():
         _add_claude(prices, fees, day)
     for rule in rules:
@@ -259,16 +274,15 @@ def _of_own(rates: Rates) -> tuple[dict[str, Price], dict[str, Decimal]]:
 
 
 def _of_book(standing: Any) -> tuple[dict[str, Price], dict[str, Decimal]]:
-    if not vars(standing):
+    told = vars(standing)
+    if not told:
         zero = Price(Decimal(0))
         return {"input": zero, "output": zero}, {}
-    prices = {kind: price for kind, key in _PRICE_KEYS.items() if (price := as_price(getattr(standing, key)))}
-    five_minutes = as_price(standing.cache_write_5m_mtok)
+    prices = {kind: price for kind, key in _PRICE_KEYS.items() if (price := as_price(told.get(key)))}
+    five_minutes = as_price(told.get("cache_write_5m_mtok"))
     if five_minutes is not None:
         prices["cache_write"] = five_minutes
-    fees = {
-        kind: fee for kind, key in _FEE_KEYS.items() if isinstance(fee := getattr(standing, key), Decimal)
-    }
+    fees = {kind: fee for kind, key in _FEE_KEYS.items() if isinstance(fee := told.get(key), Decimal)}
     return prices, fees
 
 
@@ -323,6 +337,10 @@ def _tiers(of: Quantities) -> list[tuple[str, dict[str, str]]]:
     if of.geography:
         found.append((f"geography {of.geography}", {}))
     return found
+
+
+def _tier_words(of: Quantities) -> tuple[bool, str, str, str]:
+    return of.batch, of.service_tier, of.speed, of.geography
 
 
 def _rule(provider: str, tier: str, at: datetime) -> _TierRule | None:
