@@ -4,7 +4,7 @@ Each reader takes one usage object and gives fields of `Quantities`; what is odd
 """
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ..values.attributes import as_mapping, child, text_of
@@ -81,7 +81,11 @@ class Reader:
 
 
 def fit(values: dict[str, Any], odd: list[str]) -> None:
-    """Parts are at most their whole."""
+    """Parts are at most their whole, and sums at most what a count may be."""
+    for name, value in values.items():
+        if isinstance(value, int) and value > MAX_COUNT:
+            odd.append(f"{name} is above {MAX_COUNT:,}")
+            values[name] = MAX_COUNT
     for whole, parts in _PARTS.items():
         left = values.get(whole, 0)
         for part in parts:
@@ -116,7 +120,7 @@ def _nano(dollars: object, name: str, odd: list[str], per_dollar: int = 1) -> in
         amount = Decimal(str(dollars)) / per_dollar * _NANO
         if isinstance(dollars, bool) or not amount.is_finite() or not 0 <= amount <= MAX_COUNT:
             raise ValueError("out of range")
-    except (InvalidOperation, ValueError):
+    except (ArithmeticError, ValueError):
         odd.append(f"{name} is no cost")
         return None
     return to_whole(amount)

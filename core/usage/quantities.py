@@ -130,13 +130,13 @@ def told_count(value: object) -> tuple[int, str]:
     number = _number(value)
     if number is None:
         return 0, "is None" if value is None else f"is no number but {type(value).__name__}"
-    if isinstance(number, (float, Decimal)) and not math.isfinite(number):
+    if not _is_finite(number):
         return 0, f"is {number}"
-    whole = int(number)
-    if whole < 0:
+    if number < 0:
         return 0, f"is negative: {_short(value)}"
-    if whole > MAX_COUNT:
+    if number > MAX_COUNT:  # asked before int(), which could take a long time
         return MAX_COUNT, f"is above {MAX_COUNT:,}"
+    whole = int(number)
     return whole, "" if whole == number else f"is no whole number: {_short(value)}"
 
 
@@ -151,6 +151,12 @@ def _number(value: object) -> int | float | Decimal | None:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def _is_finite(number: int | float | Decimal) -> bool:
+    if isinstance(number, Decimal):
+        return number.is_finite()
+    return isinstance(number, int) or math.isfinite(number)
 
 
 def _short(value: object) -> str:

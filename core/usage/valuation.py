@@ -22,11 +22,13 @@ class _WriteRule(NamedTuple):
     since: str
 
 
-# https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing, for Claude wherever it is sold.
+# https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing, and the same relation in the price
+# lists of the clouds that offer Claude; OpenRouter passes it on.
 _CLAUDE_WRITES = (
     _WriteRule("cache_write", Decimal("1.25"), "2024-08-14"),
     _WriteRule("cache_write_1h", Decimal(2), "2025-05-22"),
 )
+_CLAUDE_HOUSES = {"anthropic", "aws", "google", "azure", "openrouter"}
 # https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#usage-and-pricing
 _CLAUDE_SEARCHES = (Decimal(10), "2025-05-07")  # dollars for a thousand
 
@@ -257,7 +259,7 @@ _TARIFFS_KEPT = 4096
 def _ruled(
     found: Found, prices: dict[str, Price], fees: dict[str, Decimal], rules: list[_TierRule], day: str
 ) -> _Tariff:
-    if "claude" in found.model.lower():
+    if "claude" in found.model.lower() and found.provider in _CLAUDE_HOUSES:
         _add_claude(prices, fees, day)
     for rule in rules:
         factor = rule.factor or Decimal(1)

@@ -7,8 +7,11 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
+from core.usage.provider_shapes import SHAPES, WRAPPERS
 from core.usage.provider_usage import read_usage
 from core.usage.quantities import MAX_COUNT, Quantities, fuller
 
@@ -284,3 +287,21 @@ def test_a_telling_without_lifetimes_takes_none_away():
     blunt = replace(READ, output=9, cache_write=30, cache_write_1h=0, lifetimes_told=False)
     for found in (fuller(READ, blunt), fuller(blunt, READ)):
         assert (found.output, found.cache_write, found.cache_write_1h) == (9, 10, 20)
+
+
+NAMES = st.sampled_from(
+    [*SHAPES, *WRAPPERS, "cache_creation", "iterations", "prompt_tokens_details", "cacheDetails", "cost", "model",
+     "promptTokensDetails", "server_tool_use", "output", "candidates", "service_tier", "cached_tokens", "total_tokens"]
+)  # fmt: skip
+THINGS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.decimals(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(NAMES, THINGS, max_size=8))
+def test_nothing_that_an_answer_may_hold_raises_or_makes_a_count_below_0(answer):
+    found = read_usage(answer)
+    assert min(found.tokens) >= 0
+    assert Quantities.from_dict(json.loads(json.dumps(found.to_dict()))) == found

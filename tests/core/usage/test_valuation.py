@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from genai_prices.data import providers
+from genai_prices.types import Usage
 
 from core.store.usage import MAX_AMOUNT
 from core.usage.pricing import PriceBook, Tokens
@@ -16,6 +18,8 @@ DAY = datetime(2026, 11, 26, 12, tzinfo=UTC)
 PREMIUM = (
     "anthropic=claude-opus-5,openai=gpt-5,google=gemini-2.5-pro,cohere=command-r-plus,openrouter=openai/gpt-5"
 )
+
+BARE = PriceBook()
 
 
 def book(*own, premium=PREMIUM):
@@ -282,3 +286,25 @@ def test_each_amount_is_rounded_once_half_to_even():
     own = book({"model": "acme/tiny", "input": "0.0005", "output": 0})
     amounts = [value(own, "acme", "tiny", Quantities(input=count), DAY).prices.book for count in (1, 2, 3, 5)]
     assert amounts == [0, 1, 2, 2]
+
+
+# The whole book
+
+
+def test_every_model_of_the_book_costs_what_the_books_own_sum_says():
+    tokens = {"input": 1201, "output": 307, "cache_read": 411, "cache_write": 53, "cache_write_1h": 29}
+    # Claude's writes and searches have rules beside the book.
+    models = [(by, model) for by in providers for model in by.models if "claude" not in model.id]
+    compared = 0
+    for by, model in models:
+        found = value(BARE, by.id, model.id, Quantities(**tokens, reasoning=101, web_searches=2), DAY)
+        if found.prices.book is None or BARE.find(by.id, model.id, DAY).info is not model:
+            continue
+        said = Usage(
+            input_tokens=1694, output_tokens=307, cache_read_tokens=411, cache_write_tokens=82, web_searches=2,
+            cache_write_5m_tokens=53, cache_write_1h_tokens=29, output_reasoning_tokens=101,
+        )  # fmt: skip
+        right = model.get_prices(DAY).calc_price(said)["total_price"] * 10**9
+        assert abs(found.prices.book - right) <= Decimal("0.5"), (by.id, model.id)
+        compared += 1
+    assert compared > 1500
