@@ -1,7 +1,9 @@
 # setup: a virtual environment with everything. demo: the site with a fleet of agents. run: the site alone.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Without it each of the hundreds of processes that tests start compiles anew what it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo run test check bench soak lock
+.PHONY: setup demo run test test-servers test-long check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	@echo "Installing the packages into .venv. The first time this takes a minute or so."
@@ -14,9 +16,19 @@ demo: setup
 run: setup
 	@python manage.py migrate -v 0 && exec python manage.py up
 
+# Browser tests have a run of their own: Playwright leaves its event loop in the thread.
+PYTEST = python -m pytest -n auto --dist worksteal
+SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
-	python -m pytest -n auto
-	TEST_DATABASE=postgresql TEST_REDIS=redis python -m pytest -n auto
+	$(PYTEST) -m "not long and not browser"
+	$(PYTEST) -m "not long and browser"
+
+test-servers: setup
+	$(SERVERS) $(PYTEST) -m "not long and not browser"
+
+test-long: setup
+	$(PYTEST) -m long
+	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup
 	ruff check . && ruff format --check . && mypy

@@ -14,9 +14,9 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except Error as error:
-        from core.history.database import trouble as database_trouble
+        from core.history.database.url import why_unusable
 
-        said = database_trouble.sentence(error)
+        said = why_unusable(error)
         if not said or "--traceback" in sys.argv:
             raise
         sys.exit(said)

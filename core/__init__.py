@@ -29,6 +29,8 @@ from .feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats,
 from .help_tracker import HelpTracker, get_tracker
 from .usage_tracker import UsageTracker
 
+__version__ = "0.1.0"
+
 __all__ = [
     "AccessTier",
     "AgentCredentials",

@@ -1,22 +1,28 @@
-"""`python -m core <command>`: the commands without a site, where Redis alone has the answer."""
+"""`python -m` this package, or `agent-telemetry`: the commands without a site, where Redis alone has the answer."""
 
 import importlib.util
 import os
 import sys
 
-from .cli import COMMANDS, main
-from .cli.commands import MISUSED, complain
+from .cli import COMMANDS, run_words
+from .cli.commands import MISUSED, PACKAGE, complain
+
+
+def main(prog: str = "agent-telemetry") -> int:
+    """Run what the command line says; the exit code. `prog` is what was typed, as help and errors repeat it."""
+    return run_in_project(prog) if project_is_named() else run_words(sys.argv[1:], prog)
 
 
 def project_is_named() -> bool:
-    """Whether the environment names the Django project whose database the command needs."""
+    """Whether the environment names the Django project whose database the command needs, and it can be used here."""
     word = sys.argv[1] if len(sys.argv) > 1 else ""
     needed = word in COMMANDS and COMMANDS[word].reads_history
     named = bool(os.environ.get("DJANGO_SETTINGS_MODULE"))
-    return needed and named and importlib.util.find_spec("django") is not None
+    # What agents install has no application of Django: then the command says where it can be run.
+    return needed and named and all(map(importlib.util.find_spec, ("django", f"{PACKAGE}.apps")))
 
 
-def run_in_project() -> int:
+def run_in_project(prog: str) -> int:
     """Run the command with the database of the named project; 2, and one sentence, where that is not possible."""
     import django
     from django.apps import apps
@@ -28,12 +34,14 @@ def run_in_project() -> int:
     except Exception as error:  # the project's own code may raise anything
         complain(sys.argv[1], f"{named} cannot be loaded: {type(error).__name__}: {error}")
         return MISUSED
-    if not apps.is_installed("core"):
-        complain(sys.argv[1], f"{named} is a project without `core` in INSTALLED_APPS; name that of the site")
+    if not apps.is_installed(PACKAGE):
+        complain(
+            sys.argv[1], f"{named} is a project without `{PACKAGE}` in INSTALLED_APPS; name that of the site"
+        )
         return MISUSED
-    execute_from_command_line(["python -m core", "telemetry", *sys.argv[1:]])
+    execute_from_command_line([prog, "telemetry", *sys.argv[1:]])
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_in_project() if project_is_named() else main())
+    sys.exit(main(f"python -m {PACKAGE}"))

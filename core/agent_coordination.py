@@ -14,9 +14,9 @@ from .credentials import AccessTier, AgentCredentials
 from .errors import StoreUnavailable
 from .signals import mailbox
 from .signals.signal import CoordinationSignal, Wanted
-from .store import scripts
+from .store import signals
 from .store.client import UsesStore
-from .store.scripts import START
+from .store.signals import START
 from .values.json import encode_json_object
 from .values.names import checked_name
 from .values.numbers import checked_seconds
@@ -32,7 +32,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 class CoordinationSignals(UsesStore):
     """Sends signals to agents and receives those of one agent.
 
-    `memory`: see `core.store.client.open_store`. `agent_id` is needed to receive, and is the sender where
+    `memory`: see `open_store` in store/client.py. `agent_id` is needed to receive, and is the sender where
     none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
     its payload. A subclass may set DEFAULT_TTL, in seconds. Every method raises StoreUnavailable when Redis
     gave no answer.
@@ -75,8 +75,7 @@ class CoordinationSignals(UsesStore):
         signal_id = str(uuid.uuid4())
         event: dict[str, Any] = {"signal_id": signal_id, "signal_type": signal_type, "source_agent": source}
         event |= {"target_agent": target_agent, "ttl_seconds": ttl}
-        scripts.signal(
-            self._store.run,
+        command = signals.send(
             self._store.keys,
             signal_id=signal_id,
             signal_type=signal_type,
@@ -87,6 +86,7 @@ class CoordinationSignals(UsesStore):
             ttl_text=repr(ttl),
             event=json.dumps(event) if self._streaming else None,
         )
+        self._store.run(command)
         return signal_id
 
     def broadcast(

@@ -7,22 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 
-from .agents.heartbeat import (
-    FINAL_STATUSES,
-    LATE_SECONDS,
-    LOST_SECONDS,
-    AgentHeartbeat,
-    AgentState,
-    parsed_state,
-    readable_state,
-)
+from .agents import fleet
+from .agents.heartbeat import FINAL_STATUSES, AgentHeartbeat, parsed_state, readable_state
 from .agents.instance import AgentInstance, Said
 from .errors import StoreUnavailable
-from .store import scripts
-from .store.approvals import at
+from .store import agents
 from .store.client import UsesStore
 from .store.keys import BEAT_TTL_MS
 from .values.json import checked_text, encode_json_object
@@ -30,6 +21,7 @@ from .values.names import checked_name
 from .values.numbers import checked_number, checked_seconds
 
 __all__ = ["AgentHeartbeat", "HeartbeatCoordinator"]
+from .values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +55,7 @@ class HeartbeatCoordinator(UsesStore):
         self._instance = AgentInstance()
         self._last = Said("starting", 0.0, "")
         self._stopped = False
-        self._troubled = False
+        self._trouble = Trouble(logger)
         self._quiet_until = 0.0
 
     @property
@@ -164,9 +156,7 @@ class HeartbeatCoordinator(UsesStore):
         except StoreUnavailable as error:
             self._note_trouble(error)
             return
-        if self._troubled:
-            logger.warning("heartbeats of %r are received again", self.agent_id)
-        self._troubled = False
+        self._trouble.ends("heartbeats of %r are received again", self.agent_id)
         self._note_conflict(bool(rival))
 
     def _store_beat(self, said: Said, mode: str, tell: str) -> str:
@@ -180,9 +170,8 @@ class HeartbeatCoordinator(UsesStore):
         news = None
         if tell or change:
             words = (said.status, repr(said.progress), said.task, self._display_name, self._metadata)
-            news = scripts.BeatNews(tell, change, instance.run_id, *words)
-        rival = scripts.beat(
-            store.run,
+            news = agents.BeatNews(tell, change, instance.run_id, *words)
+        command = agents.beat(
             store.keys,
             agent_id=agent_id,
             instance=instance.id,
@@ -191,14 +180,13 @@ class HeartbeatCoordinator(UsesStore):
             event=f'"agent_id":{json.dumps(agent_id)},{rest}' if self._streaming else None,
             news=news,
         )
+        rival = store.run(command)
         if news is not None:
             instance.confirm(said, tell, change=change)
         return rival
 
     def _note_trouble(self, error: StoreUnavailable) -> None:
-        if not self._troubled:
-            logger.warning("heartbeats of %r are not received: %s", self.agent_id, error)
-        self._troubled = True
+        self._trouble.begins("heartbeats of %r are not received: %s", self.agent_id, error)
         self._quiet_until = time.monotonic() + QUIET_SECONDS
 
     def _note_conflict(self, conflict: bool) -> None:
@@ -211,12 +199,12 @@ class HeartbeatCoordinator(UsesStore):
     def get_active_agents(self) -> list[AgentHeartbeat]:
         """The agents whose key lives, by name: two round trips, whatever else Redis holds."""
         store = self._store
-        agents = scripts.live_agents(store.run, store.keys)
-        if not agents:
+        names = store.run(agents.live(store.keys))
+        if not names:
             return []
-        beats = [store.keys.agent_beat(agent) for agent in agents]
-        replies = store.read("MGET", *beats, *(store.keys.agent_record(agent) for agent in agents))
-        alive = zip(agents, replies[: len(agents)], replies[len(agents) :], strict=True)
+        beats = [store.keys.agent_beat(agent) for agent in names]
+        replies = store.read("MGET", *beats, *(store.keys.agent_record(agent) for agent in names))
+        alive = zip(names, replies[: len(names)], replies[len(names) :], strict=True)
         states = [readable_state(agent, record) for agent, beat, record in alive if beat is not None]
         return sorted((s.heartbeat for s in states if s is not None), key=lambda beat: beat.agent_id)
 
@@ -234,28 +222,5 @@ class HeartbeatCoordinator(UsesStore):
     def get_stale_agents(self, threshold_seconds: float = 60.0) -> list[AgentHeartbeat]:
         """Agents not finished whose last beat is older, oldest first; a crash stays for a day."""
         age_ms = int(checked_seconds(threshold_seconds, "threshold_seconds", MAX_THRESHOLD) * 1000)
-        agents = scripts.stale_agents(self._store.run, self._store.keys, age_ms)
-        return [state.heartbeat for state in self.read_states(agents)]
-
-    def read_states(self, agent_ids: list[str]) -> list[AgentState]:
-        """The last known state of these agents in one round trip; one that cannot be read is left out."""
-        if not agent_ids:
-            return []
-        records = self._store.read("MGET", *(self._store.keys.agent_record(agent) for agent in agent_ids))
-        states = (readable_state(agent, record) for agent, record in zip(agent_ids, records, strict=True))
-        return [state for state in states if state is not None]
-
-    def look(self, since: datetime | None) -> tuple[datetime, list[AgentState]]:
-        """Redis's time, and the agents that changed since an earlier look; all of the last day when None.
-
-        An agent has changed when it beat, or crossed into late or lost without writing anything.
-        """
-        store = self._store
-        now_ms, agents = scripts.look(
-            store.run,
-            store.keys,
-            since_ms=0 if since is None else int(since.timestamp() * 1000),
-            late_ms=int(LATE_SECONDS * 1000),
-            lost_ms=int(LOST_SECONDS * 1000),
-        )
-        return at(now_ms), self.read_states(agents)
+        names = self._store.run(agents.stale(self._store.keys, age_ms))
+        return [state.heartbeat for state in fleet.read_states(self._store, names)]

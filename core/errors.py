@@ -1,8 +1,8 @@
-"""The exceptions that callers of `core` may catch. Bad arguments raise ValueError or TypeError."""
+"""The exceptions that callers of this package may catch. Bad arguments raise ValueError or TypeError."""
 
 
 class TelemetryError(Exception):
-    """Base of everything `core` raises on its own account."""
+    """Base of everything that this package raises on its own account."""
 
 
 class StoreUnavailable(TelemetryError):

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import StoreRefused, StoreUnavailable
 from .events.event import DEFAULT_SOURCE, MAX_DATA_BYTES, StreamEvent, checked_id, read_entry, time_of_id
 from .events.following import Follower
-from .store import events as event_scripts
+from .store import events as commands
 from .store.client import Store, UsesStore
 from .values.json import encode_json_object
 from .values.names import checked_name
@@ -54,8 +54,8 @@ class EventStreamer(UsesStore):
             return ""
         try:
             store = self._store
-            event_id, known = event_scripts.publish(
-                store.run, store.keys, event_type=event_type, source=source, data=encoded
+            event_id, known = store.run(
+                commands.publish(store.keys, event_type=event_type, source=source, data=encoded)
             )
         except StoreUnavailable as error:
             self._note_trouble(event_type, error)
@@ -121,7 +121,7 @@ class EventStreamer(UsesStore):
         """
         checked_name(event_type, "event_type")
         store = self._store
-        length, first, last, ttl_ms = event_scripts.stream_info(store.run, store.keys, event_type)
+        length, first, last, ttl_ms = store.run(commands.stream_info(store.keys, event_type))
         return {
             "length": length,
             "first_id": first,
@@ -172,7 +172,7 @@ class EventStreamer(UsesStore):
                 newest[name] = event_id.decode()
             if superseded:
                 store.write("XDEL", store.keys.event_types, *superseded)
-            event_scripts.tidy_types(store.run, store.keys, newest)
+            store.run(commands.tidy_types(store.keys, newest))
         except StoreUnavailable as error:
             logger.warning("the list of event types was not tidied: %s", error)
 

@@ -1,8 +1,8 @@
 """Places where a test may kill this process, to prove that nothing is lost there. Never outside of tests.
 
 `TELEMETRY_FAILPOINT=name` kills with SIGKILL when the place is reached, `name:3` at the third time. It needs
-`TELEMETRY_TESTING=1` beside it: with the first alone, or a name that is none of ours, nothing of `core` can be
-imported, so the process does not start. Without it `reach` does nothing.
+`TELEMETRY_TESTING=1` beside it: with the first alone, or a name that is none of ours, nothing of this package
+can be imported, so the process does not start. Without it `reach` does nothing.
 """
 
 import os

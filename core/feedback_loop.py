@@ -11,7 +11,7 @@ from typing import Any
 
 from .feedback.advice import TIERS, Bars, interval, judge
 from .feedback.rating import FeedbackEntry, ModelTier, QualityStats, TierRecommendation
-from .store import feedback, scripts
+from .store import feedback
 from .store.client import UsesStore
 from .store.feedback import Score
 from .store.keys import FEEDBACK_RATINGS, FEEDBACK_TTL_MS
@@ -66,8 +66,7 @@ class FeedbackLoop(UsesStore):
         encoded = b"{}" if metadata is None else encode_json_object(metadata, "metadata", MAX_METADATA_BYTES)
         feedback_id = str(uuid.uuid4())
         said = f'"feedback_id":"{feedback_id}","quality_score":{score}'
-        scripts.feedback(
-            self._store.run,
+        command = feedback.record(
             self._store.keys,
             workflow=workflow_name,
             stage=stage_name,
@@ -76,6 +75,7 @@ class FeedbackLoop(UsesStore):
             rating=f'{said},"metadata":{encoded.decode()}}}',
             event=f'{{{_about(workflow_name, stage_name)},"tier":"{tier_name}",{said}}}',
         )
+        self._store.run(command)
         return feedback_id
 
     def record_template_feedback(self, template_id: str, rating: str) -> float:
@@ -83,7 +83,7 @@ class FeedbackLoop(UsesStore):
         checked_name(template_id, "template_id")
         if rating not in ("good", "bad"):
             raise ValueError(f"rating must be 'good' or 'bad', not {shown(rating)}")
-        return _confidence(*scripts.feedback_template(self._store.run, self._store.keys, template_id, rating))
+        return _confidence(*self._store.run(feedback.rate_template(self._store.keys, template_id, rating)))
 
     def clear_feedback(self, workflow_name: str, stage_name: str | None = None) -> int:
         """Delete the ratings of a workflow, or of one stage of it, by exact name; returns how many."""
@@ -95,7 +95,7 @@ class FeedbackLoop(UsesStore):
         cleared = 0
         for start in range(0, len(stages), _STAGES_AT_ONCE):
             some = stages[start : start + _STAGES_AT_ONCE]
-            cleared += scripts.feedback_clear(self._store.run, self._store.keys, workflow_name, some)
+            cleared += self._store.run(feedback.clear(self._store.keys, workflow_name, some))
         return cleared
 
     # Reading

@@ -1,8 +1,10 @@
 """Work that nobody should wait for: what runs by the clock, and what people ask for.
 
 Every job may run twice without harm. Recording and ending what is due are no jobs: the recorder does both.
+RQ's class of a job is replaced by one that runs these functions alone: at the end of this file, with the reason.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 from rq import Retry, get_current_job
-from rq.exceptions import DuplicateJobError
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import DefaultSerializer, JSONSerializer
@@ -28,6 +30,8 @@ from core.models import Export
 from core.store import queue as queues
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 EXPORT_SECONDS = 30 * MINUTE
@@ -199,49 +203,6 @@ def _state(export: Export, job: Job | None) -> ExportState:
     return ExportState(state, int(meta.get("done", 0)), int(meta.get("total", 0)))
 
 
-# What may run
-
-
-def _named(*functions: Any) -> dict[str, Callable[..., object]]:
-    return {f"{function.__module__}.{function.__name__}": function for function in functions}
-
-
-FUNCTIONS = _named(export, *(periodic.run for periodic in TIMETABLE))
-
-
-class OwnJob(Job):
-    """A job that runs one of our functions and nothing else.
-
-    RQ runs whatever function a job names, so who can write to its Redis could run anything on this machine.
-    """
-
-    @property
-    def func(self) -> Callable[..., object]:
-        """The function, which is never imported by its name."""
-        if self.func_name not in FUNCTIONS:
-            raise PermissionError(f"{self.func_name} is no job of this site")
-        return FUNCTIONS[self.func_name]
-
-    success_callback = failure_callback = stopped_callback = None
-
-    def send_webhooks(self, *_args: Any, **_kwargs: Any) -> None:
-        """None: the address would come from Redis."""
-
-
-def _bind_everybody() -> None:
-    """RQ's own class and serializer too: its pages and registries use them for whatever they find in Redis.
-
-    Pickle would run what it is given, and a registry runs callbacks of jobs that look abandoned.
-    """
-    for name in ("func", "success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
-        setattr(Job, name, vars(OwnJob)[name])
-    setattr(DefaultSerializer, "loads", staticmethod(JSONSerializer.loads))  # noqa: B010  typed as constants
-    setattr(DefaultSerializer, "dumps", staticmethod(JSONSerializer.dumps))  # noqa: B010
-
-
-_bind_everybody()
-
-
 def _export_job_id(export: Export) -> str:
     return f"{settings.TELEMETRY_NAMESPACE}-export-{export.pk}"
 
@@ -251,6 +212,44 @@ def _say_progress(done: int, total: int) -> None:
     if job is not None:
         job.meta.update(done=done, total=total)
         job.save_meta()  # type: ignore[no-untyped-call]
+
+
+# What people do with a job
+
+
+def retry(job_id: str) -> bool:
+    """Put a failed job in again; False when it is none by now. StoreUnavailable when the queue is away."""
+
+    def put_back() -> bool:
+        try:
+            queue().failed_job_registry.requeue(job_id)
+        except (NoSuchJobError, InvalidJobOperation):
+            return False
+        except (ValueError, TypeError, LookupError) as error:
+            logger.warning("the job %s cannot be read, so it is not put in again: %r", job_id, error)
+            return False
+        return True
+
+    return _translated(put_back)
+
+
+def delete(job_id: str) -> bool:
+    """Delete a job that waits or has failed; False when it does neither by now. StoreUnavailable as above."""
+
+    def take_out() -> bool:
+        jobs = queue()
+        # Whoever takes it from there has it: a worker that starts it, or us.
+        if not jobs.remove(job_id) and not jobs.failed_job_registry.remove(job_id):
+            return False
+        try:
+            found = jobs.fetch_job(job_id)
+        except (ValueError, TypeError, LookupError):
+            return True  # nobody can read it, so nobody runs it; what is left of it expires
+        if found is not None:
+            found.delete()
+        return True
+
+    return _translated(take_out)
 
 
 # The queue
@@ -296,3 +295,47 @@ def _connection() -> Any:
 
 def _serializer() -> str:
     return str(settings.RQ_QUEUES[settings.TELEMETRY_QUEUE]["SERIALIZER"])
+
+
+# What is replaced in RQ, here and nowhere else
+
+
+def _named(*functions: Any) -> dict[str, Callable[..., object]]:
+    return {f"{function.__module__}.{function.__name__}": function for function in functions}
+
+
+FUNCTIONS = _named(export, *(periodic.run for periodic in TIMETABLE))
+"""What may run, by the names under which RQ keeps them."""
+
+
+class OwnJob(Job):
+    """A job that runs one of our functions and nothing else.
+
+    RQ runs whatever function a job names, so who can write to its Redis could run anything on this machine.
+    """
+
+    @property
+    def func(self) -> Callable[..., object]:
+        """The function, which is never imported by its name."""
+        if self.func_name not in FUNCTIONS:
+            raise PermissionError(f"{self.func_name} is no job of this site")
+        return FUNCTIONS[self.func_name]
+
+    success_callback = failure_callback = stopped_callback = None
+
+    def send_webhooks(self, *_args: Any, **_kwargs: Any) -> None:
+        """None: the address would come from Redis."""
+
+
+def _bind_everybody() -> None:
+    """RQ's own class and serializer too: its registries use them for whatever they find in Redis.
+
+    Pickle would run what it is given, and a registry runs callbacks of jobs that look abandoned.
+    """
+    for name in ("func", "success_callback", "failure_callback", "stopped_callback", "send_webhooks"):
+        setattr(Job, name, vars(OwnJob)[name])
+    setattr(DefaultSerializer, "loads", staticmethod(JSONSerializer.loads))  # noqa: B010  typed as constants
+    setattr(DefaultSerializer, "dumps", staticmethod(JSONSerializer.dumps))  # noqa: B010
+
+
+_bind_everybody()

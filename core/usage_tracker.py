@@ -20,9 +20,8 @@ from .store import usage
 from .store.client import Store, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
-from .usage.call import identity, numbers_of, parse_call, parse_prices, plain_entry
-from .usage.directory import default_dir
-from .usage.folders import SpoolFolders
+from .usage.call import numbers_of, parse_call, plain_entry, words_of
+from .usage.folders import SpoolFolders, default_dir
 from .usage.people import People
 from .usage.pricing import PriceBook, configured_book
 from .usage.shipper import Shipper
@@ -204,7 +203,7 @@ class UsageTracker:
         entries = []
         for text in usage.recent(store, limit, since_us):
             try:
-                entries.append(plain_entry(parse_call(text), parse_prices(text)))
+                entries.append(plain_entry(parse_call(text)))
             except ValueError as error:
                 logger.warning("a call is left out, since it cannot be read: %s", error)
         return entries
@@ -215,7 +214,7 @@ class UsageTracker:
         HistoryUnavailable outside of the Django project; its message names the command.
         """
         since = None if days is None else start_of_days(days)
-        return [plain_entry(*priced) for priced in usage_history.history("export").calls(since)]
+        return [plain_entry(call) for call in usage_history.history("export").calls(since)]
 
     def reset(self) -> int:
         """Forget every call, in Redis and in the database; returns how many the database had.
@@ -245,10 +244,10 @@ def start_of_days(days: int) -> datetime:
 
 def _words(*words: Any) -> str:
     try:
-        return identity(*words)
+        return words_of(*words)
     except TypeError:
         # Nothing that cannot be hashed is a name either: asked again, it is refused by its own name.
-        return identity.__wrapped__(*words)
+        return words_of.__wrapped__(*words)
 
 
 def _within(argument: str, value: float, least: float, most: float) -> None:

@@ -14,10 +14,11 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from core.approval_gates import ApprovalGate
 from core.errors import MalformedRecord
 from core.models import ApprovalRecord
-from core.store.approvals import RequestRecord
+from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.client import open_store
+from dashboard import words
 
 VIEW = "core.view_approvalrecord"
 DECIDE = "core.decide_approval"
@@ -69,18 +70,25 @@ def _required(may: Callable[[Any], bool], otherwise: str) -> Callable[[View], Vi
     return decorate
 
 
-viewer_required = _required(
-    may_view, "This account sees nothing yet. Ask an administrator for the group “viewer”."
-)
-health_required = _required(
-    may_see_health, "This account may not see how the site is doing. Ask for the group “maintainer”."
-)
-retry_required = _required(
-    may_retry, "This account may not record set aside changes again. Ask for the group “maintainer”."
-)
-export_required = _required(
-    may_export, "This account may not read the record. Ask an administrator for the group “auditor”."
-)
+viewer_required = _required(may_view, words.NOT_VIEWER)
+health_required = _required(may_see_health, words.NO_HEALTH)
+retry_required = _required(may_retry, words.NO_RETRY)
+export_required = _required(may_export, words.NOT_AUDITOR)
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What somebody sees of a page that others look at too: who are of one audience get the same text.
+
+    Made here from a user and asked by templates; sockets carry it, and what is rendered is kept by it.
+    """
+
+    may_decide: bool
+
+    @classmethod
+    def of(cls, user: Any) -> "Audience | None":
+        """The audience that this user belongs to; None for somebody who sees nothing."""
+        return cls(may_decide=may_decide(user)) if may_view(user) else None
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,14 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
     """The request, when this user may see it and anybody knows it. StoreUnavailable when Redis is away."""
     approval = read_approval(request_id) if may_view(user) else None
     if approval is None:
-        raise Http404("No such request.")
+        raise Http404(words.NO_REQUEST)
     return approval
 
 
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
     try:
-        live, now = ApprovalGate().read_record_and_time(request_id)
+        live, now = read_record_and_time(open_store(), request_id)
     except MalformedRecord:
         live, now = None, timezone.now()
     kept = ApprovalRecord.objects.filter(pk=request_id).first()

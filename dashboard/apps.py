@@ -1,12 +1,14 @@
-"""The Django application of the pages."""
+"""The Django applications of the pages and of the admin."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class DashboardConfig(AppConfig):
     """Closes the sockets of people who sign out."""
 
     name = "dashboard"
+    default = True
 
     def ready(self) -> None:
         """Connect the handler for signing out."""
@@ -15,3 +17,10 @@ class DashboardConfig(AppConfig):
         from dashboard.live.control import tell_signed_out
 
         user_logged_out.connect(tell_signed_out)
+
+
+class RecordAdminConfig(admin.AdminConfig):
+    """Django's admin with a site of ours."""
+
+    default = False
+    default_site = "dashboard.admin_site.RecordSite"

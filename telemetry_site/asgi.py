@@ -17,7 +17,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from core.history.settings_noted import note_or_log  # noqa: E402
+from core.history.configuration import note_or_log  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 
 routes = ProtocolTypeRouter(

@@ -71,7 +71,7 @@ CHANNEL_LAYERS = channel_layers(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
 TELEMETRY_QUEUE = f"{TELEMETRY_NAMESPACE}-jobs"
 RQ_QUEUES = rq_queues(TELEMETRY_SITE_REDIS_URL, TELEMETRY_DATA_DIR, TELEMETRY_QUEUE)
 RQ = {"JOB_CLASS": "core.jobs.OwnJob"}
-RQ_SHOW_ADMIN_LINK = False  # dashboard/admin/queue.py registers django-rq's pages, for those who may
+RQ_SHOW_ADMIN_LINK = False  # dashboard/admin/queue.py is our own page of the queue
 TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics_token)
 
 # What the site is made of
@@ -79,7 +79,7 @@ TELEMETRY_METRICS_TOKEN = environment.checked("TELEMETRY_METRICS_TOKEN", metrics
 INSTALLED_APPS = [
     "dashboard",
     "core",
-    "django.contrib.admin",
+    "dashboard.apps.RecordAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -97,10 +97,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "core.history.people.acting.remember_request",
+    "dashboard.middleware.remember_request",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "dashboard.database_away.DatabaseAway",
+    "dashboard.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"
@@ -114,7 +114,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.health.record_banner.record_worry",
+                "dashboard.health.page.record_worry",
             ],
             "libraries": {"display": "dashboard.display.tags"},
         },

@@ -4,9 +4,6 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-admin.site.site_header = admin.site.site_title = "Agent telemetry"
-admin.site.index_title = "Record and people"
-
 urlpatterns = [
     # One sign-in page for all.
     path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),

@@ -1,7 +1,7 @@
 """On which servers a run of the tests is: TEST_DATABASE=postgresql, TEST_REDIS=redis; else SQLite and Valkey.
 
-A run on other servers leaves out the tests that touch none: one run of those is enough. Each process of
-pytest-xdist starts servers of its own.
+A run on other servers leaves out the tests that touch none, and those marked `anywhere`, to which it makes no
+difference: one run of those is enough. Each process of pytest-xdist starts servers of its own.
 """
 
 import importlib.util
@@ -60,10 +60,10 @@ def left_out() -> str:
 
 
 def leave_out_what_needs_no_server(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a run on other servers: keep the tests that touch one."""
+    """In a run on other servers: keep the tests to which it makes a difference."""
     if (DATABASE, REDIS) == ("sqlite", "valkey"):
         return
-    kept = [item for item in items if touches_a_server(item)]
+    kept = [item for item in items if touches_a_server(item) and not item.get_closest_marker("anywhere")]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 

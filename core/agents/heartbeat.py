@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import MalformedRecord
-from ..store.approvals import at
 from ..values.json import loads_strictly
+from ..values.malformed import ODD, malformed
+from ..values.moments import at
 from ..values.records import PlainDict
 
 logger = logging.getLogger(__name__)
@@ -76,5 +77,5 @@ def parsed_state(agent_id: str, record: bytes) -> AgentState:
         if heartbeat.agent_id != agent_id:
             raise ValueError(f"agent_id is {heartbeat.agent_id!r}")
         return AgentState(heartbeat, data["finished"] is True, str(data.get("rival", "")))
-    except (KeyError, TypeError, ValueError, OverflowError, OSError, RecursionError, AttributeError) as error:
-        raise MalformedRecord(f"heartbeat of {agent_id!r}: {type(error).__name__}: {error}") from error
+    except ODD as error:
+        raise malformed(f"heartbeat of {agent_id!r}", error) from error

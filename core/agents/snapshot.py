@@ -8,10 +8,13 @@ from typing import Any
 from ..signals import mailbox
 from ..signals.signal import CoordinationSignal
 from ..store import approvals
-from ..store.approvals import WaitingRequest, at
+from ..store.approvals import WaitingRequest
 from ..store.client import open_store
 from ..values.json import finite
+from ..values.malformed import ODD
+from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from .heartbeat import AgentState, readable_state
 
 logger = logging.getLogger(__name__)
@@ -72,9 +75,8 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
     for name in unreadable:
         logger.warning("the %s of %r cannot be read: %s", name, agent_id, said[name])
         said[name] = None if name == "state" else []
-    seconds, microseconds = said["time"]
     pending = [id_.decode(errors="replace") for id_ in said["requests"]]
-    now = at(int(seconds) * 1000 + int(microseconds) // 1000)
+    now = at(milliseconds_of(said["time"]))
     waiting = approvals.read_waiting(store, pending, agent_id) if pending else []
     mail, more_mail = mailbox.oldest(store, agent_id, MAIL)
     entries = (_timeline_entry(agent_id, id_, flat) for id_, flat in said["timeline"])
@@ -91,13 +93,13 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
 
 def _timeline_entry(agent_id: str, entry_id: bytes, flat: list[bytes]) -> TimelineEntry | None:
     try:
-        said = {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}
+        said = pairs([part.decode() for part in flat])
         progress = finite(said["progress"])
         if not 0.0 <= progress <= 1.0:
             raise ValueError(f"progress is {progress}")
         status = checked_name(said["status"], "status")
         moment = at(entry_id.partition(b"-")[0])
         return TimelineEntry(moment, said["instance"], status, progress, said["task"])
-    except (KeyError, ValueError, OverflowError, OSError) as error:
+    except ODD as error:
         logger.warning("set aside in the timeline of %r: %s: %s", agent_id, type(error).__name__, error)
         return None

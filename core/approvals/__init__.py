@@ -1,1 +1,1 @@
-"""Requests for approval: what they are, how they are waited for."""
+"""Requests for approval: what they are, how they are decided and waited for."""

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..values.approvals import ACCEPTED, PENDING, SYSTEM
 from ..values.records import PlainDict
-
-SYSTEM = "system"
 
 
 @dataclass
@@ -19,7 +18,7 @@ class ApprovalRequest(PlainDict):
     context: dict[str, Any]
     timestamp: datetime
     timeout_seconds: float
-    status: str = "pending"
+    status: str = PENDING
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Decision:
     @property
     def accepted(self) -> bool:
         """Whether this decision is the one that took effect."""
-        return self.outcome == "accepted"
+        return self.outcome == ACCEPTED
 
 
 def refusal(request_id: str, reason: str) -> ApprovalResponse:

@@ -9,18 +9,23 @@ import time
 
 from .. import failpoints
 from ..errors import StoreUnavailable
-from ..store import scripts
-from ..store.approvals import at
+from ..store import approvals
 from ..store.client import Line, Store
+from ..values.approvals import APPROVED, ENDS, PENDING, UNKNOWN
+from ..values.malformed import ODD
+from ..values.moments import at
+from ..values.pairs import pairs
 from .request import ApprovalResponse, refusal
 
 logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 30.0
 OVERTIME_SECONDS = 0.8  # `request_approval` returns within its timeout and one second
-UNKNOWN = "unknown: no such request"
+NO_SUCH_REQUEST = "unknown: no such request"
 LOST = "cancelled: lost by the server, which no longer knows the request"
 TOO_LATE = "cancelled: the asker's time was up before the server's"
+_PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
+_MEANINGS = {(status, "1" if status == APPROVED else "0") for status in ENDS}
 
 
 def wait_for_end(store: Store, request_id: str, deadline: float) -> ApprovalResponse:
@@ -67,15 +72,16 @@ def _listen(line: Line, request_id: str, left: float, troubled: bool) -> Approva
     return None
 
 
-def gate_state(store: Store, request_id: str, end: float) -> list[bytes | None]:
-    """What the gate says of a request: [b'pending', ms left], [b'unknown', b''] or how it ended.
+def seconds_left(store: Store, request_id: str, end: float) -> float | None:
+    """How long a request may still wait, by Redis's clock: 0 when it has ended, None for one that nobody knows.
 
-    Asks until it answers; raises StoreUnavailable when Redis is still away at `end` (monotonic).
+    Asks until Redis answers; raises StoreUnavailable when it is still away at `end` (monotonic).
     """
     line, pause = store.line(end + OVERTIME_SECONDS / 2), 0.05
     while True:
         try:
-            return scripts.expire(line.run, line.keys, request_id)[:2]
+            state, left_ms, *_ = line.run(approvals.expire(line.keys, request_id))
+            return None if state == _UNKNOWN else int(left_ms or 0) / 1000 if state == _PENDING else 0.0
         except StoreUnavailable:
             left = end - time.monotonic()
             if left <= 0:
@@ -90,16 +96,16 @@ def _expire(store: Store, request_id: str, end: float) -> ApprovalResponse:
     line = store.line(end)
     try:
         while True:
-            state, value, *rest = scripts.expire(line.run, line.keys, request_id)
-            if state == b"unknown":
+            state, value, *rest = line.run(approvals.expire(line.keys, request_id))
+            if state == _UNKNOWN:
                 return refusal(request_id, LOST)
-            if state != b"pending":
+            if state != _PENDING:
                 return _collected(line, _outcome(request_id, [state, value, *rest]))
             # The server stored it late, or its clock is slower: it still takes decisions, so we still
             # do, or it must stop taking them.
             left = int(value or 0) / 1000
             if time.monotonic() + left > end - OVERTIME_SECONDS / 2:
-                scripts.cancel(line.run, line.keys, request_id, TOO_LATE)
+                line.run(approvals.cancel(line.keys, request_id, TOO_LATE))
             else:
                 _read_ended(line, request_id, left)
     finally:
@@ -114,7 +120,7 @@ def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse
     if not reply:
         return None
     flat = reply[0][1][0][1]
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    fields = pairs(flat)
     names = (b"status", b"approved", b"responder", b"reason", b"ended_ms")
     return _outcome(request_id, [fields.get(name) for name in names])
 
@@ -124,22 +130,22 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
     status, approved, responder, reason, ended_ms = (
         (part or b"").decode(errors="replace") for part in end[:5]
     )
-    if (status, approved) not in {("approved", "1"), ("rejected", "0"), ("timeout", "0"), ("cancelled", "0")}:
+    if (status, approved) not in _MEANINGS:
         return refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
     try:
         moment = at(ended_ms)
-    except (ValueError, OverflowError, OSError):
+    except ODD:
         return refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
     if not responder:
         return refusal(request_id, "malformed: the stored outcome names nobody")
-    return ApprovalResponse(request_id, status == "approved", responder, reason, moment)
+    return ApprovalResponse(request_id, status == APPROVED, responder, reason, moment)
 
 
 def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
     failpoints.reach("agent.before_collect")
     # For the record only: a failed mark changes nothing for the agent.
     try:
-        scripts.collect(line.run, line.keys, response.request_id)
+        line.run(approvals.collect(line.keys, response.request_id))
         failpoints.reach("agent.after_collect")
     except StoreUnavailable as error:
         logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)

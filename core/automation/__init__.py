@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..errors import StoreUnavailable
-from ..store import scripts
+from ..store import automation
 from ..store.client import UsesStore
 from ..store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
+from ..values.trouble import Trouble
 from . import records
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class AutomationRecorder(UsesStore):
 
     def __init__(self, memory: object = None) -> None:
         super().__init__(memory)
-        self._away = False
+        self._trouble = Trouble(logger)
         self._unread = False
         self._quiet_until = 0.0
 
@@ -203,17 +204,13 @@ class AutomationRecorder(UsesStore):
             return False
         try:
             store = self._store
-            waiting = scripts.automation(store.run, store.keys, kind=record.kind, record=record.to_json())
+            waiting = store.run(automation.record(store.keys, kind=record.kind, text=record.to_json()))
         except StoreUnavailable as error:
-            if not self._away:
-                logger.warning("automated work is not recorded: %s", error)
-            self._away = True
+            self._trouble.begins("automated work is not recorded: %s", error)
             if time.monotonic() - began > SLOW_SECONDS:
                 self._quiet_until = time.monotonic() + QUIET_SECONDS
             return False
-        if self._away:
-            logger.warning("automated work is recorded again")
-        self._away = False
+        self._trouble.ends("automated work is recorded again")
         self._note_waiting(waiting)
         return True
 

@@ -1,4 +1,4 @@
-"""The commands: `python manage.py telemetry <command>`, and `python -m core <command>` (docs/reference/commands.md)."""
+"""The commands: `manage.py telemetry`, and without a site `python -m` this package (docs/reference/commands.md)."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .automation import (
     cmd_test_status,
     cmd_tier1_status,
 )
-from .commands import COMMANDS, add_commands, run_parsed, run_words
+from .commands import COMMANDS, PACKAGE, add_commands, run_parsed, run_words
 from .compare import cmd_telemetry_compare
 from .core import cmd_telemetry_cache_stats, cmd_telemetry_reset, cmd_telemetry_savings, cmd_telemetry_show
 from .export import cmd_telemetry_export
@@ -34,9 +34,10 @@ __all__ = [
     "cmd_tier1_status",
     "main",
     "run_parsed",
+    "run_words",
 ]
 
 
-def main(words: Sequence[str] | None = None, prog: str = "python -m core") -> int:
+def main(words: Sequence[str] | None = None, prog: str = f"python -m {PACKAGE}") -> int:
     """Run the command that the words of the command line say; the exit code."""
     return run_words(sys.argv[1:] if words is None else words, prog)

@@ -4,9 +4,12 @@ from argparse import Namespace
 
 from ..usage.fallbacks import CAPABLE, PREMIUM, WINDOW_SECONDS, Fallbacks, find_fallbacks
 from ..usage.history import history
+from ..usage.money import money, places_for
 from ..usage_tracker import start_of_days
 from .commands import DONE, command, days, option, whole_number
-from .tables import Column, money, number, percent, print_facts, print_json, print_table, with_progress
+from .tables import Column, number, percent, print_facts, print_json, print_table, with_progress
+
+COSTS = ("actual_cost", "always_premium_cost", "savings")
 
 
 @command(
@@ -46,14 +49,16 @@ def cmd_sonnet_opus_analysis(args: Namespace) -> int:
 
 def _print(asked_days: int, found: dict[str, Fallbacks], total: Fallbacks) -> None:
     said = total.answer()
+    places = places_for(*(said[key] for key in COSTS))
+    cost, always, saved = (money(said[key], places) for key in COSTS)
     facts = [
         ("capable calls (attempts)", number(total.attempts)),
         ("fell back to premium", number(total.fallbacks)),
         ("success rate", percent(said["success_rate"])),
         ("premium calls of their own", number(total.direct_premium)),
-        ("cost, fallbacks included", money(said["actual_cost"])),
-        ("cost, always premium", money(said["always_premium_cost"])),
-        ("saved", money(said["savings"])),
+        ("cost, fallbacks included", cost),
+        ("cost, always premium", always),
+        ("saved", saved),
         ("saved, percent", percent(said["savings_percent"])),
         ("attempts without a premium price", number(total.not_compared)),
     ]
@@ -63,11 +68,11 @@ def _print(asked_days: int, found: dict[str, Fallbacks], total: Fallbacks) -> No
     print_table(
         "By workflow",
         [Column("workflow"), *(Column(head, right=True, drop=drops.get(head, 0)) for head in heads)],
-        [_row(name, sums) for name, sums in sorted(found.items())],
+        [_row(name, sums, places) for name, sums in sorted(found.items())],
     )
 
 
-def _row(name: str, sums: Fallbacks) -> list[str]:
+def _row(name: str, sums: Fallbacks, places: int) -> list[str]:
     said = sums.answer()
     counts = [number(sums.attempts), number(sums.fallbacks), percent(said["success_rate"])]
-    return [name, *counts, *(money(said[key]) for key in ("actual_cost", "always_premium_cost", "savings"))]
+    return [name, *counts, *(money(said[key], places) for key in COSTS)]

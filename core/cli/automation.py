@@ -8,16 +8,20 @@ from dataclasses import asdict
 
 from ..automation.reports import (
     AgentLine,
+    AgentReport,
     AutomationSummary,
     CoverageTrend,
     FileLine,
     RoutingLine,
+    RoutingReport,
+    RunReport,
     SuiteLine,
     history,
 )
-from .commands import DONE, command, days, option, whole_number
+from .commands import DONE, PACKAGE, command, days, option, whole_number
 from .tables import Column, moment, number, percent, print_facts, print_json, print_table
 
+Report = AutomationSummary | AgentReport | RoutingReport | RunReport
 SHOWN = 5  # of the ten measurements that --json has
 DAYS = option("--days", type=days, default=30, help="of the last so many UTC days (30)")
 
@@ -29,12 +33,9 @@ def cmd_tier1_status(args: Namespace) -> int:
     Tests of files are counted by the latest run of each file, however old.
     """
     summary = history("tier1_status").summary(args.days)
-    if args.json:
-        print_json(asdict(summary))
-        return DONE
     facts = _summary_facts(summary)
-    if not facts:
-        return _nothing("automated work", args.days, "the functions of core.automation")
+    if _is_answered(args, summary, facts, "automated work", f"the functions of {PACKAGE}.automation"):
+        return DONE
     print_facts(f"Automated work{_period(args.days)}", facts)
     return DONE
 
@@ -46,11 +47,8 @@ def cmd_task_routing_report(args: Namespace) -> int:
     Accuracy is of those whose outcome is known.
     """
     report = history("task_routing_report").routing(args.days)
-    if args.json:
-        print_json(asdict(report))
+    if _is_answered(args, report, report.lines, "task routing", f"{PACKAGE}.record_task_routing"):
         return DONE
-    if not report.lines:
-        return _nothing("task routing", args.days, "core.record_task_routing")
     heads = ["routings", "known", "right", "accuracy", "confidence", "mean duration"]
     for title, names, lines in (
         (f"Routings{_period(args.days)}", ["task type", "strategy"], report.lines),
@@ -70,11 +68,9 @@ def cmd_test_status(args: Namespace) -> int:
     A run succeeded when at least one test passed and none failed.
     """
     report = history("test_status").runs(args.days)
-    if args.json:
-        print_json(asdict(report))
+    known = report.suites or report.coverage
+    if _is_answered(args, report, known, "test run", f"{PACKAGE}.record_test_execution"):
         return DONE
-    if not report.suites and not report.coverage:
-        return _nothing("test run", args.days, "core.record_test_execution")
     heads = ["runs", "succeeded", "success", "mean duration", "passed", "failed", "errors", "skipped"]
     numbers = _numbers(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
     columns = [Column("suite"), *numbers, Column("last run (UTC)", drop=6)]
@@ -101,11 +97,8 @@ def cmd_agent_performance(args: Namespace) -> int:
     Every rate is of the completed ones.
     """
     report = history("agent_performance").agents(args.days)
-    if args.json:
-        print_json(asdict(report))
+    if _is_answered(args, report, report.agents, "assignment", f"{PACKAGE}.record_agent_assignment"):
         return DONE
-    if not report.agents:
-        return _nothing("assignment", args.days, "core.record_agent_assignment")
     heads = [
         *("assignments", "completed", "succeeded", "success", "mean duration"),
         *("automated", "human review"),
@@ -131,7 +124,7 @@ def cmd_file_test_status(args: Namespace) -> int:
         print_json(asdict(report))
         return DONE
     if not report.files:
-        print("No test of a file is recorded. Agents tell them with core.record_file_test.")
+        print(f"No test of a file is recorded. Agents tell them with {PACKAGE}.record_file_test.")
         return DONE
     columns = [
         *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),
@@ -144,9 +137,13 @@ def cmd_file_test_status(args: Namespace) -> int:
     return DONE
 
 
-def _nothing(what: str, days: int, recorder: str) -> int:
-    print(f"No {what} was recorded{_period(days)}. Agents tell of it with {recorder}.")
-    return DONE
+def _is_answered(args: Namespace, report: Report, known: Sequence[object], what: str, recorder: str) -> bool:
+    """Print the report as JSON where that is asked for, or that nothing is known; whether one of these was all."""
+    if args.json:
+        print_json(asdict(report))
+    elif not known:
+        print(f"No {what} was recorded{_period(args.days)}. Agents tell of it with {recorder}.")
+    return args.json or not known
 
 
 def _period(days: int) -> str:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from ..errors import HistoryUnavailable, TelemetryError
 from ..values.text import one_line
 
+PACKAGE = __name__.removesuffix(".cli.commands")  # by which name agents import us here
 DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 MAX_DAYS = 3660
 

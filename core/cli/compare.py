@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from ..usage.money import money, places_for
 from ..usage_tracker import UsageTracker
 from .commands import DONE, MAX_DAYS, command, option
-from .tables import Column, money, number, percent, print_json, print_table
+from .tables import Column, number, percent, print_json, print_table
 
 Period = tuple[date, date]
 HOW = "a number of days until today, a UTC date, or two dates as 2026-11-01..2026-11-07"
@@ -82,6 +83,11 @@ def _change(new: Any, old: Any) -> float | None:
 
 
 def _print(one: dict[str, Any], two: dict[str, Any]) -> None:
+    places = places_for(*(sums[key] for sums in (one, two) for key in ("total_cost", "savings")))
+
+    def cost(amount: Decimal) -> str:
+        return money(amount, places)
+
     def row(name: str, key: str, shown: Any) -> list[str]:
         change = _change(one[key] / one["days"], two[key] / two["days"])
         return [name, shown(one[key]), shown(two[key]), "-" if change is None else f"{change:+.1f}%"]
@@ -96,11 +102,11 @@ def _print(one: dict[str, Any], two: dict[str, Any]) -> None:
     rows = [
         row("calls", "total_calls", number),
         by_day("calls per day", "calls_per_day", lambda value: f"{value:,.1f}"),
-        row("cost", "total_cost", money),
-        by_day("cost per day", "cost_per_day", money),
+        row("cost", "total_cost", cost),
+        by_day("cost per day", "cost_per_day", cost),
         row("input tokens", "total_tokens_input", number),
         row("output tokens", "total_tokens_output", number),
-        row("saved", "savings", money),
+        row("saved", "savings", cost),
         rate("saved, share", "savings_percent"),
         rate("own cache hits", "cache_hit_rate"),
     ]

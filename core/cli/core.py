@@ -4,9 +4,11 @@ from argparse import Namespace
 from typing import Any
 
 from ..usage.history import history
+from ..usage.money import CALL_PLACES, money, places_for
+from ..usage.savings import shown_levels
 from ..usage_tracker import UsageTracker
 from .commands import DONE, FAILED, command, days, option, whole_number
-from .tables import Column, ask, moment, money, number, percent, print_facts, print_json, print_table
+from .tables import Column, ask, moment, number, percent, print_facts, print_json, print_table
 
 
 @command(
@@ -39,7 +41,7 @@ def _call_row(entry: dict[str, Any]) -> list[Any]:
         *(moment(entry["ts"]), entry["workflow"], entry["stage"], entry["agent_id"]),
         *(entry["tier"], entry["provider"], entry["model"]),
         *(number(tokens["input"]), number(tokens["output"])),
-        *(money(entry["cost"], 6), f"{entry['duration_ms']:,.0f}"),
+        *(money(entry["cost"], CALL_PLACES), f"{entry['duration_ms']:,.0f}"),
     ]
 
 
@@ -54,16 +56,19 @@ def cmd_telemetry_savings(args: Namespace) -> int:
     if args.json:
         print_json({"days": args.days, **saved})
         return DONE
+    steps = ("baseline_cost", "routing_savings", "cache_savings", "actual_cost")
+    levels, places = shown_levels(*(saved[name] for name in steps))
+    baseline, uncached, book, actual = levels
     print_facts(
         f"Savings, last {args.days} days",
         [
             ("calls", number(saved["total_calls"])),
-            ("baseline: all at the premium model", money(saved["baseline_cost"])),
-            ("less routing to other models", money(-saved["routing_savings"])),
-            ("less caching", money(-saved["cache_savings"])),
-            ("paid above or below the book", money(saved["price_difference"])),
-            ("actual cost", money(saved["actual_cost"])),
-            ("saved", money(saved["savings"])),
+            ("baseline: all at the premium model", money(baseline, places)),
+            ("less routing to other models", money(uncached - baseline, places)),
+            ("less caching", money(book - uncached, places)),
+            ("paid above or below the book", money(actual - book, places)),
+            ("actual cost", money(actual, places)),
+            ("saved", money(baseline - actual, places)),
             ("saved, percent", percent(saved["savings_percent"])),
             ("calls without a known price", number(saved["unpriced_calls"])),
             ("calls without a premium model", number(saved["no_baseline_calls"])),
@@ -98,17 +103,18 @@ def cmd_telemetry_cache_stats(args: Namespace) -> int:
         ],
     )
     workflows = sorted(found["by_workflow"].items(), key=lambda item: (-item[1]["savings"], item[0]))
+    places = places_for(*(sums["savings"] for _name, sums in workflows))
     print_table(
         "By workflow",
         [Column("workflow"), *(Column(head, right=True) for head in ("calls", "hits", "hit rate", "saved"))],
-        [_cache_row(name, sums) for name, sums in workflows],
+        [_cache_row(name, sums, places) for name, sums in workflows],
     )
     return DONE
 
 
-def _cache_row(name: str, sums: dict[str, Any]) -> list[str]:
+def _cache_row(name: str, sums: dict[str, Any], places: int) -> list[str]:
     counts = [number(sums["total_requests"]), number(sums["hit_count"])]
-    return [name, *counts, percent(100 * sums["hit_rate"]), money(sums["savings"])]
+    return [name, *counts, percent(100 * sums["hit_rate"]), money(sums["savings"], places)]
 
 
 @command(

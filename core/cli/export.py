@@ -1,6 +1,7 @@
 """The command export: every recorded call, one after the other, into a file that is whole or not there."""
 
 import csv
+import io
 import os
 import stat
 import sys
@@ -10,22 +11,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-from ..usage.call import plain_entry
+from ..usage.call import EXPORTED, Call, flat_entry, plain_entry
 from ..usage.history import history
 from ..usage_tracker import start_of_days
 from ..values.text import one_line
 from .commands import DONE, command, days, option
 from .tables import json_text, with_progress
 
-FORMATS = ("json", "csv")
-COLUMNS = (
-    *("call_id", "ts", "workflow", "stage", "tier", "model", "provider", "agent_id", "cost"),
-    *("input_tokens", "output_tokens", "cache_hit", "cache_type"),
-    *("prompt_cache_hit", "prompt_cache_creation_tokens", "prompt_cache_read_tokens"),
-    *("duration_ms", "user_id", "book_cost", "baseline_cost"),
-)
 # A spreadsheet takes a text that begins so for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -33,7 +27,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 @command(
     "export",
     "every recorded call as JSON or CSV",
-    option("--format", choices=FORMATS, default="json", help="json (default) or csv"),
+    option("--format", choices=("json", "csv"), default="json", help="json (default) or csv"),
     option(
         "--output", "-o", default="-", help="a file, made anew and for its owner alone; - is standard output"
     ),
@@ -43,40 +37,41 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def cmd_telemetry_export(args: Namespace) -> int:
     """Every recorded call, newest first. A file appears when it is whole; a failed export leaves none behind."""
     form = "json" if args.json else args.format
-    if form not in FORMATS:
+    if form not in PIECES:
         raise ValueError(f"format must be json or csv, not {form!r}")
     since, past = None if args.days is None else start_of_days(args.days), history("export")
-    calls: Iterable[Any] = past.calls(since)
+    calls: Iterable[Call] = past.calls(since)
     output = args.output or "-"
     if output != "-" or not sys.stdout.isatty():
         calls = with_progress(calls, lambda: past.count(since), "exporting calls")
-    entries = (plain_entry(*priced) for priced in calls)
     with _opened(str(output)) as file:
-        write_csv(entries, file) if form == "csv" else write_json(entries, file)
+        file.writelines(PIECES[form]([call] for call in calls))
     return DONE
 
 
-def write_json(entries: Iterable[dict[str, Any]], file: TextIO) -> None:
-    """One array, an entry a line."""
+def json_pieces(batches: Iterable[Iterable[Call]]) -> Iterator[str]:
+    """One array, a call a line; a piece for each batch, and the end."""
     before = "[\n"
-    for entry in entries:
-        file.write(before + json_text(entry))
+    for batch in batches:
+        yield before + ",\n".join(json_text(plain_entry(call)) for call in batch)
         before = ",\n"
-    file.write("[]\n" if before == "[\n" else "\n]\n")
+    yield "[]\n" if before == "[\n" else "\n]\n"
 
 
-def write_csv(entries: Iterable[dict[str, Any]], file: TextIO) -> None:
-    """A line of heads and a line for each entry, safe to open in a spreadsheet."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for entry in entries:
-        writer.writerow(csv_row(entry))
+def csv_pieces(batches: Iterable[Iterable[Call]]) -> Iterator[str]:
+    """A line of heads and a line for each call, safe to open in a spreadsheet; a piece for each batch, and the end."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(EXPORTED)
+    for batch in batches:
+        lines.writerows(map(csv_cell, flat_entry(call)) for call in batch)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
 
 
-def csv_row(entry: dict[str, Any]) -> list[str]:
-    """The cells of one entry, in the order of COLUMNS."""
-    flat = _flat(entry)
-    return [csv_cell(flat[name]) for name in COLUMNS]
+PIECES = {"json": json_pieces, "csv": csv_pieces}
 
 
 def csv_cell(value: object) -> str:
@@ -91,18 +86,6 @@ def csv_cell(value: object) -> str:
         return format(value, "f")
     text = str(value)
     return ("'" if text.startswith(FORMULA_STARTS) else "") + one_line(text)
-
-
-def _flat(entry: dict[str, Any]) -> dict[str, Any]:
-    tokens, cache, prompt_cache = entry["tokens"], entry["cache"], entry["prompt_cache"]
-    return {
-        **entry,
-        "input_tokens": tokens["input"],
-        "output_tokens": tokens["output"],
-        "cache_hit": cache["hit"],
-        "cache_type": cache["type"],
-        **{f"prompt_cache_{name}": value for name, value in prompt_cache.items()},
-    }
 
 
 @contextmanager

@@ -95,11 +95,6 @@ def ask(question: str) -> str:
 # Values as people read them
 
 
-def money(amount: Decimal, digits: int = 4) -> str:
-    """Dollars, rounded: $1,234.5000, -$0.2500."""
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
-
-
 def percent(value: float | None) -> str:
     """12.3%; `-` for None."""
     return NOTHING if value is None else f"{value:.1f}%"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..store.client import Store, open_store
 from ..store.events import published_by
+from ..values.malformed import ODD
 from ..values.names import checked_name
 from .event import OWN_TYPES, StreamEvent, id_numbers, read_entry
 
@@ -78,7 +79,7 @@ def _types(announcements: Iterable[tuple[bytes, list[bytes]]]) -> list[str]:
     for _, flat in announcements:
         try:
             names.setdefault(checked_name(flat[-1].decode(), "event_type"))
-        except (ValueError, IndexError):
+        except ODD:
             continue  # those who follow events log it
     return [name for name in names if name not in OWN_TYPES][:TYPES]
 
@@ -86,7 +87,8 @@ def _types(announcements: Iterable[tuple[bytes, list[bytes]]]) -> list[str]:
 def _published(store: Store, agent_id: str, event_types: list[str]) -> list[PublishedEvent]:
     if not event_types:
         return []
-    found = published_by(store.run, store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
+    command = published_by(store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
+    found = store.run(command)
     events = [
         PublishedEvent(event, entry.data_bytes)
         for event_type, entries in zip(event_types, found, strict=True)

@@ -8,8 +8,11 @@ from functools import lru_cache
 from typing import Any, Self
 
 from ..errors import MalformedRecord
+from ..values.approvals import EVENTS as APPROVAL_EVENTS
 from ..values.json import loads_strictly
+from ..values.malformed import ODD, malformed
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from ..values.records import PlainDict
 
 logger = logging.getLogger(__name__)
@@ -19,10 +22,7 @@ MAX_DATA_BYTES = 256 * 1024
 OWN_TYPES = frozenset(
     {
         "agent_heartbeat",
-        "approval_requested",
-        "approval_decided",
-        "approval_expired",
-        "approval_cancelled",
+        *APPROVAL_EVENTS,
         "coordination_signal",
         "llm_call",
         "quality_feedback",
@@ -57,9 +57,9 @@ class StreamEvent(PlainDict):
             field = "data"
             data = loads_strictly(entry_data[b"data"])
         except KeyError as error:
-            raise MalformedRecord(f"event {text}: {field} is missing") from error
-        except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
-            raise MalformedRecord(f"event {text}: {field}: {error}") from error
+            raise malformed(f"event {text}", error) from error
+        except ODD as error:
+            raise malformed(f"event {text}: {field}", error) from error
         if not isinstance(data, dict):
             raise MalformedRecord(f"event {text}: data is no JSON object")
         return cls(text, event_type, timestamp, data, source)
@@ -75,10 +75,10 @@ def read_entry(event_type: str, event_id: bytes, flat: list[bytes]) -> StreamEve
                 text = event_id.decode()
                 timestamp = datetime.fromtimestamp(int(text.partition("-")[0]) / 1000, UTC)
                 return StreamEvent(text, event_type, timestamp, data, _source(flat[3]))
-        except (ValueError, OverflowError, OSError, RecursionError):
+        except ODD:
             pass  # said below
     try:
-        event = StreamEvent.from_redis_entry(event_id, dict(zip(flat[::2], flat[1::2], strict=True)))
+        event = StreamEvent.from_redis_entry(event_id, pairs(flat))
         if event.event_type != event_type:
             raise MalformedRecord(f"event {event.event_id}: event_type is {event.event_type!r}")
         return event
@@ -103,7 +103,7 @@ def time_of_id(event_id: str) -> datetime | None:
     """Redis's time in an id; None for one that no calendar has."""
     try:
         return _time_of(event_id)
-    except (ValueError, OverflowError, OSError):
+    except ODD:
         return None
 
 

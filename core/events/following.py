@@ -12,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import StoreRefused, StoreUnavailable
-from ..store import events as event_scripts
+from ..store import events as commands
 from ..store.client import Store
 from ..values.names import checked_name
+from ..values.pairs import pairs
+from ..values.trouble import Trouble
 from .event import StreamEvent, id_numbers, read_entry
 
 logger = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class Follower:
         self._start = "0-0" if start_id == "$" else start_id
         self._places: dict[bytes, _Place] = {}
         self._many = MANY_TYPES
-        self._pause, self._troubled = 0.0, False
+        self._pause, self._trouble = 0.0, Trouble(logger)
         for name in event_types or []:
             self._add(name)
         if start_id == "$":
@@ -84,7 +86,7 @@ class Follower:
             # A type announced after this one is new, and so are all of its events.
             self._types_after = announced[-1][0].decode() if announced else "0-0"
         places = list(self._places.values())
-        newest = event_scripts.newest_ids(self._store.run, self._keys, [place.event_type for place in places])
+        newest = self._store.run(commands.newest_ids(self._keys, [place.event_type for place in places]))
         for place, event_id in zip(places, newest, strict=True):
             place.after = event_id
 
@@ -98,7 +100,7 @@ class Follower:
 
     def _announced(self, flat: list[bytes]) -> bool:
         """Whether an entry of the stream of types names a type that is new here."""
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        fields = pairs(flat)
         try:
             return self._add(checked_name(fields.get(b"event_type", b"").decode(), "event_type"))
         except ValueError as error:
@@ -210,16 +212,13 @@ class Follower:
         if isinstance(error, StoreRefused) and self._set_wrong_keys_aside():
             return
         self._line.close()
-        if not self._troubled:
-            logger.warning("events do not arrive: %s", error)
-        self._troubled = True
+        self._trouble.begins("events do not arrive: %s", error)
         time.sleep(self._pause)
         self._pause = min(1.0, max(0.05, self._pause * 2))
 
     def _redis_is_there(self) -> None:
-        if self._troubled:
-            logger.warning("events arrive again")
-        self._pause, self._troubled = 0.0, False
+        self._trouble.ends("events arrive again")
+        self._pause = 0.0
 
     def _set_wrong_keys_aside(self) -> bool:
         """A key that is no stream stops the reading of all: leave it out for a while."""

@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from core import failpoints
 from core.errors import StoreUnavailable
 from core.history.database import private_file
-from core.store import durability
+from core.store import server
 from core.store.client import open_store
 
 _SQLITE_FULL = 2
@@ -103,7 +103,7 @@ def check_redis(**_options: Any) -> list[CheckMessage]:
     if not settings.REDIS_URL:
         return []
     try:
-        weak = durability.weaknesses(open_store())
+        weak = server.weaknesses(open_store())
     except StoreUnavailable as error:
         return [Warning(f"REDIS_URL: the server does not answer: {error}", id="core.W103")]
     return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W104") for what, hint in weak]

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
 
@@ -107,14 +107,14 @@ def _finish(export: Export, rows: int) -> None:
     now = timezone.now()
     with transaction.atomic():
         Export.objects.filter(pk=export.pk).update(finished_at=now, rows=rows)
-        fact = audit.Fact(
+        fact = entries.Fact(
             event_id=f"exported:{export.pk}",
             kind="record.exported",
             at=now,
             actor=export.user.get_username(),
             details={"what": export.kind, "rows": rows},
         )
-        audit.append([fact])
+        entries.append([fact])
 
 
 def tidy() -> int:

@@ -1,35 +1,47 @@
-"""How the site is doing: one read model for the health page and the metrics.
+"""How the site is doing: one read model for the health page, the metrics and the probe.
 
 Each part is read with short limits and says by itself whether it could be read; one that is away hides no other.
 """
 
 import functools
 import platform
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
+from typing import NamedTuple
 
 import django
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
 from django.utils import timezone
 
+from core.agents import fleet
 from core.errors import StoreUnavailable
 from core.history.backups import backup
-from core.history.proof import state as record_state
-from core.history.proof.state import RecordState
+from core.history.proof import verification
+from core.history.proof.verification import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import queue as queues
 from core.store import recorder as recorder_state
-from core.store import server_info
+from core.store import server as redis_server
+from core.store.approvals import count_waiting
 from core.store.client import open_store
 from core.store.queue import QueueState
-from core.store.recorder import RecorderState, RecorderWord
-from core.store.server_info import ServerInfo
+from core.store.recorder import RecorderHeartbeat, RecorderState
+from core.store.server import ServerInfo
 
 LAG_SECONDS = 30.0
 BACKUP_OLD = timedelta(hours=36)
+PART_SECONDS = 0.9  # of the probe, which must not hang with a part
+
+# A database that hangs holds a thread of these; while all are held it counts as away.
+_threads = ThreadPoolExecutor(2, thread_name_prefix="readiness")
+_seen: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -81,20 +93,29 @@ class Health:
         return self.recorder is not None and self.recorder.lag_seconds > LAG_SECONDS
 
 
+@dataclass(frozen=True)
+class Activity:
+    """Requests that wait, for how many seconds the oldest has, and agents of the last day by state."""
+
+    waiting: int
+    oldest_seconds: float
+    agents: dict[str, int]
+
+
 def read() -> Health:
     """Read everything: SQL in seven queries at most, Redis in three round trips."""
     problems: dict[str, str] = {}
     database = recorder = server = queue = record = None
     try:
         database = _database()
-        record = record_state.read()
+        record = verification.read_state()
     except DatabaseError as error:
         problems["database"] = str(error)
     try:
         store = open_store()
         position = (database.installation, database.position) if database else ("", "0")
-        recorder = recorder_state.read_state(store, *position)
-        server = server_info.read_info(store)
+        recorder = store.run(recorder_state.look(store.keys, *position))
+        server = redis_server.read_info(store)
     except StoreUnavailable as error:
         problems["redis"] = str(error)
     try:
@@ -122,9 +143,18 @@ def read_queue() -> QueueState:
     return queues.read_queue(settings.TELEMETRY_QUEUE)
 
 
-def read_word() -> RecorderWord:
+def read_heartbeat() -> RecorderHeartbeat:
     """What the recorder says of itself: one round trip. StoreUnavailable when Redis is away."""
-    return recorder_state.read_word(open_store())
+    return recorder_state.read_heartbeat(open_store())
+
+
+def read_activity() -> Activity:
+    """What goes on now: four round trips, however many agents and requests. StoreUnavailable when Redis is away."""
+    store = open_store()
+    waiting, oldest = count_waiting(store)
+    now, states = fleet.look(store, None)
+    counted = Counter(state.liveness(now) for state in states)
+    return Activity(waiting, oldest, {word: counted[word] for word in ("alive", "late", "lost", "finished")})
 
 
 def _database() -> Database:
@@ -160,3 +190,61 @@ def versions() -> dict[str, str]:
     packages = ("channels", "rq", "django-rq", "redis", "uvicorn")
     own = {"Python": platform.python_version(), "Django": django.get_version()}
     return own | {name: version(name) for name in packages}
+
+
+class _Sql(NamedTuple):
+    answers: bool = False
+    migrated: bool = False
+    installation: str = ""
+    position: str = "0"
+
+
+def check_ready() -> dict[str, bool]:
+    """Which parts are ready: database, migrations, redis, recorder. Takes two seconds at most."""
+    sql = _sql()
+    redis, recorder = _redis_and_recorder(sql)
+    return {"database": sql.answers, "migrations": sql.migrated, "redis": redis, "recorder": recorder}
+
+
+def _sql() -> _Sql:
+    checking = _threads.submit(_ask_sql)
+    try:
+        return checking.result(PART_SECONDS)
+    except (TimeoutError, DatabaseError):
+        checking.cancel()
+        return _Sql()
+
+
+def _ask_sql() -> _Sql:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        if not _migrated():
+            return _Sql(answers=True)
+        place = Cursor.objects.filter(name=Cursor.OUTBOX).first() or Cursor()
+        return _Sql(True, True, place.installation, place.position)
+    finally:
+        connections.close_all()
+
+
+def _migrated() -> bool:
+    """Whether every migration of this code is in the database. Once true, it stays so for this process."""
+    if "migrated" not in _seen:
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return False
+        _seen.add("migrated")
+    return True
+
+
+def _redis_and_recorder(sql: _Sql) -> tuple[bool, bool]:
+    try:
+        line = open_store().line(time.monotonic() + PART_SECONDS)
+        try:
+            state = line.run(recorder_state.look(line.keys, sql.installation, sql.position))
+        finally:
+            line.close()
+    except StoreUnavailable:
+        return False, False
+    behind = sql.migrated and state.lag_seconds > LAG_SECONDS
+    return True, state.heartbeat.recording and not behind

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.management.base import CommandError
+from django.db import DatabaseError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.history.backups.tables import CannotCopy
 
 
 class RowBar:
@@ -30,3 +34,13 @@ def row_bar() -> Iterator[RowBar]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield RowBar(progress)
+
+
+@contextmanager
+def copying(failure: str) -> Iterator[RowBar]:
+    """A bar while a database is copied; a CommandError with `failure` and the reason where it cannot be."""
+    try:
+        with row_bar() as bar:
+            yield bar
+    except (CannotCopy, DatabaseError, OSError) as error:
+        raise CommandError(f"{failure}: {str(error).strip()}") from error

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 
 
@@ -13,11 +14,11 @@ class ApprovalRecord(models.Model):
     class Status(models.TextChoices):
         """How a request stands."""
 
-        PENDING = "pending"
-        APPROVED = "approved"
-        REJECTED = "rejected", "Denied"
-        TIMEOUT = "timeout", "Timed out"
-        CANCELLED = "cancelled"
+        PENDING = words.PENDING
+        APPROVED = words.APPROVED
+        REJECTED = words.REJECTED, "Denied"
+        TIMEOUT = words.TIMEOUT, "Timed out"
+        CANCELLED = words.CANCELLED
 
     request_id = models.UUIDField(primary_key=True)
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
@@ -66,14 +67,14 @@ class DecisionIntent(models.Model):
     class Outcome(models.TextChoices):
         """What came of the attempt; `open` until that is known."""
 
-        OPEN = "open"
-        ACCEPTED = "accepted"
-        ALREADY_DECIDED = "already_decided"
-        EXPIRED = "expired"
-        CANCELLED = "cancelled"
-        UNKNOWN = "unknown"
-        CHANGED = "changed"
-        LAPSED = "lapsed"
+        OPEN = words.OPEN
+        ACCEPTED = words.ACCEPTED
+        ALREADY_DECIDED = words.ALREADY_DECIDED
+        EXPIRED = words.EXPIRED
+        CANCELLED = words.CANCELLED
+        UNKNOWN = words.UNKNOWN
+        CHANGED = words.CHANGED
+        LAPSED = words.LAPSED
 
     decision_id = models.UUIDField(primary_key=True)
     # No foreign key: the recorder may not have written the request yet.
@@ -102,7 +103,7 @@ class DecisionIntent(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["request_id"],
-                condition=Q(outcome="accepted"),
+                condition=Q(outcome=words.ACCEPTED),
                 name="one_accepted_decision_per_request",
             )
         ]

@@ -6,9 +6,9 @@ import os
 import time
 
 from ..errors import MalformedRecord
-from ..store import scripts
+from ..store import signals
 from ..store.client import Line, Store
-from ..store.scripts import START, MailboxPage, Position
+from ..store.signals import START, MailboxPage, Position
 from ..values.numbers import checked_count
 from .signal import CoordinationSignal, Wanted, parsed
 
@@ -35,13 +35,8 @@ def look(store: Store, wanted: Wanted, most: int | None) -> list[CoordinationSig
     found: list[CoordinationSignal] = []
     more, position = True, START
     while more and (most is None or len(found) < most):
-        page = scripts.mailbox(
-            store.run,
-            store.keys,
-            "look",
-            **wanted._asdict(),
-            most=most or PAGE,
-            after=position,
+        page = store.run(
+            signals.mailbox(store.keys, "look", **wanted._asdict(), most=most or PAGE, after=position)
         )
         _log_malformed(wanted.agent_id, page)
         readable = (_readable(wanted.agent_id, parts) for parts in page.signals)
@@ -53,7 +48,8 @@ def look(store: Store, wanted: Wanted, most: int | None) -> list[CoordinationSig
 def oldest(store: Store, agent_id: str, most: int) -> tuple[list[CoordinationSignal], bool]:
     """The oldest signals that an agent has not consumed, in one round trip, and whether there are more."""
     checked_count(most, "most", 1)
-    page = scripts.mailbox(store.run, store.keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
+    command = signals.mailbox(store.keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
+    page = store.run(command)
     _log_malformed(agent_id, page)
     readable = (_readable(agent_id, parts) for parts in page.signals)
     return [signal for signal in readable if signal is not None], page.more
@@ -63,7 +59,7 @@ def clear(store: Store, wanted: Wanted) -> int:
     """Consume what matches unseen; returns how many."""
     cleared, more, position = 0, True, START
     while more:
-        page = scripts.mailbox(store.run, store.keys, "clear", **wanted._asdict(), most=PAGE, after=position)
+        page = store.run(signals.mailbox(store.keys, "clear", **wanted._asdict(), most=PAGE, after=position))
         _log_malformed(wanted.agent_id, page)
         cleared, more, position = cleared + page.matches, page.more, page.position
     return cleared
@@ -75,8 +71,7 @@ def take(
     """The oldest match behind `position`, consumed, and how far the mailbox was read."""
     while True:
         asked_before, claim.unanswered = claim.unanswered, True
-        page = scripts.mailbox(
-            line.run,
+        command = signals.mailbox(
             line.keys,
             "take",
             agent_id=wanted.agent_id,
@@ -86,6 +81,7 @@ def take(
             claim=claim.id,
             asked_before=asked_before,
         )
+        page = line.run(command)
         claim.unanswered = False
         _log_malformed(wanted.agent_id, page)
         if not page.signals:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..errors import MalformedRecord
-from ..store.approvals import at
 from ..values.json import finite, loads_strictly
+from ..values.malformed import ODD, malformed
+from ..values.moments import at
 from ..values.names import checked_name
 from ..values.records import PlainDict
 
@@ -48,5 +48,5 @@ def parsed(agent_id: str, parts: list[bytes]) -> CoordinationSignal:
             timestamp=at(sent_ms),
             ttl_seconds=int(ttl) if ttl.isdigit() else finite(ttl.decode()),
         )
-    except (ValueError, OverflowError, OSError, RecursionError) as error:
-        raise MalformedRecord(f"signal to {agent_id!r}: {type(error).__name__}: {error}") from error
+    except ODD as error:
+        raise malformed(f"signal to {agent_id!r}", error) from error

@@ -1,4 +1,7 @@
-"""Approval requests as Redis holds them, read strictly: what cannot be read is named, never guessed."""
+"""Approval requests as Redis holds them: the commands that make and end them, and their reading.
+
+They are read strictly: what cannot be read is named, never guessed.
+"""
 
 import hashlib
 import logging
@@ -8,15 +11,166 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..errors import MalformedRecord
-from ..values.json import finite, loads_strictly, storable
+from ..values.approvals import (
+    APPROVAL_CANCELLED,
+    APPROVAL_DECIDED,
+    APPROVAL_EXPIRED,
+    APPROVAL_REQUESTED,
+    APPROVED,
+    EVENT_OF_END,
+    LOST_REASON,
+    PENDING,
+    STATUSES,
+    status_of_answer,
+)
+from ..values.json import finite, loads_strictly
+from ..values.malformed import ODD, malformed
+from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
+from ..values.pairs import pairs
 from .client import Store
+from .keys import Keys
+from .script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
 
-# Every calendar and time zone can show what is before it.
-LATEST_MS = 7_258_118_400_000  # the year 2200
-STATUSES = ("pending", "approved", "rejected", "timeout", "cancelled")
+REQUEST = SCRIPTS["approvals/request"]
+DECIDE = SCRIPTS["approvals/decide"]
+EXPIRE = SCRIPTS["approvals/expire"]
+CANCEL = SCRIPTS["approvals/cancel"]
+COLLECT = SCRIPTS["approvals/collect"]
+RESTORE_END = SCRIPTS["approvals/restore_end"]
+UNREADABLE = "unreadable"
+
+
+class Question(NamedTuple):
+    """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer."""
+
+    request_id: str
+    agent_id: str
+    approval_type: str
+    context: bytes
+    timeout_text: str
+
+
+class Answer(NamedTuple):
+    """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen."""
+
+    request_id: str
+    approved: bool
+    responder: str
+    reason: str
+    channel: str
+    decision_id: str
+    not_after: datetime | None = None
+    digest: str | None = None
+
+
+class End(NamedTuple):
+    """How a request ended, as SQL knows it. `digest`: of the request that ended so."""
+
+    request_id: str
+    digest: str
+    status: str
+    responder: str
+    reason: str
+    ended_at: datetime
+    decision_id: str
+    channel: str
+
+
+def request(keys: Keys, question: Question, left_ms: int) -> Command[list[bytes]]:
+    """Store a request that is due in `left_ms`: [requested ms, deadline ms, outbox length], or [b'taken']."""
+    request_id, agent_id, approval_type, context, timeout_text = question
+    script_keys = [
+        keys.approval_request(request_id),
+        keys.approvals_pending,
+        keys.outbox,
+        keys.installation,
+        keys.event_stream(APPROVAL_REQUESTED),
+        keys.event_types,
+    ]
+    digest = request_digest(agent_id, approval_type, context)
+    args: list[Argument] = [request_id, agent_id, approval_type, context, digest, left_ms, timeout_text]
+    return Command(REQUEST, script_keys, args, as_it_is)
+
+
+def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
+    """The keys of every script that ends a request."""
+    return [
+        keys.approval_request(request_id),
+        keys.approval_ended(request_id),
+        keys.approvals_pending,
+        keys.outbox,
+        keys.installation,
+        keys.event_stream(event_type),
+        keys.event_types,
+    ]
+
+
+def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
+    """Decide a request: [outcome, status, approved, responder, reason, ended ms, decision id, channel]."""
+    not_after = "" if answer.not_after is None else int(answer.not_after.timestamp() * 1000)
+    args: list[Argument] = [
+        answer.request_id,
+        answer.decision_id,
+        status_of_answer(answer.approved),
+        answer.responder,
+        answer.reason,
+        answer.channel,
+        not_after,
+        answer.digest or "",
+    ]
+    return Command(DECIDE, _ending_keys(keys, answer.request_id, APPROVAL_DECIDED), args, as_it_is)
+
+
+def expire(keys: Keys, request_id: str) -> Command[list[bytes | None]]:
+    """End a request that is due: [b'pending', ms left], [b'unknown', b''], or its end from `status` on.
+
+    The eighth part of an end is b'1' when this call made it.
+    """
+    return Command(EXPIRE, _ending_keys(keys, request_id, APPROVAL_EXPIRED), [request_id], as_it_is)
+
+
+def cancel(keys: Keys, request_id: str, reason: str) -> Command[bool]:
+    """End a pending request as cancelled; whether this call did."""
+    args = [request_id, reason, ""]
+    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
+
+
+def cancel_lost(keys: Keys, request_id: str) -> Command[bool]:
+    """End a request of which the server has nothing left, so that those who still wait for it wake."""
+    args = [request_id, LOST_REASON, "1"]
+    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
+
+
+def collect(keys: Keys, request_id: str) -> Command[bool]:
+    """Mark that an agent holds the outcome; True for the first mark."""
+    script_keys = [keys.approval_request(request_id), keys.outbox, keys.installation]
+    return Command(COLLECT, script_keys, [request_id], bool)
+
+
+def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
+    """Give a request that a restored server offers again the end that SQL knows.
+
+    lost: also one of which the server has nothing left, so that those who still wait hear it. Says restored,
+    unknown, ended (it has an end already) or changed (it is another request).
+    """
+    event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
+    args: list[Argument] = [
+        end.request_id,
+        end.digest,
+        event_type,
+        end.status,
+        "1" if end.status == APPROVED else "0",
+        end.responder,
+        end.reason,
+        round(end.ended_at.timestamp() * 1000),
+        end.decision_id,
+        end.channel,
+        "1" if lost else "",
+    ]
+    return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
 
 class RequestRecord(NamedTuple):
@@ -62,17 +216,17 @@ class PendingRequests:
     unreadable: list[str]
 
 
+class Standing(NamedTuple):
+    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
+
+    status: str
+    decision_id: str
+    digest: str
+
+
 def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
     """SHA-256, hex, over agent, type and the exact context. Names hold no newline, so lines cannot shift."""
     return hashlib.sha256(b"\n".join([agent_id.encode(), approval_type.encode(), context])).hexdigest()
-
-
-def at(milliseconds: bytes | str | int | float) -> datetime:
-    """Server milliseconds as an aware datetime; ValueError for a time that no server has: before 1970, from 2200 on."""
-    whole = int(milliseconds)
-    if not 0 <= whole < LATEST_MS:
-        raise ValueError(f"{storable(str(milliseconds)[:40])} is no time from 1970 to 2199 in milliseconds")
-    return datetime.fromtimestamp(whole / 1000, UTC)
 
 
 def valid_id(request_id: object) -> bool:
@@ -87,11 +241,13 @@ def valid_id(request_id: object) -> bool:
 
 def read_record(store: Store, request_id: str) -> RequestRecord | None:
     """The request, or None when the server has none of this id; MalformedRecord when it cannot be read."""
-    return _parsed_or_none(request_id, _read_hashes(store, [request_id])[1][0])
+    return read_record_and_time(store, request_id)[0]
 
 
 def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord | None, datetime]:
-    """The request as `read_record`, and the server's time, in one round trip."""
+    """The request as `read_record`, and the server's time, in one round trip; none for what can be no id."""
+    if not valid_id(request_id):
+        return None, datetime.now(UTC)
     now, replies = _read_hashes(store, [request_id])
     return _parsed_or_none(request_id, replies[0]), now
 
@@ -121,7 +277,7 @@ def read_pending(store: Store) -> PendingRequests:
             logger.warning("set aside: %s", error)
             unreadable.append(request_id)
             continue
-        if record is not None and record.status == "pending" and record.deadline_at > now:
+        if record is not None and record.status == PENDING and record.deadline_at > now:
             records.append(record)
     records.sort(key=lambda record: (record.requested_at, record.request_id))
     return PendingRequests(records, unreadable)
@@ -130,15 +286,39 @@ def read_pending(store: Store) -> PendingRequests:
 def count_waiting(store: Store) -> tuple[int, float]:
     """How many requests wait for an answer, and for how many seconds the oldest has: two round trips, no bodies."""
     queue = store.read("ZRANGE", store.keys.approvals_pending, 0, -1, "WITHSCORES")
-    ids = [id_.decode(errors="replace") for id_ in queue[::2]]
+    names, deadlines = queue[::2], queue[1::2]
+    ids = [id_.decode(errors="replace") for id_ in names]
     commands = [["HGET", store.keys.approval_request(id_), "requested_ms"] for id_ in ids]
-    (seconds, microseconds), *asked = store.read_many([["TIME"], *commands])
-    now_ms = int(seconds) * 1000 + int(microseconds) // 1000
-    undecided = [
-        reply for reply, deadline in zip(asked, queue[1::2], strict=True) if float(deadline) > now_ms
-    ]
+    time, *asked = store.read_many([["TIME"], *commands])
+    now_ms = milliseconds_of(time)
+    undecided = [reply for reply, deadline in zip(asked, deadlines, strict=True) if float(deadline) > now_ms]
     times = [int(reply) for reply in undecided if isinstance(reply, bytes) and reply.isdigit()]
     return len(undecided), max(0.0, (now_ms - min(times)) / 1000) if times else 0.0
+
+
+def pending_ids(store: Store, start: int, most: int) -> list[str]:
+    """A part of the queue, in the order of deadlines."""
+    members = store.read("ZRANGE", store.keys.approvals_pending, start, start + most - 1)
+    names = [member.decode(errors="replace") for member in members]
+    return [name for name in names if valid_id(name)]
+
+
+def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
+    """The server's time, and read after it how each request stands; None where the server has nothing."""
+    keys = [store.keys.approval_request(request_id) for request_id in request_ids]
+    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
+    time, *replies = store.read_many([["TIME"], *commands])
+    now = at(milliseconds_of(time))
+    return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
+
+
+def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
+    if isinstance(reply, Exception):
+        return Standing(UNREADABLE, "", "")
+    if not any(reply):
+        return None
+    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
+    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest)
 
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
@@ -147,26 +327,26 @@ def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[Wa
     replies = store.read_many([["HMGET", store.keys.approval_request(id_), *fields] for id_ in request_ids])
     waiting = []
     for request_id, reply in zip(request_ids, replies, strict=True):
-        if isinstance(reply, Exception) or reply[:2] != [agent_id.encode(), b"pending"]:
+        if isinstance(reply, Exception) or reply[:2] != [agent_id.encode(), PENDING.encode()]:
             continue
         try:
             kind = checked_name(reply[2].decode(), "approval_type")
             waiting.append(WaitingRequest(request_id, kind, at(reply[3]), at(reply[4])))
-        except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
     return sorted(waiting, key=lambda request: (request.requested_at, request.request_id))
 
 
 def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:
     commands: list[list[str]] = [["HGETALL", store.keys.approval_request(id_)] for id_ in request_ids]
-    (seconds, microseconds), *replies = store.read_many([["TIME"], *commands])
-    return at(int(seconds) * 1000 + int(microseconds) // 1000), replies
+    time, *replies = store.read_many([["TIME"], *commands])
+    return at(milliseconds_of(time)), replies
 
 
 def _parsed_or_none(request_id: str, reply: Any) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
-    return _parsed(request_id, dict(zip(reply[::2], reply[1::2], strict=True))) if reply else None
+    return _parsed(request_id, pairs(reply)) if reply else None
 
 
 def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
@@ -189,14 +369,10 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             deadline_at=at(fields[b"deadline_ms"]),
             timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
             status=status,
-            **({} if status == "pending" else _parsed_end(fields)),
+            **({} if status == PENDING else _parsed_end(fields)),
         )
-    except KeyError as error:
-        raise MalformedRecord(
-            f"approval request {request_id}: {error.args[0].decode()} is missing"
-        ) from error
-    except (ValueError, OverflowError, OSError, RecursionError) as error:
-        raise MalformedRecord(f"approval request {request_id}: {error}") from error
+    except ODD as error:
+        raise malformed(f"approval request {request_id}", error) from error
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:

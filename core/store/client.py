@@ -11,7 +11,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,19 +23,16 @@ from redis.retry import Retry
 from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from ..values.numbers import LARGEST
 from . import embedded
-from .cluster import ClusterConnections
 from .configuration import configured_url, data_directory, setting
-from .connections import Connections, address_of
+from .connections import ClusterConnections, Connections, address_of
 from .keys import DEFAULT_NAMESPACE, Keys
-from .scripts import Script
+from .script import Argument, Command, Result
 
 CONNECT_TIMEOUT = 1.0
 COMMAND_TIMEOUT = 2.0
 CONFIRM_ATTEMPTS = 3
 CONFIRM_SECONDS = 5.0
 
-Argument = str | bytes | int | float
-Result = TypeVar("Result")
 _OPTIONS: dict[str, Any] = {
     "protocol": 2,
     "decode_responses": False,
@@ -98,11 +95,11 @@ class Store:
         """Where this Redis is, without names and passwords."""
         return self._pool.address
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        """Run a script once; load it first where the server does not know it."""
+    def run(self, command: Command[Result]) -> Result:
+        """Run a script once, loading it first where the server does not know it; what its reply means."""
         line = self.line()
         try:
-            return line.run(script, keys, args)
+            return line.run(command)
         finally:
             line.close()
 
@@ -158,10 +155,11 @@ class Line:
         self._end = end
         self.keys = keys
 
-    def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
-        """Run a script once; load it first where the server does not know it."""
+    def run(self, command: Command[Result]) -> Result:
+        """Run a script once, loading it first where the server does not know it; what its reply means."""
         with _translated:
-            return _evaluate(self._execute, script, keys, args)
+            reply = _evaluate(self._execute, command)
+        return command.parse(reply)
 
     def read(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
         """Send one command and wait at most `seconds` for its reply."""
@@ -251,9 +249,8 @@ def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
         return error
 
 
-def _evaluate(
-    execute: Callable[..., Any], script: Script, keys: Sequence[str], args: Sequence[Argument]
-) -> Any:
+def _evaluate(execute: Callable[..., Any], command: Command[Any]) -> Any:
+    script, keys, args, _parse = command
     try:
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)
     except redis.exceptions.NoScriptError:

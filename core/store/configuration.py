@@ -28,12 +28,14 @@ def configured_url() -> str:
 
 
 def data_directory() -> Path | None:
-    """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where `core` is installed alone."""
+    """TELEMETRY_DATA_DIR, or the folder `var` of the checkout; None where the package was installed."""
     configured = setting("TELEMETRY_DATA_DIR")
     if configured:
         return Path(configured)
-    root = Path(__file__).resolve().parent.parent.parent
-    return root / "var" if (root / "manage.py").exists() else None
+    package = Path(__file__).resolve().parent.parent
+    # What agents install has no application: a manage.py beside that is another project's.
+    in_checkout = (package / "apps.py").exists() and (package.parent / "manage.py").exists()
+    return package.parent / "var" if in_checkout else None
 
 
 def setting(name: str) -> str:
@@ -41,7 +43,7 @@ def setting(name: str) -> str:
 
     A project that is not ours need not know our settings: the environment speaks where its own say nothing.
     """
-    # Django only where the process already uses it: `core` works without.
+    # Django only where the process already uses it: agents work without.
     conf = sys.modules.get("django.conf")
     if conf is not None and conf.settings.configured:
         said = getattr(conf.settings, name, None)

@@ -1,16 +1,22 @@
-"""Idle connections, kept for the next caller.
+"""Idle connections, kept for the next caller; those to a cluster follow the node that holds our keys.
 
 redis-py's own pool counts every borrowing for metrics that nobody reads here, which costs as much as
 packing, sending and parsing a heartbeat.
 """
 
 import os
+import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
+from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import RedisClusterException
+
+SETTLE_SECONDS = 0.5
 
 
 class Connections:
@@ -51,6 +57,64 @@ class Connections:
         """Keep a connection that has no reply outstanding; a disconnected one is fine, it connects again."""
         if self._pid == os.getpid():
             self._idle.append(connection)
+
+
+class ClusterConnections(Connections):
+    """Connections to the node of a cluster that holds `key`, found again when the slot has moved or the node is away.
+
+    All keys of an installation share one slot, so one node holds them all.
+
+    The caller's own client is asked where the slot is, with its own time limits, at most twice a second.
+    """
+
+    def __init__(
+        self, cluster: RedisCluster, key: str, recipe_of: Callable[[redis.Redis], ConnectionPool]
+    ) -> None:
+        self._cluster, self._key, self._recipe_of = cluster, key, recipe_of
+        self._finding = threading.Lock()
+        self._asked = -SETTLE_SECONDS
+        self._lost = False
+        super().__init__(self._recipe_of_node())
+
+    @property
+    def address(self) -> str:
+        """The first of the nodes that the client was told: the one that holds the slot may change."""
+        return min(self._cluster.nodes_manager.startup_nodes)
+
+    def lose(self) -> None:
+        """The node did not answer, or said that the slot is elsewhere: look again before the next connection."""
+        self._lost = True
+
+    def take(self) -> AbstractConnection:
+        """The connection used last, to the node that holds the slot now."""
+        if self._lost:
+            self._find()
+        return super().take()
+
+    def make(self) -> AbstractConnection:
+        """A new connection to the node that holds the slot now."""
+        if self._lost:
+            self._find()
+        return super().make()
+
+    def _find(self) -> None:
+        if time.monotonic() - self._asked < SETTLE_SECONDS or not self._finding.acquire(blocking=False):
+            return
+        try:
+            self._cluster.nodes_manager.initialize()
+            self._recipe, self._lost = self._recipe_of_node(), False
+            self._idle.clear()
+        except RedisClusterException as error:
+            raise redis.ConnectionError(f"no node of the cluster answers: {error}") from error
+        finally:
+            self._asked = time.monotonic()
+            self._finding.release()
+
+    def _recipe_of_node(self) -> ConnectionPool:
+        node = self._cluster.get_node_from_key(self._key)
+        if node is None:
+            raise redis.ConnectionError("the cluster has no node for this installation's keys")
+        return self._recipe_of(self._cluster.get_redis_connection(node))
 
 
 def address_of(options: Mapping[str, Any]) -> str:

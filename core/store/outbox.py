@@ -6,9 +6,13 @@ import uuid
 from dataclasses import dataclass
 
 from ..errors import StoreUnavailable
-from . import scripts
+from ..values.moments import milliseconds_of
+from ..values.pairs import pairs
 from .client import Line, Store, open_store
+from .keys import Keys
+from .script import SCRIPTS, Command, nothing
 
+RECORDED = SCRIPTS["recorder/recorded"]
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
@@ -93,18 +97,16 @@ def current_installation(store: Store) -> str:
 
 def load_scripts(store: Store) -> None:
     """Make the server know every script, so that callers need no second trip."""
-    for script in scripts.ALL:
+    for script in SCRIPTS.values():
         store.write("SCRIPT LOAD", script.text)
 
 
 def next_deadline_seconds(store: Store) -> float | None:
     """Seconds until the earliest deadline of a pending request, by the server's clock; None without one."""
-    (seconds, microseconds), earliest = store.read_many(
-        [["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, 0, "WITHSCORES"]]
-    )
+    time, earliest = store.read_many([["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, 0, "WITHSCORES"]])
     if isinstance(earliest, Exception) or not earliest:
         return None
-    return float(earliest[1]) / 1000 - (int(seconds) + int(microseconds) / 1_000_000)
+    return (float(earliest[1]) - milliseconds_of(time)) / 1000
 
 
 def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:
@@ -112,10 +114,16 @@ def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:
     return _read(line, {line.keys.outbox: position}, seconds).get(line.keys.outbox, [])
 
 
-def committed(store: Store, position: str) -> None:
+def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
+    """The entries after `position`, at most so many."""
+    return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
+
+
+def committed(keys: Keys, position: str) -> Command[None]:
     """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
     newest_ms, _ = numbers(position)
-    scripts.recorded(store.run, store.keys, position, f"{max(0, newest_ms - KEPT_MS)}-0")
+    args = [position, f"{max(0, newest_ms - KEPT_MS)}-0"]
+    return Command(RECORDED, [keys.outbox, keys.recorded], args, nothing)
 
 
 def numbers(position: str) -> tuple[int, int]:
@@ -141,5 +149,4 @@ def entries_of(reply: list[tuple[bytes, list[bytes] | None]]) -> list[OutboxEntr
 
 
 def _fields(flat: list[bytes] | None) -> dict[str, str]:
-    parts = [part.decode(errors="replace") for part in flat or []]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return pairs([part.decode(errors="replace") for part in flat or []])

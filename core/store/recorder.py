@@ -1,26 +1,30 @@
 """What the recorder says of itself in Redis, and how much of the outbox waits for it.
 
-It stands there for a week after the recorder's last word, so it can be read when the recorder is dead.
+It stands there for a week after the recorder's last heartbeat, so it can be read when the recorder is dead.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ..errors import StoreUnavailable
-from . import scripts
-from .approvals import at
+from ..values.moments import at, milliseconds_of
+from ..values.pairs import pairs
 from .client import Line, Store
-from .keys import RECORDER_SILENT_MS
+from .keys import RECORDER_SILENT_MS, Keys
+from .script import SCRIPTS, Command, nothing
 
+SIGN = SCRIPTS["recorder/sign"]
+LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 
 
 @dataclass(frozen=True)
-class RecorderWord:
+class RecorderHeartbeat:
     """Who records and how it goes, at `now` by Redis's clock. Instances are `host:process`.
 
-    state: `recording`, `troubled` (it lives and cannot record), `silent` (no word for 10 s), `never` (none within
+    state: `recording`, `troubled` (it lives and cannot record), `silent` (no heartbeat for 10 s), `never` (none within
     a week).
     """
 
@@ -42,12 +46,12 @@ class RecorderWord:
 
 @dataclass(frozen=True)
 class RecorderState:
-    """The recorder's word, and the outbox behind the place that SQL holds.
+    """The recorder's heartbeat, and the outbox behind the place that SQL holds.
 
     waiting: entries not recorded, exact where `more` is False. waiting_since: when the first of them was written.
     """
 
-    word: RecorderWord
+    heartbeat: RecorderHeartbeat
     waiting: int
     more: bool
     waiting_since: datetime | None
@@ -57,48 +61,55 @@ class RecorderState:
     @property
     def lag_seconds(self) -> float:
         """How long the oldest change has waited for SQL; 0 when nothing waits."""
-        return max(0.0, (self.word.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
+        return (
+            max(0.0, (self.heartbeat.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
+        )
 
 
 def sign(
-    store: Store, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
-) -> None:
+    keys: Keys, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
+) -> Command[None]:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
-    store.run(
-        scripts.RECORDER_SIGN, [store.keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]]
-    )
+    return Command(SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]], nothing)
 
 
-def read_word(store: Store | Line) -> RecorderWord:
-    """The recorder's word alone: one round trip."""
+def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
+    """The recorder's heartbeat alone: one round trip."""
     time, flat = store.read_many([["TIME"], ["HGETALL", store.keys.recorder]])
     if isinstance(flat, Exception):
-        raise StoreUnavailable(f"the recorder's word cannot be read: {flat}") from flat
-    return _word(at(int(time[0]) * 1000 + int(time[1]) // 1000), _fields(flat))
+        raise StoreUnavailable(f"the recorder's heartbeat cannot be read: {flat}") from flat
+    return _heartbeat(at(milliseconds_of(time)), _fields(flat))
 
 
-def read_state(store: Store | Line, installation: str, position: str) -> RecorderState:
-    """Everything, measured against the place that SQL holds: one round trip."""
-    keys = [store.keys.recorder, store.keys.outbox, store.keys.installation]
-    reply = store.run(scripts.RECORDER_LOOK, keys, [installation, position])
+def look(keys: Keys, installation: str, position: str) -> Command[RecorderState]:
+    """Everything, measured against the place that SQL holds."""
+    script_keys = [keys.recorder, keys.outbox, keys.installation]
+    return Command(LOOK, script_keys, [installation, position], _recorder_state)
+
+
+def _recorder_state(reply: list[Any]) -> RecorderState:
     now, waiting, more, first, length, found, flat = reply
     since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
-        _word(at(now), _fields(flat)), int(waiting), more == b"1", since, int(length), bytes(found).decode()
+        _heartbeat(at(now), _fields(flat)),
+        int(waiting),
+        more == b"1",
+        since,
+        int(length),
+        bytes(found).decode(),
     )
 
 
 def _fields(flat: list[bytes]) -> dict[str, str]:
-    texts = [part.decode(errors="replace") for part in flat]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
+    return pairs([part.decode(errors="replace") for part in flat])
 
 
-def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
+def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
     seen = _moment(said, "active_ms")
-    return RecorderWord(
+    return RecorderHeartbeat(
         now=now,
-        state=_state(now, seen, said.get("trouble", "")),
+        state=_state_word(now, seen, said.get("trouble", "")),
         active=said.get("active", ""),
         seen=seen,
         standby=said.get("standby", "") if _fresh(now, _moment(said, "standby_ms")) else "",
@@ -109,7 +120,7 @@ def _word(now: datetime, said: Mapping[str, str]) -> RecorderWord:
     )
 
 
-def _state(now: datetime, seen: datetime | None, trouble: str) -> str:
+def _state_word(now: datetime, seen: datetime | None, trouble: str) -> str:
     if seen is None:
         return "never"
     if not _fresh(now, seen):

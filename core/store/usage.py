@@ -4,14 +4,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
-from . import scripts
+from ..values.moments import at, milliseconds_of
+from ..values.pairs import pairs
 from .client import Store
-from .keys import DAY_MS
+from .keys import DAY_MS, Keys
+from .script import SCRIPTS, Command
 
 logger = logging.getLogger(__name__)
+
+SHIP = SCRIPTS["usage/ship"]
+RESET = SCRIPTS["usage/reset"]
+REBUILD = SCRIPTS["usage/rebuild"]
 
 # Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
 BATCH_CALLS = 200
@@ -36,11 +42,6 @@ class Batch:
         for name, amount in amounts.items():
             sums[name] = sums.get(name, 0) + amount
         calls.append((us, text))
-
-    def add_sum(self, us: int, name: str, amount: int) -> None:
-        """Add to one sum of a day, for calls that are counted together."""
-        sums, _calls = self._groups.setdefault(("", date_of(us)), ({}, []))
-        sums[name] = sums.get(name, 0) + amount
 
     def parts(self, now_ms: int, retention_days: int) -> tuple[list[str], list[int], list[Any]]:
         """The days touched, when each expires in ms, and the script's other arguments.
@@ -85,7 +86,7 @@ def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
         raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
     if place and not (place.isdigit() and len(place) <= 18):
         raise StoreUnavailable(f"{store.keys.usage_shipped(spool)} is no place in a spool: {place[:100]!r}")
-    return int(place or 0), _milliseconds(now)
+    return int(place or 0), milliseconds_of(now)
 
 
 def knows_spool(store: Store, spool: str) -> bool:
@@ -95,28 +96,53 @@ def knows_spool(store: Store, spool: str) -> bool:
 
 def server_ms(store: Store) -> int:
     """The server's time in ms."""
-    return _milliseconds(store.read("TIME"))
+    return milliseconds_of(store.read("TIME"))
 
 
-def _milliseconds(time: Sequence[bytes]) -> int:
-    return int(time[0]) * 1000 + int(time[1]) // 1000
+class SpoiltSum(NamedTuple):
+    """A sum of a day to which nothing could be added, and which is counted anew from 0."""
+
+    date: str
+    name: bytes
+    value: bytes
+
+
+class Shipped(NamedTuple):
+    """How far a spool is shipped now, how many calls this run counted, and the sums that were set aside."""
+
+    place: int
+    counted: int
+    spoilt: list[SpoiltSum]
+
+
+def shipping(keys: Keys, batch: Batch, now_ms: int, retention_days: int) -> Command[Shipped]:
+    """Count a batch of calls and move the place in its spool forward with them."""
+    days, expires_ms, arguments = batch.parts(now_ms, retention_days)
+    script_keys = [
+        keys.usage_shipped(batch.spool),
+        keys.usage_recent,
+        *(keys.usage_seen(date) for date in dates_until(now_ms, SEEN_DAYS)),
+        keys.outbox,
+        keys.installation,
+        keys.event_stream("llm_call"),
+        keys.event_types,
+        *(keys.usage_day(date) for date in days),
+    ]
+
+    def shipped(reply: list[Any]) -> Shipped:
+        place, counted, spoilt = reply
+        told = zip(spoilt[::3], spoilt[1::3], spoilt[2::3], strict=True)
+        return Shipped(
+            int(place), int(counted), [SpoiltSum(days[day - 1], name, value) for day, name, value in told]
+        )
+
+    return Command(SHIP, script_keys, [*arguments[:2], len(days), *expires_ms, *arguments[2:]], shipped)
 
 
 def ship(store: Store, batch: Batch, now_ms: int, retention_days: int) -> tuple[int, int]:
     """Count a batch, once however often it is sent: (how far the spool is shipped, calls counted now)."""
-    days, expires_ms, arguments = batch.parts(now_ms, retention_days)
-    seen_days = dates_until(now_ms, SEEN_DAYS)
-    place, counted, spoilt = store.run_confirmed(
-        lambda line: scripts.ship(
-            line.run,
-            store.keys,
-            spool=batch.spool,
-            days=days,
-            seen_days=seen_days,
-            expires_ms=expires_ms,
-            batch=arguments,
-        )
-    )
+    command = shipping(store.keys, batch, now_ms, retention_days)
+    place, counted, spoilt = store.run_confirmed(lambda line: line.run(command))
     for date, name, value in spoilt:
         logger.error(
             "the total %r of %s was %r, to which nothing can be added, and is counted anew from 0; "
@@ -143,7 +169,7 @@ def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
     for date, reply in zip(dates, store.read_many([["HGETALL", key] for key in keys]), strict=True):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
-        for name, amount in zip(reply[::2], reply[1::2], strict=True):
+        for name, amount in pairs(reply).items():
             try:
                 sums[name] = sums.get(name, 0) + int(amount)
             except ValueError:
@@ -165,8 +191,14 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
     dates = dates_until(server_ms(store), max(days, SEEN_DAYS))
-    now_ms = scripts.usage_reset(store.run, store.keys, dates, dates[:SEEN_DAYS])
-    return datetime.fromtimestamp(now_ms / 1000, UTC)
+    return at(store.run(forgetting(store.keys, dates)))
+
+
+def forgetting(keys: Keys, dates: Sequence[str]) -> Command[int]:
+    """Forget these days, today first, and the newest calls, and tell the recorder to: the server's ms of it."""
+    seen = [keys.usage_seen(date) for date in dates[:SEEN_DAYS]]
+    days = [keys.usage_day(date) for date in dates]
+    return Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *seen, *days], [], int)
 
 
 def calls_and_place(store: Store, date: str) -> tuple[str, str]:
@@ -186,6 +218,12 @@ def calls_and_place(store: Store, date: str) -> tuple[str, str]:
 def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], retention_days: int) -> int:
     """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
     expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
+    return store.run(rebuilding(store.keys, date, calls=calls, expires_ms=expires_ms, amounts=amounts))
+
+
+def rebuilding(
+    keys: Keys, date: str, *, calls: str, expires_ms: int, amounts: Mapping[str, int]
+) -> Command[int]:
+    """Put these totals in place of a day's, unless it counts other than `calls`; `expires_ms`: where it is gone."""
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]
-    args: list[str | int] = [calls, expires_ms, *said]
-    return int(store.run(scripts.USAGE_REBUILD, [store.keys.usage_day(date)], args))
+    return Command(REBUILD, [keys.usage_day(date)], [calls, expires_ms, *said], int)

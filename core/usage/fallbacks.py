@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .call import Call, dollars
-from .pricing import Prices
+from .call import Call
+from .money import dollars
 
 CAPABLE, PREMIUM = "capable", "premium"
 WINDOW_SECONDS = 300
@@ -48,27 +48,25 @@ class Fallbacks:
         }
 
 
-def find_fallbacks(
-    calls: Iterable[tuple[Call, Prices]], window_seconds: float = WINDOW_SECONDS
-) -> dict[str, Fallbacks]:
+def find_fallbacks(calls: Iterable[Call], window_seconds: float = WINDOW_SECONDS) -> dict[str, Fallbacks]:
     """Sums by workflow. `calls` come oldest first; one call per workflow, stage and agent is held at a time."""
     found: dict[str, Fallbacks] = {}
-    waiting: dict[tuple[str, str, str], tuple[Call, Prices]] = {}
-    for call, prices in calls:
+    waiting: dict[tuple[str, str, str], Call] = {}
+    for call in calls:
         if call.tier not in (CAPABLE, PREMIUM):
             continue
         sums = found.setdefault(call.workflow, Fallbacks())
         before = waiting.pop((call.workflow, call.stage, call.agent_id), None)
         if call.tier == CAPABLE:
-            waiting[call.workflow, call.stage, call.agent_id] = call, prices
-        if before is not None and call.tier == PREMIUM and call.us - before[0].us <= window_seconds * 1e6:
-            _add_fallback(sums, before[0], call)
+            waiting[call.workflow, call.stage, call.agent_id] = call
+        if before is not None and call.tier == PREMIUM and call.us - before.us <= window_seconds * 1e6:
+            _add_fallback(sums, before, call)
             continue
         sums.direct_premium += call.tier == PREMIUM
         if before is not None:
-            _add_success(sums, *before)
-    for call, prices in waiting.values():
-        _add_success(found[call.workflow], call, prices)
+            _add_success(sums, before)
+    for call in waiting.values():
+        _add_success(found[call.workflow], call)
     return found
 
 
@@ -80,15 +78,15 @@ def _add_fallback(sums: Fallbacks, attempt: Call, premium: Call) -> None:
     sums.always_premium += premium.cost
 
 
-def _add_success(sums: Fallbacks, attempt: Call, prices: Prices) -> None:
+def _add_success(sums: Fallbacks, attempt: Call) -> None:
     """At the premium model it had cost as much more as the same tokens cost there without a cache."""
     sums.attempts += 1
-    if prices.baseline is None or not prices.uncached:
+    if attempt.baseline is None or not attempt.uncached:
         sums.not_compared += 1
         sums.not_compared_cost += attempt.cost
         return
     sums.actual += attempt.cost
-    sums.always_premium += (2 * attempt.cost * prices.baseline + prices.uncached) // (2 * prices.uncached)
+    sums.always_premium += (2 * attempt.cost * attempt.baseline + attempt.uncached) // (2 * attempt.uncached)
 
 
 def _percent(part: int, whole: int) -> float | None:

@@ -1,17 +1,22 @@
-"""Whose spools are whose, where several installations keep theirs in one directory.
+"""Where tracked calls wait, and whose spools are whose where several installations keep theirs in one directory.
 
-Each has a folder of its own, named by its namespace and a digest of the address of its Redis. One Redis may have
-several addresses, and may move: so a folder also holds the id of the data that its address led to.
+By default the directory exists for every user, also one without a home directory. Each installation has a folder in
+it, named by its namespace and a digest of the address of its Redis. One Redis may have several addresses, and may move:
+so a folder also holds the id of the data that its address led to.
 """
 
 import hashlib
 import logging
 import os
+import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
+from ..store.configuration import data_directory
 from ..store.keys import DEFAULT_NAMESPACE
 from .spool import orphans
 
@@ -20,6 +25,51 @@ logger = logging.getLogger(__name__)
 INSTALLATION_FILE = "installation"
 ABANDONED_SECONDS = 3600.0
 LONGEST_ID = 200
+
+
+def default_dir() -> Path:
+    """The folder `usage` of the data directory; where there is none, of the user's state directory.
+
+    Without a home directory that can be written to, it is in a private folder of the directory for temporary files.
+    """
+    data_dir = data_directory()
+    if data_dir is not None:
+        return data_dir / "usage"
+    state = os.environ.get("XDG_STATE_HOME")
+    home = Path(state) if state else _state_of_the_home()
+    return (home or _temporary()) / "agent-telemetry" / "usage"
+
+
+def _state_of_the_home() -> Path | None:
+    try:
+        state = Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
+    nearest = next((path for path in (state, *state.parents) if path.exists()), state)
+    return state if os.access(nearest, os.W_OK | os.X_OK) else None
+
+
+@cache
+def _temporary() -> Path:
+    """Named by the user, so that the next process finds what a dead one left; never one that others can write to."""
+    try:
+        folder = Path(tempfile.gettempdir()) / f"agent-telemetry-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not _is_private(folder):
+            folder = Path(tempfile.mkdtemp(prefix="agent-telemetry-"))
+    except OSError as error:
+        folder = Path("/tmp") / f"agent-telemetry-{os.getuid()}"
+        logger.error("calls have no directory: %s", error)
+    logger.warning(
+        "there is no home directory: calls wait in %s, which may not outlive a restart of the machine; "
+        "set TELEMETRY_DATA_DIR", folder,
+    )  # fmt: skip
+    return folder
+
+
+def _is_private(folder: Path) -> bool:
+    found = folder.lstat()
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
 class SpoolFolders:

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from ..errors import HistoryUnavailable
 from .call import Call
-from .pricing import Prices
 
 
 class UsageHistory(Protocol):
@@ -14,7 +13,7 @@ class UsageHistory(Protocol):
 
     def calls(
         self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
-    ) -> Iterator[tuple[Call, Prices]]:
+    ) -> Iterator[Call]:
         """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
 
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:

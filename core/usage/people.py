@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..values.json import checked_text
 from ..values.names import NAME_LENGTH
+from ..values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class People:
         self._digests: dict[str, str] = {}
         self._secret = b""
         self._tried = -RETRY_SECONDS
-        self._troubled = False
+        self._trouble = Trouble(logger)
 
     def digest(self, user_id: str) -> str:
         """HMAC-SHA256, hex; '' while there is no secret. ValueError or TypeError for what names nobody."""
@@ -52,9 +53,8 @@ class People:
         try:
             self._secret = _secret_in(self._directory)
         except (OSError, ValueError) as error:
-            if not self._troubled:
-                logger.error("calls are tracked without their user_id: %s", error)
-            self._troubled = True
+            said = "calls are tracked without their user_id: %s"
+            self._trouble.begins(said, error, level=logging.ERROR)
         return bool(self._secret)
 
 

@@ -22,7 +22,6 @@ from .provider_names import book_name, spellings
 logger = logging.getLogger(__name__)
 
 MAX_PRICE = Decimal(1000)  # dollars for a million tokens
-_KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SEARCHES_KEPT = 4096
 
@@ -34,6 +33,9 @@ class Tokens(NamedTuple):
     output: int
     cache_read: int = 0
     cache_write: int = 0
+
+
+_KINDS = (*Tokens._fields, "cache_write_1h")
 
 
 class Prices(NamedTuple):
@@ -288,7 +290,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
-        unknown = entry.keys() - {"model", "since", *_KINDS}
+        unknown = entry.keys() - {"model", "since", *Tokens._fields}
         if unknown:
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
         since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")
@@ -364,10 +366,7 @@ def _read(prices: Any) -> Rates:
     if not vars(prices):
         return FREE  # the book lists what costs nothing without any price
     return Rates(
-        input=as_price(prices.input_mtok),
-        output=as_price(prices.output_mtok),
-        cache_read=as_price(prices.cache_read_mtok),
-        cache_write=as_price(prices.cache_write_mtok),
+        **{kind: as_price(getattr(prices, f"{kind}_mtok")) for kind in Tokens._fields},
         request=prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0),
         cache_write_1h=as_price(prices.cache_write_1h_mtok),
     )

@@ -4,10 +4,12 @@ baseline - routing - caching + difference = actual, for each call, each day and 
 whole nano-dollars, and each step is the difference of two of them, so no rounding can open a gap.
 """
 
+from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from .call import Call, dollars
-from .pricing import Prices
+from .call import FIELDS, TOKENS, Call
+from .money import dollars, places_for, rounded
 
 
 class Steps(NamedTuple):
@@ -20,62 +22,79 @@ class Steps(NamedTuple):
     difference: int
 
 
-def steps_of(call: Call, prices: Prices) -> Steps:
+# What is summed: the name in the totals of Redis, and the column of `UsageHour`.
+APART = ("unpriced", "no_baseline")
+_TOKENS = {name: field.column for name, field in FIELDS.items() if field.kind is TOKENS}
+_TOKENS_OF = attrgetter(*_TOKENS)
+SUMS: dict[str, str] = {
+    "calls": "calls",
+    "cost": "cost_nano",
+    **_TOKENS,
+    "hits": "cache_hits",
+    "prompt_hits": "prompt_cache_hits",
+    "prompt_net": "prompt_cache_net_nano",
+    **{step: f"{step}_nano" for step in Steps._fields[1:]},
+    **{f"{kind}_calls": f"{kind}_calls" for kind in APART},
+    **{f"{kind}_cost": f"{kind}_cost_nano" for kind in APART},
+}
+
+
+def steps_of(call: Call) -> Steps:
     """A call that cannot be compared has its own cost as its baseline, so that it saves nothing."""
-    if prices.book is None or prices.uncached is None:
+    if call.book is None or call.uncached is None:
         return Steps("unpriced", call.cost, 0, 0, 0)
-    if prices.baseline is None:
+    if call.baseline is None:
         return Steps("no_baseline", call.cost, 0, 0, 0)
-    book = 0 if call.answered_locally else prices.book
+    book = 0 if call.answered_locally else call.book
     return Steps(
-        "compared",
-        prices.baseline,
-        prices.baseline - prices.uncached,
-        prices.uncached - book,
-        call.cost - book,
+        "compared", call.baseline, call.baseline - call.uncached, call.uncached - book, call.cost - book
     )
 
 
-def prompt_cache_net(call: Call, prices: Prices) -> int:
+def prompt_cache_net(call: Call) -> int:
     """What the provider's cache saved, less what writing to it cost on top; negative when true."""
-    if prices.book is None or prices.uncached is None:
+    if call.book is None or call.uncached is None:
         return 0
-    return prices.uncached - prices.book
+    return call.uncached - call.book
 
 
-def amounts_of(call: Call, prices: Prices) -> dict[str, int]:
-    """What a call adds to the totals of its day."""
-    steps = steps_of(call, prices)
-    net = prompt_cache_net(call, prices)
-    read = int(call.read_a_prompt_cache)
-    amounts = {
+def sums_of(call: Call) -> dict[str, int]:
+    """What a call adds to the sums that it is in, by the names of SUMS."""
+    steps = steps_of(call)
+    sums = {
         "calls": 1,
         "cost": call.cost,
-        "input": call.input,
-        "output": call.output,
-        "cache_read": call.cache_read,
-        "cache_write": call.cache_write,
+        **dict(zip(_TOKENS, _TOKENS_OF(call), strict=True)),
         "hits": int(call.hit),
-        "prompt_hits": read,
-        "prompt_net": net,
+        "prompt_hits": int(call.read_a_prompt_cache),
+        "prompt_net": prompt_cache_net(call),
         "baseline": steps.baseline,
         "routing": steps.routing,
         "caching": steps.caching,
         "difference": steps.difference,
+    }
+    if steps.kind in APART:
+        sums[f"{steps.kind}_calls"] = 1
+        sums[f"{steps.kind}_cost"] = call.cost
+    return sums
+
+
+def amounts_of(call: Call) -> dict[str, int]:
+    """What a call adds to the totals of its day in Redis: its sums, and those by tier, provider, model and workflow."""
+    sums = sums_of(call)
+    model = f"{call.provider}/{call.model}"
+    return {
+        **sums,
         f"tier_calls:{call.tier}": 1,
         f"tier_cost:{call.tier}": call.cost,
         f"provider_cost:{call.provider}": call.cost,
-        f"model_cost:{call.provider}/{call.model}": call.cost,
-        f"model_calls:{call.provider}/{call.model}": 1,
+        f"model_cost:{model}": call.cost,
+        f"model_calls:{model}": 1,
         f"workflow_calls:{call.workflow}": 1,
         f"workflow_cost:{call.workflow}": call.cost,
-        f"workflow_prompt_hits:{call.workflow}": read,
-        f"workflow_prompt_net:{call.workflow}": net,
+        f"workflow_prompt_hits:{call.workflow}": sums["prompt_hits"],
+        f"workflow_prompt_net:{call.workflow}": sums["prompt_net"],
     }
-    if steps.kind != "compared":
-        amounts[f"{steps.kind}_calls"] = 1
-        amounts[f"{steps.kind}_cost"] = call.cost
-    return amounts
 
 
 def stats(sums: dict[str, int]) -> dict[str, Any]:
@@ -139,6 +158,18 @@ def cache_stats(sums: dict[str, int]) -> dict[str, Any]:
             for name, calls in _named(sums, "workflow_calls").items()
         },
     }
+
+
+def shown_levels(
+    baseline: int | Decimal, routing: int | Decimal, caching: int | Decimal, actual: int | Decimal
+) -> tuple[list[int], int]:
+    """The levels of the waterfall as they are shown, in nano-dollars, and their places.
+
+    They are baseline, without a cache, book and actual. Steps are their differences, so no rounding can open a gap.
+    """
+    places = places_for(baseline, actual)
+    uncached = baseline - routing
+    return [rounded(level, places) for level in (baseline, uncached, uncached - caching, actual)], places
 
 
 def _named(sums: dict[str, int], kind: str) -> dict[str, int]:

@@ -11,6 +11,8 @@ from ..errors import StoreUnavailable
 from ..store import usage
 from ..store.client import Store
 from ..store.outbox import current_installation
+from ..values.malformed import ODD
+from ..values.trouble import Trouble
 from .call import Call, parse_call, shipped_text
 from .folders import SpoolFolders
 from .pricing import PriceBook
@@ -56,7 +58,7 @@ class Shipper:
         self._full = threading.Event()
         self._stop = threading.Event()
         self._hurry = threading.Event()  # somebody waits for what the background ships
-        self._troubled = False
+        self._trouble = Trouble(logger)
         self._counted = 0
 
     # The background
@@ -94,10 +96,10 @@ class Shipper:
             try:
                 with self._turn:
                     self._ship_all(adopt=True)
-                self._recovered()
+                self._trouble.ends("calls are shipped again")
                 pause = 0.0
             except StoreUnavailable as error:
-                self._tell_trouble(error)
+                self._trouble.begins("calls wait in %s: %s", self._spool.folder, error)
                 pause = min(LONGEST_PAUSE, max(0.25, 2 * pause))
                 self._wake.set()
             except Exception:
@@ -107,16 +109,6 @@ class Shipper:
                 self._wake.set()
             if pause:
                 self._stop.wait(pause)
-
-    def _tell_trouble(self, error: Exception) -> None:
-        if not self._troubled:
-            logger.warning("calls wait in %s: %s", self._spool.folder, error)
-        self._troubled = True
-
-    def _recovered(self) -> None:
-        if self._troubled:
-            logger.warning("calls are shipped again")
-        self._troubled = False
 
     def close(self, seconds: float) -> None:
         """Ship what waits, trying for about so many seconds, and leave the spool; what is left is adopted."""
@@ -132,7 +124,7 @@ class Shipper:
                 self._ship_all(adopt=False)
             shipped = self._places.get(file.id, 0) if file else -1
         except (StoreUnavailable, OSError) as error:
-            self._tell_trouble(error)
+            self._trouble.begins("calls wait in %s: %s", self._spool.folder, error)
         finally:
             if self._spool.end(shipped) and file:
                 self._forget(file)
@@ -247,7 +239,7 @@ class Shipper:
     def _add(self, batch: usage.Batch, file: SpoolFile, line: bytes, now_ms: int) -> None:
         try:
             call = parse_call(line)
-        except (ValueError, RecursionError) as error:
+        except ODD as error:
             logger.error("a line of %s is set aside: %s", file.path.name, error)
             file.set_aside(line.rstrip(b"\n"))
             return
@@ -256,10 +248,10 @@ class Shipper:
     def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
         if call.us > (now_ms + AHEAD_MS) * 1000:
             # A clock that runs ahead must not write into days that nobody looks at.
-            call = Call(**{**call.__dict__, "us": now_ms * 1000})
-        prices = self._book.prices(call.provider, call.model, call.tokens, call.at)
+            call.us = now_ms * 1000
+        call.price(self._book)
         given = call.call_id if call.given or unsure else ""
-        batch.add(given, call.us, amounts_of(call, prices), shipped_text(call, prices))
+        batch.add(given, call.us, amounts_of(call), shipped_text(call))
 
     def _ship_held(self, store: Store) -> None:
         """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""

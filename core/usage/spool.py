@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ..values.trouble import Trouble
+
 logger = logging.getLogger(__name__)
 
 SUFFIX = ".calls"
@@ -130,7 +132,7 @@ class Spool:
         self._ended: list[SpoolFile] = []
         self._size = 0
         self._held: list[bytes] = []
-        self._troubled = False
+        self._trouble = Trouble(logger)
 
     def append(self, line: bytes) -> None:
         """Keep a line. Never raises: what the disk refuses is held in memory and tried again."""
@@ -145,9 +147,8 @@ class Spool:
                 self._file, self._size = SpoolFile.create(self.folder), 0
             self._file.append(line, self._size)
         except OSError as error:
-            if not self._troubled:
-                logger.error("calls are held in memory, since %s refuses them: %s", self.folder, error)
-            self._troubled = True
+            said = "calls are held in memory, since %s refuses them: %s"
+            self._trouble.begins(said, self.folder, error, level=logging.ERROR)
             return False
         self._size += len(line)
         if self._size >= self._max_bytes:
@@ -164,9 +165,8 @@ class Spool:
         with self._lock:
             while self._held and self._written(self._held[0]):
                 del self._held[0]
-            if not self._held and self._troubled:
-                logger.warning("calls are written to %s again", self.folder)
-                self._troubled = False
+            if not self._held:
+                self._trouble.ends("calls are written to %s again", self.folder)
             return list(self._held)
 
     def let_go(self, lines: int) -> None:

@@ -1,96 +1,122 @@
-"""The queue of jobs in the admin: django-rq's pages, for those who may, under our content policy."""
+"""The queue of jobs in the admin: what waits, runs, failed and ended, and what a failed job said."""
 
-import logging
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern
-from django.utils.http import url_has_allowed_host_and_scheme
-from django_rq.admin import QueueAdmin
-from django_rq.models import Dashboard
-from rq.exceptions import NoSuchJobError
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST, require_safe
 
-from core import jobs  # noqa: F401  a job of Redis must not run where its pages are shown
-from core.store import queue as queues
-
-logger = logging.getLogger(__name__)
+from core import jobs
+from core.errors import StoreUnavailable
+from core.store.queue.jobs import STATES, read_job, read_jobs
+from dashboard import words
 
 PERMISSION = "django_rq.admin"
-GONE = (NoSuchJobError, LookupError, ValueError, AssertionError, ImproperlyConfigured)
-"""What django-rq raises for what is not there any more, or never was."""
-
-# What our policy would block anyway, and Django's actions.js, which breaks on these pages: it looks for a counter
-# that they lack. Each row that a script made clickable has a link. Text of jobs is escaped, so nothing of this
-# can come from it.
-_INLINE = (
-    re.compile(rb"<style>.*?</style>", re.DOTALL),
-    re.compile(rb'<script type="text/javascript">.*?</script>', re.DOTALL),
-    re.compile(rb'<script type="text/javascript" src="[^"]*/actions(?:\.[0-9a-f]+)?\.js"></script>'),
-    re.compile(rb'\s(?:style|onclick)="[^"]*"'),
-)
+SHOWN = 50
 
 
-def without_inline_code(page: bytes) -> bytes:
-    """The page without scripts and styles of its own."""
-    for inline in _INLINE:
-        page = inline.sub(b"", page)
-    return page
+def may_see(user: Any) -> bool:
+    """Whether this user may see, retry and delete jobs."""
+    return bool(user.has_perm(PERMISSION))
 
 
-def _stays_here(response: HttpResponse, request: HttpRequest) -> bool:
-    """django-rq sends people back to wherever the request says that they came from."""
-    address = response.get("Location", "/")
-    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+def urls(site: AdminSite) -> list[URLPattern]:
+    """The addresses, behind the sign-in of the admin and the permission."""
+
+    def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        return path(f"jobs/{route}", _guarded(site.admin_view(view)), {"site": site}, name=name)
+
+    return [
+        at("", show, "jobs"),
+        at("<str:job_id>/", show_job, "job"),
+        at("<str:job_id>/retry/", retry, "retry-job"),
+        at("<str:job_id>/delete/", delete, "delete-job"),
+    ]
+
+
+def entry() -> dict[str, Any]:
+    """What the lists of the admin show of it, in the form that Django has for tables."""
+    address = reverse("admin:jobs")
+    queue = {"name": words.JOBS, "object_name": "Job", "admin_url": address, "view_only": True}
+    return {"name": words.BACKGROUND, "app_label": "jobs", "app_url": address, "models": [queue]}
 
 
 def _guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user: Any = request.user
-        if user.is_authenticated and not user.has_perm(PERMISSION):
-            raise PermissionDenied("This account may not see the jobs. Ask for the group “maintainer”.")
+        if request.user.is_authenticated and not may_see(request.user):
+            raise PermissionDenied(words.NO_JOBS)
         try:
-            response = view(request, *args, **kwargs)
-        except queues.Unreachable as error:
-            why = f"The queue of jobs does not answer. ({error})"
-            return render(request, "503.html", {"why": why}, status=503)
-        except GONE as error:
-            logger.warning("%s is not there: %r", request.path, error)
-            raise Http404("No such queue, job or worker.") from error
-        if not _stays_here(response, request):
-            return redirect("admin:django_rq_dashboard_changelist")
-        if response.get("Content-Type", "").startswith("text/html") and hasattr(response, "content"):
-            response.content = without_inline_code(response.content)
-        return response
+            return view(request, *args, **kwargs)
+        except StoreUnavailable as error:
+            return render(request, "503.html", {"why": words.queue_away(error)}, status=503)
 
     return checked
 
 
-@admin.register(Dashboard)
-class GuardedQueueAdmin(QueueAdmin):  # type: ignore[misc]  # django-rq carries no types here
-    """django-rq lets in every member of the staff; here the permission is asked for too."""
+@require_safe
+def show(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The jobs of `?state=`, those that wait without one, from `?from=` on; and how many there are of each."""
+    state, first = request.GET.get("state", "waiting"), request.GET.get("from", "0")
+    if state not in STATES.values() or not (first.isascii() and first.isdecimal() and len(first) < 10):
+        raise Http404(words.NO_JOB)
+    found = read_jobs(settings.TELEMETRY_QUEUE, state, int(first), SHOWN)
+    context = {
+        "title": words.JOBS,
+        "state": state,
+        "states": [(name, words.JOB_STATES[name], count) for name, count in found.counts.items()],
+        "found": found,
+        "last": found.first + len(found.jobs),
+        "total": found.counts[state],
+        "earlier": max(0, found.first - SHOWN) if found.first else None,
+        "later": found.first + SHOWN if found.first + SHOWN < found.counts[state] else None,
+    }
+    return render(request, "admin/jobs/jobs.html", {**site.each_context(request), **context})
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """With the permission alone."""
-        return bool(request.user.has_perm(PERMISSION))
 
-    has_change_permission = has_view_permission
-    has_module_permission = has_view_permission
+@require_safe
+def show_job(request: HttpRequest, job_id: str, site: AdminSite) -> HttpResponse:
+    """One job, and what its last failure said."""
+    found = read_job(settings.TELEMETRY_QUEUE, job_id)
+    if found is None:
+        raise Http404(words.NO_JOB)
+    job, error = found
+    context = {
+        "title": words.JOB,
+        "job": job,
+        "word": words.JOB_STATES.get(job.state, job.state),
+        "error": error,
+    }
+    return render(request, "admin/jobs/job.html", {**site.each_context(request), **context})
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """There is no row to delete."""
-        return False
 
-    def get_urls(self) -> list[URLPattern]:
-        """django-rq's addresses, each behind the sign-in of the admin and the permission."""
-        patterns: list[URLPattern] = super().get_urls()  # type: ignore[no-untyped-call]
-        for found in patterns:
-            if found.callback is not None:
-                found.callback = _guarded(self.admin_site.admin_view(found.callback))
-        return patterns
+@require_POST
+def retry(request: HttpRequest, job_id: str, site: AdminSite) -> HttpResponse:
+    """Put a failed job in again."""
+    return _changed(request, job_id, jobs.retry, words.JOB_RETRIED)
+
+
+@require_POST
+def delete(request: HttpRequest, job_id: str, site: AdminSite) -> HttpResponse:
+    """Delete a job that waits or has failed."""
+    return _changed(request, job_id, jobs.delete, words.JOB_DELETED)
+
+
+def _changed(request: HttpRequest, job_id: str, change: Callable[[str], bool], done: str) -> HttpResponse:
+    """Change a job of this queue, and go back to the list that it was in."""
+    found = read_job(settings.TELEMETRY_QUEUE, job_id)
+    if found is None:
+        raise Http404(words.NO_JOB)
+    if change(job_id):
+        messages.success(request, done)
+    else:
+        messages.error(request, words.JOB_UNCHANGED)
+    state = found[0].state
+    return redirect(f"{reverse('admin:jobs')}?state={state if state in STATES.values() else 'waiting'}")

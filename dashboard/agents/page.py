@@ -16,12 +16,13 @@ from core.history.agents.history import AgentHistory, Spent, read_history
 from core.models import AgentAssignment, AgentRun, AuditEntry, LLMCall
 from core.signals.signal import CoordinationSignal
 from core.store.approvals import WaitingRequest
+from core.usage.money import CALL_PLACES, money
+from core.values.approvals import SYSTEM
+from dashboard import words
 from dashboard.agents.timeline import Timeline
 from dashboard.approvals.page import AgentRow, Ended, Step
-from dashboard.display import amounts
 from dashboard.display.text import visible_json
 
-RUN_WORDS = {"running": "running", "stopped": "ended", "lost": "lost"}
 SHOWN_SIGNALS = 20
 ON_A_LINE = 120
 STILL_SECONDS = 600
@@ -47,7 +48,7 @@ class Run:
         state, ended_at = run.state, run.ended_at
         if state == "running" and row is not None and row.liveness == "lost":
             state, ended_at = "lost", row.last_beat
-        word = run.status or "ended" if state == "stopped" else RUN_WORDS[state]
+        word = (state == "stopped" and run.status) or words.RUN_STATES[state]
         return cls(
             word,
             state,
@@ -80,9 +81,9 @@ class Task:
     def of(cls, task: AgentAssignment) -> "Task":
         """The task for a reader."""
         state = "open" if task.success is None else "done" if task.success else "failed"
-        said = {"by itself": task.automated, "reviewed by a person": task.human_review}
+        how = [word for name, word in words.TASK_HOW.items() if getattr(task, name)]
         lasted = None if task.completed_at is None else max(timedelta(), task.completed_at - task.at)
-        return cls(task.at, task.task_type, state, ", ".join(how for how, so in said.items() if so), lasted)
+        return cls(task.at, task.task_type, state, ", ".join(how), lasted)
 
 
 def _conflict(row: AgentRow) -> bool:
@@ -106,8 +107,8 @@ class Happening:
         """The fact for a reader who knows whose page it is."""
         step = Step.of(fact)
         request_id = str(fact.request_id or "")
-        who = "" if fact.actor in (agent_id, "system") else fact.actor
-        return cls(step.at, step.what, who, step.why, request_id, kinds.get(request_id, "a request"))
+        who = "" if fact.actor in (agent_id, SYSTEM) else fact.actor
+        return cls(step.at, step.what, who, step.why, request_id, kinds.get(request_id, words.SOME_REQUEST))
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class SignalLine:
     @classmethod
     def waiting(cls, signal: CoordinationSignal) -> "SignalLine":
         """One that the agent has not consumed."""
-        direction = "to all, from" if signal.target_agent is None else "from"
+        direction = words.direction(sent=False, to_all=signal.target_agent is None)
         payload = visible_json(json.dumps(signal.payload, ensure_ascii=False)) if signal.payload else ""
         return cls(signal.timestamp, signal.signal_type, direction, signal.source_agent, payload)
 
@@ -132,9 +133,9 @@ class SignalLine:
         """One that its sender published too."""
         sender, target = str(event.data.get("source_agent", "")), event.data.get("target_agent")
         kind = str(event.data.get("signal_type", ""))
-        if sender == agent_id:
-            return cls(event.timestamp, kind, "to all" if target is None else "to", str(target or ""))
-        return cls(event.timestamp, kind, "to all, from" if target is None else "from", sender)
+        sent = sender == agent_id
+        direction = words.direction(sent=sent, to_all=target is None)
+        return cls(event.timestamp, kind, direction, str(target or "") if sent else sender)
 
 
 @dataclass(frozen=True)
@@ -176,14 +177,13 @@ class CallLine:
     def of(cls, call: LLMCall) -> "CallLine":
         """The call for a reader."""
         tokens = call.input_tokens + call.output_tokens + call.cache_read_tokens + call.cache_write_tokens
-        cost = amounts.money(call.cost_nano, 4)  # the same places in each line, so that they can be compared
         return cls(
             call.at,
             call.model,
             call.workflow,
             call.stage,
             f"{tokens:,}",
-            cost,
+            money(call.cost_nano, CALL_PLACES),
             round(call.duration_ms / 1000, 1),
         )
 
@@ -200,7 +200,7 @@ class Cost:
     @classmethod
     def of(cls, spent: Spent) -> "Cost":
         """The sums for a reader."""
-        return cls(spent.span, spent.calls, f"{spent.tokens:,}", dollars(spent.cost_nano))
+        return cls(spent.span, spent.calls, f"{spent.tokens:,}", money(spent.cost_nano))
 
 
 @dataclass(frozen=True)
@@ -304,14 +304,6 @@ def _page(
         now=now,
         known=events is not None,
     )
-
-
-def dollars(nano: int) -> str:
-    """Nano-dollars as money: cents where they matter, and never 0 for what is not nothing."""
-    amount = nano / 10**9
-    if nano == 0 or abs(amount) >= 0.1:
-        return f"${amount:,.2f}"
-    return f"${amount:.4f}" if abs(amount) >= 0.0001 else "< $0.0001"
 
 
 def context_of(page: AgentPage, **more: Any) -> dict[str, Any]:

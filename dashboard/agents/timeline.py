@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from core.agents.heartbeat import FINAL_STATUSES
 from core.agents.snapshot import TimelineEntry
+from dashboard import words
 
 WIDTH, HEIGHT = 1000, 100
 SHOWN = 12
@@ -79,7 +80,7 @@ class Timeline:
             start=axis.start,
             end=axis.end,
             unchanged_since=ordered[-1].at,
-            said=f"Progress from {_percent(ordered[0])} % to {_percent(ordered[-1])} %",
+            said=words.progress(_percent(ordered[0]), _percent(ordered[-1])),
         )
 
 

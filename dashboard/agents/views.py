@@ -7,9 +7,8 @@ from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.values.names import checked_name
-from dashboard import access
+from dashboard import access, words
 from dashboard.agents import page as agent_contexts
-from dashboard.words import UNAVAILABLE
 
 
 @require_safe
@@ -20,14 +19,14 @@ def show(request: HttpRequest) -> HttpResponse:
     try:
         agent_id = checked_name(request.GET.get("id", ""), "id")
     except ValueError as error:
-        raise Http404("No such agent.") from error
+        raise Http404(words.NO_AGENT) from error
     try:
         page, problem = agent_contexts.agent_page(agent_id), ""
     except StoreUnavailable as error:
-        page, problem = agent_contexts.remembered_page(agent_id), f"{UNAVAILABLE} ({error})"
+        page, problem = agent_contexts.remembered_page(agent_id), words.unavailable(error)
         if page is None:
             return render(request, "503.html", {"why": problem}, status=503)
     if page is None:
-        raise Http404("No such agent.")
+        raise Http404(words.NO_AGENT)
     context = agent_contexts.context_of(page, problem=problem)
     return render(request, "dashboard/agents/agent.html", context, status=503 if problem else 200)

@@ -9,13 +9,15 @@ from typing import Any
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from core.agent_tracking import HeartbeatCoordinator
+from core.agents import fleet
 from core.agents.heartbeat import AgentState
-from core.approval_gates import ApprovalGate
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import RequestRecord
+from core.store.approvals import RequestRecord, read_pending
+from core.store.client import open_store
+from core.values.approvals import DIRECT, PENDING
+from dashboard import words
 from dashboard.access import Approval
 from dashboard.display.text import visible_json
 
@@ -25,37 +27,6 @@ SHOWN_ENDED = 10
 FINISHED_SECONDS = 600
 FORGOTTEN_SECONDS = 3600
 
-STATUS_WORDS = {
-    "pending": "Waiting",
-    "approved": "Approved",
-    "rejected": "Denied",
-    "timeout": "Timed out",
-    "cancelled": "Cancelled",
-}
-STEP_WORDS = {
-    "approval.requested": "Asked",
-    "approval.approved": "Approved",
-    "approval.rejected": "Denied",
-    "approval.timeout": "Timed out",
-    "approval.cancelled": "Cancelled",
-    "approval.collected": "The agent has the answer",
-    "decision.refused": "Refused attempt",
-    "decision.uncertain": "An answer that may have taken effect",
-    "record.repaired": "Repaired",
-    "record.contradicted": "Ended in another way in a Redis that was restored",
-}
-OUTCOME_WORDS = {
-    "already_decided": "already decided",
-    "expired": "too late",
-    "cancelled": "already cancelled",
-    "changed": "the page showed something else",
-    "lapsed": "took too long to arrive",
-    "unknown": "no such request",
-}
-UNCERTAIN = (
-    "tried to {tried}: the telemetry server lost the request before it was known what came of it. The agent may have "
-    "heard this answer and acted on it."
-)
 _RANKS = {"lost": 0, "late": 1, "alive": 2, "finished": 3}
 
 
@@ -115,8 +86,8 @@ class Agents:
             if row.liveness != "finished" or (now - row.last_beat).total_seconds() < FINISHED_SECONDS
         ]
         recent.sort(key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
-        words = [row.liveness for row in recent]
-        counts = {word: words.count(word) for word in ("alive", "late", "lost", "finished")}
+        found = [row.liveness for row in recent]
+        counts = {liveness: found.count(liveness) for liveness in ("alive", "late", "lost", "finished")}
         return cls(recent[:SHOWN_AGENTS], counts, max(0, len(recent) - SHOWN_AGENTS))
 
 
@@ -173,12 +144,12 @@ class Ended:
             record.approval_type,
             record.agent_id,
             record.status,
-            STATUS_WORDS.get(record.status, record.status),
+            words.STATUSES.get(record.status, record.status),
             record.responder,
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
             record.requested_at,
-            record.channel != "direct",
+            record.channel != DIRECT,
             record.collected_at is not None,
             recorded,
         )
@@ -220,15 +191,14 @@ class Step:
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
         if entry.kind == "decision.refused" and "outcome" in details:
-            tried = "approve" if details.get("approved") else "deny"
-            why = f"tried to {tried}: {OUTCOME_WORDS.get(details['outcome'], details['outcome'])}"
+            why = words.refused_attempt(details["outcome"], approved=bool(details.get("approved")))
         if entry.kind == "decision.uncertain":
-            why = UNCERTAIN.format(tried="approve" if details.get("approved") else "deny")
+            why = words.uncertain_attempt(approved=bool(details.get("approved")))
         if entry.kind == "record.repaired":
-            why = f"{details.get('what', why)}: was {details.get('was', '?')}, is {details.get('is', '?')}"
-        what = STEP_WORDS.get(entry.kind, entry.kind)
-        if details.get("channel") == "direct":
-            what += " by a direct call, person not verified"
+            why = words.repaired(details.get("what", why), details.get("was", "?"), details.get("is", "?"))
+        what = words.STEPS.get(entry.kind, entry.kind)
+        if details.get("channel") == DIRECT:
+            what += words.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
 
@@ -258,8 +228,9 @@ class ApprovalPage:
 
 def live_page() -> LivePage:
     """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
-    now, states = HeartbeatCoordinator().look(None)
-    pending = ApprovalGate().read_pending()
+    store = open_store()
+    now, states = fleet.look(store, None)
+    pending = read_pending(store)
     return LivePage(
         agents=Agents.of(states, now),
         cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
@@ -277,7 +248,7 @@ def nothing_known() -> LivePage:
 
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded."""
-    newest = ApprovalRecord.objects.exclude(status="pending").order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
     return [Ended.of(record, recorded=True) for record in newest]
 
 
@@ -285,14 +256,14 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     live, kept, now = approval.live, approval.kept, approval.now
     known: Any = live or kept
-    pending = live is not None and live.status == "pending" and live.deadline_at > now
-    recorded = kept is not None and kept.status != "pending"
+    pending = live is not None and live.status == PENDING and live.deadline_at > now
+    recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live) if live is not None and pending else None,
-        ended=None if known.status == "pending" else Ended.of(known, recorded=recorded),
+        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=visible_json(text) if text else "",

@@ -1,6 +1,7 @@
 """One request: its page, and the answer of a person to it."""
 
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,20 +15,30 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import failpoints
-from core.approval_gates import ApprovalGate
+from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
-from dashboard import access
+from core.store.client import open_store
+from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
+from dashboard import access, words
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.notices import Notice, notice_of
-from dashboard.words import UNAVAILABLE
 
 logger = logging.getLogger(__name__)
 
-NOT_WRITTEN = (
-    "Nothing was decided, because the record cannot be written. Answer again in a minute. If it stays so, whoever "
-    "runs the site looks at its database and the disk below it."
-)
+
+@dataclass(frozen=True)
+class Notice:
+    """What a person reads after pressing a button. kind is done, refused or unsure; status is that of HTTP."""
+
+    kind: str
+    text: str
+    status: int
+
+    @property
+    def level(self) -> int:
+        """The same for pages without JavaScript."""
+        return {"done": messages.SUCCESS, "unsure": messages.WARNING}.get(self.kind, messages.ERROR)
 
 
 @require_safe
@@ -38,9 +49,9 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     try:
         approval = access.approval_or_404(request.user, str(request_id))
     except StoreUnavailable as error:
-        return render(request, "503.html", {"why": f"{UNAVAILABLE} ({error})"}, status=503)
+        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
     page = contexts.approval_page(str(request_id), approval)
-    context = {"page": page, "may_decide": access.may_decide(request.user)}
+    context = {"page": page, "audience": Audience.of(request.user)}
     return render(request, "dashboard/approvals/approval.html", context)
 
 
@@ -83,24 +94,35 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
         decision = decisions.decide(
-            ApprovalGate(), request.user, request_id, approved=approved, reason=reason, digest=digest
+            open_store(), request.user, request_id, approved=approved, reason=reason, digest=digest
         )
     except decisions.NotNoted as stands:
-        return Notice.not_noted(stands.decision, approved=approved, by=request.user.get_username())
+        told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
+        return Notice("unsure", words.only_in_redis(told.text), told.status)
     except decisions.NotAllowed as refusal:
         return Notice("refused", str(refusal), 403)
     except ValueError as error:
-        return Notice("refused", f"Nothing was decided: {error}.", 400)
+        return Notice("refused", words.not_decided(error), 400)
     except MalformedRecord as error:
-        return Notice("refused", f"Nothing was decided, because the request cannot be read: {error}", 409)
+        return Notice("refused", words.unreadable_request(error), 409)
     except DecisionUnconfirmed as error:
         logger.error("decision unconfirmed: %s", error)
-        return Notice.unconfirmed()
+        return Notice("unsure", words.NOT_CONFIRMED, 503)
     except StoreUnavailable as error:
-        return Notice("refused", f"Nothing was decided. {UNAVAILABLE} ({error})", 503)
+        return Notice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
     except Error:
         logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", NOT_WRITTEN, 503)
-    if decision.outcome == "unknown":
-        raise Http404("No such request.")
-    return notice_of(decision, approved=approved, by=request.user.get_username())
+        return Notice("refused", words.NOT_WRITTEN, 503)
+    if decision.outcome == UNKNOWN:
+        raise Http404(words.NO_REQUEST)
+    return _notice_of(decision, approved=approved, by=request.user.get_username())
+
+
+def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
+    """What came of a decision that was answered."""
+    if decision.outcome == ACCEPTED:
+        return Notice("done", words.accepted(approved=approved), 200)
+    if decision.outcome == ALREADY_DECIDED:
+        who = words.YOU if decision.responder == by else decision.responder
+        return Notice("refused", words.already_decided(decision.status, who, decision.ended_at), 409)
+    return Notice("refused", words.NOT_DECIDED[decision.outcome], 409)

@@ -1,36 +1,6 @@
-"""Money, counts and shares as people read them. Money comes in whole nano-dollars."""
+"""Counts and shares as people read them. Money is in `core.usage.money`."""
 
-from decimal import ROUND_HALF_EVEN, Decimal
-
-DOLLAR = 10**9
-MINUS = "−"
 SPACE = "\N{NO-BREAK SPACE}"
-
-
-def places_for(nano: int) -> int:
-    """How many decimals an amount of this size is told with: cents, or as many as a small one needs."""
-    size = abs(nano)
-    return 2 if size >= DOLLAR // 10 or size == 0 else 4 if size >= DOLLAR // 1000 else 6
-
-
-def rounded(nano: int, places: int) -> int:
-    """The amount as it is told, in nano-dollars; half to even."""
-    return int(_told(nano, places).scaleb(9))
-
-
-def money(nano: int, places: int | None = None, *, sign: bool = False) -> str:
-    """$1,234.50, $0.0042, −$3.00; with `sign` also +$3.00. What is there but too small to tell is <$0.01."""
-    digits = places_for(nano) if places is None else places
-    told = _told(abs(nano), digits)
-    before = MINUS if nano < 0 else "+" if sign and nano > 0 else ""
-    if told == 0 and nano != 0:
-        return f"{before}<${Decimal(1).scaleb(-digits)}"
-    return f"{before}${told:,.{digits}f}"
-
-
-def dollars(nano: int) -> float:
-    """For drawing, where a float is good enough."""
-    return nano / DOLLAR
 
 
 def count(number: int) -> str:
@@ -55,11 +25,7 @@ def percent(part: int, whole: int) -> str:
         return f"100{SPACE}%" if part else f"0{SPACE}%"
     value = 100 * part / whole
     if abs(value) < 0.1:
-        return f"{MINUS if value < 0 else ''}<0.1{SPACE}%"
+        return f"{'-' if value < 0 else ''}<0.1{SPACE}%"
     if 99.95 <= value < 100:
         return f">99.9{SPACE}%"
-    return f"{value:.1f}{SPACE}%".replace("-", MINUS)
-
-
-def _told(nano: int, places: int) -> Decimal:
-    return Decimal(nano).scaleb(-9).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
+    return f"{value:.1f}{SPACE}%"

@@ -10,13 +10,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.usage.money import money
 from dashboard.display import amounts
 from dashboard.display.text import plain, visible
 
 register = template.Library()
 register.filter("visible", visible)
 register.filter("plain", plain)
-register.filter("money", amounts.money)
+register.filter("money", money)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 

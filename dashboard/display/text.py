@@ -12,6 +12,7 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from core.values.malformed import ODD
 from core.values.text import chip, is_unsafe, plain
 
 __all__ = ["plain", "visible", "visible_json"]
@@ -42,7 +43,7 @@ def visible_json(text: str) -> SafeString:
             object_pairs_hook=_Pairs,
         )
         return mark_safe(_shown(value))
-    except (ValueError, RecursionError):
+    except ODD:
         return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
 
 

@@ -18,7 +18,7 @@ from core import jobs
 from core.errors import StoreUnavailable
 from core.history import exports
 from core.models import Export
-from dashboard import access
+from dashboard import access, words
 
 CHUNK = 256 * 1024
 SHOWN = 20
@@ -49,7 +49,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     except (ValueError, exports.TooMany) as error:
         messages.error(request, str(error))
     except StoreUnavailable as error:
-        messages.error(request, f"Nothing was started: {error}")
+        messages.error(request, words.not_started(error))
     return redirect("exports")
 
 
@@ -61,7 +61,7 @@ def fetch(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     export = _own(request.user).filter(pk=export_id).exclude(finished_at=None).first()
     path = exports.path_of(export) if export and not exports.expired(export) else None
     if export is None or path is None or not path.exists():
-        raise Http404("No such file.")
+        raise Http404(words.NO_FILE)
     chunks = _read_async(path) if isinstance(request, ASGIRequest) else _read(path)
     name = f"{export.kind}-{export.requested_at:%Y-%m-%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": path.stat().st_size}

@@ -1,26 +1,24 @@
-"""What the health page prints, and the alarm that live pages show."""
+"""What the health page prints, the alarm that live pages show, and the banner of every page."""
 
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError
+from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from core.history import health
 from core.history.health import Health
-from core.history.proof import state as record_state
+from core.history.proof import verification
 from core.models import SetAsideEntry
-from core.store.recorder import RecorderWord
+from core.store.recorder import RecorderHeartbeat
+from dashboard import words
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
-STATES = {
-    "recording": ("good", "Recording"),
-    "troubled": ("bad", "Cannot record"),
-    "silent": ("bad", "Silent"),
-    "never": ("bad", "Not running"),
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class SetAside:
     def of(cls, entry: SetAsideEntry) -> "SetAside":
         """The row for a reader."""
         fields = {str(name): str(value) for name, value in json.loads(entry.fields).items()}
-        kind = fields.get("type", "of no type")
+        kind = fields.get("type", words.NO_TYPE)
         shown = [(name, _shortened(value)) for name, value in fields.items()]
         return cls(entry.pk, entry.at, entry.position, _shortened(entry.error), kind, shown)
 
@@ -57,10 +55,13 @@ class HealthPage:
         """How the recorder is: a class for its colour, and a word."""
         recorder = self.state.recorder
         if recorder is None:
-            return ("bad", "Unknown: Redis does not answer")
-        if recorder.word.recording and self.state.behind:
-            return ("warn", "Recording, but behind")
-        return STATES[recorder.word.state]
+            return ("bad", words.RECORDER_UNKNOWN)
+        if recorder.heartbeat.recording and self.state.behind:
+            return ("warn", words.RECORDER_BEHIND)
+        return (
+            "good" if recorder.heartbeat.recording else "bad",
+            words.RECORDER_STATES[recorder.heartbeat.state],
+        )
 
     @property
     def hidden_set_aside(self) -> int:
@@ -71,9 +72,7 @@ class HealthPage:
 
 def _shortened(text: str) -> str:
     more = len(text) - SHOWN_CHARACTERS
-    return (
-        text if more <= 0 else f"{text[:SHOWN_CHARACTERS]} … and {more:,} more characters, kept in the record"
-    )
+    return text if more <= 0 else words.cut(text[:SHOWN_CHARACTERS], more)
 
 
 def read_page() -> HealthPage:
@@ -84,44 +83,41 @@ def read_page() -> HealthPage:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
-    now = state.recorder.word.now if state.recorder else timezone.now()
+    now = state.recorder.heartbeat.now if state.recorder else timezone.now()
     return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now)
 
 
-def alarm(word: RecorderWord) -> str:
+def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    if not word.recording:
-        return _recorder_worry(word)
-    return _set_aside_worry(word.set_aside)
+    if not heartbeat.recording:
+        return words.recorder_worry(heartbeat)
+    return words.set_aside_worry(heartbeat.set_aside)
 
 
-def _recorder_worry(word: RecorderWord) -> str:
-    sentences = {
-        "never": "No recorder runs: answers reach the agents, but nothing is recorded.",
-        "silent": "The recorder is silent: answers reach the agents, but nothing is recorded.",
-        "troubled": "The recorder cannot record: answers reach the agents, but they wait for the record.",
-    }
-    return sentences.get(word.state, "")
+def record_worry(_request: HttpRequest) -> dict[str, Any]:
+    """For every template: `record_worry`, a sentence or ''. Read when a template asks for it, so for few people."""
+    return {"record_worry": SimpleLazyObject(_read_record_worry)}
 
 
-def _set_aside_worry(count: int) -> str:
-    if not count:
-        return ""
-    return f"{count} {'change is' if count == 1 else 'changes are'} set aside and not in the record."
+def _read_record_worry() -> str:
+    try:
+        return words.verification_worry(verification.read_state())
+    except DatabaseError:
+        return ""  # the page itself says that the database is away
 
 
 def _worries(state: Health) -> list[str]:
     found = []
     if state.database is None:
-        found.append("The database does not answer: nobody can sign in, and nothing is recorded.")
+        found.append(words.WITHOUT_DATABASE)
     if state.recorder is None:
-        found.append("Redis does not answer: nothing can be approved or denied now.")
+        found.append(words.WITHOUT_REDIS)
     else:
-        found.append(_recorder_worry(state.recorder.word))
+        found.append(words.recorder_worry(state.recorder.heartbeat))
     if state.behind:
-        found.append("The recorder is behind: changes wait longer than they should.")
+        found.append(words.CHANGES_WAIT)
     if state.database is not None:
-        found.append(_set_aside_worry(state.database.set_aside))
+        found.append(words.set_aside_worry(state.database.set_aside))
     return [
         worry
         for worry in [
@@ -138,7 +134,7 @@ def _worries(state: Health) -> list[str]:
 def _record_worries(state: Health) -> list[str]:
     if state.record is None:
         return []
-    return [record_state.verification_worry(state.record), record_state.checkpoint_worry(state.record)]
+    return [words.verification_worry(state.record), words.checkpoint_worry(state.record)]
 
 
 def _server_worries(state: Health) -> list[str]:
@@ -147,33 +143,33 @@ def _server_worries(state: Health) -> list[str]:
         return []
     found = []
     if server.policy != "noeviction":
-        found.append(f"Redis may throw away requests when it is full: its policy is {server.policy}.")
+        found.append(words.evicts(server.policy))
     if not server.aof:
-        found.append("Redis keeps nothing on disk: a restart loses what is open.")
+        found.append(words.NOT_ON_DISK)
     elif server.aof_failed:
-        found.append("Redis cannot write to its disk.")
+        found.append(words.DISK_FAILS)
     if server.memory_limit and server.memory > 0.9 * server.memory_limit:
-        found.append("Redis has almost no memory left.")
+        found.append(words.NO_MEMORY)
     return found
 
 
 def _job_worries(state: Health) -> list[str]:
     queue = state.queue
     if queue is None:
-        return ["The queue of background jobs does not answer."]
+        return [words.WITHOUT_QUEUE]
     found = []
     if queue.workers == 0:
-        found.append("No worker runs: background jobs wait.")
+        found.append(words.NO_WORKER)
     if queue.failed:
-        found.append(f"{queue.failed} background {'job has' if queue.failed == 1 else 'jobs have'} failed.")
+        found.append(words.failed_jobs(queue.failed))
     return found
 
 
 def _backup_worry(state: Health) -> str:
     if "backups" in state.problems:
-        return "The folder of the backups cannot be read."
+        return words.BACKUPS_UNREADABLE
     if state.backups is None or not state.backups.old:
         return ""
     if state.backups.newest_at is None:
-        return "There is no backup yet: a worker makes the next one at 2:00 UTC."
-    return "The newest backup is more than a day and a half old."
+        return words.NO_BACKUP
+    return words.OLD_BACKUP

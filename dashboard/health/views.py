@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import StoreUnavailable
-from core.history.recorder import set_aside
-from dashboard import access
+from core.history.recorder.retry import Retry, record_again
+from dashboard import access, words
 from dashboard.health.page import read_page
 
 logger = logging.getLogger(__name__)
@@ -31,22 +31,22 @@ def show(request: HttpRequest) -> HttpResponse:
 def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     """Record a set aside change now."""
     try:
-        level, text = _words(set_aside.retry(entry_id, request.user))
+        level, text = _told(record_again(entry_id, request.user))
     except StoreUnavailable as error:
-        level, text = messages.ERROR, f"Nothing was changed: the telemetry server does not answer. ({error})"
+        level, text = messages.ERROR, words.nothing_changed(error)
     except DatabaseError as error:
         # What it said is in the log alone: it names hosts.
         logger.error("a set aside change cannot be recorded again: %s", error)
-        level, text = messages.ERROR, "Nothing was changed: the record cannot be written."
+        level, text = messages.ERROR, words.NOTHING_WRITTEN
     messages.add_message(request, level, text)
     return redirect("health")
 
 
-def _words(done: set_aside.Retry) -> tuple[int, str]:
+def _told(done: Retry) -> tuple[int, str]:
     if done.outcome == "unknown":
-        raise Http404("No such entry.")
+        raise Http404(words.NO_ENTRY)
     if done.outcome == "repaired":
-        return messages.SUCCESS, "It is in the record now."
+        return messages.SUCCESS, words.SET_ASIDE_REPAIRED
     if done.outcome == "already_repaired":
-        return messages.SUCCESS, "It was in the record already. Nothing was changed."
-    return messages.ERROR, f"It still cannot be recorded, and stays set aside: {done.error}"
+        return messages.SUCCESS, words.SET_ASIDE_REPAIRED_BEFORE
+    return messages.ERROR, words.still_set_aside(done.error)

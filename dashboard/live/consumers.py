@@ -1,6 +1,7 @@
 """The websocket of a page: lets in whom the page lets in, then passes on what the follower hands it."""
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -11,8 +12,11 @@ from django.db import Error
 from core.errors import StoreUnavailable
 from core.values.names import checked_name
 from dashboard import access
+from dashboard.access import Audience
 from dashboard.live import control, doorbells
-from dashboard.live.follower import LIVE, Subscription, follower
+from dashboard.live.feed import LIVE
+from dashboard.live.follower import follower
+from dashboard.live.subscription import Subscription
 
 UNAVAILABLE = 1011
 
@@ -27,8 +31,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """Refuse strangers before accepting; then subscribe to the page's topic."""
         self.subscription: Subscription | None = None
         try:
-            topic = _topic(self.scope)
-            rights = await database_sync_to_async(_rights)(self.scope["user"], topic)
+            topic, asked_at = _topic(self.scope), time.monotonic()
+            audience = await database_sync_to_async(_audience)(self.scope["user"], topic)
         except ValueError:
             await self.close()
             return
@@ -36,15 +40,15 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(UNAVAILABLE)
             return
         session_key = self.scope["session"].session_key
-        if rights is None or session_key is None:
+        if audience is None or session_key is None:
             await self.close()
             return
         await self.accept()
         control.listen()
-        self.subscription = Subscription(topic, rights["decide"], session_key, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self.subscription = Subscription(topic, audience, session_key, loop, confirmed_at=asked_at)
         self.sender = asyncio.create_task(self._send_queued(self.subscription))
-        # In a thread: a region is rendered there, and an approval page reads SQL.
-        await database_sync_to_async(follower.subscribe)(self.subscription)
+        follower.subscribe(self.subscription)
 
     async def disconnect(self, code: int) -> None:
         """The socket is gone."""
@@ -73,9 +77,8 @@ def _topic(scope: Any) -> str:
     return str(route.get("topic") or route.get("request_id", LIVE))
 
 
-def _rights(user: Any, topic: str) -> dict[str, bool] | None:
-    if not access.may_view(user):
-        return None
-    if topic != LIVE and not doorbells.is_doorbell(topic) and access.read_approval(topic) is None:
-        return None
-    return {"decide": access.may_decide(user)}
+def _audience(user: Any, topic: str) -> Audience | None:
+    audience = Audience.of(user)
+    if audience is None or topic == LIVE or doorbells.is_doorbell(topic):
+        return audience
+    return None if access.read_approval(topic) is None else audience

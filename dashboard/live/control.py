@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
 from django.http import HttpRequest
 
+from core.values.trouble import Trouble
 from dashboard.live.follower import follower, mark_of
 
 logger = logging.getLogger(__name__)
@@ -46,21 +47,17 @@ def listen() -> None:
 
 
 async def _listen(layer: Any) -> None:
-    troubled = False
+    trouble = Trouble(logger)
     while True:
         try:
             channel = await layer.new_channel()
             while True:
                 await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
-                if troubled:
-                    logger.warning("control messages are heard again")
-                troubled = False
+                trouble.ends("control messages are heard again")
                 message = await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
                 await sync_to_async(follower.end_session, thread_sensitive=False)(message["session"])
         except TimeoutError:
             continue  # nobody spoke for an hour
         except Exception as error:
-            if not troubled:
-                logger.warning("control messages are not heard: %s", error)
-            troubled = True
+            trouble.begins("control messages are not heard: %s", error)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from core.store.outbox import OutboxEntry, Watcher, numbers
+from core.values.malformed import ODD
 
 USAGE = "usage"
 _AGENT = "agent:"
@@ -80,7 +81,7 @@ def _topics_of(entry: OutboxEntry) -> set[str]:
     try:
         calls = json.loads(entry.fields.get("calls", "[]"))
         agents = {str(call["agent_id"]) for call in calls if call["agent_id"]}
-    except (ValueError, RecursionError, TypeError, KeyError):
+    except ODD:
         agents = set()  # the recorder sets it aside
     return {USAGE, *(agent(agent_id) for agent_id in agents)}
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.template.loader import render_to_string
 
+from dashboard.access import Audience
 from dashboard.approvals.page import AgentRow, Agents, ApprovalPage, Card, Ended, LivePage
 
 
@@ -16,15 +17,15 @@ def _render(template: str, context: dict[str, object]) -> str:
     return render_to_string(f"dashboard/{template}.html", context)
 
 
-def live_region(page: LivePage, *, may_decide: bool) -> str:
+def live_region(page: LivePage, audience: Audience) -> str:
     """The whole live page below its head, as one morph."""
-    return _partial("live", "outerMorph", _render("live/_region", {"page": page, "may_decide": may_decide}))
+    return _partial("live", "outerMorph", _render("live/_region", {"page": page, "audience": audience}))
 
 
-def approval_region(page: ApprovalPage, *, may_decide: bool) -> str:
+def approval_region(page: ApprovalPage, audience: Audience) -> str:
     """The whole approval page below its head, as one morph."""
     return _partial(
-        "approval", "outerMorph", _render("approvals/_approval", {"page": page, "may_decide": may_decide})
+        "approval", "outerMorph", _render("approvals/_approval", {"page": page, "audience": audience})
     )
 
 
@@ -38,10 +39,10 @@ def agent_row(row: AgentRow, now: datetime) -> str:
     return _partial(row.dom_id, "outerMorph", _render("agents/_row", {"row": row, "now": now}))
 
 
-def new_card(card: Card, now: datetime, *, may_decide: bool) -> str:
+def new_card(card: Card, now: datetime, audience: Audience) -> str:
     """A request at the end of the queue."""
     return _partial(
-        "cards", "beforeend", _render("approvals/_card", {"card": card, "now": now, "may_decide": may_decide})
+        "cards", "beforeend", _render("approvals/_card", {"card": card, "now": now, "audience": audience})
     )
 
 

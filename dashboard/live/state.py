@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 
-from core.agent_tracking import HeartbeatCoordinator
-from core.approval_gates import ApprovalGate
+from core.agents import fleet
 from core.history import health
-from core.store.approvals import RequestRecord, valid_id
+from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
+from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
+from core.values.approvals import PENDING
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
 from dashboard.health import page as health_page
@@ -25,35 +26,30 @@ class Message:
     everywhere: also for pages that show one request alone.
     """
 
-    def __init__(self, render: Callable[[bool], str], *, everywhere: bool = False) -> None:
+    def __init__(self, render: Callable[[Audience], str], *, everywhere: bool = False) -> None:
         self._render = render
+        self._texts: dict[Audience, str] = {}
         self.everywhere = everywhere
 
-    @cached_property
-    def for_approver(self) -> str:
-        """For those who may decide."""
-        return self._render(True)
-
-    @cached_property
-    def for_viewer(self) -> str:
-        """For those who may only look."""
-        return self._render(False)
-
-    def text(self, *, may_decide: bool) -> str:
+    def text(self, audience: Audience) -> str:
         """The fragment for one audience."""
-        return self.for_approver if may_decide else self.for_viewer
+        if audience not in self._texts:
+            self._texts[audience] = self._render(audience)
+        return self._texts[audience]
 
 
 def _same(text: str, *, everywhere: bool = False) -> Message:
-    return Message(lambda _may_decide: text, everywhere=everywhere)
+    return Message(lambda _audience: text, everywhere=everywhere)
 
 
 class LiveState:
-    """The state of the live page. Not for several threads at once: its follower holds a lock."""
+    """The state of the live page. It belongs to one thread; `wait` alone may be called from another.
+
+    It reads SQL when it is made and never later: what SQL knows afterwards is handed to `verify`.
+    """
 
     def __init__(self) -> None:
-        self._coordinator = HeartbeatCoordinator()
-        self._gate = ApprovalGate()
+        self._store = open_store()
         # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
         self._watcher = Watcher()
         self.changes = Changes(self._watcher)
@@ -63,21 +59,25 @@ class LiveState:
         self._ended: list[Ended] = []
         self._rows: dict[str, AgentRow] = {}
         self._cards: dict[str, Card] = {}
-        self._drawn: dict[bool, tuple[LivePage, str]] = {}
+        self._drawn: dict[Audience, tuple[LivePage, str]] = {}
+        self._heard_of: set[str] = set()
         self._unreadable = 0
         self._behind = False
-        self.alarm = health_page.alarm(health.read_word())
+        self.alarm = health_page.alarm(health.read_heartbeat())
         self.now: datetime
         self.agents: Agents
-        self._load()
+        self._load(contexts.recently_ended())
 
     def close(self) -> None:
         """Give the connection back."""
         self._watcher.close()
 
-    def region(self, *, may_decide: bool) -> str:
+    def region(self, audience: Audience) -> str:
         """The whole page as it stands; rendered again only when something on it has changed."""
-        page = LivePage(
+        return self._draw(self._page(), audience)
+
+    def _page(self) -> LivePage:
+        return LivePage(
             agents=self.agents,
             cards=[self._card(id_) for id_ in self._shown],
             waiting=len(self._pending),
@@ -86,11 +86,13 @@ class LiveState:
             now=self.now,
             behind=self._behind,
         )
-        drawn, text = self._drawn.get(may_decide, (None, ""))
+
+    def _draw(self, page: LivePage, audience: Audience) -> str:
+        drawn, text = self._drawn.get(audience, (None, ""))
         # The page counts the time itself, so a later `now` alone is no change.
         if drawn is None or replace(page, now=drawn.now) != drawn:
-            text = fragments.live_region(page, may_decide=may_decide)
-            self._drawn[may_decide] = (page, text)
+            text = fragments.live_region(page, audience)
+            self._drawn[audience] = (page, text)
         return text
 
     def _card(self, request_id: str) -> Card:
@@ -99,21 +101,25 @@ class LiveState:
         return self._cards[request_id]
 
     def tick(self) -> list[Message]:
-        """A sign of life with Redis's time, and a warning when the recorder starts or stops lagging."""
-        text = fragments.tick(self.now, ok=True)
-        messages = [_same(text, everywhere=True)]
+        """Warnings: when the recorder starts or stops lagging, and when something becomes wrong with the record."""
+        messages = []
         behind = self._seconds_behind() > BEHIND_SECONDS
         if behind != self._behind:
             self._behind = behind
             messages.append(_same(self._queue_head()))
-        alarm = health_page.alarm(health.read_word())
+        alarm = health_page.alarm(health.read_heartbeat())
         if alarm != self.alarm:
             self.alarm = alarm
             messages.append(_same(fragments.alarm(alarm), everywhere=True))
         return messages
 
+    @property
+    def recorded(self) -> str:
+        """How far SQL is, as far as `wait` heard."""
+        return self._watcher.recorded
+
     def wait(self, seconds: float) -> list[OutboxEntry]:
-        """What happened to requests, waiting at most `seconds` for it."""
+        """What happened to requests, waiting at most `seconds` for it. From any thread, but not during `apply`."""
         return self._watcher.wait(seconds)
 
     def apply(self, entries: list[OutboxEntry]) -> tuple[list[Message], set[str]]:
@@ -127,6 +133,7 @@ class LiveState:
         }
         recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
         self._unrecorded = {**self._unrecorded, **positions}
+        self._heard_of.update(positions)
         for request_id in list(self._unrecorded):
             if self._watcher.is_recorded(self._unrecorded[request_id]):
                 del self._unrecorded[request_id]
@@ -136,7 +143,7 @@ class LiveState:
         self._ended = [replace(e, recorded=e.recorded or e.request_id in recorded) for e in self._ended]
         messages: list[Message] = []
         ids = list(positions)
-        for request_id, record in zip(ids, self._gate.read_records(ids), strict=True):
+        for request_id, record in zip(ids, read_records(self._store, ids), strict=True):
             known = record if isinstance(record, RequestRecord) else None
             if known is not None:
                 self.changes.of_request(known.agent_id, positions[request_id])
@@ -150,7 +157,7 @@ class LiveState:
 
     def look(self) -> list[Message]:
         """Look at the agents that beat or crossed a threshold since the last look."""
-        self.now, changed = self._coordinator.look(self.now)
+        self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         rows = [AgentRow.of(state, self.now) for state in changed]
         rows = [row for row in rows if self._rows.get(row.agent_id) != row]
@@ -166,40 +173,42 @@ class LiveState:
         texts = [fragments.agent_row(row, self.now) for row in rows if row.agent_id in shown]
         return [_same("".join(texts))] if texts else []
 
-    def verify(self) -> list[Message]:
-        """Read everything again; where memory was wrong or out of date, send the region anew."""
+    def begin_verification(self) -> None:
+        """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
+        self._heard_of = set(self._unrecorded)
+
+    def verify(self, ended: list[Ended]) -> list[Message]:
+        """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew."""
         agents = self.agents
         before = (self._shown, self._ended, self._unreadable, len(self._pending))
-        self._load()
+        self._load(ended)
         if before != (self._shown, self._ended, self._unreadable, len(self._pending)):
             return [self._whole()]
         return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
 
     # How the state moves
 
-    def _load(self) -> None:
-        self.now, states = self._coordinator.look(None)
+    def _load(self, ended: list[Ended]) -> None:
+        self.now, states = fleet.look(self._store, None)
         self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
         self._arrange()
-        pending = self._gate.read_pending()
+        pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
         self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
         self._unreadable = len(pending.unreadable)
         self._shown = list(self._pending)[:SHOWN_REQUESTS]
-        earlier = [end for end in self._ended if end.request_id in self._unrecorded]
+        earlier = [end for end in self._ended if end.request_id in self._heard_of]
         # Memory may know more than SQL: that the agent has the answer.
         collected = {end.request_id for end in self._ended if end.collected}
-        kept = [
-            replace(e, collected=e.collected or e.request_id in collected) for e in contexts.recently_ended()
-        ]
+        kept = [replace(e, collected=e.collected or e.request_id in collected) for e in ended]
         self._ended = _newest(kept, earlier)
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
-        if record is not None and record.status == "pending" and record.deadline_at > self.now:
+        if record is not None and record.status == PENDING and record.deadline_at > self.now:
             self._pending.setdefault(request_id, record)
             return []
         known = self._pending.pop(request_id, None)
-        if record is None or record.status == "pending":
+        if record is None or record.status == PENDING:
             return [self._reload_shown()] if known is not None else []
         end = Ended.of(record, recorded=request_id not in self._unrecorded)
         self._ended = _newest([end], self._ended)
@@ -222,7 +231,7 @@ class LiveState:
 
     @staticmethod
     def _new(card: Card, now: datetime) -> Message:
-        return Message(lambda may_decide: fragments.new_card(card, now, may_decide=may_decide))
+        return Message(lambda audience: fragments.new_card(card, now, audience))
 
     def _reload_shown(self) -> Message:
         window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
@@ -230,9 +239,8 @@ class LiveState:
         return self._whole()
 
     def _whole(self) -> Message:
-        # Rendered now, not when it is sent: what follows in this batch changes the page again.
-        texts = {may_decide: self.region(may_decide=may_decide) for may_decide in (True, False)}
-        return Message(texts.__getitem__)
+        page = self._page()  # as it is now: what follows in this batch changes it again
+        return Message(lambda audience: self._draw(page, audience))
 
     def _queue_head(self) -> str:
         waiting = len(self._pending)

@@ -7,10 +7,10 @@ from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.history import health
-from dashboard import access
+from dashboard import access, words
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.health import page as health_page
-from dashboard.words import UNAVAILABLE
 
 
 @require_safe
@@ -19,9 +19,9 @@ from dashboard.words import UNAVAILABLE
 def show(request: HttpRequest) -> HttpResponse:
     """The page as it stands now; with 503 and a sentence when Redis is away."""
     try:
-        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_word())
+        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_heartbeat())
     except StoreUnavailable as error:
-        page, problem, alarm = contexts.nothing_known(), f"{UNAVAILABLE} ({error})", ""
-    may_decide = access.may_decide(request.user)
-    context = {"page": page, "problem": problem, "alarm": alarm, "may_decide": may_decide}
+        page, problem, alarm = contexts.nothing_known(), words.unavailable(error), ""
+    audience = Audience.of(request.user)
+    context = {"page": page, "problem": problem, "alarm": alarm, "audience": audience}
     return render(request, "dashboard/live/live.html", context, status=503 if problem else 200)

@@ -9,9 +9,8 @@ from prometheus_client.registry import Collector
 
 from core.errors import StoreUnavailable
 from core.history import health
-from core.history.agents import activity
-from core.history.agents.activity import Activity
-from core.history.health import Health
+from core.history.health import Activity, Health
+from core.values.approvals import APPROVED, CANCELLED, REJECTED, TIMEOUT
 from dashboard.live.follower import follower
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,7 +20,7 @@ def text() -> bytes:
     """Everything in the text format of Prometheus. What cannot be read is left out, and its `up` is 0."""
     registry = CollectorRegistry()
     try:
-        now: Activity | None = activity.read()
+        now: Activity | None = health.read_activity()
     except StoreUnavailable:
         now = None
     registry.register(_Reading(health.read(), now))
@@ -54,7 +53,7 @@ class _Reading(Collector):
         recorder = self._state.recorder
         if recorder is None:
             return
-        yield _gauge("recorder_up", "Whether changes are being recorded", value=recorder.word.recording)
+        yield _gauge("recorder_up", "Whether changes are being recorded", value=recorder.heartbeat.recording)
         yield _gauge("outbox_entries", "Entries in the outbox", value=recorder.outbox_length)
         if self._state.database is not None:
             waiting = "Outbox entries that are not recorded yet, counted up to about 1,000"
@@ -70,10 +69,10 @@ class _Reading(Collector):
         if database.size is not None:
             yield _gauge("database_bytes", "Size of the database", value=database.size)
         ended = database.outcomes
-        decided = {word: ended.get(word, 0) for word in ("approved", "rejected")}
+        decided = {word: ended.get(word, 0) for word in (APPROVED, REJECTED)}
         yield _counter("decisions", "Requests that people decided, as recorded", "outcome", decided)
-        yield _counter("expiries", "Requests that nobody answered in time", value=ended.get("timeout", 0))
-        yield _counter("cancellations", "Requests that were cancelled", value=ended.get("cancelled", 0))
+        yield _counter("expiries", "Requests that nobody answered in time", value=ended.get(TIMEOUT, 0))
+        yield _counter("cancellations", "Requests that were cancelled", value=ended.get(CANCELLED, 0))
 
     def _record(self) -> Iterator[Metric]:
         record = self._state.record

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from core.history import readiness
+from core.history import health
 from dashboard import access
 from dashboard.probes import metrics
 
@@ -24,7 +24,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """Which parts are ready, by name alone; 503 when one is not. Answers within two seconds."""
-    parts = readiness.check()
+    parts = health.check_ready()
     ready = all(parts.values())
     words = {name: "ok" if fine else "failed" for name, fine in parts.items()}
     response = JsonResponse({"ready": ready, "parts": words}, status=200 if ready else 503)

@@ -5,9 +5,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from core.history.usage import reports as usage_reports
+from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Costs, Dimension
-from core.models import LLMCall
-from dashboard.display.amounts import dollars, money, percent, places_for, rounded
+from core.usage.call import Call
+from core.usage.money import dollars, money, places_for
+from core.usage.savings import APART, shown_levels
+from dashboard import words
+from dashboard.display.amounts import percent
 from dashboard.display.text import plain
 from dashboard.usage.period import Period
 
@@ -55,7 +59,7 @@ class CostTable:
                 8 if share.name is None else number,
                 share.name,
                 share.calls,
-                share.input_tokens + share.output_tokens,
+                share.input + share.output,
                 share.cost,
                 percent(share.cost, whole),
             )
@@ -67,7 +71,7 @@ class CostTable:
         for at in reversed(period.times()):
             amounts = [costs.by_time.get((at, name), 0) for name in names]
             rows.append(Row(at, amounts, sum(amounts), at <= now < at + step))
-        return cls(columns, rows, places_for(max((row.total for row in rows), default=0)), period.hourly)
+        return cls(columns, rows, places_for(*(row.total for row in rows)), period.hourly)
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -83,7 +87,7 @@ class CostTable:
                 {
                     "name": OTHERS if column.name is None else plain(column.name),
                     "colour": column.number,
-                    "values": [dollars(row.costs[place]) for row in rows],
+                    "values": [float(dollars(row.costs[place])) for row in rows],
                 }
                 for place, column in enumerate(self.columns)
             ],
@@ -115,18 +119,14 @@ class Savings:
 
     @classmethod
     def of(cls, sums: dict[str, int]) -> "Savings":
-        """The levels are rounded, and steps are their differences: so no rounding can open a gap."""
-        baseline, actual = sums["baseline_nano"], sums["cost_nano"]
-        places = places_for(max(abs(baseline), abs(actual)))
-        uncached = baseline - sums["routing_nano"]
-        book = uncached - sums["caching_nano"]
-        levels = [rounded(amount, places) for amount in (baseline, uncached, book, actual)]
+        """From the sums of a period."""
+        levels, places = shown_levels(sums["baseline"], sums["routing"], sums["caching"], sums["cost"])
         steps = [_level("Baseline", levels[0], places, "all at the premium model, without a cache")]
         for place, (name, why) in enumerate(_STEPS):
             steps.append(_step(name, levels[place], levels[place + 1], places, why))
         steps.append(_level("Actual", levels[3], places, "what agents said it cost"))
         saved = levels[0] - levels[3]
-        apart = sums["unpriced_calls"] + sums["no_baseline_calls"]
+        apart = sum(sums[f"{kind}_calls"] for kind in APART)
         return cls(steps, places, saved, percent(abs(saved), levels[0]), sums["calls"] - apart, sums["calls"])
 
     @property
@@ -136,7 +136,7 @@ class Savings:
             "places": self.places,
             "labels": [step.name for step in self.steps],
             "kinds": [step.kind for step in self.steps],
-            "bars": [[dollars(step.low), dollars(step.high)] for step in self.steps],
+            "bars": [[float(dollars(step.low)), float(dollars(step.high))] for step in self.steps],
             "texts": [step.text for step in self.steps],
         }
 
@@ -173,7 +173,7 @@ class Burn:
     def of(cls, hours: dict[datetime, int], first: datetime | None, now: datetime) -> "Burn":
         """`hours` holds today and the seven days before; days before the first call do not count."""
         today = datetime.combine(now.date(), time(), UTC)
-        until = usage_reports.whole_hour(now)
+        until = whole_hour(now)
         cost = sum(amount for hour, amount in hours.items() if hour >= today)
         passed = (now - today) / timedelta(hours=1)
         days = 0 if first is None else min(COMPARED_DAYS, max(0, (today.date() - first.date()).days))
@@ -195,19 +195,14 @@ class Burn:
     def comparison(self) -> str:
         """In words, and honest about what is compared with what."""
         if self.average is None:
-            return "No earlier day to compare with."
+            return words.NO_EARLIER_DAY
         if self.until.hour == 0:
-            return "Compared with the days before from 01:00 UTC on."
-        of = "the day before" if self.days == 1 else f"the average of the {self.days} days before"
+            return words.COMPARED_LATER
         if self.average == 0:
-            return f"Until {self.until:%H:00}: {money(self.by_then)}; {of}: nothing until then."
+            return words.compared_with_nothing(self.until, money(self.by_then), self.days)
         change = self.by_then - self.average
-        word = (
-            "the same as"
-            if change == 0
-            else f"{percent(abs(change), self.average)} " + ("more than" if change > 0 else "less than")
-        )
-        return f"Until {self.until:%H:00}: {money(self.by_then)}, {word} {of} ({money(self.average)})."
+        word = words.share_of_change(change, percent(abs(change), self.average))
+        return words.compared(self.until, money(self.by_then), word, self.days, money(self.average))
 
 
 @dataclass(frozen=True)
@@ -220,7 +215,7 @@ class UsagePage:
     costs: CostTable
     savings: Savings
     burn: Burn
-    calls: list[LLMCall]
+    calls: list[Call]
     recorded: tuple[datetime, datetime] | None
 
     @property
@@ -231,12 +226,12 @@ class UsagePage:
     @property
     def prompt_hits(self) -> str:
         """The share of calls that read from their provider's cache."""
-        return percent(self.sums["prompt_cache_hits"], self.sums["calls"])
+        return percent(self.sums["prompt_hits"], self.sums["calls"])
 
     @property
     def own_hits(self) -> str:
         """The share of calls that an own cache answered."""
-        return percent(self.sums["cache_hits"], self.sums["calls"])
+        return percent(self.sums["hits"], self.sums["calls"])
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:

@@ -11,20 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core.features import TelemetryFeatures
-from dashboard import access
+from dashboard import access, words
 from dashboard.usage import export as usage_export
 from dashboard.usage.page import usage_page
 from dashboard.usage.period import PRESETS, BadPeriod, dimension_of, period_of
 
 logger = logging.getLogger(__name__)
-
-REDIS_AWAY = (
-    "The telemetry server does not answer. This page shows what was recorded before; "
-    "calls made now wait on their machines and are counted later."
-)
-NO_DATABASE = (
-    "The database does not answer, so nothing can be shown. Nothing is lost: calls are recorded later."
-)
 
 
 @require_safe
@@ -36,14 +28,16 @@ def show(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     try:
         context["page"] = usage_page(period_of(request.GET, now), dimension_of(request.GET), now)
-        context["problem"] = "" if TelemetryFeatures.is_redis_available() else REDIS_AWAY
+        context["problem"] = "" if TelemetryFeatures.is_redis_available() else words.USAGE_NOT_NEW
         return render(request, "dashboard/usage/usage.html", context)
     except BadPeriod as error:
         return render(request, "dashboard/usage/usage.html", {**context, "refused": str(error)}, status=400)
     except DatabaseError as error:
         # What it said is in the log alone: it names hosts.
         logger.error("the usage page cannot be read: %s", error)
-        return render(request, "dashboard/usage/usage.html", {**context, "problem": NO_DATABASE}, status=503)
+        return render(
+            request, "dashboard/usage/usage.html", {**context, "problem": words.USAGE_UNREADABLE}, status=503
+        )
 
 
 @require_safe

@@ -19,7 +19,7 @@ function colour(name) {
 function money(value, places) {
   const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
   const text = `$${Math.abs(value).toLocaleString("en-US", digits)}`;
-  return value < 0 ? `−${text}` : text;
+  return value < 0 ? `-${text}` : text;
 }
 
 const kinds = {

@@ -24,7 +24,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 from core.history.audit import entries
-from core.history.proof import checkpoints, export, verification
+from core.history.proof import checkpoints, json_lines, verification
 from core.models import ApprovalRecord
 from core.store.approvals import request_digest
 call_command("migrate", verbosity=0)
@@ -53,7 +53,7 @@ verdict = verification.verify(path)
 seconds["verify"] = time.perf_counter() - began
 assert verdict.whole and verdict.entries == count, verdict
 began = time.perf_counter()
-assert sum(piece.count("\\n") for piece in export.pieces(export.Selection())) == count
+assert sum(piece.count("\\n") for piece in json_lines.pieces(json_lines.Selection())) == count
 seconds["export"] = time.perf_counter() - began
 print(json.dumps(seconds))
 """

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +20,7 @@ from typing import Any
 from core.store import usage
 from core.store.client import Store
 from core.usage.call import Call
-from core.usage.pricing import PriceBook, Prices
+from core.usage.pricing import PriceBook
 from core.usage.savings import amounts_of
 from core.usage_tracker import UsageTracker
 from tests.bench.measure import Bench, Row, medians, plain_client, rate_row, store_in
@@ -160,15 +159,16 @@ def _fill(store: Store, calls: int) -> None:
         number = next(numbers)
         us = (now_ms - number % DAYS * 86_400_000) * 1000
         batch = usage.Batch(f"{number:032x}", 0, 1)
-        for name, amount in _some_call(number, us).items():
-            batch.add_sum(us, name, amount * together)
+        batch.add("", us, {name: amount * together for name, amount in _some_call(number, us).items()}, "{}")
         usage.ship(store, batch, now_ms, 90)
 
 
 def _some_call(number: int, us: int) -> dict[str, int]:
     tier = ("cheap", "capable", "premium")[number % 3]
     call = Call(
-        f"{number}", us, f"workflow-{number % 5}", "", tier, f"model-{number % 6}", ("anthropic", "openai")[number % 2],
-        "", "", int(Decimal("0.0105") * 10**9), 1000, 500, 0, 0, False, "", False, 1.0,
+        call_id=f"{number}", us=us, workflow=f"workflow-{number % 5}", stage="", tier=tier, model=f"model-{number % 6}",
+        provider=("anthropic", "openai")[number % 2], agent_id="", user="", cost=10_500_000, input=1000, output=500,
+        cache_read=0, cache_write=0, hit=False, cache_type="", prompt_hit=False, duration_ms=1.0,
+        book=10_500_000, uncached=10_500_000, baseline=52_500_000,
     )  # fmt: skip
-    return amounts_of(call, Prices(10_500_000, 10_500_000, 52_500_000))
+    return amounts_of(call)

@@ -14,6 +14,8 @@ import pytest
 
 from tests.core.usage.usage_help import track
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = [sys.executable, "-m", "core"]
 WITHOUT = "import sys; sys.modules[{0!r}] = None; from core.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -136,9 +138,12 @@ def test_what_sql_knows_names_the_command_that_reaches_it(environment, name):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_named_project_is_used_for_what_sql_knows(environment):
-    run([sys.executable, "manage.py", "migrate", "-v", "0"], environment)
-    named = {**environment, "DJANGO_SETTINGS_MODULE": "telemetry_site.settings"}
+def test_a_named_project_is_used_for_what_sql_knows(environment, this_database):
+    named = {
+        **environment,
+        "DJANGO_SETTINGS_MODULE": "telemetry_site.settings",
+        "DATABASE_URL": this_database,
+    }
     done = run([*MODULE, "export"], named)
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 

@@ -11,10 +11,10 @@ import tracemalloc
 import pytest
 
 from core.cli import cmd_telemetry_export
-from core.cli.export import COLUMNS, csv_cell, write_csv, write_json
+from core.cli.export import PIECES, csv_cell
 from core.history.usage.calls import CallHistory
 from core.models import LLMCall
-from core.usage.call import plain_entry
+from core.usage.call import EXPORTED
 from tests.core.usage.usage_help import track
 
 
@@ -35,7 +35,7 @@ def test_json_is_one_array_of_every_call_newest_first(recorded, run):
 
 def test_no_calls_are_an_empty_array_and_a_line_of_heads(tracker, record, run):
     assert run(cmd_telemetry_export)[1] == "[]\n"
-    assert run(cmd_telemetry_export, format="csv")[1] == ",".join(COLUMNS) + "\n"
+    assert run(cmd_telemetry_export, format="csv")[1] == ",".join(EXPORTED) + "\n"
 
 
 def test_csv_has_the_same_calls_and_no_formula(recorded, run):
@@ -127,24 +127,14 @@ def test_days_limit_what_is_exported(recorded, run):
     assert len(json.loads(run(cmd_telemetry_export, days=4)[1])) == 3
 
 
-@pytest.mark.parametrize("write", [write_json, write_csv])
-def test_memory_does_not_grow_with_the_history(recorded, write):
-    [priced, *_] = CallHistory().calls(None)
-    entry = plain_entry(*priced)
-
-    class Nowhere(io.TextIOBase):
-        written = 0
-
-        def write(self, text: str) -> int:
-            self.written += len(text)
-            return len(text)
-
-    nowhere = Nowhere()
+@pytest.mark.parametrize("form", PIECES)
+def test_memory_does_not_grow_with_the_history(recorded, form):
+    [call, *_] = CallHistory().calls(None)
     tracemalloc.start()
     try:
-        write((entry for _ in range(10_000)), nowhere)
+        written = sum(len(piece) for piece in PIECES[form]([call] for _ in range(10_000)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert nowhere.written > 1_000_000
+    assert written > 1_000_000
     assert peak < 200_000

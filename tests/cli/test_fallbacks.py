@@ -7,25 +7,25 @@ import pytest
 from core.cli import cmd_sonnet_opus_analysis
 from core.usage.call import Call
 from core.usage.fallbacks import Fallbacks, find_fallbacks
-from core.usage.pricing import Prices
 from tests.core.usage.usage_help import track
 
 CENT = 10_000_000  # in nano-dollars
-FIVE_TIMES = Prices(book=CENT, uncached=CENT, baseline=5 * CENT)
-PREMIUM_PRICE = Prices(book=6 * CENT, uncached=6 * CENT, baseline=6 * CENT)
+FIVE_TIMES = {"book": CENT, "uncached": CENT, "baseline": 5 * CENT}
+PREMIUM_PRICE = dict.fromkeys(("book", "uncached", "baseline"), 6 * CENT)
+NO_PRICE: dict[str, None] = dict.fromkeys(FIVE_TIMES)
 
 
-def made(second: float, tier: str = "capable", **changes) -> tuple[Call, Prices]:
+def made(second: float, tier: str = "capable", **changes) -> Call:
     said = {
         "call_id": f"{second}", "us": int(second * 1e6), "workflow": "review", "stage": "analysis", "tier": tier,
         "model": "m", "provider": "p", "agent_id": "ann", "user": "", "cost": CENT if tier == "capable" else 6 * CENT,
         "input": 1, "output": 1, "cache_read": 0, "cache_write": 0, "hit": False, "cache_type": "",
         "prompt_hit": False, "duration_ms": 1,
     }  # fmt: skip
-    return Call(**{**said, **changes}), FIVE_TIMES if tier == "capable" else PREMIUM_PRICE
+    return Call(**said | (FIVE_TIMES if tier == "capable" else PREMIUM_PRICE) | changes)
 
 
-def counts(*calls: tuple[Call, Prices], window: float = 300) -> tuple[int, int, int]:
+def counts(*calls: Call, window: float = 300) -> tuple[int, int, int]:
     total = sum(find_fallbacks(calls, window).values(), Fallbacks())
     return total.attempts, total.fallbacks, total.direct_premium
 
@@ -75,15 +75,13 @@ def test_what_a_cache_saved_is_not_counted_as_saved_by_the_tier():
 
 
 def test_an_attempt_without_a_premium_price_is_counted_and_not_compared():
-    call, _ = made(0)
-    found = find_fallbacks([(call, Prices(None, None, None)), made(1, workflow="other")])
+    found = find_fallbacks([made(0, **NO_PRICE), made(1, workflow="other")])
     assert (found["review"].attempts, found["review"].not_compared) == (1, 1)
     assert (found["review"].actual, found["review"].not_compared_cost) == (0, CENT)
 
 
 def test_an_attempt_without_a_premium_price_that_fell_back_is_compared_by_what_was_paid():
-    call, _ = made(0)
-    answer = find_fallbacks([(call, Prices(None, None, None)), made(1, "premium")])["review"].answer()
+    answer = find_fallbacks([made(0, **NO_PRICE), made(1, "premium")])["review"].answer()
     assert (answer["actual_cost"], answer["always_premium_cost"]) == (D("0.07"), D("0.06"))
     assert answer["not_compared_calls"] == 0
 
@@ -101,7 +99,7 @@ def test_the_command_reads_the_recorded_calls(tracker, record, run, run_json):
     assert said["by_workflow"]["review"]["success_rate"] == 50.0
     _code, out, _err = run(cmd_sonnet_opus_analysis)
     last = out.splitlines()[-1].split()
-    assert last == ["review", "2", "1", "50.0%", "$0.0735", "$0.1050", "$0.0315"]
+    assert last == ["review", "2", "1", "50.0%", "$0.07", "$0.10", "$0.03"]
 
 
 def test_no_calls_have_no_rate(tracker, record, run_json):

@@ -87,8 +87,8 @@ def test_savings_say_the_waterfall_and_its_steps_add_up(tracker, run, run_json):
     ]
     assert steps[0] - steps[1] - steps[2] + steps[3] == D(said["actual_cost"])
     lines = run(cmd_telemetry_savings)[1].splitlines()
-    assert columns(lines[3]) == ["baseline: all at the premium model", "$1.1050"]
-    assert columns(lines[4]) == ["less routing to other models", "-$0.0840"]
+    assert columns(lines[3]) == ["baseline: all at the premium model", "$1.10"]
+    assert columns(lines[4]) == ["less routing to other models", "-$0.08"]
     assert columns(lines[-1]) == ["capable", "100.0%"]
 
 

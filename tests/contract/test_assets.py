@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "static" / "vendor"
@@ -43,7 +44,7 @@ def test_every_vendored_file_that_templates_name_is_there():
     named = set(re.findall(r"static '([^']+)'", "".join(path.read_text() for path in TEMPLATES)))
     assert named
     for name in named:
-        assert (ROOT / "static" / name).exists(), name
+        assert finders.find(name), name
 
 
 class Tags(HTMLParser):

@@ -1,10 +1,12 @@
 """Who may import whom: the house rules, kept by reading the code."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,8 @@ def name_of(module: str) -> str:
     return module.removesuffix(".__init__")
 
 
-def imports_of(module: str, text: str, *, lazy: bool = True) -> Iterator[str]:
+@cache
+def imports_of(module: str, text: str, *, lazy: bool = True) -> list[str]:
     """What a module imports, by absolute names; without `lazy`, only what it imports when it is imported."""
     tree = ast.parse(text)
     inside = {
@@ -41,16 +44,17 @@ def imports_of(module: str, text: str, *, lazy: bool = True) -> Iterator[str]:
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
         for node in ast.walk(function)
     }
+    found = []
     for node in ast.walk(tree):
         if not lazy and id(node) in inside:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             package = module.split(".")[: -node.level] if node.level else []
             base = ".".join([*package, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found
 
 
 def within(module: str, *packages: str) -> bool:
@@ -150,6 +154,20 @@ def not_relative(code: Sources) -> list[str]:
     return found
 
 
+def addresses(code: Sources) -> list[str]:
+    """Texts in `core` that are an address of a page, or a name of a module of the pages or the site."""
+    first = {*re.findall(r'path\("([\w-]+)', CODE["dashboard.urls"]), "admin", "ws", "static"}
+    address = re.compile(
+        rf"/({'|'.join(map(re.escape, sorted(first)))})\b|admin:|(dashboard|telemetry_site)\."
+    )
+    return [
+        f"{module}: {node.value}"
+        for module, text in only(code, "core").items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and address.match(node.value)
+    ]
+
+
 def only(code: Sources, package: str) -> Sources:
     return {m: text for m, text in code.items() if within(m, package)}
 
@@ -162,6 +180,7 @@ RULES = {
     "core knows neither pages nor site": lambda code: offenders(
         only(code, "core"), "dashboard", "telemetry_site"
     ),
+    "core names no address of a page": addresses,
     "the pages do not know the site": lambda code: offenders(only(code, "dashboard"), "telemetry_site"),
     "nothing imports a test": lambda code: offenders(code, "tests"),
     "what agents install knows no room of Django": lambda code: offenders(
@@ -187,6 +206,7 @@ RULES = {
 }
 PLANTED = {
     "core knows neither pages nor site": ("core.history.health", "from dashboard import access"),
+    "core names no address of a page": ("core.history.health", 'HERE = "/health/"'),
     "the pages do not know the site": ("dashboard.access", "from telemetry_site import settings"),
     "nothing imports a test": ("dashboard.access", "import tests.waiting"),
     "what agents install knows no room of Django": ("core.usage.call", "from ..models import LLMCall"),
@@ -196,7 +216,7 @@ PLANTED = {
     "the rooms of core have no circle": ("core.signals.signal", "from ..agents.heartbeat import AgentState"),
     "the rooms of history have no circle": (
         "core.history.audit.chain",
-        "from core.history.proof import state",
+        "from core.history.proof import verification",
     ),
     "the rooms of the dashboard have no circle": (
         "dashboard.approvals.page",

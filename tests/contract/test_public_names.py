@@ -52,6 +52,63 @@ def test_every_public_method_is_explained():
                 assert inspect.getdoc(value), f"{name}.{method} has no description"
 
 
+METHODS = {
+    "ApprovalGate": {
+        "request_approval",
+        "open_request",
+        "wait_for_decision",
+        "get_request",
+        "cancel_request",
+        "respond_to_approval",
+        "decide",
+        "get_pending_approvals",
+        "clear_expired_requests",
+    },
+    "HeartbeatCoordinator": {
+        "start_heartbeat",
+        "beat",
+        "stop_heartbeat",
+        "keep_alive",
+        "get_active_agents",
+        "is_agent_alive",
+        "get_agent_status",
+        "get_stale_agents",
+    },
+    "CoordinationSignals": {
+        "signal",
+        "broadcast",
+        "wait_for_signal",
+        "check_signal",
+        "get_pending_signals",
+        "clear_signals",
+    },
+    "EventStreamer": {
+        "publish_event",
+        "consume_events",
+        "get_recent_events",
+        "get_stream_info",
+        "delete_stream",
+        "trim_stream",
+    },
+    "FeedbackLoop": {
+        "record_feedback",
+        "get_feedback_history",
+        "get_quality_stats",
+        "recommend_tier",
+        "get_underperforming_stages",
+        "clear_feedback",
+        "record_template_feedback",
+        "get_template_confidence",
+    },
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_agents_import_has_the_methods_that_agents_need_and_no_more(name):
+    known = inspect.getmembers(getattr(core, name), inspect.isroutine)
+    assert {method for method, _ in known if not method.startswith("_")} == METHODS[name]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_classes_that_a_module_documents_are_there(module):
     assert importlib.import_module(f"core.{module}").__doc__

@@ -4,8 +4,8 @@ import re
 from functools import cached_property
 from pathlib import Path
 
-from core.store import scripts
 from core.store.keys import Keys
+from core.store.script import SCRIPTS
 from tests.contract.key_patterns import key_patterns
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,7 +46,7 @@ def test_the_permanent_keys_are_listed():
 
 def test_the_table_has_every_script():
     documented = {code(row[0]) for row in rows("Scripts")}
-    assert documented == {f"{script.name}.lua" for script in scripts.ALL}
+    assert documented == {f"{name}.lua" for name in SCRIPTS}
 
 
 def test_the_number_and_order_of_each_scripts_keys_is_that_of_its_header():
@@ -70,7 +70,7 @@ def test_no_script_makes_up_a_key():
 
 def test_the_stream_entries_have_the_fields_that_the_scripts_write():
     prelude = (ROOT / "core/store/lua/prelude.lua").read_text()
-    lua = prelude + "".join((ROOT / f"core/store/lua/{s.name}.lua").read_text() for s in scripts.ALL)
+    lua = prelude + "".join((ROOT / f"core/store/lua/{name}.lua").read_text() for name in SCRIPTS)
     for stream, entry, fields in rows("Stream entries"):
         if code(stream) != "outbox":
             continue

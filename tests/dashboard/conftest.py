@@ -11,6 +11,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder.recorder import Recorder
+from dashboard.live import doorbells, feed
+from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE
 
@@ -99,12 +101,23 @@ def answer(gate: ApprovalGate) -> Callable:
     """Post an answer as the page would: `answer(client, request_id, "approve", htmx=True)`."""
 
     def post(client: Client, request_id: str, word: str = "approve", *, htmx: bool = False, **extra: str):
-        record = gate.read_record(request_id)
+        record = live_record(gate, request_id)
         data = form(request_id, record.digest if record else "d", extra.pop("reason", "")) | extra
         headers = {"HX-Request": "true"} if htmx else {}
         return client.post(f"/approvals/{request_id}/{word}/", data, headers=headers)
 
     return post
+
+
+@pytest.fixture
+def four_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life, looks at rights and rings of sockets come sooner, and in the same proportion to each other."""
+    for module, name in (
+        (feed, "TICK_SECONDS"),
+        (feed, "ACCESS_SECONDS"),
+        (doorbells, "RING_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) / 4)
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from websockets.exceptions import InvalidStatus
 
 from core.models import AuditEntry
 from tests.dashboard.conftest import UNKNOWN_ID
+from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 KINDS = ["anonymous", "inactive", "no group", "viewer", "approver", "auditor", "superuser"]
 SIGN_IN = "sign in"
@@ -45,7 +46,7 @@ def test_only_approvers_decide_and_whoever_else_is_signed_in_is_recorded(gate, s
     client, request = signed_in(kind), gate.open_request("deploy")
     assert status_of(answer(client, request.request_id, word)) == DECISIONS[kind]
     decided = {"approve": "approved", "deny": "rejected"}[word] if DECISIONS[kind] == 302 else "pending"
-    assert gate.read_record(request.request_id).status == decided
+    assert live_record(gate, request.request_id).status == decided
     refused = AuditEntry.objects.filter(kind="decision.refused", request_id=request.request_id)
     assert [entry.actor for entry in refused] == ([f"the {kind}"] if DECISIONS[kind] == 403 else [])
 
@@ -94,7 +95,7 @@ def test_only_a_post_decides(gate, signed_in, kind, method):
         address = f"/approvals/{request.request_id}/{word}/"
         response = getattr(client, method)(address, headers={"X-HTTP-Method-Override": "POST"})
         assert response.status_code == 405
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_no_get_of_any_page_changes_anything(gate, record, signed_in):
@@ -110,7 +111,7 @@ def test_no_get_of_any_page_changes_anything(gate, record, signed_in):
     ):
         assert client.get(address).status_code == 200
     assert client.get("/sign-out/").status_code == 405
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert AuditEntry.objects.count() == entries
 
 
@@ -131,7 +132,7 @@ def test_an_account_deactivated_a_second_ago_is_signed_out(gate, person, answer)
     client.force_login(approver)
     type(approver).objects.update(is_active=False)
     assert status_of(answer(client, request.request_id)) == SIGN_IN
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_whoever_asked_does_not_answer(gate, make_user, answer):

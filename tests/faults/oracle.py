@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent, SetAsideEntry
-from core.store import outbox, survey
+from core.store import approvals, outbox
 from core.store.client import open_store
 from tests.history.audit.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
@@ -67,8 +67,8 @@ def settled() -> bool:
     return (
         cursor is not None
         and outbox.current_installation(store) == cursor.installation
-        and not survey.pending_ids(store, 0, 1)
-        and not survey.unread(store, cursor.position, 1)
+        and not approvals.pending_ids(store, 0, 1)
+        and not outbox.unread(store, cursor.position, 1)
         and not ApprovalRecord.objects.filter(status="pending").exists()
     )
 

@@ -17,6 +17,7 @@ from tests import chosen_servers
 from tests.faults.oracle import HELD_SECONDS
 from tests.faults.site.stand import stand, until
 from tests.faults.trials import recorded
+from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -60,7 +61,7 @@ def test_a_full_disk_refuses_answers_with_a_sentence_and_the_record_goes_on_when
     with no_room_on_the_disk_for(site, "web", "recorder"):
         answer = person.decide(request_id, digest, approved=True)
         late = ask(site)
-        assert site.gate.read_record(request_id).status == "pending"
+        assert live_record(site.gate, request_id).status == "pending"
     assert answer.status == 503
     assert "Nothing was decided" in answer.text
     assert person.decide(request_id, digest, approved=True).status == 200
@@ -106,7 +107,7 @@ def test_without_a_connection_left_answers_are_refused_with_a_sentence_until_the
     digest = card_of(person, request_id)
     with every_connection_taken(database_server, site.database):
         answer = person.decide(request_id, digest, approved=True)
-        assert site.gate.read_record(request_id).status == "pending"
+        assert live_record(site.gate, request_id).status == "pending"
     assert answer.status == 503
     until(lambda: person.look().get(request_id), "the page is back")
     assert person.decide(request_id, digest, approved=True).status == 200
@@ -130,7 +131,7 @@ def test_a_torn_end_of_the_file_of_redis_loses_no_decision_that_the_record_knows
     heard = wait_until(lambda: site.gate.wait_for_decision(request_id, PATIENCE), "the agent hears")
     assert (heard.approved, heard.responder) == (False, person.name)
     until(lambda: request_id not in person.look(), "it is not offered again")
-    assert site.gate.read_record(request_id).status == "rejected"
+    assert live_record(site.gate, request_id).status == "rejected"
 
 
 def test_a_recorder_that_is_started_a_second_time_stands_by_and_doubles_nothing(site):
@@ -140,13 +141,15 @@ def test_a_recorder_that_is_started_a_second_time_stands_by_and_doubles_nothing(
         assert site.gate.respond_to_approval(request_id, True, "script")
     site.kill("recorder")
     more = ask(site, 0.2)
-    wait_until(lambda: site.gate.read_record(more).status == "timeout", "the standby ends what is due")
+    wait_until(lambda: live_record(site.gate, more).status == "timeout", "the standby ends what is due")
     site.start("recorder")
     site.kill("standby")
     recorded(site)
 
 
-@pytest.mark.parametrize(("agents", "recorder", "web"), [(-DAY, DAY, HOUR), (DAY, -DAY, -HOUR)])
+@pytest.mark.parametrize(
+    ("agents", "recorder", "web"), [(-DAY, DAY, HOUR), pytest.param(DAY, -DAY, -HOUR, marks=pytest.mark.long)]
+)
 def test_clocks_that_are_wrong_by_a_day_change_no_deadline_and_no_answer(
     database_server, agents, recorder, web
 ):
@@ -179,6 +182,7 @@ def test_clocks_that_are_wrong_by_a_day_change_no_deadline_and_no_answer(
     assert re.search("[Aa]pproved", page)
 
 
+@pytest.mark.long
 def test_with_5000_requests_open_the_page_is_whole_and_each_answer_brings_up_the_next(database_server):
     with stand(database_server) as site, ThreadPoolExecutor(ASKERS) as pool:
         site.start("recorder")

@@ -1,5 +1,7 @@
 """kill -9 of every part, of Redis and of PostgreSQL at random moments, under load: nothing acknowledged is lost."""
 
+import pytest
+
 from tests.faults.load import busy, kill_at_random, parts_of
 from tests.faults.site.stand import stand
 from tests.waiting import wait_until
@@ -8,6 +10,7 @@ SECONDS = 8.0
 ANSWERS = 20  # with less, nothing was tried
 
 
+@pytest.mark.long
 def test_parts_killed_at_random_under_load_lose_no_decision_and_no_line_of_the_record(own_database_server):
     with stand(own_database_server) as site:
         with busy(site) as load:

@@ -11,6 +11,7 @@ import pytest
 from core import ApprovalGate
 from tests.faults.site.stand import until
 from tests.faults.trials import recorded
+from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
@@ -58,7 +59,7 @@ def test_a_server_that_takes_no_write_takes_no_decision_and_the_site_says_why(si
     assert word in answer.text
     assert (refused.approved, refused.responder) == (False, "system")
     assert refused.reason.startswith("unavailable")
-    assert site.gate.read_record(request_id).status == "pending"
+    assert live_record(site.gate, request_id).status == "pending"
     assert person.decide(request_id, digest, approved=True).status == 200
     assert site.gate.wait_for_decision(request_id).approved
 
@@ -135,7 +136,7 @@ def test_restored_from_an_older_file_the_decision_of_the_record_stands_and_the_a
     heard = agent.result(2 * PATIENCE)
     assert (heard.approved, heard.responder, heard.reason) == (False, person.name, "looked at")
     until(lambda: known not in person.look(), "it is not offered")
-    assert site.gate.read_record(known).status == "rejected"
+    assert live_record(site.gate, known).status == "rejected"
     lost = wait_until(
         lambda: site.gate.wait_for_decision(after, PATIENCE), "what the file did not know is ended"
     )

@@ -3,9 +3,12 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from core import ApprovalGate
 from tests.faults.site.person import Person
 from tests.faults.site.stand import stand, until
+from tests.live_record import live_record
 from tests.ports import free_port
 from tests.waiting import PATIENCE
 
@@ -14,6 +17,7 @@ AT_ONCE = 32  # by browser, and as many by direct calls
 WINNER = re.compile(r"(maria|omar|You|script-\d+) already (approved|denied) it")
 
 
+@pytest.mark.long
 def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_whom_all_are_told(
     database_server,
 ):
@@ -58,7 +62,7 @@ def one_request(site, people, pool) -> int:
     wins = sum(answer.status == 200 for answer in answers) + sum(d.accepted for d in decisions)
     assert wins == 1
     assert {answer.status for answer in answers} <= {200, 409}
-    stands = site.gate.read_record(request_id)
+    stands = live_record(site.gate, request_id)
     assert {(d.status, d.responder) for d in decisions} == {(stands.status, stands.responder)}
     for person, answer in zip(people, answers, strict=True):
         if answer.status == 409:

@@ -17,6 +17,7 @@ from django.db import connections
 from core import ApprovalGate
 from core.history.approvals import decisions
 from core.history.recorder.recorder import Recorder
+from tests.live_record import live_record
 from tests.memory_disk import memory_folder
 from tests.servers import client_of
 
@@ -84,8 +85,10 @@ def decide(gate: ApprovalGate) -> Callable[..., Any]:
 
     def as_the_site(user: User, request_id: str, *, approved: bool = True, digest: str | None = None):
         if digest is None:
-            digest = gate.read_record(request_id).digest
-        return decisions.decide(gate, user, request_id, approved=approved, reason="because", digest=digest)
+            digest = live_record(gate, request_id).digest
+        return decisions.decide(
+            gate._store, user, request_id, approved=approved, reason="because", digest=digest
+        )
 
     return as_the_site
 
@@ -105,7 +108,7 @@ def background() -> Iterator[Callable[..., Future]]:
 
 
 @pytest.fixture
-def running() -> Iterator[Callable[[Recorder], threading.Event]]:
+def running(quick_to_end: None) -> Iterator[Callable[[Recorder], threading.Event]]:
     """Runs recorders in threads until the test ends: `running(recorder)` returns its stop switch."""
     started: list[tuple[threading.Event, threading.Thread]] = []
 

@@ -54,6 +54,7 @@ def recorded(url: str) -> list[tuple[str, str]]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.long
 def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, up):  # noqa: F811
     url = own_postgresql.new_database()
     site = up(DATABASE_URL=url)

@@ -44,7 +44,7 @@ def collect(folder: Path, **chosen: str) -> subprocess.CompletedProcess[str]:
     ours = {name: value for name, value in os.environ.items() if name != "REQUIRE_SERVERS"}
     environment = {**ours, "PATH": str(folder), **chosen}
     return subprocess.run(
-        [*command, "tests/history/test_retention.py"],
+        [*command, "tests/history/approvals/test_retention.py"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

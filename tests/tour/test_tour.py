@@ -13,19 +13,23 @@ import pytest
 from django.urls import reverse
 
 from core import ApprovalGate
+from core.approvals import deciding
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import request_digest
 from core.store.keys import Keys
 from core.store.outbox import Watcher
+from dashboard.access import Audience
 from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.audit.chain import of_requests
+from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = Keys()
+APPROVER, VIEWER = Audience(may_decide=True), Audience(may_decide=False)
 CONTEXT = {"table": "page_views_2024", "rows": 48200}
 HTMX = {"HX-Request": "true"}
 
@@ -56,7 +60,7 @@ def outbox_types(raw):
 def press(client, button, request, **headers):
     """What the browser posts when somebody presses a button of a card."""
     id_ = request.request_id
-    digest = ApprovalGate().read_record(id_).digest
+    digest = live_record(ApprovalGate(), id_).digest
     fields = {f"digest-{id_}": digest, f"reason-{id_}": "backup is verified"}
     return client.post(reverse(button, args=[id_]), fields, headers=headers)
 
@@ -102,11 +106,11 @@ def test_the_card_shows_the_context_and_the_digest_of_the_bytes_shown(gate, raw)
     state.close()
     card = messages[0]
     shown = raw.hget(KEYS.approval_request(request.request_id), "context").encode()
-    assert request_digest("data-janitor", "delete", shown) in card.for_approver
-    assert "page_views_2024" in card.for_approver
-    assert "48200" in card.for_viewer
-    assert reverse("approve", args=[request.request_id]) in card.for_approver
-    assert "data-decide" not in card.for_viewer
+    assert request_digest("data-janitor", "delete", shown) in card.text(APPROVER)
+    assert "page_views_2024" in card.text(APPROVER)
+    assert "48200" in card.text(VIEWER)
+    assert reverse("approve", args=[request.request_id]) in card.text(APPROVER)
+    assert "data-decide" not in card.text(VIEWER)
 
 
 # 4. Intend
@@ -117,15 +121,15 @@ def test_the_intent_is_in_sql_before_redis_is_asked(gate, client, operator, raw,
     """When Redis is asked for a decision, the intent of the person already stands in SQL, open, with its limit."""
     request = gate.open_request("delete", CONTEXT, timeout=60)
     seen = []
-    decide = ApprovalGate.decide_for_site
+    decide = deciding.decide
 
-    def asked(self, request_id, approved, responder, reason, **more):
-        intent = DecisionIntent.objects.get(pk=more["decision_id"])
-        seen.append((intent.outcome, intent.not_after == more["not_after"]))
-        assert raw.hget(KEYS.approval_request(request_id), "status") == "pending"
-        return decide(self, request_id, approved, responder, reason, **more)
+    def asked(store, answer):
+        intent = DecisionIntent.objects.get(pk=answer.decision_id)
+        seen.append((intent.outcome, intent.not_after == answer.not_after))
+        assert raw.hget(KEYS.approval_request(answer.request_id), "status") == "pending"
+        return decide(store, answer)
 
-    monkeypatch.setattr(ApprovalGate, "decide_for_site", asked)
+    monkeypatch.setattr(deciding, "decide", asked)
     assert press(client, "approve", request, **HTMX).status_code == 200
     assert seen == [("open", True)]
 
@@ -224,13 +228,13 @@ def test_pages_say_sent_and_then_recorded(gate, client, operator, clean_redis):
     state = LiveState()
     press(client, "approve", request, **HTMX)
     messages, _touched = state.apply(state.wait(5))
-    sent = "".join(message.for_viewer for message in messages)
+    sent = "".join(message.text(VIEWER) for message in messages)
     assert re.search(r"Approved</b>\s+delete of data-janitor\s+by <b>maria</b>", sent)
     assert '<span class="wait">sent</span>' in sent
     settling.step()
     messages, _touched = state.apply(state.wait(5))
     state.close()
-    assert '<span class="done">recorded</span>' in "".join(message.for_viewer for message in messages)
+    assert '<span class="done">recorded</span>' in "".join(message.text(VIEWER) for message in messages)
     page = client.get(reverse("approval", args=[request.request_id])).content.decode()
     assert page.index("Asked") < page.index("Approved</b> maria")
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Aggregate, Count, Q, Sum
 
 from core.models import AgentAssignment, AgentRun, ApprovalRecord, AuditEntry, LLMCall
+from core.values.approvals import PENDING
 
 RUNS, TASKS, ENDED, FACTS, CALLS = 20, 20, 10, 20, 20
 SPANS = {"today": 0, "7 days": 6, "30 days": 29}  # whole UTC days before today
@@ -40,7 +41,7 @@ class AgentHistory:
 
 def read_history(agent_id: str, now: datetime) -> AgentHistory:
     """The record of an agent."""
-    ended = ApprovalRecord.objects.filter(agent_id=agent_id).exclude(status="pending")
+    ended = ApprovalRecord.objects.filter(agent_id=agent_id).exclude(status=PENDING)
     return AgentHistory(
         runs=list(AgentRun.objects.filter(agent_id=agent_id)[:RUNS]),
         tasks=list(AgentAssignment.objects.filter(agent_id=agent_id)[:TASKS]),

@@ -12,20 +12,21 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from core.agent_tracking import MAX_METADATA_KEPT_BYTES, HeartbeatCoordinator
+from core.agent_tracking import MAX_METADATA_KEPT_BYTES
+from core.agents import fleet
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.agents.snapshot import read_timeline
 from core.errors import StoreRefused
 from core.models import AgentRun
-from core.store import scripts
-from core.store.approvals import at
+from core.store import agents as commands
 from core.store.client import Store
 from core.values.json import encode_json_object, finite, loads_strictly
+from core.values.malformed import with_visible_nul
+from core.values.moments import at
 from core.values.names import checked_name
 
 logger = logging.getLogger(__name__)
 
-TYPES = ("agent_started", "agent_stopped", "agent_resumed")
 LOOK_SECONDS = 1.0
 AT_ONCE = 500
 
@@ -39,12 +40,7 @@ def record(said: Mapping[str, str]) -> None:
         "agent_id": checked_name(said["agent_id"], "agent_id"),
         "instance_id": checked_name(said["instance"], "instance")[:40],
     }
-    if said["type"] == "agent_started":
-        _started(run_id, known, said)
-    elif said["type"] == "agent_stopped":
-        _stopped(run_id, known, said)
-    else:
-        _resumed(run_id, known, said)
+    STEPS[said["type"]](run_id, known, said)
 
 
 def _started(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) -> None:
@@ -76,7 +72,7 @@ def _stopped(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) 
         "ended_at": stopped_at,
         "last_beat_at": stopped_at,
         "last_progress": finite(said["progress"]),
-        "last_task": _storable(said["task"]),
+        "last_task": with_visible_nul(said["task"]),
     }
     run, created = AgentRun.objects.get_or_create(
         run_id=run_id, defaults={**known, **end, "started_at": stopped_at}
@@ -101,12 +97,14 @@ def _resumed(run_id: uuid.UUID, known: dict[str, str], said: Mapping[str, str]) 
     )
 
 
+STEPS = {"agent_started": _started, "agent_stopped": _stopped, "agent_resumed": _resumed}  # by type of entry
+
+
 class LostRuns:
     """Marks runs as lost. Ask it only when everything in the outbox is in SQL: who fell silent has long begun."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._coordinator = HeartbeatCoordinator(store)
         self.begin()
 
     def begin(self) -> None:
@@ -121,7 +119,7 @@ class LostRuns:
             return
         self._due = time.monotonic() + LOOK_SECONDS
         first = self._since_ms == 0
-        now_ms, silent = scripts.lost_agents(self._store.run, self._store.keys, self._since_ms)
+        now_ms, silent = self._store.run(commands.lost(self._store.keys, self._since_ms))
         if first:
             silent |= self._forgotten()
         for agents in _chunks(sorted(silent)):
@@ -133,7 +131,7 @@ class LostRuns:
         runs = list(AgentRun.objects.filter(state=RUNNING, agent_id__in=agents))
         if not runs:
             return
-        states = {s.heartbeat.agent_id: s for s in self._coordinator.read_states(list(agents))}
+        states = {s.heartbeat.agent_id: s for s in fleet.read_states(self._store, agents)}
         for run in runs:
             heard_ms = silent[run.agent_id]
             last_beat = at(heard_ms) if heard_ms else run.resumed_at or run.last_beat_at or run.started_at
@@ -154,7 +152,7 @@ class LostRuns:
         if own is None:
             _lose(run, last_seen, {})
             return
-        words = {"status": own.status, "last_progress": own.progress, "last_task": _storable(own.task)}
+        words = {"status": own.status, "last_progress": own.progress, "last_task": with_visible_nul(own.task)}
         _lose(run, max(last_seen, own.at), words)
 
     def _forgotten(self) -> dict[str, int]:
@@ -192,7 +190,7 @@ def _last_words(state: AgentState | None) -> dict[str, object]:
     return {
         "status": beat.status,
         "last_progress": beat.progress,
-        "last_task": _storable(beat.current_task),
+        "last_task": with_visible_nul(beat.current_task),
     }
 
 
@@ -213,10 +211,6 @@ def _metadata(text: str) -> str:
     except RecursionError as error:
         raise ValueError("metadata nests too deep") from error
     return text
-
-
-def _storable(task: str) -> str:
-    return task.replace("\x00", "\N{SYMBOL FOR NULL}")  # which PostgreSQL holds in no text
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -13,17 +13,21 @@ from django.db import Error, transaction
 from django.utils import timezone
 
 from core import failpoints
-from core.approval_gates import MAX_REASON_LENGTH, ApprovalGate, Decision
+from core.approvals import deciding
+from core.approvals.deciding import MAX_REASON_LENGTH
+from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import ends
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import DecisionIntent
-from core.store.approvals import RequestRecord
+from core.store.approvals import Answer, RequestRecord, read_record_and_time
+from core.store.client import Store
+from core.values.approvals import ALREADY_DECIDED, OPEN, OUTCOME_OF_END, PENDING, SITE, UNKNOWN
 from core.values.json import checked_text
+from core.values.malformed import without_nul
 
 logger = logging.getLogger(__name__)
 
-OUTCOME_OF_END = {"timeout": "expired", "cancelled": "cancelled"}
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
 
@@ -40,30 +44,20 @@ class NotNoted(Exception):
         self.decision = decision
 
 
-def decide(
-    gate: ApprovalGate, user: Any, request_id: str, *, approved: bool, reason: str, digest: str
-) -> Decision:
+def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: str, digest: str) -> Decision:
     """Decide a request in the name of a signed-in user.
 
     digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
     decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
     read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
     """
-    record, now = gate.read_record_and_time(request_id)
+    record, now = read_record_and_time(store, request_id)
     if record is None:
-        return Decision("unknown", request_id, "")
+        return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_intent")
-    decision = _known_end(gate, record, intent) or gate.decide_for_site(
-        request_id,
-        approved,
-        intent.user.get_username(),
-        reason,
-        decision_id=str(intent.decision_id),
-        not_after=intent.not_after,
-        digest=digest,
-    )
+    decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
     failpoints.reach("site.after_script")
     if decision.accepted:
         _note_accepted(intent, decision)
@@ -73,20 +67,36 @@ def decide(
     return decision
 
 
-def _known_end(gate: ApprovalGate, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
+def _answer(intent: DecisionIntent) -> Answer:
+    """What the intent says to Redis."""
+    return Answer(
+        request_id=str(intent.request_id),
+        approved=intent.approved,
+        responder=intent.user.get_username(),
+        reason=intent.reason,
+        channel=SITE,
+        decision_id=str(intent.pk),
+        not_after=intent.not_after,
+        digest=intent.digest,
+    )
+
+
+def _known_end(store: Store, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
     """The end that SQL knows. Redis may be restored from an older file; then it gets this end again."""
-    end = ends.known_end(record.request_id)
-    if end is None:
+    known = ends.known_end(record.request_id)
+    if known is None:
         return None
-    if record.status == "pending":
+    end = known.end
+    if record.status == PENDING:
         try:
-            if end.bring_to(gate) == "restored":
+            if known.bring_to(store) == "restored":
                 logger.error("request %s was offered again: it is %s", record.request_id, end.status)
         except StoreUnavailable as error:
             logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
-    outcome = OUTCOME_OF_END.get(end.status, "already_decided")
     about = (end.status, end.responder, end.reason, end.ended_at)
-    return Decision(outcome, record.request_id, str(intent.pk), *about)
+    return Decision(
+        OUTCOME_OF_END.get(end.status, ALREADY_DECIDED), record.request_id, str(intent.pk), *about
+    )
 
 
 def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
@@ -98,7 +108,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
             settled = DecisionIntent.objects.select_for_update().select_related("user").get(pk=intent.pk)
             settled.accepted_at = decision.ended_at
             settled.save(update_fields=["accepted_at"])
-            audit.append([ends.came_too_late(settled)])
+            entries.append([ends.came_too_late(settled)])
     except Error as error:
         logger.exception("request %s: a decision that took effect could not be noted", intent.request_id)
         raise NotNoted(decision) from error
@@ -112,10 +122,8 @@ def _intend(
         fresh = get_user_model().objects.filter(pk=user.pk).first()
         refusal = _refusal(fresh, record) if fresh else "This account was deleted."
         if fresh and not refusal:
-            checked_text(reason, "reason", MAX_REASON_LENGTH)
-            if "\x00" in reason:
-                raise ValueError("reason has a NUL character")
-            if not digest or len(digest) > DIGEST_LENGTH or "\x00" in digest:
+            without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
+            if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
             return DecisionIntent.objects.create(
                 decision_id=uuid.uuid4(),
@@ -146,7 +154,7 @@ def _refusal(user: Any, record: RequestRecord) -> str:
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    fact = audit.Fact(
+    fact = entries.Fact(
         event_id=f"refused:{uuid.uuid4()}",
         kind="decision.refused",
         at=timezone.now(),
@@ -155,15 +163,15 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
         request_id=record.request_id,
         details={"why": why},
     )
-    audit.append([fact])
+    entries.append([fact])
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
     with transaction.atomic():
-        DecisionIntent.objects.filter(pk=intent.pk, outcome=DecisionIntent.Outcome.OPEN).update(
+        DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
-        fact = audit.Fact(
+        fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",
             at=timezone.now(),
@@ -177,4 +185,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
                 "standing_responder": decision.responder,
             },
         )
-        audit.append([fact])
+        entries.append([fact])

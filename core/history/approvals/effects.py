@@ -1,24 +1,36 @@
-"""What each outbox entry does in SQL. Every effect is the same when it is applied twice."""
+"""What an outbox entry about a request does in SQL. Every effect is the same when it is applied twice."""
 
 import logging
 import math
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
-from core.history.agents import runs
 from core.history.approvals import ends
-from core.history.approvals.ends import KnownEnd, first_accepted, was_lost
-from core.history.audit.entries import Fact
-from core.history.automation import effects as automation
-from core.history.usage import calls as usage
+from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
+from core.history.audit.entries import Fact, append, new_fact
+from core.history.database import locks
 from core.models import ApprovalRecord, DecisionIntent
-from core.store.approvals import RequestRecord, at, read_records, valid_id
+from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
+from core.values.approvals import (
+    ACCEPTED,
+    ALREADY_DECIDED,
+    DIRECT,
+    ENDS,
+    OPEN,
+    OUTCOME_OF_END,
+    PENDING,
+    SITE,
+    status_of_answer,
+)
+from core.values.malformed import with_visible_nul, without_nul
+from core.values.moments import at
 
 logger = logging.getLogger(__name__)
 
@@ -29,19 +41,11 @@ LENGTHS = {
     for field in ApprovalRecord._meta.fields
     if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
 }
-ENDED = ("approved", "rejected", "timeout", "cancelled")
 CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
-# What becomes of the other attempts when a request ends so; else somebody was faster.
-LOST = {"timeout": DecisionIntent.Outcome.EXPIRED, "cancelled": DecisionIntent.Outcome.CANCELLED}
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
-# Telemetry: the audit chain is about decisions.
-UNAUDITED: Mapping[str, Callable[[Mapping[str, str], usage.SetAside], None]] = {
-    "llm_calls": usage.record,
-    "usage_reset": lambda said, _set_aside: usage.forget(said),
-    "automation": lambda said, _set_aside: automation.record(said),
-    **dict.fromkeys(runs.TYPES, lambda said, _set_aside: runs.record(said)),
-}
+PRUNED_AT_ONCE = 500
+MOST_DAYS = 36_500
 
 
 def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
@@ -52,14 +56,8 @@ def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
     return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
 
 
-def apply(entry: OutboxEntry, records: Records, set_aside: usage.SetAside) -> list[Fact]:
-    """Apply one entry and return the facts to audit. KeyError or ValueError for an entry that makes no sense.
-
-    `set_aside` takes a part of an entry that makes no sense, where the rest of it does.
-    """
-    if entry.type in UNAUDITED:
-        UNAUDITED[entry.type](entry.fields, set_aside)
-        return []
+def apply(entry: OutboxEntry, records: Records) -> list[Fact]:
+    """Apply one entry and return the facts to audit. KeyError or ValueError for an entry that makes no sense."""
     batch = Batch([entry], records)
     facts = batch.take(entry)
     batch.write()
@@ -91,15 +89,9 @@ class Batch:
         if not valid_id(request_id):
             raise ValueError(f"request_id is {request_id!r}")
         _refuse_unfit(entry.fields)
-        if entry.type == "requested":
-            return [self._requested(request_id, entry.fields)]
-        if entry.type == "ended":
-            return self._ended(request_id, entry.fields, entry.position)
-        if entry.type == "collected":
-            return [self._collected(request_id, entry.fields)]
-        if entry.type == "restored":
-            return [_restored(request_id, entry)]
-        raise ValueError(f"type is {entry.type!r}")
+        if entry.type not in STEPS:
+            raise ValueError(f"type is {entry.type!r}")
+        return STEPS[entry.type](self, request_id, entry)
 
     def write(self) -> None:
         """Write what was worked out; a DatabaseError where the database does not take it."""
@@ -108,14 +100,12 @@ class Batch:
             row.save(update_fields=CHANGING)
         now: datetime = timezone.now()
         if self._accepted:
-            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome="accepted")
-            mine.update(outcome="accepted", settled_at=now)
+            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome=ACCEPTED)
+            mine.update(outcome=ACCEPTED, settled_at=now)
         for outcome, ids in self._lost.items():
             # Of each request that ended, every other attempt has lost. One that was noted as accepted is for the
             # repair: it says that the record and what a person heard differ.
-            lost = DecisionIntent.objects.filter(
-                request_id__in=ids, outcome=DecisionIntent.Outcome.OPEN, accepted_at=None
-            )
+            lost = DecisionIntent.objects.filter(request_id__in=ids, outcome=OPEN, accepted_at=None)
             lost.exclude(pk__in=self._standing).update(outcome=outcome, settled_at=now)
 
     def _add(self, request_id: str, **fields: Any) -> ApprovalRecord:
@@ -130,7 +120,8 @@ class Batch:
         if request_id not in self._new:
             self._changed[request_id] = row
 
-    def _requested(self, request_id: str, said: Mapping[str, str]) -> Fact:
+    def _requested(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        said = entry.fields
         requested_at, deadline_at = at(said["requested_ms"]), at(said["deadline_ms"])
         fact = Fact(
             event_id=f"request:{request_id}:requested",
@@ -143,7 +134,7 @@ class Batch:
         )
         timeout_seconds = _seconds(said["timeout_seconds"])
         if request_id in self._rows:
-            return fact
+            return [fact]
         # Only the body that was hashed is kept; without it the digest still tells what was asked.
         record = self._records.get(request_id)
         self._add(
@@ -156,75 +147,72 @@ class Batch:
             deadline_at=deadline_at,
             timeout_seconds=timeout_seconds,
         )
-        return fact
+        return [fact]
 
-    def _ended(self, request_id: str, said: Mapping[str, str], position: str) -> list[Fact]:
+    def _ended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        said = entry.fields
         status, ended_at = said["status"], at(said["ended_ms"])
-        if status not in ENDED:
+        if status not in ENDS:
             raise ValueError(f"status is {status!r}")
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
-        end["reason"] = said["reason"].replace(
-            "\x00", "\u2400"
-        )  # PostgreSQL keeps no NUL; this is its picture
+        end["reason"] = with_visible_nul(said["reason"])
         end["channel"] = self._proven_channel(request_id, said)
-        facts = [] if request_id in self._rows else self._never_told(request_id, said, ended_at)
+        facts = [] if request_id in self._rows else self._never_told(request_id, entry, ended_at)
         row = self._rows[request_id]
-        if row.status == ApprovalRecord.Status.PENDING:
+        if row.status == PENDING:
             facts += self._noted_before(row, said)
-        if row.status == ApprovalRecord.Status.PENDING:
+        if row.status == PENDING:
             self._change(request_id, **end, ended_at=ended_at)
         self._settle_intents(row)
         if (row.status, row.decision_id) != (status, said["decision_id"]):
-            return [*facts, _contradicted(request_id, row, said, ended_at, position)]
-        known = KnownEnd(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
-        return [*facts, known.fact(row.agent_id)]
+            return [*facts, _contradicted(row, entry, ended_at)]
+        known = End(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
+        return [*facts, fact_of(known, row.agent_id)]
 
     def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
         """The end that the site told a person comes first, where Redis lost it and now tells another."""
         intent = first_accepted(self._intents.get(str(row.pk), ()))
         if intent is None or str(intent.pk) == said["decision_id"]:
             return []
-        known = KnownEnd.of_intent(intent)
+        end = KnownEnd.of_intent(intent).end
         names = ("status", "responder", "reason", "ended_at", "decision_id", "channel")
-        self._change(known.request_id, **{name: getattr(known, name) for name in names})
+        self._change(end.request_id, **{name: getattr(end, name) for name in names})
         fact = repaired(
             f"repaired:{row.pk}:noted",
-            known.request_id,
+            end.request_id,
             timezone.now(),
             what=f"{NOTED}, and ended in another way",
-            was="pending",
+            was=PENDING,
             now_is=row.status,
             agent_id=row.agent_id,
         )
-        return [known.fact(row.agent_id), fact]
+        return [fact_of(end, row.agent_id), fact]
 
-    def _never_told(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> list[Fact]:
+    def _never_told(self, request_id: str, entry: OutboxEntry, ended_at: datetime) -> list[Fact]:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
         intents = self._intents.get(request_id, [])
         intent = first_accepted(intents) or next(iter(intents), None)
         if intent is not None and (asked := ends.asked(intent)):
-            return [self._requested(request_id, asked)]
+            return self._requested(request_id, OutboxEntry(entry.position, asked))
         self._add(
             request_id,
-            agent_id=said["agent_id"],
-            approval_type=said["approval_type"],
-            digest=said["digest"],
+            **{name: entry.fields[name] for name in ("agent_id", "approval_type", "digest")},
             requested_at=ended_at,
             deadline_at=ended_at,
             timeout_seconds=0.0,
         )
         return []
 
-    def _collected(self, request_id: str, said: Mapping[str, str]) -> Fact:
-        collected_at = at(said["collected_ms"])
+    def _collected(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        collected_at = at(entry.fields["collected_ms"])
         row = self._rows.get(request_id)
         if row is None:
             raise ValueError("the outcome of an unknown request was collected")
         # What the agent holds is not what stands here, where Redis was restored and ended the request once more.
-        held = said.get("status", row.status)
+        held = entry.fields.get("status", row.status)
         if held == row.status and row.collected_at is None:
             self._change(request_id, collected_at=collected_at)
-        return Fact(
+        fact = Fact(
             event_id=f"request:{request_id}:collected",
             kind="approval.collected",
             at=collected_at,
@@ -233,31 +221,53 @@ class Batch:
             request_id=request_id,
             details={"status": held},
         )
+        return [fact]
+
+    def _restored(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        was = entry.fields.get("was", PENDING)
+        fact = repaired(
+            # A server may be restored more than once, and each time is told.
+            f"repaired:{request_id}:restored:{entry.position}",
+            request_id,
+            at(entry.fields["restored_ms"]),
+            what=NOTED if was == "lost" else OFFERED_AGAIN,
+            was=was,
+            now_is=entry.fields["status"],
+        )
+        return [fact]
 
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
-        if said["channel"] != "site":
+        if said["channel"] != SITE:
             return said["channel"]
-        stands = (said["decision_id"], said["status"] == "approved", said["responder"])
+        stands = (said["decision_id"], said["status"], said["responder"])
         for intent in self._intents.get(request_id, ()):
-            if (str(intent.pk), intent.approved, intent.user.get_username()) == stands:
-                return "site"
+            if (str(intent.pk), status_of_answer(intent.approved), intent.user.get_username()) == stands:
+                return SITE
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
-        return "direct"
+        return DIRECT
 
     def _settle_intents(self, row: ApprovalRecord) -> None:
         """By what stands now, which another end that Redis tells later does not change."""
         mine = _uuid_or_none(row.decision_id)
         if mine is not None:
             self._standing.add(mine)
-            if row.channel == "site":
+            if row.channel == SITE:
                 self._accepted.append(mine)
         if was_lost(row):
             return  # an attempt left open may have taken effect: the repair says so
-        lost = LOST.get(row.status, DecisionIntent.Outcome.ALREADY_DECIDED).value
+        lost = OUTCOME_OF_END.get(row.status, ALREADY_DECIDED)
         self._lost.setdefault(lost, set()).add(str(row.pk))
+
+
+STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {
+    "requested": Batch._requested,
+    "ended": Batch._ended,
+    "collected": Batch._collected,
+    "restored": Batch._restored,
+}
 
 
 def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIntent]]:
@@ -274,8 +284,8 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
 def _refuse_unfit(said: Mapping[str, str]) -> None:
     """What PostgreSQL would not take is refused on SQLite too, so that a record can move."""
     for name, limit in LENGTHS.items():
-        if len(said.get(name, "")) > limit or "\x00" in said.get(name, ""):
-            raise ValueError(f"{name} has a NUL character or more than {limit} characters")
+        if len(without_nul(said.get(name, ""), name)) > limit:
+            raise ValueError(f"{name} has more than {limit} characters")
 
 
 def _seconds(text: str) -> float:
@@ -292,32 +302,17 @@ def _uuid_or_none(text: str) -> uuid.UUID | None:
         return None
 
 
-def _contradicted(
-    request_id: str, record: ApprovalRecord, said: Mapping[str, str], moment: datetime, position: str
-) -> Fact:
-    logger.critical("request %s is %s here, and Redis says %s", request_id, record.status, said["status"])
+def _contradicted(row: ApprovalRecord, entry: OutboxEntry, moment: datetime) -> Fact:
+    said = entry.fields
+    logger.critical("request %s is %s here, and Redis says %s", row.pk, row.status, said["status"])
     return Fact(
-        event_id=f"contradicted:{request_id}:{position}",
+        event_id=f"contradicted:{row.pk}:{entry.position}",
         kind="record.contradicted",
         at=moment,
         actor=said["responder"],
-        agent_id=record.agent_id,
-        request_id=request_id,
-        details={"stands": record.status, "told": said["status"], "reason": said["reason"]},
-    )
-
-
-def _restored(request_id: str, entry: OutboxEntry) -> Fact:
-    said = entry.fields
-    was = said.get("was", "pending")
-    return repaired(
-        # A server may be restored more than once, and each time is told.
-        f"repaired:{request_id}:restored:{entry.position}",
-        request_id,
-        at(said["restored_ms"]),
-        what=NOTED if was == "lost" else OFFERED_AGAIN,
-        was=was,
-        now_is=said["status"],
+        agent_id=row.agent_id,
+        request_id=str(row.pk),
+        details={"stands": row.status, "told": said["status"], "reason": said["reason"]},
     )
 
 
@@ -334,3 +329,28 @@ def repaired(
         request_id=request_id,
         details={"what": what, "was": was, "is": now_is},
     )
+
+
+def prune_bodies(now: datetime, days: int) -> int:
+    """Remove the contexts of requests that ended `days` ago or earlier; returns how many.
+
+    In short transactions, each with its entry in the record.
+    """
+    until = now - timedelta(days=min(days, MOST_DAYS))
+    removed = 0
+    while count := _prune_some(until, now, days):
+        removed += count
+    return removed
+
+
+def _prune_some(until: datetime, now: datetime, days: int) -> int:
+    with transaction.atomic():
+        locks.hold_recorder()
+        old = ApprovalRecord.objects.filter(ended_at__lte=until, body_pruned_at=None).exclude(context="")
+        ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        if not ids:
+            return 0
+        count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", body_pruned_at=now)
+        fact = new_fact("record.pruned", requests=count, ended_until=until.isoformat(), days=days)
+        append([fact])
+        return count

@@ -11,89 +11,76 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from core.approval_gates import LOST_REASON, ApprovalGate, Decision
+from core.approvals.request import Decision
 from core.history.approvals.replay import milliseconds
 from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, DecisionIntent
+from core.store import approvals
+from core.store.approvals import End
+from core.store.client import Store
+from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, SITE, status_of_answer
 
 logger = logging.getLogger(__name__)
-
-OPEN, ACCEPTED = DecisionIntent.Outcome.OPEN, DecisionIntent.Outcome.ACCEPTED
 
 
 class KnownEnd(NamedTuple):
     """The end of one request. `noted`: the site knows of it, and it is not recorded yet."""
 
-    request_id: str
-    digest: str
-    status: str
-    responder: str
-    reason: str
-    ended_at: datetime
-    decision_id: str
-    channel: str
+    end: End
     noted: bool = False
 
     @classmethod
     def of_record(cls, row: ApprovalRecord) -> "KnownEnd":
         """The end of a row that has one."""
         return cls(
-            str(row.pk),
-            row.digest,
-            row.status,
-            row.responder,
-            row.reason,
-            row.ended_at or row.requested_at,
-            row.decision_id,
-            row.channel,
+            End(
+                request_id=str(row.pk),
+                digest=row.digest,
+                status=row.status,
+                responder=row.responder,
+                reason=row.reason,
+                ended_at=row.ended_at or row.requested_at,
+                decision_id=row.decision_id,
+                channel=row.channel,
+            )
         )
 
     @classmethod
     def of_intent(cls, intent: DecisionIntent) -> "KnownEnd":
         """What an accepted intent made of its request."""
-        return cls(
-            str(intent.request_id),
-            intent.digest,
-            status_of(intent),
-            intent.user.get_username(),
-            intent.reason,
-            intent.accepted_at or intent.created_at,
-            str(intent.pk),
-            "site",
-            noted=True,
+        end = End(
+            request_id=str(intent.request_id),
+            digest=intent.digest,
+            status=status_of_answer(intent.approved),
+            responder=intent.user.get_username(),
+            reason=intent.reason,
+            ended_at=intent.accepted_at or intent.created_at,
+            decision_id=str(intent.pk),
+            channel=SITE,
         )
+        return cls(end, noted=True)
 
-    def bring_to(self, gate: ApprovalGate) -> str:
-        """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore_end`."""
-        return gate.restore_end(
-            self.request_id,
-            digest=self.digest,
-            status=self.status,
-            responder=self.responder,
-            reason=self.reason,
-            ended_at=self.ended_at,
-            decision_id=self.decision_id,
-            channel=self.channel,
-            lost=self.noted,
-        )
+    def bring_to(self, store: Store) -> str:
+        """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore`."""
+        return store.run(approvals.restore(store.keys, self.end, lost=self.noted))
 
-    def fact(self, agent_id: str) -> Fact:
-        """What the record says of it."""
-        details = {name: getattr(self, name) for name in ("reason", "channel", "decision_id", "digest")}
-        return Fact(
-            event_id=f"request:{self.request_id}:ended",
-            kind=f"approval.{self.status}",
-            at=self.ended_at,
-            actor=self.responder,
-            agent_id=agent_id,
-            request_id=self.request_id,
-            details=details,
-        )
+
+def fact_of(end: End, agent_id: str) -> Fact:
+    """What the record says of an end."""
+    return Fact(
+        event_id=f"request:{end.request_id}:ended",
+        kind=f"approval.{end.status}",
+        at=end.ended_at,
+        actor=end.responder,
+        agent_id=agent_id,
+        request_id=end.request_id,
+        details={name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")},
+    )
 
 
 def known_end(request_id: str) -> KnownEnd | None:
     """The end that SQL knows, or None. A Redis restored from an older file would take a second decision."""
-    row = ApprovalRecord.objects.defer("context").filter(pk=request_id).exclude(status="pending").first()
+    row = ApprovalRecord.objects.defer("context").filter(pk=request_id).exclude(status=PENDING).first()
     if row is not None:
         return KnownEnd.of_record(row)
     intents = DecisionIntent.objects.select_related("user").filter(request_id=request_id)
@@ -121,14 +108,9 @@ def asked(intent: DecisionIntent) -> dict[str, str]:
     }
 
 
-def status_of(intent: DecisionIntent) -> str:
-    """What its request is, where this intent takes effect."""
-    return "approved" if intent.approved else "rejected"
-
-
 def was_lost(row: ApprovalRecord | None) -> bool:
     """Whether all that SQL has is that Redis lost the request: how it ended there, nobody knows."""
-    return row is None or row.status == "pending" or (row.status == "cancelled" and row.reason == LOST_REASON)
+    return row is None or row.status == PENDING or (row.status == CANCELLED and row.reason == LOST_REASON)
 
 
 def note_accepted(intent: DecisionIntent, decision: Decision) -> bool:
@@ -158,7 +140,7 @@ def came_too_late(intent: DecisionIntent) -> Fact:
         request_id=str(intent.request_id),
         details={
             "stands": intent.outcome,
-            "told": status_of(intent),
+            "told": status_of_answer(intent.approved),
             "reason": "the telemetry server accepted this answer, and lost it before it was recorded",
         },
     )

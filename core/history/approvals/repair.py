@@ -19,27 +19,31 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.history.approvals import effects, ends
 from core.history.approvals.ends import KnownEnd
-from core.history.approvals.replay import entries_that_tell
-from core.history.audit import entries as audit
+from core.history.approvals.replay import replayed
+from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
-from core.store import approvals, survey
+from core.store import approvals, outbox
+from core.store.approvals import Standing
 from core.store.client import Store
-from core.store.survey import Standing
+from core.values.approvals import (
+    ACCEPTED,
+    ALREADY_DECIDED,
+    CHANGED,
+    LAPSED,
+    OPEN,
+    OUTCOME_OF_END,
+    PENDING,
+    UNKNOWN,
+)
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
 PART = 200
 EVERY_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
-ACCEPTED = DecisionIntent.Outcome.ACCEPTED.value
-UNKNOWN = DecisionIntent.Outcome.UNKNOWN.value
-OUTCOME_OF_END = {
-    "pending": DecisionIntent.Outcome.LAPSED,
-    "timeout": DecisionIntent.Outcome.EXPIRED,
-    "cancelled": DecisionIntent.Outcome.CANCELLED,
-    "approved": DecisionIntent.Outcome.ALREADY_DECIDED,
-    "rejected": DecisionIntent.Outcome.ALREADY_DECIDED,
-}
+# What came of an attempt that Redis did not take, by how its request stands.
+OUTCOME_OF_STATUS = {**OUTCOME_OF_END, PENDING: LAPSED}
 
 
 @dataclass
@@ -56,9 +60,8 @@ class Findings:
 class Repair:
     """Rounds over what is open. `begin` after every start, `step` whenever `due`."""
 
-    def __init__(self, store: Store, gate: ApprovalGate) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._gate = gate
         self.begin()
 
     def begin(self) -> None:
@@ -89,7 +92,7 @@ class Repair:
         for end in findings.restored:
             self._close(end)
         for request_id in findings.lost:
-            if self._gate.cancel_lost(request_id):
+            if self._store.run(approvals.cancel_lost(self._store.keys, request_id)):
                 logger.error("request %s was lost by the server: it is ended as cancelled", request_id)
         if self._records_done and self._queue_done and self._intents_done:
             self.postpone()
@@ -101,18 +104,18 @@ class Repair:
         open_intents = self._next_intents()
         asked = {str(intent.request_id) for intent in open_intents}
         ids = sorted({*open_records, *queue, *asked})
-        now, standings = survey.read_standings(self._store, ids)
+        now, standings = approvals.read_standings(self._store, ids)
         known = {str(row.pk): row for row in ApprovalRecord.objects.defer("context").filter(pk__in=ids)}
         findings = Findings(now)
         for request_id in queue:
             row, standing = known.get(request_id), standings[request_id]
-            if row is not None and row.status != "pending" and standing and standing.status == "pending":
+            if row is not None and row.status != PENDING and standing and standing.status == PENDING:
                 findings.restored.append(KnownEnd.of_record(row))
         findings.restored += _noted(open_intents, standings, known)
         # A closed one leaves the queue, so those behind it move up.
         self._start -= len(findings.restored)
         findings.lost = _not_tried([id_ for id_ in open_records if standings[id_] is None], now)
-        unread = survey.unread(self._store, position, PART)
+        unread = outbox.unread(self._store, position, PART)
         if len(unread) < PART:
             mentioned = {entry.fields.get("request_id") for entry in unread}
             findings.untold = _untold([id_ for id_ in ids if id_ not in mentioned], standings, known)
@@ -124,21 +127,21 @@ class Repair:
         return findings
 
     def _next_records(self) -> list[str]:
-        rows = ApprovalRecord.objects.filter(status="pending", pk__gt=self._after).order_by("pk")
+        rows = ApprovalRecord.objects.filter(status=PENDING, pk__gt=self._after).order_by("pk")
         found = list(rows.values_list("pk", flat=True)[:PART])
         self._after = found[-1] if found else self._after
         self._records_done = len(found) < PART
         return [str(request_id) for request_id in found]
 
     def _next_intents(self) -> list[DecisionIntent]:
-        rows = DecisionIntent.objects.filter(outcome="open", pk__gt=self._after_intent).order_by("pk")
+        rows = DecisionIntent.objects.filter(outcome=OPEN, pk__gt=self._after_intent).order_by("pk")
         found = list(rows.select_related("user")[:PART])
         self._after_intent = found[-1].pk if found else self._after_intent
         self._intents_done = len(found) < PART
         return found
 
     def _next_queue(self) -> list[str]:
-        found = survey.pending_ids(self._store, max(0, self._start), PART)
+        found = approvals.pending_ids(self._store, max(0, self._start), PART)
         self._start = max(0, self._start) + len(found)
         self._queue_done = len(found) < PART
         return found
@@ -153,7 +156,7 @@ class Repair:
             cursor = Cursor.objects.select_for_update().filter(name="outbox").first()
             if cursor is None or cursor.position != position:
                 return  # another recorder has read on: what we found may be told by now
-            facts: list[audit.Fact] = []
+            facts: list[entries.Fact] = []
             for request_id, record in bodies.items():
                 if isinstance(record, approvals.RequestRecord):
                     facts += _tell(record, findings.now)
@@ -161,18 +164,18 @@ class Repair:
                     logger.error("request %s cannot be repaired: %s", request_id, record)
             for intent, outcome in findings.intents:
                 facts += _settle(intent, outcome, findings.now)
-            audit.append(facts)
+            entries.append(facts)
             failpoints.reach("repair.before_commit")
 
-    def _close(self, end: KnownEnd) -> None:
-        outcome = end.bring_to(self._gate)
+    def _close(self, known: KnownEnd) -> None:
+        outcome, end = known.bring_to(self._store), known.end
         if outcome == "restored":
             logger.error("Redis had lost the end of request %s: it is %s again", end.request_id, end.status)
-        elif outcome == "changed":
+        elif outcome == CHANGED:
             logger.critical(
                 "request %s in Redis is not the one that SQL knows: it is cancelled", end.request_id
             )
-            self._gate.cancel_request(end.request_id)
+            ApprovalGate(self._store).cancel_request(end.request_id)
 
 
 def _noted(
@@ -184,7 +187,7 @@ def _noted(
     found: dict[str, list[DecisionIntent]] = {}
     for intent in intents:
         row, standing = known.get(str(intent.request_id)), standings[str(intent.request_id)]
-        if (row is None or row.status == "pending") and (standing is None or standing.status == "pending"):
+        if (row is None or row.status == PENDING) and (standing is None or standing.status == PENDING):
             found.setdefault(str(intent.request_id), []).append(intent)
     first = (ends.first_accepted(tried) for tried in found.values())
     return [KnownEnd.of_intent(intent) for intent in first if intent is not None]
@@ -194,7 +197,7 @@ def _not_tried(gone: list[str], now: datetime) -> list[str]:
     """Without those that somebody decided, or may be about to: the site may note yet that Redis had accepted it."""
     if not gone:
         return []
-    tried = DecisionIntent.objects.filter(outcome="open", request_id__in=gone)
+    tried = DecisionIntent.objects.filter(outcome=OPEN, request_id__in=gone)
     held = tried.filter(Q(not_after__gte=now) | Q(accepted_at__isnull=False))
     waiting = {str(request_id) for request_id in held.values_list("request_id", flat=True)}
     return [request_id for request_id in gone if request_id not in waiting]
@@ -207,9 +210,9 @@ def _untold(
     found = []
     for request_id in ids:
         standing, row = standings[request_id], known.get(request_id)
-        if standing is None or standing.status == survey.UNREADABLE:
+        if standing is None or standing.status == approvals.UNREADABLE:
             continue
-        if row is None or (row.status == "pending" and standing.status != "pending"):
+        if row is None or (row.status == PENDING and standing.status != PENDING):
             found.append(request_id)
     return found
 
@@ -224,14 +227,14 @@ def _settled(
     found = []
     for intent in intents:
         standing, row = standings[str(intent.request_id)], known.get(str(intent.request_id))
-        if standing is not None and standing.status == survey.UNREADABLE:
+        if standing is not None and standing.status == approvals.UNREADABLE:
             continue
         mine = str(intent.pk) in (standing.decision_id if standing else "", row.decision_id if row else "")
         if mine:
             found.append((intent, ACCEPTED))
         elif intent.accepted_at is not None:
-            if row is not None and row.status != "pending":
-                found.append((intent, OUTCOME_OF_END[row.status].value))
+            if row is not None and row.status != PENDING:
+                found.append((intent, OUTCOME_OF_STATUS[row.status]))
         elif now > intent.not_after:
             found.append((intent, _without_an_answer(standing, row)))
     return found
@@ -240,22 +243,22 @@ def _settled(
 def _without_an_answer(standing: Standing | None, row: ApprovalRecord | None) -> str:
     """What an attempt without a noted answer came to; where Redis lost the request, it may have taken effect."""
     if standing is not None:
-        return OUTCOME_OF_END[standing.status].value
-    return UNKNOWN if row is None or ends.was_lost(row) else OUTCOME_OF_END[row.status].value
+        return OUTCOME_OF_STATUS[standing.status]
+    return UNKNOWN if row is None or ends.was_lost(row) else OUTCOME_OF_STATUS[row.status]
 
 
-def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
+def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     """Write what the outbox should have told of a request."""
     request_id, facts = record.request_id, []
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
     try:
         with transaction.atomic():
-            for entry in entries_that_tell(record):
-                facts += effects.apply(entry, {request_id: record}, _no_part)
+            for entry in replayed(record):
+                facts += effects.apply(entry, {request_id: record})
     except OperationalError:
         raise
-    except (KeyError, ValueError, TypeError, OverflowError, OSError, DatabaseError) as error:
+    except (*ODD, DatabaseError) as error:
         logger.error("request %s cannot be repaired: %s", request_id, error)
         return []
     logger.error("request %s was missing in the record as %s: it is there now", request_id, record.status)
@@ -271,13 +274,13 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[audit.Fact]:
     return [*facts, fact]
 
 
-def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[audit.Fact]:
+def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[entries.Fact]:
     """Settle an attempt that its process left open."""
     others = DecisionIntent.objects.filter(request_id=intent.request_id, outcome=ACCEPTED)
     if outcome == ACCEPTED and others.exists():
-        outcome = DecisionIntent.Outcome.ALREADY_DECIDED.value
+        outcome = ALREADY_DECIDED
     still_open = DecisionIntent.objects.filter(
-        pk=intent.pk, outcome="open", accepted_at__isnull=intent.accepted_at is None
+        pk=intent.pk, outcome=OPEN, accepted_at__isnull=intent.accepted_at is None
     )
     if not still_open.update(outcome=outcome, settled_at=timezone.now()):
         return []  # settled by the end that was written just now, or noted as accepted meanwhile
@@ -293,11 +296,7 @@ def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[audit.F
             str(intent.request_id),
             now,
             what=f"the attempt of {intent.user.get_username()} to {'approve' if intent.approved else 'deny'}",
-            was="open",
+            was=OPEN,
             now_is=outcome,
         )
     ]
-
-
-def _no_part(_part: str, _text: str, _error: Exception) -> None:
-    """A request has no parts that could be set aside."""

@@ -6,7 +6,7 @@ from core.store.approvals import RequestRecord
 from core.store.outbox import OutboxEntry
 
 
-def entries_that_tell(record: RequestRecord) -> list[OutboxEntry]:
+def replayed(record: RequestRecord) -> list[OutboxEntry]:
     """Asked, ended and collected, as far as it came. SQL takes each of them once, so all may be told."""
     about = {
         "request_id": record.request_id,

@@ -2,6 +2,9 @@
 
 Whoever changes something in the middle of a view cannot know what that view still does. So the head of the
 chain is not taken there, but by the commit itself: docs/decisions/0011-facts-at-commit.md.
+
+Django offers no hook at that moment: what `transaction.on_commit` runs comes after the commit, and a process that
+is killed in between has made a change that nobody recorded. So `commit` of a connection is replaced, here alone.
 """
 
 from collections.abc import Callable
@@ -10,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.audit.entries import Fact
 
 
@@ -26,7 +29,7 @@ class _Gathered:
     def __call__(self) -> None:
         """No transaction is open: a short one of its own."""
         with transaction.atomic():
-            audit.append([self.fact])
+            entries.append([self.fact])
 
 
 def append_at_commit(fact: Fact) -> None:
@@ -50,7 +53,7 @@ class _Commit:
         if facts:
             try:
                 with transaction.atomic(using=self._connection.alias):
-                    audit.append(facts)
+                    entries.append(facts)
             except BaseException:
                 self._connection.rollback()
                 raise
@@ -58,6 +61,6 @@ class _Commit:
 
     def _take(self) -> list[Fact]:
         waiting = self._connection.run_on_commit
-        facts = [entry[1].fact for entry in waiting if isinstance(entry[1], _Gathered)]
-        self._connection.run_on_commit = [entry for entry in waiting if not isinstance(entry[1], _Gathered)]
+        facts = [one[1].fact for one in waiting if isinstance(one[1], _Gathered)]
+        self._connection.run_on_commit = [one for one in waiting if not isinstance(one[1], _Gathered)]
         return facts

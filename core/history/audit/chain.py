@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 START = "0" * 64  # the previous hash of entry 1
+END = 2**62  # no record gets there: a number from here on is none of ours
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

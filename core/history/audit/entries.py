@@ -9,8 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.audit.chain import START, Link, canonical
-from core.history.audit.guards import END
+from core.history.audit.chain import END, START, Link, canonical
 from core.history.database import locks
 from core.models import AuditEntry, AuditHead
 

@@ -14,13 +14,14 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from core.history.audit import entries
+from core.history.audit.chain import END
 from core.models import AuditEntry, AuditHead
 from core.values.text import one_line
 
 logger = logging.getLogger(__name__)
 
 ENTRIES, HEAD = AuditEntry._meta.db_table, AuditHead._meta.db_table
-END = 2**62  # no record gets there: a number from here on is none of ours
 # The head goes to an entry that is there, and back only from where no record is.
 ASTRAY = (
     f"NEW.id <> OLD.id OR (NEW.sequence < OLD.sequence AND OLD.sequence < {END}) "
@@ -168,8 +169,6 @@ def _rules(using: str) -> list[tuple[str, str]]:
 
 def install(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """Put missing guards in place; returns their names. A record that has entries already is told of it."""
-    from core.history.audit import entries as audit
-
     connection = connections[using]
     lacking = missing(using)
     if not lacking:
@@ -182,7 +181,7 @@ def install(using: str = DEFAULT_DB_ALIAS) -> list[str]:
                     cursor.execute(statement)
         if not lost_tables(using) and AuditEntry.objects.using(using).exists():
             logger.warning("guards of the record were put in place: %s", ", ".join(names))
-            audit.append([audit.new_fact("record.guarded", guards=names)])
+            entries.append([entries.new_fact("record.guarded", guards=names)])
     return names
 
 

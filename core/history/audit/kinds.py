@@ -1,45 +1,9 @@
-"""What the record can tell of: each kind of entry with its words for a reader."""
+"""What the entries of the record tell: their details, also where somebody damaged them."""
 
 import json
 from typing import Any
 
-LABELS = {
-    "approval.requested": "approval asked",
-    "approval.approved": "approved",
-    "approval.rejected": "denied",
-    "approval.timeout": "timed out",
-    "approval.cancelled": "cancelled",
-    "approval.collected": "answer collected",
-    "decision.refused": "refused attempt to decide",
-    "decision.uncertain": "answer that may have taken effect",
-    "session.started": "signed in",
-    "session.ended": "signed out",
-    "session.refused": "sign-in failed",
-    "session.refused_more": "more sign-ins failed",
-    "account.created": "account created",
-    "account.changed": "account changed",
-    "account.password": "password changed",
-    "account.deleted": "account deleted",
-    "group.created": "group created",
-    "group.renamed": "group renamed",
-    "group.deleted": "group deleted",
-    "rights.granted": "rights granted",
-    "rights.taken": "rights taken",
-    "settings.changed": "settings changed",
-    "record.contradicted": "ended in another way in Redis",
-    "record.exported": "record exported",
-    "record.guarded": "guards put in place",
-    "record.pruned": "texts removed by retention",
-    "record.repaired": "record repaired",
-    "record.restored": "restored from a backup",
-    "record.retried": "repair tried in vain",
-}
-
-
-def label(kind: str) -> str:
-    """The kind in words; an unknown one as it is."""
-    return LABELS.get(kind, kind)
-
+from core.values.malformed import ODD
 
 _TOLD = ("approval_type", "why", "outcome", "reason", "status", "name", "account", "group", "what", "process")
 _LISTS = ("groups", "permissions", "changed", "guards")
@@ -52,7 +16,7 @@ def read_details(text: str) -> dict[str, Any]:
         said = json.loads(text)
         if isinstance(said, dict):
             return said
-    except (ValueError, TypeError, RecursionError):
+    except ODD:
         pass
     return {"why": f"this entry is damaged: {text}"}
 

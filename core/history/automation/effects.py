@@ -17,7 +17,7 @@ from core.models import (
     TestExecution,
     TestFailure,
 )
-from core.store.approvals import at
+from core.values.moments import at
 
 Told = TypeVar("Told", bound=records.AutomationRecord)
 PRUNED_AT_ONCE = 1_000

@@ -1,16 +1,13 @@
 """Backups: the whole record in one file, as it was at one moment, while the site goes on."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from django.conf import settings
 from django.utils import timezone
 
-from core import failpoints
+from core import __version__, failpoints
 from core.history.backups import tables, whole_file
 from core.history.backups.file import Chain, Manifest, Writer
 from core.history.backups.tables import CannotCopy, Progress
@@ -60,7 +57,7 @@ def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifes
     verdict = verification.verify_copy()
     manifest = Manifest(
         made_at=timezone.now().isoformat(),
-        version=product_version(),
+        version=__version__,
         database=tables.vendor(),
         migrations=sorted(had),
         left_out=list(LEFT_OUT),
@@ -72,15 +69,6 @@ def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifes
     )
     writer.finish(manifest)
     return manifest
-
-
-def product_version() -> str:
-    """The version of the installed package, or of the checkout."""
-    try:
-        return version("agent-telemetry-site")
-    except PackageNotFoundError:
-        project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
-        return str(project["project"]["version"])
 
 
 # By the clock

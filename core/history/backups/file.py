@@ -20,6 +20,7 @@ from django.db.models import DateTimeField, Field, ForeignKey, UUIDField
 from core.history.backups import tables
 from core.history.backups.damage import Damaged
 from core.history.backups.tables import CannotCopy, Progress, Row, Table
+from core.values.malformed import ODD
 
 FORMAT = 1
 PRODUCT = "agent-telemetry"
@@ -126,7 +127,7 @@ class Backup:
         for number, line in enumerate(self._lines(part), 1):
             try:
                 yield tuple(read(value) for read, value in zip(readers, json.loads(line), strict=True))
-            except (ValueError, TypeError, LookupError) as error:
+            except ODD as error:
                 raise CannotCopy(f"line {number} of {_name_of(part.table)} is no row: {error}") from error
 
     def refuse_other_tables(self, expected: list[Table]) -> None:

@@ -7,12 +7,12 @@ from django.core.management import call_command
 from django.db import transaction
 
 from core import failpoints
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.backups import tables
 from core.history.backups.backup import LEFT_OUT
 from core.history.backups.file import Backup, Manifest, opened
 from core.history.backups.tables import CannotCopy, Progress
-from core.history.people.acting import actor
+from core.history.people.actor import actor
 from core.history.proof import verification
 from core.history.proof.verification import Verdict
 
@@ -49,7 +49,7 @@ def restore(
         with transaction.atomic():
             verdict = _bring_in(backup, checkpoint_file, progress)
             name, how = actor()
-            audit.append([audit.new_fact("record.restored", name, **_told_of(manifest), **how)])
+            entries.append([entries.new_fact("record.restored", name, **_told_of(manifest), **how)])
             failpoints.reach("restore.before_commit")
     return Restored(manifest, verdict.notices)
 

@@ -16,6 +16,7 @@ from core.history.audit.guards import gaps_allowed
 from core.history.backups.damage import Damaged, watcher
 from core.history.database.sqlite.base import exact_text
 from core.models import AuditEntry
+from core.values.malformed import ODD
 
 # A request's context may have 256 KiB: what is held in memory at once stays below 128 MiB.
 ROWS_AT_ONCE = 500
@@ -119,7 +120,7 @@ def rows(table: Table, alias: str = DEFAULT_DB_ALIAS) -> Iterator[Row]:
         with exact_text(alias):
             for row in query.iterator(ROWS_AT_ONCE):
                 yield tuple([watch(value) for watch, value in zip(watchers, row, strict=True)])
-    except (ValueError, TypeError, AttributeError, DataError) as error:
+    except (*ODD, DataError) as error:
         raise CannotCopy(f"a row of {table._meta.db_table} cannot be read: {error}") from error
 
 

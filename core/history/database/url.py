@@ -1,9 +1,13 @@
-"""What DATABASE_URL means: an entry of Django's DATABASES, with limits so that nothing waits for ever."""
+"""What DATABASE_URL means: an entry of Django's DATABASES, with limits so that nothing waits for ever.
+
+And what to say to whoever runs a command when that database cannot be used.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.db import DEFAULT_DB_ALIAS, DataError, Error, IntegrityError, connections
 
 CONNECT_SECONDS = 5
 POOL = {"min_size": 2, "max_size": 10, "timeout": CONNECT_SECONDS}
@@ -90,3 +94,28 @@ def _checked(own: dict[str, Any]) -> dict[str, Any]:
     except ProgrammingError as error:
         raise ValueError(f"what follows the ? is unknown to PostgreSQL: {error}") from None
     return {**own, "pool": dict(POOL)} if own.get("pool") else own
+
+
+def why_unusable(error: Error) -> str:
+    """Why a command could not use the database, and what to look at; '' where the fault is not the database's."""
+    if isinstance(error, DataError | IntegrityError):
+        return ""
+    why = " ".join((_refusal() or str(error)).split())
+    return (
+        f"The database cannot be used: {why}. See that it runs, that DATABASE_URL is right, "
+        "and that `manage.py migrate` was run."
+    )
+
+
+def _refusal() -> str:
+    """The server's own words: a pool only says that it has no connection."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor != "postgresql" or not connection.settings_dict["OPTIONS"].get("pool"):
+        return ""
+    import psycopg
+
+    try:
+        psycopg.connect(**connection.get_connection_params()).close()
+    except psycopg.Error as error:
+        return str(error)
+    return ""

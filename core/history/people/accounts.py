@@ -14,10 +14,10 @@ from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
-from core.history.people.acting import actor
+from core.history.people.actor import actor
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
@@ -42,8 +42,7 @@ def connect() -> None:
     user_model: Any = get_user_model()
     models_of_rights: tuple[Any, ...] = (user_model, Group)
     for model in models_of_rights:
-        # Django commits a single save before it sends post_save; the entry belongs to the same transaction.
-        model.save = transaction.atomic(model.save)
+        _save_with_its_entry(model)
         pre_save.connect(_remember, sender=model)
         pre_delete.connect(_remember_rights, sender=model)
         post_delete.connect(_deleted, sender=model)
@@ -57,11 +56,21 @@ def connect() -> None:
         m2m_changed.connect(_rights_changed, sender=through)
 
 
+def _save_with_its_entry(model: Any) -> None:
+    """Replace `save` of a model: row and entry are one transaction, also where nobody opened one.
+
+    Django commits a single save before it sends post_save, and sends no signal in between. ATOMIC_REQUESTS is for
+    views alone, not for commands and the shell; a model of our own could not take the place of Django's accounts
+    in an installation that has some.
+    """
+    model.save = transaction.atomic(model.save)
+
+
 def _record(kind: str, **details: Any) -> None:
     if _silent.get():
         return
     name, how = actor()
-    append_at_commit(audit.new_fact(kind, name, **details, **how))
+    append_at_commit(entries.new_fact(kind, name, **details, **how))
 
 
 def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: Any) -> None:

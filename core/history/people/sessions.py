@@ -12,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AuditEntry, SignInMinute
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,9 @@ def connect() -> None:
 
 def _signed_in(request: HttpRequest, user: Any, **_signal: Any) -> None:
     """Raises when it cannot be recorded: then nobody is signed in."""
-    fact = audit.new_fact("session.started", user.get_username(), address=_address(request))
+    fact = entries.new_fact("session.started", user.get_username(), address=_address(request))
     with transaction.atomic():
-        audit.append([*_unlisted(timezone.now()), fact])
+        entries.append([*_unlisted(timezone.now()), fact])
 
 
 def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
@@ -42,7 +42,9 @@ def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
         return
     try:
         with transaction.atomic():
-            audit.append([audit.new_fact("session.ended", user.get_username(), address=_address(request))])
+            entries.append(
+                [entries.new_fact("session.ended", user.get_username(), address=_address(request))]
+            )
     except DatabaseError as error:
         # Who wants to go must be able to, whatever the database does.
         logger.error("the sign-out of %s was not recorded: %s", user.get_username(), error)
@@ -71,7 +73,7 @@ def refuse(name: str, address: str, now: datetime) -> None:
     free = [event_id for event_id in ids if event_id not in taken]
     if free and row.listed < LISTED_PER_MINUTE:
         details = {"name": name, "address": address}
-        facts.append(audit.Fact(free[0], "session.refused", now, details=details))
+        facts.append(entries.Fact(free[0], "session.refused", now, details=details))
         row.listed += 1
     else:
         names: dict[str, int] = json.loads(row.names)
@@ -81,18 +83,18 @@ def refuse(name: str, address: str, now: datetime) -> None:
         row.unlisted += 1
     row.save()
     if facts:
-        audit.append(facts)
+        entries.append(facts)
 
 
 def count_unlisted(now: datetime) -> int:
     """Write the counts of minutes that are over into the record; returns how many. Called in a transaction."""
     facts = _unlisted(now)
     if facts:
-        audit.append(facts)
+        entries.append(facts)
     return len(facts)
 
 
-def _unlisted(now: datetime) -> list[audit.Fact]:
+def _unlisted(now: datetime) -> list[entries.Fact]:
     """What is to be appended of minutes that are over; their rows are gone. Called in a transaction."""
     rows = SignInMinute.objects.filter(minute__lt=_minute(now)).order_by("minute")
     if not rows.exists():
@@ -100,7 +102,7 @@ def _unlisted(now: datetime) -> list[audit.Fact]:
     over = list(rows.select_for_update())
     SignInMinute.objects.filter(pk__in=[row.pk for row in over]).delete()
     return [
-        audit.Fact(
+        entries.Fact(
             f"session.refused_more:{row.minute}",
             "session.refused_more",
             now,

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from core.history.people.sessions import count_unlisted
 from core.models import AuditHead
+from core.values.malformed import ODD
 
 AFTER_TORN = "after_torn_line"
 
@@ -85,7 +86,7 @@ def _parse(text: bytes) -> Checkpoint | None:
     try:
         said = json.loads(text)
         found = Checkpoint(said["at"], said["count"], said["hash"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except ODD:
         return None
     kinds = (type(found.at), type(found.count), type(found.hash))
     return found if kinds == (str, int, str) else None

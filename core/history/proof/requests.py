@@ -12,11 +12,13 @@ from django.db.models import Exists, OuterRef
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import request_digest
+from core.values.approvals import ENDS, PENDING
+from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
 ASKED = "approval.requested"
-ENDS = {f"approval.{status}": status for status in ApprovalRecord.Status.values if status != "pending"}
+STATUS_OF_KIND = {f"approval.{status}": status for status in ENDS}
 TOLD_OF_END = ("reason", "channel", "decision_id")
 
 
@@ -54,8 +56,8 @@ def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
         if entry.kind == ASKED:
             asked = True
             found += _asked_otherwise(row, entry, details)
-        elif entry.kind in ENDS:
-            end = (ENDS[entry.kind], entry.actor, details)
+        elif entry.kind in STATUS_OF_KIND:
+            end = (STATUS_OF_KIND[entry.kind], entry.actor, details)
         elif entry.kind == "record.repaired":
             repaired.add(details.get("is"))
     if not asked and end is None:
@@ -79,7 +81,7 @@ def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, 
 def _ended_otherwise(
     row: ApprovalRecord | Row, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
 ) -> list[str]:
-    status, actor, details = end or ("pending", "", {})
+    status, actor, details = end or (PENDING, "", {})
     if row.status != status:
         return [] if row.status in repaired else [f"it is {row.status} there, and {status} in the record"]
     if end is None:
@@ -94,14 +96,14 @@ def _ended_otherwise(
 def _digest_of(row: ApprovalRecord | Row) -> str:
     try:
         return request_digest(row.agent_id, row.approval_type, row.context.encode())
-    except (AttributeError, UnicodeEncodeError):  # it is no text
+    except ODD:  # it is no text
         return ""
 
 
 def _read(text: object) -> dict[str, Any]:
     try:
         said = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
+    except ODD:
         said = None
     return said if isinstance(said, dict) else {}
 
@@ -132,7 +134,9 @@ def wrong_requests() -> Iterator[tuple[str, str]]:
                 elif differences(row, told[row.pk]):
                     yield from ((str(row.pk), what) for what in wrong_of(row.pk))
         kept = ApprovalRecord.objects.filter(pk=OuterRef("request_id"))
-        told_alone = AuditEntry.objects.filter(~Exists(kept), kind__in=[ASKED, *ENDS]).order_by("request_id")
+        told_alone = AuditEntry.objects.filter(~Exists(kept), kind__in=[ASKED, *STATUS_OF_KIND]).order_by(
+            "request_id"
+        )
         for request_id in told_alone.values_list("request_id", flat=True).distinct().iterator():
             yield str(request_id), "the record tells of it, and its row is gone"
 

@@ -1,12 +1,16 @@
-"""Verifying the record: every hash and link, the head, the guards, the requests, and the checkpoints outside."""
+"""Verifying the record: every hash and link, the head, the guards, the requests, and the checkpoints outside.
+
+And what is known of the last time that somebody did.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.utils import timezone
 
@@ -17,10 +21,13 @@ from core.history.proof.checkpoints import Checkpoint, Line, read
 from core.history.proof.requests import wrong_requests
 from core.models import AuditCheck, AuditEntry, AuditHead
 from core.values.json import storable
+from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 2_000
 SHOWN_PROBLEMS = 20
 LAST_NUMBER = 2**63 - 1
+VERIFICATION_OLD = timedelta(hours=36)
+CHECKPOINT_OLD = timedelta(hours=1)
 
 Progress = Callable[[int, int], None]
 
@@ -109,7 +116,7 @@ def verify_lines(
     for number, line in enumerate(lines, 1):
         try:
             link = Link.of_line(line)
-        except (ValueError, RecursionError) as error:
+        except ODD as error:
             verdict.wrong(f"line {number} is no audit entry: {error}")
             continue
         if not walk.count and link.sequence != 1:
@@ -133,6 +140,78 @@ def keep(verdict: Verdict) -> None:
     }
     with transaction.atomic():
         AuditCheck.objects.update_or_create(pk=1, defaults=found)
+
+
+@dataclass(frozen=True)
+class RecordState:
+    """How the record was checked; times are None where there was none.
+
+    problems: how many the last verification found, the first in words.
+    began_at: of the first entry; what is younger need not be verified yet.
+    """
+
+    began_at: datetime | None
+    verified_at: datetime | None
+    problems: int
+    first_problem: str
+    checkpoint_at: datetime | None
+
+    @property
+    def verification_old(self) -> bool:
+        """Whether nobody looked at the record for a day and a half."""
+        return self._longer_ago(self.verified_at, VERIFICATION_OLD)
+
+    @property
+    def checkpoint_old(self) -> bool:
+        """Whether nothing says how far the record is: a job says it every ten minutes, also where that is as far."""
+        return self._longer_ago(self.checkpoint_at, CHECKPOINT_OLD)
+
+    def _longer_ago(self, moment: datetime | None, limit: timedelta) -> bool:
+        since = moment or self.began_at
+        return since is not None and timezone.now() - since > limit
+
+
+def read_state() -> RecordState:
+    """Two queries, and a look at the file. DatabaseError when the database is away."""
+    found = AuditCheck.objects.filter(pk=1).first()
+    first = AuditEntry.objects.order_by("sequence").values_list("at", flat=True).first()
+    return RecordState(
+        began_at=first,
+        verified_at=found.at if found else None,
+        problems=found.problems if found else 0,
+        first_problem=found.first_problem if found else "",
+        checkpoint_at=_written_at(settings.TELEMETRY_CHECKPOINT_FILE),
+    )
+
+
+def _written_at(path: Path) -> datetime | None:
+    """When a file was written or touched last; None when it cannot be seen."""
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def verification_worry(state: RecordState) -> str:
+    """What people should know of the last verification, in one sentence; '' when all is well."""
+    if state.problems:
+        more = f" There are {state.problems} problems in all." if state.problems > 1 else ""
+        found = f"The record is not whole: {state.first_problem}.{more}"
+        return f"{found} Found on {state.verified_at:%Y-%m-%d %H:%M UTC}: run manage.py verify_audit for all of it."
+    if not state.verification_old:
+        return ""
+    if state.verified_at is None:
+        return "The record was never verified: run manage.py verify_audit daily."
+    return f"The record was last verified on {state.verified_at:%Y-%m-%d}: run manage.py verify_audit daily."
+
+
+def checkpoint_worry(state: RecordState) -> str:
+    """The same of the checkpoints."""
+    if not state.checkpoint_old:
+        return ""
+    if state.checkpoint_at is None:
+        return "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."
+    return "The newest checkpoint of the record is more than an hour old: a cut of what came later would not show."
 
 
 def links(after: int = -1, until: int | None = None, using: str = DEFAULT_DB_ALIAS) -> Iterator[Link]:

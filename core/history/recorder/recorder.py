@@ -23,15 +23,18 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
-from core.history.approvals import effects
 from core.history.approvals.repair import Repair
-from core.history.audit import entries as audit
-from core.history.recorder.signs import Signs
+from core.history.audit.entries import Fact, append
+from core.history.recorder import registry
+from core.history.recorder.heartbeat import Heartbeat
+from core.history.recorder.registry import Batch, Records
 from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
+from core.values.approvals import OPEN, PENDING
 from core.values.json import storable
+from core.values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -51,8 +54,8 @@ class Recorder:
         self._store: Store = open_store(memory)
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
-        self._repair = Repair(self._store, self._gate)
-        self._signs = Signs(self._store)
+        self._repair = Repair(self._store)
+        self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
@@ -66,20 +69,16 @@ class Recorder:
             connections.close_all()  # those of this thread
 
     def _run(self, stop: threading.Event) -> None:
-        troubled = False
+        trouble = Trouble(logger)
         while not stop.is_set():
             try:
-                self._signs.went_well(self.step(CHECK_SECONDS))
-                if troubled:
-                    logger.warning("recording again")
-                troubled = False
+                self._heartbeat.went_well(self.step(CHECK_SECONDS))
+                trouble.ends("recording again")
                 reset_queries()  # with DEBUG, Django keeps the text of thousands, and ours are long
             except Exception as error:
-                if not troubled:
-                    known = isinstance(error, NOT_OF_THE_ENTRY)
-                    logger.error("not recording: %s", error, exc_info=None if known else error)
-                troubled = True
-                self._signs.went_wrong(error)
+                trace = None if isinstance(error, NOT_OF_THE_ENTRY) else error
+                trouble.begins("not recording: %s", error, level=logging.ERROR, trace=trace)
+                self._heartbeat.went_wrong(error)
                 self._installation = ""
                 self._line.close()
                 close_old_connections()
@@ -96,7 +95,7 @@ class Recorder:
             if not self._commit(entries):
                 return 0
             failpoints.reach("recorder.after_commit")
-            outbox.committed(self._store, self._position)
+            self._store.run(outbox.committed(self._store.keys, self._position))
         if len(entries) < outbox.BATCH:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
         return len(entries)
@@ -159,7 +158,7 @@ class Recorder:
         self._repair.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
-            outbox.committed(self._store, self._position)
+            self._store.run(outbox.committed(self._store.keys, self._position))
 
     def _end_lost_requests(self) -> None:
         """Redis was replaced or emptied: what SQL knew as pending and Redis does not have ends as cancelled.
@@ -167,18 +166,18 @@ class Recorder:
         What somebody tried to decide is for the repair, which comes next: that may have taken effect.
         """
         logger.critical("Redis was emptied or replaced: its pending requests are ended as cancelled")
-        self._signs.redis_was_replaced()
-        tried = DecisionIntent.objects.filter(outcome="open").values("request_id")
-        pending = ApprovalRecord.objects.filter(status="pending").exclude(pk__in=tried)
+        self._heartbeat.redis_was_replaced()
+        tried = DecisionIntent.objects.filter(outcome=OPEN).values("request_id")
+        pending = ApprovalRecord.objects.filter(status=PENDING).exclude(pk__in=tried)
         known = [str(request_id) for request_id in pending.values_list("pk", flat=True)]
         found = approvals.read_records(self._store, known) if known else []
         for request_id, record in zip(known, found, strict=True):
             if record is None:
-                self._gate.cancel_lost(request_id)
+                self._store.run(approvals.cancel_lost(self._store.keys, request_id))
 
     def _commit(self, entries: list[OutboxEntry]) -> bool:
         """Record a batch in one transaction; False when another recorder was faster."""
-        records = effects.read_requests(self._store, entries)
+        records = registry.read_ahead(self._store, entries)
         with transaction.atomic():
             cursor = Cursor.objects.select_for_update().get(name=CURSOR)
             if (cursor.position, cursor.installation) != (self._position, self._installation):
@@ -186,47 +185,36 @@ class Recorder:
                 if cursor.installation != self._installation:
                     self._installation = ""
                 return False
-            facts = self._apply_all(entries, records)
+            facts = self._record_all(entries, records)
             cursor.position = entries[-1].position
             cursor.save()
-            audit.append(facts)
+            append(facts)
             failpoints.reach("recorder.before_commit")
         self._position = entries[-1].position
         return True
 
-    def _apply_all(self, entries: list[OutboxEntry], records: effects.Records) -> list[audit.Fact]:
+    def _record_all(self, entries: list[OutboxEntry], records: Records) -> list[Fact]:
         """The effects of a batch, at once; where one cannot be written, one by one, and that one is set aside."""
         try:
             with transaction.atomic():
-                batch = effects.Batch(
-                    (entry for entry in entries if entry.type not in effects.UNAUDITED), records
-                )
-                facts = [fact for entry in entries for fact in self._take(entry, batch)]
+                batch = registry.batch_of(entries, records)
+                facts = [fact for entry in entries for fact in self._record(entry, records, batch)]
                 batch.write()
                 return facts
         except Exception as error:
             if not _lies_in_an_entry(error):
                 raise
-            return [fact for entry in entries for fact in self._apply(entry, records)]
+            return [fact for entry in entries for fact in self._record(entry, records)]
 
-    def _take(self, entry: OutboxEntry, batch: effects.Batch) -> list[audit.Fact]:
-        if entry.type in effects.UNAUDITED:
-            return self._apply(entry, {})
-        try:
-            return batch.take(entry)
-        except Exception as error:
-            if not _lies_in_an_entry(error):
-                raise
-            self._set_aside(entry.position, entry.fields, error)
-            return []
-
-    def _apply(self, entry: OutboxEntry, records: effects.Records) -> list[audit.Fact]:
+    def _record(self, entry: OutboxEntry, records: Records, batch: Batch | None = None) -> list[Fact]:
         def set_aside_part(part: str, text: str, error: Exception) -> None:
             self._set_aside(f"{entry.position}/{part}", {**entry.fields, "calls": text}, error)
 
         try:
+            if batch is not None and registry.is_audited(entry):
+                return batch.take(entry)
             with transaction.atomic():
-                return effects.apply(entry, records, set_aside_part)
+                return registry.record(entry, records, set_aside_part)
         except Exception as error:
             if not _lies_in_an_entry(error):
                 raise

@@ -4,19 +4,19 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
-from core.store.approvals import at
-from core.usage.call import Call, parse_call, parse_prices
-from core.usage.pricing import Prices
-from core.usage.savings import prompt_cache_net, steps_of
+from core.usage.call import Call, call_of, parse_call, row_of
+from core.usage.savings import SUMS, sums_of
+from core.values.malformed import ODD
+from core.values.moments import at
 
 SetAside = Callable[[str, str, Exception], None]
-Priced = tuple[Call, Prices]
 Kind = tuple[datetime, str, str, str, str]
 
 MAX_CALLS = 1_000
@@ -24,12 +24,6 @@ KIND = ("hour", "workflow", "tier", "provider", "model")
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-SUMMED = [
-    field.name
-    for field in UsageHour._meta.get_fields()
-    if isinstance(field, models.BigIntegerField | models.PositiveBigIntegerField)
-    and not isinstance(field, models.BigAutoField)
-]
 
 
 def record(said: Mapping[str, str], set_aside: SetAside) -> None:
@@ -38,18 +32,18 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     told = _read(said["calls"])
     if not isinstance(told, list) or len(told) > MAX_CALLS:
         raise ValueError("calls is no list of at most a thousand")
-    found: dict[str, Priced] = {}
+    found: dict[str, Call] = {}
     for number, item in enumerate(told):
         text = json.dumps(item, ensure_ascii=False)
         try:
             call = parse_call(text)
-            found.setdefault(call.call_id, (call, parse_prices(text)))
-        except (ValueError, TypeError, RecursionError, OverflowError) as error:
+            found.setdefault(call.call_id, call)
+        except ODD as error:
             set_aside(str(number), text, error)
     known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
-    new = [priced for call_id, priced in found.items() if call_id not in known]
-    LLMCall.objects.bulk_create([_row(*priced, shipped_at) for priced in new])
-    _add_to_hours(new)
+    new = [call for call_id, call in found.items() if call_id not in known]
+    LLMCall.objects.bulk_create([LLMCall(shipped_at=shipped_at, **row_of(call)) for call in new])
+    add_to_hours(new)
 
 
 def _read(text: str) -> Any:
@@ -72,7 +66,7 @@ def _forget_until(moment: datetime) -> int:
         pruned = _keep_others_away()
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
-        UsageHour.objects.filter(hour__lt=min(_hour_of(moment), pruned)).delete()
+        UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
         rebuild_hours()
     return forgotten
 
@@ -82,20 +76,18 @@ def rebuild_hours() -> None:
     with transaction.atomic():
         pruned = _keep_others_away()
         UsageHour.objects.filter(hour__gte=pruned).delete()
-        rows = LLMCall.objects.filter(at__gte=pruned).order_by("at").iterator(ROWS_AT_ONCE)
-        batch: list[Priced] = []
-        for row in rows:
-            batch.append(priced(row))
-            if len(batch) == ROWS_AT_ONCE:
-                _add_to_hours(batch)
-                batch = []
-        _add_to_hours(batch)
+        calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
+        while batch := list(islice(calls, ROWS_AT_ONCE)):
+            add_to_hours(batch)
 
 
-def calls_between(start: datetime, end: datetime) -> Iterator[Priced]:
+def calls_between(start: datetime, end: datetime) -> Iterator[Call]:
     """The recorded calls from `start` until before `end`."""
-    rows = LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at")
-    return (priced(row) for row in rows.iterator(ROWS_AT_ONCE))
+    return _each(LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at"))
+
+
+def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
+    return (call_of(row) for row in rows.iterator(ROWS_AT_ONCE))
 
 
 def rebuild_hours_between(start: datetime, end: datetime) -> None:
@@ -103,7 +95,7 @@ def rebuild_hours_between(start: datetime, end: datetime) -> None:
     with transaction.atomic():
         start = max(start, _keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
-        _add_to_hours(calls_between(start, end))
+        add_to_hours(calls_between(start, end))
 
 
 def prune(now: datetime, days: int) -> int:
@@ -111,7 +103,7 @@ def prune(now: datetime, days: int) -> int:
 
     Short transactions of 1,000 calls: the recorder writes in between, and a killed prune goes on at the next.
     """
-    until = _hour_of(now - timedelta(days=days))
+    until = whole_hour(now - timedelta(days=days))
     with transaction.atomic():
         if until > _pruned_until():
             Cursor.objects.filter(name=Cursor.PRUNED).update(position=until.isoformat())
@@ -139,7 +131,8 @@ def _keep_others_away() -> datetime:
     return _pruned_until()
 
 
-def _hour_of(moment: datetime) -> datetime:
+def whole_hour(moment: datetime) -> datetime:
+    """The start of its UTC hour."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
@@ -148,12 +141,11 @@ class CallHistory:
 
     def calls(
         self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
-    ) -> Iterator[Priced]:
+    ) -> Iterator[Call]:
         """Every call since then, newest first, of these tiers alone if any are named; never all in memory."""
         rows = _since(since, tiers)
         with without_statement_limit():
-            for row in (rows.order_by("at", "pk") if oldest_first else rows).iterator(ROWS_AT_ONCE):
-                yield priced(row)
+            yield from _each(rows.order_by("at", "pk") if oldest_first else rows)
 
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
         """How many calls that would be."""
@@ -169,95 +161,21 @@ def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LL
     return calls.filter(tier__in=tiers) if tiers else calls
 
 
-def _row(call: Call, prices: Prices, shipped_at: datetime) -> LLMCall:
-    return LLMCall(
-        call_id=call.call_id,
-        at=call.at,
-        shipped_at=shipped_at,
-        agent_id=call.agent_id,
-        workflow=call.workflow,
-        stage=call.stage,
-        tier=call.tier,
-        model=call.model,
-        provider=call.provider,
-        user=call.user,
-        cost_nano=call.cost,
-        book_nano=prices.book,
-        uncached_nano=prices.uncached,
-        baseline_nano=prices.baseline,
-        input_tokens=call.input,
-        output_tokens=call.output,
-        cache_read_tokens=call.cache_read,
-        cache_write_tokens=call.cache_write,
-        cache_hit=call.hit,
-        cache_type=call.cache_type,
-        prompt_cache_hit=call.prompt_hit,
-        duration_ms=call.duration_ms,
-    )
-
-
-def priced(row: LLMCall) -> Priced:
-    """A recorded call with its prices."""
-    call = Call(
-        call_id=row.call_id,
-        us=round(row.at.timestamp() * 1_000_000),
-        workflow=row.workflow,
-        stage=row.stage,
-        tier=row.tier,
-        model=row.model,
-        provider=row.provider,
-        agent_id=row.agent_id,
-        user=row.user,
-        cost=row.cost_nano,
-        input=row.input_tokens,
-        output=row.output_tokens,
-        cache_read=row.cache_read_tokens,
-        cache_write=row.cache_write_tokens,
-        hit=row.cache_hit,
-        cache_type=row.cache_type,
-        prompt_hit=row.prompt_cache_hit,
-        duration_ms=row.duration_ms,
-    )
-    return call, Prices(row.book_nano, row.uncached_nano, row.baseline_nano)
-
-
-def _add_to_hours(calls: Iterable[Priced]) -> None:
-    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMMED, 0))
-    for call, prices in calls:
-        hour = call.at.replace(minute=0, second=0, microsecond=0)
-        row = sums[hour, call.workflow, call.tier, call.provider, call.model]
-        for name, amount in _amounts(call, prices).items():
+def add_to_hours(calls: Iterable[Call]) -> None:
+    """Add calls to the sums of their hours."""
+    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
+    for call in calls:
+        row = sums[whole_hour(call.at), call.workflow, call.tier, call.provider, call.model]
+        for name, amount in sums_of(call).items():
             row[name] += amount
     # One statement for all, in words of our own: putting it together anew took longer than running it.
-    added = ", ".join(f"{column} = {column} + %s" for column in SUMMED)
+    added = ", ".join(f"{column} = {column} + %s" for column in SUMS.values())
     here = " AND ".join(f"{column} = %s" for column in KIND)
     with connection.cursor() as cursor:
         for (hour, *names), amounts in sorted(sums.items()):
             moment = connection.ops.adapt_datetimefield_value(hour)
-            values = [*(amounts[name] for name in SUMMED), moment, *names]
+            values = [*(amounts[name] for name in SUMS), moment, *names]
             cursor.execute(f"UPDATE {UsageHour._meta.db_table} SET {added} WHERE {here}", values)
             if not cursor.rowcount:
-                UsageHour.objects.create(hour=hour, **dict(zip(KIND[1:], names, strict=True)), **amounts)
-
-
-def _amounts(call: Call, prices: Prices) -> dict[str, int]:
-    steps = steps_of(call, prices)
-    amounts = {
-        "calls": 1,
-        "cost_nano": call.cost,
-        "input_tokens": call.input,
-        "output_tokens": call.output,
-        "cache_read_tokens": call.cache_read,
-        "cache_write_tokens": call.cache_write,
-        "cache_hits": int(call.hit),
-        "prompt_cache_hits": int(call.read_a_prompt_cache),
-        "prompt_cache_net_nano": prompt_cache_net(call, prices),
-        "baseline_nano": steps.baseline,
-        "routing_nano": steps.routing,
-        "caching_nano": steps.caching,
-        "difference_nano": steps.difference,
-    }
-    if steps.kind != "compared":
-        amounts[f"{steps.kind}_calls"] = 1
-        amounts[f"{steps.kind}_cost_nano"] = call.cost
-    return amounts
+                row = {SUMS[name]: amount for name, amount in amounts.items()}
+                UsageHour.objects.create(hour=hour, **dict(zip(KIND[1:], names, strict=True)), **row)

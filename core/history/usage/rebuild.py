@@ -48,8 +48,8 @@ def _rebuild(store: Store, date: str) -> int:
         logger.warning("the totals of %s stay as they are: not every call of it is recorded", date)
         return -1
     sums: dict[str, int] = defaultdict(int)
-    for call, prices in history.calls_between(start, end):
-        for name, amount in amounts_of(call, prices).items():
+    for call in history.calls_between(start, end):
+        for name, amount in amounts_of(call).items():
             sums[name] += amount
     if not sums:
         return 0 if calls == "0" else -1

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from django.db.models import Case, F, Max, Min, Q, Sum, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce, Left
 
-from core.history.usage.calls import SUMMED, priced
+from core.history.usage.calls import whole_hour
 from core.models import LLMCall, UsageHour
-from core.usage.call import plain_entry
+from core.usage.call import Call, call_of
+from core.usage.savings import SUMS
 
 Dimension = Literal["tier", "model", "workflow"]
 DIMENSIONS: tuple[Dimension, ...] = ("tier", "model", "workflow")
@@ -29,8 +30,8 @@ class Share:
     name: str | None
     calls: int
     cost: int
-    input_tokens: int
-    output_tokens: int
+    input: int
+    output: int
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Costs:
 
 
 def totals(start: datetime, end: datetime) -> dict[str, int]:
-    """Every sum of `UsageHour`, by the name of its column; 0 without calls."""
-    sums = {name: Coalesce(Sum(name), 0) for name in SUMMED}
+    """Every sum by its name in SUMS; 0 without calls."""
+    sums = {name: Coalesce(Sum(column), 0) for name, column in SUMS.items()}
     return dict(_hours(start, end).aggregate(**sums))
 
 
@@ -57,15 +58,15 @@ def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool)
         _hours(start, end)
         .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
         .values("label", "time")
-        .annotate(**{column: Sum(column) for column in _SHOWN})
+        .annotate(**_sums())
         .order_by()
     )
     found, rest = {}, dict.fromkeys(_SHOWN, 0)
     for row in by_time:
         time = datetime.fromisoformat(row["time"] + (":00" if hourly else "")).replace(tzinfo=UTC)
-        found[time, row["label"]] = row["cost_nano"]
+        found[time, row["label"]] = row["cost"]
         if row["label"] is None:
-            rest = {column: rest[column] + row[column] for column in _SHOWN}
+            rest = {name: rest[name] + row[name] for name in _SHOWN}
     others = [_share(None, rest)] if rest["calls"] else []
     return Costs([*named, *others], found)
 
@@ -82,31 +83,35 @@ def recorded_hours() -> tuple[datetime, datetime] | None:
     return None if found["first"] is None else (found["first"], found["last"])
 
 
-def recent_calls(start: datetime, end: datetime) -> list[LLMCall]:
+def recent_calls(start: datetime, end: datetime) -> list[Call]:
     """The newest fifty calls of a period, newest first."""
-    return list(LLMCall.objects.filter(at__gte=start, at__lt=end)[:RECENT])
+    return [call_of(row) for row in LLMCall.objects.filter(at__gte=start, at__lt=end)[:RECENT]]
 
 
-def exported(start: datetime, end: datetime) -> Iterator[list[dict[str, Any]]]:
-    """Every call of a period as `UsageTracker.export_to_dict` tells it, oldest first, a thousand at a time.
+def exported(start: datetime, end: datetime) -> Iterator[list[Call]]:
+    """Every call of a period, oldest first, a thousand at a time.
 
     Each batch is a query of its own, so that a slow reader holds no transaction open.
     """
     calls = LLMCall.objects.filter(at__lt=end).order_by("at", "pk")
     after = Q(at__gte=start)
     while rows := list(calls.filter(after)[:EXPORTED_AT_ONCE]):
-        yield [plain_entry(*priced(row)) for row in rows]
+        yield [call_of(row) for row in rows]
         last = rows[-1]
         after = Q(at__gt=last.at) | Q(at=last.at, pk__gt=last.pk)
 
 
 _DAY, _HOUR = len("2026-11-22"), len("2026-11-22 09")
-_SHOWN = ("calls", "cost_nano", "input_tokens", "output_tokens")
+_SHOWN = ("calls", "cost", "input", "output")
 
 
 def _hours(start: datetime, end: datetime) -> Any:
     # An hour belongs to a period when it begins in it: both ends are whole hours.
     return UsageHour.objects.filter(hour__gte=start, hour__lt=end)
+
+
+def _sums() -> dict[str, Sum]:
+    return {name: Sum(SUMS[name]) for name in _SHOWN}
 
 
 def _as_text(length: int) -> Left:
@@ -115,17 +120,12 @@ def _as_text(length: int) -> Left:
 
 
 def _shares(hours: Any, dimension: Dimension) -> list[Share]:
-    rows = hours.values(dimension).annotate(**{column: Sum(column) for column in _SHOWN})
-    return [_share(row[dimension], row) for row in rows.order_by("-cost_nano", dimension)[:NAMED]]
+    rows = hours.values(dimension).annotate(**_sums())
+    return [_share(row[dimension], row) for row in rows.order_by("-cost", dimension)[:NAMED]]
 
 
 def _share(name: str | None, sums: dict[str, int]) -> Share:
-    return Share(name, *(sums[column] for column in _SHOWN))
-
-
-def whole_hour(moment: datetime) -> datetime:
-    """The start of its UTC hour."""
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return Share(name, *(sums[name] for name in _SHOWN))
 
 
 def next_hour(moment: datetime) -> datetime:

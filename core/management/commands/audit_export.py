@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.backups.whole_file import whole_file
-from core.history.people.acting import actor
-from core.history.proof.export import Selection, pieces
+from core.history.people.actor import actor
+from core.history.proof.json_lines import Selection, pieces
 from core.values.json import storable
 
 
@@ -53,4 +53,4 @@ def _note(selection: Selection, where: str) -> None:
     chosen = {name: value for name, value in asdict(selection).items() if value}
     name, how = actor()
     with transaction.atomic():
-        audit.append([audit.new_fact("record.exported", name, chosen=chosen, to=storable(where), **how)])
+        entries.append([entries.new_fact("record.exported", name, chosen=chosen, to=storable(where), **how)])

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandParser
 
 from core.history.backups import backup
 from core.history.backups.backup import Taken
-from core.history.backups.tables import CannotCopy
-from core.management.row_bar import row_bar
+from core.management.row_bar import copying
 
 
 class Command(BaseCommand):
@@ -29,11 +27,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write it, and say what it holds."""
-        try:
-            with row_bar() as bar:
-                taken = backup.take(options["file"], bar.advance, bar.expect)
-        except (CannotCopy, DatabaseError, OSError) as error:
-            raise CommandError(f"No backup was made: {str(error).strip()}") from error
+        with copying("No backup was made") as bar:
+            taken = backup.take(options["file"], bar.advance, bar.expect)
         self._say(taken)
 
     def _say(self, taken: Taken) -> None:

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from core.history.approvals.effects import prune_bodies
 from core.history.automation import effects as automation
-from core.history.retention import prune_bodies
 from core.history.usage import calls as usage
 
 KEPT = (

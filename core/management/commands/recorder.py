@@ -7,7 +7,7 @@ from typing import Any
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 
-from core.history import settings_noted as configuration
+from core.history import configuration
 from core.history.recorder.recorder import Recorder
 from core.usage_tracker import UsageTracker
 

@@ -4,13 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand, CommandParser
 
 from core.history.backups import restore
 from core.history.backups.restore import Restored
-from core.history.backups.tables import CannotCopy
-from core.management.row_bar import row_bar
+from core.management.row_bar import copying
 
 
 class Command(BaseCommand):
@@ -26,13 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Restore it, and say what to do now."""
-        try:
-            with row_bar() as bar:
-                done = restore.restore(
-                    options["file"], settings.TELEMETRY_CHECKPOINT_FILE, bar.advance, bar.expect
-                )
-        except (CannotCopy, DatabaseError, OSError) as error:
-            raise CommandError(f"Nothing was restored: {str(error).strip()}") from error
+        path = settings.TELEMETRY_CHECKPOINT_FILE
+        with copying("Nothing was restored") as bar:
+            done = restore.restore(options["file"], path, bar.advance, bar.expect)
         self._say(done)
 
     def _say(self, done: Restored) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import os
 import secrets
+import shlex
 import socket
 import sys
 import time
@@ -14,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.shortcuts import resolve_url
 
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
@@ -98,7 +100,7 @@ def site_url() -> str:
 def web_command() -> list[str]:
     """The web server. Its limits are explained in docs/running/operations.md."""
     return [
-        *(sys.executable, "-m", "uvicorn", "telemetry_site.asgi:application"),
+        *(sys.executable, "-m", "uvicorn", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
         *("--app-dir", str(settings.BASE_DIR)),
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
@@ -141,7 +143,7 @@ def answers() -> bool:
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
     connection = http.client.HTTPConnection(host, settings.PORT, timeout=2)
     try:
-        connection.request("GET", "/sign-in/", headers={"Host": own_name()})
+        connection.request("GET", resolve_url(settings.LOGIN_URL), headers={"Host": own_name()})
         return connection.getresponse().status in (200, 301)
     except (OSError, http.client.HTTPException):
         return False
@@ -183,5 +185,10 @@ def welcome(passwords: dict[str, str], seconds: float) -> str:
         lines.append(
             f"  Nobody can sign in yet. In a second terminal: {own_python()} manage.py createsuperuser"
         )
-    lines += [f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}", "Ctrl-C stops everything.", ""]
+    lines += [
+        f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}",
+        "  from core import ApprovalGate             in this checkout",
+        f"  from agent_telemetry import ApprovalGate  after  pip install {shlex.quote(str(settings.BASE_DIR))}",
+        *("Ctrl-C stops everything.", ""),
+    ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ...errors import StoreUnavailable
+from ...values.moments import milliseconds_of
 from ..client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
 from ..configuration import configured_url, setting
 
@@ -56,14 +57,15 @@ def new_client(url: str) -> Any:
     )
 
 
-def _queue_store() -> Store:
+def queue_store() -> Store:
+    """Where the queue is, by our own connections."""
     url = setting("TELEMETRY_SITE_REDIS_URL")
     return store_at(url, "TELEMETRY_SITE_REDIS_URL") if url else open_store()
 
 
 def read_queue(name: str) -> QueueState:
     """How a queue stands: one round trip. StoreUnavailable when its Redis is away."""
-    line = _queue_store().line()
+    line = queue_store().line()
     commands: list[list[str]] = [
         ["LLEN", f"{PREFIX}:queue:{name}"],
         ["ZCARD", f"{PREFIX}:wip:{name}"],
@@ -103,5 +105,4 @@ def _of_series(job_id: bytes) -> tuple[str, int]:
 
 def server_ms() -> int:
     """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
-    seconds, microseconds = _queue_store().read("TIME")
-    return int(seconds) * 1000 + int(microseconds) // 1000
+    return milliseconds_of(queue_store().read("TIME"))

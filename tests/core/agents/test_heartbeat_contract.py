@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import AgentHeartbeat, HeartbeatCoordinator
+from core.agents import fleet
 from tests.waiting import wait_until
 
 BEAT = "{telemetry}:agents:beat:"
@@ -100,7 +101,7 @@ def test_a_beat_with_a_final_status_is_alive_by_its_key_and_never_stale(worker, 
     assert [beat.status for beat in agents.get_active_agents()] == [final]
     grow_old(raw, "worker", 3600)
     assert agents.get_stale_agents() == []
-    [state] = agents.look(None)[1]
+    [state] = fleet.look(agents._store, None)[1]
     assert state.liveness(datetime.now(UTC)) == "finished"
 
 
@@ -162,13 +163,13 @@ def test_a_bad_threshold_is_refused_by_name(agents, threshold):
 def test_liveness_is_alive_late_lost_or_finished(worker, agents, raw):
     def liveness_at(age: float) -> str:
         grow_old(raw, "worker", age)
-        now, [state] = agents.look(None)
+        now, [state] = fleet.look(agents._store, None)
         return state.liveness(now)
 
     ages = {0: "alive", 10: "alive", 21: "late", 25: "late", 31: "lost", 3600: "lost"}
     assert {age: liveness_at(age) for age in ages} == ages
     last_beat = agents.get_agent_status("worker").last_beat
-    [state] = agents.look(None)[1]
+    [state] = fleet.look(agents._store, None)[1]
     edges = {19.999: "alive", 20: "late", 29.999: "late", 30: "lost"}
     assert {age: state.liveness(last_beat + timedelta(seconds=age)) for age in edges} == edges
     worker.stop_heartbeat()
@@ -179,13 +180,13 @@ def test_looking_again_shows_only_who_beat_or_crossed_a_threshold_since(url, age
     for name in ("quiet", "busy", "crossing"):
         HeartbeatCoordinator(url).start_heartbeat(name)
     grow_old(raw, "quiet", 10)
-    since, everyone = agents.look(None)
+    since, everyone = fleet.look(agents._store, None)
     assert len(everyone) == 3
-    wait_until(lambda: agents.look(None)[0] > since + timedelta(milliseconds=5), "time passes")
+    wait_until(lambda: fleet.look(agents._store, None)[0] > since + timedelta(milliseconds=5), "time passes")
     grow_old(raw, "busy", 10)
     grow_old(raw, "crossing", 20.001)
     HeartbeatCoordinator(url).start_heartbeat("busy")
-    assert {state.heartbeat.agent_id for state in agents.look(since)[1]} == {"busy", "crossing"}
+    assert {state.heartbeat.agent_id for state in fleet.look(agents._store, since)[1]} == {"busy", "crossing"}
 
 
 def test_the_agents_own_clock_is_not_believed(worker, agents, monkeypatch):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from core import HeartbeatCoordinator, StoreUnavailable
+from core.agents import fleet
 from tests.servers import client_of
 from tests.waiting import wait_until
 
@@ -185,7 +186,7 @@ def test_two_processes_with_one_name_both_see_the_conflict_and_so_does_the_recor
     assert beat_of(rivals[0]) in ("True", "False")
     beat_of(rivals[1])
     assert [beat_of(rival) for rival in rivals] == ["True", "True"]
-    [state] = agents.look(None)[1]
+    [state] = fleet.look(agents._store, None)[1]
     assert state.rival
     assert json.loads(raw.get(RECORD))["rival"] == state.rival
     for rival in rivals:
@@ -206,7 +207,7 @@ def test_a_conflict_clears_once_the_rival_is_silent_for_the_lifetime_of_a_beat(u
     raw.set(BEAT, f"{owner} {rival} {int(seen) - 31_000}")
     first.beat("running", 0.3)
     assert not first.conflict
-    assert agents.look(None)[1][0].rival == ""
+    assert fleet.look(agents._store, None)[1][0].rival == ""
     assert raw.get(BEAT).decode() == owner
 
 

@@ -9,6 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core import ApprovalGate, ApprovalRequest, ApprovalResponse, Decision
+from core.approvals import deciding
+from core.store.approvals import Answer, read_record_and_time
+from core.values.approvals import SITE
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 
@@ -62,7 +66,7 @@ def test_the_default_timeout_is_five_minutes_and_counts_from_the_stored_time(gat
     assert isinstance(request, ApprovalRequest)
     assert request.timeout_seconds == 300.0
     assert before - timedelta(milliseconds=1) <= request.timestamp <= server_now(raw)
-    record = gate.read_record(request.request_id)
+    record = live_record(gate, request.request_id)
     assert abs((record.deadline_at - record.requested_at).total_seconds() - 300) < 2
 
 
@@ -132,8 +136,9 @@ def test_the_opposite_answer_under_the_same_decision_id_is_no_repetition_and_cha
     second = gate.decide(request.request_id, not approved, "ann", "on second thought", decision_id="mine")
     assert (second.outcome, second.accepted) == ("already_decided", False)
     assert (second.status, second.responder, second.reason) == (first.status, "ann", "fine")
-    site = {"decision_id": "mine", "not_after": datetime.now(UTC) + timedelta(hours=1)}
-    again = gate.decide_for_site(request.request_id, not approved, "ann", "", **site, digest="0" * 64)
+    limit = datetime.now(UTC) + timedelta(hours=1)
+    site = Answer(request.request_id, not approved, "ann", "", SITE, "mine", limit, digest="0" * 64)
+    again = deciding.decide(gate._store, site)
     assert again.outcome == "already_decided"
     assert {key: raw.dump(key) for key in raw.scan_iter()} == before
     assert gate.decide(request.request_id, approved, "ann", "fine", decision_id="mine") == first
@@ -163,11 +168,11 @@ def test_a_naive_limit_is_read_as_utc(gate, monkeypatch):
 
 def test_a_decision_on_another_digest_changes_nothing_and_says_changed(gate):
     request = gate.open_request("deploy", {"n": 1.10})
-    record = gate.read_record(request.request_id)
+    record = live_record(gate, request.request_id)
     lines = [b"deployer", b"deploy", record.context]
     assert record.digest == record.stored_digest == hashlib.sha256(b"\n".join(lines)).hexdigest()
     other = gate.open_request("deploy", {"n": 2})
-    digest = gate.read_record(other.request_id).digest
+    digest = live_record(gate, other.request_id).digest
     assert gate.decide(request.request_id, True, "ann", digest=digest).outcome == "changed"
     assert gate.decide(request.request_id, True, "ann", digest=record.digest).accepted
 
@@ -175,7 +180,7 @@ def test_a_decision_on_another_digest_changes_nothing_and_says_changed(gate):
 def test_a_context_altered_in_redis_has_another_digest_so_what_was_seen_cannot_be_approved(gate, raw):
     request = gate.open_request("pay", {"euros": 5})
     raw.hset(f"{{telemetry}}:approvals:request:{request.request_id}", "context", '{"euros":5000}')
-    seen = gate.read_record(request.request_id)
+    seen = live_record(gate, request.request_id)
     assert gate.decide(request.request_id, True, "ann", digest=seen.digest).outcome == "changed"
 
 
@@ -228,8 +233,8 @@ def test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision(g
     late = [gate.open_request("deploy", timeout=0.01) for _ in range(20)]
     open_, denied = gate.open_request("deploy"), gate.open_request("deploy", timeout=1)
     assert gate.respond_to_approval(denied.request_id, False, "ann", "no")
-    deadline = gate.read_record(denied.request_id).deadline_at
-    wait_until(lambda: gate.read_record_and_time(denied.request_id)[1] > deadline, "all are over")
+    deadline = live_record(gate, denied.request_id).deadline_at
+    wait_until(lambda: read_record_and_time(gate._store, denied.request_id)[1] > deadline, "all are over")
     sweeps = [background(gate.clear_expired_requests) for _ in range(8)]
     assert sum(sweep.result(30) for sweep in sweeps) == len(late)
     assert {gate.get_request(request.request_id).status for request in late} == {"timeout"}
@@ -241,12 +246,12 @@ def test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision(g
 def test_the_first_waiter_to_hold_the_outcome_is_recorded_as_having_collected_it(gate):
     request = gate.open_request("deploy")
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert gate.read_record(request.request_id).collected_at is None
+    assert live_record(gate, request.request_id).collected_at is None
     gate.wait_for_decision(request.request_id)
-    collected = gate.read_record(request.request_id).collected_at
+    collected = live_record(gate, request.request_id).collected_at
     assert collected is not None
     gate.wait_for_decision(request.request_id)
-    assert gate.read_record(request.request_id).collected_at == collected
+    assert live_record(gate, request.request_id).collected_at == collected
 
 
 def test_every_change_is_published_and_remembered(gate, raw):

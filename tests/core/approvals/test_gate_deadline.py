@@ -5,8 +5,9 @@ import time
 
 from core import ApprovalGate
 from core.approvals import waiting as approval_waiting
-from core.store import scripts
+from core.store.approvals import expire
 from core.store.keys import Keys
+from tests.live_record import live_record
 
 TRIALS = 1_000
 LANES = 50
@@ -18,7 +19,7 @@ def one_trial(gate: ApprovalGate, background, chance: random.Random) -> tuple:
     """Ask in another thread, decide within 20 ms of the deadline; what each side was told."""
     request = gate.open_request("deploy", timeout=TIMEOUT)
     agent = background(gate.wait_for_decision, request.request_id)
-    deadline = gate.read_record(request.request_id).deadline_at.timestamp()
+    deadline = live_record(gate, request.request_id).deadline_at.timestamp()
     time.sleep(max(0.0, deadline + chance.uniform(-0.02, 0.02) - time.time()))
     answer = chance.random() < 0.5
     accepted = gate.respond_to_approval(request.request_id, answer, "ann")
@@ -71,13 +72,13 @@ def test_a_request_that_the_server_stored_late_is_closed_when_its_asker_gives_up
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled")
     assert gate.decide(request.request_id, True, "ann").outcome == "cancelled"
-    assert gate.read_record(request.request_id).reason == response.reason
+    assert live_record(gate, request.request_id).reason == response.reason
 
 
 def test_the_gate_says_how_long_until_a_deadline_and_ends_nothing_early(gate):
     request = gate.open_request("deploy", timeout=60)
     store, keys = gate._store, Keys()
     for _ in range(3):
-        state, left = scripts.expire(store.run, keys, request.request_id)
+        state, left = store.run(expire(keys, request.request_id))
         assert state == b"pending"
         assert 50_000 < int(left) <= 60_000

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import ApprovalGate
+from tests.live_record import live_record
 
 GOOD_NAMES = [
     "*",
@@ -160,7 +161,7 @@ def test_a_context_that_holds_itself_is_refused(gate):
 )
 def test_a_context_is_kept_byte_for_byte(gate, context, exact):
     request = gate.open_request("deploy", context)
-    record = gate.read_record(request.request_id)
+    record = live_record(gate, request.request_id)
     assert record.context == exact
     assert record.context_object == json.loads(exact)
     assert repr(gate.get_pending_approvals()[0].context) == repr(json.loads(exact))

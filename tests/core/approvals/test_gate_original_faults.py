@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from core import ApprovalGate
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 KEY = "{telemetry}:approvals:request:"
@@ -42,7 +43,7 @@ def test_a_second_contradicting_decision_is_refused(gate):
 
 def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, background, first_pending):
     asked = background(gate.request_approval, "deploy", None, 1.5)
-    request = gate.read_record(first_pending(gate).request_id)
+    request = live_record(gate, first_pending(gate).request_id)
     # Shorter before it than the interval at which the original polled.
     time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.7))
     assert gate.respond_to_approval(request.request_id, True, "ann") is True
@@ -52,10 +53,10 @@ def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, backgro
 def test_the_sweep_leaves_a_denial_in_place(gate):
     request = gate.open_request("deploy", timeout=1)
     assert gate.respond_to_approval(request.request_id, False, "ann", "never")
-    deadline = gate.read_record(request.request_id).deadline_at
+    deadline = live_record(gate, request.request_id).deadline_at
     wait_until(lambda: time.time() > deadline.timestamp(), "the deadline has passed")
     assert gate.clear_expired_requests() == 0
-    assert gate.read_record(request.request_id).reason == "never"
+    assert live_record(gate, request.request_id).reason == "never"
 
 
 def test_the_request_of_a_killed_agent_does_not_stay_pending_past_its_deadline(gate, url):

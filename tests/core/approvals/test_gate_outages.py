@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from core import ApprovalGate, StoreRefused, StoreUnavailable
+from core.store.approvals import cancel_lost
 from tests.servers import client_of, faulty_server
 from tests.waiting import wait_until
 
@@ -229,7 +230,7 @@ def test_twenty_agents_of_a_server_that_hangs_all_hear_in_time(background):
 def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, first_pending):
     gate, asked, request = waiting_agent(server, background, first_pending, 20)
     client_of(server.url).flushall()
-    assert gate.cancel_lost(request.request_id) is True
+    assert gate._store.run(cancel_lost(gate._store.keys, request.request_id)) is True
     response, took = asked.result(30)
     assert response.reason.startswith("cancelled: lost")
     assert took < 10

@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from core import ApprovalGate
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
-ROUNDS = 500
 THREADS = 64
 RIVAL = """
 import json, sys
@@ -33,8 +35,8 @@ def rival(url: str, answer: str, name: str) -> subprocess.Popen:
 class Deciders:
     """64 threads that decide one request after another, each always with its own answer."""
 
-    def __init__(self, gate: ApprovalGate) -> None:
-        self._gate = gate
+    def __init__(self, gate: ApprovalGate, rounds: int) -> None:
+        self._gate, self._rounds = gate, rounds
         self._start, self._done = threading.Barrier(THREADS + 1), threading.Barrier(THREADS + 1)
         self._answers: list = [None] * THREADS
         self._request_id = ""
@@ -50,17 +52,18 @@ class Deciders:
         return list(self._answers)
 
     def _run(self, number: int) -> None:
-        for _ in range(ROUNDS):
+        for _ in range(self._rounds):
             self._start.wait(30)
             decision = self._gate.decide(self._request_id, number % 2 == 0, f"thread {number}")
             self._answers[number] = [decision.accepted, decision.status, decision.responder]
             self._done.wait(30)
 
 
-def test_of_64_threads_and_2_processes_one_wins_and_all_others_are_told_who_each_time(url, gate):
+@pytest.mark.parametrize("rounds", [50, pytest.param(500, marks=pytest.mark.long)])
+def test_of_64_threads_and_2_processes_one_wins_and_all_others_are_told_who_each_time(url, gate, rounds):
     rivals = [rival(url, "yes", "process yes"), rival(url, "no", "process no")]
-    deciders, winners = Deciders(gate), set()
-    for _ in range(ROUNDS):
+    deciders, winners = Deciders(gate, rounds), set()
+    for _ in range(rounds):
         request = gate.open_request("deploy")
 
         def tell_rivals(request_id=request.request_id):
@@ -70,7 +73,7 @@ def test_of_64_threads_and_2_processes_one_wins_and_all_others_are_told_who_each
         answers = deciders.decide(request.request_id, tell_rivals)
         answers += [json.loads(process.stdout.readline()) for process in rivals]
         [winner] = [answer for answer in answers if answer[0]]
-        stored = gate.read_record(request.request_id)
+        stored = live_record(gate, request.request_id)
         assert {(status, who) for _, status, who in answers} == {(stored.status, stored.responder)}
         assert gate.wait_for_decision(request.request_id).approved is (winner[1] == "approved")
         winners.add(winner[2])

@@ -199,6 +199,7 @@ def end(process: subprocess.Popen) -> None:
     process.stdout.close()
 
 
+@pytest.mark.long
 def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeats_none(
     url, tmp_path, background
 ):

@@ -18,6 +18,7 @@ SCORES = st.lists(st.floats(0, 1), min_size=1, max_size=100)
 # Error rates
 
 
+@pytest.mark.long
 def test_at_true_quality_075_a_false_change_is_advised_in_under_1_percent_of_10000_trials():
     rng = random.Random(75)
     source = beta(rng, 0.75)

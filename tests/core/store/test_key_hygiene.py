@@ -16,8 +16,10 @@ from core import (
     StoreRefused,
     UsageTracker,
 )
+from core.agents import fleet
 from core.agents.snapshot import read_snapshot
-from core.store import scripts, usage
+from core.store import agents as commands
+from core.store import usage
 from core.store.client import open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
 from tests.accounts import documented_command
@@ -37,10 +39,10 @@ def whole_scenario(memory: str) -> None:
     assert worker.get_active_agents()
     assert worker.get_stale_agents(3600) == []
     assert worker.get_agent_status("wörker:*").progress == 0.5
-    assert worker.look(None)[1]
+    assert fleet.look(open_store(memory), None)[1]
     assert read_snapshot("wörker:*", memory).timeline
     store = open_store(memory)
-    assert scripts.lost_agents(store.run, store.keys, 0)[1] == {}
+    assert store.run(commands.lost(store.keys, 0))[1] == {}
     gate = ApprovalGate(memory, "wörker:*")
     first, second = (gate.open_request("a:*") for _ in range(2))
     assert len(gate.get_pending_approvals()) == 2

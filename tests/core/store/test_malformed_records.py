@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator, MalformedRecord, StoreUnavailable, TelemetryError
+from core.agents import fleet
+from core.store.approvals import read_pending, read_record_and_time
 from tests.waiting import wait_until
 
 REQUEST = "{telemetry}:approvals:request:"
@@ -53,7 +55,7 @@ def test_a_request_with_a_bad_field_is_named_when_read_and_left_out_of_the_list(
     with pytest.raises(MalformedRecord, match=request.request_id):
         gate.get_request(request.request_id)
     assert gate.get_pending_approvals() == [bystander]
-    assert gate.read_pending().unreadable == [request.request_id]
+    assert read_pending(gate._store).unreadable == [request.request_id]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_the_sweep_survives_what_it_cannot_read_and_does_not_meet_it_again(gate,
     spoiled = gate.open_request("deploy", timeout=0.001)
     raw.set(ENDED + spoiled.request_id, "no stream")
     deadline = gate.get_request(spoiled.request_id).timestamp + timedelta(milliseconds=5)
-    wait_until(lambda: gate.read_record_and_time(late.request_id)[1] > deadline, "all are due")
+    wait_until(lambda: read_record_and_time(gate._store, late.request_id)[1] > deadline, "all are due")
     gate.clear_expired_requests()
     assert gate.get_request(late.request_id).status == "timeout"
     assert raw.zcard(PENDING) == 0
@@ -195,7 +197,7 @@ def test_a_malformed_heartbeat_is_named_when_read_and_breaks_no_list(agents, url
     assert [beat.agent_id for beat in agents.get_active_agents()] == ["bystander"]
     raw.zadd("{telemetry}:agents:running", {"worker": 1, "bystander": 2})
     assert [beat.agent_id for beat in agents.get_stale_agents()] == ["bystander"]
-    assert [state.heartbeat.agent_id for state in agents.look(None)[1]] == ["bystander"]
+    assert [state.heartbeat.agent_id for state in fleet.look(agents._store, None)[1]] == ["bystander"]
 
 
 def test_a_key_of_the_wrong_type_harms_one_agent_alone_until_it_beats_again(agents, url, raw):
@@ -221,7 +223,7 @@ def test_unknown_agents_in_the_indexes_are_left_out(agents, url, raw):
         raw.zadd("{telemetry}:agents:changed", {member: now})
     assert [beat.agent_id for beat in agents.get_active_agents()] == ["bystander"]
     assert [beat.agent_id for beat in agents.get_stale_agents(0)] in ([], ["bystander"])
-    assert [state.heartbeat.agent_id for state in agents.look(None)[1]] == ["bystander"]
+    assert [state.heartbeat.agent_id for state in fleet.look(agents._store, None)[1]] == ["bystander"]
 
 
 @pytest.mark.parametrize("held", ["x y", "a b", '"},{" 5', "a b c d", "", "a  1", "a b " + "9" * 40, "\x00"])

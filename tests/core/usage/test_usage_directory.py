@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from core.usage import directory as usage_directory
+from core.usage import folders as usage_folders
 from core.usage import people as usage_people
-from core.usage.directory import default_dir
+from core.usage.folders import default_dir
 from tests.core.usage.usage_help import track
 from tests.waiting import wait_until
 
@@ -24,8 +24,8 @@ from tests.core.usage.usage_help import track
 logging.basicConfig(format="%(message)s")
 os.environ.pop("HOME", None)
 os.setuid(54321)
-import core.usage.directory
-core.usage.directory.data_directory = lambda: None
+import core.usage.folders
+core.usage.folders.data_directory = lambda: None
 first, second = UsageTracker(memory=sys.argv[1]), UsageTracker(memory=sys.argv[1])
 track(first, 2, user_id="ann")
 assert first.telemetry_dir == second.telemetry_dir
@@ -35,9 +35,9 @@ os._exit(0)
 
 
 def test_the_directory_is_that_of_the_data_or_of_the_users_state(tmp_path, monkeypatch):
-    monkeypatch.setattr(usage_directory, "data_directory", lambda: tmp_path)
+    monkeypatch.setattr(usage_folders, "data_directory", lambda: tmp_path)
     assert default_dir() == tmp_path / "usage"
-    monkeypatch.setattr(usage_directory, "data_directory", lambda: None)
+    monkeypatch.setattr(usage_folders, "data_directory", lambda: None)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_dir() == tmp_path / "agent-telemetry" / "usage"
     monkeypatch.delenv("XDG_STATE_HOME")
@@ -78,7 +78,7 @@ def test_a_temporary_folder_that_others_can_write_to_is_not_used(everybodys, mon
     laid = everybodys / f"agent-telemetry-{os.getuid()}"
     laid.mkdir()
     laid.chmod(0o777)
-    found = usage_directory._temporary.__wrapped__()
+    found = usage_folders._temporary.__wrapped__()
     assert found != laid
     assert stat.S_IMODE(found.stat().st_mode) == 0o700
 

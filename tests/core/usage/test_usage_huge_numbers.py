@@ -7,6 +7,8 @@ import pytest
 from core import UsageTracker
 from tests.core.usage.usage_help import book, call
 
+pytestmark = pytest.mark.anywhere
+
 HUGE = [10**400, 10**5000, -(10**5000)]
 each_huge_number = pytest.mark.parametrize("number", HUGE, ids=["1e400", "1e5000", "-1e5000"])
 TRACKED = {

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.usage.call import Call, nano_dollars
-from core.usage.pricing import Tokens
 from core.usage.savings import steps_of
 from tests.core.usage.usage_help import book, track
 
@@ -194,11 +193,12 @@ costs = st.decimals(0, 10_000, places=9)
 def test_every_waterfall_adds_up_to_the_nano_dollar(model, asked, answered, read, written, cost, hit):
     provider, name = model.split("/")
     told = Call(
-        "id", 1_790_000_000_000_000, "w", "", "t", name, provider, "", "", nano_dollars(cost),
-        asked, answered, read, written, hit, "", False, 1.0,
+        call_id="id", us=1_790_000_000_000_000, workflow="w", stage="", tier="t", model=name, provider=provider,
+        agent_id="", user="", cost=nano_dollars(cost), input=asked, output=answered, cache_read=read,
+        cache_write=written, hit=hit, cache_type="", prompt_hit=False, duration_ms=1.0,
     )  # fmt: skip
-    prices = BOOK.prices(provider, name, Tokens(asked, answered, read, written), told.at)
-    steps = steps_of(told, prices)
+    told.price(BOOK)
+    steps = steps_of(told)
     assert steps.baseline - steps.routing - steps.caching + steps.difference == told.cost
     if steps.kind != "compared":
         assert steps[1:] == (told.cost, 0, 0, 0)

@@ -23,6 +23,8 @@ from core import (
 )
 from core.store.client import open_store
 
+pytestmark = pytest.mark.anywhere
+
 HUGE = [10**400, 10**5000, -(10**400), -(10**5000)]
 each_huge_number = pytest.mark.parametrize("number", HUGE, ids=["1e400", "1e5000", "-1e400", "-1e5000"])
 CALLS = {

@@ -3,12 +3,17 @@
 import os
 import pickle
 import zlib
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.urls import get_resolver
+from rq import Queue
 from rq.serializers import resolve_serializer
 
 from core import jobs
+from dashboard.admin.queue import SHOWN
 from tests.dashboard.display.markup import parse
 from tests.dashboard.exports.test_exports import work
 from tests.dashboard.health.test_health_page import EVERYBODY
@@ -17,10 +22,10 @@ from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
 from tests.workers import fail
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
-START = "/admin/django_rq/dashboard/"
-QUEUE = START + "queues/0/"
+QUEUE = "/admin/jobs/"
+STATES = ("waiting", "running", "failed", "finished")
 HOSTILE = '<script>alert(1)</script> <b style="x">'
 MAY = dict.fromkeys(EVERYBODY, 403) | {
     "anonymous": SIGN_IN, "inactive": SIGN_IN, "maintainer": 200, "superuser": 200,
@@ -36,23 +41,51 @@ def failed(clean_redis, monkeypatch):
     return job
 
 
+def name_of(job) -> str:
+    return f"{QUEUE}{job.id}/"
+
+
+def shown(response) -> str:
+    """The text of the page, as it is read."""
+    assert response.status_code == 200
+    return parse(response.content.decode()).text
+
+
 @pytest.mark.parametrize("kind", EVERYBODY)
 def test_who_sees_and_retries_jobs(failed, signed_in, kind):
     client = signed_in(kind)
-    for address in (START, QUEUE, QUEUE + "failed/", START + "stats.json", START + "metrics"):
+    for address in (QUEUE, f"{QUEUE}?state=failed", name_of(failed)):
         assert status_of(client.get(address)) == MAY[kind], address
-    retried = status_of(client.post(f"{QUEUE}{failed.id}/requeue/"))
+    retried = status_of(client.post(name_of(failed) + "retry/"))
     assert retried == (302 if MAY[kind] == 200 else MAY[kind])
     assert jobs.queue().count == (MAY[kind] == 200)
 
 
+@pytest.mark.parametrize("kind", EVERYBODY)
+def test_who_deletes_jobs(failed, signed_in, kind):
+    deleted = status_of(signed_in(kind).post(name_of(failed) + "delete/"))
+    assert deleted == (302 if MAY[kind] == 200 else MAY[kind])
+    assert jobs.queue().failed_job_registry.count == (MAY[kind] != 200)
+
+
+def test_a_change_needs_the_token_of_its_form(failed, signed_in):
+    client = signed_in("maintainer", enforce_csrf_checks=True)
+    for name in ("retry/", "delete/"):
+        assert client.post(name_of(failed) + name).status_code == 403
+    assert jobs.queue().failed_job_registry.get_job_ids() == [failed.id]
+
+
+def test_the_permission_alone_is_not_enough_for_the_admin(failed, signed_in, person):
+    client = signed_in("maintainer")
+    User.objects.filter(username="the maintainer").update(is_staff=False)
+    assert status_of(client.get(QUEUE)) == SIGN_IN
+    assert status_of(client.post(name_of(failed) + "retry/")) == SIGN_IN
+    assert jobs.queue().count == 0
+
+
 def test_no_page_of_it_holds_code_of_its_own(failed, signed_in):
     client = signed_in("maintainer")
-    lists = ["", "details/", "failed/", "finished/", "scheduled/", "started/", "deferred/", "empty/"]
-    addresses = [START, START + "workers/0/", *(QUEUE + name for name in lists)]
-    addresses += [QUEUE + "requeue-all/", QUEUE + "failed/clear/", f"{QUEUE}{failed.id}/"]
-    addresses += [f"{QUEUE}{failed.id}/delete/"]
-    for address in addresses:
+    for address in (QUEUE, *(f"{QUEUE}?state={state}" for state in STATES), name_of(failed)):
         response = client.get(address)
         assert response.status_code == 200, address
         assert policy_of(response)["script-src"] == ["'self'"]
@@ -64,35 +97,110 @@ def test_no_page_of_it_holds_code_of_its_own(failed, signed_in):
 
 
 def test_what_a_job_says_of_itself_is_text(failed, signed_in):
-    page = signed_in("maintainer").get(f"{QUEUE}{failed.id}/").content.decode()
+    page = signed_in("maintainer").get(name_of(failed)).content.decode()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &lt;b style=&quot;x&quot;&gt;" in page
-    result = f"{QUEUE}{failed.id}/results/{failed.latest_result().id}/"
-    assert "this never works" in signed_in("superuser").get(result).content.decode()
+    assert "this never works" in page
+
+
+def test_a_job_is_shown_where_it_is(failed, signed_in):
+    client = signed_in("maintainer")
+    assert "Failed (1)" in shown(client.get(QUEUE))
+    assert "tests.workers.fail" in shown(client.get(f"{QUEUE}?state=failed"))
+    assert "tests.workers.fail" not in shown(client.get(f"{QUEUE}?state=waiting"))
+    answer = client.post(name_of(failed) + "retry/", follow=True)
+    assert "It waits for a worker again." in shown(answer)
+    assert "tests.workers.fail" in shown(client.get(QUEUE))
+    assert "Waiting" in shown(client.get(name_of(failed)))
+
+
+def test_a_retried_job_runs_again(failed, signed_in, monkeypatch):
+    signed_in("maintainer").post(name_of(failed) + "retry/")
+    monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", str)
+    work()
+    assert jobs.queue().finished_job_registry.get_job_ids() == [failed.id]
+    assert jobs.queue().failed_job_registry.count == 0
+
+
+def test_what_is_retried_twice_waits_once(failed, signed_in):
+    client = signed_in("maintainer")
+    client.post(name_of(failed) + "retry/")
+    again = client.post(name_of(failed) + "retry/", follow=True)
+    assert "Nothing was changed" in shown(again)
+    assert jobs.queue().job_ids == [failed.id]
+
+
+def test_a_job_that_waits_can_be_deleted_and_one_that_ended_well_cannot(clean_redis, signed_in):
+    client = signed_in("maintainer")
+    waiting = jobs.queue().enqueue("core.jobs.tidy_exports")
+    client.post(name_of(waiting) + "delete/")
+    assert jobs.queue().job_ids == []
+    assert client.get(name_of(waiting)).status_code == 404
+    ended = jobs.queue().enqueue("core.jobs.tidy_exports")
+    work()
+    assert "Nothing was changed" in shown(client.post(name_of(ended) + "delete/", follow=True))
+    assert jobs.queue().finished_job_registry.get_job_ids() == [ended.id]
+
+
+def test_a_job_that_runs_is_neither_retried_nor_deleted(failed, signed_in, raw):
+    raw.zrem("rq:failed:telemetry-jobs", failed.id)
+    raw.zadd("rq:wip:telemetry-jobs", {f"{failed.id}:1": 1})
+    raw.hset(failed.key, "status", "started")
+    client = signed_in("maintainer")
+    assert "tests.workers.fail" in shown(client.get(f"{QUEUE}?state=running"))
+    for name in ("retry/", "delete/"):
+        assert "Nothing was changed" in shown(client.post(name_of(failed) + name, follow=True))
+    assert raw.zrange("rq:wip:telemetry-jobs", 0, -1) == [f"{failed.id}:1"]
 
 
 def test_a_get_retries_and_deletes_nothing(failed, signed_in):
     client = signed_in("maintainer")
-    for name in ("requeue/", "delete/", "enqueue/", "stop/"):
-        client.get(f"{QUEUE}{failed.id}/{name}")
-    client.get(QUEUE + "requeue-all/")
-    client.get(QUEUE + "failed/clear/")
+    for name in ("retry/", "delete/"):
+        assert client.get(name_of(failed) + name).status_code == 405
     assert jobs.queue().failed_job_registry.get_job_ids() == [failed.id]
     assert jobs.queue().count == 0
 
 
+def test_long_lists_come_in_pages(clean_redis, signed_in):
+    put_in = [jobs.queue().enqueue("core.jobs.tidy_exports").id for _ in range(SHOWN + 1)]
+    client = signed_in("maintainer")
+    first, second = (client.get(QUEUE + query).content.decode() for query in ("", f"?from={SHOWN}"))
+    assert [job_id for job_id in put_in if job_id in first] == put_in[:SHOWN]
+    assert [job_id for job_id in put_in if job_id in second] == put_in[SHOWN:]
+    assert f"?state=waiting&amp;from={SHOWN}" in first
+    assert client.get(f"{QUEUE}?from=999999").content.decode().count(put_in[-1]) == second.count(put_in[-1])
+
+
+def test_the_queue_of_another_installation_in_the_same_redis_is_not_shown(clean_redis, signed_in):
+    other = Queue("other-jobs", connection=jobs.queue().connection, serializer=jobs.queue().serializer)
+    job = other.enqueue("core.jobs.tidy_exports")
+    client = signed_in("maintainer")
+    assert job.id not in client.get(QUEUE).content.decode()
+    for post in ("", "retry/", "delete/"):
+        ask = client.post if post else client.get
+        assert ask(name_of(job) + post).status_code == 404
+    assert other.job_ids == [job.id]
+
+
+def test_the_pages_of_django_rq_have_no_address(clean_redis, signed_in):
+    client = signed_in("superuser")
+    for address in ("", "stats.json", "metrics", "queues/0/", "queues/0/failed/", "workers/0/"):
+        assert client.get("/admin/django_rq/dashboard/" + address).status_code == 404
+    names = [str(view) for view in get_resolver().reverse_dict if isinstance(view, str)]
+    assert [name for name in names if "rq" in name] == []
+
+
 def test_the_admin_shows_the_queue_to_those_who_may_alone(clean_redis, signed_in):
-    assert START in signed_in("maintainer").get("/admin/").content.decode()
-    assert START not in signed_in("auditor").get("/admin/").content.decode()
+    assert QUEUE in signed_in("maintainer").get("/admin/").content.decode()
+    assert QUEUE not in signed_in("auditor").get("/admin/").content.decode()
 
 
 def test_without_redis_the_page_says_so(signed_in, settings):
-    from telemetry_site.queues import rq_queues
-
-    settings.RQ_QUEUES = rq_queues("redis://127.0.0.1:1", settings.TELEMETRY_DATA_DIR, "telemetry-jobs")
-    response = signed_in("maintainer").get(START)
-    assert response.status_code == 503
-    assert "does not answer" in response.content.decode()
+    settings.TELEMETRY_SITE_REDIS_URL = "redis://127.0.0.1:1"
+    client = signed_in("maintainer")
+    for response in (client.get(QUEUE), client.get(f"{QUEUE}a/"), client.post(f"{QUEUE}a/retry/")):
+        assert response.status_code == 503
+        assert "does not answer" in response.content.decode()
 
 
 ran: list[object] = []
@@ -129,15 +237,10 @@ def test_a_job_that_somebody_wrote_into_redis_runs_nothing_when_its_pages_are_lo
         raw.zadd("rq:wip:telemetry-jobs", {f"{job.id}:1": 1})
     client = signed_in("maintainer")
     client.raise_request_exception = False
-    for address in (
-        START,
-        QUEUE,
-        QUEUE + "started/",
-        QUEUE + "failed/",
-        f"{QUEUE}{job.id}/",
-        START + "stats.json",
-    ):
-        client.get(address)
+    for address in (*(f"{QUEUE}?state={state}" for state in STATES), name_of(job)):
+        assert client.get(address).status_code == 200, address
+    for name in ("retry/", "delete/"):
+        assert client.post(name_of(job) + name).status_code == 302
     assert ran == []
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError):
@@ -145,27 +248,53 @@ def test_a_job_that_somebody_wrote_into_redis_runs_nothing_when_its_pages_are_lo
 
 
 GONE = [
-    "queues/7/",
-    "queues/0/no-such-job/",
-    "queues/0/no-such-job/delete/",
-    "queues/0/no-such-job/requeue/",
-    "workers/0/no-worker/",
-    "workers/0/rq:worker:no-worker/",
-    "schedulers/0/",
-    "schedulers/7/",
-    "cron-schedulers/0/none/",
+    "no-such-job/",
+    "?state=other",
+    "?from=x",
+    "?from=-1",
+    "?from=99999999999999999999",
+    "a:b/",
+    "x%00y/",
+    "%F0%9F%A6%86/",
+    "..%2f..%2f/",
+    "a" * 5000 + "/",
 ]
 
 
 @pytest.mark.parametrize("address", GONE)
-def test_what_is_gone_by_now_is_not_found(clean_redis, signed_in, address):
-    assert signed_in("maintainer").get(START + address).status_code == 404
+def test_what_is_not_there_is_not_found(clean_redis, signed_in, address):
+    assert signed_in("maintainer").get(QUEUE + address).status_code == 404
 
 
-def test_nobody_is_led_to_another_site(clean_redis, signed_in):
-    client, elsewhere = signed_in("maintainer"), "https://evil.example/sign-in/"
-    asked = client.get(START + "queues/confirm-action/0/", headers={"Referer": elsewhere})
-    told = client.post(START + "queues/actions/0/", {"next_url": elsewhere})
-    assert [asked["Location"], told["Location"]] == [START, START]
-    back = client.post(START + "queues/actions/0/", {"next_url": QUEUE + "failed/"})
-    assert back["Location"] == QUEUE + "failed/"
+@pytest.mark.parametrize("name", ["retry/", "delete/"])
+def test_what_is_gone_by_now_is_not_changed(failed, signed_in, name):
+    failed.delete()
+    assert signed_in("maintainer").post(name_of(failed) + name).status_code == 404
+
+
+DAMAGE = {
+    "no hash": lambda raw, job: raw.delete(job.key),
+    "another type": lambda raw, job: (raw.delete(job.key), raw.set(job.key, "x")),
+    "no status": lambda raw, job: raw.hdel(job.key, "status"),
+    "a time in words": lambda raw, job: raw.hset(job.key, "ended_at", "noon"),
+    "no time of any calendar": lambda raw, job: raw.hset(job.key, "ended_at", "0001-01-01T00:00:00Z"),
+    "a state of nobody": lambda raw, job: raw.hset(job.key, "status", "<b>"),
+    "an error that is none": lambda raw, job: raw.xadd(f"rq:results:{job.id}", {"exc_string": "!"}),
+    "an error without end": lambda raw, job: raw.xadd(f"rq:results:{job.id}", {"exc_string": ENDLESS}),
+    "a result that is none": lambda raw, job: raw.set(f"rq:results:{job.id}", "x"),
+    "an id that is none": lambda raw, job: raw.zadd("rq:failed:telemetry-jobs", {"a/b <i>": 9e12}),
+}
+ENDLESS = b64encode(zlib.compress(b"x" * 50_000_000)).decode()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_job_breaks_no_page(failed, signed_in, raw, damage):
+    raw.delete(f"rq:results:{failed.id}") if damage == "a result that is none" else None
+    DAMAGE[damage](raw, failed)
+    client = signed_in("maintainer")
+    page = client.get(f"{QUEUE}?state=failed").content.decode()
+    assert failed.id in page
+    assert "<b>" not in page
+    one = client.get(name_of(failed))
+    assert one.status_code in (200, 404)
+    assert len(one.content) < 200_000

@@ -6,7 +6,7 @@ from core import CoordinationSignals, EventStreamer
 from tests.dashboard.agents.test_agent_page import address, page_of, panel
 from tests.dashboard.test_page_cost import cost_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

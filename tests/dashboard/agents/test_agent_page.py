@@ -25,7 +25,7 @@ from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
 from tests.dashboard.test_page_cost import cost_of
 from tests.servers import faulty_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 RUNNING = "{telemetry}:agents:running"
 RECORD = "{telemetry}:agents:record:"

@@ -5,7 +5,7 @@ import pytest
 from core import AutomationRecorder
 from tests.dashboard.agents.test_agent_page import page_of, panel
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_tasks_are_those_of_the_agent_newest_first_and_say_how_they_ended(

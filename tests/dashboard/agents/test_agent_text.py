@@ -5,13 +5,15 @@ import unicodedata
 
 import pytest
 
+from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
 from tests.dashboard.display.markup import parse, skeleton
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
+from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 NAMES = [*MARKUP, *HIDDEN.values()]  # what may be a name
 TEXTS = [*NAMES, *CONTROL.values()]  # what may stand in a context, a task, a reason
@@ -79,9 +81,15 @@ def shape(gate, beat, raw, signed_in):
     return of
 
 
+@pytest.fixture(scope="module")
+def remembered() -> dict[str, tuple]:
+    """What is the same for every test of this file."""
+    return {}
+
+
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, text):
-    honest = shape("honest")[0]
+def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered, text):
+    honest = remembered.get("honest") or remembered.setdefault("honest", shape("honest")[0])
     pages, named, shown = shape(text)
     assert pages == honest
     read = read_back(shown)
@@ -97,7 +105,7 @@ def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_r
     type(gate)(clean_redis, named).open_request(named, {text: text})
     beat(named, status=named, task=text, display=named)
     for may_decide in (True, False):
-        tree = parse(fragments.live_region(contexts.live_page(), may_decide=may_decide))
+        tree = parse(fragments.live_region(contexts.live_page(), Audience(may_decide)))
         partials = [element for element in tree.elements if element.tag == "hx-partial"]
         assert [child.attributes["hx-target"] for child in partials] == ["#live"]
         assert [child for child in tree.children if child == partials[0]] == tree.children
@@ -164,7 +172,7 @@ def test_keys_that_look_like_ours_are_never_read_as_ours(gate, signed_in):
     context = {"approved": True, "responder": "admin", "status": "approved", "digest": "x", "deadline_ms": 0}
     request = gate.open_request("deploy", context)
     page = signed_in("approver").get(ADDRESS.format(request.request_id)).content.decode()
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert "data-decide" in page
 
 

@@ -10,8 +10,9 @@ from core.models import ApprovalRecord, DecisionIntent
 from tests.dashboard.conftest import form
 from tests.dashboard.display.markup import parse
 from tests.history.database.obstacles import refusing
+from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def notice_of(response) -> tuple[str, str]:
@@ -33,7 +34,7 @@ def test_without_javascript_a_decision_leads_back_to_the_page_with_a_sentence(
     kind, sentence = notice_of(client.get("/"))
     assert kind == "success"
     assert said in sentence
-    record = gate.read_record(request.request_id)
+    record = live_record(gate, request.request_id)
     assert (record.status, record.responder, record.reason, record.channel) == (
         status,
         "the approver",
@@ -45,7 +46,7 @@ def test_without_javascript_a_decision_leads_back_to_the_page_with_a_sentence(
 def test_a_reason_of_two_lines_is_kept_without_the_browsers_carriage_returns(gate, signed_in, answer):
     client, request = signed_in("approver"), gate.open_request("deploy")
     answer(client, request.request_id, reason="  one\r\ntwo ")
-    assert gate.read_record(request.request_id).reason == "one\ntwo"
+    assert live_record(gate, request.request_id).reason == "one\ntwo"
 
 
 def test_from_the_requests_own_page_it_leads_back_there(gate, signed_in, answer):
@@ -81,9 +82,9 @@ def test_the_loser_reads_who_decided_what_and_when(gate, signed_in, make_user, a
         else:
             assert response.status_code == 409
         sentence = notice_of(response)[1]
-        ended = gate.read_record(request.request_id).ended_at
+        ended = live_record(gate, request.request_id).ended_at
         assert f"the approver already denied it at {ended:%H:%M:%S} UTC" in sentence
-    assert gate.read_record(request.request_id).status == "rejected"
+    assert live_record(gate, request.request_id).status == "rejected"
 
 
 def test_a_double_click_is_one_decision_and_the_second_reads_so(gate, signed_in, answer, record):
@@ -105,7 +106,7 @@ def test_the_opposite_answer_of_the_same_person_is_another_attempt_and_the_first
     assert again.status_code == 409
     assert notice_of(again)[1].startswith("You already approved it at")
     record()
-    assert gate.read_record(request.request_id).status == "approved"
+    assert live_record(gate, request.request_id).status == "approved"
     assert sorted(DecisionIntent.objects.values_list("approved", "outcome")) == [
         (False, "already_decided"),
         (True, "accepted"),
@@ -137,7 +138,7 @@ def test_a_page_that_showed_something_else_decides_nothing(gate, signed_in):
     address = f"/approvals/{request.request_id}/approve/"
     response = client.post(address, form(request.request_id, "0" * 64), headers={"HX-Request": "true"})
     assert (response.status_code, "not what your page showed" in notice_of(response)[1]) == (409, True)
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_a_page_that_showed_something_else_decides_nothing(gate, signed_in):
 )
 def test_a_form_that_makes_no_sense_decides_nothing(gate, signed_in, data):
     client, request = signed_in("approver"), gate.open_request("deploy")
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     response = client.post(
         f"/approvals/{request.request_id}/approve/",
         data(request.request_id, digest),
@@ -171,7 +172,7 @@ def test_a_form_that_makes_no_sense_decides_nothing(gate, signed_in, data):
     )
     assert response.status_code == 400
     assert notice_of(response)[1].startswith("Nothing was decided")
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_who_may_only_look_reads_why_in_a_fragment_and_on_a_page(gate, signed_in, answer):
@@ -198,7 +199,7 @@ def test_an_unreadable_request_is_not_decided_and_says_so(gate, raw, signed_in):
 def test_the_name_of_the_decider_comes_from_the_session_alone(gate, signed_in, answer):
     client, request = signed_in("approver"), gate.open_request("deploy")
     answer(client, request.request_id, responder="the boss", user="the boss", channel="direct")
-    record = gate.read_record(request.request_id)
+    record = live_record(gate, request.request_id)
     assert (record.responder, record.channel) == ("the approver", "site")
 
 
@@ -208,7 +209,7 @@ def test_without_its_csrf_token_a_form_decides_nothing(gate, signed_in, answer):
     response = answer(client, request.request_id)
     assert response.status_code == 403
     assert "too old" in response.content.decode()
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver.evil.example"])
@@ -216,13 +217,13 @@ def test_a_form_from_another_origin_decides_nothing_even_with_the_token(gate, si
     client, request = signed_in("approver", enforce_csrf_checks=True), gate.open_request("deploy")
     page = client.get("/").content.decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[1]
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     address = f"/approvals/{request.request_id}/approve/"
     data = form(request.request_id, digest) | {"csrfmiddlewaretoken": token}
     assert client.post(address, data, headers={"Origin": origin}).status_code == 403
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert client.post(address, data, headers={"Origin": "http://testserver"}).status_code == 302
-    assert gate.read_record(request.request_id).status == "approved"
+    assert live_record(gate, request.request_id).status == "approved"
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}])
@@ -237,6 +238,7 @@ def test_signing_in_leads_only_to_our_own_pages(make_user):
         assert Client().post("/sign-in/", data)["Location"] == place
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain form"])
 def test_an_answer_that_took_effect_when_the_database_went_away_says_both(
     gate, signed_in, answer, record, htmx
@@ -249,6 +251,6 @@ def test_an_answer_that_took_effect_when_the_database_went_away_says_both(
     assert kind == ("unsure" if htmx else "warning")
     assert sentence.startswith("You denied it. The agent is being told.")
     assert "The recorder writes it as soon as it can" in sentence
-    assert gate.read_record(request.request_id).status == "rejected"
+    assert live_record(gate, request.request_id).status == "rejected"
     record()
     assert ApprovalRecord.objects.get(pk=request.request_id).status == "rejected"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import transaction
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AgentRun, ApprovalRecord, AuditEntry, SetAsideEntry
 
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
@@ -39,8 +39,8 @@ def test_pages_and_lists_show_rows_of_the_first_and_the_last_year(
         run_id=uuid.uuid4(), agent_id="a", started_at=moment, ended_at=moment, state="stopped"
     )
     with transaction.atomic():
-        audit.append(
-            [audit.Fact("e", "approval.approved", moment, actor="r", agent_id="a", request_id=request_id)]
+        entries.append(
+            [entries.Fact("e", "approval.approved", moment, actor="r", agent_id="a", request_id=request_id)]
         )
     SetAsideEntry.objects.create(installation="i", position="1-1", fields="{}", error="e")
     SetAsideEntry.objects.update(at=moment)

@@ -18,7 +18,7 @@ from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.history.audit.attacker import fill
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MAY = dict.fromkeys(KINDS, 403) | {
     "anonymous": SIGN_IN, "inactive": SIGN_IN, "auditor": 200, "superuser": 200,
@@ -128,6 +128,7 @@ def test_three_at_a_time_are_enough(signed_in):
     assert "Three of your files" in client.get("/exports/").content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_requests_at_once_three_are_taken(signed_in, person, background):
     user = person("auditor")
 

@@ -13,7 +13,7 @@ from tests.dashboard.test_page_cost import cost_of
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OUTBOX = "{telemetry}:outbox"
 EVERYBODY = [*KINDS, "maintainer"]
@@ -28,7 +28,8 @@ RETRY = dict.fromkeys(EVERYBODY, 403) | {
 def sign(url: str, **said: object) -> None:
     """A recorder's word."""
     fields = {"recorded": True, "trouble": "", "replaced": False, "set_aside": 0, "error": ""} | said
-    recorder_state.sign(open_store(url), "host:1", **fields)
+    store = open_store(url)
+    store.run(recorder_state.sign(store.keys, "host:1", **fields))
 
 
 @pytest.fixture
@@ -121,6 +122,7 @@ def test_the_page_says_what_needs_a_look(clean_redis, signed_in, said, sentence)
     assert sentence in words_of(signed_in("approver"))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_page_tells_of_the_newest_backup_where_one_is_made_daily(
     clean_redis, signed_in, settings, tmp_path
 ):
@@ -176,6 +178,7 @@ def test_the_live_page_has_an_alarm(clean_redis, signed_in, said, sentence):
     assert sentence in alarm.text
 
 
+@pytest.mark.usefixtures("four_times_as_often")
 def test_an_open_page_hears_of_the_alarm_and_of_its_end(clean_redis, signed_in, open_socket):
     socket = open_socket(signed_in("viewer"))
 

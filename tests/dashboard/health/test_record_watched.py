@@ -7,14 +7,13 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.audit import entries as audit
-from core.history.proof import checkpoints
-from core.history.proof import state as record_state
+from core.history.audit import entries
+from core.history.proof import checkpoints, verification
 from core.models import AuditCheck
 from tests.dashboard.health.test_health_page import words_of
 from tests.dashboard.probes.test_probes import TOKEN, numbers
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 WRONG = "entry #9 was changed<b>\u202e"
 
@@ -28,7 +27,7 @@ def checkpoint_file(clean_redis, settings, tmp_path):
 def append(days_ago: float) -> None:
     with transaction.atomic():
         at = timezone.now() - timedelta(days=days_ago)
-        audit.append([audit.Fact(f"first:{days_ago}", "test", at)])
+        entries.append([entries.Fact(f"first:{days_ago}", "test", at)])
 
 
 def verified(hours_ago: float, problems: int = 0) -> None:
@@ -94,7 +93,7 @@ def test_checkpoints_that_stopped_are_a_worry_and_a_record_that_stands_still_is_
     lines = checkpoint_file.read_text()
     checkpoints.checkpoint()
     assert checkpoint_file.read_text() == lines
-    assert not record_state.read().checkpoint_old
+    assert not verification.read_state().checkpoint_old
     assert "checkpoint of the record" not in words_of(approver)
 
 

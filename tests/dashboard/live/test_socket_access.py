@@ -1,4 +1,4 @@
-"""Who gets a websocket, and how fast it is taken away again. Some of these wait as long as the promise says."""
+"""Who gets a websocket, and how fast it is taken away again."""
 
 import time
 
@@ -7,12 +7,13 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from websockets.exceptions import InvalidStatus
 
-from dashboard.live import follower as live
-from dashboard.live.follower import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS, follower
+from dashboard.live import feed as live
+from dashboard.live.feed import ACCESS_SECONDS, LOOK_SECONDS, TICK_SECONDS
+from dashboard.live.follower import follower
 from tests.dashboard.live.frames import TICKS_PROMISED, clock_ms, code_of_closing, next_partial, ticks_after
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 SIGNED_OUT, RIGHTS_CHANGED = 4401, 1012
 PROMISE = 5.0
@@ -70,6 +71,7 @@ def take_all_rights(client: Client, person: User) -> None:
 ENDINGS = [sign_out, end_session, deactivate, change_password, delete_account, take_all_rights]
 
 
+@pytest.mark.usefixtures("four_times_as_often")
 def test_whoever_may_not_look_any_more_hears_nothing_after_five_seconds(
     make_user, raw, open_socket, beat, background
 ):
@@ -131,6 +133,7 @@ def test_signing_out_leaves_other_peoples_sockets_open(person, make_user, open_s
     assert "a new agent" in next_partial(staying, "agents", holding="a new agent").text
 
 
+@pytest.mark.usefixtures("four_times_as_often")
 @pytest.mark.parametrize(("before", "after"), [("approver", "viewer"), ("viewer", "approver")])
 def test_whose_rights_changed_reconnects_to_another_view(gate, person, open_socket, before, after):
     somebody, client = person(before), Client()

@@ -54,9 +54,10 @@ def full_sqlite() -> Iterator[None]:
     execute("CREATE TABLE filler (text TEXT)")
     [[pages]] = execute("PRAGMA page_count")
     execute(f"PRAGMA max_page_count = {pages}")
-    with suppress(OperationalError):
-        while True:  # what is free in the pages that there are
-            execute("INSERT INTO filler VALUES (hex(randomblob(2000)))")
+    for size in (2000, 100):  # what is free in the pages that there are; small rows take the last page too
+        with suppress(OperationalError):
+            while True:
+                execute(f"INSERT INTO filler VALUES (hex(randomblob({size})))")
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ import pytest
 from core.history.people.accounts import Vanished
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from tests.dashboard.outages.refusing_databases import full, locked, read_only, without_tables
+from tests.live_record import live_record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +30,7 @@ def test_an_answer_is_refused_with_a_sentence_and_nothing_is_half_made(gate, sig
         assert refused.status_code == 503
         assert "Nothing was decided" in refused.content.decode()
         assert "Answer again" in refused.content.decode()
-        assert gate.read_record(request_id).status == "pending"
+        assert live_record(gate, request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
     assert answer(client, request_id, htmx=True).status_code == 200
     record()
@@ -71,7 +72,7 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
 
 
 def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
-    from dashboard.database_away import DatabaseAway
+    from dashboard.middleware import DatabaseAway
 
     page = DatabaseAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
     assert page.status_code == 409
@@ -79,6 +80,6 @@ def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
 
 
 def test_an_error_of_our_own_is_not_called_an_outage(rf):
-    from dashboard.database_away import DatabaseAway
+    from dashboard.middleware import DatabaseAway
 
     assert DatabaseAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None

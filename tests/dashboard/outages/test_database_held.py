@@ -9,6 +9,7 @@ from django.db import connection, connections
 
 from core.models import DecisionIntent
 from tests.dashboard.conftest import form
+from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,14 +54,14 @@ def held_by_somebody_else() -> Iterator[None]:
 @pytest.mark.parametrize("htmx", [True, False], ids=["htmx", "plain form"])
 def test_an_answer_that_cannot_be_recorded_is_refused_and_leaves_nothing(gate, signed_in, htmx):
     client, request = signed_in("approver"), gate.open_request("deploy", timeout=60)
-    data = form(request.request_id, gate.read_record(request.request_id).digest)
+    data = form(request.request_id, live_record(gate, request.request_id).digest)
     headers = {"HX-Request": "true"} if htmx else {}
     with held_by_somebody_else():
         response = client.post(f"/approvals/{request.request_id}/approve/", data, headers=headers)
     told = (client.get(response["Location"]) if response.status_code == 302 else response).content.decode()
     assert "Nothing was decided" in told or "nothing can be approved" in told
     assert "timeout" not in told
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
 
 
@@ -69,4 +70,4 @@ def test_the_same_answer_is_accepted_as_soon_as_the_database_is_free(gate, signe
     with held_by_somebody_else():
         answer(client, request.request_id, htmx=True)
     assert answer(client, request.request_id, htmx=True).status_code == 200
-    assert gate.read_record(request.request_id).status == "approved"
+    assert live_record(gate, request.request_id).status == "approved"

@@ -7,7 +7,7 @@ from django.db import connection, connections
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.history import readiness
+from core.history import health
 from core.models import Cursor
 from tests.dashboard.health.test_health_page import sign
 from tests.dashboard.test_access_matrix import KINDS
@@ -15,7 +15,7 @@ from tests.dashboard.test_page_cost import reads
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 TOKEN = "a-token-for-the-scraper-01"
 FINE = {"database": "ok", "migrations": "ok", "redis": "ok", "recorder": "ok"}
@@ -24,7 +24,7 @@ FINE = {"database": "ok", "migrations": "ok", "redis": "ok", "recorder": "ok"}
 @pytest.fixture
 def probe(clean_redis, client: Client, monkeypatch):
     # What is here is whether a part works, not whether a busy machine asks it within a second.
-    monkeypatch.setattr(readiness, "PART_SECONDS", PATIENCE)
+    monkeypatch.setattr(health, "PART_SECONDS", PATIENCE)
 
     def ask() -> tuple[int, dict]:
         response = client.get("/readyz")
@@ -93,9 +93,10 @@ def test_a_database_that_is_away_is_an_answer(clean_redis, probe, monkeypatch):
     assert probe() == (503, FINE | {"database": "failed", "migrations": "failed"})
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_migration_that_is_missing_is_named(clean_redis, probe, monkeypatch):
     sign(clean_redis)
-    monkeypatch.setattr(readiness, "_seen", set())
+    monkeypatch.setattr(health, "_seen", set())
     with connection.cursor() as cursor:
         cursor.execute("UPDATE django_migrations SET app = 'core!' WHERE app = 'core'")
     try:

@@ -13,9 +13,9 @@ from django.db import connection
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 
-from core.cli.export import COLUMNS
+from core.cli.export import PIECES
 from core.history.usage import reports as usage_reports
-from dashboard.usage import export as usage_export
+from core.usage.call import EXPORTED
 from tests.dashboard.usage.usage_rows import a_call, keep, many
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,7 +68,7 @@ def test_a_file_holds_the_chosen_days_alone(fetch):
 
 def test_no_calls_are_a_file_too(fetch):
     assert json.loads("".join(fetch("/usage/calls.json")[1])) == []
-    assert "".join(fetch("/usage/calls.csv")[1]) == ",".join(COLUMNS) + "\n"
+    assert "".join(fetch("/usage/calls.csv")[1]) == ",".join(EXPORTED) + "\n"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
@@ -96,9 +96,7 @@ def test_a_file_is_read_a_batch_at_a_time(monkeypatch):
     monkeypatch.setattr(usage_reports, "EXPORTED_AT_ONCE", 10)
     keep(many(30))
     now = datetime.now(UTC)
-    pieces = usage_export.csv_pieces(
-        usage_reports.exported(now - timedelta(days=9), now + timedelta(hours=1))
-    )
+    pieces = PIECES["csv"](usage_reports.exported(now - timedelta(days=9), now + timedelta(hours=1)))
     with CaptureQueriesContext(connection) as captured:
         next(pieces)
     assert len(captured) == 1

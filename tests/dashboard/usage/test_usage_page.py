@@ -15,7 +15,7 @@ from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
 from tests.dashboard.usage.usage_rows import a_call, double_calls, keep, many
 from tests.servers import faulty_server
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PAGES = ["/usage/", "/usage/calls.csv", "/usage/calls.json"]
 
@@ -195,6 +195,7 @@ def test_redis_away_is_said_and_what_was_recorded_is_shown(clean_redis, signed_i
         assert "Newest calls" in answer.content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_database_that_fails_is_said_with_503(clean_redis, signed_in):
     client = signed_in("viewer")
     with connection.cursor() as cursor:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Group
@@ -9,46 +10,52 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core import ApprovalGate, DecisionUnconfirmed, StoreUnavailable
+from core.approvals import deciding
+from core.approvals.request import Decision
 from core.history.approvals import decisions
 from core.history.approvals.decisions import NotAllowed
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from core.store.approvals import Answer
+from core.store.client import Store
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.database.obstacles import refusing
+from tests.live_record import live_record
 from tests.servers import faulty_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class StopsRedis(ApprovalGate):
-    """A gate whose server ends between the reading of a request and its decision."""
+@pytest.fixture
+def before_redis_is_asked(monkeypatch):
+    """Do something between the reading of a request and its decision."""
 
-    def stop_before_deciding(self, server) -> "StopsRedis":
-        self._server = server
-        return self
+    def do(something: Callable[[Answer], None]) -> None:
+        decide = deciding.decide
 
-    def decide_for_site(self, *args, **kwargs):
-        self._server.stop()
-        return super().decide_for_site(*args, **kwargs)
+        def asked(store: Store, answer: Answer) -> Decision:
+            something(answer)
+            return decide(store, answer)
 
+        monkeypatch.setattr(deciding, "decide", asked)
 
-class Looks(ApprovalGate):
-    """A gate that notes what SQL and Redis say at the moment when it is asked to decide."""
-
-    def decide_for_site(self, request_id, *args, **kwargs):
-        self.seen = (DecisionIntent.objects.get(request_id=request_id), self.read_record(request_id).status)
-        return super().decide_for_site(request_id, *args, **kwargs)
+    return do
 
 
 def refusals() -> list[AuditEntry]:
     return list(AuditEntry.objects.filter(kind="decision.refused"))
 
 
-def test_the_intent_is_committed_before_redis_is_asked(clean_redis, maria, gate, decide, record):
+def test_the_intent_is_committed_before_redis_is_asked(maria, gate, decide, record, before_redis_is_asked):
     request = gate.open_request("deploy")
-    looks = Looks(clean_redis)
-    digest = gate.read_record(request.request_id).digest
-    decision = decisions.decide(looks, maria, request.request_id, approved=True, reason="", digest=digest)
-    intent, status = looks.seen
+    seen = []
+
+    def look(answer: Answer) -> None:
+        intent = DecisionIntent.objects.get(request_id=answer.request_id)
+        seen.append((intent, live_record(gate, answer.request_id).status))
+
+    before_redis_is_asked(look)
+    decision = decide(maria, request.request_id)
+    [(intent, status)] = seen
     assert decision.accepted
     assert (intent.outcome, status) == ("open", "pending")
     assert not transaction.get_connection().in_atomic_block
@@ -59,16 +66,19 @@ def test_the_intent_is_committed_before_redis_is_asked(clean_redis, maria, gate,
     assert ApprovalRecord.objects.get(pk=request.request_id).decision_id == str(intent.pk)
 
 
-def test_redis_gone_before_the_decision_leaves_an_open_intent_and_nothing_decided(maria):
+def test_redis_gone_before_the_decision_leaves_an_open_intent_and_nothing_decided(
+    maria, before_redis_is_asked
+):
     with faulty_server(durable=True) as server:
-        gate = StopsRedis(server.url, "deployer").stop_before_deciding(server)
+        gate = ApprovalGate(server.url, "deployer")
+        before_redis_is_asked(lambda _answer: server.stop())
         request = gate.open_request("deploy", timeout=60)
-        digest = gate.read_record(request.request_id).digest
+        digest = live_record(gate, request.request_id).digest
         with pytest.raises(DecisionUnconfirmed):
-            decisions.decide(gate, maria, request.request_id, approved=True, reason="", digest=digest)
+            decisions.decide(gate._store, maria, request.request_id, approved=True, reason="", digest=digest)
         assert DecisionIntent.objects.get().outcome == "open"
         server.start()
-        assert ApprovalGate(server.url).read_record(request.request_id).status == "pending"
+        assert live_record(ApprovalGate(server.url), request.request_id).status == "pending"
 
 
 def test_redis_gone_before_the_request_was_read_leaves_nothing_at_all(maria):
@@ -77,7 +87,7 @@ def test_redis_gone_before_the_request_was_read_leaves_nothing_at_all(maria):
         request_id = gate.open_request("deploy", timeout=60).request_id
         server.stop()
         with pytest.raises(StoreUnavailable):
-            decisions.decide(gate, maria, request_id, approved=True, reason="", digest="d")
+            decisions.decide(gate._store, maria, request_id, approved=True, reason="", digest="d")
     assert not DecisionIntent.objects.exists()
 
 
@@ -89,7 +99,7 @@ def test_a_right_taken_between_page_and_post_is_gone(gate, maria, decide):
         decide(maria, request.request_id)
     [refusal] = refusals()
     assert (refusal.actor, refusal.agent_id) == ("maria", "deployer")
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
 
 
@@ -99,7 +109,7 @@ def test_an_account_that_was_deactivated_decides_nothing(gate, maria, decide):
     with pytest.raises(NotAllowed, match="not active"):
         decide(maria, request.request_id)
     assert len(refusals()) == 1
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 @pytest.mark.parametrize("rights", [[], ["viewer"], ["auditor"]])
@@ -118,7 +128,7 @@ def test_nobody_answers_what_they_asked_themselves(gate, make_user, decide, fiel
     with pytest.raises(NotAllowed, match="yourself"):
         decide(make_user("deployer", "approver", **fields), request.request_id)
     assert json.loads(refusals()[0].details)["why"].startswith("You asked")
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_a_digest_that_is_not_what_stands_there_decides_nothing(gate, maria, decide, record):
@@ -126,7 +136,7 @@ def test_a_digest_that_is_not_what_stands_there_decides_nothing(gate, maria, dec
     decision = decide(maria, request.request_id, digest="0" * 64)
     assert (decision.outcome, decision.status) == ("changed", "pending")
     assert DecisionIntent.objects.get().outcome == "changed"
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     record()
     assert kinds_of(request.request_id) == ["decision.refused", "approval.requested"]
 
@@ -142,12 +152,12 @@ def test_an_answer_that_took_too_long_on_its_way_lapses(gate, maria, decide, mon
     request = gate.open_request("deploy")
     assert decide(maria, request.request_id).outcome == "lapsed"
     assert DecisionIntent.objects.get().outcome == "lapsed"
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_an_answer_after_the_deadline_is_told_that_it_is_too_late(gate, maria, decide, record):
     request = gate.open_request("deploy", timeout=0.02)
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     time.sleep(0.05)  # the deadline passes
     decision = decide(maria, request.request_id, digest=digest)
     assert (decision.outcome, decision.status) == ("expired", "timeout")
@@ -174,7 +184,7 @@ def test_the_loser_learns_who_decided_what_and_when(gate, maria, make_user, deci
 
 def test_a_cancelled_request_cannot_be_decided(gate, maria, decide):
     request = gate.open_request("deploy")
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     gate.cancel_request(request.request_id)
     assert decide(maria, request.request_id, digest=digest).outcome == "cancelled"
     assert DecisionIntent.objects.get().outcome == "cancelled"
@@ -189,9 +199,9 @@ def test_an_unknown_request_leaves_no_intent(maria, decide):
 def test_a_bad_form_decides_nothing_and_leaves_no_intent(gate, maria, reason, digest):
     request = gate.open_request("deploy")
     with pytest.raises(ValueError):
-        decisions.decide(gate, maria, request.request_id, approved=True, reason=reason, digest=digest)
+        decisions.decide(gate._store, maria, request.request_id, approved=True, reason=reason, digest=digest)
     assert not DecisionIntent.objects.exists()
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_the_database_refuses_a_second_accepted_attempt(gate, maria, decide, record):
@@ -215,7 +225,7 @@ def test_without_a_database_nothing_is_decided(gate, maria, decide):
     request = gate.open_request("deploy")
     with refusing("core_decisionintent", "full"), pytest.raises(Exception, match="full"):
         decide(maria, request.request_id)
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_eight_people_at_once_one_accepted_seven_told_and_one_line_of_it(
@@ -275,12 +285,10 @@ def test_a_person_who_was_deleted_in_this_moment_decides_nothing_and_the_record_
     maria, gate, clean_redis
 ):
     request = gate.open_request("deploy")
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     gone = type(maria).objects.get(pk=maria.pk)
     maria.delete()
     with pytest.raises(NotAllowed, match="deleted"):
-        decisions.decide(
-            ApprovalGate(clean_redis), gone, request.request_id, approved=True, reason="", digest=digest
-        )
-    assert gate.read_record(request.request_id).status == "pending"
+        decisions.decide(gate._store, gone, request.request_id, approved=True, reason="", digest=digest)
+    assert live_record(gate, request.request_id).status == "pending"
     assert [fact.actor for fact in refusals()] == ["maria"]

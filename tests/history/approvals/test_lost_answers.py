@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from core import ApprovalGate
-from core.history.approvals import decisions
+from core.approvals import deciding
+from core.approvals.request import Decision
 from core.history.approvals.decisions import NotNoted
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from core.store.approvals import Answer
+from core.store.client import Store
 from tests.conftest import PASSWORD
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.database.obstacles import refusing
+from tests.live_record import live_record
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,9 +34,10 @@ import django; django.setup()
 from django.contrib.auth.models import User
 from core import ApprovalGate
 from core.history.approvals import decisions
+from tests.live_record import live_record
 gate, maria = ApprovalGate(sys.argv[1]), User.objects.get(username="maria")
-digest = gate.read_record(sys.argv[2]).digest
-decisions.decide(gate, maria, sys.argv[2], approved=True, reason="go", digest=digest)
+digest = live_record(gate, sys.argv[2]).digest
+decisions.decide(gate._store, maria, sys.argv[2], approved=True, reason="go", digest=digest)
 """
 
 
@@ -116,7 +120,7 @@ def test_a_redis_from_an_older_file_takes_no_second_decision_on_what_was_accepte
     assert (second.outcome, second.status, second.responder) == ("already_decided", "approved", "maria")
     assert second.ended_at == first.ended_at
     assert agent.result(10).approved
-    live = gate.read_record(request_id)
+    live = live_record(gate, request_id)
     assert (live.status, live.responder, live.ended_at) == ("approved", "maria", first.ended_at)
     repair()
     row = ApprovalRecord.objects.get(pk=request_id)
@@ -137,7 +141,7 @@ def test_a_recorder_that_starts_after_an_older_file_was_restored_closes_it_with_
     back()
     for _ in range(2):
         repair()
-    live, row = gate.read_record(request_id), ApprovalRecord.objects.get(pk=request_id)
+    live, row = live_record(gate, request_id), ApprovalRecord.objects.get(pk=request_id)
     assert (live.status, live.responder, live.ended_at) == ("rejected", "maria", first.ended_at)
     assert (row.status, row.responder, row.ended_at) == ("rejected", "maria", first.ended_at)
     assert gate.get_pending_approvals() == []
@@ -255,33 +259,28 @@ def test_without_a_database_at_that_moment_the_person_is_told_so_and_the_recorde
     with refusing("core_decisionintent", "full", "UPDATE"), pytest.raises(NotNoted) as told:
         decide(maria, request_id)
     assert told.value.decision.accepted
-    assert gate.read_record(request_id).status == "approved"
+    assert live_record(gate, request_id).status == "approved"
     record()
     intent = DecisionIntent.objects.get()
     assert (intent.outcome, intent.accepted_at) == ("accepted", None)
     assert kinds_of(request_id) == ["approval.requested", "approval.approved"]
 
 
-class MeanwhileGate(ApprovalGate):
-    """A gate between whose acceptance and the site's note something else happens."""
-
-    meanwhile = staticmethod(lambda: None)
-
-    def decide_for_site(self, *args, **kwargs):
-        decision = super().decide_for_site(*args, **kwargs)
-        self.meanwhile()
-        return decision
-
-
 @pytest.fixture
-def decide_while(clean_redis, gate):
+def decide_while(decide, monkeypatch):
     """maria approves, and `meanwhile` happens before the site can note it."""
 
     def run(user, request_id, meanwhile):
-        slow = MeanwhileGate(clean_redis)
-        slow.meanwhile = meanwhile
-        digest = gate.read_record(request_id).digest
-        return decisions.decide(slow, user, request_id, approved=True, reason="", digest=digest)
+        ask = deciding.decide
+
+        def asked(store: Store, answer: Answer) -> Decision:
+            decision = ask(store, answer)
+            meanwhile()
+            return decision
+
+        with monkeypatch.context() as patched:
+            patched.setattr(deciding, "decide", asked)
+            return decide(user, request_id)
 
     return run
 

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.test import Client
 
 from core import ApprovalGate
+from core.history.approvals.effects import prune_bodies
 from core.history.automation import effects as automation
 from core.history.recorder.recorder import Recorder
-from core.history.retention import prune_bodies
 from core.models import (
     ApprovalRecord,
     AuditEntry,

@@ -3,9 +3,13 @@
 import random
 import time
 
+import pytest
+
 from core import ApprovalGate
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from core.store.approvals import read_records
 from tests.history.audit.chain import assert_chain_is_whole
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 TRIALS = 1_000
@@ -19,7 +23,7 @@ def ten_trials(gate, decide, user, chance: random.Random, lead: float) -> tuple[
     """Ask, decide each within 20 ms of its deadline as the site does, and hear what the agents hear."""
     timeout = TIMEOUT + 2 * lead
     requests = [gate.open_request("deploy", timeout=timeout + STEP * number) for number in range(AHEAD)]
-    records = gate.read_records([request.request_id for request in requests])
+    records = read_records(gate._store, [request.request_id for request in requests])
     trials = []
     for record in records:
         moment = record.deadline_at.timestamp() - lead + chance.uniform(-0.02, 0.02)
@@ -30,6 +34,7 @@ def ten_trials(gate, decide, user, chance: random.Random, lead: float) -> tuple[
     return trials, lead
 
 
+@pytest.mark.long
 def test_1000_decisions_around_the_deadline_are_one_story_everywhere(
     clean_redis, recorder, make_user, decide, background
 ):
@@ -54,7 +59,7 @@ def test_1000_decisions_around_the_deadline_are_one_story_everywhere(
     ends = {entry.event_id: entry for entry in AuditEntry.objects.filter(event_id__endswith=":ended")}
     intents = {str(intent.request_id): intent for intent in DecisionIntent.objects.all()}
     for request_id, decision, heard in trials:
-        live, row, intent = gate.read_record(request_id), rows[request_id], intents[request_id]
+        live, row, intent = live_record(gate, request_id), rows[request_id], intents[request_id]
         agree(live, row, ends[f"request:{request_id}:ended"], heard)
         if decision.accepted:
             assert live.ended_at < live.deadline_at

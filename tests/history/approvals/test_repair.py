@@ -10,6 +10,7 @@ from django.utils import timezone
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.live_record import live_record
 
 OUTBOX = "{telemetry}:outbox"
 REQUEST = "{telemetry}:approvals:request:"
@@ -110,7 +111,7 @@ def test_an_end_of_which_the_outbox_lost_the_entry_is_recorded_with_its_collecti
     raw.delete(OUTBOX)
     for _ in range(2):
         repair()
-    row, live = ApprovalRecord.objects.get(pk=request_id), gate.read_record(request_id)
+    row, live = ApprovalRecord.objects.get(pk=request_id), live_record(gate, request_id)
     assert (row.status, row.responder, row.ended_at) == ("approved", "ann", live.ended_at)
     assert row.collected_at == live.collected_at
     assert kinds_of(request_id) == [
@@ -163,7 +164,7 @@ def test_a_request_restored_as_pending_is_closed_with_the_end_that_sql_knows(
     # Past the deadline an agent would end it itself.
     agent = background(gate.wait_for_decision, request_id) if status != "timeout" else None
     repair()
-    live = gate.read_record(request_id)
+    live = live_record(gate, request_id)
     heard = agent.result(30) if agent else gate.wait_for_decision(request_id)
     assert (live.status, live.responder, live.ended_at) == (status, row.responder, row.ended_at)
     assert (live.decision_id, live.channel) == (row.decision_id, row.channel)
@@ -184,7 +185,7 @@ def test_a_restored_request_takes_no_second_decision_and_the_attempt_closes_it(
     back()
     decision = decide(make_user("bob", "approver"), request_id, approved=True)
     assert (decision.outcome, decision.status, decision.responder) == ("already_decided", "rejected", "maria")
-    assert gate.read_record(request_id).status == "rejected"
+    assert live_record(gate, request_id).status == "rejected"
     assert DecisionIntent.objects.get(user__username="bob").outcome == "already_decided"
 
 
@@ -198,7 +199,7 @@ def test_another_request_under_the_id_of_an_ended_one_is_cancelled(
     back()
     raw.hset(REQUEST + request_id, "digest", "of something else")
     repair()
-    assert gate.read_record(request_id).status == "cancelled"
+    assert live_record(gate, request_id).status == "cancelled"
     assert ApprovalRecord.objects.get(pk=request_id).status == "approved"
 
 
@@ -241,7 +242,7 @@ def test_a_restored_queue_is_closed_whole_before_anything_of_it_times_out(
     for request_id in ids:
         let_the_deadline_pass(raw, request_id)  # past it the sweep ends what is pending
     repair()
-    assert {gate.read_record(request_id).status for request_id in ids} == {"approved"}
+    assert {live_record(gate, request_id).status for request_id in ids} == {"approved"}
 
 
 def test_attempts_on_requests_that_cannot_be_read_do_not_keep_the_others_from_being_settled(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
-from core.history.audit import entries as audit
-from core.history.audit import guards
+from core.history.audit import entries, guards
 from core.history.proof.verification import Verdict, links, verify
 
 ENTRIES, HEAD = guards.ENTRIES, guards.HEAD
@@ -19,9 +18,9 @@ BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 def fill(count: int) -> None:
     """A record of so many entries."""
     with transaction.atomic():
-        audit.append(
+        entries.append(
             [
-                audit.Fact(
+                entries.Fact(
                     f"fact-{number}",
                     "test.fact",
                     BEGAN + timedelta(seconds=number),

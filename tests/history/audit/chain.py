@@ -1,5 +1,8 @@
 """How tests read the record: in order, and whole."""
 
+from io import StringIO
+
+from django.core.management import call_command
 from django.db.models import QuerySet
 
 from core.history.audit.entries import entry_hash
@@ -30,3 +33,13 @@ def kinds_of(request_id: str) -> list[str]:
     """What the record says of one request, in order."""
     entries = AuditEntry.objects.filter(request_id=request_id).order_by("sequence")
     return list(entries.values_list("kind", flat=True))
+
+
+def verify_audit(*words: str) -> tuple[int, str]:
+    """Exit code and output of the command."""
+    out = StringIO()
+    try:
+        call_command("verify_audit", *words, stdout=out)
+    except SystemExit as stop:
+        return int(stop.code), out.getvalue()
+    return 0, out.getvalue()

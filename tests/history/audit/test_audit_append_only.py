@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AppendOnlyError, ApprovalRecord, AuditEntry, DecisionIntent, SetAsideEntry
 from tests.history.audit.chain import assert_chain_is_whole
 
@@ -34,8 +34,8 @@ def signed_in(client, superuser):
     return client
 
 
-def a_fact(name: str) -> audit.Fact:
-    return audit.Fact(event_id=name, kind="test.fact", at=timezone.now())
+def a_fact(name: str) -> entries.Fact:
+    return entries.Fact(event_id=name, kind="test.fact", at=timezone.now())
 
 
 def test_saving_an_entry_again_is_refused(entry):
@@ -73,27 +73,27 @@ def test_the_orm_changes_and_deletes_nothing(entry, attempt):
 
 def test_a_fact_told_twice_is_written_once(transactional_db):
     with transaction.atomic():
-        assert audit.append([a_fact("one"), a_fact("one"), a_fact("two")]) == 2
+        assert entries.append([a_fact("one"), a_fact("one"), a_fact("two")]) == 2
     with transaction.atomic():
-        assert audit.append([a_fact("two")]) == 0
+        assert entries.append([a_fact("two")]) == 0
     assert assert_chain_is_whole() == 2
 
 
 def test_an_entry_outside_of_a_transaction_is_refused(transactional_db):
     with pytest.raises(RuntimeError, match="transaction"):
-        audit.append([a_fact("one")])
+        entries.append([a_fact("one")])
 
 
 def test_an_entry_of_a_transaction_that_failed_leaves_no_gap(transactional_db):
     def fail() -> None:
         with transaction.atomic():
-            audit.append([a_fact("gone")])
+            entries.append([a_fact("gone")])
             raise ValueError("the rest of the transaction failed")
 
     with pytest.raises(ValueError, match="failed"):
         fail()
     with transaction.atomic():
-        audit.append([a_fact("stays")])
+        entries.append([a_fact("stays")])
     assert assert_chain_is_whole() == 1
 
 
@@ -101,7 +101,7 @@ def test_writers_in_many_threads_make_one_chain_without_gaps(transactional_db, b
     def write(number: int) -> None:
         for turn in range(5):
             with transaction.atomic():
-                audit.append([a_fact(f"{number}-{turn}")])
+                entries.append([a_fact(f"{number}-{turn}")])
 
     for future in [background(write, number) for number in range(8)]:
         future.result(60)
@@ -109,16 +109,16 @@ def test_writers_in_many_threads_make_one_chain_without_gaps(transactional_db, b
 
 
 def test_every_part_of_an_entry_is_in_its_hash(entry):
-    whole = audit.entry_hash(entry)
+    whole = entries.entry_hash(entry)
     for name in ("event_id", "kind", "actor", "agent_id", "details", "previous_hash"):
         before = getattr(entry, name)
         setattr(entry, name, before + "x")
-        assert audit.entry_hash(entry) != whole, name
+        assert entries.entry_hash(entry) != whole, name
         setattr(entry, name, before)
     for name, other in (("sequence", 99), ("at", timezone.now()), ("request_id", None)):
         before = getattr(entry, name)
         setattr(entry, name, other)
-        assert audit.entry_hash(entry) != whole, name
+        assert entries.entry_hash(entry) != whole, name
         setattr(entry, name, before)
 
 

@@ -8,8 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from core.history.audit import entries as audit
-from core.history.audit import guards
+from core.history.audit import entries, guards
 from core.history.proof.verification import verify
 from core.models import AuditEntry, AuditHead
 from tests import chosen_servers
@@ -95,7 +94,7 @@ def test_what_goes_round_the_own_queryset_is_refused_by_the_database(three):
 
 def test_the_head_still_goes_forward_and_entries_are_still_appended(three):
     with transaction.atomic():
-        audit.append([audit.Fact("another", "test.fact", timezone.now())])
+        entries.append([entries.Fact("another", "test.fact", timezone.now())])
     assert assert_chain_is_whole() == 4
 
 
@@ -181,7 +180,7 @@ def test_a_trigger_that_is_not_ours_is_named_and_what_it_swallows_is_an_error(th
             assert guards.faults() == [f"there is a trigger aaa on {table} that is not ours"]
             assert ["aaa" in check.msg for check in e001()] == [True]
             with pytest.raises(DatabaseError), transaction.atomic():
-                audit.append([audit.new_fact("test.fact")])
+                entries.append([entries.new_fact("test.fact")])
             transaction.set_rollback(True)
     assert guards.faults() == []
 

@@ -16,8 +16,7 @@ from django.utils import timezone
 from rq import Retry, SimpleWorker
 
 from core import jobs
-from core.history.audit import entries as audit
-from core.history.audit import guards
+from core.history.audit import entries, guards
 from core.history.audit.kinds import in_short, label
 from core.history.backups import backup, tables
 from core.history.backups.restore import restore
@@ -39,7 +38,7 @@ def nothing(_what: str, _rows: int) -> None:
 def append(count: int, name: str = "odd") -> None:
     with transaction.atomic():
         said = {ODD: [ODD, None, 1e-7]}
-        audit.append([audit.Fact(f"{name}:{n}", name, MOMENT, details=said) for n in range(count)])
+        entries.append([entries.Fact(f"{name}:{n}", name, MOMENT, details=said) for n in range(count)])
 
 
 @pytest.fixture

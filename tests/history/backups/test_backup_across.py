@@ -7,6 +7,9 @@ import pytest
 
 from tests.history.installation import FILL, ODD, Installation
 
+# Both databases are in each test.
+pytestmark = [pytest.mark.long, pytest.mark.anywhere]
+
 LOOK = """
 import json
 from core.history.backups import backup, tables

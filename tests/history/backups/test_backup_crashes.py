@@ -7,6 +7,8 @@ import pytest
 from tests.chosen_servers import DATABASE
 from tests.history.installation import FILL, ODD, Installation
 
+pytestmark = pytest.mark.long
+
 KILLED_AT = (
     "backup.before_rename",
     "restore.before_commit",

@@ -11,6 +11,7 @@ from core.history.proof import verification
 from core.models import ApprovalRecord, AuditEntry
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.backups.emptied import empty_the_database
+from tests.live_record import live_record
 
 
 def nothing(_what, _rows):
@@ -101,7 +102,7 @@ def test_a_redis_that_knows_less_gets_the_ends_that_the_backup_knows(gate, raw, 
     assert decided in [request.request_id for request in gate.get_pending_approvals()]
     repair()
     assert [request.request_id for request in gate.get_pending_approvals()] == [open_still]
-    assert gate.read_record(decided).status == "rejected"
+    assert live_record(gate, decided).status == "rejected"
     seen = {request_id: status for request_id, (status, _kinds) in stories().items()}
     assert seen == {decided: "rejected", open_still: "pending", asked_after: "cancelled"}
     answer(gate, open_still)

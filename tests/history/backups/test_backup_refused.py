@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.models import AuditEntry
 from tests.history.backups.emptied import empty_the_database
 
@@ -23,7 +23,7 @@ AUDIT = "tables/core_auditentry.jsonl"
 def backup_file(transactional_db, tmp_path):
     User.objects.create(username="maria")
     with transaction.atomic():
-        audit.append([audit.Fact(f"n:{n}", "n", timezone.now(), actor="ann") for n in range(5)])
+        entries.append([entries.Fact(f"n:{n}", "n", timezone.now(), actor="ann") for n in range(5)])
     call_command("backup", str(tmp_path / "b.zip"))
     empty_the_database()
     return tmp_path / "b.zip"

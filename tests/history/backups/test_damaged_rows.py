@@ -1,7 +1,6 @@
 """Rows that somebody damaged in the file of SQLite: commands name them and pages show them; nothing ends there."""
 
 import json
-from io import StringIO
 
 import pytest
 from django.core.management import call_command
@@ -13,6 +12,7 @@ from core.history.proof import verification
 from core.models import ApprovalRecord, AuditCheck, AuditEntry
 from tests import chosen_servers
 from tests.history.audit.attacker import edit_as, fill, sql, without_guards
+from tests.history.audit.chain import verify_audit
 from tests.history.backups.emptied import empty_the_database
 
 pytestmark = pytest.mark.skipif(
@@ -49,25 +49,16 @@ def damage(column: str, stored: str) -> None:
         edit_as(3, column, stored)
 
 
-def verified(*words: str) -> tuple[int, str]:
-    out = StringIO()
-    try:
-        call_command("verify_audit", *words, stdout=out)
-    except SystemExit as stop:
-        return int(stop.code), out.getvalue()
-    return 0, out.getvalue()
-
-
 @pytest.mark.parametrize(("column", "stored"), DAMAGE)
 def test_commands_name_it_and_carry_it_as_it_is(transactional_db, tmp_path, column, stored):
     fill(6)
     damage(column, stored)
-    code, said = verified()
+    code, said = verify_audit()
     assert (code, "#3 " in said) == (1, True)
     check = AuditCheck.objects.get()
     assert check.problems > 0
     call_command("audit_export", str(tmp_path / "export"))
-    code, said = verified("--file", str(tmp_path / "export"))
+    code, said = verify_audit("--file", str(tmp_path / "export"))
     assert (code, "3" in said) == (1, True), said
     before = verification.verify_copy()
     taken = backup.take(tmp_path / "b.zip", lambda what, rows: None)

@@ -11,6 +11,8 @@ from django.core.management import CommandError, call_command
 from core import ApprovalGate
 from tests.history.installation import FILL, ODD, Installation
 
+pytestmark = pytest.mark.anywhere  # both databases are in each test
+
 RECORD = """
 from core.history.recorder.recorder import Recorder
 recorder = Recorder()
@@ -93,6 +95,7 @@ def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(inst
     assert "the target is not empty" in again.stderr
 
 
+@pytest.mark.long
 def test_an_installation_that_is_in_use_is_not_moved(installation, postgresql):
     url = postgresql.new_database()
     with closing(sqlite3.connect(installation.file)) as somebody:
@@ -103,6 +106,7 @@ def test_an_installation_that_is_in_use_is_not_moved(installation, postgresql):
     assert rows_of(url, "SELECT 1 FROM pg_tables WHERE schemaname = 'public'") == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["migrate.after_one:9", "migrate.before_guards"])
 def test_a_move_that_was_killed_while_it_made_the_tables_goes_on_with_them_at_the_next_try(
     installation, postgresql, place
@@ -122,6 +126,7 @@ def test_a_move_that_was_killed_while_it_made_the_tables_goes_on_with_them_at_th
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.long
 def test_a_target_that_stands_at_migrations_of_a_newer_version_is_refused(installation, postgresql):
     url = postgresql.new_database()
     assert installation.manage("migrate", "-v", "0", DATABASE_URL=url).returncode == 0
@@ -132,6 +137,7 @@ def test_a_target_that_stands_at_migrations_of_a_newer_version_is_refused(instal
     assert "migrations that this version does not know (core.9999_later)" in refused.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("error", "why"), [("a\0b", "has a NUL character"), ("x" * 90, "is longer than 40")])
 def test_what_postgresql_cannot_keep_is_named_and_nothing_is_moved(installation, postgresql, error, why):
     url = postgresql.new_database()

@@ -11,6 +11,7 @@ from core.jobs import enqueue_due, queue
 from core.models import ApprovalRecord
 from telemetry_site.queues import rq_queues
 from tests.accounts import documented_command
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 
@@ -33,8 +34,8 @@ def test_agent_recorder_and_site_work_together_under_their_own_accounts(maria, a
     request = ApprovalGate(account("telemetry-agent"), "deployer").open_request("deploy")
     running(Recorder(account("telemetry-recorder")))
     gate = ApprovalGate(account("telemetry-site"))
-    digest = gate.read_record(request.request_id).digest
-    decisions.decide(gate, maria, request.request_id, approved=True, reason="", digest=digest)
+    digest = live_record(gate, request.request_id).digest
+    decisions.decide(gate._store, maria, request.request_id, approved=True, reason="", digest=digest)
     wait_until(lambda: ApprovalRecord.objects.filter(status="approved").exists(), "it is recorded")
     assert raw.acl_log() == []
 

@@ -68,12 +68,12 @@ def test_nobody_is_signed_in_when_it_cannot_be_recorded_and_everybody_can_go(cli
         raise OperationalError("database is locked")
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.history.people.sessions.audit.append", locked)
+        patch.setattr("core.history.people.sessions.entries.append", locked)
         assert sign_in(client, "ann").status_code == 503
         assert client.get("/").status_code == 302  # to the sign-in page
     sign_in(client, "ann")
     assert client.get("/").status_code in (200, 503)
-    monkeypatch.setattr("core.history.people.sessions.audit.append", locked)
+    monkeypatch.setattr("core.history.people.sessions.entries.append", locked)
     assert client.post("/sign-out/").status_code == 302
     assert client.get("/").status_code == 302
 

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from core.history.approvals.effects import prune_bodies
 from core.history.proof.verification import verify
-from core.history.retention import prune_bodies
 from core.models import ApprovalRecord
 from tests.history.audit.attacker import sql
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.proof.checkpoints import checkpoint, read
 from core.history.proof.verification import verify
 from core.models import AuditEntry
@@ -22,7 +22,7 @@ def path(tmp_path):
 
 def append_one() -> None:
     with transaction.atomic():
-        audit.append([audit.new_fact("test.fact")])
+        entries.append([entries.new_fact("test.fact")])
 
 
 def test_the_command_writes_count_hash_and_time_for_the_owner_alone(db, path, settings):

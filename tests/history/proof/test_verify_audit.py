@@ -8,13 +8,13 @@ from django.core.management import call_command
 from django.db import transaction
 
 from core import jobs
-from core.history.audit import entries as audit
+from core.history.audit import entries
 from core.history.proof import verification
 from core.history.proof.verification import verify
 from core.models import AuditCheck, AuditEntry
 from tests import chosen_servers
 from tests.history.audit.attacker import ENTRIES, HEAD, edit, fill, sql, without_guards
-from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.history.audit.chain import assert_chain_is_whole, kinds_of, verify_audit
 
 SQLITE = chosen_servers.DATABASE == "sqlite"
 
@@ -30,16 +30,6 @@ def checkpoints(settings, tmp_path):
     settings.TELEMETRY_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
 
 
-def run(*words: str) -> tuple[int, str]:
-    """Exit code and output."""
-    out = StringIO()
-    try:
-        call_command("verify_audit", *words, stdout=out)
-    except SystemExit as stop:
-        return int(stop.code), out.getvalue()
-    return 0, out.getvalue()
-
-
 def damage(number: int, column: str = "actor", value: str = "mallory") -> None:
     with without_guards():
         edit(number, column, value)
@@ -48,11 +38,11 @@ def damage(number: int, column: str = "actor", value: str = "mallory") -> None:
 def test_a_whole_record_ends_with_0_and_a_broken_one_with_1_and_the_entry(db):
     fill(10)
     call_command("audit_checkpoint", stdout=StringIO())
-    code, said = run()
+    code, said = verify_audit()
     assert code == 0
     assert said.startswith("The record is whole: 10 entries")
     damage(4)
-    code, said = run()
+    code, said = verify_audit()
     assert code == 1
     assert said.splitlines() == [
         "wrong: entry #4 was changed: its hash is not that of what it says",
@@ -61,7 +51,7 @@ def test_a_whole_record_ends_with_0_and_a_broken_one_with_1_and_the_entry(db):
 
 
 def test_an_empty_record_is_whole(db):
-    assert run()[0] == 0
+    assert verify_audit()[0] == 0
 
 
 def test_a_record_longer_than_one_piece_is_read_to_its_end(db, monkeypatch):
@@ -85,7 +75,7 @@ def test_the_record_may_grow_while_it_is_verified(transactional_db, background, 
         while not stop.is_set():
             number += 1
             with transaction.atomic():
-                audit.append([audit.new_fact("test.fact")])
+                entries.append([entries.new_fact("test.fact")])
         return number
 
     growing = background(grow)
@@ -134,7 +124,7 @@ def test_a_head_that_was_put_back_or_lost_is_mended_with_an_entry_that_says_so(d
     with without_guards():
         sql(statement)
     with transaction.atomic():
-        assert audit.append([audit.new_fact("test.fact")]) == 1
+        assert entries.append([entries.new_fact("test.fact")]) == 1
     assert assert_chain_is_whole() == 7
     mended = AuditEntry.objects.get(sequence=6)
     assert mended.kind == "record.repaired"
@@ -157,7 +147,7 @@ def test_no_number_that_somebody_wrote_ends_the_recording(db, statement):
         sql(statement)
     for number in range(2):
         with transaction.atomic():
-            assert audit.append([audit.new_fact("test.fact"), audit.new_fact("test.fact")]) == 2, number
+            assert entries.append([entries.new_fact("test.fact"), entries.new_fact("test.fact")]) == 2, number
     verdict = verify(verification.Path("/none"))
     if ENTRIES in statement:
         assert verdict.problems == [
@@ -172,10 +162,10 @@ def test_no_number_that_somebody_wrote_ends_the_recording(db, statement):
 def test_the_admin_shows_the_result_of_the_last_verification(auditor):
     address = "/admin/core/auditentry/"
     assert "Not verified yet" in auditor.get(address).content.decode()
-    run()
+    verify_audit()
     assert "all whole" in auditor.get(address).content.decode()
     damage(1, "details", "{broken")
-    run()
+    verify_audit()
     page = auditor.get(address).content.decode()
     assert "The record is not whole: entry #1 was changed" in page
     assert AuditCheck.objects.get().problems == 1

@@ -12,6 +12,7 @@ from core.models import ApprovalRecord, AuditEntry, Cursor
 from core.store import outbox
 from core.store.client import open_store
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 OUTBOX = "{telemetry}:outbox"
@@ -21,7 +22,7 @@ def test_a_request_is_recorded_with_the_very_text_that_was_hashed(gate, record):
     request = gate.open_request("deploy", {"b": [1, 2.50, "ü"], "a": None, "big": 2**53 + 1}, timeout=60)
     assert record() == 1
     row = ApprovalRecord.objects.get(pk=request.request_id)
-    live = gate.read_record(request.request_id)
+    live = live_record(gate, request.request_id)
     assert row.context.encode() == live.context
     assert row.digest == live.digest
     assert (row.agent_id, row.approval_type, row.status) == ("deployer", "deploy", "pending")
@@ -127,11 +128,11 @@ def test_the_outbox_is_trimmed_only_behind_the_commit_and_only_what_is_old(clean
     for position in old:
         raw.xadd(OUTBOX, {"type": "nothing"}, id=position)
     store = open_store(clean_redis)
-    outbox.committed(store, old[500])
+    store.run(outbox.committed(store.keys, old[500]))
     assert raw.xrange(OUTBOX, count=1)[0][0] == old[0]  # committed, but not an hour older than the commit
-    outbox.committed(store, f"{now_ms - 4 * hour_ms + 1000}-0")
+    store.run(outbox.committed(store.keys, f"{now_ms - 4 * hour_ms + 1000}-0"))
     assert raw.xrange(OUTBOX, min=old[1000], count=1)[0][0] == old[1000]
-    outbox.committed(store, f"{now_ms}-0")
+    store.run(outbox.committed(store.keys, f"{now_ms}-0"))
     assert raw.xlen(OUTBOX) < 2000
 
 
@@ -170,4 +171,4 @@ def test_a_queue_entry_that_claims_to_be_due_but_is_not_makes_no_busy_loop(gate,
     began = time.monotonic()
     time.sleep(0.5)  # what is counted is work in a stretch of time
     assert looks() < 300 * (time.monotonic() - began)
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"

@@ -8,8 +8,10 @@ from core import ApprovalGate
 from core.history.approvals import decisions
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor
+from core.store.approvals import read_record_and_time
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.database.obstacles import held, refusing
+from tests.live_record import live_record
 from tests.servers import client_of, faulty_server
 from tests.waiting import wait_until
 
@@ -53,16 +55,16 @@ def test_after_five_minutes_without_redis_and_recorder_what_is_due_has_timed_out
     gate = ApprovalGate(server.url, "deployer")
     running(Recorder(server.url)).set()  # it has ended before anything is due
     due, later = (gate.open_request("deploy", timeout=seconds).request_id for seconds in (60, 3600))
-    digest = gate.read_record(due).digest
+    digest = live_record(gate, due).digest
     with client_of(server.url) as raw:
         # Nobody waits here: as if the server had been away while the deadline came and five minutes went by.
-        ago = int(gate.read_record_and_time(due)[1].timestamp() * 1000) - 300_000
+        ago = int(read_record_and_time(gate._store, due)[1].timestamp() * 1000) - 300_000
         raw.hset("{telemetry}:approvals:request:" + due, "deadline_ms", ago)
         raw.zadd("{telemetry}:approvals:pending", {due: ago})
     server.stop()
     server.start()
     gate = ApprovalGate(server.url, "deployer")
-    answer = decisions.decide(gate, maria, due, approved=True, reason="", digest=digest)
+    answer = decisions.decide(gate._store, maria, due, approved=True, reason="", digest=digest)
     assert (answer.outcome, answer.status) == ("expired", "timeout")
     running(Recorder(server.url))
     wait_until(is_recorded(due, "timeout"), "it has timed out")
@@ -155,7 +157,7 @@ def test_a_request_asked_right_after_the_loss_is_alive_and_stays_so(gate, raw, r
     request = gate.open_request("deploy")
     record()
     record()
-    assert gate.read_record(request.request_id).status == "pending"
+    assert live_record(gate, request.request_id).status == "pending"
     assert ApprovalRecord.objects.get(pk=request.request_id).status == "pending"
 
 
@@ -166,7 +168,7 @@ def test_a_request_asked_while_a_recorder_waits_on_the_emptied_redis_is_not_call
     asked = [gate.open_request("deploy").request_id for _ in range(5)]
     wait_until(is_recorded(request.request_id, "cancelled"), "the loss was noticed")
     wait_until(lambda: all(is_recorded(request_id)() for request_id in asked), "the new ones are recorded")
-    assert {gate.read_record(request_id).status for request_id in asked} == {"pending"}
+    assert {live_record(gate, request_id).status for request_id in asked} == {"pending"}
 
 
 def test_a_locked_database_delays_the_record_and_loses_nothing(gate, recorder):

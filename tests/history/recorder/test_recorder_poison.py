@@ -6,6 +6,7 @@ import pytest
 
 from core.models import ApprovalRecord, SetAsideEntry
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.live_record import live_record
 
 OUTBOX = "{telemetry}:outbox"
 SOME_ID = "7f1c8e5e-5a45-4a3c-9d43-0f6a0f0a1b2c"
@@ -101,7 +102,7 @@ def test_a_poisoned_entry_read_twice_is_set_aside_once(raw, record, clean_redis)
 
 def test_a_body_that_vanished_before_it_was_recorded_leaves_its_digest(gate, raw, record):
     request = gate.open_request("deploy", {"secret": 1})
-    digest = gate.read_record(request.request_id).digest
+    digest = live_record(gate, request.request_id).digest
     raw.delete("{telemetry}:approvals:request:" + request.request_id)
     record()
     row = ApprovalRecord.objects.get(pk=request.request_id)

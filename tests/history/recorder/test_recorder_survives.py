@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from core.history.approvals import effects
-from core.history.recorder import set_aside
+from core.history.recorder import registry
 from core.history.recorder.recorder import Recorder
+from core.history.recorder.retry import record_again
 from core.models import ApprovalRecord, LLMCall, SetAsideEntry
-from core.store import recorder as recorder_state
 from core.store.client import open_store
+from core.store.recorder import read_heartbeat
 from core.usage.call import Call, shipped_text
-from core.usage.pricing import Prices
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.waiting import wait_until
 
@@ -39,12 +39,12 @@ def a_call(call_id: str = "c") -> Call:
     return Call(
         call_id=call_id, us=1_790_000_000_000_000, workflow="w", stage="", tier="cheap", model="m", provider="p",
         agent_id="", user="", cost=5, input=1, output=1, cache_read=0, cache_write=0, hit=False, cache_type="",
-        prompt_hit=False, duration_ms=1,
+        prompt_hit=False, duration_ms=1, book=1, uncached=1, baseline=1,
     )  # fmt: skip
 
 
 def told(call_id: str = "c") -> dict:
-    return json.loads(shipped_text(a_call(call_id), Prices(1, 1, 1)))
+    return json.loads(shipped_text(a_call(call_id)))
 
 
 def a_run(**fields: str) -> dict:
@@ -179,7 +179,7 @@ def test_of_ten_calls_the_one_that_is_wrong_is_set_aside_alone_and_the_rest_reco
         assert LLMCall.objects.count() == 9 * (number + 1), (name, wrong[:20])
     for aside in SetAsideEntry.objects.all():
         assert aside.position.endswith("/4")
-        assert set_aside.retry(aside.pk, maria).outcome == "refused"
+        assert record_again(aside.pk, maria).outcome == "refused"
     assert SetAsideEntry.objects.count() == 1 + len(NUMBERS)
 
 
@@ -202,7 +202,7 @@ def raising(error: Exception) -> Callable[..., None]:
 
 def test_an_error_that_nobody_thought_of_sets_its_entry_aside(gate, raw, record, monkeypatch):
     wrong = raising(AttributeError("nobody thought of that \ud800"))
-    monkeypatch.setattr(effects, "UNAUDITED", {**effects.UNAUDITED, "llm_calls": wrong})
+    monkeypatch.setitem(registry.HANDLERS, "llm_calls", registry.Handler(wrong))
     raw.xadd(OUTBOX, calls("[]"))
     gate.open_request("deploy")
     assert record() == 2
@@ -211,7 +211,7 @@ def test_an_error_that_nobody_thought_of_sets_its_entry_aside(gate, raw, record,
 
 
 def test_an_error_in_the_work_on_requests_sets_aside_its_entry_alone(gate, raw, record, monkeypatch):
-    monkeypatch.setattr(effects.Batch, "_collected", raising(RuntimeError("not that either")))
+    monkeypatch.setitem(effects.STEPS, "collected", raising(RuntimeError("not that either")))
     request = gate.open_request("deploy")
     raw.xadd(OUTBOX, {"type": "collected", "request_id": request.request_id, "collected_ms": NOW})
     assert record() == 2
@@ -226,8 +226,8 @@ def test_the_loop_survives_an_error_of_its_own_and_tells_its_health(
     monkeypatch.setattr(recorder, "step", raising(RuntimeError("of its own")))
     running(recorder)
     store = open_store(clean_redis)
-    wait_until(lambda: recorder_state.read_word(store).state == "troubled", "it says so")
+    wait_until(lambda: read_heartbeat(store).state == "troubled", "it says so")
     request = gate.open_request("deploy")
     monkeypatch.undo()
     wait_until(lambda: ApprovalRecord.objects.filter(pk=request.request_id).exists(), "it goes on")
-    wait_until(lambda: recorder_state.read_word(store).recording, "it is well again")
+    wait_until(lambda: read_heartbeat(store).recording, "it is well again")

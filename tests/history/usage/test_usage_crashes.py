@@ -104,6 +104,7 @@ def durable_server():
         yield server
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_calls_of_four_processes_killed_at_random(
     durable_server, transactional_db, running, folder
 ):

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from core import UsageTracker
+from core.models import LLMCall
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,10 +36,10 @@ def recorder_process(environment):
         assert process.returncode == 0, err.decode()
 
 
-def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, data_dir):
+def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, this_database, data_dir):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment = {**kept, "TELEMETRY_DATA_DIR": str(data_dir), "REDIS_URL": clean_redis}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=environment, check=True)
+    environment |= {"DATABASE_URL": this_database}
     agent = subprocess.run([sys.executable, "-c", AGENT], cwd=ROOT, env=environment)
     assert agent.returncode == -signal.SIGKILL
     assert len(list((data_dir / "usage").rglob("*.calls"))) == 1
@@ -47,6 +47,4 @@ def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, data_dir):
     with recorder_process(environment):
         wait_until(lambda: reader.get_stats(2)["total_calls"] == 40, "the calls are counted", 60)
         wait_until(lambda: not list((data_dir / "usage").rglob("*.calls")), "the spool is gone")
-        with closing(sqlite3.connect(data_dir / "history.sqlite3")) as database:
-            recorded = "SELECT count(*) FROM core_llmcall"
-            wait_until(lambda: database.execute(recorded).fetchone() == (40,), "the calls are recorded", 60)
+        wait_until(lambda: LLMCall.objects.count() == 40, "the calls are recorded", 60)

@@ -6,10 +6,11 @@ import pytest
 from django.db.models import Sum
 
 from core.history.usage import rebuild as usage_rebuild
-from core.history.usage.calls import _add_to_hours, priced
+from core.history.usage.calls import add_to_hours
 from core.models import Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.store import usage
 from core.store.client import open_store
+from core.usage.call import call_of
 
 
 def day(back: int) -> datetime:
@@ -65,7 +66,7 @@ def test_a_day_that_redis_lost_comes_back(clean_redis, raw, yesterday):
 
 
 def test_hours_are_made_anew_too(clean_redis, yesterday):
-    _add_to_hours([priced(row) for row in LLMCall.objects.all()])
+    add_to_hours(call_of(row) for row in LLMCall.objects.all())
     UsageHour.objects.filter(hour=day(1)).update(calls=99)
     usage_rebuild.rebuild_closed_days(clean_redis)
     assert UsageHour.objects.aggregate(n=Sum("calls"))["n"] == 3

@@ -9,8 +9,10 @@ from django.db.models import Sum
 
 from core import UsageTracker
 from core.history.recorder.recorder import Recorder
-from core.history.usage.calls import rebuild_hours
+from core.history.usage.calls import KIND, rebuild_hours
 from core.models import AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
+from core.usage.call import COLUMNS, call_of, row_of
+from core.usage.savings import SUMS
 from tests.core.usage.usage_help import book, call, track
 
 OUTBOX = "{telemetry}:outbox"
@@ -37,12 +39,7 @@ def tracker(make_tracker, transactional_db):
 
 
 def sums() -> dict[str, int]:
-    names = [
-        field.name
-        for field in UsageHour._meta.get_fields()
-        if field.name.endswith(("_nano", "_calls", "calls"))
-    ]
-    return UsageHour.objects.aggregate(**{name: Sum(name, default=0) for name in names})
+    return UsageHour.objects.aggregate(**{column: Sum(column, default=0) for column in SUMS.values()})
 
 
 def mixed_calls(tracker) -> None:
@@ -76,6 +73,18 @@ def test_a_call_is_recorded_with_all_that_was_told(tracker, record):
     assert row.at.isoformat() == entry["ts"]
     assert tracker.export_to_dict() == [entry]
     assert AuditEntry.objects.count() == 0  # the chain is about decisions
+
+
+def test_the_tables_have_the_columns_that_are_described(tracker, record):
+    calls = {field.name for field in LLMCall._meta.get_fields()}
+    hours = {field.name for field in UsageHour._meta.get_fields()}
+    assert calls == {"id", "shipped_at", *COLUMNS.values()}
+    assert hours == {"id", *KIND, *SUMS.values()}
+    track(tracker, cost=1, prompt_cache_read_tokens=7)
+    tracker.flush()
+    record()
+    [row] = LLMCall.objects.all()
+    assert row_of(call_of(row)) == {name: getattr(row, name) for name in COLUMNS.values()}
 
 
 def test_sql_and_redis_say_the_same(tracker, record):

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
 
 from core.history.database.private_file import create_private
+from core.values.malformed import ODD
 
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
 _EXACT = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -24,14 +25,14 @@ class DatabaseOperations(operations.DatabaseOperations):
         """A datetime, or what stands in the place of one."""
         try:
             return super().convert_datetimefield_value(value, expression, connection)
-        except (ValueError, TypeError, AttributeError, OverflowError):
+        except ODD:
             return value
 
     def convert_uuidfield_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """A UUID, or what stands in the place of one."""
         try:
             return super().convert_uuidfield_value(value, expression, connection)
-        except (ValueError, TypeError, AttributeError):
+        except ODD:
             return value
 
 

@@ -5,10 +5,10 @@
 local request = redis.call('HMGET', KEYS[1], 'status', 'deadline_ms')
 local now = now_ms()
 if request[1] then
-  if request[1] ~= 'pending' or now >= (moment(request[2]) or 0) then return 0 end
+  if request[1] ~= '@PENDING@' or now >= (moment(request[2]) or 0) then return 0 end
 elseif ARGV[3] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then
   return 0
 end
-finish(ARGV[1], now, 'approval_cancelled', {status = 'cancelled', approved = '0', responder = 'system',
-  reason = ARGV[2], decision_id = '', channel = 'system'})
+finish(ARGV[1], now, '@APPROVAL_CANCELLED@', {status = '@CANCELLED@', approved = '0', responder = '@SYSTEM@',
+  reason = ARGV[2], decision_id = '', channel = '@SYSTEM@'})
 return 1

@@ -10,18 +10,18 @@ local function answer(outcome)
   return {outcome, unpack(end_, 1, 7)}
 end
 local request = redis.call('HMGET', KEYS[1], 'status', 'decision_id', 'deadline_ms', 'digest')
-if not request[1] then return answer('unknown') end
+if not request[1] then return answer('@UNKNOWN@') end
 if request[2] == decision_id then
   -- The same call again; with the opposite answer it is another decision under a name that is taken.
-  return answer(request[1] == status and 'accepted' or 'already_decided')
+  return answer(request[1] == status and '@ACCEPTED@' or '@ALREADY_DECIDED@')
 end
-if request[1] == 'timeout' then return answer('expired') end
-if request[1] == 'cancelled' then return answer('cancelled') end
-if request[1] ~= 'pending' then return answer('already_decided') end
+if request[1] == '@TIMEOUT@' then return answer('@EXPIRED@') end
+if request[1] == '@CANCELLED@' then return answer('@CANCELLED@') end
+if request[1] ~= '@PENDING@' then return answer('@ALREADY_DECIDED@') end
 local now = now_ms()
-if now >= (moment(request[3]) or 0) then return answer('expired') end
-if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('lapsed') end
-if ARGV[8] ~= '' and ARGV[8] ~= request[4] then return answer('changed') end
-finish(id, now, 'approval_decided', {status = status, approved = status == 'approved' and '1' or '0',
+if now >= (moment(request[3]) or 0) then return answer('@EXPIRED@') end
+if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('@LAPSED@') end
+if ARGV[8] ~= '' and ARGV[8] ~= request[4] then return answer('@CHANGED@') end
+finish(id, now, '@APPROVAL_DECIDED@', {status = status, approved = status == '@APPROVED@' and '1' or '0',
   responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6]})
-return answer('accepted')
+return answer('@ACCEPTED@')

@@ -8,14 +8,15 @@ local ended = redis.pcall('XLEN', KEYS[2])
 if request.err or not request[1] or type(ended) == 'table' then
   -- Nothing here, or a key of a wrong type: it leaves the queue, or it would stay due for ever.
   redis.call('ZREM', KEYS[3], ARGV[1])
-  return {'unknown', ''}
+  return {'@UNKNOWN@', ''}
 end
 local by_this_call = ''
-if request[1] == 'pending' then
+if request[1] == '@PENDING@' then
   local now, deadline = now_ms(), moment(request[2]) or 0
-  if now < deadline then return {'pending', digits(deadline - now)} end
-  finish(ARGV[1], now, 'approval_expired', {status = 'timeout', approved = '0', responder = 'system',
-    reason = 'timeout: no decision within ' .. (request[3] or '?') .. ' s', decision_id = '', channel = 'system'})
+  if now < deadline then return {'@PENDING@', digits(deadline - now)} end
+  finish(ARGV[1], now, '@APPROVAL_EXPIRED@', {status = '@TIMEOUT@', approved = '0', responder = '@SYSTEM@',
+    reason = 'timeout: no decision within ' .. (request[3] or '?') .. ' s', decision_id = '',
+    channel = '@SYSTEM@'})
   by_this_call = '1'
 else
   redis.call('ZREM', KEYS[3], ARGV[1])

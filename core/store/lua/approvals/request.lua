@@ -13,12 +13,12 @@ local now = now_ms()
 local deadline = now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
   'digest', digest, 'requested_ms', digits(now), 'deadline_ms', digits(deadline),
-  'timeout_seconds', ARGV[7], 'status', 'pending')
+  'timeout_seconds', ARGV[7], 'status', '@PENDING@')
 redis.call('PEXPIREAT', KEYS[1], digits(deadline + @ENDED_TTL_MS@))
 redis.call('ZADD', KEYS[2], digits(deadline), id)
 remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', agent,
   'approval_type', kind, 'digest', digest, 'requested_ms', digits(now),
   'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7])
-publish(KEYS[5], KEYS[6], 'approval_requested', 'core', cjson.encode({
+publish(KEYS[5], KEYS[6], '@APPROVAL_REQUESTED@', 'core', cjson.encode({
   request_id = id, agent_id = agent, approval_type = kind, digest = digest}))
 return {digits(now), digits(deadline), redis.call('EXISTS', KEYS[4]) == 1 and 0 or redis.call('XLEN', KEYS[3])}

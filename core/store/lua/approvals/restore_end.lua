@@ -3,14 +3,14 @@
 -- ARGV  id, digest, event type, status, approved (1 or 0), responder, reason, ended_ms, decision_id, channel,
 --       '1' to end also a request of which the server has nothing left
 -- Returns 'restored', or why nothing was changed: 'unknown', 'ended' or 'changed' (another digest).
-local request, was = redis.call('HMGET', KEYS[1], 'status', 'digest'), 'pending'
+local request, was = redis.call('HMGET', KEYS[1], 'status', 'digest'), '@PENDING@'
 if not request[1] then
-  if ARGV[11] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then return 'unknown' end
+  if ARGV[11] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then return '@UNKNOWN@' end
   was = 'lost'
-elseif request[1] ~= 'pending' then
+elseif request[1] ~= '@PENDING@' then
   return 'ended'
 elseif request[2] ~= ARGV[2] then
-  return 'changed'
+  return '@CHANGED@'
 end
 finish(ARGV[1], tonumber(ARGV[8]), ARGV[3], {status = ARGV[4], approved = ARGV[5], responder = ARGV[6],
   reason = ARGV[7], decision_id = ARGV[9], channel = ARGV[10]})

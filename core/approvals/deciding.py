@@ -1,0 +1,61 @@
+"""How a request is decided: one answer, checked and brought to Redis, and what stands afterwards."""
+
+from datetime import datetime
+
+from ..errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
+from ..store import approvals
+from ..store.approvals import Answer
+from ..store.client import Store
+from ..values.approvals import EXPIRED, PENDING, TIMEOUT, UNKNOWN
+from ..values.json import checked_text
+from ..values.moments import at
+from ..values.names import checked_name
+from ..values.numbers import shown
+from ..values.records import parse_timestamp
+from .request import Decision
+
+MAX_REASON_LENGTH = 2_000
+
+
+def decide(store: Store, answer: Answer) -> Decision:
+    """Decide a request in one script, and say what stands afterwards; `ApprovalGate.decide` tells the rest.
+
+    An answer of the channel `site` is one by a verified person, with an intent in SQL.
+    """
+    answer = _checked(answer)
+    if not approvals.valid_id(answer.request_id):
+        return Decision(UNKNOWN, str(answer.request_id), answer.decision_id)
+    command = approvals.decide(store.keys, answer)
+    try:
+        return _decision(answer, store.run_confirmed(lambda line: line.run(command)))
+    except StoreRefused:
+        raise
+    except StoreUnavailable as error:
+        raise DecisionUnconfirmed(f"no answer to the decision on {answer.request_id}: {error}") from error
+
+
+def _checked(answer: Answer) -> Answer:
+    if not isinstance(answer.approved, bool):
+        raise TypeError(f"approved must be True or False, not {shown(answer.approved)}")
+    checked_name(answer.responder, "responder")
+    checked_text(answer.reason, "reason", MAX_REASON_LENGTH)
+    checked_name(answer.decision_id, "decision_id")
+    if answer.digest is not None:
+        checked_name(answer.digest, "digest")
+    if answer.not_after is None:
+        return answer
+    if not isinstance(answer.not_after, datetime):
+        raise TypeError(f"not_after must be a datetime, not {type(answer.not_after).__name__}")
+    return answer._replace(not_after=parse_timestamp(answer.not_after, "not_after"))
+
+
+def _decision(answer: Answer, reply: list[bytes]) -> Decision:
+    """What the script answered: the outcome, and the end that stands."""
+    outcome, status, _approved, by, why, ended_ms, *_ = (part.decode(errors="replace") for part in reply)
+    if outcome == EXPIRED and status == PENDING:
+        status = TIMEOUT  # it is over, even before somebody records it
+    try:
+        ended_at = at(ended_ms) if ended_ms else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise MalformedRecord(f"approval request {answer.request_id}: ended_ms: {error}") from error
+    return Decision(outcome, answer.request_id, answer.decision_id, status, by, why, ended_at)

@@ -1,0 +1,90 @@
+"""Which settings the site runs with: compared at each start with the last ones that the record knows."""
+
+import json
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+
+from core.history.audit import entries
+from core.models import AuditEntry
+from core.values.malformed import ODD
+
+logger = logging.getLogger(__name__)
+
+KIND = "settings.changed"
+# No secret is among them: not the secret key, and of an address only where it leads.
+NAMES = (
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "DEBUG",
+    "HTTPS",
+    "SESSION_COOKIE_AGE",
+    "TELEMETRY_AUTOMATION_DAYS",
+    "TELEMETRY_BACKUP_DIR",
+    "TELEMETRY_BACKUP_KEEP",
+    "TELEMETRY_BODY_DAYS",
+    "TELEMETRY_CHECKPOINT_FILE",
+    "TELEMETRY_DATA_DIR",
+    "TELEMETRY_NAMESPACE",
+    "TELEMETRY_PREMIUM_MODELS",
+    "TELEMETRY_PRICES",
+    "TELEMETRY_USAGE_DAYS",
+    "TIME_ZONE",
+)
+
+
+def current() -> dict[str, str]:
+    """Name and value as text of each setting that matters."""
+    values = {name: str(getattr(settings, name)) for name in NAMES}
+    database = settings.DATABASES["default"]
+    values["BEHIND_TLS_PROXY"] = str(bool(settings.SECURE_PROXY_SSL_HEADER))
+    values["DATABASE"] = " ".join(str(database.get(name, "")) for name in ("ENGINE", "HOST", "NAME"))
+    values["REDIS_URL"] = where_it_leads(settings.REDIS_URL)
+    values["TELEMETRY_METRICS_TOKEN"] = "set" if settings.TELEMETRY_METRICS_TOKEN else "not set"
+    values["TELEMETRY_SITE_REDIS_URL"] = where_it_leads(settings.TELEMETRY_SITE_REDIS_URL)
+    return values
+
+
+def where_it_leads(url: str) -> str:
+    """An address without user, password and options. The port of a private server is another at each start."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme in ("", "unix") or host in ("127.0.0.1", "localhost", "::1"):
+        return "this machine"
+    return f"{parts.scheme}://{host}:{parts.port or 6379}{parts.path}"
+
+
+def note(process: str) -> list[str]:
+    """Record which settings changed since the last start of any process; returns their names."""
+    now = current()
+    with transaction.atomic():
+        entries.locked_head()
+        before = _last()
+        changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
+        if changed:
+            details: dict[str, Any] = {"process": process, "settings": now}
+            details["changed"] = changed if before else []
+            entries.append([entries.new_fact(KIND, **details)])
+    return changed if before else []
+
+
+def note_or_log(process: str) -> None:
+    """The same for a start that must go on when the database does not answer yet."""
+    try:
+        note(process)
+    except DatabaseError as error:
+        logger.error("the settings were not compared with the record: %s", error)
+
+
+def _last() -> dict[str, str]:
+    newest = AuditEntry.objects.filter(kind=KIND).order_by("-sequence").first()
+    if newest is None:
+        return {}
+    try:
+        known: dict[str, str] = json.loads(newest.details)["settings"]
+        return known
+    except ODD:
+        return {}  # a damaged entry; verify_audit names it

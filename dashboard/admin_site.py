@@ -1,0 +1,34 @@
+"""The admin site itself: its names, and the queue of jobs beside its tables.
+
+It stands outside of dashboard/admin, whose tables register with it while they are imported.
+"""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver
+
+from dashboard import words
+
+
+class RecordSite(AdminSite):
+    """Django's, with a page that is no table: the queue is in Redis."""
+
+    site_header = site_title = words.SITE
+    index_title = words.RECORD_AND_PEOPLE
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Those of the queue before those of the tables."""
+        from dashboard.admin import queue
+
+        return [*queue.urls(self), *super().get_urls()]
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The tables, and the queue for those who may see it."""
+        from dashboard.admin import queue
+
+        listed: list[Any] = super().get_app_list(request, app_label)
+        if app_label is None and queue.may_see(request.user):
+            listed.append(queue.entry())
+        return listed

@@ -1,0 +1,330 @@
+"""The follower's thread: what pages show, and who is sent what, in one order."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from django.db import Error
+
+from core.errors import TelemetryError
+from core.store.outbox import OutboxEntry
+from dashboard import words
+from dashboard.access import Audience
+from dashboard.approvals import page as contexts
+from dashboard.approvals.page import Ended
+from dashboard.live import fragments
+from dashboard.live.doorbells import Bells, is_doorbell
+from dashboard.live.regions import Regions, RequestRegions
+from dashboard.live.state import LiveState, Message
+from dashboard.live.subscription import Subscription
+from dashboard.live.timers import Timers
+from dashboard.live.workers import Inbox, Worker
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.25
+READ_SECONDS = 0.5
+TICK_SECONDS = 2.0
+VERIFY_SECONDS = 15.0
+ACCESS_SECONDS = 4.0
+PAUSE_SECONDS = 0.5
+PAGE_THREADS = 3
+
+LIVE = "live"  # the topic of the live page; an approval page's is its request id, others are in doorbells.py
+
+
+def _sentence(error: BaseException) -> str:
+    """What pages say of this trouble."""
+    if isinstance(error, Error):
+        logger.error("the database is away: %s", error)
+        return words.DATABASE_AWAY
+    if isinstance(error, TelemetryError):
+        return words.unavailable(error)
+    logger.error("the follower failed and goes on", exc_info=error)
+    return words.UNAVAILABLE
+
+
+class Feed:
+    """The follower's thread. It alone moves the state and decides who is sent what, so all of it is in order.
+
+    It reads Redis, without which no page is live. What waits for longer is done by workers: they wait for the
+    outbox, look at rights, and read SQL. What came of it is put into this thread's inbox, as sockets are.
+    """
+
+    def __init__(self, watching: Callable[[], list[Subscription]], check_access: Callable[[], None]) -> None:
+        self._watching = watching
+        self._check_access = check_access
+        self._inbox: Inbox = SimpleQueue()
+        self._outbox = Worker("outbox", self._inbox)
+        self._rights = Worker("rights", self._inbox, keeps_connection=True)
+        self._pages = Worker("pages", self._inbox, threads=PAGE_THREADS)
+        self._regions = RequestRegions(self._pages, self._region_came)
+        self._bells: Bells[Subscription] = Bells()
+        self._timers = Timers()
+        self._asked: set[str] = set()  # what a worker has not answered yet
+        self._problems: dict[str, str] = {}  # sentences for people; while there is one, no page is live
+        self._state: LiveState | None = None
+        self._opened: LiveState | None = None  # by a worker, and not taken over yet
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    # From any thread
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it follows."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End, and wait for it and for what the workers have begun."""
+        self._ending.set()
+        self._inbox.put(lambda: None)
+        self._thread.join()
+
+    def join(self, subscription: Subscription) -> None:
+        """A page was opened."""
+        self._inbox.put(partial(self._welcome, [subscription]))
+
+    def leave(self, subscription: Subscription) -> None:
+        """A page is gone."""
+        self._inbox.put(partial(self._bells.remove, subscription))
+
+    # The thread
+
+    def _run(self) -> None:
+        try:
+            self._open()
+            while not self._ending.is_set():
+                try:
+                    self._step()
+                except Exception as error:
+                    self._begin_again(_sentence(error))
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        for worker in (self._outbox, self._rights, self._pages):
+            worker.stop()
+        for state in (self._state, self._opened):
+            if state is not None:
+                state.close()
+
+    def _step(self) -> None:
+        try:
+            task = self._inbox.get(timeout=self._timers.left("look", LOOK_SECONDS))
+        except Empty:
+            pass
+        else:
+            task()
+        # Whatever the time asks for is asked at this one rhythm, also when there is nothing to look at.
+        if self._timers.due("look", LOOK_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        self._look_at_rights()
+        if self._state is None and self._timers.due("open", PAUSE_SECONDS):
+            self._open()
+        messages = [] if self._state is None else self._state.look()
+        if self._state is not None and self._timers.due("verify", VERIFY_SECONDS):
+            self._ask_sql(self._state)
+        if self._timers.due("tick", TICK_SECONDS):
+            messages += [] if self._state is None else self._state.tick()
+            self._distribute(messages, set())
+            self._tick()
+        else:
+            self._distribute(messages, set())
+        self._ring()
+
+    # What workers do
+
+    def _open(self) -> None:
+        if "open" not in self._asked:
+            self._asked.add("open")
+            self._outbox.do(self._make_state, self._take_state)
+
+    def _make_state(self) -> None:
+        self._opened = LiveState()
+
+    def _take_state(self, done: Future[None]) -> None:
+        self._asked.discard("open")
+        done.result()
+        self._state, self._opened = self._opened, None
+        if self._state is not None:
+            self._listen(self._state)
+        self._be_well("state")
+
+    def _listen(self, state: LiveState) -> None:
+        # Asked anew when what came has been applied: nobody else moves the state's place in the outbox.
+        self._outbox.do(partial(self._wait, state), partial(self._hear, state))
+
+    def _wait(self, state: LiveState) -> list[OutboxEntry]:
+        before = state.recorded
+        while state is self._state and not self._ending.is_set():
+            entries = state.wait(READ_SECONDS)
+            if entries or state.recorded != before:
+                return entries
+        return []
+
+    def _hear(self, state: LiveState, done: Future[list[OutboxEntry]]) -> None:
+        if state is self._state:
+            messages, touched = state.apply(done.result())
+            self._listen(state)
+            self._distribute(messages, touched)
+            self._ring()
+
+    def _ask_sql(self, state: LiveState) -> None:
+        if "sql" not in self._asked:
+            self._asked.add("sql")
+            state.begin_verification()
+            self._pages.do(contexts.recently_ended, partial(self._verify, state))
+
+    def _verify(self, state: LiveState, done: Future[list[Ended]]) -> None:
+        self._asked.discard("sql")
+        if state is self._state:
+            self._distribute(state.verify(done.result()), set())
+
+    def _look_at_rights(self) -> None:
+        # Also while Redis is away: whoever signs out then is let go as well.
+        period = PAUSE_SECONDS if "rights" in self._problems else ACCESS_SECONDS
+        if "rights" not in self._asked and self._timers.due("rights", period):
+            self._asked.add("rights")
+            self._rights.do(self._check_access, self._rights_came)
+
+    def _rights_came(self, done: Future[None]) -> None:
+        self._asked.discard("rights")
+        error = done.exception()
+        if error is not None:
+            self._be_troubled("rights", _sentence(error))  # nobody knows who may hear anything
+            return
+        for subscription in self._watching():
+            if subscription.held and subscription.is_confirmed():
+                subscription.send(subscription.take_held())
+        self._be_well("rights")
+
+    def _region_came(self, request_id: str, done: Future[Regions], again: bool) -> None:
+        owed = [s for s in self._watching() if s.topic == request_id and s.owed_since is not None]
+        error = done.exception()
+        if error is not None:
+            self._say(owed, _sentence(error))
+            return
+        for subscription in owed:
+            region = done.result().get(subscription.audience)
+            if region is not None and self._can_give(subscription):
+                self._give(subscription, region)
+                if again:
+                    subscription.owe()
+        if again:
+            self._welcome(owed)
+
+    # Trouble
+
+    @property
+    def _problem(self) -> str:
+        return next(iter(self._problems.values()), "")
+
+    def _begin_again(self, sentence: str) -> None:
+        state, self._state = self._state, None
+        if state is not None:
+            self._outbox.do(state.close, lambda _done: None)  # there, because it may be read there now
+        self._be_troubled("state", sentence)
+
+    def _be_troubled(self, word: str, sentence: str) -> None:
+        before = self._problem
+        self._problems[word] = sentence
+        if not before:
+            logger.error("live pages stand still: %s", sentence)
+        if self._problem != before:
+            self._say(self._watching(), self._problem)
+
+    def _be_well(self, word: str) -> None:
+        owed = self._owed()
+        if self._problems.pop(word, ""):
+            for subscription in owed:
+                subscription.owe()  # but for another reason now
+        self._welcome(owed)
+
+    # What sockets are sent
+
+    def _say(self, subscriptions: list[Subscription], sentence: str) -> None:
+        """These pages are not true any more, and this is why."""
+        texts = [fragments.problem(sentence), fragments.tick(None, ok=False)]
+        for subscription in subscriptions:
+            subscription.owe(sentence)
+            subscription.send(texts)
+
+    def _can_give(self, subscription: Subscription) -> bool:
+        return self._state is not None and not self._problem and subscription.is_confirmed()
+
+    def _owed(self) -> list[Subscription]:
+        """Whose page is not true, and is not being read already."""
+        return [
+            s for s in self._watching() if s.owed_since is not None and not self._regions.is_reading(s.topic)
+        ]
+
+    def _welcome(self, subscriptions: list[Subscription]) -> None:
+        """What these pages are owed: the whole region, or a word of what is wrong."""
+        if self._problem:
+            self._say(subscriptions, self._problem)
+            return
+        requests: dict[str, set[Audience]] = {}
+        for subscription in subscriptions:
+            if self._state is None or not self._can_give(subscription):
+                continue
+            if is_doorbell(subscription.topic):
+                self._bells.add(subscription)
+                self._give(subscription)
+            elif subscription.topic == LIVE:
+                self._give(subscription, self._state.region(subscription.audience))
+            else:
+                requests.setdefault(subscription.topic, set()).add(subscription.audience)
+        for request_id, audiences in requests.items():
+            self._regions.want(request_id, audiences)
+
+    def _give(self, subscription: Subscription, *region: str) -> None:
+        """This page is true now, and hears of every change from here on."""
+        assert self._state is not None
+        subscription.owed_since = None
+        alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now, ok=True)
+        subscription.send([fragments.problem(""), alarm, *region, tick])
+
+    def _distribute(self, messages: list[Message], touched: set[str]) -> None:
+        everywhere = [message for message in messages if message.everywhere]
+        changed = []
+        for subscription in self._watching() if messages or touched else ():
+            if subscription.topic in touched:
+                subscription.owe()
+                changed.append(subscription)
+            elif subscription.owed_since is None:
+                heard = messages if subscription.topic == LIVE else everywhere
+                if heard:
+                    subscription.tell([message.text(subscription.audience) for message in heard])
+        self._welcome(changed)
+
+    def _ring(self) -> None:
+        if self._state is None:
+            return
+        self._bells.changed(self._state.changes.take())
+        for subscription in self._bells.due():
+            if subscription.owed_since is None:  # or it is rung when it gets what it is owed
+                subscription.tell([fragments.ring(self._state.now)])
+
+    def _tick(self) -> None:
+        """A sign of life for every page; one that is not true, or of which that is not known, hears so."""
+        now = None if self._state is None else self._state.now
+        good, bad = fragments.tick(now, ok=True), fragments.tick(now, ok=False)
+        if not self._problem:
+            self._welcome(self._owed())
+        for subscription in self._watching():
+            if subscription.owed_since is None and subscription.is_confirmed():
+                subscription.send([good])
+                continue
+            if subscription.owed_since is None:
+                subscription.held.append(fragments.problem(""))  # takes the sentence away, with what is kept
+            if subscription.owed_since is None or subscription.is_owed_for(TICK_SECONDS):
+                subscription.send([fragments.problem(self._problem or subscription.why), bad])

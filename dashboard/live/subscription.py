@@ -1,0 +1,89 @@
+"""One socket as the follower sees it: what it shows, to whom, and whether that is true now."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dashboard import words
+from dashboard.access import Audience
+
+QUEUE_LENGTH = 100
+CONFIRMED_SECONDS = 5.0  # for so long a look at somebody's rights is good, counted from its beginning
+
+SIGNED_OUT = 4401
+RIGHTS_CHANGED = 1012
+TOO_SLOW = 1013
+
+
+@dataclass(eq=False)
+class Subscription:
+    """One socket, and the queue that its sender empties. A number closes it.
+
+    Until its page was given what is true it is owed that, and hears nothing else. `confirmed_at` is when the last
+    look at its rights began, by `time.monotonic`: what it is told later than that looks back, it is told after the
+    next look.
+    """
+
+    topic: str
+    audience: Audience
+    session_key: str
+    loop: asyncio.AbstractEventLoop
+    confirmed_at: float
+    queue: asyncio.Queue[str | int] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
+    closing: bool = False
+    owed_since: float | None = field(default_factory=time.monotonic)
+    why: str = words.SLOW
+    held: list[str] = field(default_factory=list)
+
+    def is_confirmed(self) -> bool:
+        """Whether it is known that this person may hear something now."""
+        return time.monotonic() - self.confirmed_at < CONFIRMED_SECONDS
+
+    # For the follower's thread alone
+
+    def owe(self, why: str = words.SLOW) -> None:
+        """What its page shows is not true any more, or may not be; `why` is for people."""
+        self.why = why
+        self.held.clear()
+        if self.owed_since is None:
+            self.owed_since = time.monotonic()
+
+    def is_owed_for(self, seconds: float) -> bool:
+        """Whether its page has been out of date for longer than that."""
+        return self.owed_since is not None and time.monotonic() - self.owed_since > seconds
+
+    def tell(self, texts: list[str]) -> None:
+        """Send changes in order; those of a person whose rights are not known now are kept until they are."""
+        if self.is_confirmed() and not self.held:
+            self.send(texts)
+            return
+        self.held += texts
+        if len(self.held) > QUEUE_LENGTH:
+            self.owe()
+
+    def take_held(self) -> list[str]:
+        """What was kept, to be sent now."""
+        held, self.held = self.held, []
+        return held
+
+    # From any thread
+
+    def send(self, messages: Iterable[str | int]) -> None:
+        """Queue messages."""
+        try:
+            self.loop.call_soon_threadsafe(self._put, list(messages))
+        except RuntimeError:
+            self.closing = True  # the socket's server has ended
+
+    def _put(self, messages: list[str | int]) -> None:
+        for message in messages:
+            if self.closing:
+                return
+            if self.queue.full():
+                # It reloads when it comes back; waiting for it would hold up everybody.
+                while not self.queue.empty():
+                    self.queue.get_nowait()
+                message = TOO_SLOW
+            self.closing = isinstance(message, int)
+            self.queue.put_nowait(message)

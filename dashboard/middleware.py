@@ -1,0 +1,88 @@
+"""Around every view: who acts is remembered, and what a database refuses gets a page that says what to do."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.contrib.auth.models import AnonymousUser
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import sync_and_async_middleware
+
+from core.history.people.accounts import Vanished
+from core.history.people.actor import recorded_as
+from dashboard import words
+
+logger = logging.getLogger(__name__)
+
+# Away, locked, full or read-only; anything else that a database says is a fault of ours.
+AWAY = (OperationalError, InterfaceError, InternalError)
+# What two people who save at once can run into: PostgreSQL's words, and those of SQLite.
+OVERTAKEN = ("ForeignKeyViolation", "UniqueViolation")
+OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
+
+
+@sync_and_async_middleware
+def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware, after authentication: changes of people and rights are recorded with who made them."""
+    if iscoroutinefunction(get_response):
+
+        async def serve(request: HttpRequest) -> Any:
+            with recorded_as(request):
+                answer: Awaitable[Any] = get_response(request)
+                return await answer
+
+        return serve
+
+    def serve_sync(request: HttpRequest) -> Any:
+        with recorded_as(request):
+            return get_response(request)
+
+    return serve_sync
+
+
+class DatabaseAway:
+    """Answers for any view whose database is away, or where somebody else was faster.
+
+    What the database said is in the log: it names hosts.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing happens on the way through."""
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The page, or the notice beside the button that was pressed."""
+        if isinstance(error, DataError):
+            return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
+        if request.method == "POST" and _overtaken(error):
+            logger.warning("%s: somebody else was faster: %s", request.path, error)
+            return render(request, "409.html", status=409)
+        if not isinstance(error, AWAY) and not _not_migrated(error):
+            return None
+        logger.error("%s %s: the database cannot be used: %s", request.method, request.path, error)
+        request.user = AnonymousUser()  # to ask who it is would ask the database again
+        if request.headers.get("HX-Request") == "true":
+            notice = {"kind": "refused", "text": f"{words.NOTHING_DECIDED} {words.DATABASE_AWAY}"}
+            response = render(request, "dashboard/_notice.html", notice, status=503)
+        else:
+            response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
+        response["Retry-After"] = "60"
+        return response
+
+
+def _not_migrated(error: Exception) -> bool:
+    # PostgreSQL's word for it; SQLite calls it an OperationalError.
+    return type(error.__cause__).__name__ == "UndefinedTable"
+
+
+def _overtaken(error: Exception) -> bool:
+    if not isinstance(error, IntegrityError):
+        return False
+    refused = type(error.__cause__).__name__ in OVERTAKEN or str(error).startswith(OVERTAKEN_SQLITE)
+    return refused or isinstance(error, Vanished)

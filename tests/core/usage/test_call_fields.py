@@ -1,0 +1,123 @@
+"""The description of a call: the line, what is shipped, the export and the sums all have its fields, and no others."""
+
+import json
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+
+from core.usage.call import (
+    EXPORTED,
+    FIELDS,
+    PRICE,
+    TOKENS,
+    flat_entry,
+    parse_call,
+    plain_entry,
+    shipped_text,
+)
+from core.usage.savings import SUMS, amounts_of
+from tests.core.usage.usage_help import shipped_by_hand, track
+
+USER = "ab" * 32
+# As agents of the versions before write a line and ship a call: both may still be on their way.
+LINE = (
+    '{"call_id":"x","us":1790000000000001,"workflow":"review","stage":"analysis","tier":"capable","model":"middle",'
+    '"provider":"acme","cache_type":"redis","agent_id":"worker","cost":10500000,"input":1000,"output":500,'
+    '"cache_read":30,"cache_write":20,"hit":true,"prompt_hit":true,"duration_ms":1240.5,'
+    f'"user":"{USER}","given":true}}'
+)
+SHIPPED = {**json.loads(LINE), "book": 1, "uncached": 2, "baseline": None}
+del SHIPPED["given"]
+
+
+def line_of(folder: Path, url: str, **said) -> bytes:
+    with shipped_by_hand(folder, url) as tracker:
+        track(tracker, **said)
+        [file] = folder.rglob("*.calls")
+        return file.read_bytes()
+
+
+def said_before(text: str, *but: str) -> dict:
+    return {name: value for name, value in json.loads(text).items() if name not in but}
+
+
+def test_the_line_that_is_written_has_every_field_but_the_prices(url, tmp_path):
+    said = {
+        "cache_hit": True,
+        "cache_type": "redis",
+        "prompt_cache_hit": True,
+        "agent_id": "worker",
+        "call_id": "x",
+    }
+    line = line_of(
+        tmp_path, url, **said, duration_ms=1240.5, user_id="ann", prompt_cache_read_tokens=30,
+        prompt_cache_creation_tokens=20,
+    )  # fmt: skip
+    written = json.loads(line)
+    assert written.keys() == {name for name, field in FIELDS.items() if field.kind is not PRICE}
+    assert said_before(LINE, "us", "user").items() <= written.items()
+    call = parse_call(line)
+    assert {name: getattr(call, name) for name in written} == written
+
+
+def test_a_line_of_the_version_before_ships_what_that_version_shipped():
+    call = parse_call(LINE)
+    call.book, call.uncached = 1, 2
+    assert SHIPPED.items() <= json.loads(shipped_text(call)).items()
+    assert parse_call(shipped_text(call)) == parse_call(json.dumps(SHIPPED)) == call
+
+
+def test_totals_have_the_names_that_the_version_before_gave_them():
+    before = {
+        "calls": 1, "cost": 10500000, "input": 1000, "output": 500, "cache_read": 30, "cache_write": 20, "hits": 1,
+        "prompt_hits": 1, "prompt_net": 1, "baseline": 3, "routing": 1, "caching": 1, "difference": 10499999,
+        "tier_calls:capable": 1, "tier_cost:capable": 10500000, "provider_cost:acme": 10500000,
+        "model_cost:acme/middle": 10500000, "model_calls:acme/middle": 1, "workflow_calls:review": 1,
+        "workflow_cost:review": 10500000, "workflow_prompt_hits:review": 1, "workflow_prompt_net:review": 1,
+    }  # fmt: skip
+    assert before.items() <= amounts_of(parse_call(json.dumps({**SHIPPED, "baseline": 3}))).items()
+    apart = amounts_of(parse_call(json.dumps(SHIPPED)))
+    assert (apart["no_baseline_calls"], apart["no_baseline_cost"]) == (1, 10500000)
+    assert {name for name in apart if ":" not in name} <= SUMS.keys()
+
+
+def test_an_export_has_the_columns_and_groups_of_the_version_before():
+    before = {
+        "call_id": "x", "ts": "2026-09-21T14:13:20.000001+00:00", "workflow": "review", "stage": "analysis",
+        "tier": "capable", "model": "middle", "provider": "acme", "agent_id": "worker", "cost": D("0.0105"),
+        "input_tokens": 1000, "output_tokens": 500, "cache_hit": True, "cache_type": "redis",
+        "prompt_cache_hit": True, "prompt_cache_creation_tokens": 20, "prompt_cache_read_tokens": 30,
+        "duration_ms": 1240.5, "user_id": USER, "book_cost": D("0.000000001"), "baseline_cost": None,
+    }  # fmt: skip
+    call = parse_call(json.dumps(SHIPPED))
+    told = [(name, value) for name, value in zip(EXPORTED, flat_entry(call), strict=True) if name in before]
+    assert told == list(before.items())
+    entry = plain_entry(call)
+    groups = {
+        "tokens": {"input": 1000, "output": 500},
+        "cache": {"hit": True, "type": "redis"},
+        "prompt_cache": {"hit": True, "creation_tokens": 20, "read_tokens": 30},
+    }
+    for group, members in groups.items():
+        assert members.items() <= entry.pop(group).items()
+    grouped = ("input_", "output_", "cache_", "prompt_cache_")
+    assert {
+        name: value for name, value in before.items() if not name.startswith(grouped)
+    }.items() <= entry.items()
+
+
+def test_tokens_are_summed_without_another_word():
+    assert {name for name, field in FIELDS.items() if field.kind is TOKENS} <= SUMS.keys()
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if FIELDS[name].kind is not PRICE])
+def test_a_field_that_is_missing_or_spoilt_is_named(name):
+    with pytest.raises(ValueError, match=f"{name} is missing"):
+        parse_call(json.dumps({key: value for key, value in SHIPPED.items() if key != name}))
+    with pytest.raises(ValueError, match=name):
+        parse_call(json.dumps({**SHIPPED, name: ["spoilt"]}))
+
+
+def test_a_field_of_a_later_version_is_left_out():
+    assert parse_call(json.dumps({**SHIPPED, "of_a_later_version": 5})) == parse_call(json.dumps(SHIPPED))

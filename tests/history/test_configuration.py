@@ -1,0 +1,92 @@
+"""Each start compares the settings with the last ones that the record knows, and tells which changed."""
+
+import json
+
+import pytest
+
+from core.history import configuration
+from core.models import AuditEntry
+from tests.history.audit.chain import assert_chain_is_whole
+
+SECRETS = {
+    "SECRET_KEY": "s3cret-of-the-site",
+    "REDIS_URL": "rediss://user:s3cret-of-redis@redis.example.org:6380/2?x=s3cret",
+    "TELEMETRY_SITE_REDIS_URL": "rediss://user:s3cret-of-redis@site.example.org:6380/3?x=s3cret",
+    "TELEMETRY_METRICS_TOKEN": "s3cret-of-the-metrics",
+}
+
+
+def told() -> list[dict]:
+    entries = AuditEntry.objects.filter(kind="settings.changed").order_by("sequence")
+    return [json.loads(entry.details) for entry in entries]
+
+
+def test_the_first_start_tells_all_settings_and_the_next_says_nothing(db):
+    assert configuration.note("recorder") == []
+    assert configuration.note("web") == []
+    (first,) = told()
+    assert (first["process"], first["changed"]) == ("recorder", [])
+    assert first["settings"]["TELEMETRY_BODY_DAYS"] == "365"
+
+
+def test_a_changed_setting_is_named_with_its_new_value(db, settings):
+    configuration.note("recorder")
+    settings.TELEMETRY_BODY_DAYS = 7
+    settings.ALLOWED_HOSTS = ["telemetry.example.org"]
+    assert configuration.note("web") == ["ALLOWED_HOSTS", "TELEMETRY_BODY_DAYS"]
+    last = told()[-1]
+    assert last["process"] == "web"
+    assert last["changed"] == ["ALLOWED_HOSTS", "TELEMETRY_BODY_DAYS"]
+    assert last["settings"]["TELEMETRY_BODY_DAYS"] == "7"
+    assert configuration.note("recorder") == []
+    assert assert_chain_is_whole() == 2
+
+
+def test_no_secret_is_in_the_record(db, settings):
+    for name, value in SECRETS.items():
+        setattr(settings, name, value)
+    configuration.note("recorder")
+    text = AuditEntry.objects.get().details
+    assert "s3cret" not in text
+    assert "rediss://redis.example.org:6380/2" in text
+    assert "rediss://site.example.org:6380/3" in text
+    assert json.loads(text)["settings"]["TELEMETRY_METRICS_TOKEN"] == "set"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TELEMETRY_BACKUP_DIR", "/elsewhere"),
+        ("TELEMETRY_BACKUP_KEEP", 1),
+        ("TELEMETRY_SITE_REDIS_URL", "redis://elsewhere:6379/1"),
+        ("TELEMETRY_METRICS_TOKEN", "a token of thirty-two characters"),
+    ],
+)
+def test_where_backups_and_jobs_go_and_who_may_read_the_metrics_is_told(db, settings, name, value):
+    configuration.note("recorder")
+    setattr(settings, name, value)
+    assert configuration.note("web") == [name]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "unix:///data/redis.sock", "redis://:made-up@127.0.0.1:39123", "redis://:other@127.0.0.1:41717"],
+)
+def test_a_private_server_is_the_same_one_whatever_its_port_and_password_are_now(url):
+    assert configuration.where_it_leads(url) == "this machine"
+
+
+def test_two_processes_that_start_at_once_tell_it_once(transactional_db, background):
+    for future in [background(configuration.note, "web") for _ in range(8)]:
+        future.result(60)
+    assert len(told()) == 1
+
+
+def test_a_damaged_entry_does_not_keep_the_site_from_starting(db):
+    from tests.history.audit.attacker import edit, without_guards
+
+    configuration.note("recorder")
+    with without_guards():
+        edit(1, "details", "{no json")
+    configuration.note("recorder")
+    assert AuditEntry.objects.count() == 2
