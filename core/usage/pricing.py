@@ -290,7 +290,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
-        unknown = entry.keys() - {"model", "since", *Tokens._fields}
+        unknown = entry.keys() - {"model", "since", *_KINDS}
         if unknown:
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
         since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")

@@ -1,20 +1,26 @@
-"""Calls of language models in SQL: each call id once for ever, and sums by the hour."""
+"""Calls of language models in SQL: each call id once for ever, as its fullest telling has it, and sums by the hour."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
-from core.usage.call import Call, call_of, parse_call, row_of
+from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
+from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
+from core.usage.telling import correction, standing
 from core.values.malformed import ODD
 from core.values.moments import at
+
+logger = logging.getLogger(__name__)
 
 SetAside = Callable[[str, str, Exception], None]
 Kind = tuple[datetime, str, str, str, str]
@@ -23,6 +29,7 @@ MAX_CALLS = 1_000
 KIND = ("hour", "workflow", "tier", "provider", "model")
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
+REPLACED_AT_ONCE = 20  # rows of a statement, each with a value for every column
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,18 +39,72 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     told = _read(said["calls"])
     if not isinstance(told, list) or len(told) > MAX_CALLS:
         raise ValueError("calls is no list of at most a thousand")
-    found: dict[str, Call] = {}
+    calls: list[Call] = []
     for number, item in enumerate(told):
         text = json.dumps(item, ensure_ascii=False)
         try:
-            call = parse_call(text)
-            found.setdefault(call.call_id, call)
+            calls.append(parse_call(text))
         except ODD as error:
             set_aside(str(number), text, error)
-    known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
-    new = [call for call_id, call in found.items() if call_id not in known]
+    tell(calls, shipped_at)
+
+
+class Told(NamedTuple):
+    """How many calls were new, and how many stand otherwise than before."""
+
+    new: int
+    corrected: int
+
+
+def tell(calls: Iterable[Call], shipped_at: datetime, *, unknown_to_redis: bool = False) -> Told:
+    """Write calls that are not known yet, and correct those that are, with the sums of their hours.
+
+    Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
+    """
+    found: dict[str, Call] = {}
+    for call in calls:
+        held = found.get(call.call_id)
+        found[call.call_id] = call if held is None else standing(held, call)
+    rows = LLMCall.objects.in_bulk(list(found), field_name="call_id")
+    new = [call for call_id, call in found.items() if call_id not in rows]
     LLMCall.objects.bulk_create([LLMCall(shipped_at=shipped_at, **row_of(call)) for call in new])
     add_to_hours(new)
+    touched = {call.at.date() for call in new} if unknown_to_redis else set()
+    corrected = []
+    for call_id, row in rows.items():
+        before, told = call_of(row), found[call_id]
+        touched |= {before.at.date(), told.at.date()}
+        after = correction(before, told, _book, again=shipped_at < row.shipped_at)
+        if after is not None:
+            corrected.append((row, before, after))
+    _replace(corrected, shipped_at)
+    touch(touched)
+    return Told(len(new), len(corrected))
+
+
+def _replace(corrected: list[tuple[LLMCall, Call, Call]], shipped_at: datetime) -> None:
+    if not corrected:
+        return
+    for row, _before, after in corrected:
+        for column, value in row_of(after).items():
+            setattr(row, column, value)
+        row.shipped_at = max(row.shipped_at, shipped_at)
+    columns = [*COLUMNS.values(), "shipped_at"]
+    LLMCall.objects.bulk_update([row for row, *_calls in corrected], columns, batch_size=REPLACED_AT_ONCE)
+    add_to_hours((before for _row, before, _after in corrected), sign=-1)
+    add_to_hours(after for _row, _before, after in corrected)
+    logger.info("%d calls were told again and are corrected in the record", len(corrected))
+
+
+@cache
+def _book() -> PriceBook:
+    return configured_book()
+
+
+def touch(days: Iterable[date]) -> None:
+    """Note days whose totals in Redis are to be made anew from the record."""
+    for day in sorted(days):
+        Cursor.objects.update_or_create(name=f"{Cursor.TOUCHED}{day.isoformat()}")
 
 
 def _read(text: str) -> Any:
@@ -161,13 +222,13 @@ def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LL
     return calls.filter(tier__in=tiers) if tiers else calls
 
 
-def add_to_hours(calls: Iterable[Call]) -> None:
-    """Add calls to the sums of their hours."""
+def add_to_hours(calls: Iterable[Call], sign: int = 1) -> None:
+    """Add calls to the sums of their hours; with a sign of -1 take them away, and hours without calls with them."""
     sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
     for call in calls:
         row = sums[whole_hour(call.at), call.workflow, call.tier, call.provider, call.model]
         for name, amount in sums_of(call).items():
-            row[name] += amount
+            row[name] += sign * amount
     # One statement for all, in words of our own: putting it together anew took longer than running it.
     added = ", ".join(f"{column} = {column} + %s" for column in SUMS.values())
     here = " AND ".join(f"{column} = %s" for column in KIND)
@@ -179,3 +240,5 @@ def add_to_hours(calls: Iterable[Call]) -> None:
             if not cursor.rowcount:
                 row = {SUMS[name]: amount for name, amount in amounts.items()}
                 UsageHour.objects.create(hour=hour, **dict(zip(KIND[1:], names, strict=True)), **row)
+    if sign < 0:
+        UsageHour.objects.filter(hour__in={hour for hour, *_names in sums}, calls=0).delete()
