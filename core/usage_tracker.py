@@ -147,7 +147,7 @@ class UsageTracker:
         """
         odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
-        named = model or (found.model if found else model)
+        named = model or (found and found.model) or model
         words = _words(workflow, stage, tier, named, provider, cache_type, agent_id)
         cached = (prompt_cache_read_tokens, prompt_cache_creation_tokens)
         counts = counts_of(found, tokens, cached, inside, odd)

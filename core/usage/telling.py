@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from ..store.configuration import setting
+from ..store.usage import MAX_AMOUNT
 from ..values.json import storable
 from ..values.names import checked_name
 from ..values.numbers import shown
@@ -213,7 +214,10 @@ def numbers_of(
     amount = None if cost is None else odd.good(nano_dollars, cost, None)
     source = UNKNOWN if amount is None else TOLD
     if amount is None and quantities is not None and quantities.cost is not None:
-        amount, source = quantities.cost, BY_PROVIDER
+        if quantities.cost <= MAX_AMOUNT:
+            amount, source = quantities.cost, BY_PROVIDER
+        else:
+            odd.tell("usage: the cost is more than a sum can hold")
     duration = odd.good(checked_duration, duration_ms, NO_TIME)
     hit, prompt_hit, corrected = (
         "true" if checked_flag(flag, name) else "false"
