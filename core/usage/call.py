@@ -146,7 +146,7 @@ PART = Kind(_whole(MAX_COUNT))  # of tokens that are counted already, or a fee
 TELLINGS = Kind(_whole(MAX_TELLINGS))
 TEXT = Kind(_text, seen=_or_none)
 SOURCE = Kind(_source, seen=_or_none)
-DETAILS = Kind(_details)
+DETAILS = Kind(_details, seen=lambda said: said or None)
 MONEY = Kind(_amount, seen=dollars)
 PRICE = Kind(_price, seen=lambda nano: None if nano is None else dollars(nano))
 SPAN = Kind(_finite)
@@ -227,7 +227,7 @@ class Call:
     notes: Annotated[str, Field(TEXT)] = ""
     corrected: Annotated[bool, Field(FLAG)] = False
     tellings: Annotated[int, Field(TELLINGS)] = 1
-    details: Annotated[dict[str, Any], Field(DETAILS, exported="")] = field(default_factory=dict)
+    details: Annotated[dict[str, Any], Field(DETAILS)] = field(default_factory=dict)
     given: Annotated[bool, Field(TRUE, column="")] = True
 
     @property

@@ -315,11 +315,11 @@ def standing(held: Call, told: Call) -> Call:
 def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: bool) -> Call | None:
     """What stands instead of a call that is recorded; None where it stays as it is.
 
-    `again`: this was told before what is held, and is read once more. Then only what is fuller counts.
+    `again`: what is held was told after this, or knows better. Then only what is fuller counts.
     """
-    if again and (told.corrected or told.output <= held.output):
+    if again and told.corrected:
         return None
-    found = standing(held, told)
+    found = standing(told, held) if again else standing(held, told)
     priced_as = [(one.quantities, one.at.date()) for one in (held, told)]
     if (found.quantities, found.at.date()) not in priced_as:
         found.price(book())

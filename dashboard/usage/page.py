@@ -9,7 +9,7 @@ from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Costs, Dimension
 from core.usage.call import Call
 from core.usage.money import dollars, money, places_for
-from core.usage.savings import APART, shown_levels
+from core.usage.savings import APART, shown_levels, unpriced_models
 from dashboard import words
 from dashboard.display.amounts import percent
 from dashboard.display.text import plain
@@ -216,6 +216,7 @@ class UsagePage:
     savings: Savings
     burn: Burn
     calls: list[Call]
+    unpriced: list[dict[str, Any]]
     recorded: tuple[datetime, datetime] | None
 
     @property
@@ -235,7 +236,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: six queries, five of them of sums, however many calls there were."""
+    """Read the page: seven queries, six of them of sums, however many calls there were."""
     now = now.astimezone(UTC)
     today = datetime.combine(now.date(), time(), UTC)
     recorded = usage_reports.recorded_hours()
@@ -250,5 +251,6 @@ def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
         savings=Savings.of(sums),
         burn=Burn.of(hours, recorded[0].astimezone(UTC) if recorded else None, now),
         calls=usage_reports.recent_calls(period.start, period.end),
+        unpriced=unpriced_models(usage_reports.unpriced(period.start, period.end)),
         recorded=recorded,
     )

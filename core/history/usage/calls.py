@@ -49,6 +49,14 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     tell(calls, shipped_at)
 
 
+class Change(NamedTuple):
+    """A row that stands otherwise than before."""
+
+    row: LLMCall
+    before: Call
+    after: Call
+
+
 class Told(NamedTuple):
     """How many calls were new, and how many stand otherwise than before."""
 
@@ -56,10 +64,11 @@ class Told(NamedTuple):
     corrected: int
 
 
-def tell(calls: Iterable[Call], shipped_at: datetime, *, unknown_to_redis: bool = False) -> Told:
+def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> Told:
     """Write calls that are not known yet, and correct those that are, with the sums of their hours.
 
     Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
+    `imported`: Redis knows nothing of them, and of equals what is recorded stays.
     """
     found: dict[str, Call] = {}
     for call in calls:
@@ -69,31 +78,32 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, unknown_to_redis: bool 
     new = [call for call_id, call in found.items() if call_id not in rows]
     LLMCall.objects.bulk_create([LLMCall(shipped_at=shipped_at, **row_of(call)) for call in new])
     add_to_hours(new)
-    touched = {call.at.date() for call in new} if unknown_to_redis else set()
-    corrected = []
+    touched = {call.at.date() for call in new} if imported else set()
+    corrected: list[Change] = []
     for call_id, row in rows.items():
         before, told = call_of(row), found[call_id]
-        touched |= {before.at.date(), told.at.date()}
-        after = correction(before, told, _book, again=shipped_at < row.shipped_at)
+        after = correction(before, told, _book, again=imported or shipped_at < row.shipped_at)
         if after is not None:
-            corrected.append((row, before, after))
-    _replace(corrected, shipped_at)
+            row.shipped_at = max(row.shipped_at, shipped_at)
+            corrected.append(Change(row, before, after))
+        if after is not None or not imported:
+            touched |= {before.at.date(), told.at.date()}
+    replace(corrected)
     touch(touched)
+    if corrected:
+        logger.info("%d calls were told again and are corrected in the record", len(corrected))
     return Told(len(new), len(corrected))
 
 
-def _replace(corrected: list[tuple[LLMCall, Call, Call]], shipped_at: datetime) -> None:
-    if not corrected:
-        return
-    for row, _before, after in corrected:
+def replace(changes: Collection[Change]) -> None:
+    """Write these rows anew, and move the sums of their hours by the difference."""
+    for row, _before, after in changes:
         for column, value in row_of(after).items():
             setattr(row, column, value)
-        row.shipped_at = max(row.shipped_at, shipped_at)
     columns = [*COLUMNS.values(), "shipped_at"]
-    LLMCall.objects.bulk_update([row for row, *_calls in corrected], columns, batch_size=REPLACED_AT_ONCE)
-    add_to_hours((before for _row, before, _after in corrected), sign=-1)
-    add_to_hours(after for _row, _before, after in corrected)
-    logger.info("%d calls were told again and are corrected in the record", len(corrected))
+    LLMCall.objects.bulk_update([change.row for change in changes], columns, batch_size=REPLACED_AT_ONCE)
+    add_to_hours((change.before for change in changes), sign=-1)
+    add_to_hours(change.after for change in changes)
 
 
 @cache
@@ -103,8 +113,10 @@ def _book() -> PriceBook:
 
 def touch(days: Iterable[date]) -> None:
     """Note days whose totals in Redis are to be made anew from the record."""
-    for day in sorted(days):
-        Cursor.objects.update_or_create(name=f"{Cursor.TOUCHED}{day.isoformat()}")
+    noted = [Cursor(name=f"{Cursor.TOUCHED}{day.isoformat()}") for day in sorted(days)]
+    Cursor.objects.bulk_create(
+        noted, update_conflicts=True, unique_fields=["name"], update_fields=["updated_at"]
+    )
 
 
 def _read(text: str) -> Any:
@@ -124,7 +136,7 @@ def forget(said: Mapping[str, str]) -> None:
 
 def _forget_until(moment: datetime) -> int:
     with transaction.atomic():
-        pruned = _keep_others_away()
+        pruned = keep_others_away()
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
@@ -135,7 +147,7 @@ def _forget_until(moment: datetime) -> int:
 def rebuild_hours() -> None:
     """Make the hourly sums anew from the calls; the sums of hours whose calls were pruned stay as they are."""
     with transaction.atomic():
-        pruned = _keep_others_away()
+        pruned = keep_others_away()
         UsageHour.objects.filter(hour__gte=pruned).delete()
         calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
         while batch := list(islice(calls, ROWS_AT_ONCE)):
@@ -154,7 +166,7 @@ def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
 def rebuild_hours_between(start: datetime, end: datetime) -> None:
     """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
     with transaction.atomic():
-        start = max(start, _keep_others_away())
+        start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
         add_to_hours(calls_between(start, end))
 
@@ -185,7 +197,7 @@ def _pruned_until() -> datetime:
     return BEGINNING if cursor.position == "0" else datetime.fromisoformat(cursor.position)
 
 
-def _keep_others_away() -> datetime:
+def keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
     lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
@@ -198,7 +210,7 @@ def whole_hour(moment: datetime) -> datetime:
 
 
 class CallHistory:
-    """What commands and `UsageTracker` ask for when they want the whole history."""
+    """What commands and `UsageTracker` ask for when they want the whole history; `RecordedCalls` also takes calls."""
 
     def calls(
         self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
