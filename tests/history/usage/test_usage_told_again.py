@@ -12,7 +12,7 @@ from core.history.usage.calls import rebuild_hours
 from core.models import Cursor, LLMCall, UsageHour
 from core.usage.savings import SUMS
 from tests.core.usage.usage_help import book, track
-from tests.waiting import wait_until
+from tests.history.usage.usage_days import settle
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 SPLIT = {
@@ -37,14 +37,6 @@ def tracker(clean_redis, tmp_path, transactional_db, record):
     found.told = told
     yield found
     found._shipper.close(30)
-
-
-def settle(record) -> None:
-    def settled() -> bool:
-        record()
-        return not Cursor.objects.filter(name__startswith=Cursor.TOUCHED).exists()
-
-    wait_until(settled, "the touched days are made anew")
 
 
 def output(tokens: int) -> dict[str, int]:
