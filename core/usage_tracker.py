@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import threading
-import time
 import weakref
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -139,7 +138,7 @@ class UsageTracker:
         at: datetime | float | None = None,
         correct: bool = False,
     ) -> None:
-        """Keep one call; it is counted soon. docs/agents/usage.md says more about each.
+        """Keep one call; it is counted soon (docs/agents/usage.md).
 
         `cost`: dollars; None is the book's price. `usage`: the provider's answer or its usage, instead of `tokens`.
         `cached_tokens_in_input`: tokens['input'] includes the cached ones, as OpenTelemetry counts. `at`: when it was
@@ -153,8 +152,7 @@ class UsageTracker:
         counts = counts_of(found, tokens, cached, inside, odd)
         numbers = numbers_of(cost, counts, (cache_hit, prompt_cache_hit, correct), duration_ms, odd, found)
         user = "" if user_id is None else self._people.digest(user_id)
-        us = time.time_ns() // 1000 if at is None else moment_us(at)
-        self._keep(f'"us":{us},{words},{numbers},"user":"{user}"', call_id, found)
+        self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
         self._tell_once(odd, f"{provider}/{named}")
 
     def _keep(self, said: str, call_id: str | None, found: Quantities | None) -> None:

@@ -5,6 +5,7 @@ What a provider's answer may hold never stops an agent: its good part is kept, a
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -107,7 +108,9 @@ def checked_duration(value: object) -> int | float:
 
 
 def moment_us(at: object) -> int:
-    """When a call was made, in microseconds: of a datetime with its zone, or of seconds since 1970 as a number."""
+    """When a call was made, in microseconds: by a datetime with its zone, by seconds since 1970, or now for None."""
+    if at is None:
+        return time.time_ns() // 1000
     if isinstance(at, datetime):
         if at.tzinfo is None:
             raise ValueError(f"at must have a time zone, not be {at.isoformat()}")

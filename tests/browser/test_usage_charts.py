@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from core import UsageTracker
 from core.models import LLMCall
-from tests.browser.test_what_people_see import assert_accessible
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.core.usage.usage_help import book, track
 from tests.dashboard.usage.usage_rows import a_call, keep, many
 from tests.waiting import wait_until
@@ -113,8 +113,7 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@on_each_screen(1440, 390)
 def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
     long_name = "a-model-with-a-name-that-goes-on-" * 5
     page = sign_in("maria", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
