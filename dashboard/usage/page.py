@@ -236,7 +236,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: seven queries, six of them of sums, however many calls there were."""
+    """Read the page: six queries, five of them of sums, however many calls there were, and one for what has no price."""
     now = now.astimezone(UTC)
     today = datetime.combine(now.date(), time(), UTC)
     recorded = usage_reports.recorded_hours()
@@ -251,6 +251,12 @@ def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
         savings=Savings.of(sums),
         burn=Burn.of(hours, recorded[0].astimezone(UTC) if recorded else None, now),
         calls=usage_reports.recent_calls(period.start, period.end),
-        unpriced=unpriced_models(usage_reports.unpriced(period.start, period.end)),
+        unpriced=_unpriced(sums, period),
         recorded=recorded,
     )
+
+
+def _unpriced(sums: dict[str, int], period: Period) -> list[dict[str, Any]]:
+    if not sums["unpriced_calls"]:
+        return []
+    return unpriced_models(usage_reports.unpriced(period.start, period.end))
