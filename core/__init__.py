@@ -15,6 +15,7 @@ from .automation import (
 )
 from .credentials import AccessTier, AgentCredentials
 from .errors import (
+    AlreadyCollected,
     DecisionUnconfirmed,
     HistoryUnavailable,
     MalformedRecord,
@@ -35,6 +36,7 @@ __all__ = [
     "AccessTier",
     "AgentCredentials",
     "AgentHeartbeat",
+    "AlreadyCollected",
     "ApprovalGate",
     "ApprovalRequest",
     "ApprovalResponse",

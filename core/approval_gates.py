@@ -4,33 +4,32 @@ Redis decides (`store/lua/approvals/decide.lua`); nothing here returns `approved
 stored for this very request.
 """
 
-import json
 import logging
 import math
 import time
 import uuid
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from . import failpoints
-from .approvals import deciding, waiting
+from .approvals import asking, deciding, interruptions, waiting
 from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, refusal
 from .errors import StoreUnavailable
 from .store import approvals
-from .store.approvals import Answer, Question, RequestRecord
-from .store.client import CONFIRM_SECONDS, Line, UsesStore
-from .store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
-from .values.approvals import DIRECT, PENDING, TIMEOUT
+from .store.approvals import Answer, Question
+from .store.client import CONFIRM_SECONDS, UsesStore
+from .values.approvals import DENIED, DIRECT, NO_DEADLINE_MS, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
 from .values.json import encode_json_object
-from .values.moments import at, milliseconds_of
+from .values.moments import milliseconds_of
 from .values.names import checked_name
-from .values.numbers import checked_seconds
+from .values.numbers import LARGEST, checked_seconds, shown
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
 logger = logging.getLogger(__name__)
 
-MAX_TIMEOUT = 7 * 24 * 3600
+MAX_TIMEOUT = 365 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
 
 
@@ -51,56 +50,81 @@ class ApprovalGate(UsesStore):
     # Asking
 
     def request_approval(
-        self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
+        self,
+        approval_type: str,
+        context: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        *,
+        key: str | None = None,
+        claim: str | None = None,
+        default: Callable[[Any], Any] | None = None,
     ) -> ApprovalResponse:
         """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
 
-        timeout: seconds, above 0, at most 7 days, by default DEFAULT_TIMEOUT, 300. Returns within it and one
-        second even when Redis is down or hangs. Bad arguments raise ValueError or TypeError and store nothing.
-        An exception that interrupts the wait, such as KeyboardInterrupt, withdraws the request.
+        timeout: seconds, above 0, at most 365 days, or `math.inf`; by default DEFAULT_TIMEOUT, 300. Returns within
+        it and one second even when Redis is down or hangs. key, default: see `open_request`; with a key the
+        time of the request that it names counts. claim: see `wait_for_decision`. Bad arguments raise
+        ValueError or TypeError and store nothing.
+        What interrupts the wait, such as Ctrl-C, SIGTERM or the end of the asyncio task that runs it in a thread,
+        withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
-        seconds, encoded = self._checked_request(approval_type, context, timeout)
-        deadline = time.monotonic() + seconds
+        seconds, question = self._checked_request(approval_type, context, timeout, key, default)
+        name = _checked_claim(claim)
         if self.agent_id is None:
-            return refusal("", "no agent: give ApprovalGate an agent_id to ask with")
-        try:
-            request = self._open(approval_type, encoded, seconds, deadline)
-        except StoreUnavailable as error:
-            return refusal("", f"unavailable: the request could not be stored. {error}")
-        try:
-            return waiting.wait_for_end(self._store, request.request_id, deadline)
-        except BaseException:
-            # Ctrl-C, or the process is told to end: nobody waits for the answer any more.
-            self._withdraw(request.request_id)
-            raise
+            why = "no agent: give ApprovalGate an agent_id to ask with"
+            return refusal("", why, UNAVAILABLE)
+        withdraw = None if question.key else partial(self._withdraw, question.request_id)
+        with interruptions.Guard(withdraw) as guard:
+            try:
+                asked = asking.ask(self._store, question, seconds)
+            except StoreUnavailable as error:
+                return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
+            guard.watch_task()
+            return waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, name)
 
     def open_request(
-        self, approval_type: str, context: dict[str, Any] | None = None, timeout: float | None = None
+        self,
+        approval_type: str,
+        context: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        *,
+        key: str | None = None,
+        default: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
-        """Store a request and return at once; StoreUnavailable when it was not confirmed as stored."""
-        seconds, encoded = self._checked_request(approval_type, context, timeout)
+        """Store a request and return at once; StoreUnavailable when it was not confirmed as stored.
+
+        key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end;
+        ValueError where that is another type or context. default: turns what JSON does not have into what it
+        has, as in `json.dumps`.
+        """
+        seconds, question = self._checked_request(approval_type, context, timeout, key, default)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
-        return self._open(approval_type, encoded, seconds, time.monotonic() + seconds)
+        return asking.ask(self._store, question, seconds).request
 
-    def wait_for_decision(self, request_id: str, timeout: float | None = None) -> ApprovalResponse | None:
+    def wait_for_decision(
+        self, request_id: str, timeout: float | None = None, *, claim: str | None = None
+    ) -> ApprovalResponse | None:
         """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
 
-        An unknown request answers `approved=False`. Raises StoreUnavailable when the limit (5 s without
-        one) is reached and Redis cannot say whether the request is pending.
+        A limit that has passed, such as -0.1, is one look. An unknown request answers `approved=False`.
+        claim: an approval is for this name alone: it hears it as often as it asks, and AlreadyCollected is raised
+        for every other name. Without a claim the response says when it was collected before.
+        Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
+        request is pending.
         """
-        limit = math.inf if timeout is None else checked_seconds(timeout, "timeout", endless=True)
-        started = time.monotonic()
+        limit = math.inf if timeout is None else _checked_limit(timeout)
+        name, started = _checked_claim(claim), time.monotonic()
         if not approvals.valid_id(request_id):
-            return refusal(request_id, waiting.NO_SUCH_REQUEST)
+            return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         patience = CONFIRM_SECONDS if timeout is None else limit
         left = waiting.seconds_left(self._store, request_id, started + patience)
         if left is None:
-            return refusal(request_id, waiting.NO_SUCH_REQUEST)
+            return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         deadline = time.monotonic() + left
         if started + limit >= deadline:
-            return waiting.wait_for_end(self._store, request_id, deadline)
-        return waiting.wait_until(self._store, request_id, started + limit)
+            return waiting.wait_for_end(self._store, request_id, deadline, name)
+        return waiting.wait_until(self._store, request_id, started + limit, name)
 
     def cancel_request(self, request_id: str) -> bool:
         """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""
@@ -149,7 +173,7 @@ class ApprovalGate(UsesStore):
     def get_pending_approvals(self, approval_type: str | None = None) -> list[ApprovalRequest]:
         """The queue, oldest first, without those past their deadline. A malformed record is left out."""
         return [
-            _as_request(record)
+            ApprovalRequest.of(record, record.requested_at)
             for record in approvals.read_pending(self._store).records
             if approval_type is None or record.approval_type == approval_type
         ]
@@ -157,12 +181,23 @@ class ApprovalGate(UsesStore):
     def get_request(self, request_id: str) -> ApprovalRequest | None:
         """The request, or None. Past its deadline it is shown as `timeout` even before that is recorded."""
         record, now = approvals.read_record_and_time(self._store, request_id)
-        if record is None:
-            return None
-        request = _as_request(record)
-        if record.status == PENDING and record.deadline_at <= now:
-            request.status = TIMEOUT
-        return request
+        return None if record is None else ApprovalRequest.of(record, now)
+
+    def find_requests(self, key: str | None = None, status: str | None = None) -> list[ApprovalRequest]:
+        """This agent's requests, newest first: the newest 1,000 that are pending or ended less than 7 days ago.
+
+        key: the one that was asked with it. status: pending, approved, rejected (or denied), timeout or cancelled.
+        A malformed record is left out.
+        """
+        if self.agent_id is None:
+            raise ValueError("agent_id is missing: give ApprovalGate an agent_id whose requests to find")
+        name = None if key is None else checked_name(key, "key")
+        wanted = REJECTED if status == DENIED else status
+        if wanted is not None and wanted not in STATUSES:
+            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {shown(status)}")
+        now, records = approvals.read_asked(self._store, self.agent_id, name)
+        found = [ApprovalRequest.of(record, now) for record in records]
+        return [request for request in found if wanted in (None, request.status)]
 
     def clear_expired_requests(self) -> int:
         """End the requests that are past their deadline as `timeout`; returns how many."""
@@ -180,42 +215,30 @@ class ApprovalGate(UsesStore):
     # The way of one request
 
     def _checked_request(
-        self, approval_type: str, context: dict[str, Any] | None, timeout: float | None
-    ) -> tuple[float, bytes]:
+        self,
+        approval_type: str,
+        context: dict[str, Any] | None,
+        timeout: float | None,
+        key: str | None,
+        default: Callable[[Any], Any] | None,
+    ) -> tuple[float, Question]:
         checked_name(approval_type, "approval_type")
         wanted, said = (
             (timeout, "timeout") if timeout is not None else (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT")
         )
-        seconds = checked_seconds(wanted, said, MAX_TIMEOUT, above_zero=True)
+        seconds = float(checked_seconds(wanted, said, MAX_TIMEOUT, above_zero=True, endless=True))
+        text = repr(NO_DEADLINE_MS / 1000 if seconds == math.inf else seconds)
+        name = "" if key is None else checked_name(key, "key")
         body = {} if context is None else context
-        return float(seconds), encode_json_object(body, "context", MAX_CONTEXT_BYTES)
-
-    def _open(self, approval_type: str, context: bytes, seconds: float, deadline: float) -> ApprovalRequest:
-        failpoints.reach("agent.before_request")
-        question = Question(str(uuid.uuid4()), self.agent_id or "", approval_type, context, repr(seconds))
-
-        def attempt(line: Line) -> list[bytes]:
-            # What is left now: a slow first attempt must not move the deadline past the asker's own.
-            left_ms = max(1, math.ceil((deadline - time.monotonic()) * 1000))
-            return line.run(approvals.request(line.keys, question, left_ms))
-
-        requested_ms, _deadline_ms, outbox = self._store.run_confirmed(attempt, min(5.0, seconds + 0.5))
-        failpoints.reach("agent.after_request")
-        if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
-            logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
-        asked_at = at(requested_ms)
-        return ApprovalRequest(
-            question.request_id, approval_type, question.agent_id, json.loads(context), asked_at, seconds
-        )
+        encoded = encode_json_object(body, "context", MAX_CONTEXT_BYTES, default)
+        return seconds, Question(str(uuid.uuid4()), self.agent_id or "", approval_type, encoded, text, name)
 
 
-def _as_request(record: RequestRecord) -> ApprovalRequest:
-    return ApprovalRequest(
-        record.request_id,
-        record.approval_type,
-        record.agent_id,
-        record.context_object,
-        record.requested_at,
-        record.timeout_seconds,
-        record.status,
-    )
+def _checked_claim(claim: str | None) -> str:
+    return "" if claim is None else checked_name(claim, "claim")
+
+
+def _checked_limit(timeout: float) -> float:
+    """Seconds to wait; one look where they are over already."""
+    past = isinstance(timeout, (int, float)) and -LARGEST <= timeout < 0
+    return checked_seconds(0 if past else timeout, "timeout", endless=True)

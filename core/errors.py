@@ -1,5 +1,7 @@
 """The exceptions that callers of this package may catch. Bad arguments raise ValueError or TypeError."""
 
+from datetime import datetime
+
 
 class TelemetryError(Exception):
     """Base of everything that this package raises on its own account."""
@@ -28,6 +30,23 @@ class DecisionUnconfirmed(StoreUnavailable):
 
     Repeat `decide` with the same `decision_id`: it answers the same as the lost reply did.
     """
+
+
+class AlreadyCollected(TelemetryError):
+    """An approval that is claimed was collected before, under another name or none: it is not to be used again.
+
+    `collected_by` is that claim or '', `collected_at` when it was, by Redis's clock.
+    """
+
+    def __init__(self, request_id: str, collected_by: str, collected_at: datetime) -> None:
+        by = repr(collected_by) if collected_by else "an asker that made no claim"
+        super().__init__(f"approval {request_id} was collected by {by} at {collected_at.isoformat()}")
+        self.request_id = request_id
+        self.collected_by = collected_by
+        self.collected_at = collected_at
+
+    def __reduce__(self) -> tuple[type["AlreadyCollected"], tuple[str, str, datetime]]:
+        return type(self), (self.request_id, self.collected_by, self.collected_at)
 
 
 class MalformedRecord(TelemetryError):

@@ -14,10 +14,13 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from core.agents import fleet
+from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import open_store
+from core.values.approvals import PENDING
 from dashboard import words
 
 VIEW = "core.view_approvalrecord"
@@ -93,11 +96,15 @@ class Audience:
 
 @dataclass(frozen=True)
 class Approval:
-    """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time."""
+    """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time.
+
+    `asker`: the last state of the agent that asked, while it waits for an answer.
+    """
 
     live: RequestRecord | None
     kept: ApprovalRecord | None
     now: datetime
+    asker: AgentState | None = None
 
 
 def approval_or_404(user: Any, request_id: str) -> Approval:
@@ -110,12 +117,15 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
 
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
+    store = open_store()
     try:
-        live, now = read_record_and_time(open_store(), request_id)
+        live, now = read_record_and_time(store, request_id)
     except MalformedRecord:
         live, now = None, timezone.now()
+    waits = live is not None and live.status == PENDING
+    askers = fleet.read_states(store, [live.agent_id]) if live is not None and waits else []
     kept = ApprovalRecord.objects.filter(pk=request_id).first()
-    return Approval(live, kept, now) if live or kept else None
+    return Approval(live, kept, now, next(iter(askers), None)) if live or kept else None
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:

@@ -95,17 +95,44 @@ NOT_WRITTEN = (
 )
 NOTHING_DECIDED = "Nothing was decided."
 YOU = "You"
+NO_DEADLINE = "no deadline"
 
 
-def accepted(*, approved: bool) -> str:
-    """The answer took effect."""
-    return f"You {'approved' if approved else 'denied'} it. The agent is being told."
+def request_name(kind: str, agent: str) -> str:
+    """How a notice calls a request."""
+    return f"{kind} of {agent}"
 
 
-def already_decided(status: str, who: str, when: datetime | None) -> str:
+def about(name: str, sentence: str) -> str:
+    """A notice that speaks of one request says of which, where that is known."""
+    return f"{sentence} This was about {name}." if name else sentence
+
+
+def accepted(name: str, *, approved: bool, gone: str = "") -> str:
+    """The answer took effect; `gone` says why nobody hears it."""
+    told = f"Nobody waits for it now: {gone}" if gone else "The agent is being told."
+    return f"You {'approved' if approved else 'denied'} {name}. {told}"
+
+
+def already_decided(name: str, status: str, who: str, when: datetime | None) -> str:
     """Somebody was faster."""
     at = f"{when:%H:%M:%S} UTC" if when else ""
-    return f"{who} already {STATUSES.get(status, status).lower()} it at {at}. Your answer changed nothing."
+    return (
+        f"{who} already {STATUSES.get(status, status).lower()} {name} at {at}. Your answer changed nothing."
+    )
+
+
+def asker_gone(last_beat: datetime, *, finished: bool) -> str:
+    """Why nobody waits for an answer: the agent that asked has said that it stops, or says nothing any more."""
+    at = f"{last_beat:%Y-%m-%d %H:%M:%S} UTC"
+    if finished:
+        return f"the agent that asked has stopped, at {at}."
+    return f"the agent that asked is gone, its last sign of life was at {at}."
+
+
+def card_of_gone(gone: str) -> str:
+    """The same as a sentence of its own."""
+    return f"{gone[:1].upper()}{gone[1:]} Nobody waits for the answer now." if gone else ""
 
 
 def only_in_redis(told: str) -> str:

@@ -6,12 +6,13 @@ from ..errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUn
 from ..store import approvals
 from ..store.approvals import Answer
 from ..store.client import Store
-from ..values.approvals import EXPIRED, PENDING, TIMEOUT, UNKNOWN
+from ..values.approvals import DIRECT, EXPIRED, PENDING, SYSTEM, TIMEOUT, UNKNOWN
 from ..values.json import checked_text
 from ..values.moments import at
 from ..values.names import checked_name
 from ..values.numbers import shown
 from ..values.records import parse_timestamp
+from ..values.text import visible
 from .request import Decision
 
 MAX_REASON_LENGTH = 2_000
@@ -37,7 +38,7 @@ def decide(store: Store, answer: Answer) -> Decision:
 def _checked(answer: Answer) -> Answer:
     if not isinstance(answer.approved, bool):
         raise TypeError(f"approved must be True or False, not {shown(answer.approved)}")
-    checked_name(answer.responder, "responder")
+    _check_responder(answer)
     checked_text(answer.reason, "reason", MAX_REASON_LENGTH)
     checked_name(answer.decision_id, "decision_id")
     if answer.digest is not None:
@@ -47,6 +48,17 @@ def _checked(answer: Answer) -> Answer:
     if not isinstance(answer.not_after, datetime):
         raise TypeError(f"not_after must be a datetime, not {type(answer.not_after).__name__}")
     return answer._replace(not_after=parse_timestamp(answer.not_after, "not_after"))
+
+
+def _check_responder(answer: Answer) -> None:
+    """Somebody who can be seen; `system` is nobody, so only what ends by itself may say so."""
+    seen = visible(checked_name(answer.responder, "responder"))
+    if not seen:
+        raise ValueError(f"responder must name somebody, not {shown(answer.responder)}")
+    if answer.channel == DIRECT and seen.casefold() == SYSTEM:
+        raise ValueError(
+            f"responder must name a person, not {shown(answer.responder)}: that is nobody's answer"
+        )
 
 
 def _decision(answer: Answer, reply: list[bytes]) -> Decision:

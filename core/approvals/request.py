@@ -1,16 +1,30 @@
 """What an approval is made of: the question, the outcome, and the answer to a decision."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ..values.approvals import ACCEPTED, PENDING, SYSTEM
+from ..store.approvals import RequestRecord
+from ..values.approvals import (
+    ACCEPTED,
+    APPROVED,
+    DENIED,
+    NO_DEADLINE,
+    PENDING,
+    SYSTEM,
+    TIMEOUT,
+    UNKNOWN,
+)
 from ..values.records import PlainDict
 
 
 @dataclass
 class ApprovalRequest(PlainDict):
-    """A question to a human. `timestamp` is when Redis stored it; `timeout_seconds` counts from there."""
+    """A question to a human. `timestamp` is when Redis stored it; `timeout_seconds` counts from there.
+
+    `timeout_seconds` is `math.inf` for one without a deadline. `key` is the asker's own name for it, or ''.
+    """
 
     request_id: str
     approval_type: str
@@ -19,17 +33,50 @@ class ApprovalRequest(PlainDict):
     timestamp: datetime
     timeout_seconds: float
     status: str = PENDING
+    key: str = ""
+
+    @classmethod
+    def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
+        """What a record says at `now`, by Redis's clock: past its deadline it is `timeout` before that is recorded."""
+        over = record.status == PENDING and record.deadline_at <= now
+        return cls(
+            record.request_id,
+            record.approval_type,
+            record.agent_id,
+            record.context_object,
+            record.requested_at,
+            math.inf if record.deadline_at == NO_DEADLINE else record.timeout_seconds,
+            TIMEOUT if over else record.status,
+            record.key,
+        )
 
 
 @dataclass
 class ApprovalResponse(PlainDict):
-    """What came of a request. `responder` is `system` when no person answered; `reason` then says why."""
+    """What came of a request. `responder` is `system` when no person answered; `reason` then says why.
+
+    status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked) or unknown.
+    channel: site (a person who was signed in), direct (a call in Python, by whoever it says) or system; '' where
+    that is not told. verified: None, as no key is set with which an answer could be verified.
+    collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
+    """
 
     request_id: str
     approved: bool
     responder: str
     reason: str = ""
     timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+    status: str = ""
+    channel: str = ""
+    verified: bool | None = None
+    collected_at: datetime | None = None
+    collected_by: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.status:
+            otherwise = UNKNOWN if self.responder == SYSTEM else DENIED
+            self.status = APPROVED if self.approved else otherwise
 
 
 @dataclass(frozen=True)
@@ -38,6 +85,7 @@ class Decision:
 
     `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
     digest) or lapsed (past `not_after`). The other fields tell the decision that stands, whoever made it.
+    The last three are those of the request, where whoever decided has read it.
     """
 
     outcome: str
@@ -47,6 +95,9 @@ class Decision:
     responder: str = ""
     reason: str = ""
     ended_at: datetime | None = None
+    approval_type: str = ""
+    agent_id: str = ""
+    requested_at: datetime | None = None
 
     @property
     def accepted(self) -> bool:
@@ -54,6 +105,6 @@ class Decision:
         return self.outcome == ACCEPTED
 
 
-def refusal(request_id: str, reason: str) -> ApprovalResponse:
+def refusal(request_id: str, reason: str, status: str) -> ApprovalResponse:
     """No, by nobody: the reason says why."""
-    return ApprovalResponse(request_id, False, SYSTEM, reason)
+    return ApprovalResponse(request_id, False, SYSTEM, reason, status=status, channel=SYSTEM)

@@ -6,12 +6,22 @@ The end is a stream entry, so every waiter wakes, and one that reconnects finds 
 import logging
 import math
 import time
+from dataclasses import replace
 
 from .. import failpoints
-from ..errors import StoreUnavailable
+from ..errors import AlreadyCollected, StoreUnavailable
 from ..store import approvals
 from ..store.client import Line, Store
-from ..values.approvals import APPROVED, ENDS, PENDING, UNKNOWN
+from ..store.keys import ENDED_TTL_MS
+from ..values.approvals import (
+    APPROVED,
+    CANCELLED,
+    ENDS,
+    PENDING,
+    RESPONSE_OF_END,
+    UNAVAILABLE,
+    UNKNOWN,
+)
 from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
@@ -28,16 +38,20 @@ _PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
 _MEANINGS = {(status, "1" if status == APPROVED else "0") for status in ENDS}
 
 
-def wait_for_end(store: Store, request_id: str, deadline: float) -> ApprovalResponse:
-    """Wait to the deadline (monotonic), then make the gate end; always an outcome."""
+def wait_for_end(store: Store, request_id: str, deadline: float, claim: str = "") -> ApprovalResponse:
+    """Wait to the deadline (monotonic), then make the gate end; always an outcome.
+
+    claim: an approval is for this name alone. AlreadyCollected where somebody else has collected it.
+    """
     try:
-        response = wait_until(store, request_id, deadline)
-        return response or _expire(store, request_id, deadline + OVERTIME_SECONDS)
+        response = wait_until(store, request_id, deadline, claim)
+        return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, claim)
     except StoreUnavailable as error:
-        return refusal(request_id, f"unavailable: no answer from Redis at the deadline. {error}")
+        reason = f"unavailable: no answer from Redis at the deadline. {error}"
+        return refusal(request_id, reason, UNAVAILABLE)
 
 
-def wait_until(store: Store, request_id: str, end: float) -> ApprovalResponse | None:
+def wait_until(store: Store, request_id: str, end: float, claim: str = "") -> ApprovalResponse | None:
     """Block until the request has ended, or until `end` (monotonic): then None.
 
     Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
@@ -47,7 +61,7 @@ def wait_until(store: Store, request_id: str, end: float) -> ApprovalResponse | 
         while True:
             left = end - time.monotonic()
             try:
-                response = _listen(line, request_id, left, troubled)
+                response = _listen(line, request_id, left, troubled, claim)
                 if response is not None or left <= 0:
                     return response
                 pause, troubled = 0.05, False
@@ -61,14 +75,14 @@ def wait_until(store: Store, request_id: str, end: float) -> ApprovalResponse | 
         line.close()
 
 
-def _listen(line: Line, request_id: str, left: float, troubled: bool) -> ApprovalResponse | None:
+def _listen(line: Line, request_id: str, left: float, troubled: bool, claim: str) -> ApprovalResponse | None:
     """One blocking read; after trouble one look whether the server still knows the request."""
     slice_seconds = 0.0 if troubled else min(SLICE_SECONDS, left)
     outcome = _read_ended(line, request_id, slice_seconds)
     if outcome is not None:
-        return _collected(line, outcome)
+        return _collected(line, outcome, claim)
     if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
-        return refusal(request_id, LOST)
+        return refusal(request_id, LOST, CANCELLED)
     return None
 
 
@@ -92,15 +106,17 @@ def seconds_left(store: Store, request_id: str, end: float) -> float | None:
         pause = min(1.0, pause * 2)
 
 
-def _expire(store: Store, request_id: str, end: float) -> ApprovalResponse:
+def _expire(store: Store, request_id: str, end: float, claim: str) -> ApprovalResponse:
     line = store.line(end)
     try:
         while True:
             state, value, *rest = line.run(approvals.expire(line.keys, request_id))
             if state == _UNKNOWN:
-                return refusal(request_id, LOST)
+                return refusal(request_id, LOST, CANCELLED)
             if state != _PENDING:
-                return _collected(line, _outcome(request_id, [state, value, *rest]))
+                approved, by, why, ended_ms, _decision, channel, *_ = [value, *rest]
+                end_ = [state, approved, by, why, ended_ms, channel]
+                return _collected(line, _outcome(request_id, end_), claim)
             # The server stored it late, or its clock is slower: it still takes decisions, so we still
             # do, or it must stop taking them.
             left = int(value or 0) / 1000
@@ -121,32 +137,62 @@ def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse
         return None
     flat = reply[0][1][0][1]
     fields = pairs(flat)
-    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms")
+    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms", b"channel")
     return _outcome(request_id, [fields.get(name) for name in names])
 
 
 def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
     """The response that a stored end means; anything not exactly a decision is a refusal."""
-    status, approved, responder, reason, ended_ms = (
-        (part or b"").decode(errors="replace") for part in end[:5]
+    status, approved, responder, reason, ended_ms, channel = (
+        (part or b"").decode(errors="replace") for part in end
     )
     if (status, approved) not in _MEANINGS:
-        return refusal(request_id, f"malformed: the stored outcome is {status!r}, {approved!r}")
+        return _malformed(request_id, f"is {status!r}, {approved!r}")
     try:
         moment = at(ended_ms)
     except ODD:
-        return refusal(request_id, f"malformed: the stored outcome has the time {ended_ms[:40]!r}")
+        return _malformed(request_id, f"has the time {ended_ms[:40]!r}")
     if not responder:
-        return refusal(request_id, "malformed: the stored outcome names nobody")
-    return ApprovalResponse(request_id, status == APPROVED, responder, reason, moment)
+        return _malformed(request_id, "names nobody")
+    return ApprovalResponse(
+        request_id,
+        status == APPROVED,
+        responder,
+        reason,
+        moment,
+        RESPONSE_OF_END[status],
+        channel,
+    )
 
 
-def _collected(line: Line, response: ApprovalResponse) -> ApprovalResponse:
+def _malformed(request_id: str, what: str) -> ApprovalResponse:
+    return refusal(request_id, f"malformed: the stored outcome {what}", UNKNOWN)
+
+
+def _collected(line: Line, response: ApprovalResponse, claim: str) -> ApprovalResponse:
     failpoints.reach("agent.before_collect")
-    # For the record only: a failed mark changes nothing for the agent.
+    wanted = claim if response.approved else ""
     try:
-        line.run(approvals.collect(line.keys, response.request_id))
+        mark = line.run(approvals.collect(line.keys, response.request_id, wanted))
         failpoints.reach("agent.after_collect")
+        if mark is not None and mark.first and mark.key:
+            line.read("PEXPIRE", line.keys.approval_key(mark.agent_id, mark.key), ENDED_TTL_MS)
     except StoreUnavailable as error:
+        if wanted:
+            raise  # nobody knows whose it is
+        # For the record only: a failed mark changes nothing for the agent.
         logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
-    return response
+        return response
+    return _marked(response, mark, wanted)
+
+
+def _marked(response: ApprovalResponse, mark: approvals.Mark | None, claim: str) -> ApprovalResponse:
+    """The response with what its mark tells; one that is not this claim's own is refused."""
+    if mark is None:
+        return _malformed(response.request_id, "has no request that could be claimed") if claim else response
+    if claim and mark.claim != claim:
+        raise AlreadyCollected(response.request_id, mark.claim, mark.collected_at)
+    channel = response.channel or mark.channel
+    if mark.first:
+        return replace(response, channel=channel)
+    return replace(response, channel=channel, collected_at=mark.collected_at, collected_by=mark.claim)

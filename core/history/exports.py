@@ -18,6 +18,7 @@ from django.utils import timezone
 from core.history.audit import entries
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
+from core.values.approvals import NO_DEADLINE
 
 logger = logging.getLogger(__name__)
 
@@ -144,5 +145,11 @@ def _rows(kind: str) -> Iterator[list[str]]:
 
 def _cell(value: Any) -> str:
     """A value as text that no spreadsheet takes for a formula."""
-    text = "" if value is None else value.isoformat() if hasattr(value, "isoformat") else str(value)
+    text = (
+        ""
+        if value is None or value == NO_DEADLINE
+        else value.isoformat()
+        if hasattr(value, "isoformat")
+        else str(value)
+    )
     return f"'{text}" if text.startswith(_FORMULA) else text

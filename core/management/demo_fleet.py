@@ -53,7 +53,7 @@ class DemoAgent:
         """Ask a human, beating while blocked."""
         with self.heartbeat.keep_alive("waiting", f"for an answer: {kind}"):
             answer = self.gate.request_approval(kind, context, timeout=minutes * 60)
-        outcome = "approved" if answer.approved else "denied"
+        outcome = answer.status
         said = answer.reason if answer.responder == "system" else f"{outcome} by {answer.responder}"
         print(f"{self.agent_id}: {kind}: {said}")
         return answer.approved

@@ -29,7 +29,7 @@ from ..values.moments import at, milliseconds_of
 from ..values.names import checked_name
 from ..values.pairs import pairs
 from .client import Store
-from .keys import Keys
+from .keys import ASKED_LENGTH, Keys
 from .script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
@@ -40,17 +40,40 @@ EXPIRE = SCRIPTS["approvals/expire"]
 CANCEL = SCRIPTS["approvals/cancel"]
 COLLECT = SCRIPTS["approvals/collect"]
 RESTORE_END = SCRIPTS["approvals/restore_end"]
+WITHDRAW = SCRIPTS["approvals/withdraw"]
 UNREADABLE = "unreadable"
+ID_LENGTH = 36  # of the text of a UUID
+ASKED_AT_ONCE = 100
 
 
 class Question(NamedTuple):
-    """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer."""
+    """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer.
+
+    `key`: the asker's own name for it, or ''.
+    """
 
     request_id: str
     agent_id: str
     approval_type: str
     context: bytes
     timeout_text: str
+    key: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The digest that its record will have."""
+        return request_digest(self.agent_id, self.approval_type, self.context)
+
+
+class Mark(NamedTuple):
+    """That an outcome is in an asker's hands: since when, and under which claim or ''. `first`: since this call."""
+
+    first: bool
+    collected_at: datetime
+    claim: str
+    channel: str
+    agent_id: str
+    key: str
 
 
 class Answer(NamedTuple):
@@ -79,9 +102,12 @@ class End(NamedTuple):
     channel: str
 
 
-def request(keys: Keys, question: Question, left_ms: int) -> Command[list[bytes]]:
-    """Store a request that is due in `left_ms`: [requested ms, deadline ms, outbox length], or [b'taken']."""
-    request_id, agent_id, approval_type, context, timeout_text = question
+def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
+    """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length].
+
+    Else [b'known', id] of the request that its key names, unless that is `gone`; [b'withdrawn'] or [b'taken'].
+    """
+    request_id, agent_id, approval_type, context, timeout_text, key = question
     script_keys = [
         keys.approval_request(request_id),
         keys.approvals_pending,
@@ -89,10 +115,23 @@ def request(keys: Keys, question: Question, left_ms: int) -> Command[list[bytes]
         keys.installation,
         keys.event_stream(APPROVAL_REQUESTED),
         keys.event_types,
+        keys.approvals_asked(agent_id),
+        keys.approval_withdrawn(request_id),
     ]
-    digest = request_digest(agent_id, approval_type, context)
-    args: list[Argument] = [request_id, agent_id, approval_type, context, digest, left_ms, timeout_text]
+    if key:
+        script_keys.append(keys.approval_key(agent_id, key))
+    about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
+    args: list[Argument] = [*about, "" if left_ms is None else left_ms, timeout_text, key, gone]
     return Command(REQUEST, script_keys, args, as_it_is)
+
+
+def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:
+    """End a request that its asker believes is not stored, or see to it that it never is; whether it was ended."""
+    script_keys = _ending_keys(keys, question.request_id, APPROVAL_CANCELLED)
+    script_keys.append(keys.approval_withdrawn(question.request_id))
+    if question.key:
+        script_keys.append(keys.approval_key(question.agent_id, question.key))
+    return Command(WITHDRAW, script_keys, [question.request_id, reason], bool)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -144,10 +183,22 @@ def cancel_lost(keys: Keys, request_id: str) -> Command[bool]:
     return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
 
 
-def collect(keys: Keys, request_id: str) -> Command[bool]:
-    """Mark that an agent holds the outcome; True for the first mark."""
+def collect(keys: Keys, request_id: str, claim: str = "") -> Command[Mark | None]:
+    """Mark that an asker holds the outcome: the mark that stands, or None where the server has none to read."""
     script_keys = [keys.approval_request(request_id), keys.outbox, keys.installation]
-    return Command(COLLECT, script_keys, [request_id], bool)
+    return Command(COLLECT, script_keys, [request_id, claim], _mark)
+
+
+def _mark(reply: list[bytes]) -> Mark | None:
+    if not reply:
+        return None
+    first, collected_ms, *texts = reply
+    claim, channel, agent_id, key = (text.decode(errors="replace") for text in texts)
+    try:
+        return Mark(first == b"1", at(collected_ms), claim, channel, agent_id, key)
+    except ODD as error:
+        logger.warning("set aside: when an outcome was collected: %s", error)
+        return None
 
 
 def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
@@ -192,6 +243,8 @@ class RequestRecord(NamedTuple):
     decision_id: str = ""
     channel: str = ""
     collected_at: datetime | None = None
+    claim: str = ""
+    key: str = ""
 
     @property
     def digest(self) -> str:
@@ -282,6 +335,32 @@ def read_pending(store: Store) -> PendingRequests:
             records.append(record)
     records.sort(key=lambda record: (record.requested_at, record.request_id))
     return PendingRequests(records, unreadable)
+
+
+def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
+    """The server's time, and the newest 1,000 requests that an agent asked, or the one of a key; newest first.
+
+    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
+    """
+    if key is None:
+        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
+    else:
+        named = store.read("GET", store.keys.approval_key(agent_id, key))
+        reply = [] if named is None else [named[:ID_LENGTH]]
+    ids = [id_.decode(errors="replace") for id_ in reply]
+    now, found = datetime.now(UTC), []
+    for first in range(0, len(ids), ASKED_AT_ONCE):
+        part = ids[first : first + ASKED_AT_ONCE]
+        now, replies = _read_hashes(store, part)
+        for request_id, hash_ in zip(part, replies, strict=True):
+            try:
+                record = _parsed_or_none(request_id, hash_)
+            except MalformedRecord as error:
+                logger.warning("set aside: %s", error)
+                continue
+            if record is not None and record.agent_id == agent_id:
+                found.append(record)
+    return now, sorted(found, key=lambda record: record.requested_at, reverse=True)
 
 
 def count_waiting(store: Store) -> tuple[int, float]:
@@ -401,6 +480,7 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             deadline_at=at(fields[b"deadline_ms"]),
             timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
             status=status,
+            key=fields.get(b"key", b"").decode(),
             **({} if status == PENDING else _parsed_end(fields)),
         )
     except ODD as error:
@@ -410,7 +490,7 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
     said = {
         name: fields.get(name.encode(), b"").decode()
-        for name in ("responder", "reason", "decision_id", "channel", "ended_ms", "collected_ms")
+        for name in ("responder", "reason", "decision_id", "channel", "claim", "ended_ms", "collected_ms")
     }
     ended, collected = said.pop("ended_ms"), said.pop("collected_ms")
     return {

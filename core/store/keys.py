@@ -17,6 +17,9 @@ AGENT_TTL_MS = DAY_MS
 TIMELINE_TTL_MS = DAY_MS
 TIMELINE_LENGTH = 500
 ENDED_TTL_MS = 7 * DAY_MS
+WITHDRAWN_TTL_MS = DAY_MS
+ASKED_TTL_MS = 372 * DAY_MS  # the longest time to answer, and that for which an end is kept
+ASKED_LENGTH = 1_000
 EVENT_TTL_MS = 7 * DAY_MS
 EVENT_STREAM_LENGTH = 10_000
 EVENT_TYPES_LENGTH = 10_000
@@ -127,6 +130,18 @@ class Keys:
     def approval_ended(self, request_id: str) -> str:
         """Stream of one entry, 7 days: how the request ended. Waiters block on it."""
         return self._key("approvals", "ended", quoted(request_id))
+
+    def approval_withdrawn(self, request_id: str) -> str:
+        """String, 1 day: the asker was refused before this request was stored, so it is not stored any more."""
+        return self._key("approvals", "withdrawn", quoted(request_id))
+
+    def approval_key(self, agent: str, key: str) -> str:
+        """String, until 7 days after the end that the asker collected, else after the deadline: the request's id."""
+        return self._key("approvals", "key", quoted(agent), quoted(key))
+
+    def approvals_asked(self, agent: str) -> str:
+        """Sorted set, 7 days after the last deadline, at most 372: an agent's newest 1,000 requests by server ms."""
+        return self._key("approvals", "asked", quoted(agent))
 
     @cached_property
     def approvals_pending(self) -> str:

@@ -4,6 +4,8 @@ They stand among the values because the store, which may know no room, puts them
 in Lua becomes the word when the script is loaded.
 """
 
+from .moments import LATEST_MS, at
+
 # How a request stands. All but the first are ends.
 PENDING = "pending"
 APPROVED = "approved"
@@ -28,6 +30,11 @@ OUTCOME_OF_END = {
     CANCELLED: CANCELLED,
 }
 
+# How a response stands for its asker. The others are those of the ends.
+DENIED = "denied"
+UNAVAILABLE = "unavailable"
+RESPONSE_OF_END = {APPROVED: APPROVED, REJECTED: DENIED, TIMEOUT: TIMEOUT, CANCELLED: CANCELLED}
+
 # The way by which an end came. What ends by itself has `system` as its responder too.
 DIRECT = "direct"
 SITE = "site"
@@ -45,6 +52,10 @@ EVENT_OF_END = {
     TIMEOUT: APPROVAL_EXPIRED,
     CANCELLED: APPROVAL_CANCELLED,
 }
+
+# A request that may wait for ever is due at the last moment that every part can hold. Nobody is shown that moment.
+NO_DEADLINE_MS = LATEST_MS - 1
+NO_DEADLINE = at(NO_DEADLINE_MS)
 
 LOST_REASON = "cancelled: lost by the server, which was emptied or replaced"
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 MAX_DEPTH = 64
@@ -9,13 +10,19 @@ MAX_INT_BITS = 14_285  # above, it has more than the 4,300 digits that Python wr
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def encode_json_object(value: object, argument: str, max_bytes: int) -> bytes:
+def encode_json_object(
+    value: object, argument: str, max_bytes: int, default: Callable[[Any], Any] | None = None
+) -> bytes:
     """Return `value` as UTF-8 JSON, or raise ValueError naming the argument and the place in it.
+
+    default: asked for what JSON does not have, as in `json.dumps`; what it raises is not caught.
 
     Refused: anything but a dict, keys that are not str, NaN and infinities, lone surrogates,
     types that JSON does not have, more than 64 levels, more than `max_bytes`. Large or self-repeating
     values are refused without being written out first.
     """
+    if default is not None:
+        value = _converted(value, argument, default, [2 * max_bytes])
     if not isinstance(value, dict):
         raise ValueError(f"{argument} must be a JSON object (a dict), not {type(value).__name__}")
     if not _surely_fine(value, 2 * max_bytes):
@@ -130,6 +137,24 @@ def _check(root: dict[Any, Any], argument: str, max_bytes: int) -> None:
             waiting.extend(_children(value, place, depth + 1))
         else:
             raise ValueError(f"{place} is a {type(value).__name__}, which JSON does not have")
+
+
+def _converted(
+    value: Any, argument: str, default: Callable[[Any], Any], left: list[int], depth: int = 1
+) -> Any:
+    """A copy in which only types of JSON are left; those that `default` gives too much of are refused early."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if depth > MAX_DEPTH:
+        raise ValueError(f"{argument} nests deeper than {MAX_DEPTH} levels")
+    left[0] -= 1 + (len(value) if isinstance(value, (dict, list, tuple)) else 0)
+    if left[0] < 0:
+        raise ValueError(f"{argument} is far larger than its bytes may be as JSON")
+    if isinstance(value, dict):
+        return {key: _converted(item, argument, default, left, depth + 1) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_converted(item, argument, default, left, depth + 1) for item in value]
+    return _converted(default(value), argument, default, left, depth + 1)
 
 
 def _children(value: Any, place: str, depth: int) -> list[tuple[object, str, int]]:

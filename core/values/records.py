@@ -64,7 +64,7 @@ class PlainDict:
 @cache
 def _moments(cls: type) -> tuple[str, ...]:
     """The fields of a dataclass that are times."""
-    return tuple(item.name for item in fields(cls) if item.type is datetime)
+    return tuple(item.name for item in fields(cls) if item.type in (datetime, datetime | None))
 
 
 @cache
@@ -87,7 +87,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(value: Any, wanted: Any, field: str) -> Any:
-    if wanted is datetime:
+    if wanted is datetime or (wanted == datetime | None and value is not None):
         return parse_timestamp(value, field)
     if wanted is float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -32,6 +32,11 @@ def is_unsafe(character: str) -> bool:
     )
 
 
+def visible(text: str) -> str:
+    """What of it can be seen: without what draws nothing, and without spaces around it."""
+    return "".join(character for character in text if character == " " or not is_unsafe(character)).strip()
+
+
 def chip(character: str) -> str:
     """How an unsafe character is shown."""
     return f"⟦U+{ord(character):04X}⟧"

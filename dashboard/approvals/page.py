@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from core.agents import fleet
-from core.agents.heartbeat import AgentState
+from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -68,6 +68,15 @@ class AgentRow:
         )
 
 
+def why_gone(asker: AgentRow | None, requested_at: datetime) -> str:
+    """Why nobody waits for an answer; '' where somebody may, as when it did not beat at the time of asking."""
+    if asker is None:
+        return ""
+    lost = asker.liveness == "lost" and (requested_at - asker.last_beat).total_seconds() < LOST_SECONDS
+    finished = asker.liveness == "finished" and requested_at <= asker.last_beat
+    return words.asker_gone(asker.last_beat, finished=finished) if lost or finished else ""
+
+
 @dataclass(frozen=True)
 class Agents:
     """The agents region: those who need a look first, then by name."""
@@ -110,9 +119,10 @@ class Card:
     whole: bool = (
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
+    gone: str = ""  # why nobody waits for the answer
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = 0) -> "Card":
+    def of(cls, record: RequestRecord, most: int = 0, *, asker: AgentRow | None = None) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
         text, most = record.context.decode(), most or CARD_CHARACTERS
         context = visible_json(text) if len(text) <= most else visible("")
@@ -127,6 +137,7 @@ class Card:
             record.requested_at,
             record.deadline_at,
             whole,
+            words.card_of_gone(why_gone(asker, record.requested_at)),
         )
 
 
@@ -242,9 +253,13 @@ def live_page() -> LivePage:
     store = open_store()
     now, states = fleet.look(store, None)
     pending = read_pending(store)
+    rows = {state.heartbeat.agent_id: AgentRow.of(state, now) for state in states}
     return LivePage(
-        agents=Agents.of(states, now),
-        cards=[Card.of(record) for record in sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]],
+        agents=Agents.of_rows(rows.values(), now),
+        cards=[
+            Card.of(record, asker=rows.get(record.agent_id))
+            for record in sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
+        ],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),
         ended=recently_ended(),
@@ -297,10 +312,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
+    asker = None if approval.asker is None else AgentRow.of(approval.asker, now)
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS) if live is not None and pending else None,
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker) if live is not None and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,

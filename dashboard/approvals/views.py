@@ -1,6 +1,7 @@
 """One request: its page, and the answer of a person to it."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,14 +16,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import failpoints
+from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.models import ApprovalRecord
+from core.store.approvals import read_record
 from core.store.client import open_store
 from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
+from dashboard.approvals.page import AgentRow
 
 logger = logging.getLogger(__name__)
 
@@ -112,19 +117,20 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.only_in_redis(told.text), told.status)
     except decisions.NotAllowed as refusal:
-        return Notice("refused", str(refusal), 403)
+        return Notice("refused", words.about(_name(request_id), str(refusal)), 403)
     except ValueError as error:
-        return Notice("refused", words.not_decided(error), 400)
+        return Notice("refused", words.about(_name(request_id), words.not_decided(error)), 400)
     except MalformedRecord as error:
-        return Notice("refused", words.unreadable_request(error), 409)
+        return Notice("refused", words.about(_name(request_id), words.unreadable_request(error)), 409)
     except DecisionUnconfirmed as error:
         logger.error("decision unconfirmed: %s", error)
-        return Notice("unsure", words.NOT_CONFIRMED, 503)
+        return Notice("unsure", words.about(_name(request_id), words.NOT_CONFIRMED), 503)
     except StoreUnavailable as error:
-        return Notice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
+        why = f"{words.NOTHING_DECIDED} {words.unavailable(error)}"
+        return Notice("refused", words.about(_name(request_id), why), 503)
     except Error:
         logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", words.NOT_WRITTEN, 503)
+        return Notice("refused", words.about(_name(request_id), words.NOT_WRITTEN), 503)
     if decision.outcome == UNKNOWN:
         raise Http404(words.NO_REQUEST)
     return _notice_of(decision, approved=approved, by=request.user.get_username())
@@ -132,9 +138,35 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
 
 def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""
+    name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
-        return Notice("done", words.accepted(approved=approved), 200)
+        return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
     if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder
-        return Notice("refused", words.already_decided(decision.status, who, decision.ended_at), 409)
-    return Notice("refused", words.NOT_DECIDED[decision.outcome], 409)
+        return Notice("refused", words.already_decided(name, decision.status, who, decision.ended_at), 409)
+    return Notice("refused", words.about(name, words.NOT_DECIDED[decision.outcome]), 409)
+
+
+def _name(request_id: str) -> str:
+    """What a notice calls a request that was not decided; '' where neither store can tell."""
+    with suppress(Error):
+        kept = ApprovalRecord.objects.filter(pk=request_id).only("approval_type", "agent_id").first()
+        if kept is not None:
+            return words.request_name(kept.approval_type, kept.agent_id)
+    with suppress(StoreUnavailable, MalformedRecord):
+        live = read_record(open_store(), request_id)
+        if live is not None:
+            return words.request_name(live.approval_type, live.agent_id)
+    return ""
+
+
+def _why_gone(decision: Decision) -> str:
+    """Why nobody hears an answer that took effect; '' where that is not known."""
+    if decision.ended_at is None:
+        return ""
+    try:
+        states = fleet.read_states(open_store(), [decision.agent_id])
+    except StoreUnavailable:
+        return ""
+    rows = [AgentRow.of(state, decision.ended_at) for state in states]
+    return next((contexts.why_gone(row, decision.requested_at or decision.ended_at) for row in rows), "")

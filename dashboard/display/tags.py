@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.usage.money import money
+from core.values.approvals import NO_DEADLINE
+from dashboard import words
 from dashboard.display import amounts
 from dashboard.display.text import plain, visible
 
@@ -73,15 +75,23 @@ def moment(at: datetime, now: datetime) -> SafeString:
 
 
 @register.simple_tag
-def countdown(deadline: datetime, now: datetime) -> SafeString:
+def countdown(at: datetime, now: datetime) -> SafeString:
     """How long is left, as text that the page keeps counting."""
-    seconds = max(0, int((deadline - now).total_seconds()))
+    if at == NO_DEADLINE:
+        return format_html('<span class="countdown">{}</span>', words.NO_DEADLINE)
+    seconds = max(0, int((at - now).total_seconds()))
     return format_html(
         '<time class="countdown" datetime="{}" data-deadline="{}">{} left</time>',
-        deadline.isoformat(),
-        milliseconds(deadline),
+        at.isoformat(),
+        milliseconds(at),
         duration(seconds),
     )
+
+
+@register.filter
+def deadline(at: datetime) -> str:
+    """A deadline with its date, or that there is none."""
+    return words.NO_DEADLINE if at == NO_DEADLINE else f"{local_time(at):%Y-%m-%d %H:%M:%S %Z}"
 
 
 @register.simple_tag

@@ -131,6 +131,7 @@ class Feed:
         if self._state is None and self._timers.due("open", PAUSE_SECONDS):
             self._open()
         messages = [] if self._state is None else self._state.look()
+        self._distribute([], set() if self._state is None else self._state.take_touched())
         if self._state is not None and self._timers.due("verify", VERIFY_SECONDS):
             self._ask_sql(self._state)
         if self._timers.due("tick", TICK_SECONDS):

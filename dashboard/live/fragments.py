@@ -47,6 +47,11 @@ def new_card(card: Card, now: datetime, audience: Audience, before: str = "") ->
     )
 
 
+def asker(card: Card) -> str:
+    """Whether somebody waits for the answer, in its place on a card: nothing moves."""
+    return _partial(f"asker-{card.request_id}", "outerMorph", _render("approvals/_asker", {"card": card}))
+
+
 def ended_card(ended: Ended, now: datetime) -> str:
     """What stands in a card's place when its request has ended: nothing else moves."""
     return _partial(

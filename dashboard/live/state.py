@@ -68,6 +68,8 @@ class LiveState:
         self._ended: list[Ended] = []
         self._rows: dict[str, AgentRow] = {}
         self._cards: dict[str, Card] = {}
+        self._liveness: dict[str, str] = {}
+        self._touched: set[str] = set()
         self._drawn: dict[Audience, tuple[LivePage, str]] = {}
         self._heard_of: set[str] = set()
         self._unreadable = 0
@@ -106,8 +108,29 @@ class LiveState:
 
     def _card(self, request_id: str) -> Card:
         if request_id not in self._cards:
-            self._cards[request_id] = Card.of(self._pending[request_id])
+            record = self._pending[request_id]
+            self._cards[request_id] = Card.of(record, asker=self._rows.get(record.agent_id))
         return self._cards[request_id]
+
+    def _cards_of(self, rows: Iterable[AgentRow]) -> list[Message]:
+        """What cards say anew of their askers, when these came to be gone or are back."""
+        askers = {row.agent_id for row in rows if self._liveness.get(row.agent_id) != row.liveness}
+        self._liveness.update({row.agent_id: row.liveness for row in rows})
+        asked = [id_ for id_, record in self._pending.items() if record.agent_id in askers]
+        texts = []
+        for request_id in asked:
+            before = self._cards.pop(request_id, None)
+            if before is not None and before.gone == self._card(request_id).gone:
+                continue
+            self._touched.add(request_id)
+            if request_id in self._shown:
+                texts.append(fragments.asker(self._card(request_id)))
+        return [_same("".join(texts))] if texts else []
+
+    def take_touched(self) -> set[str]:
+        """The requests whose own pages changed because their askers did, since this was asked last."""
+        touched, self._touched = self._touched, set()
+        return touched
 
     def tick(self) -> list[Message]:
         """Warnings: when the recorder starts or stops lagging, and when something becomes wrong with the record."""
@@ -174,13 +197,14 @@ class LiveState:
             return []
         moved = any(self._place(self._rows.get(row.agent_id)) != self._place(row) for row in rows)
         self._rows.update({row.agent_id: row for row in rows})
+        told = self._cards_of(rows)
         if moved:
             self._arrange()
-            return [_same(fragments.agents_region(self.agents, self.now))]
+            return [_same(fragments.agents_region(self.agents, self.now)), *told]
         self.agents = replace(self.agents, rows=[self._rows[row.agent_id] for row in self.agents.rows])
         shown = {row.agent_id for row in self.agents.rows}
         texts = [fragments.agent_row(row, self.now) for row in rows if row.agent_id in shown]
-        return [_same("".join(texts))] if texts else []
+        return [_same("".join(texts)), *told] if texts else told
 
     def begin_verification(self) -> None:
         """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
@@ -200,10 +224,11 @@ class LiveState:
     def _load(self, ended: list[Ended]) -> None:
         self.now, states = fleet.look(self._store, None)
         self._rows = {state.heartbeat.agent_id: AgentRow.of(state, self.now) for state in states}
+        self._liveness = {agent: row.liveness for agent, row in self._rows.items()}
         self._arrange()
         pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
-        self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
+        self._cards = {}
         self._unreadable = len(pending.unreadable)
         self._shown = self._most_urgent()
         earlier = [end for end in self._ended if end.request_id in self._heard_of]

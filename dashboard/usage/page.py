@@ -236,7 +236,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: six queries, five of them of sums, however many calls there were, and one for what has no price."""
+    """Read the page: six queries however many calls there were, and one more where some have no price."""
     now = now.astimezone(UTC)
     today = datetime.combine(now.date(), time(), UTC)
     recorded = usage_reports.recorded_hours()

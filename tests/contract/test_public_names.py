@@ -58,6 +58,7 @@ METHODS = {
         "open_request",
         "wait_for_decision",
         "get_request",
+        "find_requests",
         "cancel_request",
         "respond_to_approval",
         "decide",
@@ -127,9 +128,13 @@ def test_the_readme_uses_only_public_names():
     ("name", "signature"),
     [
         ("ApprovalGate.__init__", "memory=None, agent_id=None"),
-        ("ApprovalGate.request_approval", "approval_type, context=None, timeout=None"),
-        ("ApprovalGate.open_request", "approval_type, context=None, timeout=None"),
-        ("ApprovalGate.wait_for_decision", "request_id, timeout=None"),
+        (
+            "ApprovalGate.request_approval",
+            "approval_type, context=None, timeout=None, key=None, claim=None, default=None",
+        ),
+        ("ApprovalGate.open_request", "approval_type, context=None, timeout=None, key=None, default=None"),
+        ("ApprovalGate.wait_for_decision", "request_id, timeout=None, claim=None"),
+        ("ApprovalGate.find_requests", "key=None, status=None"),
         ("ApprovalGate.respond_to_approval", "request_id, approved, responder, reason=''"),
         (
             "ApprovalGate.decide",

@@ -41,7 +41,6 @@ ABOUT_REQUESTS = (
 )
 FIELD, ARGUMENT = "approved", "timeout"  # also the names of a field and of an argument
 NO_STATUS = {  # the same text, meant otherwise
-    ("core.management.demo_fleet", "approved"): "for a reader",
     ("core.store.keys", "pending"): "a part of a key",
 }
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import words
+
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ROOT / "dashboard/words.py"
 LOGGED = ("debug", "info", "warning", "error", "exception", "critical", "log")
@@ -80,3 +82,17 @@ def test_a_planted_sentence_is_found(planted):
 )
 def test_what_nobody_reads_on_a_page_may_stand_anywhere(left):
     assert list(sentences(ast.parse(left))) == []
+
+
+KINDS = re.compile(r"""(?:kind=|new_fact\(\s*|Fact\([^()]*?, )"((?:[a-z_]+)\.[a-z_]+)\"""")
+
+
+def kinds_written() -> set[str]:
+    """The kinds of audit entries that the code writes by name."""
+    code = [path.read_text() for place in ("core", "dashboard") for path in (ROOT / place).rglob("*.py")]
+    return {kind for text in code for kind in KINDS.findall(text)}
+
+
+def test_every_kind_of_the_record_has_words_for_a_reader():
+    assert {"record.pruned", "session.started", "decision.refused"} <= kinds_written()
+    assert kinds_written() - set(words.ENTRIES) == set()

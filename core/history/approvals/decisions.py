@@ -5,6 +5,7 @@ The intent is in SQL before Redis is asked. That Redis accepted it is in SQL bef
 
 import logging
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,7 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_intent")
     decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
+    decision = _about(decision, record)
     failpoints.reach("site.after_script")
     if decision.accepted:
         _note_accepted(intent, decision)
@@ -73,6 +75,16 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     else:
         _settle_refused(intent, decision, record)
     return decision
+
+
+def _about(decision: Decision, record: RequestRecord) -> Decision:
+    """The decision with what it is about."""
+    return replace(
+        decision,
+        approval_type=record.approval_type,
+        agent_id=record.agent_id,
+        requested_at=record.requested_at,
+    )
 
 
 def _answer(intent: DecisionIntent) -> Answer:

@@ -130,7 +130,7 @@ class Batch:
             actor=said["agent_id"],
             agent_id=said["agent_id"],
             request_id=request_id,
-            details={"approval_type": said["approval_type"], "digest": said["digest"]},
+            details={"approval_type": said["approval_type"], "digest": said["digest"], **_said(said, "key")},
         )
         timeout_seconds = _seconds(said["timeout_seconds"])
         if request_id in self._rows:
@@ -219,7 +219,7 @@ class Batch:
             actor=row.agent_id,
             agent_id=row.agent_id,
             request_id=request_id,
-            details={"status": held},
+            details={"status": held, **_said(entry.fields, "claim")},
         )
         return [fact]
 
@@ -286,6 +286,11 @@ def _refuse_unfit(said: Mapping[str, str]) -> None:
     for name, limit in LENGTHS.items():
         if len(without_nul(said.get(name, ""), name)) > limit:
             raise ValueError(f"{name} has more than {limit} characters")
+
+
+def _said(fields: Mapping[str, str], name: str) -> dict[str, str]:
+    """What few entries say, and those of former versions never."""
+    return {name: fields[name]} if fields.get(name) else {}
 
 
 def _seconds(text: str) -> float:

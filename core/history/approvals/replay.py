@@ -21,6 +21,7 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
             "requested_ms": milliseconds(record.requested_at),
             "deadline_ms": milliseconds(record.deadline_at),
             "timeout_seconds": repr(record.timeout_seconds),
+            "key": record.key,
         }
     ]
     if record.ended_at is not None:
@@ -43,6 +44,7 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
                 "request_id": record.request_id,
                 "status": record.status,
                 "collected_ms": milliseconds(record.collected_at),
+                "claim": record.claim,
             }
         )
     return [OutboxEntry("0-0", fields) for fields in entries]

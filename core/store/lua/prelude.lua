@@ -71,7 +71,8 @@ local function finish(id, now, event_type, outcome)
     redis.call('PEXPIRE', KEYS[1], @ENDED_TTL_MS@)
   end
   redis.call('XADD', KEYS[2], '*', 'status', outcome.status, 'approved', outcome.approved,
-    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now))
+    'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
+    'channel', outcome.channel)
   redis.call('PEXPIRE', KEYS[2], @ENDED_TTL_MS@)
   redis.call('ZREM', KEYS[3], id)
   remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', about[1] or '',

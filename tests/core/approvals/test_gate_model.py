@@ -6,18 +6,19 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from core import ApprovalGate
+from core import AlreadyCollected, ApprovalGate
 from tests.servers import client_of
 
 AGENTS = ("ann", "a*", "a:n[n]", "\U0001f600")
 KINDS = ("deploy", "deploy:*", "\u202etxt")
 agents, kinds, answers = st.sampled_from(AGENTS), st.sampled_from(KINDS), st.booleans()
 people, reasons = (
-    st.sampled_from(("maria", "system", "\U0001f600")),
+    st.sampled_from(("maria", "system-7", "\U0001f600")),
     st.sampled_from(("", "too late", "é\n=1")),
 )
 LONG, SHORT = 600.0, 0.001
@@ -39,6 +40,8 @@ class Asked:
     responder: str = ""
     reason: str = ""
     decision: str = ""
+    collected: bool = False
+    claim: str = ""
 
     @property
     def over(self) -> str:
@@ -58,6 +61,7 @@ class Gates(RuleBasedStateMachine):
         self.gates = {name: ApprovalGate(self.url, name) for name in AGENTS}
         self.desk = ApprovalGate(self.url)
         self.asked: dict[str, Asked] = {}
+        self.keyed: dict[tuple[str, str], str] = {}
 
     def teardown(self) -> None:
         self.raw.close()
@@ -71,6 +75,60 @@ class Gates(RuleBasedStateMachine):
     def open(self, agent, kind, context):
         return self.ask(agent, kind, context, LONG, False)
 
+    @rule(agent=agents, kind=kinds, context=contexts, key=st.sampled_from(("k", "k:*")))
+    def open_under_a_key(self, agent, kind, context, key):
+        """One request for each key of an agent, for ever; another one under it is refused."""
+        known = self.keyed.get((agent, key))
+        if known is None:
+            request = self.gates[agent].open_request(kind, context, LONG, key=key)
+            self.asked[request.request_id] = Asked(agent, kind, context, False)
+            self.keyed[agent, key] = request.request_id
+            return
+        one = self.asked[known]
+        same = (one.kind, json.dumps(one.context)) == (kind, json.dumps(context))
+        if same:
+            request = self.gates[agent].open_request(kind, context, LONG, key=key)
+            assert (request.request_id, request.status) == (known, one.over)
+        else:
+            with pytest.raises(ValueError, match="key"):
+                self.gates[agent].open_request(kind, context, LONG, key=key)
+        assert [request.request_id for request in self.gates[agent].find_requests(key)] == [known]
+
+    @rule(data=st.data(), approved=answers)
+    def decide_one_with_a_key(self, data, approved):
+        if self.keyed:
+            chosen = data.draw(st.sampled_from(sorted(self.keyed.values())))
+            self.decide_now(chosen, approved, "maria", "")
+
+    @rule(request=requests, claim=st.sampled_from(("one", "two")))
+    def claim(self, request, claim):
+        """An approval is for the first claim; what is none is told to everybody."""
+        one = self.asked[request]
+        if one.status == "approved" and one.collected and one.claim != claim:
+            with pytest.raises(AlreadyCollected):
+                self.desk.wait_for_decision(request, timeout=0, claim=claim)
+            return
+        response = self.desk.wait_for_decision(request, timeout=0, claim=claim)
+        if response is None:
+            assert one.over == "pending"
+            return
+        self.heard(one, response, claim if response.approved else "")
+
+    @rule(agent=agents)
+    def list_mine(self, agent):
+        mine = [id_ for id_, one in self.asked.items() if one.agent == agent]
+        assert sorted(request.request_id for request in self.gates[agent].find_requests()) == sorted(mine)
+
+    def heard(self, one, response, claim):
+        """The end as the model knows it, and who collected it before."""
+        if one.status == "pending":
+            self.time_out(one)
+        assert (response.approved, response.responder) == (one.status == "approved", one.responder)
+        assert response.status == {"rejected": "denied"}.get(one.status, one.status)
+        assert (response.collected_at is not None, response.collected_by) == (one.collected, one.claim)
+        if not one.collected:
+            one.collected, one.claim = True, claim
+
     @rule(target=requests, agent=agents, kind=kinds)
     def open_one_that_is_due_at_once(self, agent, kind):
         request = self.ask(agent, kind, {}, SHORT, True)
@@ -79,6 +137,9 @@ class Gates(RuleBasedStateMachine):
 
     @rule(request=requests, approved=answers, person=people, reason=reasons)
     def decide(self, request, approved, person, reason):
+        self.decide_now(request, approved, person, reason)
+
+    def decide_now(self, request, approved, person, reason):
         decision_id, one = str(uuid.uuid4()), self.asked[request]
         decision = self.desk.decide(request, approved, person, reason, decision_id=decision_id)
         if one.over == "pending":
@@ -133,9 +194,7 @@ class Gates(RuleBasedStateMachine):
         if one.over == "pending":
             assert response is None
             return
-        if one.status == "pending":
-            self.time_out(one)
-        assert (response.approved, response.responder) == (one.status == "approved", one.responder)
+        self.heard(one, response, "")
         assert response.reason == one.reason
 
     @rule(kind=st.none() | kinds)

@@ -225,7 +225,7 @@ def fill_outbox(raw) -> None:
 
 def test_without_a_recorder_the_outbox_is_capped_with_a_warning(gate, raw, caplog):
     fill_outbox(raw)
-    with caplog.at_level(logging.WARNING, "core.approval_gates"):
+    with caplog.at_level(logging.WARNING, "core.approvals.asking"):
         gate.open_request("deploy")
     assert "recorder" in caplog.text
     assert raw.xlen(OUTBOX) <= OUTBOX_LENGTH_WITHOUT_RECORDER + 200  # trimmed by whole nodes

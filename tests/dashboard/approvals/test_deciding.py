@@ -22,8 +22,8 @@ def notice_of(response) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(("word", "status", "said"), [
-    ("approve", "approved", "You approved it"),
-    ("deny", "rejected", "You denied it"),
+    ("approve", "approved", "You approved deploy of deployer"),
+    ("deny", "rejected", "You denied deploy of deployer"),
 ])  # fmt: skip
 def test_without_javascript_a_decision_leads_back_to_the_page_with_a_sentence(
     gate, signed_in, answer, word, status, said
@@ -66,7 +66,7 @@ def test_with_htmx_a_decision_answers_with_one_fragment(gate, signed_in, answer)
     response = answer(client, request.request_id, htmx=True)
     assert response.status_code == 200
     assert "<html" not in response.content.decode()
-    assert notice_of(response) == ("done", "You approved it. The agent is being told.")
+    assert notice_of(response) == ("done", "You approved deploy of deployer. The agent is being told.")
 
 
 def test_the_loser_reads_who_decided_what_and_when(gate, signed_in, make_user, answer):
@@ -83,7 +83,7 @@ def test_the_loser_reads_who_decided_what_and_when(gate, signed_in, make_user, a
             assert response.status_code == 409
         sentence = notice_of(response)[1]
         ended = live_record(gate, request.request_id).ended_at
-        assert f"the approver already denied it at {ended:%H:%M:%S} UTC" in sentence
+        assert f"the approver already denied deploy of deployer at {ended:%H:%M:%S} UTC" in sentence
     assert live_record(gate, request.request_id).status == "rejected"
 
 
@@ -92,7 +92,7 @@ def test_a_double_click_is_one_decision_and_the_second_reads_so(gate, signed_in,
     assert answer(client, request.request_id, htmx=True).status_code == 200
     again = answer(client, request.request_id, htmx=True)
     assert again.status_code == 409
-    assert notice_of(again)[1].startswith("You already approved it at")
+    assert notice_of(again)[1].startswith("You already approved deploy of deployer at")
     record()
     assert DecisionIntent.objects.filter(outcome="accepted").count() == 1
 
@@ -104,7 +104,7 @@ def test_the_opposite_answer_of_the_same_person_is_another_attempt_and_the_first
     answer(client, request.request_id, "approve")
     again = answer(client, request.request_id, "deny", htmx=True)
     assert again.status_code == 409
-    assert notice_of(again)[1].startswith("You already approved it at")
+    assert notice_of(again)[1].startswith("You already approved deploy of deployer at")
     record()
     assert live_record(gate, request.request_id).status == "approved"
     assert sorted(DecisionIntent.objects.values_list("approved", "outcome")) == [
@@ -249,7 +249,7 @@ def test_an_answer_that_took_effect_when_the_database_went_away_says_both(
     assert response.status_code == (200 if htmx else 302)
     kind, sentence = notice_of(response if htmx else client.get("/"))
     assert kind == ("unsure" if htmx else "warning")
-    assert sentence.startswith("You denied it. The agent is being told.")
+    assert sentence.startswith("You denied deploy of deployer. The agent is being told.")
     assert "The recorder writes it as soon as it can" in sentence
     assert live_record(gate, request.request_id).status == "rejected"
     record()

@@ -1,24 +1,42 @@
 -- Stores a request, or answers the same again when its own id comes a second time.
--- KEYS  request, pending, outbox, installation, event stream, event types
--- ARGV  id, agent_id, approval_type, context, digest, timeout_ms, timeout in seconds as text
--- Returns {requested_ms, deadline_ms, length of a capped outbox or 0} or {'taken'} when another request has this id.
+-- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn[, key]
+-- ARGV  id, agent_id, approval_type, context, digest, timeout_ms or '' for no deadline, timeout in seconds as text,
+--       key or '', id of a request that is gone, which the key may still name, or ''
+-- Returns {requested_ms, deadline_ms, length of a capped outbox or 0}, {'taken'} when another request has this id,
+-- {'withdrawn'} when its asker was refused before, or {'known', id} of the request that the key names.
 local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', KEYS[1], 'digest', 'requested_ms', 'deadline_ms')
 if known[1] then
   if known[1] ~= digest then return {'taken'} end
   return {known[2], known[3], 0}
 end
+if redis.call('EXISTS', KEYS[8]) == 1 then return {'withdrawn'} end
+local named = KEYS[9] and redis.call('GET', KEYS[9])
+if named and string.sub(named, 1, #id) ~= ARGV[9] then
+  -- From now on it has two askers, so none of them may withdraw it for having been refused alone.
+  redis.call('SETRANGE', KEYS[9], #id, '+')
+  return {'known', string.sub(named, 1, #id)}
+end
 fail_on_wrong_type(KEYS[2], KEYS[3], KEYS[5], KEYS[6])
+redis.call('ZCARD', KEYS[7])
 local now = now_ms()
-local deadline = now + tonumber(ARGV[6])
+local deadline = ARGV[6] == '' and @NO_DEADLINE_MS@ or now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
   'digest', digest, 'requested_ms', digits(now), 'deadline_ms', digits(deadline),
   'timeout_seconds', ARGV[7], 'status', '@PENDING@')
 redis.call('PEXPIREAT', KEYS[1], digits(deadline + @ENDED_TTL_MS@))
+if KEYS[9] then
+  redis.call('HSET', KEYS[1], 'key', ARGV[8])
+  redis.call('SET', KEYS[9], id, 'PXAT', digits(deadline + @ENDED_TTL_MS@))
+end
 redis.call('ZADD', KEYS[2], digits(deadline), id)
+local asked_ms = redis.call('PTTL', KEYS[7])
+redis.call('ZADD', KEYS[7], digits(now), id)
+redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -1 - @ASKED_LENGTH@)
+redis.call('PEXPIRE', KEYS[7], digits(math.max(asked_ms, math.min(deadline - now + @ENDED_TTL_MS@, @ASKED_TTL_MS@))))
 remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', agent,
   'approval_type', kind, 'digest', digest, 'requested_ms', digits(now),
-  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7])
+  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7], 'key', ARGV[8])
 publish(KEYS[5], KEYS[6], '@APPROVAL_REQUESTED@', 'core', cjson.encode({
   request_id = id, agent_id = agent, approval_type = kind, digest = digest}))
 return {digits(now), digits(deadline), redis.call('EXISTS', KEYS[4]) == 1 and 0 or redis.call('XLEN', KEYS[3])}

@@ -1,0 +1,129 @@
+"""How a request comes to be stored: once, whatever happens to replies, and never after its asker was refused."""
+
+import json
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import failpoints
+from ..errors import StoreRefused, StoreUnavailable
+from ..store import approvals
+from ..store.approvals import Question
+from ..store.client import CONFIRM_SECONDS, Line, Store
+from ..store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
+from ..values.approvals import CANCELLED
+from ..values.moments import at
+from .request import ApprovalRequest
+
+logger = logging.getLogger(__name__)
+
+WITHDRAWING_SECONDS = 600.0  # for so long it is tried to take back what a server may have stored unheard
+_REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
+
+
+class Asked(NamedTuple):
+    """A request that is stored, and until when (monotonic) its asker waits for it."""
+
+    request: ApprovalRequest
+    deadline: float
+
+
+def ask(store: Store, question: Question, seconds: float) -> Asked:
+    """Store a request, or find the one that its key names.
+
+    A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
+    it never appears afterwards. ValueError where the key names another request.
+    """
+    deadline, gone = time.monotonic() + seconds, ""
+    failpoints.reach("agent.before_request")
+    while True:
+        reply = _stored(store, question, deadline, gone)
+        if reply[0] != b"known":
+            break
+        gone = reply[1].decode(errors="replace")
+        found = _found(store, question, gone)
+        if found is not None:
+            return found
+    if len(reply) != 3:
+        raise StoreUnavailable("Redis has it as withdrawn, or another one of this id")
+    failpoints.reach("agent.after_request")
+    requested_ms, _deadline_ms, outbox = reply
+    if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
+        logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
+    request_id, agent_id, approval_type, context, _text, key = question
+    body, asked_at = json.loads(context), at(requested_ms)
+    request = ApprovalRequest(request_id, approval_type, agent_id, body, asked_at, seconds, key=key)
+    return Asked(request, deadline)
+
+
+def _found(store: Store, question: Question, request_id: str) -> Asked | None:
+    """The request that the key names, and what is left of its time; None where the server has nothing of it."""
+    record, now = approvals.read_record_and_time(store, request_id)
+    if record is None:
+        return None
+    if record.digest != question.digest:
+        raise ValueError(
+            f"key {question.key!r} names a request of this agent with another type or context: {request_id}"
+        )
+    left = (record.deadline_at - now).total_seconds()
+    return Asked(ApprovalRequest.of(record, now), time.monotonic() + left)
+
+
+def _stored(store: Store, question: Question, deadline: float, gone: str) -> list[bytes]:
+    def attempt(line: Line) -> list[bytes]:
+        # What is left now: a slow first attempt must not move the deadline past the asker's own.
+        left = deadline - time.monotonic()
+        left_ms = None if left == math.inf else max(1, math.ceil(left * 1000))
+        return line.run(approvals.request(line.keys, question, left_ms, gone))
+
+    seconds = deadline - time.monotonic()
+    try:
+        if seconds > CONFIRM_SECONDS:
+            return _patiently(store, attempt, time.monotonic() + CONFIRM_SECONDS)
+        return store.run_confirmed(attempt, seconds + 0.5)
+    except StoreRefused:
+        raise
+    except StoreUnavailable:
+        patience = min(seconds, WITHDRAWING_SECONDS)
+        threading.Thread(
+            target=_withdraw, args=(store, question, patience), name="withdrawing", daemon=True
+        ).start()
+        raise
+
+
+def _patiently(store: Store, attempt: Callable[[Line], list[bytes]], end: float) -> list[bytes]:
+    """Until Redis answers, or `end` (monotonic); a server that restarts is back within seconds."""
+    pause = 0.05
+    while True:
+        line = store.line(end)
+        try:
+            return attempt(line)
+        except StoreRefused:
+            raise
+        except StoreUnavailable:
+            if time.monotonic() + pause >= end:
+                raise
+        finally:
+            line.close()
+        time.sleep(pause)
+        pause = min(0.5, pause * 2)
+
+
+def _withdraw(store: Store, question: Question, seconds: float) -> None:
+    """Beside the asker, who was refused: the server may have stored it, or may yet do so when it goes on."""
+    end, pause = time.monotonic() + seconds, 0.05
+    while True:
+        try:
+            store.run(approvals.withdraw(store.keys, question, _REFUSED))
+            return
+        except StoreRefused as error:
+            logger.warning("request %s could not be withdrawn: %s", question.request_id, error)
+            return
+        except StoreUnavailable:
+            if time.monotonic() >= end:
+                return
+        time.sleep(pause)
+        pause = min(2.0, pause * 2)

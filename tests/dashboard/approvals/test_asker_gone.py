@@ -1,0 +1,117 @@
+"""The asker is dead: card, page and notice say so, and nobody is told that it hears the answer."""
+
+import math
+import re
+
+import pytest
+
+from core import ApprovalGate, HeartbeatCoordinator
+from core.store.keys import Keys
+from dashboard.access import Audience
+from dashboard.live.state import LiveState
+from tests.dashboard.approvals.test_deciding import notice_of
+from tests.dashboard.display.markup import parse
+from tests.dashboard.live.test_live_truth import page_of
+
+pytestmark = pytest.mark.django_db
+APPROVER = Audience(may_decide=True)
+GONE = "Nobody waits for the answer now."
+
+
+@pytest.fixture
+def asks(clean_redis):
+    """An agent with heartbeats that has asked: its heart and its request."""
+    heart = HeartbeatCoordinator(clean_redis)
+    heart.start_heartbeat("release-bot")
+    return heart, ApprovalGate(clean_redis, "release-bot").open_request("deploy", {}, 300, key="7")
+
+
+def fall_silent(raw) -> None:
+    """As 33 s after the process ended by SIGKILL: its last beat, and its asking, are so long ago."""
+    keys = Keys()
+    name = keys.agent_record("release-bot")
+    record = raw.get(name)
+    beat = int(re.search(r'"last_beat_ms":\s*(\d+)', record)[1])
+    raw.set(name, record.replace(str(beat), str(beat - 33_000)), keepttl=True)
+    raw.zadd(keys.agents_running, {"release-bot": beat - 33_000})
+    raw.zadd(keys.agents_changed, {"release-bot": beat - 33_000})
+    raw.delete(keys.agent_beat("release-bot"))
+    for request in raw.zrange(keys.approvals_pending, 0, -1):
+        asked = int(raw.hget(keys.approval_request(request), "requested_ms"))
+        raw.hset(keys.approval_request(request), "requested_ms", asked - 33_000)
+
+
+def said_by_card(page: str) -> list[str]:
+    return [element.text for element in parse(page).with_class("asker")]
+
+
+def test_an_asker_that_fell_silent_is_said_to_be_gone_on_card_page_and_notice(asks, raw, signed_in, answer):
+    client, request = signed_in("approver"), asks[1]
+    page = f"/approvals/{request.request_id}/"
+    assert said_by_card(client.get(page).content.decode()) == [""]
+    fall_silent(raw)
+    for address in ("/", page):
+        [said] = said_by_card(client.get(address).content.decode())
+        assert said.startswith("The agent that asked is gone")
+        assert said.endswith(GONE)
+    kind, sentence = notice_of(answer(client, request.request_id, htmx=True))
+    assert kind == "done"
+    assert sentence.startswith("You approved deploy of release-bot. Nobody waits for it now: ")
+    assert "being told" not in sentence
+
+
+def test_an_asker_that_has_stopped_is_said_to_have_stopped(asks, signed_in, answer):
+    heart, request = asks
+    heart.stop_heartbeat()
+    client = signed_in("approver")
+    [said] = said_by_card(client.get("/").content.decode())
+    assert said.startswith("The agent that asked has stopped")
+    assert "has stopped" in notice_of(answer(client, request.request_id, htmx=True))[1]
+
+
+def test_an_asker_that_stopped_beating_before_it_asked_is_not_judged(clean_redis, beat, gate, signed_in):
+    beat("deployer").stop_heartbeat()
+    gate.open_request("deploy")
+    assert said_by_card(signed_in("approver").get("/").content.decode()) == [""]
+
+
+def test_an_open_card_hears_that_its_asker_is_gone_and_is_back(asks, raw, clean_redis):
+    heart, request = asks
+    fall_silent(raw)
+    heart.beat()
+    state = LiveState()
+    page = page_of(state.region(APPROVER))
+    fall_silent(raw)
+    state.now = state.now.fromtimestamp(0, state.now.tzinfo)  # as if the look before was long ago
+    for message in state.look():
+        page.apply(message.text(APPROVER))
+    [said] = [element.text for element in page.tree.with_class("asker")]
+    assert said.endswith(GONE)
+    assert state.take_touched() == {request.request_id}
+    heart.beat()
+    for message in state.look():
+        page.apply(message.text(APPROVER))
+    assert [element.text for element in page.tree.with_class("asker")] == [""]
+    assert said_by_card(state.region(APPROVER)) == [""]
+    state.close()
+
+
+def test_a_clean_end_of_the_asker_leaves_no_card(clean_redis, background, signed_in):
+    gate = ApprovalGate(clean_redis, "release-bot")
+    request = gate.open_request("deploy")
+    gate.cancel_request(request.request_id)
+    assert said_by_card(signed_in("approver").get("/").content.decode()) == []
+
+
+def test_a_request_without_a_deadline_says_so_on_card_and_page(gate, signed_in):
+    request, client = gate.open_request("deploy", timeout=math.inf), signed_in("approver")
+    for address in ("/", f"/approvals/{request.request_id}/"):
+        text = client.get(address).content.decode()
+        assert "no deadline" in text
+        assert "2199" not in text
+
+
+def test_a_notice_of_a_refused_answer_names_the_request(gate, signed_in, answer):
+    request, client = gate.open_request("deploy"), signed_in("approver")
+    gate.cancel_request(request.request_id)
+    assert notice_of(answer(client, request.request_id, htmx=True))[1].endswith("about deploy of deployer.")
