@@ -20,7 +20,7 @@ class CoreConfig(AppConfig):
         from core.history.database import locks
         from core.history.people import accounts, sessions
         from core.history.people.groups import ensure_groups
-        from core.history.usage.calls import CallHistory
+        from core.history.usage.imports import RecordedCalls
         from core.usage import history as usage_history
 
         pre_migrate.connect(locks.before_migrate, sender=self)
@@ -31,5 +31,5 @@ class CoreConfig(AppConfig):
         post_migrate.connect(locks.after_migrate, sender=self)
         accounts.connect()
         sessions.connect()
-        usage_history.register(CallHistory())
+        usage_history.register(RecordedCalls())
         automation_history.register(AutomationReports())

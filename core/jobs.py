@@ -25,9 +25,11 @@ from core.errors import StoreUnavailable
 from core.history import exports
 from core.history.backups import backup as backups
 from core.history.proof import checkpoints, verification
+from core.history.usage import late_prices
 from core.history.usage import rebuild as usage_rebuild
 from core.models import Export
 from core.store import queue as queues
+from core.store.client import open_store
 
 Result = TypeVar("Result")
 
@@ -46,6 +48,14 @@ PUT_IN_WITHIN = timedelta(seconds=10)  # of an export: it is noted first, and it
 def rebuild_usage() -> dict[str, int]:
     """Rebuild hours and day totals of the last closed days: wrong totals by day."""
     return usage_rebuild.rebuild_closed_days()
+
+
+def price_usage() -> dict[str, int]:
+    """Price calls whose models had no price and have one now: how many by provider/model."""
+    priced = late_prices.price_late()
+    if priced:
+        usage_rebuild.rebuild_touched_days(open_store(), patience=usage_rebuild.CATCH_UP_SECONDS)
+    return priced
 
 
 def tidy_exports() -> int:
@@ -113,6 +123,7 @@ TIMETABLE = (
     Periodic("verify", verify, DAY, at=HOUR, seconds=HOUR),
     Periodic("backup", backup, DAY, at=2 * HOUR, seconds=2 * HOUR),
     Periodic("rebuild-usage", rebuild_usage, DAY, at=3 * HOUR),
+    Periodic("price-usage", price_usage, HOUR, at=30 * MINUTE, seconds=HOUR),
     Periodic("clear-sessions", clear_sessions, DAY, at=4 * HOUR),
     Periodic("prune", prune, DAY, at=5 * HOUR),
     Periodic("checkpoint", checkpoint, 10 * MINUTE),

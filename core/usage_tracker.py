@@ -9,23 +9,35 @@ import json
 import logging
 import os
 import threading
-import time
 import weakref
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from .errors import StoreUnavailable
 from .store import usage
 from .store.client import Store, client_of, fixed_memory, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
-from .usage.call import numbers_of, parse_call, plain_entry, words_of
+from .usage.call import Call, checked_flag, parse_call, plain_entry
 from .usage.folders import SpoolFolders, default_dir
+from .usage.money import floats
 from .usage.people import People
 from .usage.pricing import PriceBook, configured_book
+from .usage.quantities import Quantities
 from .usage.shipper import Shipper
 from .usage.spool import Spool, forget_inherited_files
+from .usage.telling import (
+    Odd,
+    counts_of,
+    identity_of,
+    moment_us,
+    numbers_of,
+    quantities_of,
+    standing,
+    words_of,
+)
 from .values.names import checked_name
 from .values.numbers import shown
 
@@ -34,13 +46,16 @@ logger = logging.getLogger(__name__)
 CLOSE_SECONDS = 2.0
 MAX_DAYS = 3660
 RESET_DAYS = 400
+Answer = TypeVar("Answer")
+TOLD_AGAIN = 200  # so many more are read, since a call that was told again is there more than once
+MOST_TOLD = 1_000  # different sentences about odd numbers, for a process
 
 
 class UsageTracker:
-    """Tracks calls and answers what they cost. Money is Decimal dollars, exact to the nano-dollar.
+    """Tracks calls and answers what they cost: dollars as float, or with `exact` as Decimal to the nano-dollar.
 
-    Tracking never raises because Redis or the disk is away, and loses nothing. A bad argument is a
-    ValueError or TypeError that names it. Reading raises StoreUnavailable.
+    Tracking never raises because Redis or the disk is away or a provider's answer is odd, and loses nothing. A bad
+    name or flag is a ValueError or TypeError that names it. Reading raises StoreUnavailable.
     """
 
     _instance: ClassVar["UsageTracker | None"] = None
@@ -70,6 +85,7 @@ class UsageTracker:
         self._lead_to(memory)
         self._book = configured_book() if price_book is None else price_book
         self._people = People(self.telemetry_dir)
+        self._told: set[tuple[str, str]] = set()
         self._begin()
         _trackers.add(self)
 
@@ -123,13 +139,13 @@ class UsageTracker:
         workflow: str,
         stage: str | None,
         tier: str,
-        model: str,
+        model: str | None,
         provider: str,
-        cost: float,
-        tokens: dict[str, int],
-        cache_hit: bool,
-        cache_type: str | None,
-        duration_ms: float,
+        cost: float | Decimal | None = None,
+        tokens: dict[str, int] | None = None,
+        cache_hit: bool = False,
+        cache_type: str | None = None,
+        duration_ms: float = 0,
         user_id: str | None = None,
         prompt_cache_hit: bool = False,
         prompt_cache_creation_tokens: int = 0,
@@ -137,30 +153,43 @@ class UsageTracker:
         call_id: str | None = None,
         agent_id: str | None = None,
         cached_tokens_in_input: bool = False,
+        *,
+        usage: object = None,
+        at: datetime | float | None = None,
+        correct: bool = False,
     ) -> None:
-        """Keep one call; it is counted soon. `cost` is in dollars and may be a Decimal.
+        """Keep one call; it is counted soon (docs/agents/usage.md).
 
-        `cache_hit`: a cache of your own had the answer, and no provider was asked. A repeated `call_id`
-        counts once. `cached_tokens_in_input`: tokens['input'] includes the cached tokens, as OpenTelemetry
-        counts; by default they are beside it, as Anthropic counts.
+        `cost`: dollars; None is the book's price. `usage`: the provider's answer or its usage, instead of `tokens`.
+        `cached_tokens_in_input`: tokens['input'] includes the cached ones, as OpenTelemetry counts. `at`: when it was
+        made, by default now. Told again with the same `call_id` the fuller holds, with `correct` the later.
         """
-        words = _words(workflow, stage, tier, model, provider, cache_type, agent_id)
+        odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
+        found = quantities_of(usage, odd)
+        named = model or (found and found.model) or model
+        words = _words(workflow, stage, tier, named, provider, cache_type, agent_id)
         cached = (prompt_cache_read_tokens, prompt_cache_creation_tokens)
-        numbers = numbers_of(
-            cost, tokens, cached, cached_tokens_in_input, cache_hit, prompt_cache_hit, duration_ms
-        )
+        counts = counts_of(found, tokens, cached, inside, odd)
+        numbers = numbers_of(cost, counts, (cache_hit, prompt_cache_hit, correct), duration_ms, odd, found)
         user = "" if user_id is None else self._people.digest(user_id)
-        self._keep(f'{words},{numbers},"user":"{user}"', call_id)
+        self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
+        self._tell_once(odd, f"{provider}/{named}")
 
-    def _keep(self, said: str, call_id: str | None) -> None:
-        if call_id is None:
+    def _keep(self, said: str, call_id: str | None, found: Quantities | None) -> None:
+        known = identity_of(found) if call_id is None else checked_name(call_id, "call_id")
+        if known is None:
             # Nobody else can have this name, so Redis need not remember it.
             named, given = f'"{self._spool.id}-{next(self._numbers)}"', "false"
         else:
-            named, given = json.dumps(checked_name(call_id, "call_id")), "true"
-        now = time.time_ns() // 1000
-        self._spool.append(f'{{"call_id":{named},"us":{now},{said},"given":{given}}}\n'.encode())
+            named, given = json.dumps(known), "true"
+        self._spool.append(f'{{"call_id":{named},{said},"given":{given}}}\n'.encode())
         self._shipper.notice()
+
+    def _tell_once(self, odd: Odd, model: str) -> None:
+        for sentence in odd.said:
+            if (model, sentence) not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add((model, sentence))
+                logger.warning("calls of %s are incomplete: %s; the rest of them counts", model, sentence)
 
     def flush(self) -> int:
         """Ship what waits here, and what processes that are gone left in this directory.
@@ -186,55 +215,62 @@ class UsageTracker:
 
     # Reading
 
-    def get_stats(self, days: int = 30) -> dict[str, Any]:
+    def get_stats(self, days: int = 30, *, exact: bool = False) -> dict[str, Any]:
         """Calls, cost, tokens and cache hits of the last `days` UTC days, today included."""
-        return usage_savings.stats(self._totals(days))
+        return _answer(usage_savings.stats(self._totals(days)), exact)
 
-    def calculate_savings(self, days: int = 30) -> dict[str, Any]:
+    def calculate_savings(self, days: int = 30, *, exact: bool = False) -> dict[str, Any]:
         """What was saved against the premium models: baseline - routing - caching + difference = actual."""
-        return usage_savings.savings(self._totals(days))
+        return _answer(usage_savings.savings(self._totals(days)), exact)
 
-    def get_cache_stats(self, days: int = 7) -> dict[str, Any]:
+    def get_cache_stats(self, days: int = 7, *, exact: bool = False) -> dict[str, Any]:
         """How often providers found a prompt in their cache, and what that saved net of writing to it."""
-        return usage_savings.cache_stats(self._totals(days))
+        return _answer(usage_savings.cache_stats(self._totals(days)), exact)
 
-    def get_period(self, first: date, last: date) -> dict[str, Any]:
+    def get_period(self, first: date, last: date, *, exact: bool = False) -> dict[str, Any]:
         """What `get_stats` and `calculate_savings` say, of the UTC days `first` to `last`, both included."""
         days = (last - first).days + 1
         _within("the days of a period", days, 1, MAX_DAYS)
         self._shipper.ship_own()
         dates = [(first + timedelta(days=day)).isoformat() for day in range(days)]
         sums = usage.totals_of(self._open(), dates)
-        return {**usage_savings.stats(sums), **usage_savings.savings(sums)}
+        return _answer({**usage_savings.stats(sums), **usage_savings.savings(sums)}, exact)
 
     def _totals(self, days: int) -> dict[str, int]:
         _within("days", days, 1, MAX_DAYS)
         self._shipper.ship_own()
         return usage.totals(self._open(), days)
 
-    def get_recent_entries(self, limit: int = 20, days: int | None = None) -> list[dict[str, Any]]:
-        """The newest calls, newest first; of all processes, at most 10,000."""
+    def get_recent_entries(
+        self, limit: int = 20, days: int | None = None, *, exact: bool = False
+    ) -> list[dict[str, Any]]:
+        """The newest calls, newest first; of all processes, at most 10,000. A call that was told again stands once."""
         _within("limit", limit, 0, 1_000_000)
         self._shipper.ship_own()
         store, since_us = self._open(), None
         if days is not None:
             _within("days", days, 1, MAX_DAYS)
             since_us = usage.start_of(usage.dates_until(usage.server_ms(store), days)[-1]) * 1000
-        entries = []
-        for text in usage.recent(store, limit, since_us):
+        found: dict[str, Call] = {}
+        for text in usage.recent(store, limit and limit + TOLD_AGAIN, since_us):
             try:
-                entries.append(plain_entry(parse_call(text)))
+                call = parse_call(text)
             except ValueError as error:
                 logger.warning("a call is left out, since it cannot be read: %s", error)
-        return entries
+                continue
+            # Newest first, so what was found before is the later one.
+            found[call.call_id] = standing(call, found[call.call_id]) if call.call_id in found else call
+        newest = sorted(found.values(), key=lambda call: call.us, reverse=True)[:limit]
+        return _answer([plain_entry(call) for call in newest], exact)
 
-    def export_to_dict(self, days: int | None = None) -> list[dict[str, Any]]:
+    def export_to_dict(self, days: int | None = None, *, exact: bool = False) -> list[dict[str, Any]]:
         """Every recorded call, newest first; of the last `days` UTC days if given.
 
         HistoryUnavailable outside of the Django project; its message names the command.
         """
         since = None if days is None else start_of_days(days)
-        return [plain_entry(call) for call in usage_history.history("export").calls(since)]
+        calls = usage_history.history("export").calls(since)
+        return _answer([plain_entry(call) for call in calls], exact)
 
     def reset(self) -> int:
         """Forget every call, in Redis and in the database; returns how many the database had.
@@ -244,6 +280,10 @@ class UsageTracker:
         history = usage_history.history("reset --confirm")
         self.flush()
         return history.reset(usage.reset(self._open(), max(RESET_DAYS, self.retention_days + 2)))
+
+
+def _answer(said: Answer, exact: bool) -> Answer:
+    return said if checked_flag(exact, "exact") else floats(said)
 
 
 def _folders_of(directory: Path, opened: Store | None) -> SpoolFolders:

@@ -16,6 +16,7 @@ from .commands import COMMANDS, PACKAGE, add_commands, run_parsed, run_words
 from .compare import cmd_telemetry_compare
 from .core import cmd_telemetry_cache_stats, cmd_telemetry_reset, cmd_telemetry_savings, cmd_telemetry_show
 from .export import cmd_telemetry_export
+from .imports import cmd_telemetry_import
 
 __all__ = [
     "COMMANDS",
@@ -27,6 +28,7 @@ __all__ = [
     "cmd_telemetry_cache_stats",
     "cmd_telemetry_compare",
     "cmd_telemetry_export",
+    "cmd_telemetry_import",
     "cmd_telemetry_reset",
     "cmd_telemetry_savings",
     "cmd_telemetry_show",

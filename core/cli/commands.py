@@ -57,7 +57,8 @@ def command(name: str, summary: str, *options: Option, reads_history: bool = Fal
 
     def decorate(run: Run) -> Run:
         taken = (*options, JSON)
-        defaults = vars(_filled(ArgumentParser(add_help=False), taken).parse_args([]))
+        optional = [each for each in taken if each[0][0].startswith("-")]
+        defaults = vars(_filled(ArgumentParser(add_help=False), optional).parse_args([]))
 
         @wraps(run)
         def guarded(args: Namespace) -> int:

@@ -46,7 +46,7 @@ def cmd_telemetry_compare(args: Namespace) -> int:
     else:
         second = _parsed("period2", args.period2)
     tracker = UsageTracker()
-    one, two = (_figures(when, tracker.get_period(*when)) for when in (first, second))
+    one, two = (_figures(when, tracker.get_period(*when, exact=True)) for when in (first, second))
     changes = {
         f"{name}_per_day": _change(one[total] / one["days"], two[total] / two["days"])
         for name, total in (("calls", "total_calls"), ("cost", "total_cost"))

@@ -19,7 +19,7 @@ from .tables import Column, ask, moment, number, percent, print_facts, print_jso
 )
 def cmd_telemetry_show(args: Namespace) -> int:
     """The newest calls, newest first; at most the 10,000 that Redis has."""
-    entries = UsageTracker().get_recent_entries(args.limit, args.days)
+    entries = UsageTracker().get_recent_entries(args.limit, args.days, exact=True)
     if args.json:
         print_json(entries)
         return DONE
@@ -52,7 +52,7 @@ def _call_row(entry: dict[str, Any]) -> list[Any]:
 )
 def cmd_telemetry_savings(args: Namespace) -> int:
     """What was saved: baseline - routing - caching + difference = actual (docs/agents/usage.md)."""
-    saved = UsageTracker().calculate_savings(args.days)
+    saved = UsageTracker().calculate_savings(args.days, exact=True)
     if args.json:
         print_json({"days": args.days, **saved})
         return DONE
@@ -74,6 +74,10 @@ def cmd_telemetry_savings(args: Namespace) -> int:
             ("calls without a premium model", number(saved["no_baseline_calls"])),
         ],
     )
+    if saved["unpriced"]:
+        columns = [Column("model"), Column("calls", right=True), Column("why")]
+        without = [(model["model"], number(model["calls"]), model["why"]) for model in saved["unpriced"]]
+        print_table("Models without a known price", columns, without)
     tiers = sorted(saved["tier_distribution"].items(), key=lambda item: (-item[1], item[0]))
     rows = [(tier, percent(share)) for tier, share in tiers]
     print_table("Calls by tier", [Column("tier"), Column("share", right=True)], rows)
@@ -87,7 +91,7 @@ def cmd_telemetry_savings(args: Namespace) -> int:
 )
 def cmd_telemetry_cache_stats(args: Namespace) -> int:
     """The providers' prompt caches: hits, tokens, and what they saved net of writing to them."""
-    found = UsageTracker().get_cache_stats(args.days)
+    found = UsageTracker().get_cache_stats(args.days, exact=True)
     if args.json:
         print_json({"days": args.days, **found})
         return DONE

@@ -75,7 +75,7 @@ PIECES = {"json": json_pieces, "csv": csv_pieces}
 
 
 def csv_cell(value: object) -> str:
-    """Numbers as they are; text on one line, never a formula; nothing for None."""
+    """Numbers as they are; text on one line, never a formula; JSON for an object; nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -84,7 +84,7 @@ def csv_cell(value: object) -> str:
         return str(value)
     if isinstance(value, Decimal):
         return format(value, "f")
-    text = str(value)
+    text = json_text(value) if isinstance(value, dict) else str(value)
     return ("'" if text.startswith(FORMULA_STARTS) else "") + one_line(text)
 
 

@@ -4,10 +4,14 @@ from django.db import models
 
 
 class Cursor(models.Model):
-    """How far something came, committed together with what it did: the recorder, and the pruning of calls."""
+    """How far something came, committed together with what it did: the recorder, and the pruning of calls.
+
+    A day whose calls in SQL changed otherwise than Redis counted has one too, until its total is made anew.
+    """
 
     OUTBOX = "outbox"
     PRUNED = "usage pruned until"
+    TOUCHED = "usage touched "  # and the day
 
     name = models.CharField(max_length=40, primary_key=True)
     installation = models.CharField(max_length=40, blank=True)

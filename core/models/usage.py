@@ -9,6 +9,8 @@ class LLMCall(models.Model):
     """One call of a language model, kept by the recorder. Money is in nano-dollars; None is what nobody knows.
 
     `input_tokens` were neither read from a prompt cache nor written to one. `user` is an HMAC, never a name.
+    `cost_source` says whose the cost is: told, provider, book, or '' where nobody knows. `details` has what else the
+    provider bills. `tellings` counts the different ones that stood here, the newest or fullest of which this is.
     """
 
     call_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -26,14 +28,26 @@ class LLMCall(models.Model):
     book_nano = models.BigIntegerField(null=True, blank=True)
     uncached_nano = models.BigIntegerField(null=True, blank=True)
     baseline_nano = models.BigIntegerField(null=True, blank=True)
-    input_tokens = models.PositiveIntegerField()
-    output_tokens = models.PositiveIntegerField()
-    cache_read_tokens = models.PositiveIntegerField()
-    cache_write_tokens = models.PositiveIntegerField()
+    input_tokens = models.PositiveBigIntegerField()
+    output_tokens = models.PositiveBigIntegerField()
+    cache_read_tokens = models.PositiveBigIntegerField()
+    cache_write_tokens = models.PositiveBigIntegerField()
     cache_hit = models.BooleanField()
     cache_type = models.CharField(max_length=NAME_LENGTH, blank=True)
     prompt_cache_hit = models.BooleanField()
     duration_ms = models.FloatField()
+    cache_write_1h_tokens = models.PositiveBigIntegerField("written for an hour", default=0)
+    reasoning_tokens = models.PositiveBigIntegerField(default=0)
+    web_searches = models.PositiveBigIntegerField(default=0)
+    service_tier = models.CharField(max_length=NAME_LENGTH, blank=True)
+    batch = models.BooleanField(default=False)
+    request_id = models.CharField(max_length=NAME_LENGTH, blank=True)
+    cost_source = models.CharField(max_length=10, blank=True, default="told")
+    incomplete = models.TextField(blank=True, default="")
+    notes = models.TextField(blank=True, default="")
+    corrected = models.BooleanField(default=False)
+    tellings = models.PositiveIntegerField(default=1)
+    details = models.JSONField(default=dict, blank=True)
 
     class Meta:
         """Newest first; kept by the recorder alone."""
@@ -41,7 +55,12 @@ class LLMCall(models.Model):
         verbose_name = "model call"
         ordering = ["-at", "-pk"]
         default_permissions = ("view",)
-        indexes = [models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent")]
+        indexes = [
+            models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent"),
+            models.Index(
+                fields=["provider", "model"], name="calls_without_a_price", condition=models.Q(book_nano=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model} for {self.workflow}"

@@ -216,8 +216,11 @@ def calls_and_place(store: Store, date: str) -> tuple[str, str]:
 
 
 def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], retention_days: int) -> int:
-    """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1."""
-    expires_ms = start_of(date) + (retention_days + 1) * DAY_MS
+    """Write a day's totals anew, unless it counts other than `calls` by now: fields that were wrong, or -1.
+
+    An old day stays for a day more: an end in the past would delete it unseen.
+    """
+    expires_ms = max(start_of(date) + (retention_days + 1) * DAY_MS, server_ms(store) + DAY_MS)
     return store.run(rebuilding(store.keys, date, calls=calls, expires_ms=expires_ms, amounts=amounts))
 
 

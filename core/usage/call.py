@@ -2,18 +2,16 @@
 
 `Call` describes each field once. From there come what is checked when a call comes back, the row in SQL, the forms in
 which callers and exports see it, and, for tokens, the totals. A new field is an annotation there, with what it is in
-older calls as its default; a column of `LLMCall`, for tokens also of `UsageHour`; and an argument of `track_llm_call`
-that `words_of` or `numbers_of` writes into the line.
+older calls as its default; a column of `LLMCall`, for tokens also of `UsageHour`; and what writes it into the line
+(`telling.py`). What a provider bills besides is in `details`, under the names of `Quantities`.
 """
 
 import json
 import math
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Any, get_type_hints
 
@@ -21,13 +19,14 @@ from ..store.usage import MAX_AMOUNT
 from ..values.json import loads_strictly
 from ..values.names import checked_name
 from ..values.numbers import shown
-from .money import NANO, dollars
-from .pricing import PriceBook, Tokens
+from .money import dollars
+from .pricing import PriceBook, Prices, Tokens
+from .quantities import MAX_COUNT, Quantities
+from .valuation import unpriced, value
 
-MAX_COST = 10_000 * NANO
-MAX_TOKENS = 10_000_000
-MAX_DURATION_MS = 10**10
-TOKEN_KEYS = {"input", "output"}
+TOLD, BY_PROVIDER, BY_BOOK, UNKNOWN = "told", "provider", "book", ""  # whose the cost of a call is
+MAX_TEXT = 1_000
+MAX_TELLINGS = 2**31 - 1
 MAX_US = 7_258_118_400_000_000 - 1  # until the year 2200
 USER_DIGITS = 64
 ITSELF = "="
@@ -49,7 +48,8 @@ def lower_name(value: object, argument: str) -> str:
     return checked_name(checked_name(value, argument).lower(), argument)
 
 
-def _optional_name(value: object, argument: str) -> str:
+def optional_name(value: object, argument: str) -> str:
+    """A name, or '' for None."""
     return "" if value is None or value == "" else checked_name(value, argument)
 
 
@@ -89,6 +89,30 @@ def _user(value: object, name: str) -> str:
 # The description
 
 
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
+        raise ValueError(f"{name} is no text of at most {MAX_TEXT:,} characters")
+    return value
+
+
+def _source(value: object, name: str) -> str:
+    if value not in (TOLD, BY_PROVIDER, BY_BOOK, UNKNOWN):
+        raise ValueError(f"{name} is {value!r}")
+    return str(value)
+
+
+def _details(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is no object")
+    if not value:
+        return {}
+    details = details_of(Quantities.from_dict(value))
+    for key, said in details.items():
+        if isinstance(said, str):
+            _text(said, f"{name} {key}")
+    return details
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -113,12 +137,17 @@ class Kind:
 
 NAME = Kind(checked_name)
 LOWER = Kind(lower_name)  # former versions kept it as it was told
-WORD = Kind(_optional_name, seen=_or_none)
+WORD = Kind(optional_name, seen=_or_none)
 USER = Kind(_user, seen=_or_none)
 FLAG = Kind(checked_flag)
 TRUE = Kind(lambda value, _name: value is True)
-TOKENS = Kind(_whole(MAX_TOKENS))
-MONEY = Kind(_whole(MAX_COST), seen=dollars)
+TOKENS = Kind(_whole(MAX_COUNT))
+PART = Kind(_whole(MAX_COUNT))  # of tokens that are counted already, or a fee
+TELLINGS = Kind(_whole(MAX_TELLINGS))
+TEXT = Kind(_text, seen=_or_none)
+SOURCE = Kind(_source, seen=_or_none)
+DETAILS = Kind(_details, seen=lambda said: said or None)
+MONEY = Kind(_amount, seen=dollars)
 PRICE = Kind(_price, seen=lambda nano: None if nano is None else dollars(nano))
 SPAN = Kind(_finite)
 TIME = Kind(
@@ -159,7 +188,9 @@ class Call:
 
     `input` counts tokens that were neither read from a cache nor written to one. `hit` means that an answer
     came from a cache of the caller's own and no provider was asked. `given` says that the caller named the call.
-    What it is worth in nano-dollars is known once it is priced (`Prices`). The order is that of exports.
+    What it is worth in nano-dollars is known once it is priced (`Prices`). `corrected`: the caller said that this
+    holds though it be less than what was told. `tellings` counts the different ones that stood. The order is that of
+    exports.
     """
 
     call_id: Annotated[str, Field(NAME)]
@@ -185,6 +216,18 @@ class Call:
     book: Annotated[int | None, Field(PRICE, column="book_nano", exported="book_cost")] = None
     uncached: Annotated[int | None, Field(PRICE, column="uncached_nano", exported="")] = None
     baseline: Annotated[int | None, Field(PRICE, column="baseline_nano", exported="baseline_cost")] = None
+    cache_write_1h: Annotated[int, Field(PART, column="cache_write_1h_tokens")] = 0
+    reasoning: Annotated[int, Field(PART, column="reasoning_tokens")] = 0
+    web_searches: Annotated[int, Field(PART)] = 0
+    service_tier: Annotated[str, Field(WORD)] = ""
+    batch: Annotated[bool, Field(FLAG)] = False
+    request_id: Annotated[str, Field(WORD)] = ""
+    cost_source: Annotated[str, Field(SOURCE)] = TOLD
+    incomplete: Annotated[str, Field(TEXT)] = ""
+    notes: Annotated[str, Field(TEXT)] = ""
+    corrected: Annotated[bool, Field(FLAG)] = False
+    tellings: Annotated[int, Field(TELLINGS)] = 1
+    details: Annotated[dict[str, Any], Field(DETAILS)] = field(default_factory=dict)
     given: Annotated[bool, Field(TRUE, column="")] = True
 
     @property
@@ -207,21 +250,61 @@ class Call:
         """Whether the provider found a part of the prompt in its cache."""
         return self.prompt_hit or self.cache_read > 0
 
+    @property
+    def quantities(self) -> Quantities:
+        """All that the provider bills for it."""
+        return Quantities(
+            input=self.input,
+            output=self.output,
+            cache_read=self.cache_read,
+            cache_write=max(self.cache_write - self.cache_write_1h, 0),
+            cache_write_1h=self.cache_write_1h,
+            **{name: getattr(self, name) for name in _OF_ITS_OWN},
+            **self.details,
+        )
+
+    def take(self, quantities: Quantities) -> None:
+        """Count these instead."""
+        for name, count in quantities.tokens._asdict().items():
+            setattr(self, name, count)
+        self.cache_write_1h = quantities.cache_write_1h
+        for name in _OF_ITS_OWN:
+            setattr(self, name, getattr(quantities, name))
+        self.details = details_of(quantities)
+
     def price(self, book: PriceBook) -> None:
-        """Set what it is worth by this book."""
-        prices = book.prices(self.provider, self.model, self.tokens, self.at)
+        """Set what it is worth by this book, and what it cost where nobody said so."""
+        valued = value(book, self.provider, self.model, self.quantities, self.at)
+        prices = valued.prices
+        if self.answered_locally and prices.book is not None:
+            prices = Prices(0, prices.uncached, prices.baseline)
         self.book, self.uncached, self.baseline = prices
+        told = [note for note in valued.notes if note != unpriced(self.provider, self.model)]
+        self.notes = "; ".join(told)[:MAX_TEXT]
+        if self.cost_source in (BY_BOOK, UNKNOWN):
+            self.cost = prices.book or 0
+            self.cost_source = UNKNOWN if prices.book is None else BY_BOOK
+
+
+# Of the quantities: what has a field of its own, and what is told in other fields.
+_OF_ITS_OWN = ("reasoning", "web_searches", "service_tier", "batch", "request_id")
+_ELSEWHERE = {*_OF_ITS_OWN, *Tokens._fields, "cache_write_1h", "incomplete"}
+
+
+def details_of(quantities: Quantities) -> dict[str, Any]:
+    """What a provider bills that has no field of its own here."""
+    return {name: said for name, said in quantities.to_dict().items() if name not in _ELSEWHERE}
 
 
 FIELDS: dict[str, Field] = {
     name: hint.__metadata__[0].named(name) for name, hint in get_type_hints(Call, include_extras=True).items()
 }
-COLUMNS: dict[str, str] = {name: field.column for name, field in FIELDS.items() if field.column}
+COLUMNS: dict[str, str] = {name: known.column for name, known in FIELDS.items() if known.column}
 _SHIPPED_OF = attrgetter(*COLUMNS)
-_EXPORTED = [(name, field) for name, field in FIELDS.items() if field.exported]
-EXPORTED = tuple(field.exported for _name, field in _EXPORTED)
-_CHECKS = [(name, field.kind.check) for name, field in FIELDS.items()]
-_REQUIRED = [field.name for field in fields(Call) if field.default is MISSING]
+_EXPORTED = [(name, known) for name, known in FIELDS.items() if known.exported]
+EXPORTED = tuple(known.exported for _name, known in _EXPORTED)
+_CHECKS = [(name, known.kind.check) for name, known in FIELDS.items()]
+_REQUIRED = [known.name for known in fields(Call) if known.default is known.default_factory is MISSING]
 
 
 def parse_call(text: bytes | str) -> Call:
@@ -255,109 +338,13 @@ def call_of(row: object) -> Call:
 
 def flat_entry(call: Call) -> list[Any]:
     """A call as a row of a table under the heads EXPORTED: money as Decimal dollars, the time as ISO 8601."""
-    return [field.kind.seen(getattr(call, name)) for name, field in _EXPORTED]
+    return [known.kind.seen(getattr(call, name)) for name, known in _EXPORTED]
 
 
 def plain_entry(call: Call) -> dict[str, Any]:
     """The same as callers see it: under its names, those of a group in a dict of their own."""
     entry: dict[str, Any] = {}
-    for (_name, field), value in zip(_EXPORTED, flat_entry(call), strict=True):
-        within = entry.setdefault(field.group, {}) if field.group else entry
-        within[field.key] = value
+    for (_name, known), said in zip(_EXPORTED, flat_entry(call), strict=True):
+        within = entry.setdefault(known.group, {}) if known.group else entry
+        within[known.key] = said
     return entry
-
-
-# What callers say
-
-
-def nano_dollars(cost: object) -> int:
-    """A cost in dollars as nano-dollars: finite, 0 to 10,000; else ValueError naming it."""
-    if isinstance(cost, bool) or not isinstance(cost, (int, float, Decimal)):
-        raise ValueError(f"cost must be a number of dollars, not {shown(cost)}")
-    try:
-        # repr, not the float's binary value: 0.1 means a tenth of a dollar.
-        exact = Decimal(repr(float(cost))) if isinstance(cost, float) else Decimal(cost)
-        if not (exact.is_finite() and 0 <= exact <= 10_000):
-            raise ValueError("out of range")
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise ValueError(f"cost must be finite and 0 to 10,000 dollars, not {shown(cost)}") from error
-    return int((exact * NANO).to_integral_value(ROUND_HALF_EVEN))
-
-
-def token_count(value: object, argument: str) -> int:
-    """A count of tokens: an int of 0 to 10,000,000, else ValueError naming it."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
-        raise ValueError(f"{argument} must be an int of 0 to {MAX_TOKENS:,}, not {shown(value)}")
-    return value
-
-
-def checked_duration(value: object) -> int | float:
-    """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
-    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-    if number is None or not -MAX_DURATION_MS <= number <= MAX_DURATION_MS:
-        raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {shown(value)}")
-    return max(0, number) if isinstance(number, int) else max(0.0, float(number))
-
-
-def split_input(told: dict[str, Any], cache_read: int, cache_write: int, inside: bool) -> tuple[int, int]:
-    """Uncached input and output; `inside` when `input` counts the cached tokens too."""
-    if not isinstance(told, dict) or told.keys() != TOKEN_KEYS:
-        # Under another name they would count as none, and what the call saved would be made up.
-        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {shown(told)}")
-    whole, answer = token_count(told["input"], "tokens['input']"), told["output"]
-    if inside:
-        if whole < cache_read + cache_write:
-            raise ValueError("tokens['input'] is less than the cached tokens that it is said to include")
-        whole -= cache_read + cache_write
-    return whole, token_count(answer, "tokens['output']")
-
-
-def numbers_of(
-    cost: object,
-    tokens: dict[str, Any],
-    cached: tuple[object, object],
-    cached_in_input: object,
-    hit: object,
-    prompt_hit: object,
-    duration_ms: object,
-) -> str:
-    """The numbers of a call, checked, as a part of its line; `cached` are tokens read and written."""
-    read = token_count(cached[0], "prompt_cache_read_tokens")
-    write = token_count(cached[1], "prompt_cache_creation_tokens")
-    inside = checked_flag(cached_in_input, "cached_tokens_in_input")
-    asked, answered = split_input(tokens, read, write, inside)
-    return (
-        f'"cost":{nano_dollars(cost)},"input":{asked},"output":{answered},'
-        f'"cache_read":{read},"cache_write":{write},'
-        f'"hit":{"true" if checked_flag(hit, "cache_hit") else "false"},'
-        f'"prompt_hit":{"true" if checked_flag(prompt_hit, "prompt_cache_hit") else "false"},'
-        f'"duration_ms":{checked_duration(duration_ms)!r}'
-    )
-
-
-@lru_cache(maxsize=4096, typed=True)
-def words_of(
-    workflow: str,
-    stage: str | None,
-    tier: str,
-    model: str,
-    provider: str,
-    cache_type: str | None,
-    agent_id: str | None,
-) -> str:
-    """The words of a call, checked, as a part of its line. The same few come again and again."""
-    said = {
-        "workflow": checked_name(workflow, "workflow"),
-        "stage": _optional_name(stage, "stage"),
-        "tier": checked_tier(tier),
-        "model": checked_name(model, "model"),
-        "provider": lower_name(provider, "provider"),
-        "cache_type": _optional_name(cache_type, "cache_type"),
-        "agent_id": _optional_name(agent_id, "agent_id"),
-    }
-    return json.dumps(said, separators=(",", ":"))[1:-1]
-
-
-def checked_tier(tier: object) -> str:
-    """A tier in any case, or a member of an enum whose value is one, in lower case."""
-    return lower_name(tier.value if isinstance(tier, Enum) else tier, "tier")

@@ -1,11 +1,30 @@
 """The whole history of calls, where there is one: the Django project says here who reads it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from ..errors import HistoryUnavailable
 from .call import Call
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of calls from elsewhere; those that are neither new nor corrected nor too old were known."""
+
+    read: int = 0
+    new: int = 0
+    corrected: int = 0
+    too_old: int = 0
+
+    def __add__(self, other: "Taken") -> "Taken":
+        return Taken(
+            self.read + other.read,
+            self.new + other.new,
+            self.corrected + other.corrected,
+            self.too_old + other.too_old,
+        )
 
 
 class UsageHistory(Protocol):
@@ -18,6 +37,9 @@ class UsageHistory(Protocol):
 
     def count(self, since: datetime | None, tiers: Collection[str] = ()) -> int:
         """How many calls that would be."""
+
+    def take(self, calls: Iterable[Call]) -> Taken:
+        """Write calls that came from elsewhere, each once."""
 
     def reset(self, until: datetime) -> int:
         """Forget every call that was shipped until then; returns how many there were."""

@@ -6,6 +6,7 @@ What is not nothing is never shown as nothing: where its places end before it be
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 NANO = 10**9
 CALL_PLACES = 6
@@ -15,6 +16,15 @@ EXACT_PLACES = 9
 def dollars(nano: int) -> Decimal:
     """Nano-dollars as exact dollars."""
     return Decimal(nano).scaleb(-9)
+
+
+def floats(said: Any) -> Any:
+    """The same answer with its Decimals as the nearest floats."""
+    if isinstance(said, Decimal):
+        return float(said)
+    if isinstance(said, dict):
+        return {name: floats(value) for name, value in said.items()}
+    return [floats(value) for value in said] if isinstance(said, list) else said
 
 
 def places_for(*amounts: int | Decimal) -> int:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from ..store.configuration import setting
 from ..store.usage import MAX_AMOUNT
+from .provider_names import book_name, spellings
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ class Tokens(NamedTuple):
     output: int
     cache_read: int = 0
     cache_write: int = 0
+
+
+_KINDS = (*Tokens._fields, "cache_write_1h")
 
 
 class Prices(NamedTuple):
@@ -67,6 +71,7 @@ class Rates:
     cache_read: Price | None = None
     cache_write: Price | None = None
     request: Decimal = Decimal(0)  # dollars for a thousand requests
+    cache_write_1h: Price | None = None  # by `Tokens` alone nobody knows which writes these were
 
     def book(self, tokens: Tokens) -> int | None:
         """These tokens with their caching."""
@@ -105,6 +110,34 @@ def _whole_input(tokens: Tokens) -> int:
     return tokens.input + tokens.cache_read + tokens.cache_write
 
 
+class Found(NamedTuple):
+    """Where a model's price stands: in the settings (`own`), or in the book as `info`, its entry for the model."""
+
+    provider: str  # as the book calls it
+    model: str
+    own: Rates | None = None
+    info: Any = None
+    listed: bool = (
+        False  # whether the provider has the entry itself, and not another one whose models it offers
+    )
+
+    def rates(self, at: datetime) -> Rates:
+        """The plain prices of this moment."""
+        return self.own if self.own is not None else _rates(self.info.get_prices(at))
+
+
+FREE = Rates(Price(Decimal(0)), Price(Decimal(0)))
+# Models that answer with something else than a chat's words, though some of them have a price of output.
+_NO_CHAT = re.compile(
+    r"(?:^|[^a-z])(embed(ding)?s?|rerank(er)?|moderation|whisper|tts|transcribe|dall-e|imagen|image|ocr)(?![a-z])"
+)
+
+
+def could_chat(model: str, rates: Rates) -> bool:
+    """Whether a chat model could have done what this one does: no embedding saves against one."""
+    return rates.output is not None and _NO_CHAT.search(model.lower()) is None
+
+
 class Dated(NamedTuple):
     """Something that holds from the start of a UTC day on; '' from ever."""
 
@@ -130,24 +163,45 @@ class PriceBook:
 
     def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
         """What this call is worth; `at` is when it was made."""
-        rates = self._rates(provider, model, at)
-        if rates is None:
+        found = self.find(provider, model, at)
+        if found is None:
             return Prices()
+        rates = found.rates(at)
         book, uncached = rates.book(tokens), rates.uncached(tokens)
         if book is None or uncached is None:
             return Prices()
-        return Prices(book, uncached, self._baseline(provider, tokens, at))
+        premium = self.premium(found, provider, at)
+        return Prices(book, uncached, premium.rates(at).uncached(tokens) if premium else None)
 
-    def _baseline(self, provider: str, tokens: Tokens, at: datetime) -> int | None:
-        for name in self._names_of(provider):
+    def find(self, provider: str, model: str, at: datetime) -> Found | None:
+        """Where the price of this model stands on that day, however its name is spelled; None where it has none."""
+        names = spellings(provider, model)
+        for who, name in names if self._own else ():
+            if (own := self._own_rates(who, name, at)) is not None:
+                return Found(provider_id(who), name, own)
+        for who, _name in names if self._own else ():
+            if (own := self._own_rates(who, "*", at)) is not None:
+                return Found(provider_id(who), model, own)
+        for who, name in names:
+            if (listed := _of_the_book(who, name)) is not None:
+                info, by, its_own = listed
+                return Found(by, name, None, info, its_own)
+        who, name = names[-1]
+        is_free = name.endswith(":free") and provider_id(who) == "openrouter"
+        return Found("openrouter", name, FREE) if is_free else None
+
+    def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
+        """The premium model that could have done the same work; None where none is set, known or able to."""
+        if not could_chat(found.model, found.rates(at)):
+            return None
+        for name in (*self._names_of(provider), *self._names_of(found.provider)):
             premium = _standing(self._premium[name], at)
             if premium is None:
                 continue
-            rates = self._rates(name, premium, at)
-            if rates is None:
+            other = self.find(name, premium, at)
+            if other is None:
                 self._tell_once(f"the premium model {name}={premium} is not in the price book")
-                return None
-            return rates.uncached(tokens)
+            return other
         return None
 
     def _names_of(self, provider: str) -> list[str]:
@@ -161,11 +215,9 @@ class PriceBook:
             self._names[name] = [name, *others] if name in self._premium else others
         return self._names[name]
 
-    def _rates(self, provider: str, model: str, at: datetime) -> Rates | None:
+    def _own_rates(self, provider: str, model: str, at: datetime) -> Rates | None:
         own = _standing(self._own.get(f"{provider}/{model}".lower(), []), at)
-        if own is None and self._own:
-            own = self._own_under_another_name(provider, model, at)
-        return own if own is not None else _of_the_book(provider, model, at)
+        return own if isinstance(own, Rates) else self._own_under_another_name(provider, model, at)
 
     def _own_under_another_name(self, provider: str, model: str, at: datetime) -> Rates | None:
         if self._own_by_id is None:
@@ -238,14 +290,15 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
-        unknown = entry.keys() - {"model", "since", *Tokens._fields}
+        unknown = entry.keys() - {"model", "since", *_KINDS}
         if unknown:
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
         since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")
-        prices: dict[str, Any] = {kind: _own_price(entry, kind) for kind in Tokens._fields if kind in entry}
+        prices: dict[str, Any] = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
         if not {"input", "output"} <= prices.keys():
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
-        _add(found, str(entry["model"]), Dated(since, Rates(**prices)), entry["model"])
+        rates = Rates(**prices)
+        _add(found, str(entry["model"]), Dated(since, rates), entry["model"])
     return found
 
 
@@ -263,43 +316,37 @@ def _own_price(entry: Mapping[str, Any], kind: str) -> Price:
 
 # The book of the package
 
-_found: dict[tuple[str, str], Any] = {}
 _rates_of: dict[int, Rates] = {}
 
 
-def _of_the_book(provider: str, model: str, at: datetime) -> Rates | None:
-    key = (provider, model)
-    if key not in _found:
-        if len(_found) >= _SEARCHES_KEPT:
-            _found.clear()
-        _found[key] = _search(provider, model)
-    info = _found[key]
-    if info is None:
+@lru_cache(maxsize=_SEARCHES_KEPT)
+def _of_the_book(provider: str, model: str) -> tuple[Any, str, bool] | None:
+    """The entry of a model, the provider by the book's name, and whether it has the entry itself."""
+    snapshot = _snapshot()
+    if snapshot is None:
         return None
-    prices = info.get_prices(at)
+    try:
+        found, info = snapshot.find_provider_model(model, None, book_name(provider) or provider, None)
+    except LookupError:
+        return None
+    return info, str(found.id), any(info is own for own in found.models)
+
+
+def _rates(prices: Any) -> Rates:
     if id(prices) not in _rates_of:
         _rates_of[id(prices)] = _read(prices)
     return _rates_of[id(prices)]
 
 
-def _search(provider: str, model: str) -> Any:
-    snapshot = _snapshot()
-    if snapshot is None:
-        return None
-    try:
-        return snapshot.find_provider_model(model, None, provider, None)[1]
-    except LookupError:
-        return None
-
-
 @lru_cache(maxsize=_SEARCHES_KEPT)
 def provider_id(name: str) -> str:
     """What the book takes a provider's name for, such as google for Gemini; the name itself where it knows none."""
+    known = book_name(name)
     snapshot = _snapshot()
-    if snapshot is not None:
+    if known is None and snapshot is not None:
         with suppress(LookupError):
             return str(snapshot.find_provider(None, name, None).id)
-    return name.lower()
+    return known or name.lower()
 
 
 def load_book() -> None:
@@ -322,13 +369,17 @@ def _snapshot() -> Any:
 
 
 def _read(prices: Any) -> Rates:
+    if not vars(prices):
+        return FREE  # the book lists what costs nothing without any price
     return Rates(
-        **{kind: _price(getattr(prices, f"{kind}_mtok")) for kind in Tokens._fields},
+        **{kind: as_price(getattr(prices, f"{kind}_mtok")) for kind in Tokens._fields},
         request=prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0),
+        cache_write_1h=as_price(prices.cache_write_1h_mtok),
     )
 
 
-def _price(price: Any) -> Price | None:
+def as_price(price: Any) -> Price | None:
+    """A price of the book as ours."""
     if price is None or isinstance(price, Decimal):
         return None if price is None else Price(price)
     return Price(price.base, tuple((tier.start, tier.price) for tier in price.tiers))

@@ -4,12 +4,14 @@ baseline - routing - caching + difference = actual, for each call, each day and 
 whole nano-dollars, and each step is the difference of two of them, so no rounding can open a gap.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .call import FIELDS, TOKENS, Call
 from .money import dollars, places_for, rounded
+from .valuation import unpriced
 
 
 class Steps(NamedTuple):
@@ -53,7 +55,7 @@ def steps_of(call: Call) -> Steps:
 
 def prompt_cache_net(call: Call) -> int:
     """What the provider's cache saved, less what writing to it cost on top; negative when true."""
-    if call.book is None or call.uncached is None:
+    if call.book is None or call.uncached is None or call.answered_locally:
         return 0
     return call.uncached - call.book
 
@@ -81,19 +83,26 @@ def sums_of(call: Call) -> dict[str, int]:
 
 def amounts_of(call: Call) -> dict[str, int]:
     """What a call adds to the totals of its day in Redis: its sums, and those by tier, provider, model and workflow."""
-    sums = sums_of(call)
-    model = f"{call.provider}/{call.model}"
+    return named_amounts(call.workflow, call.tier, call.provider, call.model, sums_of(call))
+
+
+def named_amounts(
+    workflow: str, tier: str, provider: str, model: str, sums: Mapping[str, int]
+) -> dict[str, int]:
+    """What calls of one kind add to the totals of their day, from their sums together."""
+    calls, cost, unknown = sums["calls"], sums["cost"], sums.get("unpriced_calls", 0)
     return {
         **sums,
-        f"tier_calls:{call.tier}": 1,
-        f"tier_cost:{call.tier}": call.cost,
-        f"provider_cost:{call.provider}": call.cost,
-        f"model_cost:{model}": call.cost,
-        f"model_calls:{model}": 1,
-        f"workflow_calls:{call.workflow}": 1,
-        f"workflow_cost:{call.workflow}": call.cost,
-        f"workflow_prompt_hits:{call.workflow}": sums["prompt_hits"],
-        f"workflow_prompt_net:{call.workflow}": sums["prompt_net"],
+        f"tier_calls:{tier}": calls,
+        f"tier_cost:{tier}": cost,
+        f"provider_cost:{provider}": cost,
+        f"model_cost:{provider}/{model}": cost,
+        f"model_calls:{provider}/{model}": calls,
+        f"workflow_calls:{workflow}": calls,
+        f"workflow_cost:{workflow}": cost,
+        f"workflow_prompt_hits:{workflow}": sums["prompt_hits"],
+        f"workflow_prompt_net:{workflow}": sums["prompt_net"],
+        **({f"unpriced_calls:{provider}/{model}": unknown} if unknown else {}),
     }
 
 
@@ -132,10 +141,21 @@ def savings(sums: dict[str, int]) -> dict[str, Any]:
         "price_difference": dollars(sums.get("difference", 0)),
         "unpriced_calls": sums.get("unpriced_calls", 0),
         "unpriced_cost": dollars(sums.get("unpriced_cost", 0)),
+        "unpriced": unpriced_models(_named(sums, "unpriced_calls")),
         "no_baseline_calls": sums.get("no_baseline_calls", 0),
         "no_baseline_cost": dollars(sums.get("no_baseline_cost", 0)),
         "total_calls": calls,
     }
+
+
+def unpriced_models(calls: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Models without a price, most calls first: provider/model, calls, and in words the setting that gives it one."""
+    told = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"model": model, "calls": count, "why": unpriced(*model.split("/", 1))}
+        for model, count in told
+        if count > 0 and "/" in model
+    ]
 
 
 def cache_stats(sums: dict[str, int]) -> dict[str, Any]:

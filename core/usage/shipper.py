@@ -18,6 +18,7 @@ from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
 from .savings import amounts_of
 from .spool import Spool, SpoolFile, orphans
+from .telling import standing
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ ORPHAN_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 REST = 2.0
 READ_BYTES = 128 * 1024
+HUGE_TOKENS = 2**53 // usage.BATCH_CALLS
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
 
 
@@ -224,13 +226,11 @@ class Shipper:
         self._places[file.id] = known
         while self._places[file.id] < until:
             began, start = time.monotonic(), self._places[file.id]
-            lines = _whole_lines(file, start)
+            lines, calls = self._read(file, start)
             if not lines:
                 break
             end = start + sum(map(len, lines))
-            batch = usage.Batch(file.id, start, end)
-            for line in lines:
-                self._add(batch, file, line, now_ms)
+            batch = self._batch(usage.Batch(file.id, start, end), calls, now_ms)
             self._places[file.id], new = self._send(store, batch, now_ms)
             self._counted += new
             self._rest(began)
@@ -243,33 +243,58 @@ class Shipper:
     def _send(self, store: Store, batch: usage.Batch, now_ms: int) -> tuple[int, int]:
         return usage.ship(store, batch, now_ms, self._retention_days)
 
-    def _add(self, batch: usage.Batch, file: SpoolFile, line: bytes, now_ms: int) -> None:
-        try:
-            call = parse_call(line)
-        except ODD as error:
-            logger.error("a line of %s is set aside: %s", file.path.name, error)
-            file.set_aside(line.rstrip(b"\n"))
-            return
-        self._add_call(batch, call, now_ms)
+    def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[Call]]:
+        """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
+        lines: list[bytes] = []
+        calls: list[Call] = []
+        for line in _whole_lines(file, start):
+            try:
+                call = parse_call(line)
+            except ODD as error:
+                logger.error("a line of %s is set aside: %s", file.path.name, error)
+                file.set_aside(line.rstrip(b"\n"))
+                lines.append(line)
+                continue
+            if calls and (_is_huge(call) or _is_huge(calls[-1])):
+                break
+            lines.append(line)
+            calls.append(call)
+        return lines, calls
 
-    def _add_call(self, batch: usage.Batch, call: Call, now_ms: int, *, unsure: bool = False) -> None:
-        if call.us > (now_ms + AHEAD_MS) * 1000:
-            # A clock that runs ahead must not write into days that nobody looks at.
-            call.us = now_ms * 1000
-        call.price(self._book)
-        given = call.call_id if call.given or unsure else ""
-        batch.add(given, call.us, amounts_of(call), shipped_text(call))
+    def _batch(
+        self, batch: usage.Batch, calls: list[Call], now_ms: int, *, unsure: bool = False
+    ) -> usage.Batch:
+        """With each call once, at its price; `unsure`: each may come again, whoever named it."""
+        once: dict[str, Call] = {}
+        for call in calls:
+            if call.us > (now_ms + AHEAD_MS) * 1000:
+                # A clock that runs ahead must not write into days that nobody looks at.
+                call.us = now_ms * 1000
+            name = call.call_id if call.given or unsure else f"{len(once)} without a name"
+            once[name] = standing(once[name], call) if name in once else call
+        for call in once.values():
+            call.price(self._book)
+            given = call.call_id if call.given or unsure else ""
+            batch.add(given, call.us, amounts_of(call), shipped_text(call))
+        return batch
 
     def _ship_held(self, store: Store) -> None:
         """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""
         while held := self._spool.settle()[: usage.BATCH_CALLS]:
-            batch, now_ms = usage.Batch(uuid.uuid4().hex, 0, 1), usage.server_ms(store)
-            for line in held:
-                self._add_call(batch, parse_call(line), now_ms, unsure=True)
+            calls = [parse_call(line) for line in held]
+            if any(map(_is_huge, calls)):
+                held, calls = held[:1], calls[:1]
+            now_ms = usage.server_ms(store)
+            batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), calls, now_ms, unsure=True)
             _place, new = self._send(store, batch, now_ms)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))
             self._counted += new
+
+
+def _is_huge(call: Call) -> bool:
+    """Whether 200 such calls might come to more than Lua can add exactly: then it goes alone."""
+    return max(call.tokens) > HUGE_TOKENS
 
 
 def _whole_lines(file: SpoolFile, start: int) -> list[bytes]:

@@ -9,7 +9,7 @@ from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Costs, Dimension
 from core.usage.call import Call
 from core.usage.money import dollars, money, places_for
-from core.usage.savings import APART, shown_levels
+from core.usage.savings import APART, shown_levels, unpriced_models
 from dashboard import words
 from dashboard.display.amounts import percent
 from dashboard.display.text import plain
@@ -221,6 +221,7 @@ class UsagePage:
     savings: Savings
     burn: Burn
     calls: list[Call]
+    unpriced: list[dict[str, Any]]
     recorded: tuple[datetime, datetime] | None
 
     @property
@@ -240,7 +241,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: six queries, five of them of sums, however many calls there were."""
+    """Read the page: six queries however many calls there were, and one more where some have no price."""
     now = now.astimezone(UTC)
     today = datetime.combine(now.date(), time(), UTC)
     recorded = usage_reports.recorded_hours()
@@ -255,5 +256,12 @@ def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
         savings=Savings.of(sums),
         burn=Burn.of(hours, recorded[0].astimezone(UTC) if recorded else None, now),
         calls=usage_reports.recent_calls(period.start, period.end),
+        unpriced=_unpriced(sums, period),
         recorded=recorded,
     )
+
+
+def _unpriced(sums: dict[str, int], period: Period) -> list[dict[str, Any]]:
+    if not sums["unpriced_calls"]:
+        return []
+    return unpriced_models(usage_reports.unpriced(period.start, period.end))

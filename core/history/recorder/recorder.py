@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import threading
+import time
 
 from django.db import (
     DataError,
@@ -28,6 +29,7 @@ from core.history.audit.entries import Fact, append
 from core.history.recorder import registry
 from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.registry import Batch, Records
+from core.history.usage import rebuild as usage_rebuild
 from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
 from core.store.client import Store, open_store
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
+REBUILD_REST = 10
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = Cursor.OUTBOX
 # A server that is away, read-only or not migrated yet is waited for; whatever else goes wrong with an entry lies in it.
@@ -59,6 +62,7 @@ class Recorder:
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
         self._position = "0"
+        self._rebuild_after = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Record until `stop` is set. Trouble with Redis or the database is logged and waited out."""
@@ -98,6 +102,7 @@ class Recorder:
             self._store.run(outbox.committed(self._store.keys, self._position))
         if len(entries) < outbox.BATCH:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
+            self._rebuild_touched_days()
         return len(entries)
 
     def _mend(self) -> None:
@@ -137,6 +142,17 @@ class Recorder:
             raise
         except Exception as error:
             logger.error("nobody can be found lost: %s: %s", type(error).__name__, error)
+
+    def _rebuild_touched_days(self) -> None:
+        """Make totals of Redis right where SQL knows better, a tenth of the time at most."""
+        began = time.monotonic()
+        if began < self._rebuild_after:
+            return
+        try:
+            usage_rebuild.rebuild_touched_days(self._store)
+        except (Error, StoreUnavailable) as error:
+            logger.error("totals of days are not made anew, tried again: %s", error)
+        self._rebuild_after = time.monotonic() + REBUILD_REST * (time.monotonic() - began)
 
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""

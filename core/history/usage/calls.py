@@ -1,20 +1,26 @@
-"""Calls of language models in SQL: each call id once for ever, and sums by the hour."""
+"""Calls of language models in SQL: each call id once for ever, as its fullest telling has it, and sums by the hour."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
 from core.models import Cursor, LLMCall, UsageHour
-from core.usage.call import Call, call_of, parse_call, row_of
+from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
+from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
+from core.usage.telling import correction, standing
 from core.values.malformed import ODD
 from core.values.moments import at
+
+logger = logging.getLogger(__name__)
 
 SetAside = Callable[[str, str, Exception], None]
 Kind = tuple[datetime, str, str, str, str]
@@ -23,6 +29,7 @@ MAX_CALLS = 1_000
 KIND = ("hour", "workflow", "tier", "provider", "model")
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
+REPLACED_AT_ONCE = 20  # rows of a statement, each with a value for every column
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -32,18 +39,84 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     told = _read(said["calls"])
     if not isinstance(told, list) or len(told) > MAX_CALLS:
         raise ValueError("calls is no list of at most a thousand")
-    found: dict[str, Call] = {}
+    calls: list[Call] = []
     for number, item in enumerate(told):
         text = json.dumps(item, ensure_ascii=False)
         try:
-            call = parse_call(text)
-            found.setdefault(call.call_id, call)
+            calls.append(parse_call(text))
         except ODD as error:
             set_aside(str(number), text, error)
-    known = set(LLMCall.objects.filter(call_id__in=list(found)).values_list("call_id", flat=True))
-    new = [call for call_id, call in found.items() if call_id not in known]
+    tell(calls, shipped_at)
+
+
+class Change(NamedTuple):
+    """A row that stands otherwise than before."""
+
+    row: LLMCall
+    before: Call
+    after: Call
+
+
+class Told(NamedTuple):
+    """How many calls were new, and how many stand otherwise than before."""
+
+    new: int
+    corrected: int
+
+
+def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> Told:
+    """Write calls that are not known yet, and correct those that are, with the sums of their hours.
+
+    Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
+    `imported`: Redis knows nothing of them, and of equals what is recorded stays.
+    """
+    found: dict[str, Call] = {}
+    for call in calls:
+        held = found.get(call.call_id)
+        found[call.call_id] = call if held is None else standing(held, call)
+    rows = LLMCall.objects.in_bulk(list(found), field_name="call_id")
+    new = [call for call_id, call in found.items() if call_id not in rows]
     LLMCall.objects.bulk_create([LLMCall(shipped_at=shipped_at, **row_of(call)) for call in new])
     add_to_hours(new)
+    touched = {call.at.date() for call in new} if imported else set()
+    corrected: list[Change] = []
+    for call_id, row in rows.items():
+        before, told = call_of(row), found[call_id]
+        after = correction(before, told, _book, again=imported or shipped_at < row.shipped_at)
+        if after is not None:
+            row.shipped_at = max(row.shipped_at, shipped_at)
+            corrected.append(Change(row, before, after))
+        if after is not None or not imported:
+            touched |= {before.at.date(), told.at.date()}
+    replace(corrected)
+    touch(touched)
+    if corrected:
+        logger.info("%d calls were told again and are corrected in the record", len(corrected))
+    return Told(len(new), len(corrected))
+
+
+def replace(changes: Collection[Change]) -> None:
+    """Write these rows anew, and move the sums of their hours by the difference."""
+    for row, _before, after in changes:
+        for column, value in row_of(after).items():
+            setattr(row, column, value)
+    columns = [*COLUMNS.values(), "shipped_at"]
+    LLMCall.objects.bulk_update([change.row for change in changes], columns, batch_size=REPLACED_AT_ONCE)
+    add_to_hours((change.before for change in changes), sign=-1)
+    add_to_hours(change.after for change in changes)
+
+
+@cache
+def _book() -> PriceBook:
+    return configured_book()
+
+
+def touch(days: Iterable[date]) -> None:
+    """Note days whose totals in Redis are to be made anew from the record."""
+    noted = [Cursor(name=f"{Cursor.TOUCHED}{day.isoformat()}") for day in sorted(days)]
+    Cursor.objects.bulk_create(
+        noted, update_conflicts=True, unique_fields=["name"], update_fields=["updated_at"]
+    )
 
 
 def _read(text: str) -> Any:
@@ -63,7 +136,7 @@ def forget(said: Mapping[str, str]) -> None:
 
 def _forget_until(moment: datetime) -> int:
     with transaction.atomic():
-        pruned = _keep_others_away()
+        pruned = keep_others_away()
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
@@ -74,7 +147,7 @@ def _forget_until(moment: datetime) -> int:
 def rebuild_hours() -> None:
     """Make the hourly sums anew from the calls; the sums of hours whose calls were pruned stay as they are."""
     with transaction.atomic():
-        pruned = _keep_others_away()
+        pruned = keep_others_away()
         UsageHour.objects.filter(hour__gte=pruned).delete()
         calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
         while batch := list(islice(calls, ROWS_AT_ONCE)):
@@ -93,7 +166,7 @@ def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
 def rebuild_hours_between(start: datetime, end: datetime) -> None:
     """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
     with transaction.atomic():
-        start = max(start, _keep_others_away())
+        start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
         add_to_hours(calls_between(start, end))
 
@@ -124,7 +197,7 @@ def _pruned_until() -> datetime:
     return BEGINNING if cursor.position == "0" else datetime.fromisoformat(cursor.position)
 
 
-def _keep_others_away() -> datetime:
+def keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
     lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
@@ -137,7 +210,7 @@ def whole_hour(moment: datetime) -> datetime:
 
 
 class CallHistory:
-    """What commands and `UsageTracker` ask for when they want the whole history."""
+    """What commands and `UsageTracker` ask for when they want the whole history; `RecordedCalls` also takes calls."""
 
     def calls(
         self, since: datetime | None, tiers: Collection[str] = (), *, oldest_first: bool = False
@@ -161,13 +234,13 @@ def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LL
     return calls.filter(tier__in=tiers) if tiers else calls
 
 
-def add_to_hours(calls: Iterable[Call]) -> None:
-    """Add calls to the sums of their hours."""
+def add_to_hours(calls: Iterable[Call], sign: int = 1) -> None:
+    """Add calls to the sums of their hours; with a sign of -1 take them away, and hours without calls with them."""
     sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
     for call in calls:
         row = sums[whole_hour(call.at), call.workflow, call.tier, call.provider, call.model]
         for name, amount in sums_of(call).items():
-            row[name] += amount
+            row[name] += sign * amount
     # One statement for all, in words of our own: putting it together anew took longer than running it.
     added = ", ".join(f"{column} = {column} + %s" for column in SUMS.values())
     here = " AND ".join(f"{column} = %s" for column in KIND)
@@ -179,3 +252,5 @@ def add_to_hours(calls: Iterable[Call]) -> None:
             if not cursor.rowcount:
                 row = {SUMS[name]: amount for name, amount in amounts.items()}
                 UsageHour.objects.create(hour=hour, **dict(zip(KIND[1:], names, strict=True)), **row)
+    if sign < 0:
+        UsageHour.objects.filter(hour__in={hour for hour, *_names in sums}, calls=0).delete()

@@ -20,6 +20,7 @@ Dimension = Literal["tier", "model", "workflow"]
 DIMENSIONS: tuple[Dimension, ...] = ("tier", "model", "workflow")
 NAMED = 7  # so many names stand alone; the rest is one sum
 RECENT = 50
+UNPRICED = 10
 EXPORTED_AT_ONCE = 1_000
 
 
@@ -69,6 +70,13 @@ def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool)
             rest = {name: rest[name] + row[name] for name in _SHOWN}
     others = [_share(None, rest)] if rest["calls"] else []
     return Costs([*named, *others], found)
+
+
+def unpriced(start: datetime, end: datetime) -> dict[str, int]:
+    """Calls without a price by provider/model, of the ten with the most."""
+    rows = _hours(start, end).filter(unpriced_calls__gt=0).values("provider", "model")
+    found = rows.annotate(count=Sum("unpriced_calls")).order_by("-count", "provider", "model")[:UNPRICED]
+    return {f"{row['provider']}/{row['model']}": row["count"] for row in found}
 
 
 def by_hour(start: datetime, end: datetime) -> dict[datetime, int]:

@@ -34,7 +34,7 @@ def test_savings_ignore_tokens(tracker):
     """100 calls of a few tokens cannot have saved hundreds of dollars."""
     track(tracker, 1, model="large", tier="premium", cost=D("10.00"))
     track(tracker, 100, model="small", tier="cheap", cost=D("0.001"), tokens={"input": 100, "output": 10})
-    savings = tracker.calculate_savings(days=2)
+    savings = tracker.calculate_savings(days=2, exact=True)
     assert savings["actual_cost"] == D("10.1")
     # 1,000 and 500 tokens at the premium model, and 100 times 100 and 10 tokens
     assert savings["baseline_cost"] == D("0.0525") + 100 * D("0.00225")
@@ -47,7 +47,7 @@ def test_with_no_premium_call_a_baseline_is_invented(make_tracker):
 
     tracker = make_tracker(price_book=book(premium=""))
     track(tracker, 5, model="small", tier="cheap", cost=D("0.5"))
-    savings = tracker.calculate_savings(days=2)
+    savings = tracker.calculate_savings(days=2, exact=True)
     assert savings["no_baseline_calls"] == 5
     assert savings["baseline_cost"] == savings["actual_cost"] == D("2.5")
     assert (savings["savings"], savings["savings_percent"]) == (0, 0.0)
@@ -59,8 +59,8 @@ def test_the_enums_own_premium_is_not_recognised(tracker):
 
     for tier in (Tier.PREMIUM, "premium", "PREMIUM", "Premium"):
         track(tracker, tier=tier, cost=1)
-    assert tracker.get_stats(days=2)["by_tier"] == {"premium": D(4)}
-    assert tracker.calculate_savings(days=2)["tier_distribution"] == {"premium": 100.0}
+    assert tracker.get_stats(days=2, exact=True)["by_tier"] == {"premium": D(4)}
+    assert tracker.calculate_savings(days=2, exact=True)["tier_distribution"] == {"premium": 100.0}
 
 
 def test_other_processes_calls_are_never_seen(tracker, url, tmp_path):
@@ -81,7 +81,7 @@ def test_sigkill_loses_49_calls(make_tracker, server, tmp_path):
     server.start()
     tracker = make_tracker(memory=server.url)
     assert tracker.flush() == 49
-    stats = tracker.get_stats(days=2)
+    stats = tracker.get_stats(days=2, exact=True)
     assert (stats["total_calls"], stats["total_cost"]) == (49, D("0.049"))
     assert not list((tmp_path / "usage").rglob("*.calls"))
 
@@ -93,28 +93,27 @@ def test_the_same_call_twice_is_billed_twice(tracker, make_tracker):
     track(other, 2, call_id="answer-7", cost=2)
     track(other, 1, call_id="answer-8", cost=2)
     assert other.flush() == 1
-    stats = tracker.get_stats(days=2)
+    stats = tracker.get_stats(days=2, exact=True)
     assert (stats["total_calls"], stats["total_cost"]) == (2, D(4))
 
 
-@pytest.mark.parametrize(
-    "cost", [math.nan, math.inf, -math.inf, -1, 1e308, "1,5", "1.5", None, True, D("NaN")]
-)
-def test_one_nan_poisons_the_total(tracker, cost):
+@pytest.mark.parametrize("cost", [math.nan, math.inf, -math.inf, -1, 1e308, "1,5", "1.5", True, D("NaN")])
+def test_one_nan_poisons_the_total(tracker, monkeypatch, cost):
+    monkeypatch.setenv("TELEMETRY_STRICT", "1")
     track(tracker, cost=1)
     with pytest.raises(ValueError, match="cost"):
         tracker.track_llm_call(**call(cost=cost))
-    stats = tracker.get_stats(days=2)
+    stats = tracker.get_stats(days=2, exact=True)
     assert (stats["total_calls"], stats["total_cost"]) == (1, D(1))
 
 
 def test_cache_savings_ignore_the_price_of_writes(tracker):
     """Written once and never read: caching cost money."""
     track(tracker, prompt_cache_creation_tokens=1_000_000)
-    assert tracker.get_cache_stats(days=2)["savings"] == D("-0.75")
-    assert tracker.calculate_savings(days=2)["cache_savings"] == D("-0.75")
+    assert tracker.get_cache_stats(days=2, exact=True)["savings"] == D("-0.75")
+    assert tracker.calculate_savings(days=2, exact=True)["cache_savings"] == D("-0.75")
     track(tracker, prompt_cache_read_tokens=1_000_000, prompt_cache_hit=True)
-    stats = tracker.get_cache_stats(days=2)
+    stats = tracker.get_cache_stats(days=2, exact=True)
     assert stats["savings"] == D("2.7") - D("0.75")
     assert (stats["total_reads"], stats["total_writes"]) == (1_000_000, 1_000_000)
     assert (stats["hit_count"], stats["total_requests"], stats["hit_rate"]) == (1, 2, 0.5)
@@ -140,4 +139,4 @@ while True:
     counted += len(process.stdout.read())
     process.wait(30)
     tracker.flush()
-    assert counted <= tracker.get_stats(days=2)["total_calls"] <= counted + 1
+    assert counted <= tracker.get_stats(days=2, exact=True)["total_calls"] <= counted + 1

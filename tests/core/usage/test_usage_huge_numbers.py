@@ -31,7 +31,8 @@ def tracker(url, tmp_path):
 
 @each_huge_number
 @pytest.mark.parametrize("argument", TRACKED)
-def test_a_huge_number_about_a_call_is_refused_by_name(tracker, argument, number):
+def test_a_huge_number_about_a_call_is_refused_by_name(tracker, monkeypatch, argument, number):
+    monkeypatch.setenv("TELEMETRY_STRICT", "1")
     with pytest.raises(ValueError) as refused:
         tracker.track_llm_call(**{**call(), **TRACKED[argument](number)})
     assert str(refused.value).startswith(argument)

@@ -4,7 +4,7 @@
 --       then groups: call id or '', number of its day, amounts as 'field:amount ...', number of calls,
 --       and for each call its time in microseconds and the call as JSON
 -- Returns {place now, calls counted by this run, sums that were set aside: number of the day, name, value ...}.
--- A call id that was seen in the last 48 h counts no more.
+-- A call id that was seen in the last 48 h counts no more; the recorder hears of it, and decides what it is worth.
 local FIRST_DAY = 9
 local stored = redis.call('GET', KEYS[1]) or '0'
 if stored ~= ARGV[1] then return {stored, 0, {}} end
@@ -53,17 +53,19 @@ for day = 1, days do
 end
 
 local place = fields_at + tonumber(ARGV[fields_at]) + 1
-local totals, calls = {}, {}
+local totals, calls, counted = {}, {}, 0
 while ARGV[place] do
   local day, count = tonumber(ARGV[place + 1]), tonumber(ARGV[place + 3])
-  if ARGV[place] == '' or not seen(ARGV[place]) then
+  local again = ARGV[place] ~= '' and seen(ARGV[place])
+  if not again then
     totals[day] = totals[day] or {}
     add(totals[day], ARGV[place + 2])
-    for i = place + 4, place + 2 * count + 2, 2 do
-      redis.call('ZADD', KEYS[2], ARGV[i], ARGV[i + 1])
-      publish(KEYS[8], KEYS[9], 'llm_call', 'core', ARGV[i + 1])
-      calls[#calls + 1] = ARGV[i + 1]
-    end
+    counted = counted + count
+  end
+  for i = place + 4, place + 2 * count + 2, 2 do
+    redis.call('ZADD', KEYS[2], ARGV[i], ARGV[i + 1])
+    calls[#calls + 1] = ARGV[i + 1]
+    if not again then publish(KEYS[8], KEYS[9], 'llm_call', 'core', ARGV[i + 1]) end
   end
   place = place + 4 + 2 * count
 end
@@ -86,4 +88,4 @@ if #calls > 0 then
   local now = digits(now_ms())
   remember(KEYS[6], KEYS[7], 'type', 'llm_calls', 'shipped_ms', now, 'calls', said)
 end
-return {ARGV[2], #calls, set_aside}
+return {ARGV[2], counted, set_aside}

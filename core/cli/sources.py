@@ -1,0 +1,250 @@
+"""What others wrote about calls, line by line: transcripts of Claude Code, spend logs of LiteLLM, our own export.
+
+A source turns one record into a call, into None where it is about no call, or raises what `ODD` names.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Any, TextIO
+
+from ..usage.call import (
+    DETAILS,
+    FIELDS,
+    FLAG,
+    MONEY,
+    PART,
+    SPAN,
+    TIME,
+    TOKENS,
+    TOLD,
+    UNKNOWN,
+    Call,
+    Kind,
+)
+from ..usage.provider_usage import read_usage
+from ..usage.quantities import Quantities
+from ..usage.telling import identity_of, nano_dollars
+from ..values.malformed import ODD
+from ..values.names import NAME_LENGTH, checked_name
+from .export import FORMULA_STARTS
+
+CHUNK = 1 << 16
+LONGEST = 64 << 20  # of one value of an array
+_BEFORE = "\ufeff \t\r\n"
+_SPACES = " \t\r\n,"
+_FAILED = {"failure", "failed", "error"}
+Record = Mapping[str, Any]
+Bad = Callable[[Exception], None]
+
+
+# Records of a file
+
+
+def records(file: TextIO, bad: Bad) -> Iterator[Record]:
+    """Every record of a file: JSON lines, one JSON array, or CSV with heads; never all in memory.
+
+    `bad` hears of each that cannot be read.
+    """
+    start = file.read(1)
+    while start and start in _BEFORE:
+        start = file.read(1)
+    if start == "[":
+        yield from _array("", file, bad)
+    elif start in ("{", ""):
+        yield from _lines(start + file.readline(), file, bad)
+    else:
+        yield from csv.DictReader(file, next(csv.reader([start + file.readline()])))
+
+
+def _lines(first: str, file: TextIO, bad: Bad) -> Iterator[Record]:
+    line = first
+    while line:
+        if line.strip():
+            try:
+                yield _as_record(json.loads(line))
+            except ODD as error:
+                bad(error)
+        line = file.readline()
+
+
+def _as_record(value: Any) -> Record:
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__} is no record")
+    return value
+
+
+def _array(text: str, file: TextIO, bad: Bad) -> Iterator[Record]:
+    decoder = json.JSONDecoder()
+    while True:
+        text = text.lstrip(_SPACES)
+        if text.startswith("]"):
+            return
+        try:
+            value, end = decoder.raw_decode(text)
+        except ValueError as error:
+            more = file.read(max(CHUNK, len(text)))
+            if not more or len(text) > LONGEST:
+                bad(error)
+                return
+            text += more
+            continue
+        text = text[end:]
+        try:
+            yield _as_record(value)
+        except ODD as error:
+            bad(error)
+
+
+def format_of(record: Record) -> str:
+    """Which of `FORMATS` a record looks like; ValueError where it looks like none."""
+    if "call_id" in record and "workflow" in record and "ts" in record:
+        return "export"
+    if "startTime" in record and "spend" in record:
+        return "litellm"
+    if "type" in record and ("sessionId" in record or "message" in record or "uuid" in record):
+        return "claude-code"
+    if record.get("type") in ("summary", "file-history-snapshot", "queue-operation"):
+        return "claude-code"
+    raise ValueError("this is no transcript of Claude Code, no spend log of LiteLLM and no export of ours")
+
+
+# Calls
+
+
+def _call(quantities: Quantities, cost: int | None, source: str, **said: Any) -> Call:
+    counts = quantities.tokens._asdict()
+    call = Call(
+        **{**dict.fromkeys(("stage", "agent_id", "cache_type", "user"), ""), **counts, **said},
+        cost=cost or 0,
+        cost_source=UNKNOWN if cost is None else source,
+        prompt_hit=False,
+        incomplete="; ".join(quantities.incomplete)[:1000],
+    )
+    call.take(quantities)
+    return call
+
+
+def _us(text: object) -> int:
+    at = datetime.fromisoformat(str(text).strip())
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def _name(text: object, instead: str) -> str:
+    said = str(text or "")[:NAME_LENGTH]
+    return said if said.isprintable() and said else instead
+
+
+def of_transcript(record: Record) -> Call | None:
+    """The call that a line of a transcript of Claude Code is about: each row of a streamed message is one telling."""
+    message = record.get("message")
+    if record.get("type") != "assistant" or not isinstance(message, dict) or not message.get("usage"):
+        return None
+    model = message.get("model")
+    if model == "<synthetic>":
+        return None
+    found = read_usage(record)
+    call_id = identity_of(found)
+    if call_id is None:
+        raise ValueError("neither requestId nor message.id")
+    told = record.get("costUSD")
+    return _call(
+        found,
+        None if told is None else nano_dollars(told),
+        TOLD,
+        call_id=call_id,
+        us=_us(record["timestamp"]),
+        workflow=_name(PurePath(str(record.get("cwd") or "")).name, "claude-code"),
+        tier="imported",
+        model=checked_name(model, "model"),
+        provider="anthropic",
+        agent_id=_name(record.get("sessionId"), ""),
+        hit=False,
+        duration_ms=0,
+    )
+
+
+def of_spend_log(record: Record) -> Call | None:
+    """The call that a row of LiteLLM's table of spend logs is about; a failed request is none."""
+    if str(record.get("status") or "").lower() in _FAILED:
+        return None
+    metadata = record.get("metadata")
+    metadata = json.loads(metadata) if isinstance(metadata, str) and metadata else metadata or {}
+    usage = metadata.get("usage_object") or {
+        "prompt_tokens": record["prompt_tokens"],
+        "completion_tokens": record["completion_tokens"],
+        **(metadata.get("additional_usage_values") or {}),
+    }
+    start, end = _us(record["startTime"]), _us(record.get("endTime") or record["startTime"])
+    model = checked_name(record.get("model") or record.get("model_group"), "model")
+    spend = record.get("spend")
+    return _call(
+        read_usage(usage),
+        None if spend in (None, "") else nano_dollars(Decimal(str(spend))),
+        TOLD,
+        call_id=checked_name(record["request_id"], "request_id"),
+        us=start,
+        workflow=_name(metadata.get("user_api_key_alias") or record.get("team_id"), "litellm"),
+        tier="imported",
+        model=model,
+        provider=_name(record.get("custom_llm_provider"), "litellm").lower(),
+        agent_id=_name(record.get("session_id"), ""),
+        hit=str(record.get("cache_hit")).lower() == "true",
+        duration_ms=max(end - start, 0) / 1000,
+    )
+
+
+# Our own export
+
+_LEFT = {
+    "book",
+    "baseline",
+    "corrected",
+    "tellings",
+}  # a book prices it anew, and what it corrected is not here
+_KINDS = {name: known.kind for name, known in FIELDS.items() if known.exported and name not in _LEFT}
+
+
+def of_export(record: Record) -> Call:
+    """A call of our own export, JSON or CSV; it is priced by the book of whoever reads it."""
+    flat = dict(record)
+    for group in ("tokens", "cache", "prompt_cache"):
+        within = flat.pop(group, None)
+        if isinstance(within, dict):
+            flat.update(_ungrouped(group, within))
+    told = {name: flat[FIELDS[name].exported] for name in _KINDS if FIELDS[name].exported in flat}
+    return Call(**{name: _KINDS[name].check(_value(said, _KINDS[name]), name) for name, said in told.items()})
+
+
+def _ungrouped(group: str, within: Record) -> dict[str, Any]:
+    names = {known.key: known.exported for known in FIELDS.values() if known.group == group}
+    return {names[key]: value for key, value in within.items() if key in names}
+
+
+def _value(said: Any, kind: Kind) -> Any:
+    """A value as JSON has it, or as the text that CSV makes of it."""
+    if kind is MONEY:
+        return nano_dollars(Decimal(str(said)))
+    if kind is TIME:
+        return _us(said)
+    if kind is DETAILS:
+        return json.loads(said) if isinstance(said, str) and said else said or {}
+    if not isinstance(said, str):
+        return "" if said is None else said
+    if kind is FLAG:
+        return {"true": True, "false": False}[said]
+    if kind in (TOKENS, PART):
+        return int(said)
+    if kind is SPAN:
+        return float(said)
+    return said[1:] if said.startswith("'") and said[1:].startswith(FORMULA_STARTS) else said
+
+
+FORMATS: dict[str, Callable[[Record], Call | None]] = {
+    "claude-code": of_transcript,
+    "litellm": of_spend_log,
+    "export": of_export,
+}

@@ -1,0 +1,333 @@
+"""What callers say of a call: made a line of a spool, and compared with what was said of the same call before.
+
+What a provider's answer may hold never stops an agent: its good part is kept, and what was odd about it is told
+(`TELEMETRY_STRICT=1` makes it an error, for tests). What only a program says must be right: names and flags.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from enum import Enum
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from ..store.configuration import setting
+from ..store.usage import MAX_AMOUNT
+from ..values.json import storable
+from ..values.names import checked_name
+from ..values.numbers import shown
+from .call import (
+    BY_BOOK,
+    BY_PROVIDER,
+    MAX_TEXT,
+    MAX_US,
+    TOLD,
+    UNKNOWN,
+    Call,
+    checked_flag,
+    details_of,
+    lower_name,
+    optional_name,
+)
+from .money import NANO
+from .pricing import PriceBook
+from .provider_usage import read_usage
+from .quantities import MAX_COUNT, Quantities, fuller, told_count
+
+MAX_DURATION_MS = 10**10
+NO_TIME: int | float = 0
+TOKEN_KEYS = {"input", "output"}
+PLAIN = (
+    ',"cache_write_1h":0,"reasoning":0,"web_searches":0,"service_tier":"","batch":false,"request_id":"",'
+    '"incomplete":"","notes":"","tellings":1,"details":{}'
+)
+Good = TypeVar("Good")
+
+
+class Odd:
+    """What was odd in one telling, in sentences; with TELEMETRY_STRICT the first of them is raised."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def tell(self, sentence: str, error: Exception | None = None) -> None:
+        """Note it, or raise it."""
+        if is_strict():
+            raise error or ValueError(sentence)
+        self.said.append(sentence)
+
+    def good(self, check: Callable[[Any], Good], value: object, instead: Good) -> Good:
+        """What `check` makes of a value, or `instead` where that is no good."""
+        try:
+            return check(value)
+        except ValueError as error:
+            self.tell(str(error), error)
+            return instead
+
+    @property
+    def text(self) -> str:
+        """All of it, as it is stored."""
+        return storable("; ".join(self.said)).replace("\x00", "")[:MAX_TEXT]
+
+
+def is_strict() -> bool:
+    """Whether odd numbers raise."""
+    return setting("TELEMETRY_STRICT") not in ("", "0", "False")
+
+
+def nano_dollars(cost: object) -> int:
+    """A cost in dollars as nano-dollars: finite, 0 to 10,000; else ValueError naming it."""
+    if isinstance(cost, bool) or not isinstance(cost, (int, float, Decimal)):
+        raise ValueError(f"cost must be a number of dollars, not {shown(cost)}")
+    try:
+        # repr, not the float's binary value: 0.1 means a tenth of a dollar.
+        exact = Decimal(repr(float(cost))) if isinstance(cost, float) else Decimal(cost)
+        if not (exact.is_finite() and 0 <= exact <= 10_000):
+            raise ValueError("out of range")
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise ValueError(f"cost must be finite and 0 to 10,000 dollars, not {shown(cost)}") from error
+    return int((exact * NANO).to_integral_value(ROUND_HALF_EVEN))
+
+
+def token_count(value: object, argument: str) -> int:
+    """A count of tokens: an int of 0 to 2**53, else ValueError naming it."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"{argument} must be an int of 0 to {MAX_COUNT:,}, not {shown(value)}")
+    return value
+
+
+def checked_duration(value: object) -> int | float:
+    """Milliseconds: finite. A negative one is 0: the clock was set back meanwhile, and the call was made."""
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if number is None or not -MAX_DURATION_MS <= number <= MAX_DURATION_MS:
+        raise ValueError(f"duration_ms must be a number of 0 to {MAX_DURATION_MS:,}, not {shown(value)}")
+    return max(0, number) if isinstance(number, int) else max(0.0, float(number))
+
+
+def moment_us(at: object) -> int:
+    """When a call was made, in microseconds: by a datetime with its zone, by seconds since 1970, or now for None."""
+    if at is None:
+        return time.time_ns() // 1000
+    if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise ValueError(f"at must have a time zone, not be {at.isoformat()}")
+        seconds: float = at.timestamp()
+    elif isinstance(at, (int, float)) and not isinstance(at, bool):
+        seconds = at
+    else:
+        raise TypeError(f"at must be a datetime or a number of seconds since 1970, not {type(at).__name__}")
+    if not 0 <= seconds <= MAX_US / 1_000_000:  # NaN is not either
+        raise ValueError(f"at must be of 1970 to 2199, not {shown(at)}")
+    return round(seconds * 1_000_000)
+
+
+# Tokens as callers count them
+
+
+class Counted(NamedTuple):
+    """The four counts of a call; `input` is neither read from a cache nor written to one."""
+
+    input: int
+    output: int
+    read: int
+    write: int
+
+
+def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd) -> Counted:
+    """What was told of tokens; `cached` are those read and written, `inside` says that `input` counts them too."""
+    try:
+        read = token_count(cached[0], "prompt_cache_read_tokens")
+        write = token_count(cached[1], "prompt_cache_creation_tokens")
+        asked, answered = _split(told, read, write, inside)
+    except ValueError as error:
+        odd.tell(str(error), error)
+        return _good_part(told, cached, inside)
+    return Counted(asked, answered, read, write)
+
+
+def _split(told: Any, read: int, write: int, inside: bool) -> tuple[int, int]:
+    if not isinstance(told, dict) or told.keys() != TOKEN_KEYS:
+        # Under another name they would count as none, and what the call saved would be made up.
+        raise ValueError(f"tokens must be a dict with the keys 'input' and 'output' alone, not {shown(told)}")
+    whole, answer = token_count(told["input"], "tokens['input']"), told["output"]
+    if inside:
+        if whole < read + write:
+            raise ValueError("tokens['input'] is less than the cached tokens that it is said to include")
+        whole -= read + write
+    return whole, token_count(answer, "tokens['output']")
+
+
+def _good_part(told: object, cached: tuple[object, object], inside: bool) -> Counted:
+    known = told if isinstance(told, dict) else {}
+    asked, answered = (told_count(known.get(name))[0] for name in ("input", "output"))
+    read, write = (told_count(count)[0] for count in cached)
+    return Counted(max(asked - read - write, 0) if inside else asked, answered, read, write)
+
+
+def counts_of(
+    quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Odd
+) -> Counted:
+    """The counts of the provider, where its answer had any; else those that the caller told."""
+    if quantities is None or (tokens is not None and quantities == Quantities()):
+        return counted(tokens, cached, inside, odd)
+    return Counted(*quantities.tokens)
+
+
+def quantities_of(usage: object, odd: Odd) -> Quantities | None:
+    """What a provider's answer holds, or its usage; None for None. What was odd about it is told in `odd`."""
+    if usage is None:
+        return None
+    try:
+        found = read_usage(usage)
+    except Exception as error:  # an answer of any kind must not stop an agent
+        odd.tell(f"usage: {type(error).__name__}: {error}", error)
+        return Quantities()
+    for sentence in found.incomplete:
+        odd.tell(sentence)
+    return replace(found, incomplete=())
+
+
+def identity_of(quantities: Quantities | None) -> str | None:
+    """By which name the provider knows the call; None where it has none that can be one."""
+    if quantities is None:
+        return None
+    for name in (quantities.request_id, quantities.response_id):
+        try:
+            return checked_name(name, "call_id")
+        except ValueError:
+            continue
+    return None
+
+
+# The line
+
+
+def numbers_of(
+    cost: object,
+    counts: Counted,
+    flags: tuple[object, object, object],
+    duration_ms: object,
+    odd: Odd,
+    quantities: Quantities | None = None,
+) -> str:
+    """The numbers of a call as a part of its line; `flags`: a hit, a hit of the prompt's cache, told to correct."""
+    amount = None if cost is None else odd.good(nano_dollars, cost, None)
+    source = UNKNOWN if amount is None else TOLD
+    if amount is None and quantities is not None and quantities.cost is not None:
+        if quantities.cost <= MAX_AMOUNT:
+            amount, source = quantities.cost, BY_PROVIDER
+        else:
+            odd.tell("usage: the cost is more than a sum can hold")
+    duration = odd.good(checked_duration, duration_ms, NO_TIME)
+    hit, prompt_hit, corrected = (
+        "true" if checked_flag(flag, name) else "false"
+        for flag, name in zip(flags, ("cache_hit", "prompt_cache_hit", "correct"), strict=True)
+    )
+    rest = PLAIN if quantities is None and not odd.said else _rest(quantities or Quantities(), odd)
+    return (
+        f'"cost":{amount or 0},"cost_source":"{source}","input":{counts.input},"output":{counts.output},'
+        f'"cache_read":{counts.read},"cache_write":{counts.write},"hit":{hit},"prompt_hit":{prompt_hit},'
+        f'"corrected":{corrected},"duration_ms":{duration!r}{rest}'
+    )
+
+
+def _rest(of: Quantities, odd: Odd) -> str:
+    said = {
+        "cache_write_1h": of.cache_write_1h,
+        "reasoning": of.reasoning,
+        "web_searches": of.web_searches,
+        "service_tier": odd.good(_optional, of.service_tier, ""),
+        "batch": of.batch,
+        "request_id": odd.good(_optional, of.request_id, ""),
+        "notes": "",
+        "tellings": 1,
+        "details": _texts_without_nul(details_of(of)),
+        "incomplete": odd.text,
+    }
+    return "," + json.dumps(said, separators=(",", ":"))[1:-1]
+
+
+def _optional(name: object) -> str:
+    return optional_name(name, "usage")
+
+
+def _texts_without_nul(details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: storable(said.replace("\x00", "")) if isinstance(said, str) else said
+        for name, said in details.items()
+    }
+
+
+@lru_cache(maxsize=4096, typed=True)
+def words_of(
+    workflow: str,
+    stage: str | None,
+    tier: str,
+    model: str,
+    provider: str,
+    cache_type: str | None,
+    agent_id: str | None,
+) -> str:
+    """The words of a call, checked, as a part of its line. The same few come again and again."""
+    said = {
+        "workflow": checked_name(workflow, "workflow"),
+        "stage": optional_name(stage, "stage"),
+        "tier": checked_tier(tier),
+        "model": checked_name(model, "model"),
+        "provider": lower_name(provider, "provider"),
+        "cache_type": optional_name(cache_type, "cache_type"),
+        "agent_id": optional_name(agent_id, "agent_id"),
+    }
+    return json.dumps(said, separators=(",", ":"))[1:-1]
+
+
+def checked_tier(tier: object) -> str:
+    """A tier in any case, or a member of an enum whose value is one, in lower case."""
+    return lower_name(tier.value if isinstance(tier, Enum) else tier, "tier")
+
+
+# Two tellings of one call
+
+_EMPTY_ELSE_OTHER = ("stage", "agent_id", "user", "cache_type", "request_id")
+
+
+def standing(held: Call, told: Call) -> Call:
+    """What stands of two tellings of one call, `told` being the later: a new Call, priced as the kept one was.
+
+    A correction goes first. Else that with more output tokens, of equals the later. What the kept one does not know
+    (lifetimes of cache writes, a cost, an agent) it has from the other, and the time is the earlier of the two.
+    """
+    if held.corrected and not told.corrected:
+        return held
+    kept, other = (told, held) if told.corrected or told.output >= held.output else (held, told)
+    found = replace(kept, us=min(held.us, told.us), given=held.given and told.given)
+    for name in _EMPTY_ELSE_OTHER:
+        setattr(found, name, getattr(kept, name) or getattr(other, name))
+    if told.corrected:
+        return found
+    found.take(replace(fuller(held.quantities, told.quantities), request_id=found.request_id))
+    knows_cost = other.cost_source in (TOLD, BY_PROVIDER) and kept.cost_source in (BY_BOOK, UNKNOWN)
+    if knows_cost and kept.output == other.output:
+        found.cost, found.cost_source = other.cost, other.cost_source
+    return found
+
+
+def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: bool) -> Call | None:
+    """What stands instead of a call that is recorded; None where it stays as it is.
+
+    `again`: what is held was told after this, or knows better. Then only what is fuller counts.
+    """
+    if again and told.corrected:
+        return None
+    found = standing(told, held) if again else standing(held, told)
+    priced_as = [(one.quantities, one.at.date()) for one in (held, told)]
+    if (found.quantities, found.at.date()) not in priced_as:
+        found.price(book())
+    found.given, found.tellings = held.given, held.tellings
+    if found == held:
+        return None
+    found.tellings += 1
+    return found

@@ -1,0 +1,370 @@
+"""What the billed quantities of a call are worth by the price book, with tiers, batches, lifetimes and fees.
+
+`PriceBook.prices` knows four counts of tokens; this is the same for everything that a provider bills.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from decimal import Context, Decimal, localcontext
+from typing import Any, NamedTuple
+
+from ..store.usage import MAX_AMOUNT
+from .pricing import Found, Price, PriceBook, Prices, Rates, as_price, to_whole
+from .quantities import Quantities
+
+# Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
+
+
+class _WriteRule(NamedTuple):
+    kind: str
+    times_input: Decimal
+    since: str
+
+
+# https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing, and the same relation in the price
+# lists of the clouds that offer Claude; OpenRouter passes it on.
+_CLAUDE_WRITES = (
+    _WriteRule("cache_write", Decimal("1.25"), "2024-08-14"),
+    _WriteRule("cache_write_1h", Decimal(2), "2025-05-22"),
+)
+_CLAUDE_HOUSES = {"anthropic", "aws", "google", "azure", "openrouter"}
+# https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#usage-and-pricing
+_CLAUDE_SEARCHES = (Decimal(10), "2025-05-07")  # dollars for a thousand
+
+
+class _TierRule(NamedTuple):
+    provider: str
+    tier: str
+    since: str
+    factor: Decimal | None  # of the standard price; None: its own for each model, which the book alone has
+    but: tuple[str, ...] = ()  # kinds that stay at the standard price
+
+
+_HALF = Decimal("0.5")
+_TIER_RULES = (
+    # https://openai.com/api/pricing and developers.openai.com/api/docs/guides/batch: half; no batch price of reads.
+    _TierRule("openai", "batch", "2024-04-15", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
+    # developers.openai.com/api/docs/guides/flex-processing: at the rates of a batch, with its caching discounted too.
+    _TierRule("openai", "flex", "2025-04-17", _HALF),
+    # https://openai.com/api-priority-processing
+    _TierRule("openai", "priority", "2025-06-26", None),
+    _TierRule("openai", "fast", "2025-06-26", None),
+    # https://platform.claude.com/docs/en/build-with-claude/batch-processing#pricing: half, and caching on top.
+    _TierRule("anthropic", "batch", "2024-10-08", _HALF),
+    # https://ai.google.dev/gemini-api/docs/pricing: half; the older models read their cache at the standard price.
+    _TierRule("google", "batch", "2025-07-07", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
+    _TierRule("google", "flex", "2026-04-01", _HALF),
+    _TierRule("google", "priority", "2026-04-01", Decimal("1.8")),
+    # learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: half of the global standard price.
+    _TierRule("azure", "batch", "2024-10-01", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
+    # https://aws.amazon.com/bedrock/pricing: batch and flex at half of on-demand.
+    _TierRule("aws", "batch", "2024-08-29", _HALF),
+    _TierRule("aws", "flex", "2025-11-18", _HALF),
+    # https://console.groq.com/docs/flex-processing: at the price of on-demand.
+    _TierRule("groq", "flex", "2025-02-01", Decimal(1)),
+    # https://console.groq.com/docs/batch and https://docs.mistral.ai/capabilities/batch: half.
+    _TierRule("groq", "batch", "2025-03-01", _HALF),
+    _TierRule("mistral", "batch", "2024-11-07", _HALF),
+    # https://platform.claude.com/docs/en/build-with-claude/data-residency#pricing: 1.1 times, every kind of token.
+    _TierRule("anthropic", "geography us", "2026-02-05", Decimal("1.1")),
+)
+
+# The book's names of prices, and whose price a kind has where it has none of its own.
+_PRICE_KEYS = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cache_read": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+    "reasoning": "output_reasoning_mtok",
+    "citations": "output_citation_mtok",
+    "audio_input": "input_audio_mtok",
+    "image_input": "input_image_mtok",
+    "video_input": "input_video_mtok",
+    "audio_output": "output_audio_mtok",
+    "image_output": "output_image_mtok",
+    "video_output": "output_video_mtok",
+    "audio_cache_read": "cache_audio_read_mtok",
+    "image_cache_read": "cache_image_read_mtok",
+}
+_ELSE = {
+    "cache_read": ("input",),
+    "cache_write": ("input",),
+    "cache_write_1h": ("cache_write", "input"),
+    "reasoning": ("output",),
+    "citations": ("output",),
+    "audio_input": ("input",),
+    "image_input": ("input",),
+    "video_input": ("input",),
+    "audio_output": ("output",),
+    "image_output": ("output",),
+    "video_output": ("output",),
+    "audio_cache_read": ("cache_read", "audio_input", "input"),
+    "image_cache_read": ("cache_read", "image_input", "input"),
+}
+_FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
+_EXACT = Context(prec=60)
+
+
+class Valuation(NamedTuple):
+    """What a call is worth, and in `notes` what had no price of its own or no price at all."""
+
+    prices: Prices
+    notes: tuple[str, ...] = ()
+    source: str = ""  # "own" by TELEMETRY_PRICES, "book" by the price book, '' where nobody knows
+
+
+class _Billed(NamedTuple):
+    tokens: Mapping[str, int]
+    fees: Mapping[str, int]
+    whole_input: int
+
+
+def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at: datetime) -> Valuation:
+    """What these quantities of a model are worth at the prices of that day; `at` is when the call was made.
+
+    Amounts are nano-dollars, each rounded once, half to even.
+    """
+    found = book.find(provider, model, at)
+    if found is None:
+        return Valuation(Prices(), (unpriced(provider, model),))
+    notes: list[str] = []
+    with localcontext(_EXACT):
+        tariff = _tariff(found, quantities, at, notes)
+        bare = _without_cache(quantities)
+        worth, uncached = tariff.cost(_billed(quantities)), tariff.cost(bare)
+        if worth is None or uncached is None:
+            return Valuation(Prices(), (*notes, unpriced(provider, model)))
+        baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
+    if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
+        return Valuation(Prices(), (*notes, f"{provider}/{model} comes to more than a sum can hold"))
+    if quantities.web_searches and "web_searches" not in tariff.fees:
+        notes.append(f"{provider}/{model} has no price of a web search in the price book")
+    source = "own" if found.own is not None else "book"
+    return Valuation(Prices(worth, uncached, baseline), tuple(notes), source)
+
+
+def unpriced(provider: str, model: str) -> str:
+    """The sentence about a model that has no price, with the setting that would give it one."""
+    return (
+        f"{provider}/{model} has no price; "
+        f'TELEMETRY_PRICES=[{{"model": "{provider}/{model}", "input": "...", "output": "..."}}] gives it one, '
+        "in dollars for a million tokens"
+    )
+
+
+def _baseline(premium: Found | None, quantities: Quantities, bare: _Billed, at: datetime) -> int | None:
+    if premium is None:
+        return None
+    tariff = _tariff(premium, quantities, at, [])
+    # A model without a price for sounds or pictures cannot have made or heard them.
+    for kind in ("audio_input", "audio_output", "image_output", "video_output"):
+        if getattr(quantities, kind) and kind not in tariff.prices:
+            return None
+    return tariff.cost(bare)
+
+
+# Quantities by the price they have
+
+
+def _billed(of: Quantities) -> _Billed:
+    made = of.audio_output + of.image_output + of.video_output + of.citations
+    said = max(of.output - made, 0)
+    thought = min(of.reasoning, said)
+    tokens = {
+        "input": max(of.input - of.audio_input - of.image_input - of.video_input, 0),
+        "audio_input": of.audio_input,
+        "image_input": of.image_input,
+        "video_input": of.video_input,
+        "cache_read": max(of.cache_read - of.audio_cache_read - of.image_cache_read, 0),
+        "audio_cache_read": of.audio_cache_read,
+        "image_cache_read": of.image_cache_read,
+        "cache_write": of.cache_write,
+        "cache_write_1h": of.cache_write_1h,
+        "output": said - thought,
+        "reasoning": thought,
+        "citations": of.citations,
+        "audio_output": of.audio_output,
+        "image_output": of.image_output,
+        "video_output": of.video_output,
+    }
+    return _Billed(tokens, {"web_searches": of.web_searches, "requests": of.requests}, of.whole_input)
+
+
+def _without_cache(of: Quantities) -> _Billed:
+    """The same work with all of its input at the full price."""
+    return _billed(
+        replace(
+            of,
+            input=of.whole_input,
+            audio_input=of.audio_input + of.audio_cache_read,
+            image_input=of.image_input + of.image_cache_read,
+            cache_read=0,
+            cache_write=0,
+            cache_write_1h=0,
+            audio_cache_read=0,
+            image_cache_read=0,
+        )
+    )
+
+
+# A tariff: the prices of one model for one call
+
+
+@dataclass(frozen=True)
+class _Tariff:
+    prices: Mapping[str, Price]  # dollars for a million tokens
+    fees: Mapping[str, Decimal]  # dollars for a thousand
+
+    def cost(self, billed: _Billed) -> int | None:
+        """In nano-dollars; None where a kind of token has no price."""
+        thousands = Decimal(0)  # of nano-dollars, which dollars for a million tokens are
+        for kind, count in billed.tokens.items():
+            if not count:
+                continue
+            price = next(
+                (self.prices[name] for name in (kind, *_ELSE.get(kind, ())) if name in self.prices), None
+            )
+            if price is None:
+                return None
+            thousands += count * price.at(billed.whole_input)
+        for kind, count in billed.fees.items():
+            thousands += count * self.fees.get(kind, Decimal(0)) * 1000
+        return to_whole(thousands * 1000)
+
+
+def _tariff(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
+    if found.own is not None:
+        return _ruled(found, *_of_own(found.own), [], _day(at))
+    standard = found.info.get_prices(at)
+    key = (found.provider, found.model, _tier_words(quantities), _day(at), id(standard))
+    kept = _tariffs.get(key)
+    if kept is None or kept[0] is not found.info:
+        if len(_tariffs) >= _TARIFFS_KEPT:
+            _tariffs.clear()
+        said: list[str] = []
+        standing, rules = _standing_prices(found, quantities, at, said)
+        kept = (found.info, _ruled(found, *_of_book(standing), rules, _day(at)), tuple(said))
+        _tariffs[key] = kept
+    notes += kept[2]
+    return kept[1]
+
+
+# A tier's prices change by the day, the standard ones also within one; the entry is held so that its id stays its own.
+_tariffs: dict[tuple[Any, ...], tuple[Any, _Tariff, tuple[str, ...]]] = {}
+_TARIFFS_KEPT = 4096
+
+
+def _ruled(
+    found: Found, prices: dict[str, Price], fees: dict[str, Decimal], rules: list[_TierRule], day: str
+) -> _Tariff:
+    if "claude" in found.model.lower() and found.provider in _CLAUDE_HOUSES:
+        _add_claude(prices, fees, day)
+    for rule in rules:
+        factor = rule.factor or Decimal(1)
+        prices = {
+            kind: price if kind in rule.but else _times(price, factor) for kind, price in prices.items()
+        }
+    return _Tariff(prices, fees)
+
+
+def _of_own(rates: Rates) -> tuple[dict[str, Price], dict[str, Decimal]]:
+    kinds = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+    prices = {kind: price for kind in kinds if (price := getattr(rates, kind)) is not None}
+    return prices, {"requests": rates.request}
+
+
+def _of_book(standing: Any) -> tuple[dict[str, Price], dict[str, Decimal]]:
+    told = vars(standing)
+    if not told:
+        zero = Price(Decimal(0))
+        return {"input": zero, "output": zero}, {}
+    prices = {kind: price for kind, key in _PRICE_KEYS.items() if (price := as_price(told.get(key)))}
+    five_minutes = as_price(told.get("cache_write_5m_mtok"))
+    if five_minutes is not None:
+        prices["cache_write"] = five_minutes
+    fees = {kind: fee for kind, key in _FEE_KEYS.items() if isinstance(fee := told.get(key), Decimal)}
+    return prices, fees
+
+
+def _add_claude(prices: dict[str, Price], fees: dict[str, Decimal], day: str) -> None:
+    for rule in _CLAUDE_WRITES:
+        if rule.kind not in prices and "input" in prices and rule.since <= day:
+            prices[rule.kind] = _times(prices["input"], rule.times_input)
+    fee, since = _CLAUDE_SEARCHES
+    if since <= day:
+        fees.setdefault("web_searches", fee)
+
+
+def _times(price: Price, factor: Decimal) -> Price:
+    return Price(price.base * factor, tuple((start, of_tier * factor) for start, of_tier in price.tiers))
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).date().isoformat()
+
+
+# Service tiers
+
+
+def _standing_prices(
+    found: Found, quantities: Quantities, at: datetime, notes: list[str]
+) -> tuple[Any, list[_TierRule]]:
+    """The book's prices of that moment for this call's tier, and the rules for what they do not have."""
+    standing, rules = found.info.get_prices(at), []
+    for tier, context in _tiers(quantities):
+        special = _special_prices(found, tier, context, at)
+        rule = _rule(found.provider, tier, at)
+        if special is not None:
+            standing = special
+        elif rule is not None and rule.factor is not None:
+            rules.append(rule)
+        else:
+            notes.append(
+                f"{found.provider}/{found.model} has no price for {tier}: the standard price is taken"
+            )
+    return standing, rules
+
+
+def _tiers(of: Quantities) -> list[tuple[str, dict[str, str]]]:
+    """What of this call differs from a standard one: in our words, and as the book asks for it."""
+    found: list[tuple[str, dict[str, str]]] = []
+    if of.batch:
+        found.append(("batch", {"processing": "batch"}))
+    elif of.service_tier:
+        found.append((of.service_tier, {"service_tier": of.service_tier}))
+    elif of.speed:
+        found.append((of.speed, {"speed": of.speed}))
+    if of.geography:
+        found.append((f"geography {of.geography}", {}))
+    return found
+
+
+def _tier_words(of: Quantities) -> tuple[bool, str, str, str]:
+    return of.batch, of.service_tier, of.speed, of.geography
+
+
+def _rule(provider: str, tier: str, at: datetime) -> _TierRule | None:
+    rules = (rule for rule in _TIER_RULES if (rule.provider, rule.tier) == (provider, tier))
+    return next((rule for rule in rules if rule.since <= _day(at)), None)
+
+
+def _special_prices(found: Found, tier: str, context: dict[str, str], at: datetime) -> Any:
+    """The book's prices of a tier, or None.
+
+    The book dates them by the day it looked them up, not by the day they began. For a day before that they hold
+    where the tier was on offer and the model's standard prices were already the same.
+    """
+    variants = (found.info.price_variants or ()) if context and found.listed else ()
+    variants = [variant for variant in variants if variant.when == context]
+    if any(variant.constraint is None or variant.constraint.active(at) for variant in variants):
+        return found.info.get_prices(at, context)
+    if _rule(found.provider, tier, at) is None:
+        return None
+    for variant in variants:
+        start = getattr(variant.constraint, "start_date", None)
+        moment = datetime.combine(start, time(), UTC) if start is not None else at
+        if found.info.get_prices(moment) is found.info.get_prices(at):
+            return found.info.get_prices(moment, context)
+    return None
