@@ -10,6 +10,7 @@ from dashboard.exports import views as exports
 from dashboard.health import views as health
 from dashboard.live import views as live
 from dashboard.probes import views as probes
+from dashboard.record import views as record
 from dashboard.usage import views as usage
 
 urlpatterns = [
@@ -17,6 +18,8 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("record/", record.show, name="record"),
+    path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),
     path("health/set-aside/<int:entry_id>/retry/", health.retry, name="retry"),
     path("exports/", exports.show, name="exports"),

@@ -200,6 +200,21 @@ def share_of_change(change: int, percent: str) -> str:
     return "the same as" if change == 0 else f"{percent} {'more' if change > 0 else 'less'} than"
 
 
+# The record by content
+
+NO_INDEX = (
+    "The record cannot be searched now: its index is missing or damaged. Nothing of the record is lost. Whoever runs "
+    "the site runs manage.py search_index --rebuild."
+)
+
+
+def found(count: int, *, most: int) -> str:
+    """How many requests, counted up to `most`."""
+    if count > most:
+        return f"More than {most:,} requests"
+    return "No request" if count == 0 else f"{count:,} request{'' if count == 1 else 's'}"
+
+
 # Exports
 
 
