@@ -93,7 +93,8 @@ def _asked(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 def _source(question: Question, before: int | None) -> tuple[str, list[Any]]:
     """The tables with what must hold, and the values of it."""
-    conditions, values = [], []
+    conditions: list[str] = []
+    values: list[Any] = []
     joined, match = _joined(question.terms)
     if match:
         conditions.append(match)

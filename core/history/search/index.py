@@ -67,7 +67,9 @@ def index(rows: Iterable[ApprovalRecord]) -> None:
             level=logging.ERROR,
         )
     else:
-        _trouble.ends("requests can be found by their words again: run `manage.py search_index` for those before")
+        _trouble.ends(
+            "requests can be found by their words again: run `manage.py search_index` for those before"
+        )
 
 
 def index_again(request_ids: Iterable[Any]) -> None:
@@ -191,7 +193,8 @@ def _write_sqlite(
     said = list(zip(numbers, rows, strict=True))
     cursor.executemany(f"DELETE FROM {WORDS} WHERE rowid = %s", [(number,) for number in numbers])
     cursor.executemany(
-        f"INSERT INTO {WORDS} (rowid, words) VALUES (%s, %s)", [(number, _text_of(row)) for number, row in said]
+        f"INSERT INTO {WORDS} (rowid, words) VALUES (%s, %s)",
+        [(number, _text_of(row)) for number, row in said],
     )
     cursor.executemany(
         f"INSERT OR REPLACE INTO {REQUESTS} (number, request_id, status, pruned) VALUES (%s, %s, %s, %s)",

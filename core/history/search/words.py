@@ -47,7 +47,7 @@ def words_of(*texts: str) -> set[str]:
 
 
 def terms_of(query: str) -> list[Term]:
-    """What to look for, all of it; empty where nothing that was typed is a word. A `*` at the end: any that begins so."""
+    """What to look for, all of it; empty where no word was typed. A `*` at the end: any that begins so."""
     terms: dict[Term, None] = {}
     for run in folded(query).split():
         pieces = _pieces(run)

@@ -71,7 +71,17 @@ def test_what_was_asked_is_found_as_typed(ask, query):
 
 @pytest.mark.parametrize(
     "query",
-    ["2070.3", "2070.33", "32.2070", "207*.3", "lars", "app/mai", "ain.py", "example.com.uk", "never xyz OR always"],
+    [
+        "2070.3",
+        "2070.33",
+        "32.2070",
+        "207*.3",
+        "lars",
+        "app/mai",
+        "ain.py",
+        "example.com.uk",
+        "never xyz OR always",
+    ],
 )
 def test_what_was_not_typed_so_is_not_found(ask, query):
     ask(ASKED)
@@ -84,7 +94,29 @@ def test_a_number_is_one_word_and_not_its_parts_somewhere(ask):
     assert found("2070.32") == [wanted]
 
 
-@pytest.mark.parametrize("query", ['"', "'", "*", "NEAR(", "a AND", "NOT", "-", "(", "{", "words:x", "\\", ":*", "&", "|", "!a", "\x00", "\ud800", "%s"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        '"',
+        "'",
+        "*",
+        "NEAR(",
+        "a AND",
+        "NOT",
+        "-",
+        "(",
+        "{",
+        "words:x",
+        "\\",
+        ":*",
+        "&",
+        "|",
+        "!a",
+        "\x00",
+        "\ud800",
+        "%s",
+    ],
+)
 def test_quotes_and_operators_are_data(ask, query):
     ask({"n": 1})
     find(Question(query), 25)
@@ -115,7 +147,12 @@ def test_what_it_is_narrows_what_is_found(ask):
     mine = ask({"n": 1}, "payment", by="maria")
     ask({"n": 1}, "deploy", by="ann")
     day = ApprovalRecord.objects.get(pk=mine).requested_at.date()
-    assert found("1", kind="payment") == found(person="maria") == found(outcome="approved", kind="payment") == [mine]
+    assert (
+        found("1", kind="payment")
+        == found(person="maria")
+        == found(outcome="approved", kind="payment")
+        == [mine]
+    )
     assert found(agent="nobody") == found(outcome="rejected") == []
     assert len(found(first=day, last=day)) == 2
     assert found(first=day + timedelta(days=1)) == found(last=day - timedelta(days=1)) == []
@@ -219,6 +256,8 @@ def test_requests_of_one_moment_have_numbers_of_their_own(ask):
 
 
 def test_odd_text_is_recorded_and_found(ask):
-    wanted = ask({"\U0001f600 smile": "\u202eevil x", "long": "y" * 200_000, "deep": [[[["ground"]]]], "n": 10**400})
+    wanted = ask(
+        {"\U0001f600 smile": "\u202eevil x", "long": "y" * 200_000, "deep": [[[["ground"]]]], "n": 10**400}
+    )
     for query in ("smile", "evil", "y" * 300, "ground", "1" + "0" * 400):
         assert found(query) == [wanted]
