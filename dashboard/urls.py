@@ -31,6 +31,7 @@ urlpatterns = [
     # ?id=: as a part of the path, a name such as .. would be lost in the browser.
     path("agents/", agents.show, name="agent"),
     path("usage/", usage.show, name="usage"),
+    path("usage/calls/", usage.calls, name="usage-calls"),
     path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
     path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),

@@ -177,7 +177,11 @@ USAGE_UNREADABLE = (
     "The database does not answer, so nothing can be shown. Nothing is lost: calls are recorded later."
 )
 NO_EARLIER_DAY = "No earlier day to compare with."
-COMPARED_LATER = "Compared with the days before from 01:00 UTC on."
+
+
+def compared_later(until: datetime) -> str:
+    """In the first hour of a day."""
+    return f"Compared with the days before from 01:00 {until:%Z} on."
 
 
 def average_of(days: int) -> str:
