@@ -121,8 +121,9 @@ def _lines(context: str, question: Question) -> list[Line]:
     terms, typed = question.terms, _typed(question.query)
     found = []
     for name, value in lines_of(context):
+        own_name = name.rpartition(".")[2]  # every line of a payment would have its word otherwise
         for text in value.split("\n"):
-            if _stands_in(f"{name} {text}", terms):
+            if _stands_in(f"{own_name} {text}", terms):
                 found.append(Line(name, _around(text, typed)))
     return found
 

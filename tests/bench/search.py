@@ -1,6 +1,6 @@
 """Searching the record: the page over a hundred thousand requests, on both databases, and what indexing them takes.
 
-On databases of their own, so a row is milliseconds and no ratio: the aim is a page in a second.
+On databases of their own in memory, so a row is milliseconds and no ratio: the aim is a page in a second.
 """
 
 import json
@@ -9,9 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.bench.measure import Bench, Row
+from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL
 
 REQUESTS = 100_000
@@ -72,21 +72,22 @@ print(json.dumps([filled, took]))
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    with TemporaryDirectory(prefix="bench-search") as folder:
+    with memory_folder("bench-search-") as folder:
         yield from _rows_of(bench, "SQLite", folder, {"DATABASE_URL": ""})
-        server = PostgreSQL(Path(folder) / "postgresql")
+        (folder / "postgresql").mkdir()
+        server = PostgreSQL(folder / "postgresql")
         try:
             yield from _rows_of(bench, "PostgreSQL", folder, {"DATABASE_URL": server.new_database()})
         finally:
             server.kill()
 
 
-def _rows_of(bench: Bench, name: str, folder: str, database: dict[str, str]) -> Iterator[Row]:
+def _rows_of(bench: Bench, name: str, folder: Path, database: dict[str, str]) -> Iterator[Row]:
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(REQUESTS)],
         env={
             **os.environ,
-            "TELEMETRY_DATA_DIR": folder,
+            "TELEMETRY_DATA_DIR": str(folder),
             "REDIS_URL": bench.url,
             "TELEMETRY_NAMESPACE": "bench-search",
             "LOG_LEVEL": "ERROR",
