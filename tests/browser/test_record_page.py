@@ -16,13 +16,20 @@ def fill(redis_url: str) -> None:
     gate = ApprovalGate(redis_url, "bookkeeper-agent")
     for amount in (2070.32, 118.9, 2070):
         context = {
-            "payment": {"amount": amount, "currency": "EUR", "to": "Nordlicht Möbel GmbH", "iban": "AT61 1904 3002 3457"},
+            "payment": {
+                "amount": amount,
+                "currency": "EUR",
+                "to": "Nordlicht Möbel GmbH",
+                "iban": "AT61 1904 3002 3457",
+            },
             "invoice": "2026-4711",
             "note": f"Ten chairs.\nPay {amount} before Friday.",
         }
         request = gate.open_request("payment", context)
         if amount != 2070:
-            gate.respond_to_approval(request.request_id, amount > 2000, "maria", "agreed with Jörg on the phone")
+            gate.respond_to_approval(
+                request.request_id, amount > 2000, "maria", "agreed with Jörg on the phone"
+            )
 
 
 def fits(page: Page) -> bool:

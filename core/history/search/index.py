@@ -6,7 +6,7 @@ The recorder writes it in the transaction of the rows. Where that fails the rows
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -80,7 +80,12 @@ def index_again(request_ids: Iterable[Any]) -> None:
 
 
 def ensure(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
-    """After every migration: the tables are there, and what is not in them is brought in."""
+    """After every migration: the tables are there, and what is not in them is brought in. No migration fails by it."""
+    _quietly(make, using)
+
+
+def make(using: str = DEFAULT_DB_ALIAS) -> None:
+    """The tables, where they are not there, and what is not in them. DatabaseError where it cannot be written."""
     connection = connections[using]
     if connection.vendor == "sqlite" and not has_fts5(connection):
         logger.error("this SQLite has no FTS5: requests are recorded, and cannot be found by their words")
@@ -89,6 +94,13 @@ def ensure(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
         for statement in TABLES[connection.vendor]:
             cursor.execute(statement)
     complete(using)
+
+
+def _quietly(work: Callable[[str], object], using: str) -> None:
+    try:
+        work(using)
+    except DatabaseError as error:
+        logger.error("the index of requests is not made: %s. Run `manage.py search_index --rebuild`", error)
 
 
 def has_fts5(connection: BaseDatabaseWrapper) -> bool:
@@ -118,7 +130,7 @@ def complete(using: str = DEFAULT_DB_ALIAS) -> int:
 def rebuild(using: str = DEFAULT_DB_ALIAS) -> int:
     """Make the index anew, also where it is damaged; returns how many requests are in it."""
     drop(using)
-    ensure(using)
+    make(using)
     with connections[using].cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {REQUESTS}")
         return int(cursor.fetchone()[0])
@@ -126,10 +138,7 @@ def rebuild(using: str = DEFAULT_DB_ALIAS) -> int:
 
 def rebuild_after_copy(using: str = DEFAULT_DB_ALIAS) -> None:
     """After rows were brought in as they are. They stay, whatever comes of the index."""
-    try:
-        rebuild(using)
-    except DatabaseError as error:
-        logger.error("the index of requests is not made: %s. Run `manage.py search_index --rebuild`", error)
+    _quietly(rebuild, using)
 
 
 def drop(using: str = DEFAULT_DB_ALIAS) -> None:
