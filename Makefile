@@ -27,7 +27,8 @@ test-servers: setup
 	$(SERVERS) $(PYTEST) -m "not long and not browser"
 
 test-long: setup
-	$(PYTEST) -m long
+	$(PYTEST) -m "long and not browser"
+	$(PYTEST) -m "long and browser"
 	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup

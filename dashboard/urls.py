@@ -15,6 +15,7 @@ from dashboard.usage import views as usage
 
 urlpatterns = [
     path("", live.show, name="live"),
+    path("approvals/", approvals.waiting, name="waiting"),
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from ..errors import MalformedRecord
+from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import (
     APPROVAL_CANCELLED,
     APPROVAL_DECIDED,
@@ -203,6 +203,7 @@ class WaitingRequest(NamedTuple):
     """A request without its body: enough to point to it."""
 
     request_id: str
+    agent_id: str
     approval_type: str
     requested_at: datetime
     deadline_at: datetime
@@ -298,7 +299,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
 
 def pending_ids(store: Store, start: int, most: int) -> list[str]:
     """A part of the queue, in the order of deadlines."""
-    members = store.read("ZRANGE", store.keys.approvals_pending, start, start + most - 1)
+    members = store.read(*_part(store.keys, start, most))
     names = [member.decode(errors="replace") for member in members]
     return [name for name in names if valid_id(name)]
 
@@ -323,18 +324,49 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
     """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
+    found = _waiting(request_ids, store.read_many(_without_bodies(store.keys, request_ids)))
+    mine = [request for request in found if request.agent_id == agent_id]
+    return sorted(mine, key=lambda request: (request.requested_at, request.request_id))
+
+
+def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list[WaitingRequest]]:
+    """The server's time, how many requests are queued, and a part of them by deadline, without their bodies.
+
+    Two round trips. What is past its deadline, or cannot be read, is left out of its part.
+    """
+    count, ids = store.read_many([["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)])
+    for reply in (count, ids):
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
+    names = [name for member in ids if valid_id(name := member.decode(errors="replace"))]
+    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, names)])
+    now = at(milliseconds_of(time))
+    return now, count, [request for request in _waiting(names, replies) if request.deadline_at > now]
+
+
+def _part(keys: Keys, start: int, most: int) -> list[str | int]:
+    return ["ZRANGE", keys.approvals_pending, start, start + most - 1]
+
+
+def _without_bodies(keys: Keys, request_ids: list[str]) -> list[list[str]]:
     fields = ("agent_id", "status", "approval_type", "requested_ms", "deadline_ms")
-    replies = store.read_many([["HMGET", store.keys.approval_request(id_), *fields] for id_ in request_ids])
+    return [["HMGET", keys.approval_request(id_), *fields] for id_ in request_ids]
+
+
+def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]:
     waiting = []
     for request_id, reply in zip(request_ids, replies, strict=True):
-        if isinstance(reply, Exception) or reply[:2] != [agent_id.encode(), PENDING.encode()]:
+        if isinstance(reply, Exception) or reply[1] != PENDING.encode():
             continue
         try:
-            kind = checked_name(reply[2].decode(), "approval_type")
-            waiting.append(WaitingRequest(request_id, kind, at(reply[3]), at(reply[4])))
+            agent_id, kind = (
+                checked_name(reply[0].decode(), "agent_id"),
+                checked_name(reply[2].decode(), "kind"),
+            )
+            waiting.append(WaitingRequest(request_id, agent_id, kind, at(reply[3]), at(reply[4])))
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
-    return sorted(waiting, key=lambda request: (request.requested_at, request.request_id))
+    return waiting
 
 
 def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:

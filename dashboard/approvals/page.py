@@ -14,14 +14,18 @@ from core.agents.heartbeat import AgentState
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import RequestRecord, read_pending
+from core.store.approvals import RequestRecord, WaitingRequest, read_pending, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import visible_json
+from dashboard.display.text import plain, visible, visible_json, visible_whole
 
 SHOWN_REQUESTS = 50
+LISTED_REQUESTS = 100
+CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
+PAGE_CHARACTERS = 1_500_000
+BEGINNING = 1_000
 SHOWN_AGENTS = 200
 SHOWN_ENDED = 10
 FINISHED_SECONDS = 600
@@ -98,24 +102,31 @@ class Card:
     request_id: str
     kind: str
     agent_id: str
-    context: SafeString
+    context: SafeString | str
     size: int
     digest: str
     requested_at: datetime
     deadline_at: datetime
+    whole: bool = (
+        True  # else the context is too large for a card: it is read, and answered, on the request's page
+    )
 
     @classmethod
-    def of(cls, record: RequestRecord) -> "Card":
+    def of(cls, record: RequestRecord, most: int = 0) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
+        text, most = record.context.decode(), most or CARD_CHARACTERS
+        context = visible_json(text) if len(text) <= most else visible("")
+        whole = len(text) <= most and len(context) <= most
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            visible_json(record.context.decode()),
+            context if whole else plain(text[:BEGINNING]),
             len(record.context),
             record.digest,
             record.requested_at,
             record.deadline_at,
+            whole,
         )
 
 
@@ -233,12 +244,39 @@ def live_page() -> LivePage:
     pending = read_pending(store)
     return LivePage(
         agents=Agents.of(states, now),
-        cards=[Card.of(record) for record in pending.records[:SHOWN_REQUESTS]],
+        cards=[Card.of(record) for record in sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),
         ended=recently_ended(),
         now=now,
     )
+
+
+def urgency(request: RequestRecord) -> tuple[datetime, str]:
+    """What is to be answered first stands first."""
+    return request.deadline_at, request.request_id
+
+
+@dataclass(frozen=True)
+class WaitingPage:
+    """A part of all that wait, by deadline."""
+
+    requests: list[WaitingRequest]
+    waiting: int
+    number: int
+    now: datetime
+
+    @property
+    def parts(self) -> int:
+        """How many such parts there are."""
+        return max(1, -(-self.waiting // LISTED_REQUESTS))
+
+
+def waiting_page(number: str) -> WaitingPage:
+    """The part of that number, the first where it is none: two round trips, however many wait."""
+    part = int(number) if number.isdecimal() and len(number) < 7 and int(number) > 0 else 1
+    now, waiting, requests = read_queue(open_store(), (part - 1) * LISTED_REQUESTS, LISTED_REQUESTS)
+    return WaitingPage(requests, waiting, part, now)
 
 
 def nothing_known() -> LivePage:
@@ -262,11 +300,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live) if live is not None and pending else None,
+        card=Card.of(live, PAGE_CHARACTERS) if live is not None and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,
-        context=visible_json(text) if text else "",
+        context=visible_whole(text, PAGE_CHARACTERS) if text else "",
         pruned_at=None if text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,

@@ -55,6 +55,18 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return render(request, "dashboard/approvals/approval.html", context)
 
 
+@require_safe
+@never_cache
+@access.viewer_required
+def waiting(request: HttpRequest) -> HttpResponse:
+    """All that wait, a part at a time, by deadline."""
+    try:
+        page = contexts.waiting_page(request.GET.get("page", ""))
+    except StoreUnavailable as error:
+        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    return render(request, "dashboard/approvals/waiting.html", {"page": page})
+
+
 @require_POST
 @login_required
 def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:

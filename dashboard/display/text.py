@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from core.values.malformed import ODD
 from core.values.text import chip, is_unsafe, plain
 
-__all__ = ["plain", "visible", "visible_json"]
+__all__ = ["plain", "visible", "visible_json", "visible_whole"]
 
 LONG_TEXT = 2_000
 
@@ -45,6 +45,14 @@ def visible_json(text: str) -> SafeString:
         return mark_safe(_shown(value))
     except ODD:
         return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
+
+
+def visible_whole(text: str, most: int) -> SafeString:
+    """The same, and where that takes more than so many characters of HTML, the text as it was written, in one piece."""
+    shown = visible_json(text) if len(text) <= most else SafeString("")
+    if shown and len(shown) <= most:
+        return shown
+    return mark_safe(f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(plain(text))}</pre>')
 
 
 class _Pairs(list[tuple[str, Any]]):

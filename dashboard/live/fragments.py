@@ -39,10 +39,11 @@ def agent_row(row: AgentRow, now: datetime) -> str:
     return _partial(row.dom_id, "outerMorph", _render("agents/_row", {"row": row, "now": now}))
 
 
-def new_card(card: Card, now: datetime, audience: Audience) -> str:
-    """A request at the end of the queue."""
-    return _partial(
-        "cards", "beforeend", _render("approvals/_card", {"card": card, "now": now, "audience": audience})
+def new_card(card: Card, now: datetime, audience: Audience, before: str = "") -> str:
+    """A new request: before the card of another one, or at the end of the queue."""
+    html = _render("approvals/_card", {"card": card, "now": now, "audience": audience})
+    return (
+        _partial(f"request-{before}", "beforebegin", html) if before else _partial("cards", "beforeend", html)
     )
 
 

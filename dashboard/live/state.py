@@ -12,7 +12,16 @@ from core.store.outbox import OutboxEntry, Watcher
 from core.values.approvals import PENDING
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, AgentRow, Agents, Card, Ended, LivePage
+from dashboard.approvals.page import (
+    SHOWN_ENDED,
+    SHOWN_REQUESTS,
+    AgentRow,
+    Agents,
+    Card,
+    Ended,
+    LivePage,
+    urgency,
+)
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
@@ -196,7 +205,7 @@ class LiveState:
         self._pending = {record.request_id: record for record in pending.records}
         self._cards = {id_: card for id_, card in self._cards.items() if id_ in self._pending}
         self._unreadable = len(pending.unreadable)
-        self._shown = list(self._pending)[:SHOWN_REQUESTS]
+        self._shown = self._most_urgent()
         earlier = [end for end in self._ended if end.request_id in self._heard_of]
         # Memory may know more than SQL: that the agent has the answer.
         collected = {end.request_id for end in self._ended if end.collected}
@@ -218,24 +227,26 @@ class LiveState:
         return [_same(fragments.ended_card(end, self.now))]
 
     def _fill_window(self) -> list[Message]:
-        """New requests, and those that wait behind the last card, go to the end of the page."""
-        window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
-        wanted = [record.request_id for record in window[:SHOWN_REQUESTS]]
+        """New requests, and those that wait behind the last card, stand where their deadline puts them."""
+        wanted = self._most_urgent()
         added = [id_ for id_ in wanted if id_ not in self._shown]
         if not added:
             return []
-        if wanted != [*self._shown, *added]:
+        if [id_ for id_ in wanted if id_ in self._shown] != self._shown:
             return [self._reload_shown()]
         self._shown = wanted
-        return [self._new(self._card(id_), self.now) for id_ in added]
+        # From the last to the first, so that the card before which one goes is there.
+        return [self._new(self._card(id_), wanted[wanted.index(id_) + 1 :]) for id_ in reversed(added)]
 
-    @staticmethod
-    def _new(card: Card, now: datetime) -> Message:
-        return Message(lambda audience: fragments.new_card(card, now, audience))
+    def _new(self, card: Card, behind: list[str]) -> Message:
+        now, before = self.now, behind[0] if behind else ""
+        return Message(lambda audience: fragments.new_card(card, now, audience, before))
+
+    def _most_urgent(self) -> list[str]:
+        return [record.request_id for record in sorted(self._pending.values(), key=urgency)[:SHOWN_REQUESTS]]
 
     def _reload_shown(self) -> Message:
-        window = sorted(self._pending.values(), key=lambda record: (record.requested_at, record.request_id))
-        self._shown = [record.request_id for record in window[:SHOWN_REQUESTS]]
+        self._shown = self._most_urgent()
         return self._whole()
 
     def _whole(self) -> Message:

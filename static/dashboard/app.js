@@ -26,16 +26,7 @@ function setConnection(state) {
   if (root.dataset.connection === state) return;
   root.dataset.connection = state;
   document.getElementById("connection").textContent = WORDS[state];
-  guardButtons();
-}
-
-// Only a live page may decide: what a stale one shows may be over.
-function guardButtons() {
-  const live = root.dataset.connection === "live";
-  for (const button of document.querySelectorAll("[data-decide]")) {
-    const card = button.closest(".card");
-    button.disabled = !live || card.classList.contains("sending") || card.classList.contains("due");
-  }
+  document.dispatchEvent(new Event("telemetry:connection"));
 }
 
 function count() {
@@ -48,22 +39,13 @@ function count() {
     time.textContent = left > 0 ? `${duration(left)} left` : "time is up";
     time.classList.toggle("soon", left <= 60);
     time.classList.toggle("now", left <= 15);
-    time.closest(".card")?.classList.toggle("due", left <= 0);
+    const card = time.closest(".card");
+    if (card?.classList.contains("due") === left > 0) card.classList.toggle("due", left <= 0);
   }
   const waiting = Number(document.getElementById("queue-head")?.dataset.waiting ?? 0);
   document.title = (waiting ? `(${waiting}) ` : "") + document.title.replace(/^\(\d+\) /, "");
   const look = icon.dataset[waiting ? "waiting" : "calm"];
   if (icon.getAttribute("href") !== look) icon.setAttribute("href", look);
-}
-
-// A card that is over keeps its place while somebody may be about to press a button near it.
-function tidy() {
-  const cards = document.getElementById("cards");
-  if (!cards || cards.matches(":hover, :focus-within")) return;
-  for (const card of cards.querySelectorAll(".over")) {
-    card.dataset.seen ??= Date.now();
-    if (Date.now() - card.dataset.seen > 6000) card.remove();
-  }
 }
 
 document.addEventListener("htmx:ws:after:message:incoming", (event) => {
@@ -75,46 +57,17 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
     setConnection(said.ok ? "live" : "trouble");
   }
   count();
-  guardButtons();
 });
 document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
 document.addEventListener("htmx:ws:close", (event) => {
   setConnection(event.detail.code === 4401 ? "signed-out" : "stale");
 });
-document.addEventListener("submit", (event) => {
-  const card = event.submitter?.closest(".card");
-  if (!card || event.target.id !== "decide") return;
-  if (event.submitter.disabled || root.dataset.connection !== "live") {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    return;
-  }
-  event.submitter.classList.add("pressed");
-  card.classList.add("sending");
-  setTimeout(guardButtons); // after the form has been read
-}, true);
-function answered(text) {
-  for (const card of document.querySelectorAll(".card.sending")) {
-    card.classList.remove("sending");
-    card.querySelector(".pressed")?.classList.remove("pressed");
-  }
-  if (text) document.getElementById("notices").replaceChildren(Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text }));
-  guardButtons();
-}
-document.addEventListener("htmx:finally:request", () => answered(""));
-document.addEventListener("htmx:error", (event) => {
-  if (event.detail?.ctx?.sourceElement?.id === "decide") answered("No answer from the site. The card shows what is true once the page is live again.");
-});
-
 setInterval(() => {
   if (Date.now() - heard > STALE_MS && ["live", "connecting", "trouble"].includes(root.dataset.connection)) {
     setConnection("stale");
     connection?.socket?.close(); // it is silent: a new one starts with the whole state
   }
   count();
-  tidy();
-  guardButtons();
 }, 500);
 document.getElementById("connection").textContent = WORDS.connecting;
-guardButtons();
 count();

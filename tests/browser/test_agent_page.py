@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
-from tests.browser.test_what_people_see import HOSTILE, assert_accessible, fill
+from tests.browser.test_what_people_see import HOSTILE, assert_accessible, fill, on_each_screen
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,8 +70,7 @@ def test_hostile_text_stays_text(sign_in, clean_redis):
     assert dialogs == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@on_each_screen(1440, 390)
 def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, agent_process, scheme, width):
     agent_process("busy"), agent_process("busy")
     quiet = HeartbeatCoordinator(clean_redis)

@@ -3,12 +3,11 @@
 import csv
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate, jobs
 from core.models import ApprovalRecord, SetAsideEntry
-from tests.browser.test_what_people_see import HOSTILE, assert_accessible
+from tests.browser.test_what_people_see import HOSTILE, assert_accessible, on_each_screen
 from tests.servers import client_of
 from tests.waiting import wait_until
 from tests.workers import start_worker
@@ -23,8 +22,7 @@ def set_aside(url: str, fields: dict[str, str]) -> None:
     wait_until(lambda: SetAsideEntry.objects.count() > before, "it is set aside")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@on_each_screen(1440, 390)
 def test_the_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
     set_aside(clean_redis, {"type": "x" * 300, "what": HOSTILE[0] + "y" * 500})
     viewport = {"width": width, "height": 844}

@@ -2,14 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
-from tests.browser.test_what_people_see import assert_accessible
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.dashboard.usage.usage_rows import a_call, keep
-
-SCREENS = [("light", 1440), ("dark", 390), ("light", 390), ("dark", 1440)]
 
 
 def fill(redis_url: str) -> None:
@@ -36,7 +33,7 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
-@pytest.mark.parametrize(("scheme", "width"), SCREENS)
+@on_each_screen(1440, 390)
 def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, clean_redis, scheme, width):
     page = sign_in("ada", "auditor", color_scheme=scheme, viewport={"width": width, "height": 844})
     fill(clean_redis)
@@ -54,7 +51,7 @@ def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, cle
     expect(page.locator(".context")).to_contain_text("Nordlicht Möbel GmbH")
 
 
-@pytest.mark.parametrize(("scheme", "width"), SCREENS)
+@on_each_screen(1440, 390)
 def test_the_page_of_calls_is_readable(sign_in, scheme, width):
     now = datetime.now(UTC)
     models = ("claude-opus-4-1", "claude-sonnet-4-5", "gpt-5", "gemini-2.5-pro", "text-embedding-3-large")

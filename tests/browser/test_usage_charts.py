@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from core import UsageTracker
 from core.models import LLMCall
 from dashboard.usage.page import colour_of
-from tests.browser.test_what_people_see import assert_accessible
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.core.usage.usage_help import book, track
 from tests.dashboard.usage.usage_rows import a_call, keep, many
 from tests.waiting import wait_until
@@ -126,8 +126,7 @@ def test_a_bar_leads_to_its_calls(sign_in):
     expect(page.locator(".calls tbody tr").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@on_each_screen(1440, 390)
 def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
     long_name = "a-model-with-a-name-that-goes-on-" * 5
     page = sign_in("maria", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})

@@ -22,6 +22,15 @@ HOSTILE = [
 ]
 
 
+def on_each_screen(*widths: int) -> pytest.MarkDecorator:
+    """Each width in one of the two themes, which take turns; in long runs also in the other one."""
+    themes = ("light", "dark")
+    short = [(width, themes[number % 2]) for number, width in enumerate(widths)]
+    rest = [(width, themes[1 - number % 2]) for number, width in enumerate(widths)]
+    long = [pytest.param(*pair, marks=pytest.mark.long) for pair in rest]
+    return pytest.mark.parametrize(("width", "scheme"), [*short, *long])
+
+
 def fill(url: str) -> None:
     gate = ApprovalGate(url, "robot <b>1</b>")
     for text in HOSTILE:
@@ -104,16 +113,20 @@ def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, cle
         "none": None,
         "list": [[], {}],
     }
-    ApprovalGate(clean_redis, "robot").open_request("deploy", context)
+    request = ApprovalGate(clean_redis, "robot").open_request("deploy", context)
     page = sign_in("maria", "approver")
+    card = page.locator(f"#request-{request.request_id}")
+    expect(card).to_contain_text("This is only the beginning of")
+    expect(card.get_by_role("button")).to_have_count(0)
+    card.get_by_role("link", name="Read all of it and answer").click()
+    page.wait_for_selector("[data-connection=live]")
     assert page.locator(".value.long").text_content() == long_text
     expect(page.locator(".size")).to_contain_text("200,010 characters, 1 line")
-    numbers = page.locator("#cards .number").all_text_contents()
+    numbers = page.locator(".context .number").all_text_contents()
     assert numbers == [json.dumps(1.10), str(2**53 + 1)]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390, 360])
+@on_each_screen(1440, 390, 360)
 def test_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
     gate = ApprovalGate(clean_redis, "robot-with-a-rather-long-name-that-goes-on")
     request = gate.open_request(

@@ -19,9 +19,9 @@ from tests.waiting import wait_until
 SHAPE_OF_PAGE = """() => {
   const copy = document.querySelector('main').cloneNode(true);
   copy.querySelectorAll('time').forEach((time) => { time.textContent = ''; time.className = ''; });
-  copy.querySelectorAll('#socket, #notices, [name=csrfmiddlewaretoken]').forEach((element) => element.remove());
+  copy.querySelectorAll('#socket, #notices, #arrivals, [name=csrfmiddlewaretoken]').forEach((element) => element.remove());
   copy.querySelectorAll('*').forEach((element) => {
-    for (const name of ['data-htmx-powered', 'disabled', 'class', 'hidden']) {
+    for (const name of ['data-htmx-powered', 'disabled', 'aria-disabled', 'class', 'hidden']) {
       if (name !== 'class' || element.className === '') element.removeAttribute(name);
     }
   });

@@ -100,9 +100,8 @@ def test_a_large_context_is_shown_whole(gate, signed_in, asked):
     client = signed_in("approver")
     request = gate.open_request("deploy", asked)
     client.get("/sign-in/")
-    for address in ("/", f"/approvals/{request.request_id}/"):
-        page = client.get(address).content.decode()
-        if isinstance(asked.get("text"), str) and "\u202e" not in asked["text"]:
-            assert asked["text"] in page
+    page = client.get(f"/approvals/{request.request_id}/").content.decode()
+    if isinstance(asked.get("text"), str) and "\u202e" not in asked["text"]:
+        assert asked["text"] in page
     if "key 0" in asked:
         assert page.count('class="key"') == 10_000

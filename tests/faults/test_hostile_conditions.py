@@ -147,9 +147,8 @@ def test_a_recorder_that_is_started_a_second_time_stands_by_and_doubles_nothing(
     recorded(site)
 
 
-@pytest.mark.parametrize(
-    ("agents", "recorder", "web"), [(-DAY, DAY, HOUR), pytest.param(DAY, -DAY, -HOUR, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("agents", "recorder", "web"), [(-DAY, DAY, HOUR), (DAY, -DAY, -HOUR)])
 def test_clocks_that_are_wrong_by_a_day_change_no_deadline_and_no_answer(
     database_server, agents, recorder, web
 ):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +54,7 @@ def collect(folder: Path, **chosen: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_without_redis_the_run_on_postgresql_is_on_valkey_and_says_so(tmp_path):
     run = collect(tmp_path, TEST_DATABASE="postgresql", TEST_REDIS="redis")
     assert run.returncode == 0, run.stdout + run.stderr
@@ -61,6 +64,7 @@ def test_without_redis_the_run_on_postgresql_is_on_valkey_and_says_so(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_without_any_server_that_was_asked_for_there_is_no_run_and_it_says_so(tmp_path):
     run = collect(tmp_path, TEST_REDIS="redis")
     assert run.returncode == 0
@@ -68,6 +72,7 @@ def test_without_any_server_that_was_asked_for_there_is_no_run_and_it_says_so(tm
     assert "NO RUN ON sqlite AND redis: redis-server is missing" in run.stdout + run.stderr
 
 
+@pytest.mark.long
 def test_where_servers_are_required_one_that_is_missing_is_an_error(tmp_path):
     run = collect(tmp_path, TEST_DATABASE="postgresql", TEST_REDIS="redis", REQUIRE_SERVERS="1")
     assert run.returncode != 0

@@ -303,8 +303,9 @@ def defined_names(path: Path) -> set[str]:
             names.add(node.name)
         if isinstance(node, ast.ClassDef):
             names |= {f"{node.name}.{part.name}" for part in node.body if hasattr(part, "name")}
-        if isinstance(node, ast.Assign):
-            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
     return names
 
 
@@ -320,4 +321,24 @@ def test_every_step_names_files_functions_keys_and_tests_that_exist():
     assert {key for line in tour_lines("keys") for key in re.findall(r"`([^`]+)`", line)} <= known
     tests = {name for name in defined_names(Path(__file__)) if name.startswith("test_")}
     named = {name for line in tour_lines("test") for name in re.findall(r"`([^`]+)`", line)}
-    assert named == tests - {"test_every_step_names_files_functions_keys_and_tests_that_exist"}
+    assert named == tests - {"test_every_step_names_files_functions_keys_and_tests_that_exist", OF_THE_TABLE}
+
+
+OF_THE_TABLE = "test_every_change_of_the_table_begins_in_one_or_two_files_that_have_what_it_names"
+CHANGES = """status of a request, column of the usage page, outbox type, key in Redis, job, setting, command, page,
+permission, audit kind, price field, sentence on a page"""
+
+
+def test_every_change_of_the_table_begins_in_one_or_two_files_that_have_what_it_names():
+    text = (ROOT / "docs/tour.md").read_text().split("| change | open | beside |")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    assert [row[0] for row in rows] == [
+        f"a new {word.strip()}" for word in CHANGES.replace("\n", " ").split(",")
+    ]
+    for change, *places in rows:
+        for place in filter(None, places):
+            path, *names = re.findall(r"`([^`]+)`", place)
+            assert (ROOT / path).is_file(), f"{change}: {path}"
+            missing = set(names) - (defined_names(ROOT / path) if path.endswith(".py") else set())
+            assert not missing, f"{change}: {path} has no {missing}"
+        assert "`" in places[0], change

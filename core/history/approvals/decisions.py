@@ -22,7 +22,15 @@ from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
-from core.values.approvals import ALREADY_DECIDED, OPEN, OUTCOME_OF_END, PENDING, SITE, UNKNOWN
+from core.values.approvals import (
+    ALREADY_DECIDED,
+    OPEN,
+    OUTCOME_OF_END,
+    PENDING,
+    SITE,
+    UNKNOWN,
+    status_of_answer,
+)
 from core.values.json import checked_text
 from core.values.malformed import without_nul
 
@@ -167,10 +175,16 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
+    said_before = (decision.status, decision.responder) == (
+        status_of_answer(intent.approved),
+        intent.user.get_username(),
+    )
     with transaction.atomic():
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
+        if decision.outcome == ALREADY_DECIDED and said_before:
+            return  # a press too many, and no attempt at anything
         fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",

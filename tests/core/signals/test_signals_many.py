@@ -5,6 +5,8 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from tests.waiting import wait_until
 
 READERS, SIGNALS = 8, 5_000
@@ -57,6 +59,7 @@ def test_8_threads_on_one_mailbox_of_5000_signals(mailbox_of, background):
     delivered_once_in_order([reader.result(60) for reader in [background(read) for _ in range(READERS)]])
 
 
+@pytest.mark.long
 def test_8_processes_on_one_mailbox_of_5000_signals(mailbox_of, url):
     fill(mailbox_of)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}

@@ -89,7 +89,7 @@ def ticks_after(frames: list[str], moment_ms: int) -> int:
 
 
 class Page:
-    """A page in a browser, as far as fragments go: outerMorph replaces by id, beforeend appends."""
+    """A page in a browser, as far as fragments go: outerMorph replaces by id, beforeend and beforebegin put in."""
 
     def __init__(self, html: str) -> None:
         self.tree = parse(html)
@@ -102,6 +102,8 @@ class Page:
                 self.tree.by_id(target).children += new
             elif swap == "outerMorph":
                 self._replace(target, new)
+            elif swap == "beforebegin":
+                self._replace(target, [*new, self.tree.by_id(target)])
             else:
                 raise AssertionError(f"unknown swap {swap}")
 

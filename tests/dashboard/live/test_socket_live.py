@@ -10,6 +10,7 @@ import pytest
 from django.test import override_settings
 
 from core import ApprovalGate, HeartbeatCoordinator
+from dashboard.approvals import page as contexts
 from dashboard.live import subscription
 from tests.dashboard.live.frames import next_frame, next_partial, next_tick
 from tests.servers import faulty_server
@@ -129,6 +130,7 @@ def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
     gate, site, signed_in, open_socket, monkeypatch
 ):
     monkeypatch.setattr(subscription, "QUEUE_LENGTH", 20)
+    monkeypatch.setattr(contexts, "CARD_CHARACTERS", 200_000)
     deaf = _deaf_client(site, signed_in("viewer"))
     quick = open_socket(signed_in("approver"))
     next_partial(quick, "live")

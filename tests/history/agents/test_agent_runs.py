@@ -250,6 +250,7 @@ def test_everything_told_twice_is_the_same(worker, record, silence, clean_redis)
     assert sorted(AgentRun.objects.values_list("state", flat=True)) == ["running", "stopped"]
 
 
+@pytest.mark.long
 def test_a_recorder_that_is_killed_at_random_moments_records_each_run_once(recorder_process, clean_redis):
     agents, process = [], recorder_process()
     for turn in range(2):

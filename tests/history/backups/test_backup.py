@@ -17,7 +17,7 @@ from rq import Retry, SimpleWorker
 
 from core import jobs
 from core.history.audit import entries, guards
-from core.history.audit.kinds import in_short, label
+from core.history.audit.kinds import in_short
 from core.history.backups import backup, tables
 from core.history.backups.restore import restore
 from core.history.proof import verification
@@ -106,7 +106,7 @@ def test_the_restore_is_told_in_the_record_with_who_did_it_and_the_head_of_the_b
     told = AuditEntry.objects.order_by("-sequence")[0]
     said = json.loads(told.details)
     assert told.previous_hash == taken.manifest.chain.hash == said["head"]
-    assert (label(told.kind), said["through"]) == ("restored from a backup", "command line")
+    assert (told.kind, said["through"]) == ("record.restored", "command line")
     assert in_short(told.details).startswith(f"a backup of {taken.manifest.made_at} with ")
 
 

@@ -62,6 +62,7 @@ def text_time(column: str) -> str:
     return f"to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
 
 
+@pytest.mark.long
 def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(installation, postgresql):
     gate, url = ApprovalGate(installation.environment["REDIS_URL"], "deployer"), postgresql.new_database()
     ask_and_answer(gate, 20)

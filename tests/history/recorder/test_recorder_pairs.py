@@ -4,6 +4,8 @@ import os
 import signal
 import time
 
+import pytest
+
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord
 from tests.history.audit.chain import assert_chain_is_whole, of_requests
@@ -67,6 +69,7 @@ def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate,
     assert_each_is_recorded_once(ids)
 
 
+@pytest.mark.long
 def test_a_lonely_recorder_process_killed_at_random_moments_goes_on_where_it_was(gate, recorder_process):
     ids, process = [], recorder_process()
     for pause in (0.0, 0.01, 0.05):
