@@ -20,6 +20,7 @@ class CoreConfig(AppConfig):
         from core.history.database import locks
         from core.history.people import accounts, sessions
         from core.history.people.groups import ensure_groups
+        from core.history.search import index as search
         from core.history.usage.imports import RecordedCalls
         from core.usage import history as usage_history
 
@@ -28,6 +29,7 @@ class CoreConfig(AppConfig):
         post_migrate.connect(locks.before_guards, sender=self)
         post_migrate.connect(ensure_groups, sender=self)
         post_migrate.connect(ensure_guards, sender=self)
+        post_migrate.connect(search.ensure, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)
         accounts.connect()
         sessions.connect()

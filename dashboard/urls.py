@@ -10,6 +10,7 @@ from dashboard.exports import views as exports
 from dashboard.health import views as health
 from dashboard.live import views as live
 from dashboard.probes import views as probes
+from dashboard.record import views as record
 from dashboard.usage import views as usage
 
 urlpatterns = [
@@ -18,6 +19,8 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("record/", record.show, name="record"),
+    path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),
     path("health/set-aside/<int:entry_id>/retry/", health.retry, name="retry"),
     path("exports/", exports.show, name="exports"),
@@ -30,6 +33,7 @@ urlpatterns = [
     path("agents/", agents.show, name="agents"),
     path("agents/put-away/", agents.put_away, name="put-away"),
     path("usage/", usage.show, name="usage"),
+    path("usage/calls/", usage.calls, name="usage-calls"),
     path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
     path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),

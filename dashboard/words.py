@@ -193,7 +193,7 @@ USAGE_UNREADABLE = (
     "The database does not answer, so nothing can be shown. Nothing is lost: calls are recorded later."
 )
 NO_EARLIER_DAY = "No earlier day to compare with."
-COMPARED_LATER = "Compared with the days before from 01:00 UTC on."
+COMPARED_LATER = "Compared with the days before from 01:00 {until:%Z} on."
 COMPARED = "Until {until:%H:00}: {cost}, {change} {average_of} ({average})."
 COMPARED_WITH_NOTHING = "Until {until:%H:00}: {cost}; {average_of}: nothing until then."
 
@@ -206,6 +206,21 @@ def average_of(days: int) -> str:
 def share_of_change(change: int, percent: str) -> str:
     """12.3 % more than."""
     return "the same as" if change == 0 else f"{percent} {'more' if change > 0 else 'less'} than"
+
+
+# The record by content
+
+NO_INDEX = (
+    "The record cannot be searched now: its index is missing or damaged. Nothing of the record is lost. Whoever runs "
+    "the site runs manage.py search_index --rebuild."
+)
+
+
+def found(count: int, *, most: int) -> str:
+    """How many requests, counted up to `most`."""
+    if count > most:
+        return f"More than {most:,} requests"
+    return "No request" if count == 0 else f"{count:,} request{'' if count == 1 else 's'}"
 
 
 # Exports

@@ -140,10 +140,10 @@ def _records(kind: str) -> "QuerySet[Any, Any]":
 
 def _rows(kind: str) -> Iterator[list[str]]:
     for values in _records(kind).values_list(*COLUMNS[kind]).iterator(ROWS_AT_ONCE):
-        yield [_cell(value) for value in values]
+        yield [cell(value) for value in values]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value as text that no spreadsheet takes for a formula."""
     text = (
         ""

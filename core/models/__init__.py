@@ -14,10 +14,11 @@ from core.models.automation import (
 from core.models.exports import Export
 from core.models.people import SignInMinute
 from core.models.recorder import Cursor, SetAsideEntry
-from core.models.usage import LLMCall, UsageHour
+from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
     "AgentAssignment",
+    "AgentHour",
     "AgentRun",
     "AppendOnlyError",
     "AppendOnlyQuerySet",

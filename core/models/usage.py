@@ -110,3 +110,31 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workflow} in the hour of {self.hour:%Y-%m-%d %H:00}"
+
+
+class AgentHour(models.Model):
+    """Sums of the calls of one UTC hour for each agent; '' for calls that named none. Money in nano-dollars.
+
+    Of every hour the same calls as in `UsageHour`.
+    """
+
+    hour = models.DateTimeField()
+    agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
+    calls = models.PositiveBigIntegerField(default=0)
+    cost_nano = models.BigIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        """One row for each agent that called in an hour; seen on the usage page alone."""
+
+        verbose_name = "hour of an agent's usage"
+        verbose_name_plural = "hours of agents' usage"
+        ordering = ["-hour"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["hour", "agent_id"], name="one_row_per_hour_and_agent")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} in the hour of {self.hour:%Y-%m-%d %H:00}"

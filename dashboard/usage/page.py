@@ -1,8 +1,10 @@
 """What the usage page prints: sums shaped into figures, tables and what charts draw."""
 
+import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
+from urllib.parse import urlencode
 
 from core.history.usage import reports as usage_reports
 from core.history.usage.calls import whole_hour
@@ -17,18 +19,28 @@ from dashboard.usage.period import Period
 
 COMPARED_DAYS = 7
 OTHERS = "All others"
+COLOURS = 8
+REST = "rest"  # the colour of all the others
+
+
+def colour_of(name: str | None) -> str:
+    """The colour that belongs to a name, always the same: a number, or REST. Two names may share one."""
+    if name is None:
+        return REST
+    return str(1 + hashlib.sha256(name.encode(errors="surrogatepass")).digest()[0] % COLOURS)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One name in the costs: its colour by number, and its sums. `name` is None for all the others together."""
+    """One name in the costs: its colour, its sums, and the query of its calls. `name` is None for all the others."""
 
-    number: int
+    colour: str
     name: str | None
     calls: int
     tokens: int
     cost: int
     share: str
+    narrowed: str  # what an address says to mean it; '' for all the others
 
 
 @dataclass(frozen=True)
@@ -48,50 +60,70 @@ class CostTable:
     columns: list[Column]
     rows: list[Row]
     places: int
-    hourly: bool
+    period: Period
+
+    @property
+    def hourly(self) -> bool:
+        """Whether a row is an hour."""
+        return self.period.hourly
 
     @classmethod
-    def of(cls, costs: Costs, period: Period, now: datetime) -> "CostTable":
+    def of(cls, costs: Costs, period: Period, now: datetime, by: Dimension = "tier") -> "CostTable":
         """Newest first."""
         whole = sum(share.cost for share in costs.shares)
         columns = [
             Column(
-                8 if share.name is None else number,
+                colour_of(share.name),
                 share.name,
                 share.calls,
                 share.input + share.output,
                 share.cost,
                 percent(share.cost, whole),
+                "" if share.name is None else urlencode([(by, share.name)], errors="replace"),
             )
-            for number, share in enumerate(costs.shares, 1)
+            for share in costs.shares
         ]
         names = [share.name for share in costs.shares]
-        step = timedelta(hours=1 if period.hourly else 24)
+        by_time = _by_times_of(period, costs)
         rows = []
         for at in reversed(period.times()):
-            amounts = [costs.by_time.get((at, name), 0) for name in names]
-            rows.append(Row(at, amounts, sum(amounts), at <= now < at + step))
-        return cls(columns, rows, places_for(*(row.total for row in rows)), period.hourly)
+            amounts = [by_time.get((at, name), 0) for name in names]
+            rows.append(Row(at, amounts, sum(amounts), at <= now < period.end_of(at)))
+        return cls(columns, rows, places_for(*(row.total for row in rows)), period)
 
     @property
     def chart(self) -> dict[str, Any]:
         """Bars from left to right, oldest first; names as text for a canvas."""
-        rows = self.rows[::-1]
+        rows, zone = self.rows[::-1], self.period.zone
         label = "{0:%H:00}" if self.hourly else "{0.day} {0:%b}"
-        title = "{0.day} {0:%B %Y}" + (", {0:%H:00} UTC" if self.hourly else "")
+        title = "{0.day} {0:%B %Y}" + (", {0:%H:00} {0:%Z}" if self.hourly else "")
+        times = [row.at.astimezone(zone) for row in rows]
         return {
             "places": self.places,
-            "labels": [label.format(row.at) for row in rows],
-            "titles": [title.format(row.at) for row in rows],
+            "labels": [label.format(at) for at in times],
+            "titles": [title.format(at) for at in times],
+            "periods": [self.period.query_at(row.at) for row in rows],
             "series": [
                 {
                     "name": OTHERS if column.name is None else plain(column.name),
-                    "colour": column.number,
+                    "colour": column.colour,
+                    "narrowed": column.narrowed,
                     "values": [float(dollars(row.costs[place])) for row in rows],
                 }
                 for place, column in enumerate(self.columns)
             ],
         }
+
+
+def _by_times_of(period: Period, costs: Costs) -> dict[tuple[datetime, str | None], int]:
+    """Costs by the times of a period; read by the hour where its days are not those of UTC."""
+    if period.hourly or period.zone is UTC:
+        return costs.by_time
+    found: dict[tuple[datetime, str | None], int] = {}
+    for (hour, name), cost in costs.by_time.items():
+        key = period.time_of(hour), name
+        found[key] = found.get(key, 0) + cost
+    return found
 
 
 @dataclass(frozen=True)
@@ -170,13 +202,21 @@ class Burn:
     days: int  # that the average is of
 
     @classmethod
-    def of(cls, hours: dict[datetime, int], first: datetime | None, now: datetime) -> "Burn":
+    def of(
+        cls, hours: dict[datetime, int], first: datetime | None, now: datetime, zone: tzinfo = UTC
+    ) -> "Burn":
         """`hours` holds today and the seven days before; days before the first call do not count."""
-        today = datetime.combine(now.date(), time(), UTC)
-        until = whole_hour(now)
+        now = now.astimezone(zone)
+        hours = {hour.astimezone(zone): amount for hour, amount in hours.items()}
+        today = datetime.combine(now.date(), time(), zone)
+        until = whole_hour(now).astimezone(zone)
         cost = sum(amount for hour, amount in hours.items() if hour >= today)
-        passed = (now - today) / timedelta(hours=1)
-        days = 0 if first is None else min(COMPARED_DAYS, max(0, (today.date() - first.date()).days))
+        passed = (now.astimezone(UTC) - today.astimezone(UTC)) / timedelta(hours=1)
+        days = (
+            0
+            if first is None
+            else min(COMPARED_DAYS, max(0, (today.date() - first.astimezone(zone).date()).days))
+        )
         before = sum(
             amount
             for hour, amount in hours.items()
@@ -197,7 +237,7 @@ class Burn:
         if self.average is None:
             return words.NO_EARLIER_DAY
         if self.until.hour == 0:
-            return words.COMPARED_LATER
+            return words.COMPARED_LATER.format(until=self.until)
         change = self.by_then - self.average
         word = words.share_of_change(change, percent(abs(change), self.average))
         form = words.COMPARED if self.average else words.COMPARED_WITH_NOTHING
@@ -242,19 +282,21 @@ class UsagePage:
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
     """Read the page: six queries however many calls there were, and one more where some have no price."""
-    now = now.astimezone(UTC)
-    today = datetime.combine(now.date(), time(), UTC)
+    zone = period.zone
+    today = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    first, last = today - timedelta(days=COMPARED_DAYS), today + timedelta(days=1)
     recorded = usage_reports.recorded_hours()
     sums = usage_reports.totals(period.start, period.end)
-    costs = usage_reports.costs(period.start, period.end, by, hourly=period.hourly)
-    hours = usage_reports.by_hour(today - timedelta(days=COMPARED_DAYS), today + timedelta(days=1))
+    by_hour = period.hourly or zone is not UTC
+    costs = usage_reports.costs(period.start, period.end, by, hourly=by_hour)
+    hours = usage_reports.by_hour(first.astimezone(UTC), last.astimezone(UTC))
     return UsagePage(
         period=period,
         by=by,
         sums=sums,
-        costs=CostTable.of(costs, period, now),
+        costs=CostTable.of(costs, period, now, by),
         savings=Savings.of(sums),
-        burn=Burn.of(hours, recorded[0].astimezone(UTC) if recorded else None, now),
+        burn=Burn.of(hours, recorded[0] if recorded else None, now, zone),
         calls=usage_reports.recent_calls(period.start, period.end),
         unpriced=_unpriced(sums, period),
         recorded=recorded,

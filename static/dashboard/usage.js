@@ -49,7 +49,7 @@ function options(kind, plot) {
     : (item) => told().texts[item.dataIndex];
   const sum = (items) => (items.length > 1 ? `All: ${money(items.reduce((all, item) => all + item.raw, 0), told().places)}` : "");
   return {
-    animation: false, responsive: true, maintainAspectRatio: false,
+    animation: false, responsive: true, maintainAspectRatio: false, ...(plot.dataset.calls ? calls(plot) : {}),
     interaction: { mode: "index", intersect: false },
     scales: {
       x: { stacked: kind === "stack", grid: { display: false }, border: { color: grid.color }, ticks: { ...ticks, maxRotation: 0, autoSkip: kind === "stack", autoSkipPadding: 12 } },
@@ -62,6 +62,21 @@ function options(kind, plot) {
         callbacks: { title: (items) => (items[0] ? (told().titles ?? told().labels)[items[0].dataIndex] : ""), label, footer: kind === "stack" ? sum : () => "" },
       },
     },
+  };
+}
+
+// A bar leads to its calls: those of its name in its day or hour.
+function calls(plot) {
+  const at = (event, chart) => chart.getElementsAtEventForMode(event, "nearest", { intersect: true }, true)[0];
+  return {
+    onClick: (event, _, chart) => {
+      const bar = at(event, chart);
+      const told = charts.get(plot.id).told;
+      if (!bar || !told.periods) return;
+      const narrowed = told.series[bar.datasetIndex].narrowed;
+      location.assign(`${plot.dataset.calls}?${told.periods[bar.index]}${narrowed && `&${narrowed}`}`);
+    },
+    onHover: (event, _, chart) => { event.native.target.dataset.leads = at(event, chart) ? "yes" : ""; },
   };
 }
 
@@ -92,6 +107,9 @@ function draw() {
   }
 }
 
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zones = document.getElementById("zones");
+if (zones && zone && zone !== "UTC") zones.append(new Option(zone, zone));
 document.documentElement.dataset.charts = "";
 document.addEventListener("htmx:after:swap", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -10,7 +10,19 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 
-from tests.bench import beats, decisions, events, feedback, listings, live, pages, record, signals, usage
+from tests.bench import (
+    beats,
+    decisions,
+    events,
+    feedback,
+    listings,
+    live,
+    pages,
+    record,
+    search,
+    signals,
+    usage,
+)
 from tests.bench.idle import IdleWaiters
 from tests.bench.measure import Bench, Row, plain_client, started
 
@@ -26,6 +38,7 @@ GROUPS: dict[str, Callable[[Bench], Iterable[Row]]] = {
     "usage": usage.rows,
     "record": record.rows,
     "pages": pages.rows,
+    "search": search.rows,
 }
 SCANS = ("cmdstat_scan", "cmdstat_keys", "cmdstat_hscan", "cmdstat_zscan", "cmdstat_sscan")
 

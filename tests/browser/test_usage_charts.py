@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from core import UsageTracker
 from core.models import LLMCall
+from dashboard.usage.page import colour_of
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.core.usage.usage_help import book, track
 from tests.dashboard.usage.usage_rows import a_call, keep, many
@@ -104,13 +105,25 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(
     page = sign_in("maria", "viewer", color_scheme="light")
     open_usage(page, "?by=tier")
     wait_until(lambda: ink(page, "costs-canvas"), "the chart is drawn")
-    light = main_colour(page, "costs-canvas")
-    assert light == rgb(page, ".colour-1")
+    light, of_the_name = main_colour(page, "costs-canvas"), f".colour-{colour_of('capable')}"
+    assert light == rgb(page, of_the_name)
     page.emulate_media(color_scheme="dark")
-    wait_until(lambda: rgb(page, ".colour-1") != light, "the page is in its other colours")
+    wait_until(lambda: rgb(page, of_the_name) != light, "the page is in its other colours")
     wait_until(
-        lambda: main_colour(page, "costs-canvas") == rgb(page, ".colour-1"), "the chart is drawn in them"
+        lambda: main_colour(page, "costs-canvas") == rgb(page, of_the_name), "the chart is drawn in them"
     )
+
+
+def test_a_bar_leads_to_its_calls(sign_in):
+    keep(many(60))
+    page = sign_in("maria", "viewer")
+    open_usage(page, "?by=model&range=7d")
+    wait_until(lambda: ink(page, "costs-canvas"), "the chart is drawn")
+    plot = page.locator("#costs-plot")
+    box = plot.bounding_box()
+    plot.click(position={"x": box["width"] / 2, "y": box["height"] - 45})
+    page.wait_for_url("**/usage/calls/?from=*&to=*&model=*")
+    expect(page.locator(".calls tbody tr").first).to_be_visible()
 
 
 @on_each_screen(1440, 390)

@@ -78,7 +78,7 @@ def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
     ApprovalGate(clean_redis, "robot").open_request("deploy", {"n": 1})
     page.get_by_role("button", name="Deny").click()
     expect(page.locator("#ended li")).to_contain_text("recorded")
-    page.get_by_role("link", name="Record").click()
+    page.get_by_role("link", name="Admin").click()
     page.get_by_role("link", name="Audit entries").click()
     page.locator("#searchbar").fill("ada")
     page.locator("#searchbar").press("Enter")

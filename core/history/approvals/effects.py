@@ -14,6 +14,7 @@ from core.history.approvals import ends
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
+from core.history.search import index as search
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
@@ -98,6 +99,8 @@ class Batch:
         ApprovalRecord.objects.bulk_create(self._new.values())
         for row in self._changed.values():
             row.save(update_fields=CHANGING)
+        search.index(self._new.values())
+        search.index_again(self._changed)
         now: datetime = timezone.now()
         if self._accepted:
             mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome=ACCEPTED)
@@ -356,6 +359,7 @@ def _prune_some(until: datetime, now: datetime, days: int) -> int:
         if not ids:
             return 0
         count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", body_pruned_at=now)
+        search.index_again(ids)
         fact = new_fact("record.pruned", requests=count, ended_until=until.isoformat(), days=days)
         append([fact])
         return count

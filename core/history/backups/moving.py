@@ -14,6 +14,7 @@ from core.history.backups import tables
 from core.history.backups.tables import CannotCopy, Progress
 from core.history.proof import verification
 from core.history.proof.verification import Verdict
+from core.history.search import index as search
 
 SOURCE, TARGET = "default", "target"
 
@@ -38,6 +39,7 @@ def move(progress: Progress) -> Moved:
         tables.set_numbers(every, tables.last_numbers(every, SOURCE), TARGET)
         tables.refuse_other_sums(sums, TARGET)
         chain = verification.verify_copy(using=TARGET)
+    search.rebuild_after_copy(TARGET)
     return Moved(sum(count for count, _ in sums.values()), len(every), chain)
 
 

@@ -15,6 +15,7 @@ from core.history.backups.tables import CannotCopy, Progress
 from core.history.people.actor import actor
 from core.history.proof import verification
 from core.history.proof.verification import Verdict
+from core.history.search import index as search
 
 ELSEWHERE = "restore into a data directory or a DATABASE_URL where nothing is yet, and start nothing before"
 
@@ -51,6 +52,7 @@ def restore(
             name, how = actor()
             entries.append([entries.new_fact("record.restored", name, **_told_of(manifest), **how)])
             failpoints.reach("restore.before_commit")
+        search.rebuild_after_copy()
     return Restored(manifest, verdict.notices)
 
 

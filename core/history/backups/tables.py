@@ -15,6 +15,7 @@ from django.db.models import AutoField, CharField, Field, Model, TextField
 from core.history.audit.guards import gaps_allowed
 from core.history.backups.damage import Damaged, watcher
 from core.history.database.sqlite.base import exact_text
+from core.history.search.index import INDEXES
 from core.models import AuditEntry
 from core.values.malformed import ODD
 
@@ -212,7 +213,7 @@ def refuse_rows_of_own(where: str, alias: str = DEFAULT_DB_ALIAS) -> None:
     quote = connections[alias].ops.quote_name
     names = set(connections[alias].introspection.table_names()) - made - {"django_migrations"}
     with connections[alias].cursor() as cursor:
-        for name in sorted(names):
+        for name in sorted(name for name in names if not name.startswith(INDEXES)):
             cursor.execute(f"SELECT 1 FROM {quote(name)} LIMIT 1")
             if cursor.fetchone():
                 raise CannotCopy(f"{where} is not empty: {name} has rows already")

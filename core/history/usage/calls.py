@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
+from core.history.usage import agent_hours
+from core.history.usage.agent_hours import AgentSums
 from core.models import Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
 from core.usage.pricing import PriceBook, configured_book
@@ -140,6 +142,7 @@ def _forget_until(moment: datetime) -> int:
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
+        agent_hours.forget(until=min(whole_hour(moment), pruned))
         rebuild_hours()
     return forgotten
 
@@ -149,6 +152,7 @@ def rebuild_hours() -> None:
     with transaction.atomic():
         pruned = keep_others_away()
         UsageHour.objects.filter(hour__gte=pruned).delete()
+        agent_hours.forget(since=pruned)
         calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
         while batch := list(islice(calls, ROWS_AT_ONCE)):
             add_to_hours(batch)
@@ -168,6 +172,7 @@ def rebuild_hours_between(start: datetime, end: datetime) -> None:
     with transaction.atomic():
         start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
+        agent_hours.forget(start, end)
         add_to_hours(calls_between(start, end))
 
 
@@ -237,10 +242,14 @@ def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LL
 def add_to_hours(calls: Iterable[Call], sign: int = 1) -> None:
     """Add calls to the sums of their hours; with a sign of -1 take them away, and hours without calls with them."""
     sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
+    agents = AgentSums()
     for call in calls:
         row = sums[whole_hour(call.at), call.workflow, call.tier, call.provider, call.model]
-        for name, amount in sums_of(call).items():
-            row[name] += sign * amount
+        amounts = {name: sign * amount for name, amount in sums_of(call).items()}
+        for name, amount in amounts.items():
+            row[name] += amount
+        agents.add(whole_hour(call.at), call.agent_id, amounts)
+    agents.write()
     # One statement for all, in words of our own: putting it together anew took longer than running it.
     added = ", ".join(f"{column} = {column} + %s" for column in SUMS.values())
     here = " AND ".join(f"{column} = %s" for column in KIND)

@@ -12,12 +12,13 @@ from django.db.models import Case, F, Max, Min, Q, Sum, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce, Left
 
 from core.history.usage.calls import whole_hour
-from core.models import LLMCall, UsageHour
+from core.models import AgentHour, LLMCall, UsageHour
 from core.usage.call import Call, call_of
 from core.usage.savings import SUMS
 
-Dimension = Literal["tier", "model", "workflow"]
-DIMENSIONS: tuple[Dimension, ...] = ("tier", "model", "workflow")
+Dimension = Literal["tier", "model", "workflow", "agent"]
+DIMENSIONS: tuple[Dimension, ...] = ("tier", "model", "workflow", "agent")
+COLUMNS: dict[Dimension, str] = {name: name for name in DIMENSIONS} | {"agent": "agent_id"}
 NAMED = 7  # so many names stand alone; the rest is one sum
 RECENT = 50
 UNPRICED = 10
@@ -26,7 +27,7 @@ EXPORTED_AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class Share:
-    """What one tier, model or workflow did in a period; `name` is None for all the others together."""
+    """What one tier, model, workflow or agent did in a period; `name` is None for all the others together."""
 
     name: str | None
     calls: int
@@ -51,12 +52,13 @@ def totals(start: datetime, end: datetime) -> dict[str, int]:
 
 def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool) -> Costs:
     """Costs by `dimension`, in two queries whose answers have a bounded length, however many names there are."""
-    named = _shares(_hours(start, end), dimension)[:NAMED]
+    column = COLUMNS[dimension]
+    named = _shares(_hours(start, end, dimension), column)[:NAMED]
     names = [share.name for share in named]
-    kept = Q(**{f"{dimension}__in": names})
-    label = Case(When(kept, then=F(dimension)), default=Value(None))
+    kept = Q(**{f"{column}__in": names})
+    label = Case(When(kept, then=F(column)), default=Value(None))
     by_time = (
-        _hours(start, end)
+        _hours(start, end, dimension)
         .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
         .values("label", "time")
         .annotate(**_sums())
@@ -113,9 +115,10 @@ _DAY, _HOUR = len("2026-11-22"), len("2026-11-22 09")
 _SHOWN = ("calls", "cost", "input", "output")
 
 
-def _hours(start: datetime, end: datetime) -> Any:
+def _hours(start: datetime, end: datetime, dimension: Dimension = "tier") -> Any:
     # An hour belongs to a period when it begins in it: both ends are whole hours.
-    return UsageHour.objects.filter(hour__gte=start, hour__lt=end)
+    sums = AgentHour if dimension == "agent" else UsageHour
+    return sums._default_manager.filter(hour__gte=start, hour__lt=end)
 
 
 def _sums() -> dict[str, Sum]:
@@ -127,9 +130,9 @@ def _as_text(length: int) -> Left:
     return Left(Cast("hour", TextField()), length)
 
 
-def _shares(hours: Any, dimension: Dimension) -> list[Share]:
-    rows = hours.values(dimension).annotate(**_sums())
-    return [_share(row[dimension], row) for row in rows.order_by("-cost", dimension)[:NAMED]]
+def _shares(hours: Any, column: str) -> list[Share]:
+    rows = hours.values(column).annotate(**_sums())
+    return [_share(row[column], row) for row in rows.order_by("-cost", column)[:NAMED]]
 
 
 def _share(name: str | None, sums: dict[str, int]) -> Share:

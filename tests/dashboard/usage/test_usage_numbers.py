@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.history.usage.reports import Costs, Share
 from core.usage.savings import SUMS
 from dashboard.display.amounts import percent, short
-from dashboard.usage.page import Burn, CostTable, Savings
+from dashboard.usage.page import Burn, CostTable, Savings, colour_of
 from dashboard.usage.period import BadPeriod, dimension_of, period_of
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -75,8 +75,8 @@ def test_costs_have_a_row_for_each_day_and_one_column_for_all_others():
     assert [row.at.day for row in table.rows] == [22, 21, 20, 19, 18, 17, 16]
     assert [row.total // DOLLAR for row in table.rows] == [0, 0, 40, 0, 0, 0, 0]
     assert [row.unfinished for row in table.rows] == [True] + [False] * 6
-    shares = [(column.number, column.share.replace("\xa0", " ")) for column in table.columns]
-    assert shares == [(1, "75.0 %"), (8, "25.0 %")]
+    shares = [(column.colour, column.share.replace("\xa0", " ")) for column in table.columns]
+    assert shares == [(colour_of("a\u202eb"), "75.0 %"), ("rest", "25.0 %")]
     assert table.chart["labels"][0] == "16 Nov"
     drawn = [(one["name"], one["values"][4]) for one in table.chart["series"]]
     assert drawn == [("a⟦U+202E⟧b", 30), ("All others", 10)]

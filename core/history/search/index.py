@@ -1,0 +1,277 @@
+"""The index of requests by their words: FTS5 on SQLite, a GIN index on PostgreSQL, of tables that only we know.
+
+It is made from the record and holds nothing else, so it is in no backup, and it can be made anew at any time.
+The recorder writes it in the transaction of the rows. Where that fails the rows stay, the log says so, and
+`manage.py search_index` brings what is missing.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from core.history.database.locks import hold_recorder
+from core.history.search.words import lines_of, words_of
+from core.models import ApprovalRecord
+from core.values.malformed import ODD
+from core.values.trouble import Trouble
+
+logger = logging.getLogger(__name__)
+_trouble = Trouble(logger)
+
+REQUESTS, WORDS = "core_searchrequest", "core_searchword"
+INDEXES = (REQUESTS, WORDS)  # FTS5 makes tables of its own whose names begin so
+RECORD = ApprovalRecord._meta.db_table
+AT_ONCE = 200  # a context may have 256 KiB
+_BITS = 21
+_LATEST = (1 << 42) - 1  # milliseconds since 1970: the year 2109
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+TABLES = {
+    "sqlite": (
+        f"CREATE TABLE IF NOT EXISTS {REQUESTS} (number integer PRIMARY KEY, request_id char(32) NOT NULL UNIQUE, "
+        "status varchar(10) NOT NULL, pruned bool NOT NULL)",
+        # `ascii` takes any other character for a part of a word, so ours stay as they are.
+        f"CREATE VIRTUAL TABLE IF NOT EXISTS {WORDS} USING fts5(words, detail=none, columnsize=0, tokenize='ascii')",
+    ),
+    "postgresql": (
+        f"CREATE TABLE IF NOT EXISTS {REQUESTS} (number bigint PRIMARY KEY, request_id uuid NOT NULL UNIQUE, "
+        "status varchar(10) NOT NULL, pruned boolean NOT NULL, words tsvector NOT NULL)",
+        f"CREATE INDEX IF NOT EXISTS {WORDS} ON {REQUESTS} USING gin (words)",
+    ),
+}
+
+
+def first_number(moment: datetime) -> int:
+    """The least number that a request of this time has: numbers stand in the order of times."""
+    milliseconds = (moment - _BEGINNING) // timedelta(milliseconds=1)
+    return min(max(milliseconds, 0), _LATEST) << _BITS
+
+
+def index(rows: Iterable[ApprovalRecord]) -> None:
+    """Index these requests as they stand, in the transaction that writes them. It never keeps that from happening."""
+    known = list(rows)
+    if not known:
+        return
+    try:
+        with transaction.atomic():
+            _write(known, DEFAULT_DB_ALIAS)
+    except (DatabaseError, *ODD) as error:
+        _trouble.begins(
+            "requests are recorded, and cannot be found by their words: %s. Run `manage.py search_index --rebuild`",
+            error,
+            level=logging.ERROR,
+        )
+    else:
+        _trouble.ends(
+            "requests can be found by their words again: run `manage.py search_index` for those before"
+        )
+
+
+def index_again(request_ids: Iterable[Any]) -> None:
+    """The same for requests that stand in SQL already."""
+    ids = list(request_ids)
+    for start in range(0, len(ids), AT_ONCE):
+        index(ApprovalRecord.objects.filter(pk__in=ids[start : start + AT_ONCE]))
+
+
+def ensure(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
+    """After every migration: the tables are there, and what is not in them is brought in. No migration fails by it."""
+    _quietly(make, using)
+
+
+def make(using: str = DEFAULT_DB_ALIAS) -> None:
+    """The tables, where they are not there, and what is not in them. DatabaseError where it cannot be written."""
+    connection = connections[using]
+    if connection.vendor == "sqlite" and not has_fts5(connection):
+        logger.error("this SQLite has no FTS5: requests are recorded, and cannot be found by their words")
+        return
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        for statement in TABLES[connection.vendor]:
+            cursor.execute(statement)
+    complete(using)
+
+
+def _quietly(work: Callable[[str], object], using: str) -> None:
+    try:
+        work(using)
+    except DatabaseError as error:
+        logger.error("the index of requests is not made: %s. Run `manage.py search_index --rebuild`", error)
+
+
+def has_fts5(connection: BaseDatabaseWrapper) -> bool:
+    """Whether this SQLite can keep the index."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
+        return cursor.fetchone() is not None
+
+
+def complete(using: str = DEFAULT_DB_ALIAS) -> int:
+    """Bring in what is missing or stands otherwise; returns how many requests. In short transactions."""
+    _forget_unknown(using)
+    added, after = 0, UUID(int=0)
+    while True:
+        with transaction.atomic(using=using):
+            if using == DEFAULT_DB_ALIAS:
+                hold_recorder()
+            ids = _ids_after(after, using)
+            lacking = _lacking(ids, using)
+            _write(list(ApprovalRecord.objects.using(using).filter(pk__in=lacking)), using)
+        added += len(lacking)
+        if not ids:
+            return added
+        after = ids[-1]
+
+
+def rebuild(using: str = DEFAULT_DB_ALIAS) -> int:
+    """Make the index anew, also where it is damaged; returns how many requests are in it."""
+    drop(using)
+    make(using)
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {REQUESTS}")
+        return int(cursor.fetchone()[0])
+
+
+def rebuild_after_copy(using: str = DEFAULT_DB_ALIAS) -> None:
+    """After rows were brought in as they are. They stay, whatever comes of the index."""
+    _quietly(rebuild, using)
+
+
+def drop(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Take the index away, also a damaged one."""
+    connection = connections[using]
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            _drop_words(cursor, using)
+        cursor.execute(f"DROP TABLE IF EXISTS {REQUESTS}")
+
+
+def _drop_words(cursor: CursorWrapper, using: str) -> None:
+    try:
+        with transaction.atomic(using=using):
+            cursor.execute(f"DROP TABLE IF EXISTS {WORDS}")
+    except DatabaseError:
+        # FTS5 opens a table before it drops it, and cannot open this one: what it is made of goes alone.
+        cursor.execute("PRAGMA writable_schema = ON")
+        cursor.execute("DELETE FROM sqlite_master WHERE name = %s", [WORDS])
+        cursor.execute("PRAGMA writable_schema = RESET")
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for name in [name for (name,) in cursor.fetchall() if name.startswith(f"{WORDS}_")]:
+            cursor.execute(f"DROP TABLE {name}")
+
+
+def _text_of(row: ApprovalRecord) -> str:
+    """Its words for the index, each once."""
+    said = [text for line in lines_of(row.context) for text in line] if row.context else []
+    told = [row.agent_id, row.approval_type, row.digest, row.responder, row.reason]
+    ids = [str(row.pk), str(row.pk).replace("-", "")]
+    return " ".join(sorted(words_of(*said, *map(str, told), *ids)))
+
+
+def _write(rows: list[ApprovalRecord], using: str) -> None:
+    if not rows:
+        return
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        numbers = _numbers(cursor, rows, connection)
+        if connection.vendor == "postgresql":
+            _write_postgresql(cursor, rows, numbers)
+        else:
+            _write_sqlite(cursor, rows, numbers, connection)
+
+
+def _write_postgresql(cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int]) -> None:
+    cursor.executemany(
+        f"INSERT INTO {REQUESTS} (number, request_id, status, pruned, words) "
+        "VALUES (%s, %s, %s, %s, array_to_tsvector(%s::text[])) ON CONFLICT (request_id) DO UPDATE "
+        "SET status = EXCLUDED.status, pruned = EXCLUDED.pruned, words = EXCLUDED.words",
+        [
+            (number, row.pk, row.status, row.body_pruned_at is not None, _text_of(row).split())
+            for number, row in zip(numbers, rows, strict=True)
+        ],
+    )
+
+
+def _write_sqlite(
+    cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int], connection: BaseDatabaseWrapper
+) -> None:
+    said = list(zip(numbers, rows, strict=True))
+    cursor.executemany(f"DELETE FROM {WORDS} WHERE rowid = %s", [(number,) for number in numbers])
+    cursor.executemany(
+        f"INSERT INTO {WORDS} (rowid, words) VALUES (%s, %s)",
+        [(number, _text_of(row)) for number, row in said],
+    )
+    cursor.executemany(
+        f"INSERT OR REPLACE INTO {REQUESTS} (number, request_id, status, pruned) VALUES (%s, %s, %s, %s)",
+        [
+            (number, key_of(row.pk, connection), row.status, row.body_pruned_at is not None)
+            for number, row in said
+        ],
+    )
+
+
+def key_of(request_id: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A request's id as this database keeps it."""
+    return ApprovalRecord._meta.pk.get_db_prep_value(request_id, connection)
+
+
+def _numbers(cursor: CursorWrapper, rows: list[ApprovalRecord], connection: BaseDatabaseWrapper) -> list[int]:
+    """The number of each: the one that it has, or a new one by its time, which nobody else has."""
+    keys = [key_of(row.pk, connection) for row in rows]
+    wanted = [_wanted(row) for row in rows]
+    marks = ", ".join(["%s"] * len(rows))
+    cursor.execute(
+        f"SELECT request_id, number FROM {REQUESTS} WHERE request_id IN ({marks}) OR number IN ({marks})",
+        [*keys, *wanted],
+    )
+    known = dict(cursor.fetchall())
+    taken = set(known.values())
+    found = []
+    for key, number in zip(keys, wanted, strict=True):
+        if key not in known:
+            while number in taken:
+                number += 1
+            known[key] = number
+            taken.add(number)
+        found.append(known[key])
+    return found
+
+
+def _wanted(row: ApprovalRecord) -> int:
+    moment: object = row.requested_at
+    if not isinstance(row.pk, UUID | str) or not isinstance(moment, datetime):
+        return 0
+    return first_number(moment) + UUID(str(row.pk)).int % (1 << _BITS)
+
+
+def _ids_after(after: UUID, using: str) -> list[UUID]:
+    ids = ApprovalRecord.objects.using(using).filter(pk__gt=after).order_by("pk")
+    return [found for found in ids.values_list("pk", flat=True)[:AT_ONCE] if isinstance(found, UUID)]
+
+
+def _lacking(ids: list[UUID], using: str) -> list[UUID]:
+    """Those of them that the index does not have as they stand."""
+    if not ids:
+        return []
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT r.request_id FROM {RECORD} r LEFT JOIN {REQUESTS} k ON k.request_id = r.request_id "
+            f"WHERE r.request_id IN ({', '.join(['%s'] * len(ids))}) AND (k.number IS NULL "
+            "OR k.status <> r.status OR k.pruned <> (r.body_pruned_at IS NOT NULL))",
+            [key_of(request_id, connection) for request_id in ids],
+        )
+        return [UUID(str(row[0])) for row in cursor.fetchall()]
+
+
+def _forget_unknown(using: str) -> None:
+    """What the record does not have: it was emptied or put back."""
+    gone = f"request_id NOT IN (SELECT request_id FROM {RECORD})"
+    with transaction.atomic(using=using), connections[using].cursor() as cursor:
+        if connections[using].vendor == "sqlite":
+            cursor.execute(f"DELETE FROM {WORDS} WHERE rowid IN (SELECT number FROM {REQUESTS} WHERE {gone})")
+        cursor.execute(f"DELETE FROM {REQUESTS} WHERE {gone}")

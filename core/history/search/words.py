@@ -1,0 +1,112 @@
+"""Texts as words that an index keeps, the same for both databases, and what somebody typed as terms of these.
+
+A run of characters without a space, such as 2070.32, a mail, a path or an id, is kept by its parts, and from each
+part on as it was typed: so it is found whole, and by any part of it, and 2070.32 is not 32 and 2070 somewhere.
+No word has a quote or an operator of any database in it: what stands between parts is kept as another character.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.values.malformed import ODD
+
+PART = 64  # characters of a part that count
+WINDOW = 6  # so many parts of a run are kept together
+BETWEEN = 3  # characters between two parts that count
+END = "\N{PILCROW SIGN}"  # of a part within a run
+_PARTS = re.compile(r"[^\W_]+")
+_WIDE = {code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}  # punctuation as its wide form
+_OTHER = re.compile(r"[^\uff01-\uff5e]")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One word to look for; `prefix`: or any that begins so."""
+
+    word: str
+    prefix: bool = False
+
+    def is_of(self, words: set[str]) -> bool:
+        """Whether a text of these words has it."""
+        return any(word.startswith(self.word) for word in words) if self.prefix else self.word in words
+
+
+def words_of(*texts: str) -> set[str]:
+    """Every word of these texts."""
+    found: set[str] = set()
+    for text in texts:
+        for run in folded(text).split():
+            if run.isascii() and run.isalnum():
+                found.add(run[:PART])
+            else:
+                found.update(_of_run(run))
+    return found
+
+
+def terms_of(query: str) -> list[Term]:
+    """What to look for, all of it; empty where no word was typed. A `*` at the end: any that begins so."""
+    terms: dict[Term, None] = {}
+    for run in folded(query).split():
+        pieces = _pieces(run)
+        open_end = run.endswith("*")
+        if len(pieces) == 1:
+            terms[Term(pieces[0][1], open_end)] = None
+        elif pieces:
+            for start in range(max(1, len(pieces) - WINDOW + 1)):
+                last = open_end and start + WINDOW >= len(pieces)
+                terms[Term(_joined(pieces[start:]).removesuffix(END if last else ""), prefix=True)] = None
+    return list(terms)
+
+
+def folded(text: str) -> str:
+    """Without capitals and accents: what is the same for whoever searches."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(character for character in plain if not unicodedata.combining(character))
+
+
+def lines_of(context: str) -> Iterator[tuple[str, str]]:
+    """Each value of a context with the names that lead to it, and numbers as they were written."""
+    try:
+        value = json.loads(context, parse_float=str, parse_int=str, parse_constant=str)
+        yield from list(_lines((), value))
+    except ODD:
+        yield "", context
+
+
+def _lines(path: tuple[str, ...], value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _lines((*path, name), item)
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            yield from _lines((*path, str(number)), item)
+    else:
+        word = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        yield ".".join(path), word
+
+
+def _of_run(run: str) -> Iterator[str]:
+    pieces = _pieces(run)
+    yield from (part for _, part in pieces)
+    if len(pieces) > 1:
+        yield from (_joined(pieces[start:]) for start in range(len(pieces) - 1))
+
+
+def _pieces(run: str) -> list[tuple[str, str]]:
+    """The parts of a run, each with what stands before it."""
+    found, end = [], 0
+    for match in _PARTS.finditer(run):
+        between = _OTHER.sub("\N{MIDDLE DOT}", run[end : match.start()][:BETWEEN].translate(_WIDE))
+        found.append((between, match[0][:PART]))
+        end = match.end()
+    return found
+
+
+def _joined(pieces: list[tuple[str, str]]) -> str:
+    (_, first), *others = pieces[:WINDOW]
+    return first + END + "".join(f"{between}{part}{END}" for between, part in others)

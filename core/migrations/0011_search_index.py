@@ -1,0 +1,11 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    """Nothing to change here: the index of requests that came with it is made and filled after every migration."""
+
+    dependencies = [
+        ("core", "0010_provider_usage"),
+    ]
+
+    operations = []

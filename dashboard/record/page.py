@@ -1,0 +1,153 @@
+"""What the page of the record prints: requests that were found, and where the words stand in them."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.history.search import find
+from core.history.search.find import COUNTED, Question
+from core.history.search.words import Term, lines_of, words_of
+from core.models import ApprovalRecord
+from core.values.approvals import DIRECT, PENDING
+from dashboard import words
+from dashboard.display.text import visible
+from dashboard.record.address import query_of, said_of
+
+SHOWN = 25
+LINES = 5
+AROUND = 60  # characters on either side of a word
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value of a context in which a word stands: the names that lead to it, and the text around the word."""
+
+    name: str
+    text: SafeString
+
+
+@dataclass(frozen=True)
+class Result:
+    """One request: what, by whom, how it ended and how long that took, and the lines with the words."""
+
+    request_id: str
+    kind: str
+    agent_id: str
+    status: str
+    word: str
+    responder: str
+    verified: bool
+    reason: str
+    requested_at: datetime
+    ended_at: datetime | None
+    took: timedelta | None
+    lines: list[Line]
+    more: int
+    pruned_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ApprovalRecord, question: Question) -> "Result":
+        """As the record has it."""
+        lines = _lines(row.context, question) if row.context and question.query else []
+        ended = row.ended_at if row.status != PENDING else None
+        return cls(
+            str(row.pk),
+            row.approval_type,
+            row.agent_id,
+            row.status,
+            words.STATUSES.get(row.status, row.status),
+            row.responder,
+            row.channel != DIRECT,
+            row.reason.removeprefix(f"{row.status}: "),
+            row.requested_at,
+            ended,
+            _took(row.requested_at, ended),
+            lines[:LINES],
+            max(0, len(lines) - LINES),
+            row.body_pruned_at,
+        )
+
+
+@dataclass(frozen=True)
+class RecordPage:
+    """A page of what was found."""
+
+    question: Question
+    results: list[Result]
+    count: int
+    first_page: bool
+    before: int | None
+    now: datetime
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What was asked, by field of the form."""
+        return said_of(self.question)
+
+    @property
+    def total(self) -> str:
+        """How many there are, in words."""
+        return words.found(self.count, most=COUNTED)
+
+    @property
+    def first(self) -> str:
+        """The address of the first page."""
+        return f"?{query_of(self.question)}"
+
+    @property
+    def older(self) -> str:
+        """The address of the next page; '' on the last one."""
+        return "" if self.before is None else f"?{query_of(self.question, self.before)}"
+
+
+def record_page(question: Question, before: int | None) -> RecordPage:
+    """Read a page: three queries, whatever there is. NoIndex where the index does not answer."""
+    found = find.find(question, SHOWN, before)
+    results = [Result.of(row, question) for row in found.rows]
+    return RecordPage(question, results, found.count, before is None, found.before, timezone.now())
+
+
+def _took(begin: Any, end: Any) -> timedelta | None:
+    whole = isinstance(begin, datetime) and isinstance(end, datetime)
+    return end - begin if whole else None
+
+
+def _lines(context: str, question: Question) -> list[Line]:
+    terms, typed = question.terms, _typed(question.query)
+    found = []
+    for name, value in lines_of(context):
+        own_name = name.rpartition(".")[2]  # every line of a payment would have its word otherwise
+        for text in value.split("\n"):
+            if _stands_in(f"{own_name} {text}", terms):
+                found.append(Line(name, _around(text, typed)))
+    return found
+
+
+def _stands_in(text: str, terms: list[Term]) -> bool:
+    said = words_of(text)
+    return any(term.is_of(said) for term in terms)
+
+
+def _typed(query: str) -> re.Pattern[str]:
+    runs = sorted((run.strip("*\"'").strip() for run in query.split()), key=len, reverse=True)
+    return re.compile("|".join(re.escape(run) for run in runs if run) or r"(?!)", re.IGNORECASE)
+
+
+def _around(text: str, typed: re.Pattern[str]) -> SafeString:
+    match = typed.search(text)
+    if match is None:
+        return format_html("{}{}", visible(text[: 2 * AROUND]), "…" if len(text) > 2 * AROUND else "")
+    start, end = max(0, match.start() - AROUND), match.end() + AROUND
+    return format_html(
+        "{}{}<mark>{}</mark>{}{}",
+        "…" if start else "",
+        visible(text[start : match.start()]),
+        visible(match[0][: 2 * AROUND]),
+        visible(text[match.end() : end]),
+        "…" if end < len(text) else "",
+    )

@@ -1,0 +1,86 @@
+"""The record by content: its page, and what was found as a file."""
+
+import csv
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from core.history.audit import entries
+from core.history.exports import COLUMNS, cell
+from core.history.search.find import NoIndex, Question, everything, find
+from dashboard import access, words
+from dashboard.display.sending import in_pieces
+from dashboard.record.address import OUTCOMES, BadSearch, before_of, question_of, said_of
+from dashboard.record.page import record_page
+
+logger = logging.getLogger(__name__)
+
+TEMPLATE = "dashboard/record/record.html"
+
+
+@require_safe
+@never_cache
+@access.viewer_required
+def show(request: HttpRequest) -> HttpResponse:
+    """A page of what is found; 400 with a sentence for a search that cannot be, 503 without an index."""
+    context = _form(request.GET.dict())
+    try:
+        context["page"] = record_page(question_of(request.GET), before_of(request.GET))
+    except BadSearch as error:
+        return render(request, TEMPLATE, {**context, "refused": str(error)}, status=400)
+    except NoIndex as error:
+        logger.error("the record cannot be searched: %s", error)
+        return render(request, TEMPLATE, {**context, "problem": words.NO_INDEX}, status=503)
+    return render(request, TEMPLATE, context)
+
+
+@require_POST
+@access.export_required
+def export(request: HttpRequest) -> HttpResponseBase:
+    """All that is found, every page of it, as CSV. That it was taken away is recorded first."""
+    try:
+        question = question_of(request.POST)
+        find(question, 1)
+    except BadSearch as error:
+        context = {**_form(request.POST.dict()), "refused": str(error)}
+        return render(request, TEMPLATE, context, status=400)
+    except NoIndex as error:
+        logger.error("the record cannot be searched: %s", error)
+        return render(
+            request, TEMPLATE, {**_form(request.POST.dict()), "problem": words.NO_INDEX}, status=503
+        )
+    with transaction.atomic():
+        chosen = said_of(question)
+        entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=chosen)])
+    headers = {
+        "Content-Disposition": f'attachment; filename="found-{timezone.now():%Y-%m-%dT%H%M%SZ}.csv"',
+        "Cache-Control": "no-store",
+    }
+    pieces = in_pieces(_rows(question), request)
+    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _form(said: dict[str, str]) -> dict[str, object]:
+    outcomes = [(outcome, words.STATUSES[outcome]) for outcome in OUTCOMES]
+    return {"said": said, "outcomes": outcomes}
+
+
+def _rows(question: Question) -> Iterator[str]:
+    columns = COLUMNS["approvals"]
+    yield _lines([columns])
+    for rows in everything(question):
+        yield _lines([[cell(getattr(row, name)) for name in columns] for row in rows])
+
+
+def _lines(rows: list[list[str]]) -> str:
+    written = StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()

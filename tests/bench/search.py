@@ -1,0 +1,104 @@
+"""Searching the record: the page over a hundred thousand requests, on both databases, and what indexing them takes.
+
+On databases of their own in memory, so a row is milliseconds and no ratio: the aim is a page in a second.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench.measure import Bench, Row
+from tests.memory_disk import memory_folder
+from tests.postgresql import PostgreSQL
+
+REQUESTS = 100_000
+MOST_MS = 1_000
+FILLED_A_SECOND = 500
+# In a process of its own: the other groups run without Django.
+PROGRAM = """
+import json, os, random, statistics, sys, time, uuid
+os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
+import django; django.setup()
+from datetime import UTC, datetime, timedelta
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.test import Client
+from core.history.search import index
+from core.models import ApprovalRecord
+call_command("migrate", verbosity=0)
+count, dice = int(sys.argv[1]), random.Random(7)
+begin = datetime(2026, 1, 1, tzinfo=UTC)
+words = [f"word{number}" for number in range(5000)]
+def row(number):
+    at = begin + timedelta(minutes=4 * number)
+    amount = 2070.32 if number == count // 2 else round(dice.uniform(1, 9999), 2) + 10_000
+    context = {"amount": amount, "invoice": f"INV-{number}", "to": f"person{number % 500}@example.com",
+        "file": f"/srv/app/{number % 900}/main.py", "text": " ".join(dice.choices(words, k=60))}
+    ended = dict(ended_at=at + timedelta(minutes=3), status=("approved", "rejected")[number % 3 == 0],
+        responder=f"person {number % 40}", reason="as agreed", channel="site")
+    return ApprovalRecord(request_id=uuid.UUID(int=dice.getrandbits(128)), agent_id=f"agent-{number % 200}",
+        approval_type=("payment", "deploy")[number % 2], context=json.dumps(context),
+        digest=f"{dice.getrandbits(256):064x}", requested_at=at, deadline_at=at + timedelta(hours=1),
+        timeout_seconds=3600, **ended)
+for start in range(0, count, 1000):
+    ApprovalRecord.objects.bulk_create([row(number) for number in range(start, start + 1000)])
+began = time.perf_counter()
+assert index.complete() == count
+filled = time.perf_counter() - began
+user = User.objects.create_user("bench")
+user.groups.set(Group.objects.all())
+client = Client(headers={"host": "localhost"})
+client.force_login(user)
+took = {}
+for name, query in {
+    "one number": "q=2070.32", "a mail": "q=person77@example.com", "a word of every request": "q=agreed",
+    "two such words": "q=agreed+person", "what begins so": "q=inv-99*", "what begins as all do": "q=w*",
+    "a word with a rare filter": "q=agreed&agent=agent-7&outcome=rejected",
+    "a day": "q=agreed&from=2026-02-01&to=2026-02-01",
+    "nothing": "q=marmalade", "everything": "", "an agent": "agent=agent-7",
+}.items():
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        response = client.get(f"/record/?{query}")
+        times.append(time.perf_counter() - start)
+        assert response.status_code == 200, (query, response.status_code)
+    took[name] = statistics.median(times) * 1000
+print(json.dumps([filled, took]))
+"""
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    with memory_folder("bench-search-") as folder:
+        yield from _rows_of(bench, "SQLite", folder, {"DATABASE_URL": ""})
+        (folder / "postgresql").mkdir()
+        server = PostgreSQL(folder / "postgresql")
+        try:
+            yield from _rows_of(bench, "PostgreSQL", folder, {"DATABASE_URL": server.new_database()})
+        finally:
+            server.kill()
+
+
+def _rows_of(bench: Bench, name: str, folder: Path, database: dict[str, str]) -> Iterator[Row]:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(REQUESTS)],
+        env={
+            **os.environ,
+            "TELEMETRY_DATA_DIR": str(folder),
+            "REDIS_URL": bench.url,
+            "TELEMETRY_NAMESPACE": "bench-search",
+            "LOG_LEVEL": "ERROR",
+            **database,
+        },
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    filled, took = json.loads(run.stdout)
+    rate = REQUESTS / filled
+    aim = f"over {FILLED_A_SECOND} /s"
+    yield Row("index of requests", name, rate, None, "/s", None, aim, rate > FILLED_A_SECOND)
+    for what, ms in took.items():
+        yield Row(f"search: {what}", f"{name}, {REQUESTS:,}", ms, None, "ms", None, "under 1 s", ms < MOST_MS)

@@ -1,0 +1,79 @@
+"""The record by content and the calls in a real browser: found, led to, readable at every width in both themes."""
+
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
+from tests.dashboard.usage.usage_rows import a_call, keep
+
+
+def fill(redis_url: str) -> None:
+    gate = ApprovalGate(redis_url, "bookkeeper-agent")
+    for amount in (2070.32, 118.9, 2070):
+        context = {
+            "payment": {
+                "amount": amount,
+                "currency": "EUR",
+                "to": "Nordlicht Möbel GmbH",
+                "iban": "AT61 1904 3002 3457",
+            },
+            "invoice": "2026-4711",
+            "note": f"Ten chairs.\nPay {amount} before Friday.",
+        }
+        request = gate.open_request("payment", context)
+        if amount != 2070:
+            gate.respond_to_approval(
+                request.request_id, amount > 2000, "maria", "agreed with Jörg on the phone"
+            )
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+@on_each_screen(1440, 390)
+def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, clean_redis, scheme, width):
+    page = sign_in("ada", "auditor", color_scheme=scheme, viewport={"width": width, "height": 844})
+    fill(clean_redis)
+    expect(page.locator("#ended li")).to_have_count(2)
+    expect(page.locator("#ended")).not_to_contain_text("sent")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Record").click()
+    page.get_by_label("What was asked").fill("payment 2070.32")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator(".results > li")).to_have_count(1)
+    expect(page.locator(".results")).to_contain_text("maria")
+    expect(page.locator(".results mark").first).to_have_text("2070.32")
+    assert fits(page)
+    assert_accessible(page)
+    page.get_by_role("link", name="The whole of what was asked").click()
+    expect(page.locator(".context")).to_contain_text("Nordlicht Möbel GmbH")
+
+
+@on_each_screen(1440, 390)
+def test_the_page_of_calls_is_readable(sign_in, scheme, width):
+    now = datetime.now(UTC)
+    models = ("claude-opus-4-1", "claude-sonnet-4-5", "gpt-5", "gemini-2.5-pro", "text-embedding-3-large")
+    agents = ("reviewer", "tester", "bookkeeper-agent", "")
+    keep(
+        a_call(
+            f"call {number}",
+            now - timedelta(hours=number),
+            model=models[number % 5],
+            agent_id=agents[number % 4],
+            cost_nano=10_500_000 * (number % 7 + 1),
+        )
+        for number in range(120)
+    )
+    page = sign_in("ada", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
+    page.goto("/usage/?by=agent&tz=Europe/Vienna")
+    page.wait_for_selector("[data-connection=live]")
+    assert fits(page)
+    page.get_by_role("region", name="Costs by agent").get_by_role("link", name="tester").click()
+    expect(page.locator(".narrowed")).to_contain_text("tester")
+    expect(page.get_by_text("Europe/Vienna").first).to_be_visible()
+    page.get_by_role("link", name="Cost", exact=True).click()
+    expect(page.locator("[aria-sort=descending]")).to_contain_text("Cost")
+    assert fits(page)
+    assert_accessible(page)
