@@ -35,6 +35,8 @@ from .script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
 
+EVERY = 1_000_000_000  # more than any queue holds
+
 REQUEST = SCRIPTS["approvals/request"]
 DECIDE = SCRIPTS["approvals/decide"]
 EXPIRE = SCRIPTS["approvals/expire"]
@@ -42,7 +44,6 @@ CANCEL = SCRIPTS["approvals/cancel"]
 COLLECT = SCRIPTS["approvals/collect"]
 RESTORE_END = SCRIPTS["approvals/restore_end"]
 WITHDRAW = SCRIPTS["approvals/withdraw"]
-UNREADABLE = "unreadable"
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 
@@ -271,14 +272,6 @@ class PendingRequests:
     unreadable: list[str]
 
 
-class Standing(NamedTuple):
-    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
-
-    status: str
-    decision_id: str
-    digest: str
-
-
 def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
     """SHA-256, hex, over agent, type and the exact context. Names hold no newline, so lines cannot shift."""
     return hashlib.sha256(b"\n".join([agent_id.encode(), approval_type.encode(), context])).hexdigest()
@@ -379,27 +372,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
 
 def pending_ids(store: Store, start: int, most: int) -> list[str]:
     """A part of the queue, in the order of deadlines."""
-    members = store.read(*_part(store.keys, start, most))
-    names = [member.decode(errors="replace") for member in members]
-    return [name for name in names if valid_id(name)]
-
-
-def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
-    """The server's time, and read after it how each request stands; None where the server has nothing."""
-    keys = [store.keys.approval_request(request_id) for request_id in request_ids]
-    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
-    time, *replies = store.read_many([["TIME"], *commands])
-    now = at(milliseconds_of(time))
-    return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
-
-
-def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
-    if isinstance(reply, Exception):
-        return Standing(UNREADABLE, "", "")
-    if not any(reply):
-        return None
-    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
-    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest)
+    return _ids(store.read(*_part(store.keys, start, most)))
 
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
@@ -409,14 +382,11 @@ def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[Wa
     return sorted(mine, key=lambda request: (request.requested_at, request.request_id))
 
 
-def read_all_waiting(store: Store, now: datetime) -> dict[str, list[WaitingRequest]]:
-    """What each agent waits for at `now`, by deadline; without their bodies: two round trips."""
-    members = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
-    ids = [name for member in members if valid_id(name := member.decode(errors="replace"))]
+def read_all_waiting(store: Store) -> dict[str, list[WaitingRequest]]:
+    """What each agent waits for, by deadline; without their bodies: two round trips."""
     waiting: dict[str, list[WaitingRequest]] = {}
-    for request in _waiting(ids, store.read_many(_without_bodies(store.keys, ids))):
-        if request.deadline_at > now:
-            waiting.setdefault(request.agent_id, []).append(request)
+    for request in read_queue(store, 0, EVERY)[2]:
+        waiting.setdefault(request.agent_id, []).append(request)
     return waiting
 
 
@@ -425,14 +395,19 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
 
     Two round trips. What is past its deadline, or cannot be read, is left out of its part.
     """
-    count, ids = store.read_many([["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)])
-    for reply in (count, ids):
+    count, members = store.read_many(
+        [["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)]
+    )
+    for reply in (count, members):
         if isinstance(reply, Exception):
             raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
-    names = [name for member in ids if valid_id(name := member.decode(errors="replace"))]
-    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, names)])
+    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, _ids(members))])
     now = at(milliseconds_of(time))
-    return now, count, [request for request in _waiting(names, replies) if request.deadline_at > now]
+    return now, count, [request for request in _waiting(_ids(members), replies) if request.deadline_at > now]
+
+
+def _ids(members: list[bytes]) -> list[str]:
+    return [name for member in members if valid_id(name := member.decode(errors="replace"))]
 
 
 def _part(keys: Keys, start: int, most: int) -> list[str | int]:

@@ -1,4 +1,4 @@
-"""What the recorder says of itself in Redis, and how much of the outbox waits for it.
+"""What the recorder says of itself in Redis, how much of the outbox waits for it, and what its repair asks.
 
 It stands there for a week after the recorder's last heartbeat, so it can be read when the recorder is dead.
 """
@@ -6,9 +6,10 @@ It stands there for a week after the recorder's last heartbeat, so it can be rea
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
+from ..values.approvals import STATUSES
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Line, Store
@@ -18,6 +19,7 @@ from .script import SCRIPTS, Command, nothing
 SIGN = SCRIPTS["recorder/sign"]
 LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -135,3 +137,29 @@ def _fresh(now: datetime, seen: datetime | None) -> bool:
 def _moment(said: Mapping[str, str], name: str) -> datetime | None:
     text = said.get(name, "")
     return at(text) if text.isdecimal() and len(text) <= 15 else None
+
+
+class Standing(NamedTuple):
+    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
+
+    status: str
+    decision_id: str
+    digest: str
+
+
+def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
+    """The server's time, and read after it how each request stands; None where the server has nothing."""
+    keys = [store.keys.approval_request(request_id) for request_id in request_ids]
+    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
+    time, *replies = store.read_many([["TIME"], *commands])
+    now = at(milliseconds_of(time))
+    return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
+
+
+def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
+    if isinstance(reply, Exception):
+        return Standing(UNREADABLE, "", "")
+    if not any(reply):
+        return None
+    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
+    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest)

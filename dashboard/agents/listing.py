@@ -92,7 +92,7 @@ def fleet_page(asked: Asked) -> FleetPage:
     """The page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
     store = open_store()
     now, states = fleet.look(store, None)
-    waiting = read_all_waiting(store, now)
+    waiting = read_all_waiting(store)
     rows = [AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states]
     here, found = [row for row in rows if not row.away], [row for row in rows if _is_asked_for(row, asked)]
     costs = spent_today(None, now) if asked.sort.endswith("cost") else {}

@@ -23,8 +23,8 @@ from core.history.approvals.replay import replayed
 from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
-from core.store.approvals import Standing
 from core.store.client import Store
+from core.store.recorder import UNREADABLE, Standing, read_standings
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -104,7 +104,7 @@ class Repair:
         open_intents = self._next_intents()
         asked = {str(intent.request_id) for intent in open_intents}
         ids = sorted({*open_records, *queue, *asked})
-        now, standings = approvals.read_standings(self._store, ids)
+        now, standings = read_standings(self._store, ids)
         known = {str(row.pk): row for row in ApprovalRecord.objects.defer("context").filter(pk__in=ids)}
         findings = Findings(now)
         for request_id in queue:
@@ -210,7 +210,7 @@ def _untold(
     found = []
     for request_id in ids:
         standing, row = standings[request_id], known.get(request_id)
-        if standing is None or standing.status == approvals.UNREADABLE:
+        if standing is None or standing.status == UNREADABLE:
             continue
         if row is None or (row.status == PENDING and standing.status != PENDING):
             found.append(request_id)
@@ -227,7 +227,7 @@ def _settled(
     found = []
     for intent in intents:
         standing, row = standings[str(intent.request_id)], known.get(str(intent.request_id))
-        if standing is not None and standing.status == approvals.UNREADABLE:
+        if standing is not None and standing.status == UNREADABLE:
             continue
         mine = str(intent.pk) in (standing.decision_id if standing else "", row.decision_id if row else "")
         if mine:
