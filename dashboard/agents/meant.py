@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import unquote
 
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
@@ -33,15 +34,15 @@ class Meant:
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Meant":
-        """From a form: `one`, an agent; `fold`, a state and a beginning; or `all`, a state, with `q`."""
+        """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; or `all`, a state, with `q`."""
         try:
             seen_at = at(said.get("seen", ""))
         except ValueError as error:
             raise NobodyMeant("seen must be a time in milliseconds") from error
         if said.get("one"):
-            return cls(seen_at, agent_id=said["one"])
+            return cls(seen_at, agent_id=unquote(said["one"]))
         state, space, beginning = said.get("fold", "").partition(" ")
-        meant = cls(seen_at, state=state, beginning=beginning)
+        meant = cls(seen_at, state=state, beginning=unquote(beginning))
         if not space:
             meant = cls(seen_at, state=said.get("all", ""), q=said.get("q", ""))
         if meant.state not in DEAD:

@@ -110,7 +110,7 @@ def test_cache_stats_count_the_providers_cache(tracker, run, run_json):
 def days_ago(tracker, days: int, count: int, **changes) -> None:
     """Calls of an earlier day, as they would have been tracked then."""
     moment = int((datetime.now(UTC) - timedelta(days=days)).timestamp() * 1_000_000_000)
-    import core.usage_tracker as module
+    import core.usage.telling as module
 
     clock = module.time.time_ns
     try:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from django.db.models import DateTimeField, Field, ForeignKey, UUIDField
+from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDField
 
 from core.history.backups import tables
 from core.history.backups.damage import Damaged
@@ -213,6 +213,8 @@ def _reader(field: "Field[Any, Any]") -> Callable[[Any], Any]:
     while isinstance(field, ForeignKey):
         field = field.target_field
     read: Callable[[Any], Any] = lambda value: value  # noqa: E731
+    if isinstance(field, JSONField):
+        return read  # an object is its value
     if isinstance(field, DateTimeField):
         read = datetime.fromisoformat
     if isinstance(field, UUIDField):

@@ -240,9 +240,9 @@ def test_flush_counts_also_what_the_background_shipped(tracker, make_tracker):
 BAD = {
     "workflow": ["", "a\nb", "x" * 256, "\ud800", None, 7, ["a"]],
     "stage": ["a\0", 7],
-    "tier": ["", None, 3, "\u0130" * 101],
+    "tier": ["", None, 3, "\u0130" * 128],
     "model": ["", None],
-    "provider": ["", "\r", "\u0130" * 101],  # two characters each in lower case
+    "provider": ["", "\r", "\u0130" * 128],  # two characters each in lower case
     "tokens": [
         None,
         [1, 2],

@@ -87,7 +87,7 @@ def test_calls_are_narrowed_and_sorted_as_the_address_says_with_their_total(
         "page=x",
         "page=99999",
         "hour=2026-11-22",
-        "model=" + "x" * 201,
+        "model=" + "x" * 256,
         "tz=Mars",
         "tz=Asia/Kolkata",
         "tz=../../etc/passwd",
