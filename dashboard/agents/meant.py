@@ -34,7 +34,7 @@ class Meant:
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Meant":
-        """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; or `all`, a state, with `q`."""
+        """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; `all`, a state, with `q`."""
         try:
             seen_at = at(said.get("seen", ""))
         except ValueError as error:

@@ -59,7 +59,7 @@ def test_an_agent_appears_without_reload_asks_and_goes_on_when_approved(sign_in,
     page = sign_in("maria", "approver")
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
     process = start_agent("importer", "deploy")
-    expect(page.locator(".agent", has_text="Importer")).to_contain_text("waiting")
+    expect(page.locator("#agents")).to_contain_text("1 alive")
     expect(card(page, "deploy")).to_contain_text("production")
     card(page, "deploy").get_by_label("Reason").fill("The window is open")
     card(page, "deploy").get_by_role("button", name="Approve").click()
@@ -73,7 +73,7 @@ def test_an_agent_appears_without_reload_asks_and_goes_on_when_approved(sign_in,
     assert (record.status, record.responder, record.channel) == ("approved", "maria", "site")
     kinds = kinds_of(answer["request_id"])
     assert kinds[:2] == ["approval.requested", "approval.approved"]
-    expect(page.locator(".agent", has_text="Importer")).to_contain_text("finished")
+    expect(page.locator("#agents")).to_contain_text("1 finished")
 
 
 def test_a_denied_agent_is_told_no_and_why(sign_in, start_agent):
