@@ -149,7 +149,7 @@ def test_an_agent_of_the_last_release_that_lives_on_is_the_same_run(upgrade, thi
     upgrade.living.ask("heart.beat('running', 0.75, 'after')")
     seen = agent(this, upgrade.url, tmp_path).ask("vars(HeartbeatCoordinator().get_agent_status('living'))")
     assert (seen["status"], seen["progress"], seen["current_task"]) == ("running", 0.75, "after")
-    assert "Living" in upgrade.person.page("/").text
+    assert "Living" in upgrade.person.page("/agents/").text
     upgrade.living.ask("heart.stop_heartbeat('completed')")
     runs = [("living", "completed")]
     assert upgrade.site.recorded("agentrun", "agent_id, status", "agent_id = 'living'", *runs) == runs

@@ -30,7 +30,6 @@ from core.values.approvals import (
     PENDING,
     SITE,
     UNKNOWN,
-    status_of_answer,
 )
 from core.values.json import checked_text
 from core.values.malformed import without_nul
@@ -187,16 +186,10 @@ def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
-    said_before = (decision.status, decision.responder) == (
-        status_of_answer(intent.approved),
-        intent.user.get_username(),
-    )
     with transaction.atomic():
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
-        if decision.outcome == ALREADY_DECIDED and said_before:
-            return  # a press too many, and no attempt at anything
         fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",

@@ -166,7 +166,7 @@ def test_the_migration_sums_what_is_recorded_and_leaves_pruned_hours_to_no_agent
     history.prune(datetime(2026, 11, 20, 23, 30, tzinfo=UTC) + timedelta(days=1), 1)
     AgentHour.objects.all().delete()
     with connection.schema_editor() as editor:
-        import_module("core.migrations.0012_agent_hours").fill(apps, editor)
+        import_module("core.migrations.0011_agent_hours").fill(apps, editor)
     assert agreement()
     assert {(row.agent_id, row.calls) for row in AgentHour.objects.all()} == {("", 2), ("", 1)}
 

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0008_intent_answer"),
+        ("core", "0011_agent_hours"),
     ]
 
     operations = [

@@ -47,7 +47,7 @@ def fill(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0011_search_index"),
+        ("core", "0010_search_index"),
     ]
 
     operations = [

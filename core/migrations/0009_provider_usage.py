@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0009_names_of_255_characters"),
+        ("core", "0008_intent_answer"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """Nothing to change here: the index of requests that came with it is made and filled after every migration."""
 
     dependencies = [
-        ("core", "0010_provider_usage"),
+        ("core", "0009_provider_usage"),
     ]
 
     operations = []
