@@ -4,7 +4,6 @@
 const REST_MS = 500; // a button that moved or appeared so recently takes no press
 const places = new WeakMap(); // button -> where it stands, and since when it rests there
 const heights = new Map(); // id of a card -> its height while it waits
-let scrolledAt = -Infinity; // when a hand last scrolled
 const sending = new Set(); // requests that an answer of this page is on its way to
 
 const requestOf = (element) => element.closest(".card")?.id.replace("request-", "") ?? "";
@@ -64,11 +63,7 @@ document.addEventListener("submit", (event) => {
 const requestIn = (event) => event.detail?.ctx?.request?.action?.match(/approvals\/([0-9a-f-]{36})\//)?.[1];
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) answered(requestIn(event)); });
 document.addEventListener("telemetry:connection", guardButtons);
-for (const hand of ["wheel", "touchmove", "keydown"]) {
-  document.addEventListener(hand, () => { scrolledAt = performance.now(); }, { capture: true, passive: true });
-}
-// A page that becomes shorter scrolls by itself, and that is a surprise.
-document.addEventListener("scroll", () => measure(performance.now() - scrolledAt > REST_MS), { capture: true, passive: true });
+document.addEventListener("scroll", () => measure(false), { capture: true, passive: true });
 new ResizeObserver(() => measure(true)).observe(document.documentElement);
 new MutationObserver(() => measure(true))
   .observe(document.getElementById("main"), { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "open", "hidden"] });

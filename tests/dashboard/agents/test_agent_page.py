@@ -307,10 +307,9 @@ def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate
     )
     AgentRun.objects.bulk_create(others)
     beat("deployer", task="working")  # however long this took, it is alive
-    assert cost_of(viewer, raw, address("deployer")) == few
-    queries, round_trips = few
-    assert queries <= 10
-    assert round_trips == 4
+    many = cost_of(viewer, raw, address("deployer"))
+    assert many[0] == few[0] <= 10
+    assert many[1] <= few[1] <= 5  # the first may open a connection
 
 
 def test_the_newest_calls_of_an_agent_are_found_by_an_index():
