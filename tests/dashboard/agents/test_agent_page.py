@@ -294,6 +294,7 @@ def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate
     gate.open_request("deploy")
     record()
     calls("deployer", 100)
+    cost_of(viewer, raw, address("deployer"))  # opens what a first page opens, such as a connection
     few = cost_of(viewer, raw, address("deployer"))
     a_thousand_times_as_many()
     fill = """
@@ -307,9 +308,10 @@ def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate
     )
     AgentRun.objects.bulk_create(others)
     beat("deployer", task="working")  # however long this took, it is alive
-    many = cost_of(viewer, raw, address("deployer"))
-    assert many[0] == few[0] <= 10
-    assert many[1] <= few[1] <= 5  # the first may open a connection
+    assert cost_of(viewer, raw, address("deployer")) == few
+    queries, round_trips = few
+    assert queries <= 10
+    assert round_trips == 4
 
 
 def test_the_newest_calls_of_an_agent_are_found_by_an_index():
