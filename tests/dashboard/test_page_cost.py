@@ -1,34 +1,20 @@
 """What a page costs: as many queries and round trips for forty as for ten."""
 
-import gc
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.round_trips import round_trips
+
 pytestmark = pytest.mark.django_db
 
 
-def reads(raw) -> int:
-    """How often the server has read from a connection, this question included.
-
-    It reads also where one is closed, so those that earlier tests left to the garbage collector go first.
-    """
-    gc.collect()
-    raw.ping()
-    return raw.info("stats")["total_reads_processed"]
-
-
-def cost_of(client, raw, address: str) -> tuple[int, int]:
+def cost_of(client, address: str) -> tuple[int, int]:
     """SQL queries and Redis round trips of one page that was opened before."""
     assert client.get(address).status_code == 200
-    before = reads(raw)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries, round_trips() as trips:
         assert client.get(address).status_code == 200
-    # What `reads` itself asks.
-    return len(queries), reads(raw) - before - 2
+    return len(queries), trips.count
 
 
 def fill(gate, beat, record, count: int) -> None:
@@ -42,9 +28,9 @@ def fill(gate, beat, record, count: int) -> None:
 def test_the_live_page_costs_the_same_with_10_and_with_40(gate, beat, raw, record, signed_in):
     client = signed_in("approver")
     fill(gate, beat, record, 10)
-    few = cost_of(client, raw, "/")
+    few = cost_of(client, "/")
     fill(gate, beat, record, 30)
-    assert cost_of(client, raw, "/") == few
+    assert cost_of(client, "/") == few
     queries, round_trips = few
     assert queries <= 5
     assert round_trips <= 5
@@ -54,9 +40,9 @@ def test_an_approval_page_costs_the_same_however_much_else_there_is(gate, beat, 
     client, request = signed_in("approver"), gate.open_request("deploy")
     record()
     address = f"/approvals/{request.request_id}/"
-    alone = cost_of(client, raw, address)
+    alone = cost_of(client, address)
     fill(gate, beat, record, 40)
-    assert cost_of(client, raw, address) == alone
+    assert cost_of(client, address) == alone
     assert alone[0] <= 6
     assert alone[1] == 2  # the request, and the agent that asked
 

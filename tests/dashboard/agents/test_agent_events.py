@@ -42,12 +42,12 @@ def test_events_are_looked_for_in_a_bounded_number_of_types_and_entries(beat, cl
     for number in range(1, 21):
         events.publish_event(f"type {number}", {"call": f"at {number}"}, "worker")
     raw.set("{telemetry}:events:stream:type%2020", "not a stream")
-    before = cost_of(viewer, raw, address("worker"))
+    before = cost_of(viewer, address("worker"))
     shown = panel(page_of(viewer, "worker"), "events")
     assert [f"at {n}" in shown for n in (1, 19, 20)] == [True, True, False]
     assert "early" not in shown
     assert "too old" not in shown
     for number in range(100):
         events.publish_event("type 1", {"number": number}, "worker")
-    assert cost_of(viewer, raw, address("worker")) == before
+    assert cost_of(viewer, address("worker")) == before
     assert before[1] == 4  # state, mailbox, types, their events; a waiting request costs one more

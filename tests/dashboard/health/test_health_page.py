@@ -202,7 +202,7 @@ def test_the_page_costs_the_same_with_2_and_with_30_set_aside(gate, raw, record,
         for _ in range(count):
             raw.xadd(OUTBOX, {"type": "exploded"})
         record()
-        return cost_of(client, raw, "/health/")
+        return cost_of(client, "/health/")
 
     gate.open_request("deploy")
     few = cost_with(2)
