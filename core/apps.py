@@ -18,7 +18,7 @@ class CoreConfig(AppConfig):
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
-        from core.history.people import accounts, sessions
+        from core.history.people import accounts, factors, sessions
         from core.history.people.groups import ensure_groups
         from core.history.search import index as search
         from core.history.usage.imports import RecordedCalls
@@ -33,5 +33,6 @@ class CoreConfig(AppConfig):
         post_migrate.connect(locks.after_migrate, sender=self)
         accounts.connect()
         sessions.connect()
+        factors.connect()
         usage_history.register(RecordedCalls())
         automation_history.register(AutomationReports())

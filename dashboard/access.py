@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_required
-from django.contrib.sessions.models import Session
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -17,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
+from core.history.people import session_store
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import open_store
@@ -135,9 +135,9 @@ def read_approval(request_id: str) -> Approval | None:
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:
-    """The signed-in user of each session that is still good: not ended, expired, or of a changed password."""
-    sessions = Session.objects.filter(session_key__in=set(session_keys), expire_date__gt=timezone.now())
-    decoded = {session.session_key: session.get_decoded() for session in sessions}
+    """The signed-in user of each session that is still good: not ended, expired, idle, or of a changed password."""
+    keys = {session_store.stored(key): key for key in session_keys}
+    decoded = {keys[row.pk]: row.get_decoded() for row in session_store.good().filter(pk__in=keys)}
     users = get_user_model().objects.in_bulk(
         {data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data}
     )

@@ -18,6 +18,15 @@ class RecordSite(AdminSite):
     site_header = site_title = words.SITE
     index_title = words.RECORD_AND_PEOPLE
 
+    def register(self, model_or_iterable: Any, *args: Any, **options: Any) -> None:
+        """What others bring along has no page: mails that are not used, and secrets of second factors."""
+        models = (
+            model_or_iterable if isinstance(model_or_iterable, (list, tuple, set)) else [model_or_iterable]
+        )
+        ours = [model for model in models if not model.__module__.startswith("allauth.")]
+        if ours:
+            super().register(ours, *args, **options)
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Those of the queue before those of the tables."""
         from dashboard.admin import queue

@@ -13,6 +13,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from core.history.people.accounts import Vanished
 from core.history.people.actor import recorded_as
+from core.history.people.hashing import RETRY_SECONDS, TooManyTries
 from dashboard import words
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,8 @@ class DatabaseAway:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page, or the notice beside the button that was pressed."""
+        if isinstance(error, TooManyTries):
+            return _busy(request)
         if isinstance(error, DataError):
             return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
         if request.method == "POST" and _overtaken(error):
@@ -74,6 +77,14 @@ class DatabaseAway:
             response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
         response["Retry-After"] = "60"
         return response
+
+
+def _busy(request: HttpRequest) -> HttpResponse:
+    """No password is compared now; asking who it is would be one more."""
+    request.user = AnonymousUser()
+    response = render(request, "429.html", {"why": words.BUSY}, status=429)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def _not_migrated(error: Exception) -> bool:

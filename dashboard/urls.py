@@ -1,9 +1,7 @@
 """The addresses of the pages."""
 
-from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 
-from dashboard import sign_in
 from dashboard.agents import views as agents
 from dashboard.approvals import views as approvals
 from dashboard.exports import views as exports
@@ -36,6 +34,5 @@ urlpatterns = [
     path("usage/calls/", usage.calls, name="usage-calls"),
     path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
     path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
-    path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("", include("dashboard.sign_in.urls")),
 ]

@@ -36,7 +36,30 @@ NOT_AUDITOR = "This account may not read the record. Ask an administrator for th
 NO_HEALTH = "This account may not see how the site is doing. Ask for the group “maintainer”."
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
+SECOND_FACTOR_FIRST = (
+    "This account must have a second factor before it may do anything here. Set one up under “Your account”."
+)
+NO_GROUP_OF_PROVIDER = (
+    "You are known to the provider, but in no group that may use this site. Ask whoever runs the provider."
+)
+NAME_IS_TAKEN = (
+    "This site has an account of your name already, and accounts of the provider do not take over others. "
+    "Sign in with your password, or ask an administrator to rename one of the two."
+)
+PROVIDER_FAILED = "The provider did not sign you in. Try again; if it stays so, ask whoever runs this site."
+BUSY = "Many people sign in at this moment. Nothing was compared: try again in a few seconds."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
+
+
+def too_many_tries(seconds: int) -> str:
+    """Why a right password is not taken now."""
+    minutes = -(-seconds // 60)
+    wait = f"{seconds} s" if seconds < 60 else f"{minutes} min"
+    return (
+        f"Too many tries from here. Wait {wait}, then try again. A browser that you signed in with before is counted "
+        "apart, and so is another address."
+    )
+
 
 # What is not there
 
@@ -301,6 +324,11 @@ ENTRIES = {
     "session.ended": "signed out",
     "session.refused": "sign-in failed",
     "session.refused_more": "more sign-ins failed",
+    "session.throttled": "sign-in throttled",
+    "session.ended_everywhere": "signed out everywhere",
+    "factor.added": "second factor added",
+    "factor.removed": "second factor removed",
+    "factor.refused": "second factor refused",
     "account.created": "account created",
     "account.changed": "account changed",
     "account.password": "password changed",

@@ -1,4 +1,4 @@
-"""The Channels layer: only control messages whose loss is harmless travel there."""
+"""The Channels layer and the cache: only what may be lost without harm is there."""
 
 from typing import Any
 
@@ -14,3 +14,11 @@ def channel_layers(url: str, namespace: str) -> dict[str, Any]:
     host = {"address": url, "socket_timeout": None, "max_connections": 10_000}
     config = {"hosts": [host], "prefix": f"{namespace}-site"}
     return {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": config}}
+
+
+def caches(url: str, namespace: str) -> dict[str, Any]:
+    """The setting CACHES: tries are counted there. Without a URL each process counts by itself."""
+    if not url:
+        return {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    backend = "dashboard.sign_in.counters.Counters"
+    return {"default": {"BACKEND": backend, "LOCATION": url, "KEY_PREFIX": f"{namespace}-site"}}

@@ -10,7 +10,8 @@ from core.history.database.url import database
 from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
-from telemetry_site.layers import channel_layers
+from telemetry_site.layers import caches, channel_layers
+from telemetry_site.provider import one_provider, providers
 from telemetry_site.queues import rq_queues
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -92,6 +93,11 @@ INSTALLED_APPS = [
     "servestatic",
     "csp",
     "django_rq",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -102,8 +108,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "dashboard.middleware.remember_request",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "dashboard.sign_in.demands.SessionsAndFactors",
     "dashboard.middleware.DatabaseAway",
 ]
 ROOT_URLCONF = "telemetry_site.urls"
@@ -147,6 +155,15 @@ TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 
 # Who may do what, and from where
 
+CACHES = caches(TELEMETRY_SITE_REDIS_URL, TELEMETRY_NAMESPACE)
+TELEMETRY_SIGN_IN_TRIES = environment.number("TELEMETRY_SIGN_IN_TRIES", 5, least=1)
+TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS = environment.number("TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS", 30, least=1)
+TELEMETRY_HASHING_THREADS = environment.number("TELEMETRY_HASHING_THREADS", 1, least=1, most=64)
+TELEMETRY_HASHING_WAITING = environment.number("TELEMETRY_HASHING_WAITING", 20)
+PASSWORD_HASHERS = [
+    "core.history.people.hashing.PooledPBKDF2",
+    *(f"django.contrib.auth.hashers.{name}PasswordHasher" for name in ("PBKDF2SHA1", "Argon2", "Scrypt")),
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -154,6 +171,29 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "live"
 LOGOUT_REDIRECT_URL = "sign-in"
+
+# Second factors, and sign-in by a provider: django-allauth behind pages of our own
+
+TELEMETRY_SECOND_FACTOR = environment.words("TELEMETRY_SECOND_FACTOR", [])
+ACCOUNT_ADAPTER = "dashboard.sign_in.adapters.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up: the adapters say so
+# By name alone, and yet no outsider's: only somebody who knows the password comes as far as this.
+ACCOUNT_RATE_LIMITS = {"login_failed": "5/300s/key"}
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+MFA_ADAPTER = "dashboard.sign_in.adapters.Factors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # half a minute that a phone may be wrong
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+SOCIALACCOUNT_ADAPTER = "dashboard.sign_in.provider.Provided"
+SOCIALACCOUNT_QUERY_EMAIL = SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+TELEMETRY_OIDC = one_provider(environment)
+SOCIALACCOUNT_PROVIDERS = providers(TELEMETRY_OIDC)
 
 HTTPS = environment.flag("HTTPS", not DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [])
@@ -166,7 +206,10 @@ SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "core.history.people.session_store"
+TELEMETRY_SESSION_HOURS = environment.number("TELEMETRY_SESSION_HOURS", 12, least=1, most=24 * 30)
+TELEMETRY_SESSION_IDLE_MINUTES = environment.number("TELEMETRY_SESSION_IDLE_MINUTES", 240, least=5)
+SESSION_COOKIE_AGE = TELEMETRY_SESSION_HOURS * 3600
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"

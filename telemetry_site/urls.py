@@ -5,8 +5,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    # One sign-in page for all.
+    # One sign-in page for all, and one page to change a password.
     path("admin/login/", RedirectView.as_view(pattern_name="sign-in", query_string=True)),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="change-password")),
     path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
 ]

@@ -14,6 +14,7 @@ os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 import pytest
 import uvicorn
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 
@@ -67,6 +68,12 @@ def clean_redis(site_redis: str) -> Iterator[str]:
     """The same, empty; what the test leaves there must be ours, and end by itself or be permanent."""
     with emptied(site_redis) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def nothing_tried_yet() -> None:
+    """Tries of other tests do not count."""
+    cache.clear()
 
 
 @pytest.fixture

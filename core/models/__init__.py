@@ -12,7 +12,7 @@ from core.models.automation import (
     TestFailure,
 )
 from core.models.exports import Export
-from core.models.people import SignInMinute
+from core.models.people import SignInMinute, WebSession
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
@@ -38,4 +38,5 @@ __all__ = [
     "TestExecution",
     "TestFailure",
     "UsageHour",
+    "WebSession",
 ]

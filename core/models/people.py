@@ -1,6 +1,34 @@
-"""Failed sign-ins that are not counted in the record yet."""
+"""Sessions, and failed sign-ins that are not counted in the record yet."""
 
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+
+
+class WebSession(AbstractBaseSession):
+    """Somebody who is signed in, or on the way there. Its key is the hash of what the cookie holds."""
+
+    session_key = models.CharField(max_length=64, primary_key=True)
+    seen = models.DateTimeField(db_index=True)
+    # The number of the account: not a foreign key, since a session may outlive it for a moment.
+    account_id = models.BigIntegerField(null=True, db_index=True)
+
+    class Meta:
+        """Internal: no permissions."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"of account {self.account_id}, last used {self.seen}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        """The store that reads and writes these rows: that of the setting."""
+        store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+        return store
 
 
 class SignInMinute(models.Model):

@@ -1,9 +1,11 @@
 """How templates print what comes from agents, and time."""
 
+import json
 from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from django import template
+from django.core.serializers.json import DjangoJSONEncoder
 from django.template import defaultfilters as dates
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +24,12 @@ register.filter("plain", plain)
 register.filter("money", money)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """For an attribute, which escapes it."""
+    return json.dumps(value, cls=DjangoJSONEncoder)
 
 
 @register.filter

@@ -26,7 +26,7 @@ SIGN_IN = """
 import django; django.setup()
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.backends.db import SessionStore
+from core.history.people.session_store import SessionStore
 user = User.objects.create_user("bench"); user.groups.add(Group.objects.get(name="approver"))
 session = SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()

@@ -47,7 +47,7 @@ def sign_in(
         page.goto("/")
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.wait_for_selector("#queue-head")
         if wait:
             page.wait_for_selector("[data-connection=live]")

@@ -187,7 +187,7 @@ def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_us
     page.goto("/")
     page.get_by_label("Name").fill("maria")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_selector("[data-connection=live]")
     assert "recorder is behind" not in page.content()
     page.get_by_role("button", name="Approve").click()

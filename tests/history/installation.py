@@ -14,7 +14,7 @@ FILL = """
 import sys
 from datetime import datetime, timezone
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.backends.db import SessionStore
+from core.history.people.session_store import SessionStore
 from django.db import transaction
 from core.history.audit import entries
 from core.models import LLMCall, SetAsideEntry

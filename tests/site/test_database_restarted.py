@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIGN_IN = """
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.backends.db import SessionStore
+from core.history.people.session_store import SessionStore
 user = User.objects.create(username="maria")
 user.groups.add(Group.objects.get(name="approver"))
 session = SessionStore()

@@ -16,7 +16,7 @@ from core.history.proof import verification
 from core.models import Cursor
 
 # Sessions: who holds a backup could go on as somebody who is signed in. Exports: their files are elsewhere.
-LEFT_OUT = ("sessions.Session", "core.Export")
+LEFT_OUT = ("sessions.Session", "core.Export", "core.WebSession")
 NAMED = "telemetry-%Y%m%dT%H%M%SZ.zip"
 NAME = re.compile(r"telemetry-\d{8}T\d{6}Z\.zip")
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import time
 import unicodedata
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from core.history.audit import entries
+from core.history.people.session_store import BEGAN
 from core.models import AuditEntry, SignInMinute
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ LISTED_PER_NAME = 5  # failures listed for one name in one minute
 LISTED_PER_MINUTE = 60  # and for all names together
 COUNTED_NAMES = 20  # names of a minute whose further failures are counted apart
 NAME_LENGTH = 100
+ADDRESS, BROWSER = "address", "browser"  # in the session: where it began
 
 
 def connect() -> None:
@@ -32,9 +35,19 @@ def connect() -> None:
 
 def _signed_in(request: HttpRequest, user: Any, **_signal: Any) -> None:
     """Raises when it cannot be recorded: then nobody is signed in."""
+    _begin(request)
     fact = entries.new_fact("session.started", user.get_username(), address=_address(request))
     with transaction.atomic():
         entries.append([*_unlisted(timezone.now()), fact])
+
+
+def _begin(request: HttpRequest) -> None:
+    """What was kept before is no sign-in: its time counts from here. The rest is for its owner to know it by."""
+    request.session.update({BEGAN: time.time(), ADDRESS: _address(request), BROWSER: _browser(request)})
+
+
+def _browser(request: HttpRequest) -> str:
+    return clean_name(request.META.get("HTTP_USER_AGENT", ""))
 
 
 def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
@@ -48,6 +61,25 @@ def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
     except DatabaseError as error:
         # Who wants to go must be able to, whatever the database does.
         logger.error("the sign-out of %s was not recorded: %s", user.get_username(), error)
+
+
+def note_ended_everywhere(request: HttpRequest, user: Any) -> None:
+    """Somebody ended all their sessions; the one at hand is told of by its own end."""
+    note(entries.new_fact("session.ended_everywhere", user.get_username(), address=_address(request)))
+
+
+def note_throttled(request: HttpRequest, name: str) -> None:
+    """This name is not compared any more for a while when it comes from here. Told once for each time."""
+    note(entries.new_fact("session.throttled", name=clean_name(name), address=_address(request)))
+
+
+def note(fact: entries.Fact) -> None:
+    """Record what has happened; what cannot be recorded is in the log, and holds up nobody."""
+    try:
+        with transaction.atomic():
+            entries.append([fact])
+    except DatabaseError as error:
+        logger.error("%s was not recorded: %s", fact.kind, error)
 
 
 def _refused(credentials: dict[str, Any], request: HttpRequest | None = None, **_signal: Any) -> None:

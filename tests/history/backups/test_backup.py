@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.contrib.sessions.backends.db import SessionStore
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -20,9 +18,11 @@ from core.history.audit import entries, guards
 from core.history.audit.kinds import in_short
 from core.history.backups import backup, tables
 from core.history.backups.restore import restore
+from core.history.people.session_store import SessionStore
 from core.history.proof import verification
 from core.history.proof.checkpoints import checkpoint
 from core.models import AuditEntry, LLMCall, SetAsideEntry
+from core.models import WebSession as Session
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
 from tests.history.installation import ODD

@@ -1,0 +1,41 @@
+"""Second factors in the record: made, removed, and refused. Never a secret or a code."""
+
+from typing import Any
+
+from allauth.mfa import signals
+from allauth.mfa.models import Authenticator
+
+from core.history.audit import entries
+from core.history.people.actor import actor
+from core.history.people.sessions import note
+
+
+def connect() -> None:
+    """Listen to django-allauth. Called once, when the apps are ready."""
+    signals.authenticator_added.connect(_added)
+    signals.authenticator_removed.connect(_removed)
+    signals.authenticator_reset.connect(_added)
+    signals.authentication_failed.connect(_refused)
+
+
+def remove(user: Any) -> int:
+    """Take all second factors of somebody who has lost them; returns how many there were."""
+    found = list(Authenticator.objects.filter(user=user))
+    for factor in found:
+        factor.delete()
+        _removed(user, factor)
+    return len(found)
+
+
+def _added(user: Any, authenticator: Authenticator, **_signal: Any) -> None:
+    name, how = actor()
+    note(entries.new_fact("factor.added", name, account=str(user), what=authenticator.type, **how))
+
+
+def _removed(user: Any, authenticator: Authenticator, **_signal: Any) -> None:
+    name, how = actor()
+    note(entries.new_fact("factor.removed", name, account=str(user), what=authenticator.type, **how))
+
+
+def _refused(user: Any, authenticator: Authenticator, **_signal: Any) -> None:
+    note(entries.new_fact("factor.refused", account=str(user), what=authenticator.type))
