@@ -193,6 +193,16 @@ class Keys:
         """Hash, permanent: the id that the first recorder gave to this server's data."""
         return self._key("installation")
 
+    @cached_property
+    def rights(self) -> str:
+        """String, permanent: a number that every change of what people may do raises."""
+        return self._key("rights")
+
+    @cached_property
+    def rights_changing(self) -> str:
+        """Sorted set, 10 s after the last change: changes on their way, by the server ms until which they count."""
+        return self._key("rights", "changing")
+
     def usage_day(self, date: str) -> str:
         """Hash, for the longest retention of the trackers that wrote: exact totals of one UTC day of calls."""
         return self._key("usage", "day", quoted(date))

@@ -10,6 +10,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
 
 from core.errors import StoreUnavailable
+from core.store import rights
+from core.store.client import open_store
 from core.values.names import checked_name
 from dashboard import access
 from dashboard.access import Audience
@@ -17,6 +19,7 @@ from dashboard.live import control, doorbells
 from dashboard.live.feed import LIVE
 from dashboard.live.follower import follower
 from dashboard.live.subscription import Subscription
+from dashboard.sign_in import demands
 
 UNAVAILABLE = 1011
 
@@ -30,23 +33,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Refuse strangers before accepting; then subscribe to the page's topic."""
         self.subscription: Subscription | None = None
+        session_key = self.scope["session"].session_key
+        if session_key is None:
+            await self.close()
+            return
         try:
             topic, asked_at = _topic(self.scope), time.monotonic()
-            audience = await database_sync_to_async(_audience)(self.scope["user"], topic)
+            version, audience = await database_sync_to_async(_audience)(session_key, topic)
         except ValueError:
             await self.close()
             return
         except (StoreUnavailable, Error):
             await self.close(UNAVAILABLE)
             return
-        session_key = self.scope["session"].session_key
-        if audience is None or session_key is None:
+        if audience is None:
             await self.close()
             return
         await self.accept()
         control.listen()
         loop = asyncio.get_running_loop()
-        self.subscription = Subscription(topic, audience, session_key, loop, confirmed_at=asked_at)
+        self.subscription = Subscription(topic, audience, session_key, loop, asked_at, version)
         self.sender = asyncio.create_task(self._send_queued(self.subscription))
         follower.subscribe(self.subscription)
 
@@ -77,8 +83,11 @@ def _topic(scope: Any) -> str:
     return str(route.get("topic") or route.get("request_id", LIVE))
 
 
-def _audience(user: Any, topic: str) -> Audience | None:
-    audience = Audience.of(user)
+def _audience(session_key: str, topic: str) -> tuple[str | None, Audience | None]:
+    """Which version of all rights held before this person's were looked at, and what came of it."""
+    version = rights.version(open_store())
+    user = access.users_of_sessions([session_key]).get(session_key)  # read anew: the scope's is of before that
+    audience = None if user is None or demands.is_missing(user) else Audience.of(user)
     if audience is None or topic == LIVE or doorbells.is_doorbell(topic):
-        return audience
-    return None if access.read_approval(topic) is None else audience
+        return version, audience
+    return version, None if access.read_approval(topic) is None else audience

@@ -10,6 +10,8 @@ from queue import Empty, SimpleQueue
 from django.db import Error
 
 from core.errors import TelemetryError
+from core.store import rights
+from core.store.client import open_store
 from core.store.outbox import OutboxEntry
 from dashboard import access, words
 from dashboard.access import Audience
@@ -75,6 +77,7 @@ class Feed(threading.Thread):
         self._reading: dict[str, bool] = {}  # requests that a worker reads: was one wanted again meanwhile
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
+        self._unsure = False  # is there somebody whose rights may have changed since the last look
         self._asked: set[str] = set()  # what a worker has not answered yet
         self._problems: dict[str, str] = {}  # sentences for people; while there is one, no page is live
         self._state: LiveState | None = None
@@ -91,7 +94,7 @@ class Feed(threading.Thread):
 
     def enter(self, subscription: Subscription) -> None:
         """A page was opened."""
-        self._inbox.put(partial(self._welcome, [subscription]))
+        self._inbox.put(partial(self._enter, subscription))
 
     def leave(self, subscription: Subscription) -> None:
         """A page is gone."""
@@ -129,7 +132,24 @@ class Feed(threading.Thread):
         if self._timers.due("look", LOOK_SECONDS):
             self._look()
 
+    def _enter(self, subscription: Subscription) -> None:
+        self._require_rights_if_live()
+        self._welcome([subscription])
+
+    def _require_rights(self) -> None:
+        """Before anybody is told anything: a look at rights that is older than the last change is none."""
+        watching = self._watching()
+        version = rights.version(open_store()) if watching else None
+        for subscription in watching:
+            subscription.required = version
+        self._unsure = any(version is None or one.version != version for one in watching)
+
+    def _require_rights_if_live(self) -> None:
+        if self._state is not None:
+            self._require_rights()
+
     def _look(self) -> None:
+        self._require_rights_if_live()
         self._look_at_rights()
         if self._state is None and self._timers.due("open", PAUSE_SECONDS):
             self._open()
@@ -178,6 +198,7 @@ class Feed(threading.Thread):
     def _hear(self, state: LiveState, done: Future[list[OutboxEntry]]) -> None:
         if state is self._state:
             messages, touched = state.apply(done.result())
+            self._require_rights()
             self._listen(state)
             self._distribute(messages, touched)
             self._ring()
@@ -196,6 +217,7 @@ class Feed(threading.Thread):
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.
         period = PAUSE_SECONDS if "rights" in self._problems else ACCESS_SECONDS
+        period = LOOK_SECONDS / 2 if self._unsure else period
         if "rights" not in self._asked and self._timers.due("rights", period):
             self._asked.add("rights")
             self._rights.do(self._check_access, self._rights_came)
@@ -206,6 +228,7 @@ class Feed(threading.Thread):
         if error is not None:
             self._be_troubled("rights", _sentence(error))  # nobody knows who may hear anything
             return
+        self._require_rights_if_live()
         for subscription in self._watching():
             if subscription.held and subscription.is_confirmed():
                 subscription.send(subscription.take_held())
@@ -219,6 +242,7 @@ class Feed(threading.Thread):
             )
 
     def _region_came(self, request_id: str, done: Future[Regions]) -> None:
+        self._require_rights_if_live()
         again = self._reading.pop(request_id)  # something may have happened after it was read: once more then
         owed = [s for s in self._watching() if s.topic == request_id and s.owed_since is not None]
         error = done.exception()

@@ -9,6 +9,9 @@ import hashlib
 import threading
 import time
 
+from core.errors import StoreUnavailable
+from core.store import rights
+from core.store.client import open_store
 from dashboard import access
 from dashboard.access import Audience
 from dashboard.live.feed import Feed
@@ -18,6 +21,14 @@ from dashboard.live.subscription import RIGHTS_CHANGED, SIGNED_OUT, Subscription
 def mark_of(session_key: str) -> str:
     """What names a session to other processes without giving it away."""
     return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+def _version() -> str | None:
+    """Without Redis nobody hears anything, but who signs out then is let go all the same."""
+    try:
+        return rights.version(open_store())
+    except StoreUnavailable:
+        return None
 
 
 class Follower:
@@ -69,7 +80,7 @@ class Follower:
 
         Those of whom SQL says that nothing changed are confirmed as of the beginning of this look.
         """
-        watching, began = self._watching(), time.monotonic()
+        watching, began, version = self._watching(), time.monotonic(), _version()
         users = access.users_of_sessions(subscription.session_key for subscription in watching)
         for subscription in watching:
             user = users.get(subscription.session_key)
@@ -79,7 +90,7 @@ class Follower:
             elif audience != subscription.audience:
                 subscription.send([RIGHTS_CHANGED])
             else:
-                subscription.confirmed_at = began
+                subscription.confirmed_at, subscription.version = began, version
 
     def _watching(self) -> list[Subscription]:
         with self._lock:

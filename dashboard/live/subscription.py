@@ -30,6 +30,8 @@ class Subscription:
     session_key: str
     loop: asyncio.AbstractEventLoop
     confirmed_at: float
+    version: str | None = ""  # of all rights, as it was before the last look at this person's
+    required: str | None = ""  # as it is now; None while nobody knows
     queue: asyncio.Queue[str | int] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
     closing: bool = False
     owed_since: float | None = field(default_factory=time.monotonic)
@@ -38,7 +40,8 @@ class Subscription:
 
     def is_confirmed(self) -> bool:
         """Whether it is known that this person may hear something now."""
-        return time.monotonic() - self.confirmed_at < CONFIRMED_SECONDS
+        known = self.required is not None and self.version == self.required
+        return known and time.monotonic() - self.confirmed_at < CONFIRMED_SECONDS
 
     # For the follower's thread alone
 

@@ -7,7 +7,6 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
 from allauth.socialaccount import views as social
 from allauth.socialaccount.providers.openid_connect import views as provider
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -30,8 +29,8 @@ urlpatterns = [
     path("sign-in/with/cancelled", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("sign-in/sign-up", _again, name="account_signup"),
     path("sign-in/sign-up", _again, name="socialaccount_signup"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("sign-out/", LogoutView.as_view(), name="account_logout"),
+    path("sign-out/", views.SignOut.as_view(), name="sign-out"),
+    path("sign-out/", views.SignOut.as_view(), name="account_logout"),
     path("sign-out/everywhere/", views.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/", views.show, name="account"),
     path("account/", _mine, name="mfa_index"),

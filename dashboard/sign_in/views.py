@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView
 
-from core.history.people import sessions
+from core.history.people import rights, sessions
 from dashboard import words
 from dashboard.sign_in import account, demands, throttle
 
@@ -69,6 +69,15 @@ class SignIn(_Throttled, django_views.LoginView):
         return {**super().get_context_data(**kwargs), "provider": settings.TELEMETRY_OIDC}
 
 
+class SignOut(django_views.LogoutView):
+    """Django's own; its sockets hear nothing from here on."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """End this session."""
+        with rights.change():
+            return super().post(request, *args, **kwargs)
+
+
 @method_decorator(login_required, name="dispatch")
 class ChangePassword(_Throttled, django_views.PasswordChangeView):
     """Everybody's own. Other sessions of this account end with it."""
@@ -108,5 +117,6 @@ def show(request: HttpRequest) -> HttpResponse:
 @login_required
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """End all sessions of this account, this one too."""
-    account.end_all(request)
+    with rights.change():
+        account.end_all(request)
     return redirect("sign-in")

@@ -17,6 +17,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
+from core.history.people import rights
 from core.history.people.actor import actor
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
@@ -66,6 +67,12 @@ def _save_with_its_entry(model: Any) -> None:
     model.save = transaction.atomic(model.save)
 
 
+def _hold() -> None:
+    """One change of people at a time, and what others may hear is not known from here to its commit."""
+    locks.hold_people()
+    rights.changing()
+
+
 def _record(kind: str, **details: Any) -> None:
     if _silent.get():
         return
@@ -78,7 +85,7 @@ def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: An
     instance._before = None
     if raw or update_fields == frozenset({"last_login"}):
         return
-    locks.hold_people()
+    _hold()
     if instance.pk is not None:
         instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
         if instance._before is None and not instance._state.adding:
@@ -117,7 +124,7 @@ def _group_saved(instance: Group, created: bool, raw: bool, **_signal: Any) -> N
 
 def _remember_rights(instance: Any, **_signal: Any) -> None:
     """Deleting cascades to the rights without a signal of their own."""
-    locks.hold_people()
+    _hold()
     instance._rights = {name: _names(related.all()) for name, related in _related(instance).items()}
 
 
@@ -137,7 +144,7 @@ def _rights_changed(
     sender: Any, instance: Any, action: str, reverse: bool, model: Any, pk_set: Any, **_signal: Any
 ) -> None:
     if action.startswith("pre_"):
-        locks.hold_people()
+        _hold()
     if action == "pre_clear":
         field = next(f for f in _many_to_many() if f.remote_field.through is sender)
         name = field.remote_field.get_accessor_name() if reverse else field.name

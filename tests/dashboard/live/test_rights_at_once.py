@@ -1,0 +1,151 @@
+"""After a change of rights is committed, no socket of that person is told anything of what happens then."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.test import Client
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
+
+from core import ApprovalGate
+from core.history.people import rights
+from core.store.rights import CHANGING_MS
+from dashboard.live import feed
+from tests.dashboard.live.frames import code_of_closing, next_partial
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+
+
+@pytest.fixture(autouse=True)
+def no_look_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it is the version of rights that closes."""
+    monkeypatch.setattr(feed, "ACCESS_SECONDS", 3600.0)
+
+
+@pytest.fixture
+def flowing(clean_redis: str) -> Iterator[list[str]]:
+    """Requests that are asked all the while: a list of the kinds, in order; each is shown to who may look."""
+    kinds: list[str] = []
+    ending = threading.Event()
+
+    def ask() -> None:
+        gate = ApprovalGate(clean_redis, "agent")
+        while not ending.wait(0.02):
+            kinds.append(f"private-{len(kinds)}-")
+            gate.open_request(kinds[-1], timeout=100_000 - len(kinds))  # the newest is the first on the page
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    yield kinds
+    ending.set()
+    thread.join()
+
+
+def deactivate(client: Client, person: User) -> None:
+    person.is_active = False
+    person.save()
+
+
+def leave_group(client: Client, person: User) -> None:
+    person.groups.clear()
+
+
+def empty_group(client: Client, person: User) -> None:
+    Group.objects.get(name="approver").permissions.clear()
+
+
+def delete_account(client: Client, person: User) -> None:
+    person.delete()
+
+
+def change_password(client: Client, person: User) -> None:
+    person.set_password("another long one")
+    person.save()
+
+
+def sign_out(client: Client, person: User) -> None:
+    client.post("/sign-out/")
+
+
+def sign_out_everywhere(client: Client, person: User) -> None:
+    client.post("/sign-out/everywhere/")
+
+
+def read_all(socket: ClientConnection, frames: list[str]) -> int:
+    """Gather what comes; the code with which it ends. TimeoutError where nothing comes and it stays open."""
+    try:
+        while True:
+            frames.append(socket.recv(timeout=8.0))
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None
+        return closed.rcvd.code
+
+
+CHANGES = [
+    *(deactivate, leave_group, empty_group, delete_account, change_password),
+    *(sign_out, sign_out_everywhere),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_frame_tells_of_what_happened_after_the_commit(make_user, open_socket, flowing, change, background):
+    person, client = make_user("maria", "approver"), Client()
+    client.force_login(person)
+    socket = open_socket(client)
+    next_partial(socket, "live")
+    frames: list[str] = []
+    closing = background(read_all, socket, frames)
+    wait_until(lambda: sum("private-" in frame for frame in frames) >= 5, "requests are shown")
+    change(client, person)
+    after = len(flowing) + 1  # one may be on its way to Redis just now
+    began = time.monotonic()
+    assert closing.result() == 4401
+    assert time.monotonic() - began < 3.0
+    wait_until(lambda: len(flowing) > after + 5, "requests are asked afterwards")
+    leaked = [number for number in range(after, len(flowing)) if any(f"private-{number}-" in f for f in frames)]
+    assert leaked == []
+
+
+def test_between_the_change_and_its_commit_nobody_is_told_anything(make_user, open_socket, gate):
+    person, client = make_user("maria", "approver"), Client()
+    client.force_login(person)
+    socket = open_socket(client)
+    next_partial(socket, "live")
+    with rights.change():
+        gate.open_request("secret")
+        with pytest.raises(TimeoutError):
+            while "secret" not in socket.recv(timeout=1.0):
+                pass
+    while "secret" not in socket.recv(timeout=5.0):
+        pass
+
+
+def test_a_change_that_is_rolled_back_holds_nobody_up_for_long(make_user, open_socket, gate):
+    person, client = make_user("maria", "approver"), Client()
+    client.force_login(person)
+    socket = open_socket(client)
+    next_partial(socket, "live")
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        person.is_active = False
+        person.save()
+        raise ZeroDivisionError
+    gate.open_request("no secret")
+    while "no secret" not in socket.recv(timeout=CHANGING_MS / 1000 + 3.0):
+        pass
+
+
+def test_plain_sql_counts_within_four_seconds(make_user, open_socket, monkeypatch):
+    monkeypatch.setattr(feed, "ACCESS_SECONDS", 4.0)
+    person, client = make_user("maria", "approver"), Client()
+    client.force_login(person)
+    socket = open_socket(client)
+    next_partial(socket, "live")
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    began = time.monotonic()
+    assert code_of_closing(socket)[0] == 4401
+    assert time.monotonic() - began < 5.0
