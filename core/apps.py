@@ -14,7 +14,7 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
         from core.automation import reports as automation_history
-        from core.history import checks  # noqa: F401  registers them
+        from core.history import checks, door_checks  # noqa: F401  registers them
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks

@@ -31,7 +31,9 @@ class RecordSite(AdminSite):
         """Those of the queue before those of the tables."""
         from dashboard.admin import queue
 
-        return [*queue.urls(self), *super().get_urls()]
+        # Nothing here has a page of its own elsewhere, to which `r/` would lead.
+        theirs = [one for one in super().get_urls() if getattr(one, "name", "") != "view_on_site"]
+        return [*queue.urls(self), *theirs]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """The tables, and the queue for those who may see it."""

@@ -25,6 +25,49 @@ OVERTAKEN = ("ForeignKeyViolation", "UniqueViolation")
 OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
 
 
+# What no page of ours uses, it cannot be made to use. Passkeys are for this site alone, which is the default.
+PERMISSIONS = ", ".join(
+    f"{name}=()"
+    for name in (
+        *("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media"),
+        *("geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone"),
+        *(
+            "midi",
+            "payment",
+            "picture-in-picture",
+            "screen-wake-lock",
+            "serial",
+            "usb",
+            "xr-spatial-tracking",
+        ),
+    )
+)
+
+
+@sync_and_async_middleware
+def headers(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware, before all others, so that error pages have them too: what browsers may do and keep."""
+    if iscoroutinefunction(get_response):
+
+        async def serve(request: HttpRequest) -> Any:
+            answer: Awaitable[Any] = get_response(request)
+            return _with_headers(await answer)
+
+        return serve
+
+    def serve_sync(request: HttpRequest) -> Any:
+        return _with_headers(get_response(request))
+
+    return serve_sync
+
+
+def _with_headers(response: Any) -> Any:
+    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
 @sync_and_async_middleware
 def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """Middleware, after authentication: changes of people and rights are recorded with who made them."""
@@ -61,7 +104,7 @@ class DatabaseAway:
         """The page, or the notice beside the button that was pressed."""
         if isinstance(error, TooManyTries):
             return _busy(request)
-        if isinstance(error, DataError):
+        if isinstance(error, DataError) or _is_odd_filter(request, error):
             return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
         if request.method == "POST" and _overtaken(error):
             logger.warning("%s: somebody else was faster: %s", request.path, error)
@@ -77,6 +120,14 @@ class DatabaseAway:
             response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
         response["Retry-After"] = "60"
         return response
+
+
+def _is_odd_filter(request: HttpRequest, error: Exception) -> bool:
+    """Filters of the admin are taken from the address as they are: a year beyond all years, half a pattern."""
+    match = request.resolver_match
+    if request.method not in ("GET", "HEAD") or match is None or match.app_name != "admin" or not request.GET:
+        return False
+    return isinstance(error, (OverflowError, ValueError)) or str(error).startswith("user-defined function")
 
 
 def _busy(request: HttpRequest) -> HttpResponse:

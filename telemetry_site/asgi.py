@@ -14,18 +14,16 @@ pages = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from core.history.configuration import note_or_log  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from telemetry_site.doors import Doors  # noqa: E402
 
-routes = ProtocolTypeRouter(
-    {
-        "http": pages,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
-    }
+_inside: Any = ProtocolTypeRouter(
+    {"http": pages, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
 )
+routes = Doors(_inside)
 _unnoted = Lock()  # taken once in the life of a process, and never given back
 
 

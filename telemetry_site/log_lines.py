@@ -17,3 +17,13 @@ class OneLine(logging.Formatter):
     def formatException(self, ei: Any) -> str:
         """The traceback, whose last lines may be text from outside."""
         return plain(super().formatException(ei))
+
+
+class RefusalsInOneLine(logging.Filter):
+    """What was refused, such as a page that somebody may not see, is no fault of ours: it has no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always; below 500 without the trace."""
+        if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True

@@ -9,6 +9,7 @@ from core.history.database.private_file import make_private
 from core.history.database.url import database
 from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
+from telemetry_site.addresses import networks
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import caches, channel_layers
 from telemetry_site.provider import one_provider, providers
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
 ]
 MIDDLEWARE = [
+    "dashboard.middleware.headers",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
@@ -197,8 +199,16 @@ SOCIALACCOUNT_PROVIDERS = providers(TELEMETRY_OIDC)
 
 HTTPS = environment.flag("HTTPS", not DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [])
-if environment.flag("BEHIND_TLS_PROXY", False):
+BEHIND_TLS_PROXY = environment.flag("BEHIND_TLS_PROXY", False)
+if BEHIND_TLS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Whose X-Forwarded headers are believed: telemetry_site/doors.py takes away those of all others.
+TELEMETRY_TRUSTED_PROXIES = environment.parsed(
+    "TELEMETRY_TRUSTED_PROXIES", lambda said: networks(said, ["127.0.0.1", "::1"] if BEHIND_TLS_PROXY else [])
+)
+TELEMETRY_BODY_BYTES = environment.number("TELEMETRY_BODY_BYTES", 2 * 1024 * 1024, least=64 * 1024)
+TELEMETRY_HALF_OPEN = environment.number("TELEMETRY_HALF_OPEN", 64, least=1)
+TELEMETRY_SOCKETS_PER_SESSION = environment.number("TELEMETRY_SOCKETS_PER_SESSION", 40, least=1)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # who probes the process itself speaks no TLS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -241,6 +251,7 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["console"], "level": environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }

@@ -124,6 +124,7 @@ def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
         start_new_session=True,
         pass_fds=(lock,),
         preexec_fn=die_with_parent(os.getpid()),
+        umask=0o077,  # what it writes holds what agents asked
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -53,6 +53,28 @@ def weaknesses(store: Store) -> list[tuple[str, str]]:
     return found
 
 
+def open_doors(store: Store, stranger: Store) -> list[tuple[str, str]]:
+    """The same for who may come in: `stranger` is the same server without a name and a password."""
+    found = []
+    try:
+        store.read("ACL", "USERS")
+    except StoreRefused:
+        pass
+    else:
+        found.append(
+            (
+                "this account may change accounts: whoever has the site's settings owns the server",
+                "Give the site an account of its own: docs/reference/redis.md#accounts.",
+            )
+        )
+    try:
+        stranger.read("PING")
+    except StoreUnavailable:
+        return found
+    hint = "Set `requirepass`, or `ACL SETUSER default off`, and an account for each part."
+    return [*found, ("the server takes everybody who reaches it, without a password", hint)]
+
+
 def _info(store: Store) -> dict[str, str]:
     reply = store.read("INFO", "server", "memory", "persistence")
     if not isinstance(reply, bytes):

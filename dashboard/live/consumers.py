@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.db import Error
 
 from core.errors import StoreUnavailable
@@ -22,6 +23,7 @@ from dashboard.live.subscription import Subscription
 from dashboard.sign_in import demands
 
 UNAVAILABLE = 1011
+TOO_MANY = 4429
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -48,6 +50,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         if audience is None:
             await self.close()
+            return
+        if follower.sockets_of(session_key) >= settings.TELEMETRY_SOCKETS_PER_SESSION:
+            await self.close(TOO_MANY)
             return
         await self.accept()
         control.listen()
@@ -86,7 +91,9 @@ def _topic(scope: Any) -> str:
 def _audience(session_key: str, topic: str) -> tuple[str | None, Audience | None]:
     """Which version of all rights held before this person's were looked at, and what came of it."""
     version = rights.version(open_store())
-    user = access.users_of_sessions([session_key]).get(session_key)  # read anew: the scope's is of before that
+    user = access.users_of_sessions([session_key]).get(
+        session_key
+    )  # read anew: the scope's is of before that
     audience = None if user is None or demands.is_missing(user) else Audience.of(user)
     if audience is None or topic == LIVE or doorbells.is_doorbell(topic):
         return version, audience

@@ -62,6 +62,10 @@ class Follower:
         """How many sockets this process has."""
         return len(self._watching())
 
+    def sockets_of(self, session_key: str) -> int:
+        """How many of them are one session's."""
+        return sum(one.session_key == session_key for one in self._watching())
+
     def stop(self) -> None:
         """End the follower and wait for it."""
         with self._lock:

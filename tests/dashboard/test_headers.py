@@ -42,6 +42,8 @@ def test_every_page_comes_with_the_strict_headers(gate, record, signed_in, addre
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] == "same-origin"
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in response["Permissions-Policy"]
+    assert "no-store" in response["Cache-Control"]
 
 
 @pytest.mark.parametrize("htmx", [True, False])

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -105,6 +106,7 @@ def web_command() -> list[str]:
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "5", "--no-access-log", "--log-level", "warning"),
+        *("--no-proxy-headers", "--http", "telemetry_site.connections:Connection"),
     ]
 
 
@@ -174,6 +176,20 @@ def own_python() -> str:
     return sys.executable.removeprefix(f"{settings.BASE_DIR}{os.sep}")
 
 
+def how_agents_connect(url: str) -> list[str]:
+    """Where agents find Redis. No password is printed, and the account of the site is not theirs."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return [f"Agents connect with  REDIS_URL={url}"]
+    if not settings.REDIS_URL:
+        file = settings.TELEMETRY_DATA_DIR / "redis.url"
+        return [
+            f"Agents of this user connect with  TELEMETRY_DATA_DIR={file.parent}  (the address is in {file})"
+        ]
+    at = f"{parts.hostname}:{parts.port or 6379}"
+    return [f"Agents connect to  {at}  with an account of their own (docs/reference/redis.md#accounts)"]
+
+
 def welcome(passwords: dict[str, str], seconds: float) -> str:
     """What the person at the terminal needs now."""
     lines = ["", f"Ready in {seconds:.1f} s. Open  {site_url()}"]
@@ -186,7 +202,7 @@ def welcome(passwords: dict[str, str], seconds: float) -> str:
             f"  Nobody can sign in yet. In a second terminal: {own_python()} manage.py createsuperuser"
         )
     lines += [
-        f"Agents connect with  REDIS_URL={os.environ['REDIS_URL']}",
+        *how_agents_connect(os.environ["REDIS_URL"]),
         "  from core import ApprovalGate             in this checkout",
         f"  from agent_telemetry import ApprovalGate  after  pip install {shlex.quote(str(settings.BASE_DIR))}",
         *("Ctrl-C stops everything.", ""),

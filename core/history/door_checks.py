@@ -1,0 +1,65 @@
+"""Django's checks of who may come in: accounts of Redis, folders, proxies. All of them by `check --deploy`."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+from core.errors import StoreUnavailable
+from core.store import server
+from core.store.client import open_store
+
+PRIVATE_FILES = ("*.aof", "appendonlydir/*", "redis.url", "secret-key", "password-of-*")
+
+
+@register(Tags.security, deploy=True)
+def check_redis_doors(**_options: Any) -> list[CheckMessage]:
+    """W107: the account is an administrator's, or the server asks nobody for a password."""
+    parts = urlsplit(settings.REDIS_URL)
+    if not settings.REDIS_URL or parts.scheme == "unix":
+        return []
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    try:
+        found = server.open_doors(open_store(), open_store(bare))
+    except StoreUnavailable:
+        return []  # W103 says so
+    return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W107") for what, hint in found]
+
+
+@register(Tags.security, deploy=True)
+def check_folders(**_options: Any) -> list[CheckMessage]:
+    """W106: others on this machine may read the folder of the data, of backups, or what is in it."""
+    folders = [settings.TELEMETRY_DATA_DIR, settings.TELEMETRY_BACKUP_DIR]
+    found = [folder for folder in folders if folder is not None and _is_open(folder)]
+    found += [
+        file for name in PRIVATE_FILES for file in settings.TELEMETRY_DATA_DIR.glob(name) if _is_open(file)
+    ]
+    return [
+        Warning(f"{path} may be read by others on this machine.", hint=f"chmod go= {path}", id="core.W106")
+        for path in found
+    ]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
+@register(Tags.security, deploy=True)
+def check_proxies(**_options: Any) -> list[CheckMessage]:
+    """W108: headers by which a proxy speaks are believed of more than proxies."""
+    found: list[CheckMessage] = []
+    for network in settings.TELEMETRY_TRUSTED_PROXIES:
+        if network.num_addresses > 2 ** (network.max_prefixlen // 2):
+            found.append(
+                Warning(
+                    f"TELEMETRY_TRUSTED_PROXIES: {network} are more than proxies: each of them may claim any address.",
+                    hint="Name the addresses of the proxies.",
+                    id="core.W108",
+                )
+            )
+    return found
