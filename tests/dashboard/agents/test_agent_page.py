@@ -360,8 +360,10 @@ def everything_says(text: str, url: str, display: str) -> HeartbeatCoordinator:
     return agent
 
 
-def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer):
-    texts = ["honest", *MARKUP, *HIDDEN.values()]
+@pytest.mark.anywhere
+@pytest.mark.parametrize("each", [10, pytest.param(1, marks=pytest.mark.long)])
+def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer, each):
+    texts = ["honest", *[*MARKUP, *HIDDEN.values()][::each]]
     agents = {text: everything_says(text, clean_redis, f"display {text}") for text in texts}
     record()
     honest = None
