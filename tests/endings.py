@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
@@ -34,9 +34,9 @@ class WhileItLasts:
         return self._store.run(command)
 
 
-@pytest.fixture(autouse=True)
-def nothing_goes_on() -> Iterator[None]:
-    """Trackers that were not closed, and requests that are taken back from a server that is away: for ten minutes."""
+@contextmanager
+def ended_afterwards() -> Iterator[None]:
+    """Trackers that were not closed, and threads that take back what was asked of a server that is away."""
     before, over, withdraw = set(usage_tracker._trackers), threading.Event(), asking._withdraw
 
     def withdraw_while_it_lasts(store: Store, *about: Any) -> None:
@@ -48,6 +48,13 @@ def nothing_goes_on() -> Iterator[None]:
     over.set()
     for tracker in set(usage_tracker._trackers) - before:
         give_up(tracker)
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on() -> Iterator[None]:
+    """Around every test."""
+    with ended_afterwards():
+        yield
 
 
 def give_up(tracker: UsageTracker) -> None:

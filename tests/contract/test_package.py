@@ -133,7 +133,7 @@ def test_a_planted_text_that_names_core_is_found(line):
 
 
 def run(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, timeout=120, **options)
+    return subprocess.run(words, capture_output=True, text=True, timeout=300, **options)
 
 
 class Installed:

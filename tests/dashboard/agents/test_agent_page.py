@@ -278,7 +278,7 @@ def test_calls_and_cost_are_the_agents_own(beat, record, viewer, clean_redis, tm
     tracker = UsageTracker(tmp_path, memory=clean_redis, price_book=book())
     track(tracker, 2, agent_id="worker")
     track(tracker, 5, agent_id="another")
-    tracker.close()
+    tracker.flush()
     record()
     calls("worker", 1, at=timezone.now() - timedelta(days=20), cost_nano=10**9)
     calls("worker", 1, at=timezone.now() - timedelta(days=40), cost_nano=10**12)

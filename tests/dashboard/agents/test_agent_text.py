@@ -112,7 +112,7 @@ def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_r
         assert [child for child in tree.children if child == partials[0]] == tree.children
 
 
-@pytest.mark.parametrize("text", [*MARKUP[:12], HIDDEN["right to left override"]])
+@pytest.mark.parametrize("text", some_at_once([*MARKUP[:12], HIDDEN["right to left override"]]))
 def test_the_admin_shows_it_as_text_in_lists_and_details(gate, record, signed_in, text):
     from core.models import ApprovalRecord, AuditEntry
 
