@@ -1,6 +1,7 @@
 """`check --deploy` names each thing by which somebody comes in who should not."""
 
 import logging
+from contextlib import closing
 
 import pytest
 from django.test import override_settings
@@ -9,15 +10,16 @@ from core.history.door_checks import check_folders, check_proxies, check_redis_d
 from telemetry_site.addresses import networks
 from telemetry_site.log_lines import RefusalsInOneLine
 from tests.accounts import documented_rule
-from tests.servers import client_of, faulty_server
+from tests.servers import Proxy, client_of, faulty_server
 
 
 def test_an_account_as_documented_is_fine_and_each_open_door_is_named():
-    with faulty_server() as server, client_of(server.url) as client:
+    with faulty_server() as server, client_of(server.url) as client, closing(Proxy(server.url)) as proxy:
+        url = proxy.url.replace("://", "://telemetry-site:secret@")
         rule = documented_rule("telemetry-site")
         client.execute_command("ACL", "SETUSER", "telemetry-site", "on", ">secret", *rule)
         client.execute_command("ACL", "SETUSER", "default", "off")
-        with override_settings(REDIS_URL=server.url.replace("://", "://telemetry-site:secret@")):
+        with override_settings(REDIS_URL=url):
             assert check_redis_doors() == []
             client.execute_command("ACL", "SETUSER", "telemetry-site", "+@admin")
             [warning] = check_redis_doors()
