@@ -118,6 +118,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "telemetry_site.urls"
 ASGI_APPLICATION = "telemetry_site.asgi.application"
+TELEMETRY_CONNECTIONS = "telemetry_site.connections:Connection"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -1,6 +1,7 @@
 """How templates print what comes from agents, and time."""
 
 import json
+import re
 from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
 
@@ -30,6 +31,12 @@ register.filter("short", amounts.short)
 def as_json(value: object) -> str:
     """For an attribute, which escapes it."""
     return json.dumps(value, cls=DjangoJSONEncoder)
+
+
+@register.filter
+def drawing(svg: str) -> dict[str, str]:
+    """The one path of a drawing and its frame, for a template to draw."""
+    return {name: "".join(re.findall(rf' {name}="([^"]*)"', svg)[:1]) for name in ("viewBox", "d")}
 
 
 @register.filter

@@ -12,7 +12,6 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
 from dashboard import words
 from dashboard.sign_in import demands, freshness
@@ -50,11 +49,6 @@ class Factors(DefaultMFAAdapter):  # type: ignore[misc]
     def get_totp_issuer(self) -> str:
         """How the app calls this site."""
         return f"{words.SITE} ({context.request.get_host()})"
-
-    def build_totp_svg(self, url: str) -> SafeString:
-        """The picture that an app reads. It is made of numbers alone; what it says is in it as dots."""
-        svg: str = super().build_totp_svg(url)
-        return SafeString(svg[svg.index("<svg") :])
 
     def encrypt(self, text: str) -> str:
         """For SQL."""

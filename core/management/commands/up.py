@@ -106,7 +106,7 @@ def web_command() -> list[str]:
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--lifespan", "off"),
         *("--timeout-graceful-shutdown", "5", "--no-access-log", "--log-level", "warning"),
-        *("--no-proxy-headers", "--http", "telemetry_site.connections:Connection"),
+        *("--no-proxy-headers", "--http", settings.TELEMETRY_CONNECTIONS),
     ]
 
 

@@ -2,8 +2,8 @@
 
 import secrets
 
-from ..values.numbers import LARGEST
-from .client import Store
+from ...values.numbers import LARGEST
+from ..client import Store
 
 CHANGING_MS = 5_000  # so long a change that never ends, such as one rolled back, holds up what pages are told
 _KEPT_MS = 2 * CHANGING_MS
