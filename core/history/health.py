@@ -157,7 +157,9 @@ def read_activity() -> Activity:
     counted = Counter(agent.liveness(now) for agent in agents)
     limit = settings.TELEMETRY_STUCK_SECONDS
     states = Counter(
-        agent.state(now, limit, waits=agent.heartbeat.agent_id in asking) for agent in agents if not agent.away
+        agent.state(now, limit, waits=agent.heartbeat.agent_id in asking)
+        for agent in agents
+        if not agent.away
     )
     return Activity(
         waiting,

@@ -148,9 +148,7 @@ class Backup:
             for name, known in here.items()
         }
         differing = sorted(
-            name
-            for name in {*here, *there}
-            if there.get(name, []) not in (here.get(name), old.get(name))
+            name for name in {*here, *there} if there.get(name, []) not in (here.get(name), old.get(name))
         )
         if differing:
             raise CannotCopy(f"the backup has other tables or columns than this site: {', '.join(differing)}")

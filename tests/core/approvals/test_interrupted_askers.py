@@ -68,9 +68,7 @@ def test_a_handler_of_the_program_itself_is_left_alone(gate, asking_process):
 
 
 def test_an_asker_under_nohup_waits_on_after_a_hangup(gate, asking_process):
-    process, request = asking_process(
-        before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-    )
+    process, request = asking_process(before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n")
     process.send_signal(signal.SIGHUP)
     gate.respond_to_approval(request.request_id, True, "ann")
     assert process.wait(60) == 0

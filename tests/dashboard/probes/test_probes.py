@@ -204,7 +204,12 @@ def test_agents_that_need_a_look_are_counted_as_lists_show_them(
     said = numbers(client)
     wanted = {"failed": 1, "lost": 1, "stuck": 1, "late": 1, "doubled": 1}
     assert {state: said[f"telemetry_agents_in_need:{state}"] for state in wanted} == wanted
-    assert [said[f"telemetry_agents:{word}"] for word in ("alive", "late", "lost", "finished")] == [4, 1, 2, 1]
+    assert [said[f"telemetry_agents:{word}"] for word in ("alive", "late", "lost", "finished")] == [
+        4,
+        1,
+        2,
+        1,
+    ]
 
 
 def test_sockets_are_counted(clean_redis, client, settings, signed_in, open_socket):
