@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
@@ -91,3 +92,21 @@ def test_whatever_has_the_focus_shows_it(sign_in, clean_redis):
         assert (style != "none" and width >= 2) or shadow != "none", tag
         seen.add(tag)
     assert {"A", "BUTTON"} <= seen
+
+
+@pytest.mark.long
+def test_a_notice_names_its_request_covers_nothing_and_leaves_by_itself(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "payments")
+    gate.open_request("send_money", timeout=100)
+    gate.open_request("deploy", timeout=200)
+    page = sign_in("maria", "approver")
+    strip = page.locator("#notices")
+    page.get_by_role("button", name="Approve send_money of payments").click()
+    notice = page.locator("#notices .notice")
+    expect(notice).to_contain_text("You approved send_money of payments")
+    # It stands in a strip at the lower edge, and the page ends above that.
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = page.locator("#live").bounding_box()
+    assert last["y"] + last["height"] <= strip.bounding_box()["y"]
+    page.get_by_role("button", name="Approve deploy of payments").click(trial=True)
+    expect(notice).to_have_count(0)

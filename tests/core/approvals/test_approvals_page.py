@@ -49,5 +49,7 @@ def test_the_page_names_every_method_of_an_asker_and_stands_first_in_the_readme(
     methods = ("request_approval", "open_request", "wait_for_decision", "find_requests", "get_request")
     for name in (*methods, "cancel_request", "key", "claim"):
         assert f"`{name}" in TEXT, name
-    pages = re.findall(r"\]\(docs/agents/(\w+)\.md\)", (ROOT / "README.md").read_text().partition("## Read next")[2])
+    pages = re.findall(
+        r"\]\(docs/agents/(\w+)\.md\)", (ROOT / "README.md").read_text().partition("## Read next")[2]
+    )
     assert pages[0] == "approvals"
