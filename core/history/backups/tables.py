@@ -29,6 +29,8 @@ MADE_BY_MIGRATE = (
     "auth.Group",
     "contenttypes.ContentType",
 )
+# Others' applications that came after the first release: a backup may know nothing of them.
+LATER = ("account", "mfa", "socialaccount")
 Table = type[Model]
 Row = tuple[Any, ...]
 Column = tuple[str, str]  # the name of its table, and its own
@@ -86,13 +88,21 @@ def keeping_rows(alias: str = DEFAULT_DB_ALIAS) -> dict[str, Migration]:
     They may add columns that have a default, and tables, which `fill` of the migration fills from other rows.
     """
     known = MigrationLoader(connections[alias]).disk_migrations or {}
-    return {".".join(name): one for name, one in known.items() if getattr(one, "keeps_rows", False)}
+    return {
+        ".".join(name): one
+        for name, one in known.items()
+        if getattr(one, "keeps_rows", False) or one.app_label in LATER
+    }
 
 
 def added_by(migrations: Iterable[Migration]) -> set[Column]:
     """The columns that these migrations add, those of whole tables too."""
     found = set()
     for migration in migrations:
+        if migration.app_label in LATER:
+            later = apps.get_app_config(migration.app_label).get_models(include_auto_created=True)
+            found |= {(table._meta.db_table, name) for table in later for name in columns(table)}
+            continue
         for operation in migration.operations:
             if isinstance(operation, CreateModel):
                 table = apps.get_model(migration.app_label, operation.name)
