@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import uvicorn
@@ -154,3 +154,40 @@ def test_three_hundred_connections_that_say_nothing_refuse_nobody(guarded, setti
     wait_until(lambda: len(Connection.half_open) <= settings.TELEMETRY_HALF_OPEN, "the oldest are closed")
     for one in silent:
         one.close()
+
+
+@pytest.mark.long
+@override_settings(
+    PASSWORD_HASHERS=["core.history.people.hashing.PooledPBKDF2"],
+    TELEMETRY_SIGN_IN_TRIES=1000,
+    TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS=1000,
+)
+def test_a_flood_of_sign_ins_delays_nobody_elses_page(guarded, make_user):
+    client = Client()
+    client.force_login(make_user("maria", "approver"))
+    cookie = {"Cookie": f"session={client.cookies['session'].value}"}
+    codes: list[int] = []
+
+    def flood(number: int) -> None:
+        time.sleep(number * 8 / 150)
+        said = urlencode({"username": f"name {number}", "password": "wrong", "csrfmiddlewaretoken": "t" * 32})
+        token = {"Cookie": f"csrf={'t' * 32}", "Content-Type": "application/x-www-form-urlencoded"}
+        connection = http.client.HTTPConnection(guarded, timeout=120)
+        connection.request("POST", "/sign-in/", said, token)
+        codes.append(connection.getresponse().status)
+        connection.close()
+
+    threads = [threading.Thread(target=flood, args=(number,)) for number in range(150)]
+    for thread in threads:
+        thread.start()
+    waits = []
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        connection = http.client.HTTPConnection(guarded, timeout=60)
+        connection.request("GET", "/account/", headers=cookie)
+        assert connection.getresponse().status == 200
+        connection.close()
+        waits.append(time.monotonic() - began)
+    assert set(codes) == {200, 429}
+    print(f"{len(waits)} pages, slowest {max(waits):.2f} s; refused {codes.count(429)} of 150")
+    assert sorted(waits)[len(waits) // 2] < 2.0
