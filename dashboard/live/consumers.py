@@ -11,14 +11,12 @@ from django.conf import settings
 from django.db import Error
 
 from core.errors import StoreUnavailable
-from core.store import rights
-from core.store.client import open_store
 from core.values.names import checked_name
 from dashboard import access
 from dashboard.access import Audience
 from dashboard.live import control, doorbells
 from dashboard.live.feed import LIVE
-from dashboard.live.follower import follower
+from dashboard.live.follower import current_version, follower
 from dashboard.live.subscription import Subscription
 from dashboard.sign_in import demands
 
@@ -90,7 +88,7 @@ def _topic(scope: Any) -> str:
 
 def _audience(session_key: str, topic: str) -> tuple[str | None, Audience | None]:
     """Which version of all rights held before this person's were looked at, and what came of it."""
-    version = rights.version(open_store())
+    version = current_version()
     user = access.users_of_sessions([session_key]).get(
         session_key
     )  # read anew: the scope's is of before that

@@ -23,7 +23,7 @@ def mark_of(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
-def _version() -> str | None:
+def current_version() -> str | None:
     """Without Redis nobody hears anything, but who signs out then is let go all the same."""
     try:
         return rights.version(open_store())
@@ -84,7 +84,7 @@ class Follower:
 
         Those of whom SQL says that nothing changed are confirmed as of the beginning of this look.
         """
-        watching, began, version = self._watching(), time.monotonic(), _version()
+        watching, began, version = self._watching(), time.monotonic(), current_version()
         users = access.users_of_sessions(subscription.session_key for subscription in watching)
         for subscription in watching:
             user = users.get(subscription.session_key)

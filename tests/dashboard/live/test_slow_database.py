@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE, wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 STALE_SECONDS = 5.0  # without a sign of life for so long a page looks stale
-HISTORY, SESSIONS = "core_auditentry", "django_session"
+HISTORY, SESSIONS = "core_auditentry", "core_websession"
 
 
 class Database:

@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE
 pytestmark = pytest.mark.django_db(transaction=True)
 HOLD = {
     "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "BEGIN; LOCK TABLE core_decisionintent, django_session IN ACCESS EXCLUSIVE MODE",
+    "postgresql": "BEGIN; LOCK TABLE core_decisionintent, core_websession IN ACCESS EXCLUSIVE MODE",
 }
 WAIT_BRIEFLY = {"sqlite": "PRAGMA busy_timeout = 100", "postgresql": "SET lock_timeout = 100"}
 

@@ -69,7 +69,7 @@ def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(inst
     installation.run(FILL, ODD)
     installation.run(RECORD)
     ask_and_answer(gate, 5)  # of these nothing is in SQL yet
-    before = {table: installation.rows(table) for table in ("core_auditentry", "auth_user", "django_session")}
+    before = {table: installation.rows(table) for table in ("core_auditentry", "auth_user", "core_websession")}
     moved = installation.manage("move_database", "--to", "-", said=url)
     assert moved.returncode == 0, moved.stderr
     assert before["core_auditentry"][-1][-1] in moved.stdout
@@ -81,9 +81,9 @@ def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(inst
         kept = source.execute(query.format(at="substr(at || '.000000', 1, 26)")).fetchall()
     assert rows_of(url, query.format(at=text_time("at"))) == kept
     sessions = rows_of(
-        url, f"SELECT session_key, session_data, {text_time('expire_date')} FROM django_session"
+        url, f"SELECT session_key, session_data, {text_time('expire_date')} FROM core_websession"
     )
-    assert sessions == before["django_session"]
+    assert sessions == before["core_websession"]
 
     ask_and_answer(gate, 5)
     installation.run(RECORD, DATABASE_URL=url)
