@@ -8,6 +8,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -463,22 +464,28 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         status = fields.get(b"status", b"").decode()
         if status not in STATUSES:
             raise ValueError(f"status is {status!r}")
-        return RequestRecord(
-            request_id=request_id,
-            agent_id=checked_name(fields[b"agent_id"].decode(), "agent_id"),
-            approval_type=checked_name(fields[b"approval_type"].decode(), "approval_type"),
-            context=context,
-            context_object=context_object,
-            stored_digest=fields.get(b"digest", b"").decode(),
-            requested_at=at(fields[b"requested_ms"]),
-            deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
-            status=status,
+        record = RequestRecord(
+            request_id,
+            _name(fields[b"agent_id"], "agent_id"),
+            _name(fields[b"approval_type"], "approval_type"),
+            context,
+            context_object,
+            fields.get(b"digest", b"").decode(),
+            at(fields[b"requested_ms"]),
+            at(fields[b"deadline_ms"]),
+            finite(fields[b"timeout_seconds"].decode()),
+            status,
             key=fields.get(b"key", b"").decode(),
-            **({} if status == PENDING else _parsed_end(fields)),
         )
+        return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
+
+
+@lru_cache(maxsize=1024)
+def _name(said: bytes, field: str) -> str:
+    """The same few names come with every request."""
+    return checked_name(said.decode(), field)
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
