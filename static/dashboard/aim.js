@@ -63,9 +63,12 @@ const wasAimedAt = (button, byKey) => (byKey
   ? rested(places.get(button)?.born)
   : rests(button) && aim.action === button.formAction && rested(aim.since));
 
-for (const kind of ["pointermove", "pointerdown"]) document.addEventListener(kind, follow, { capture: true, passive: true });
-for (const kind of ["wheel", "touchmove", "keydown"]) {
-  document.addEventListener(kind, () => { hand = performance.now(); }, { capture: true, passive: true });
+function watchAim() {
+  for (const kind of ["pointermove", "pointerdown"]) document.addEventListener(kind, follow, { capture: true, passive: true });
+  for (const kind of ["wheel", "touchmove", "keydown"]) {
+    document.addEventListener(kind, () => { hand = performance.now(); }, { capture: true, passive: true });
+  }
+  document.addEventListener("scroll", measureSoon, { capture: true, passive: true });
+  new ResizeObserver(measureSoon).observe(document.documentElement);
+  measure();
 }
-document.addEventListener("scroll", measureSoon, { capture: true, passive: true });
-new ResizeObserver(measureSoon).observe(document.documentElement);

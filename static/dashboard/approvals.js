@@ -57,4 +57,4 @@ new MutationObserver(() => { keepHeights(); measureSoon(); })
   .observe(document.getElementById("main"), { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "open", "hidden"] });
 setInterval(guardButtons, 250);
 keepHeights();
-measure();
+watchAim();
