@@ -8,7 +8,6 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from ..values.approvals import (
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
-from ..values.names import checked_name
+from ..values.names import name_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
@@ -466,8 +465,8 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             raise ValueError(f"status is {status!r}")
         record = RequestRecord(
             request_id,
-            _name(fields[b"agent_id"], "agent_id"),
-            _name(fields[b"approval_type"], "approval_type"),
+            name_of(fields[b"agent_id"], "agent_id"),
+            name_of(fields[b"approval_type"], "approval_type"),
             context,
             context_object,
             fields.get(b"digest", b"").decode(),
@@ -480,12 +479,6 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
-
-
-@lru_cache(maxsize=1024)
-def _name(said: bytes, field: str) -> str:
-    """The same few names come with every request."""
-    return checked_name(said.decode(), field)
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
