@@ -13,9 +13,12 @@ from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
+from core.values.secrets import masked_json
+from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import plain, visible, visible_json, visible_whole
+from dashboard.display.text import as_tree, whole_tree
+from dashboard.display.warnings import warnings_of
 
 SHOWN_REQUESTS = 50
 LISTED_REQUESTS = 100
@@ -62,12 +65,14 @@ class Card:
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
     gone: str = ""  # why nobody waits for the answer
+    warnings: tuple[str, ...] = ()  # what a reader must know of its text
 
     @classmethod
     def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
-        text, most = record.context.decode(), most or CARD_CHARACTERS
-        context = visible_json(text) if len(text) <= most else visible("")
+        said, most = masked_json(record.context.decode()), most or CARD_CHARACTERS
+        text = said.text
+        context = as_tree(text) if len(text) <= most else SafeString("")
         whole = len(text) <= most and len(context) <= most
         return cls(
             record.request_id,
@@ -80,6 +85,7 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
+            warnings_of(record.approval_type, record.agent_id, text, hidden=said.hidden),
         )
 
 
@@ -166,6 +172,8 @@ class ApprovalPage:
     history: list[Step]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
+    hidden: int = 0  # values that look like secrets
+    warnings: tuple[str, ...] = ()
 
     @property
     def uncertain(self) -> list[Step]:
@@ -214,22 +222,42 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
-    text = known.context.decode() if isinstance(known.context, bytes) else known.context
+    said = masked_json(text_of(known))
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker) if live is not None and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,
-        context=visible_whole(text, PAGE_CHARACTERS) if text else "",
-        pruned_at=None if text or kept is None else kept.body_pruned_at,
+        context=whole_tree(said.text, PAGE_CHARACTERS) if said.text else "",
+        pruned_at=None if said.text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
         history=[Step.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
+        hidden=said.hidden,
+        warnings=warnings_of(known.approval_type, known.agent_id, said.text, hidden=said.hidden),
     )
+
+
+def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
+    """What the page of a request without masks prints: its text with the secrets in it."""
+    known: Any = approval.live or approval.kept
+    text = text_of(known)
+    context = whole_tree(text, PAGE_CHARACTERS) if text else ""
+    return {
+        "request_id": request_id,
+        "kind": known.approval_type,
+        "agent_id": known.agent_id,
+        "context": context,
+    }
+
+
+def text_of(known: Any) -> str:
+    """The context of a request as its agent wrote it, from Redis or SQL; '' where it is not kept."""
+    return known.context.decode() if isinstance(known.context, bytes) else known.context or ""
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:

@@ -2,13 +2,13 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import Error
+from django.db import Error, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,6 +20,7 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.history.audit import entries
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
 from core.store.client import open_store
@@ -70,6 +71,22 @@ def waiting(request: HttpRequest) -> HttpResponse:
     except StoreUnavailable as error:
         return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
     return render(request, "dashboard/approvals/waiting.html", {"page": page})
+
+
+@require_POST
+@never_cache
+@access.reveal_required
+def reveal(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """The whole text with its secrets, once that somebody looked is in the record."""
+    try:
+        approval = access.approval_or_404(request.user, str(request_id))
+    except StoreUnavailable as error:
+        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    context = contexts.revealed(str(request_id), approval)
+    with transaction.atomic():
+        who, fact = request.user.get_username(), entries.new_fact("secrets.shown")
+        entries.append([replace(fact, actor=who, agent_id=context["agent_id"], request_id=str(request_id))])
+    return render(request, "dashboard/approvals/revealed.html", context)
 
 
 @require_POST
