@@ -1,7 +1,10 @@
 """What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.utils.safestring import SafeString
@@ -184,6 +187,20 @@ class ApprovalPage:
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
     """What is to be answered first stands first."""
     return request.deadline_at, request.request_id
+
+
+def most_urgent(requests: Iterable[RequestRecord], most: int = SHOWN_REQUESTS) -> list[RequestRecord]:
+    """Those that have a place on a page, by deadline: each agent's first before any agent's second, and so on.
+
+    So however many one agent asks, nobody else's request is hidden behind them.
+    """
+    turns: Counter[str] = Counter()
+    queued = []
+    for request in sorted(requests, key=urgency):
+        queued.append((turns[request.agent_id], *urgency(request), request))
+        turns[request.agent_id] += 1
+    queued.sort(key=itemgetter(0, 1, 2))
+    return sorted((request for *_place, request in queued[:most]), key=urgency)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from core.models import ApprovalRecord
 from core.store.approvals import read_record
 from core.store.client import open_store
 from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
+from core.values.text import visible
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
@@ -124,7 +125,8 @@ def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpRes
 
 def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     # A page has one form for all its cards: each field's name ends with the request it belongs to.
-    reason = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
+    said = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
+    reason = said if visible(said) else ""  # what nobody can see is no reason
     digest = request.POST.get(f"digest-{request_id}", "")
     try:
         decision = decisions.decide(
