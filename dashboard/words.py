@@ -9,6 +9,7 @@ from datetime import datetime
 
 from core.history.proof.verification import RecordState
 from core.values.approvals import PENDING
+from core.values.skeleton import scripts_of
 
 _PLAIN_NAME = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]{0,63}")
 
@@ -177,6 +178,15 @@ def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hid
 
 
 MIXED_SHOWN = 5
+KNOWN = {"agent": "a known agent", "person": "somebody's account", "value": "approved before"}
+
+
+def lookalike(name: str, what: str, like: str) -> str:
+    """A name or value that is not the known one that it looks like."""
+    scripts = [script for script in scripts_of(name) if script != "Latin"]
+    by = f" It has {' and '.join(scripts)} letters." if scripts else ""
+    return f"“{name}” only looks like “{like}” ({KNOWN[what]}), and is another.{by}"
+
 
 # Agents
 

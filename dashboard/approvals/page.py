@@ -16,10 +16,11 @@ from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
-from core.values.secrets import masked_json
+from core.values.secrets import Masked, masked_json
 from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
+from dashboard.approvals import known as names
 from dashboard.display.text import as_tree, whole_tree
 from dashboard.display.warnings import warnings_of
 
@@ -88,7 +89,7 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            warnings_of(record.approval_type, record.agent_id, text, hidden=said.hidden),
+            _warnings(record.agent_id, record.approval_type, said),
         )
 
 
@@ -226,13 +227,15 @@ def waiting_page(number: str) -> WaitingPage:
 
 
 def recently_ended() -> list[Ended]:
-    """The newest ends that SQL has recorded."""
+    """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
+    names.refresh()
     newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
     return [Ended.of(record, recorded=True) for record in newest]
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
+    names.refresh()
     live, kept, now = approval.live, approval.kept, approval.now
     known: Any = live or kept
     pending = live is not None and live.status == PENDING and live.deadline_at > now
@@ -255,8 +258,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         now=now,
         altered=_altered(kept, entries),
         hidden=said.hidden,
-        warnings=warnings_of(known.approval_type, known.agent_id, said.text, hidden=said.hidden),
+        warnings=_warnings(known.agent_id, known.approval_type, said),
     )
+
+
+def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
+    warned = warnings_of(kind, agent_id, said.text, hidden=said.hidden)
+    return (*names.lookalikes(agent_id, kind, said.text), *warned)
 
 
 def revealed(request_id: str, approval: Approval) -> dict[str, Any]:

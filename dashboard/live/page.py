@@ -40,13 +40,13 @@ def live_page() -> LivePage:
     waiting = {record.agent_id for record in pending.records}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}
-    shown = most_urgent(pending.records)
+    shown, ended = most_urgent(pending.records), recently_ended()
     return LivePage(
         agents=Agents.of_rows(rows.values()),
         cards=[Card.of(record, asker=asker_of(rows.get(record.agent_id))) for record in shown],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),
-        ended=recently_ended(),
+        ended=ended,
         now=now,
     )
 
