@@ -166,7 +166,7 @@ def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hid
     if unseen:
         what = "1 character is" if unseen == 1 else f"{unseen:,} characters are"
         told.append(f"{what} unseen, or reorder text. Each is shown as a mark with its number.")
-    named = [f"{word} ({' and '.join(scripts)})" for word, scripts in mixed]
+    named = [f"{_cut(word)} ({' and '.join(scripts)})" for word, scripts in mixed]
     if named:
         more = f", and {len(named) - MIXED_SHOWN} more" if len(named) > MIXED_SHOWN else ""
         told.append(f"Letters of several scripts in one word: {', '.join(named[:MIXED_SHOWN])}{more}.")
@@ -178,6 +178,13 @@ def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hid
 
 
 MIXED_SHOWN = 5
+WORD_SHOWN = 60  # characters
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= WORD_SHOWN else f"{word[:WORD_SHOWN]}…"
+
+
 KNOWN = {"agent": "a known agent", "person": "somebody's account", "value": "approved before"}
 
 

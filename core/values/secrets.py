@@ -61,7 +61,7 @@ _MAYBE = re.compile(
     r"(?i)pass|pwd|secret|token|auth|credential|cookie|key|bearer|basic |otp|://"
     r"|AKIA|ASIA|gh[oprsu]_|github_pat|glpat-|xox|[spr]k[-_]|AIza|npm_|pypi-|hf_|SG\.|eyJ"
 )
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
 class Masked(NamedTuple):
@@ -147,10 +147,11 @@ class _Walk:
             return token
         try:
             said, hidden = masked_text(json.loads(token))
-        except (ValueError, TypeError):
-            said, hidden = token, 0
+            said = json.dumps(said, ensure_ascii=False)
+        except ValueError:  # the text was cut off in it
+            said, hidden = masked_text(token)
         self.hidden += hidden
-        return json.dumps(said, ensure_ascii=False) if hidden else token
+        return said if hidden else token
 
     def _hid(self, text: str) -> str:
         self.hidden += 1

@@ -74,10 +74,12 @@ class Card:
     @classmethod
     def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
-        said, most = masked_json(record.context.decode()), most or CARD_CHARACTERS
-        text = said.text
-        context = as_tree(text) if len(text) <= most else SafeString("")
-        whole = len(text) <= most and len(context) <= most
+        most, asked = most or CARD_CHARACTERS, record.context.decode()
+        # Of a large one the beginning alone is looked through: a page has fifty cards.
+        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
+        text = said.text if len(asked) <= most else said.text[:BEGINNING]
+        context = as_tree(text) if len(asked) <= most else SafeString("")
+        whole = len(asked) <= most and len(context) <= most
         return cls(
             record.request_id,
             record.approval_type,

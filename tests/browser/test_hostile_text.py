@@ -71,14 +71,14 @@ def look_at(page: Page, address: str) -> None:
 
 def addresses(texts: list[str]) -> list[str]:
     rows = ApprovalRecord.objects.filter(status="pending").order_by("requested_at")
-    own = [f"/approvals/{row.pk}/" for row in rows]
+    own = [f"/approvals/{row.pk}/" for row in rows][:: 1 if texts is XSS else 4]  # lists have every one
     lists = ["approvalrecord", "auditentry", "agentrun", "decisionintent", "setasideentry"]
     admin = [f"/admin/core/{name}/?p={part}" for name in lists[:3] for part in range(1, len(texts) // 50)]
     one = {"approvalrecord": ApprovalRecord, "auditentry": AuditEntry, "agentrun": AgentRun}
     change = [
         f"/admin/core/{name}/{row.pk}/change/"
         for name, model in one.items()
-        for row in model.objects.all()[:40]
+        for row in model.objects.all()[:15]
     ]
     pages = ["/", "/agents/", "/record/", "/record/?q=alert", "/usage/", "/health/", "/exports/", "/admin/"]
     parts = [f"/approvals/?page={part}" for part in range(1, 1 + len(texts) // 100)]

@@ -122,3 +122,13 @@ def test_hostile_texts_take_no_time():
     ):
         masked_json(text)
         masked_json(json.dumps({"a": text}))
+
+
+def test_a_text_that_was_cut_off_in_a_secret_shows_none_of_it():
+    for context in ({"password": SECRET * 100}, {"a": f"Bearer {'abcdefgh' * 100}"}, {"a": SHAPES[-2] * 9}):
+        text = json.dumps(context)
+        for end in range(20, 60):
+            said = masked_json(text[:end]).text
+            assert "correct-horse" not in said
+            assert "abcdefgh" not in said
+            assert "MIIE" not in said

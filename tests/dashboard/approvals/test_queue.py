@@ -87,3 +87,22 @@ def test_a_reason_that_nobody_can_see_is_none(gate, signed_in):
         }
         client.post(f"/approvals/{request.request_id}/deny/", said)
         assert live_record(gate, request.request_id).reason == ""
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {f"key {number}": "пароль" for number in range(8_000)},
+        {"раssword": "x" * 250_000},
+        {"text": "rооt" * 20_000, "token": "t" * 80_000},
+    ],
+    ids=["many keys", "one value", "one word"],
+)
+def test_no_bomb_makes_a_page_large_by_what_is_said_of_it(gate, signed_in, context):
+    for number in range(10):
+        type(gate)(gate._store, f"bomber {number}").open_request("bomb", context, timeout=60)
+    other = type(gate)(gate._store, "other").open_request("small", timeout=600)
+    own = page(signed_in("approver"))
+    assert f'id="request-{other.request_id}"' in own
+    assert len(own) < MEGABYTE // 8
+    assert own.count("<") < 2_000
