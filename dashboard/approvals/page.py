@@ -21,7 +21,7 @@ from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
-from dashboard.display.text import as_tree, whole_tree
+from dashboard.display.text import as_tree, marked, whole_tree
 from dashboard.display.warnings import warnings_of
 
 SHOWN_REQUESTS = 50
@@ -78,7 +78,7 @@ class Card:
         # Of a large one the beginning alone is looked through: a page has fifty cards.
         said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
         text = said.text if len(asked) <= most else said.text[:BEGINNING]
-        context = as_tree(text) if len(asked) <= most else SafeString("")
+        context = as_tree(text) if len(asked) <= most else marked("")
         whole = len(asked) <= most and len(context) <= most
         return cls(
             record.request_id,
