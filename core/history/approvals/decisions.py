@@ -24,12 +24,14 @@ from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import (
+    ACCEPTED,
     ALREADY_DECIDED,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
     SITE,
     UNKNOWN,
+    status_of_answer,
 )
 from core.values.json import checked_text
 from core.values.malformed import without_nul
@@ -58,12 +60,15 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
     decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
     read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
+    The same answer of the same person again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
+    if intent._state.adding:
+        return _about(_standing(record, intent), record)
     failpoints.reach("site.after_intent")
     decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
     decision = _about(decision, record)
@@ -74,6 +79,28 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     else:
         _settle_refused(intent, decision, record)
     return decision
+
+
+def _standing(record: RequestRecord, intent: DecisionIntent) -> Decision:
+    """The end that Redis has, as the answer to an attempt that it was not asked about."""
+    end = (record.status, record.responder, record.reason, record.ended_at)
+    return Decision(ALREADY_DECIDED, record.request_id, str(intent.pk), *end)
+
+
+def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
+    """Whether what stands is this very answer of this very person: a double click, or a form that was sent again."""
+    mine = (status_of_answer(intent.approved), intent.user.get_username(), intent.reason)
+    if mine != (decision.status, decision.responder, decision.reason):
+        return False
+    same = DecisionIntent.objects.filter(
+        request_id=intent.request_id,
+        user=intent.user,
+        approved=intent.approved,
+        reason=intent.reason,
+        digest=intent.digest,
+        outcome__in=[OPEN, ACCEPTED],
+    )
+    return same.exclude(pk=intent.pk).exists()
 
 
 def _about(decision: Decision, record: RequestRecord) -> Decision:
@@ -136,6 +163,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
 def _intend(
     user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: Any
 ) -> DecisionIntent:
+    """The attempt, written down; not written where it only repeats the answer that stands."""
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
         fresh = get_user_model().objects.filter(pk=user.pk).first()
@@ -144,7 +172,7 @@ def _intend(
             without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
             if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
-            return DecisionIntent.objects.create(
+            intent = DecisionIntent(
                 decision_id=uuid.uuid4(),
                 request_id=record.request_id,
                 agent_id=record.agent_id,
@@ -158,6 +186,9 @@ def _intend(
                 not_after=not_after,
                 created_at=timezone.now(),
             )
+            if record.status == PENDING or not _is_repeat(intent, _standing(record, intent)):
+                intent.save(force_insert=True)
+            return intent
         _record_refusal(fresh or user, record, refusal)
     raise NotAllowed(refusal)
 
@@ -190,6 +221,8 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
+        if _is_repeat(intent, decision):
+            return  # two presses at once: nobody tried anything that is not in the record
         fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",
