@@ -112,8 +112,7 @@ class End(NamedTuple):
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
     """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length].
 
-    Else [b'known', id] of the request that its key names, unless that is `gone`; [b'withdrawn'] or [b'taken'];
-    [b'over', b'waiting' or b'a_minute', most] where the site allows its agent no more.
+    Else [b'known', id] of what its key names, unless that is `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
     """
     request_id, agent_id, approval_type, context, timeout_text, key = question
     script_keys = [
