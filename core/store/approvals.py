@@ -438,10 +438,7 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
         if isinstance(reply, Exception) or reply[1] != PENDING.encode():
             continue
         try:
-            agent_id, kind = (
-                checked_name(reply[0].decode(), "agent_id"),
-                checked_name(reply[2].decode(), "kind"),
-            )
+            agent_id, kind = name_of(reply[0], "agent_id"), name_of(reply[2], "kind")
             waiting.append(WaitingRequest(request_id, agent_id, kind, at(reply[3]), at(reply[4])))
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
