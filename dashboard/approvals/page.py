@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
+from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -62,9 +63,17 @@ class Card:
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
     gone: str = ""  # why nobody waits for the answer
+    votes: tuple[str, ...] = ()  # who approved so far, where several must
+
+    @property
+    def approval_type(self) -> str:
+        """Its kind, as policy calls it."""
+        return self.kind
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
+    def of(
+        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, votes: tuple[str, ...] = ()
+    ) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
         text, most = record.context.decode(), most or CARD_CHARACTERS
         context = visible_json(text) if len(text) <= most else visible("")
@@ -80,6 +89,7 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
+            votes,
         )
 
 
@@ -206,6 +216,21 @@ def recently_ended() -> list[Ended]:
     return [Ended.of(record, recorded=True) for record in newest]
 
 
+Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
+
+
+class Known(NamedTuple):
+    """What SQL knows that the live page shows: the newest ends, and the votes on what waits."""
+
+    ended: list[Ended]
+    votes: Votes
+
+
+def known_of(waiting: list[str]) -> Known:
+    """The newest ends, and who approved so far of the requests `waiting`: two queries, one where nothing waits."""
+    return Known(recently_ended(), votes_of(waiting) if waiting else {})
+
+
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     live, kept, now = approval.live, approval.kept, approval.now
@@ -215,9 +240,10 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
+    votes = votes_of([request_id]).get(request_id, ()) if pending else ()
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker) if live is not None and pending else None,
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,

@@ -10,11 +10,12 @@ from queue import Empty, SimpleQueue
 from django.db import Error
 
 from core.errors import TelemetryError
+from core.history.approvals.policy import Verdict
 from core.store.outbox import OutboxEntry
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import Ended
+from dashboard.approvals.page import Known
 from dashboard.live import fragments
 from dashboard.live.doorbells import Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
@@ -54,7 +55,14 @@ def _read_regions(request_id: str, audiences: set[Audience]) -> Regions:
     if approval is None:
         return dict.fromkeys(audiences, fragments.problem(words.FORGOTTEN_REQUEST))
     page = contexts.approval_page(request_id, approval)
-    return {audience: fragments.approval_region(page, audience) for audience in audiences}
+    regions: Regions = {}
+    texts: dict[Verdict | None, str] = {}
+    for audience in audiences:
+        verdict = audience.verdict(page.card) if page.card else None
+        if verdict not in texts:
+            texts[verdict] = fragments.approval_region(page, audience)
+        regions[audience] = texts[verdict]
+    return regions
 
 
 class Feed(threading.Thread):
@@ -185,13 +193,13 @@ class Feed(threading.Thread):
     def _ask_sql(self, state: LiveState) -> None:
         if "sql" not in self._asked:
             self._asked.add("sql")
-            state.begin_verification()
-            self._pages.do(contexts.recently_ended, partial(self._verify, state))
+            waiting = state.begin_verification()
+            self._pages.do(partial(contexts.known_of, waiting), partial(self._verify, state))
 
-    def _verify(self, state: LiveState, done: Future[list[Ended]]) -> None:
+    def _verify(self, state: LiveState, done: Future[Known]) -> None:
         self._asked.discard("sql")
         if state is self._state:
-            self._distribute(state.verify(done.result()), set())
+            self._distribute(state.verify(*done.result()), set())
 
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.

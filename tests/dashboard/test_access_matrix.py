@@ -19,7 +19,6 @@ DECISIONS = dict.fromkeys(KINDS, 403) | {
     "anonymous": SIGN_IN,
     "inactive": SIGN_IN,
     "approver": 302,
-    "superuser": 302,
 }
 ADMIN = dict.fromkeys(KINDS, SIGN_IN) | {"auditor": 200, "superuser": 200}
 
