@@ -232,7 +232,6 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
     intent = _new_intent(user, powers, tried) if count.complete else None
-    failpoints.reach("site.before_vote")
     entries.append(count.facts)
     return intent or Counted(
         VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers
