@@ -83,6 +83,7 @@ class Feed(threading.Thread):
         self._reading: dict[str, bool] = {}  # requests that a worker reads: was one wanted again meanwhile
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
+        self._stale = False  # SQL knows more than is being read
         self._asked: set[str] = set()  # what a worker has not answered yet
         self._problems: dict[str, str] = {}  # sentences for people; while there is one, no page is live
         self._state: LiveState | None = None
@@ -104,6 +105,10 @@ class Feed(threading.Thread):
     def leave(self, subscription: Subscription) -> None:
         """A page is gone."""
         self._inbox.put(partial(self._bells.remove, subscription))
+
+    def look_at_sql(self) -> None:
+        """SQL knows something new that live pages show."""
+        self._inbox.put(self._ask_again)
 
     # The thread
 
@@ -190,6 +195,11 @@ class Feed(threading.Thread):
             self._distribute(messages, touched)
             self._ring()
 
+    def _ask_again(self) -> None:
+        self._stale = "sql" in self._asked  # what is being read may lack it: once more then
+        if self._state is not None:
+            self._ask_sql(self._state)
+
     def _ask_sql(self, state: LiveState) -> None:
         if "sql" not in self._asked:
             self._asked.add("sql")
@@ -200,6 +210,8 @@ class Feed(threading.Thread):
         self._asked.discard("sql")
         if state is self._state:
             self._distribute(state.verify(*done.result()), set())
+            if self._stale:
+                self._ask_again()
 
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.

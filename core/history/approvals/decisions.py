@@ -107,6 +107,7 @@ def decide(
     intent = _intend(store, user, tried)
     failpoints.reach("site.after_intent")
     if isinstance(intent, Decision):
+        quorum.voted.send(Counted)
         return _about(intent, record)
     known = _known_end(store, record, str(intent.pk))
     decision = known or deciding.decide(store, _answer(intent))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.dispatch import Signal
 from django.utils import timezone
 
 from core.approvals.request import Decision
@@ -11,6 +12,8 @@ from core.history.audit.entries import Fact
 from core.history.people.lookalikes import skeleton
 from core.models import Ballot, Vote
 from core.store.approvals import RequestRecord
+
+voted = Signal()  # after the commit of a vote that completes nothing: pages show it
 
 
 @dataclass(frozen=True)
