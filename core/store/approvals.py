@@ -92,7 +92,10 @@ class Answer(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a request ended, as SQL knows it. `digest`: of the request that ended so."""
+    """How a request ended, as SQL knows it. `digest`: of the request that ended so.
+
+    `collected_at`, `claim`: who has used it already, None and '' for nobody.
+    """
 
     request_id: str
     digest: str
@@ -102,6 +105,8 @@ class End(NamedTuple):
     ended_at: datetime
     decision_id: str
     channel: str
+    collected_at: datetime | None = None
+    claim: str = ""
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
@@ -204,10 +209,10 @@ def _mark(reply: list[bytes]) -> Mark | None:
 
 
 def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
-    """Give a request that a restored server offers again the end that SQL knows.
+    """Give a request that a restored server offers again the end that SQL knows, and who has collected it.
 
     lost: also one of which the server has nothing left, so that those who still wait hear it. Says restored,
-    unknown, ended (it has an end already) or changed (it is another request).
+    collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
     args: list[Argument] = [
@@ -222,6 +227,8 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
         end.decision_id,
         end.channel,
         "1" if lost else "",
+        "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000),
+        end.claim,
     ]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
