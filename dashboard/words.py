@@ -24,6 +24,15 @@ SLOW = (
 )
 
 
+NOT_READY = "The site is not ready yet"
+
+
+def not_live(sentence: str) -> str:
+    """What the head of a page says of trouble: the beginning of the sentence that the page says of it, or of none."""
+    beginning = (sentence or NOT_READY).partition(":")[0]
+    return f"Not live: {beginning[0].lower()}{beginning[1:]}"
+
+
 def unavailable(error: Exception) -> str:
     """Redis is away, and what it said."""
     return f"{UNAVAILABLE} ({error})"

@@ -27,7 +27,7 @@ from ..values.approvals import (
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
-from ..values.names import checked_name
+from ..values.names import name_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
@@ -432,10 +432,7 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
         if isinstance(reply, Exception) or reply[1] != PENDING.encode():
             continue
         try:
-            agent_id, kind = (
-                checked_name(reply[0].decode(), "agent_id"),
-                checked_name(reply[2].decode(), "kind"),
-            )
+            agent_id, kind = name_of(reply[0], "agent_id"), name_of(reply[2], "kind")
             waiting.append(WaitingRequest(request_id, agent_id, kind, at(reply[3]), at(reply[4])))
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
@@ -463,20 +460,20 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         status = fields.get(b"status", b"").decode()
         if status not in STATUSES:
             raise ValueError(f"status is {status!r}")
-        return RequestRecord(
-            request_id=request_id,
-            agent_id=checked_name(fields[b"agent_id"].decode(), "agent_id"),
-            approval_type=checked_name(fields[b"approval_type"].decode(), "approval_type"),
-            context=context,
-            context_object=context_object,
-            stored_digest=fields.get(b"digest", b"").decode(),
-            requested_at=at(fields[b"requested_ms"]),
-            deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
-            status=status,
+        record = RequestRecord(
+            request_id,
+            name_of(fields[b"agent_id"], "agent_id"),
+            name_of(fields[b"approval_type"], "approval_type"),
+            context,
+            context_object,
+            fields.get(b"digest", b"").decode(),
+            at(fields[b"requested_ms"]),
+            at(fields[b"deadline_ms"]),
+            finite(fields[b"timeout_seconds"].decode()),
+            status,
             key=fields.get(b"key", b"").decode(),
-            **({} if status == PENDING else _parsed_end(fields)),
         )
+        return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
 
