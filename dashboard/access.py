@@ -1,7 +1,8 @@
 """Who may see and do what. Views and sockets ask here, and nowhere else."""
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -17,29 +18,34 @@ from django.utils.crypto import constant_time_compare
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
+from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.people.rights import DECIDE, VIEW
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words
 
-VIEW = "core.view_approvalrecord"
-DECIDE = "core.decide_approval"
 HEALTH = "core.view_health"
 RETRY = "core.retry_setasideentry"
 READ_RECORD = "core.view_auditentry"
 
+PASSWORD_GIVEN = "password_given"  # in a session: when, in seconds since 1970
+
 View = Callable[..., HttpResponseBase]
+
+
+def powers(user: Any) -> Powers:
+    """What this user may decide; read once for each user object, which is one for each page."""
+    if not hasattr(user, "_powers"):
+        user._powers = powers_of(user)
+    found: Powers = user._powers
+    return found
 
 
 def may_view(user: Any) -> bool:
     """Whether this user may see agents and approvals."""
-    return bool(user.is_active and user.has_perm(VIEW))
-
-
-def may_decide(user: Any) -> bool:
-    """Whether this user may approve and deny."""
-    return bool(may_view(user) and user.has_perm(DECIDE))
+    return bool(user.is_active and powers(user) and user.has_perm(VIEW))
 
 
 def may_put_away(user: Any) -> bool:
@@ -91,6 +97,17 @@ reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 
 
+def signed_in_since(request: HttpRequest, seconds: float) -> bool:
+    """Whether this session's person gave their password within so many seconds."""
+    given = request.session.get(PASSWORD_GIVEN)
+    return isinstance(given, int | float) and 0 <= time.time() - given < seconds
+
+
+def note_password(request: HttpRequest) -> None:
+    """This session's person gave their password just now."""
+    request.session[PASSWORD_GIVEN] = time.time()
+
+
 @dataclass(frozen=True)
 class Audience:
     """What somebody sees of a page that others look at too: who are of one audience get the same text.
@@ -99,11 +116,21 @@ class Audience:
     """
 
     may_decide: bool
+    powers: Powers = EVERYTHING
 
     @classmethod
     def of(cls, user: Any) -> "Audience | None":
         """The audience that this user belongs to; None for somebody who sees nothing."""
-        return cls(may_decide=may_decide(user)) if may_view(user) else None
+        return cls(powers(user).decides, powers(user)) if may_view(user) else None
+
+    def verdict(self, request: Asked) -> Verdict:
+        """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
+        powers = self.powers if self.may_decide else replace(self.powers, decides=False)
+        return powers.verdict(request)
+
+    def verdicts(self, requests: Iterable[Asked]) -> tuple[Verdict, ...]:
+        """The same of several, in their order."""
+        return tuple(self.verdict(request) for request in requests)
 
 
 @dataclass(frozen=True)

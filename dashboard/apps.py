@@ -11,12 +11,16 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handler for signing out."""
-        from django.contrib.auth.signals import user_logged_out
+        """Connect the handlers for signing in and out, and for votes."""
+        from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from dashboard.live.control import tell_signed_out
+        from core.history.approvals.quorum import voted
+        from dashboard.live.control import tell_signed_out, tell_voted
+        from dashboard.sign_in import note_sign_in
 
+        user_logged_in.connect(note_sign_in)
         user_logged_out.connect(tell_signed_out)
+        voted.connect(tell_voted)
 
 
 class RecordAdminConfig(admin.AdminConfig):

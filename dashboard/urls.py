@@ -38,5 +38,6 @@ urlpatterns = [
     path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
     path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("confirm/", sign_in.confirm, name="confirm"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
 ]

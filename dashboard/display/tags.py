@@ -10,9 +10,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.history.approvals.policy import Asked, Verdict
 from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
 from dashboard import words
+from dashboard.access import Audience
 from dashboard.display import amounts
 from dashboard.display.text import plain, said, visible
 
@@ -24,6 +26,12 @@ register.filter("quoted", words.quoted)
 register.filter("money", money)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
+
+
+@register.filter
+def verdict(audience: Audience, request: Asked) -> Verdict:
+    """Whether these people may answer a request, and what that needs."""
+    return audience.verdict(request)
 
 
 @register.filter

@@ -28,6 +28,8 @@ MADE_BY_MIGRATE = (
     "auth.Permission",
     "auth.Group",
     "contenttypes.ContentType",
+    "core.DecisionGrant",
+    "core.PolicyState",
 )
 Table = type[Model]
 Row = tuple[Any, ...]

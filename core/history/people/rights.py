@@ -1,0 +1,32 @@
+"""The permissions that somebody really holds, read once for each user object."""
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+VIEW = "core.view_approvalrecord"
+DECIDE = "core.decide_approval"
+BREAK_GLASS = "core.break_glass"
+
+
+def granted(user: Any) -> "QuerySet[Permission]":
+    """What was given to a person, or to a group that they are in. Being a superuser gives none of it."""
+    return Permission.objects.filter(Q(user=user) | Q(group__user=user))
+
+
+def remember(user: Any, held: set[str]) -> None:
+    """Let `has_perm` of this object answer from what was read already.
+
+    `_perm_cache` is Django's own, where its backend keeps the same set after two queries; there is no other way
+    to hand it over. A fresh object of the same person knows nothing of it.
+    """
+    user._perm_cache = held
+
+
+def deciders(model: Any) -> Any:
+    """The active people who hold the right to decide, of this user model."""
+    decide = Q(content_type__app_label="core", codename=DECIDE.partition(".")[2])
+    directly = Permission.objects.filter(decide, user=OuterRef("pk"))
+    by_group = Permission.objects.filter(decide, group__user=OuterRef("pk"))
+    return model.objects.filter(Exists(directly) | Exists(by_group), is_active=True)
