@@ -18,8 +18,9 @@ class CoreConfig(AppConfig):
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
-        from core.history.people import accounts, factors, sessions
+        from core.history.people import accounts, factors, policy_changes, sessions
         from core.history.people.groups import ensure_groups
+        from core.history.people.upgrade import ensure_policy
         from core.history.search import index as search
         from core.history.usage.imports import RecordedCalls
         from core.usage import history as usage_history
@@ -29,9 +30,11 @@ class CoreConfig(AppConfig):
         post_migrate.connect(locks.before_guards, sender=self)
         post_migrate.connect(ensure_groups, sender=self)
         post_migrate.connect(ensure_guards, sender=self)
+        post_migrate.connect(ensure_policy, sender=self)
         post_migrate.connect(search.ensure, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)
         accounts.connect()
+        policy_changes.connect()
         sessions.connect()
         factors.connect()
         usage_history.register(RecordedCalls())

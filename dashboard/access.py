@@ -1,7 +1,7 @@
 """Who may see and do what. Views and sockets ask here, and nowhere else."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -16,30 +16,34 @@ from django.utils.crypto import constant_time_compare
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
+from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
 from core.history.people import session_store
+from core.history.people.rights import DECIDE, VIEW
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words
 
-VIEW = "core.view_approvalrecord"
-DECIDE = "core.decide_approval"
 HEALTH = "core.view_health"
 RETRY = "core.retry_setasideentry"
 READ_RECORD = "core.view_auditentry"
 
+
 View = Callable[..., HttpResponseBase]
+
+
+def powers(user: Any) -> Powers:
+    """What this user may decide; read once for each user object, which is one for each page."""
+    if not hasattr(user, "_powers"):
+        user._powers = powers_of(user)
+    found: Powers = user._powers
+    return found
 
 
 def may_view(user: Any) -> bool:
     """Whether this user may see agents and approvals."""
-    return bool(user.is_active and user.has_perm(VIEW))
-
-
-def may_decide(user: Any) -> bool:
-    """Whether this user may approve and deny."""
-    return bool(may_view(user) and user.has_perm(DECIDE))
+    return bool(user.is_active and powers(user) and user.has_perm(VIEW))
 
 
 def may_put_away(user: Any) -> bool:
@@ -99,11 +103,21 @@ class Audience:
     """
 
     may_decide: bool
+    powers: Powers = EVERYTHING
 
     @classmethod
     def of(cls, user: Any) -> "Audience | None":
         """The audience that this user belongs to; None for somebody who sees nothing."""
-        return cls(may_decide=may_decide(user)) if may_view(user) else None
+        return cls(powers(user).decides, powers(user)) if may_view(user) else None
+
+    def verdict(self, request: Asked) -> Verdict:
+        """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
+        powers = self.powers if self.may_decide else replace(self.powers, decides=False)
+        return powers.verdict(request)
+
+    def verdicts(self, requests: Iterable[Asked]) -> tuple[Verdict, ...]:
+        """The same of several, in their order."""
+        return tuple(self.verdict(request) for request in requests)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handler for signing out."""
+        """Connect the handlers for signing out, and for votes."""
         from django.contrib.auth.signals import user_logged_out
 
-        from dashboard.live.control import tell_signed_out
+        from core.history.approvals.quorum import voted
+        from dashboard.live.control import tell_signed_out, tell_voted
 
         user_logged_out.connect(tell_signed_out)
+        voted.connect(tell_voted)
 
 
 class RecordAdminConfig(admin.AdminConfig):

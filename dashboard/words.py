@@ -1,6 +1,6 @@
 """Every sentence and every word of a status that a person reads and that Python says, by word of the house.
 
-Templates hold their own text. Why a decision was refused is said by who refuses it, in core/history/approvals.
+Templates hold their own text. Why a decision was refused is said by who refuses it, core/history/approvals/policy.py.
 """
 
 import re
@@ -61,6 +61,7 @@ NAME_IS_TAKEN = (
     "Sign in with your password, or ask an administrator to rename one of the two."
 )
 PROVIDER_FAILED = "The provider did not sign you in. Try again; if it stays so, ask whoever runs this site."
+NOT_THE_PASSWORD = "This is not the password of this account."
 BUSY = "Many people sign in at this moment. Nothing was compared: try again in a few seconds."
 NO_SECRETS = "This account may not see what is hidden. Ask for the group “approver” or “auditor”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
@@ -100,6 +101,9 @@ STEPS = {
     "approval.collected": "The agent has the answer",
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
+    "decision.voted": "Approved by one of several",
+    "decision.alone": "Answered for their own agent, as nobody else may",
+    "decision.overridden": "Answered for themselves, on purpose",
     "record.repaired": "Repaired",
     "agents.put_away": "Put away",
     "record.contradicted": "Ended in another way in a Redis that was restored",
@@ -168,6 +172,13 @@ def accepted(name: str, *, approved: bool, gone: str = "") -> str:
     return f"You {'approved' if approved else 'denied'} {name}. {told}"
 
 
+def counted(name: str, votes: int, approvers: int) -> str:
+    """An approval that is one of several."""
+    more = approvers - votes
+    people = "one more person" if more == 1 else f"{more} more people"
+    return f"Counted: {votes} of {approvers} approved {name}. Nothing is decided until {people} did so too."
+
+
 def already_decided(name: str, status: str, who: str, when: datetime | None) -> str:
     """Somebody was faster."""
     at = f"{when:%H:%M:%S} UTC" if when else ""
@@ -225,6 +236,18 @@ def lookalike(name: str, what: str, like: str) -> str:
     scripts = [script for script in scripts_of(name) if script != "Latin"]
     by = f" It has {' and '.join(scripts)} letters." if scripts else ""
     return f"“{name}” only looks like “{like}” ({KNOWN[what]}), and is another.{by}"
+
+
+# Policy
+
+LETS_IN_NOBODY = "nobody"
+SEEN_FIRST = "Shown before it is saved."
+GRANT_SEEN = "This lets in, as things stand: {names}. Nothing is saved yet: save again if that is meant."
+
+
+def let_in(names: list[str]) -> str:
+    """Whom a grant lets in."""
+    return ", ".join(names) or LETS_IN_NOBODY
 
 
 # Agents
@@ -382,6 +405,9 @@ ENTRIES = {
     "approval.collected": "answer collected",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
+    "decision.voted": "approval of one of several",
+    "decision.alone": "own agent answered, as nobody else may",
+    "decision.overridden": "own request answered on purpose",
     "session.started": "signed in",
     "session.ended": "signed out",
     "session.refused": "sign-in failed",
@@ -400,6 +426,7 @@ ENTRIES = {
     "group.deleted": "group deleted",
     "rights.granted": "rights granted",
     "rights.taken": "rights taken",
+    "policy.changed": "policy changed",
     "settings.changed": "settings changed",
     "record.contradicted": "ended in another way in Redis",
     "record.exported": "record exported",

@@ -13,30 +13,46 @@ from core.models.automation import (
 )
 from core.models.exports import Export
 from core.models.people import SignInMinute, WebSession
+from core.models.policy import (
+    AgentOwner,
+    ApprovalType,
+    Ballot,
+    DecisionGrant,
+    PolicyState,
+    Team,
+    Vote,
+)
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
     "AgentAssignment",
     "AgentHour",
+    "AgentOwner",
     "AgentRun",
     "AppendOnlyError",
     "AppendOnlyQuerySet",
     "ApprovalRecord",
+    "ApprovalType",
     "AuditCheck",
     "AuditEntry",
     "AuditHead",
+    "Ballot",
     "CoverageRecord",
     "Cursor",
+    "DecisionGrant",
     "DecisionIntent",
     "Export",
     "FileTestRecord",
     "LLMCall",
+    "PolicyState",
     "SetAsideEntry",
     "SignInMinute",
     "TaskRouting",
+    "Team",
     "TestExecution",
     "TestFailure",
     "UsageHour",
+    "Vote",
     "WebSession",
 ]

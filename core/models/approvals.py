@@ -50,6 +50,7 @@ class ApprovalRecord(models.Model):
         ordering = ["-requested_at"]
         permissions = [
             ("decide_approval", "Can approve and deny requests"),
+            ("break_glass", "Can answer what they asked or own, with a reason, on the record"),
             ("view_health", "Can see how the site itself is doing"),
         ]
 
@@ -95,6 +96,7 @@ class DecisionIntent(models.Model):
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
     )
     settled_at = models.DateTimeField(null=True, blank=True)
+    policy = models.PositiveIntegerField(default=0, db_default=0)  # the version that let this person decide
 
     class Meta:
         """Order, and the rule that at most one attempt per request was accepted."""

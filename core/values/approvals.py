@@ -22,6 +22,7 @@ EXPIRED = "expired"
 UNKNOWN = "unknown"
 CHANGED = "changed"
 LAPSED = "lapsed"
+VOTED = "voted"  # of several who must approve: counted, and nothing is decided yet
 OPEN = "open"  # nobody knows yet
 OUTCOME_OF_END = {
     APPROVED: ALREADY_DECIDED,

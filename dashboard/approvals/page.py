@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
+from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -70,9 +71,17 @@ class Card:
     )
     gone: str = ""  # why nobody waits for the answer
     warnings: tuple[str, ...] = ()  # what a reader must know of its text
+    votes: tuple[str, ...] = ()  # who approved so far, where several must
+
+    @property
+    def approval_type(self) -> str:
+        """Its kind, as policy calls it."""
+        return self.kind
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
+    def of(
+        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, votes: tuple[str, ...] = ()
+    ) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
         most, asked = most or CARD_CHARACTERS, record.context.decode()
         # Of a large one the beginning alone is looked through: a page has fifty cards.
@@ -92,6 +101,7 @@ class Card:
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
             _warnings(record.agent_id, record.approval_type, said),
+            votes,
         )
 
 
@@ -235,6 +245,21 @@ def recently_ended() -> list[Ended]:
     return [Ended.of(record, recorded=True) for record in newest]
 
 
+Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
+
+
+class Known(NamedTuple):
+    """What SQL knows that the live page shows: the newest ends, and the votes on what waits."""
+
+    ended: list[Ended]
+    votes: Votes
+
+
+def known_of(waiting: list[str]) -> Known:
+    """The newest ends, and who approved so far of the requests `waiting`: two queries, one where nothing waits."""
+    return Known(recently_ended(), votes_of(waiting) if waiting else {})
+
+
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     names.refresh()
@@ -245,9 +270,10 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
+    votes = votes_of([request_id]).get(request_id, ()) if pending else ()
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker) if live is not None and pending else None,
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,

@@ -20,6 +20,8 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.history.approvals.policy import Given
+from core.history.approvals.quorum import Counted
 from core.history.audit import entries
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
@@ -30,6 +32,7 @@ from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Asker
+from dashboard.sign_in.freshness import is_fresh
 
 logger = logging.getLogger(__name__)
 
@@ -127,16 +130,17 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     # A page has one form for all its cards: each field's name ends with the request it belongs to.
     said = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
     reason = said if visible(said) else ""  # what nobody can see is no reason
-    digest = request.POST.get(f"digest-{request_id}", "")
+    digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
+    given, user = _given(request, request_id), request.user
     try:
         decision = decisions.decide(
-            open_store(), request.user, request_id, approved=approved, reason=reason, digest=digest
+            store, user, request_id, approved=approved, reason=reason, digest=digest, given=given
         )
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except decisions.NotAllowed as refusal:
-        return Notice("refused", words.about(_name(request_id), str(refusal)), 403)
+        return Notice("refused", words.about(_name(request_id), str(refusal)), 400 if refusal.need else 403)
     except ValueError as error:
         return Notice("refused", words.about(_name(request_id), words.BAD_ANSWER.format(why=error)), 400)
     except MalformedRecord as error:
@@ -157,11 +161,23 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     return _notice_of(decision, approved=approved, by=request.user.get_username())
 
 
+def _given(request: HttpRequest, request_id: str) -> Given:
+    """What came beside the button."""
+    said = request.POST
+    return Given(
+        override=said.get(f"override-{request_id}") == "1",
+        typed=said.get(f"typed-{request_id}", ""),
+        fresh=is_fresh(request),
+    )
+
+
 def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     """What came of a decision that was answered."""
     name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
         return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
+    if isinstance(decision, Counted):
+        return Notice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
     if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder
         return Notice("refused", words.already_decided(name, decision.status, who, decision.ended_at), 409)

@@ -13,9 +13,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.history.approvals.policy import Asked, Verdict
 from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
 from dashboard import words
+from dashboard.access import Audience
 from dashboard.display import amounts
 from dashboard.display.text import plain, said, visible
 
@@ -39,6 +41,11 @@ def as_json(value: object) -> str:
 def drawing(svg: str) -> dict[str, str]:
     """The one path of a drawing and its frame, for a template to draw."""
     return {name: "".join(re.findall(rf' {name}="([^"]*)"', svg)[:1]) for name in ("viewBox", "d")}
+
+
+def verdict(audience: Audience, request: Asked) -> Verdict:
+    """Whether these people may answer a request, and what that needs."""
+    return audience.verdict(request)
 
 
 @register.filter

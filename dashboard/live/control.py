@@ -33,6 +33,22 @@ def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
         logger.warning("a sign-out was not told to the other processes: %s", error)
 
 
+def tell_voted(**_signal: Any) -> None:
+    """Somebody approved one of several: live pages of every process show it. Unreached, they do so within seconds."""
+    layer = get_channel_layer()
+    try:
+        async_to_sync(_tell)(layer, {"type": "vote.given"})
+    except Exception as error:
+        logger.warning("a vote was not told to the other processes: %s", error)
+
+
+def _hear(message: dict[str, str]) -> None:
+    if message["type"] == "vote.given":
+        follower.look_at_votes()
+    else:
+        follower.end_session(message["session"])
+
+
 async def _tell(layer: Any, message: dict[str, str]) -> None:
     # The layer itself waits without a limit: a Redis that hangs must not keep anybody signed in.
     await asyncio.wait_for(layer.group_send(GROUP, message), TELL_SECONDS)
@@ -55,7 +71,7 @@ async def _listen(layer: Any) -> None:
                 await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
                 trouble.ends("control messages are heard again")
                 message = await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
-                await sync_to_async(follower.end_session, thread_sensitive=False)(message["session"])
+                await sync_to_async(_hear, thread_sensitive=False)(message)
         except TimeoutError:
             continue  # nobody spoke for an hour
         except Exception as error:

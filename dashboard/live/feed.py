@@ -10,13 +10,14 @@ from queue import Empty, SimpleQueue
 from django.db import Error
 
 from core.errors import TelemetryError
+from core.history.approvals.policy import Verdict
 from core.store import rights
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import Ended
+from dashboard.approvals.page import Known
 from dashboard.live import fragments
 from dashboard.live.doorbells import Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
@@ -56,7 +57,14 @@ def _read_regions(request_id: str, audiences: set[Audience]) -> Regions:
     if approval is None:
         return dict.fromkeys(audiences, fragments.problem(words.FORGOTTEN_REQUEST))
     page = contexts.approval_page(request_id, approval)
-    return {audience: fragments.approval_region(page, audience) for audience in audiences}
+    regions: Regions = {}
+    texts: dict[Verdict | None, str] = {}
+    for audience in audiences:
+        verdict = audience.verdict(page.card) if page.card else None
+        if verdict not in texts:
+            texts[verdict] = fragments.approval_region(page, audience)
+        regions[audience] = texts[verdict]
+    return regions
 
 
 class Feed(threading.Thread):
@@ -78,6 +86,7 @@ class Feed(threading.Thread):
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
         self._unsure = False  # is there somebody whose rights may have changed since the last look
+        self._stale = False  # SQL knows more than is being read
         self._asked: set[str] = set()  # what a worker has not answered yet
         self._problems: dict[str, str] = {}  # sentences for people; while there is one, no page is live
         self._state: LiveState | None = None
@@ -99,6 +108,10 @@ class Feed(threading.Thread):
     def leave(self, subscription: Subscription) -> None:
         """A page is gone."""
         self._inbox.put(partial(self._bells.remove, subscription))
+
+    def look_at_sql(self) -> None:
+        """SQL knows something new that live pages show."""
+        self._inbox.put(self._ask_again)
 
     # The thread
 
@@ -203,16 +216,23 @@ class Feed(threading.Thread):
             self._distribute(messages, touched)
             self._ring()
 
+    def _ask_again(self) -> None:
+        self._stale = "sql" in self._asked  # what is being read may lack it: once more then
+        if self._state is not None:
+            self._ask_sql(self._state)
+
     def _ask_sql(self, state: LiveState) -> None:
         if "sql" not in self._asked:
             self._asked.add("sql")
-            state.begin_verification()
-            self._pages.do(contexts.recently_ended, partial(self._verify, state))
+            waiting = state.begin_verification()
+            self._pages.do(partial(contexts.known_of, waiting), partial(self._verify, state))
 
-    def _verify(self, state: LiveState, done: Future[list[Ended]]) -> None:
+    def _verify(self, state: LiveState, done: Future[Known]) -> None:
         self._asked.discard("sql")
         if state is self._state:
-            self._distribute(state.verify(done.result()), set())
+            self._distribute(state.verify(*done.result()), set())
+            if self._stale:
+                self._ask_again()
 
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.

@@ -73,6 +73,12 @@ class Follower:
         if feed is not None:
             feed.stop()
 
+    def look_at_votes(self) -> None:
+        """Somebody approved one of several: what live pages show of that is read soon instead of at the next look."""
+        with self._lock:
+            if self._feed is not None:
+                self._feed.look_at_sql()
+
     def end_session(self, session_mark: str) -> None:
         """Close the sockets of a session that is ending; Django tells so before the session is gone."""
         for subscription in self._watching():

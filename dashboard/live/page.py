@@ -1,16 +1,25 @@
 """The live page: who waits for an answer, which agents need a look, and what ended last."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
 
 from core.agents import fleet
-from core.store.approvals import read_pending
+from core.store.approvals import RequestRecord, read_pending
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import Asker, Card, Ended, most_urgent, recently_ended
+from dashboard.approvals.page import (
+    Asker,
+    Card,
+    Ended,
+    Known,
+    known_of,
+    most_urgent,
+    recently_ended,
+)
 
 
 @dataclass(frozen=True)
@@ -33,22 +42,29 @@ class LivePage:
 
 
 def live_page() -> LivePage:
-    """Read the live page: Redis in four round trips, SQL in one query. StoreUnavailable when Redis is away."""
+    """Read the live page: Redis in four round trips, SQL in two queries. StoreUnavailable when Redis is away."""
     store = open_store()
     now, states = fleet.look(store, None)
     pending = read_pending(store)
     waiting = {record.agent_id for record in pending.records}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}
-    shown, ended = most_urgent(pending.records), recently_ended()
+    shown = most_urgent(pending.records)
+    known = known_of([record.request_id for record in shown])
     return LivePage(
         agents=Agents.of_rows(rows.values()),
-        cards=[Card.of(record, asker=asker_of(rows.get(record.agent_id))) for record in shown],
+        cards=[card_of(record, rows, known) for record in shown],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),
-        ended=ended,
+        ended=known.ended,
         now=now,
     )
+
+
+def card_of(record: RequestRecord, rows: Mapping[str, AgentRow], known: Known) -> Card:
+    """The card of a request, with what is known of its asker and of votes on it."""
+    votes = known.votes.get(record.request_id, ())
+    return Card.of(record, asker=asker_of(rows.get(record.agent_id)), votes=votes)
 
 
 def asker_of(row: AgentRow | None) -> Asker | None:

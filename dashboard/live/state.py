@@ -1,12 +1,14 @@
 """What the live page shows, kept in memory and moved forward by changes; each change says what to send."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
 from core.history import health
+from core.history.approvals.policy import Verdict
+from core.history.approvals.quorum import votes_of
 from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
@@ -16,31 +18,35 @@ from dashboard.agents.folds import Line
 from dashboard.agents.look import Agents
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, Card, Ended, most_urgent
+from dashboard.approvals.page import SHOWN_ENDED, Card, Ended, Known, Votes, most_urgent
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
-from dashboard.live.page import LivePage, asker_of
+from dashboard.live.page import LivePage, card_of
 
 BEHIND_SECONDS = 10.0
 
 
 class Message:
-    """One fragment, rendered once for each audience that somebody belongs to.
+    """One fragment, rendered once for all audiences that may answer the same of its cards, in the same way.
 
     everywhere: also for pages that show one request alone.
     """
 
-    def __init__(self, render: Callable[[Audience], str], *, everywhere: bool = False) -> None:
+    def __init__(
+        self, render: Callable[[Audience], str], cards: Sequence[Card] = (), *, everywhere: bool = False
+    ) -> None:
         self._render = render
-        self._texts: dict[Audience, str] = {}
+        self._cards = cards
+        self._texts: dict[tuple[Verdict, ...], str] = {}
         self.everywhere = everywhere
 
     def text(self, audience: Audience) -> str:
         """The fragment for one audience."""
-        if audience not in self._texts:
-            self._texts[audience] = self._render(audience)
-        return self._texts[audience]
+        seen = audience.verdicts(self._cards)
+        if seen not in self._texts:
+            self._texts[seen] = self._render(audience)
+        return self._texts[seen]
 
 
 def _same(text: str, *, everywhere: bool = False) -> Message:
@@ -66,14 +72,17 @@ class LiveState:
         self._cards: dict[str, Card] = {}
         self._liveness: dict[str, str] = {}
         self._touched: set[str] = set()
-        self._drawn: dict[Audience, tuple[LivePage, str]] = {}
+        self._votes: Votes = {}
+        self._drawn: dict[tuple[Verdict, ...], str] = {}
+        self._drawn_of: LivePage | None = None
         self._heard_of: set[str] = set()
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
         self.now: datetime
         self.agents: Agents
-        self._load(contexts.recently_ended())
+        self._load(contexts.recently_ended(), {})
+        self._votes = votes_of(self._shown)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -95,17 +104,18 @@ class LiveState:
         )
 
     def _draw(self, page: LivePage, audience: Audience) -> str:
-        drawn, text = self._drawn.get(audience, (None, ""))
         # The page counts the time itself, so a later `now` alone is no change.
-        if drawn is None or replace(page, now=drawn.now) != drawn:
-            text = fragments.live_region(page, audience)
-            self._drawn[audience] = (page, text)
-        return text
+        if self._drawn_of is None or replace(page, now=self._drawn_of.now) != self._drawn_of:
+            self._drawn_of, self._drawn = page, {}
+        seen = (Verdict(audience.may_decide), *audience.verdicts(page.cards))
+        if seen not in self._drawn:
+            self._drawn[seen] = fragments.live_region(page, audience)
+        return self._drawn[seen]
 
     def _card(self, request_id: str) -> Card:
         if request_id not in self._cards:
-            record = self._pending[request_id]
-            self._cards[request_id] = Card.of(record, asker=asker_of(self._rows.get(record.agent_id)))
+            known = Known(self._ended, self._votes)
+            self._cards[request_id] = card_of(self._pending[request_id], self._rows, known)
         return self._cards[request_id]
 
     def _cards_of(self, rows: Iterable[AgentRow]) -> list[Message]:
@@ -200,22 +210,23 @@ class LiveState:
             told if self.agents == before else [_same(fragments.agents_region(self.agents, self.now)), *told]
         )
 
-    def begin_verification(self) -> None:
-        """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
+    def begin_verification(self) -> list[str]:
+        """SQL is about to be asked for `contexts.known_of` these: what is heard of from now on, it may lack."""
         self._heard_of = set(self._unrecorded)
+        return list(self._shown)
 
-    def verify(self, ended: list[Ended]) -> list[Message]:
+    def verify(self, ended: list[Ended], votes: Votes | None = None) -> list[Message]:
         """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew."""
         agents = self.agents
-        before = (self._shown, self._ended, self._unreadable, len(self._pending))
-        self._load(ended)
-        if before != (self._shown, self._ended, self._unreadable, len(self._pending)):
+        before = (self._shown, self._ended, self._unreadable, len(self._pending), self._votes)
+        self._load(ended, self._votes if votes is None else votes)
+        if before != (self._shown, self._ended, self._unreadable, len(self._pending), self._votes):
             return [self._whole()]
         return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
 
     # How the state moves
 
-    def _load(self, ended: list[Ended]) -> None:
+    def _load(self, ended: list[Ended], votes: Votes) -> None:
         self.now, states = fleet.look(self._store, None)
         pending = read_pending(self._store)
         self._pending = {record.request_id: record for record in pending.records}
@@ -230,6 +241,8 @@ class LiveState:
         collected = {end.request_id for end in self._ended if end.collected}
         kept = [replace(e, collected=e.collected or e.request_id in collected) for e in ended]
         self._ended = _newest(kept, earlier)
+        self._touched |= {id_ for id_ in self._shown if self._votes.get(id_) != votes.get(id_)}
+        self._votes = votes
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
@@ -259,7 +272,7 @@ class LiveState:
 
     def _new(self, card: Card, behind: list[str]) -> Message:
         now, before = self.now, behind[0] if behind else ""
-        return Message(lambda audience: fragments.new_card(card, now, audience, before))
+        return Message(lambda audience: fragments.new_card(card, now, audience, before), [card])
 
     def _most_urgent(self) -> list[str]:
         return [record.request_id for record in most_urgent(self._pending.values())]
@@ -270,7 +283,7 @@ class LiveState:
 
     def _whole(self) -> Message:
         page = self._page()  # as it is now: what follows in this batch changes it again
-        return Message(lambda audience: self._draw(page, audience))
+        return Message(lambda audience: self._draw(page, audience), page.cards)
 
     def _queue_head(self) -> str:
         waiting = len(self._pending)

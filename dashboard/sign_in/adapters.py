@@ -22,6 +22,8 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by administrators, or for people of the provider."""
 
+    error_messages = {**DefaultAccountAdapter.error_messages, "incorrect_password": words.NOT_THE_PASSWORD}
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""
         return False

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView
 
-from core.history.people import rights, sessions
+from core.history.people import rights_changes, sessions
 from dashboard import words
 from dashboard.sign_in import account, demands, throttle
 
@@ -74,7 +74,7 @@ class SignOut(django_views.LogoutView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """End this session."""
-        with rights.change():
+        with rights_changes.change():
             return super().post(request, *args, **kwargs)
 
 
@@ -117,6 +117,6 @@ def show(request: HttpRequest) -> HttpResponse:
 @login_required
 def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     """End all sessions of this account, this one too."""
-    with rights.change():
+    with rights_changes.change():
         account.end_all(request)
     return redirect("sign-in")

@@ -68,6 +68,7 @@ def person(make_user: Callable[..., User]) -> Callable[[str], User]:
         "no group": ([], {}),
         "inactive": (["approver"], {"is_active": False}),
         "maintainer": (["maintainer"], {"is_staff": True}),
+        "administrator": (["administrator"], {"is_staff": True}),
         "superuser": ([], {"is_staff": True, "is_superuser": True}),
     }
 

@@ -1,14 +1,18 @@
 """Who may do what: every kind of person at every address."""
 
+import html
+import json
+
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from websockets.exceptions import InvalidStatus
 
-from core.models import AuditEntry
+from core.history.approvals import policy
+from core.models import AgentOwner, AuditEntry, DecisionGrant, Team
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.live_record import live_record
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
@@ -19,7 +23,6 @@ DECISIONS = dict.fromkeys(KINDS, 403) | {
     "anonymous": SIGN_IN,
     "inactive": SIGN_IN,
     "approver": 302,
-    "superuser": 302,
 }
 ADMIN = dict.fromkeys(KINDS, SIGN_IN) | {"auditor": 200, "superuser": 200}
 
@@ -164,3 +167,133 @@ def test_the_socket_of_an_unknown_request_is_refused(clean_redis, signed_in, ope
     client = signed_in("approver")
     with pytest.raises(InvalidStatus, match="403"):
         open_socket(client, f"/ws/approvals/{UNKNOWN_ID}/")
+
+
+# Every kind of person at every door, in every state of a request
+
+PEOPLE = {
+    "signed out": SIGN_IN,
+    "inactive": SIGN_IN,
+    "viewer": policy.NO_RIGHT,
+    "auditor": policy.NO_RIGHT,
+    "maintainer": policy.NO_RIGHT,
+    "administrator": policy.NO_RIGHT,
+    "superuser": policy.NO_RIGHT,
+    "group removed a second ago": policy.NO_RIGHT,
+    "without a grant for this kind": policy.NOT_THIS,
+    "requester": policy.ASKED,
+    "lookalike of the requester": policy.LOOKS_ALIKE,
+    "owner": policy.OWNED,
+    "owner in a team": policy.OWNED,
+    "approver": "",
+}
+STATES = ["pending", "approved", "rejected", "timeout", "cancelled"]
+NAMES = {"requester": "deployer", "lookalike of the requester": "D\u0435ployer"}
+POLICY_PAGES = ("team", "decisiongrant", "agentowner", "approvaltype")
+
+
+@pytest.fixture
+def client_of(make_user, person):
+    """A client of each kind of person in PEOPLE; others of the same kind of work are there, so nobody is alone."""
+
+    def client(kind: str) -> Client:
+        make_user("another approver", "approver")
+        crew, staff = Team.objects.create(name="crew"), Team.objects.create(name="staff")
+        DecisionGrant.objects.all().delete()
+        DecisionGrant.objects.create(approval_type="deploy", team=staff)
+        DecisionGrant.objects.create(approval_type="pay")
+        user, opened = _user(kind, make_user, person), Client()
+        if kind != "without a grant for this kind":
+            staff.people.add(user)
+        if kind == "owner":
+            AgentOwner.objects.create(agent="DEPLOYER", person=user)
+        if kind == "owner in a team":
+            crew.people.add(user)
+            AgentOwner.objects.create(agent="depl", is_prefix=True, team=crew)
+        if kind != "signed out":
+            opened.force_login(user)
+        if kind == "group removed a second ago":
+            assert opened.get("/").status_code == 200
+            user.groups.set(Group.objects.filter(name="viewer"))
+        return opened
+
+    return client
+
+
+def _user(kind: str, make_user, person):
+    if kind in ("viewer", "auditor", "maintainer", "administrator", "superuser", "inactive"):
+        return person(kind)
+    return make_user(NAMES.get(kind, f"the {kind}"), "approver")
+
+
+def bring(gate, state: str) -> str:
+    """A request that stands so in Redis."""
+    request_id = gate.open_request("deploy", timeout=0.01 if state == "timeout" else 60).request_id
+    if state in ("approved", "rejected"):
+        gate.respond_to_approval(request_id, state == "approved", "somebody")
+    elif state == "cancelled":
+        gate.cancel_request(request_id)
+    elif state == "timeout":
+        wait_until(lambda: gate.clear_expired_requests() == 1, "its time is up")
+    return request_id
+
+
+def attempts(request_id: str) -> list[dict]:
+    found = AuditEntry.objects.filter(kind="decision.refused", request_id=request_id).order_by("sequence")
+    return [json.loads(entry.details) for entry in found]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_every_kind_of_person_at_every_door_and_in_every_state(gate, client_of, answer, kind, state):
+    why, client = PEOPLE[kind], client_of(kind)
+    for word in ("approve", "deny"):
+        request_id = bring(gate, state)
+        page = client.get(f"/approvals/{request_id}/")
+        assert status_of(page) == (SIGN_IN if why == SIGN_IN else 200)
+        offered = state == "pending" and why == ""
+        for opened in (page, client.get("/")):
+            assert (f"/approvals/{request_id}/{word}/" in opened.content.decode()) is offered
+        response = answer(client, request_id, word, htmx=True)
+        told = attempts(request_id)
+        if why == SIGN_IN:
+            assert (status_of(response), told) == (SIGN_IN, [])
+        elif why:
+            assert (response.status_code, told) == (403, [{"why": why}])
+            assert why in html.unescape(response.content.decode())
+        elif state == "pending":
+            assert (response.status_code, told) == (200, [])
+        else:
+            assert response.status_code == 409
+            assert [one["standing"] for one in told] == [state]
+        after = {"approve": "approved", "deny": "rejected"}[word] if offered else state
+        assert live_record(gate, request_id).status == after
+
+
+@pytest.mark.parametrize(
+    "kind", ["viewer", "auditor", "maintainer", "approver", "administrator", "superuser"]
+)
+def test_who_may_approve_what_is_set_by_administrators_alone(signed_in, kind):
+    client, may = signed_in(kind), kind in ("administrator", "superuser")
+    for table in POLICY_PAGES:
+        for page in ("", "add/"):
+            found = status_of(client.get(f"/admin/core/{table}/{page}"))
+            assert found == 200 if may else found in (SIGN_IN, 403)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [kind for kind, why in PEOPLE.items() if why != SIGN_IN])
+def test_a_socket_offers_what_its_person_may_answer_and_nothing_else(gate, client_of, open_socket, kind):
+    client, request = client_of(kind), gate.open_request("deploy")
+    offered = f"/approvals/{request.request_id}/approve/"
+    for path in ("/ws/live/", f"/ws/approvals/{request.request_id}/"):
+        socket, region = open_socket(client, path), ""
+        while f"request-{request.request_id}" not in region:
+            region = socket.recv(PATIENCE)
+        assert (offered in region) is (PEOPLE[kind] == "")
+        if path == "/ws/live/":
+            later = gate.open_request("deploy").request_id
+            while f"request-{later}" not in region:
+                region = socket.recv(PATIENCE)
+            assert (f"/approvals/{later}/approve/" in region) is (PEOPLE[kind] == "")

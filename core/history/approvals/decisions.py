@@ -6,8 +6,8 @@ The intent is in SQL before Redis is asked. That Redis accepted it is in SQL bef
 import logging
 import uuid
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db import Error, transaction
@@ -18,7 +18,9 @@ from core.approvals import deciding
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
-from core.history.approvals import ends
+from core.history.approvals import ends, quorum
+from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
+from core.history.approvals.quorum import Counted
 from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
@@ -26,11 +28,15 @@ from core.store.client import Store
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
+    CHANGED,
+    EXPIRED,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
     SITE,
+    TIMEOUT,
     UNKNOWN,
+    VOTED,
     status_of_answer,
 )
 from core.values.json import checked_text
@@ -40,10 +46,19 @@ logger = logging.getLogger(__name__)
 
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
+DELETED = "This account was deleted."
+NOTHING = Given()
 
 
 class NotAllowed(Exception):
-    """This person may not decide this request; the message is a sentence for them."""
+    """This person may not decide this request, or not so; the message is a sentence for them.
+
+    `need`: what the answer lacks, a word of policy.py; '' where nothing would help.
+    """
+
+    def __init__(self, sentence: str, need: str = "") -> None:
+        super().__init__(sentence)
+        self.need = need
 
 
 class NotNoted(Exception):
@@ -54,23 +69,52 @@ class NotNoted(Exception):
         self.decision = decision
 
 
-def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: str, digest: str) -> Decision:
-    """Decide a request in the name of a signed-in user.
+class Tried(NamedTuple):
+    """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock."""
 
-    digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
-    decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
-    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
+    record: RequestRecord
+    approved: bool
+    digest: str
+    given: Given
+    now: datetime
+
+    @property
+    def not_after(self) -> datetime:
+        """From then on it takes no effect any more."""
+        return self.now + timedelta(seconds=INTENT_SECONDS)
+
+
+def decide(
+    store: Store,
+    user: Any,
+    request_id: str,
+    *,
+    approved: bool,
+    reason: str,
+    digest: str,
+    given: Given = NOTHING,
+) -> Decision:
+    """Decide a request in the name of a signed-in user; a Counted where more people must approve.
+
+    digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. Raises
+    NotAllowed (recorded), StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays open),
+    MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest, DatabaseError
+    (nothing was decided), NotNoted (it was).
     The same answer of the same person again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
-    intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
-    if intent._state.adding:
-        return _about(_standing(record, intent), record)
+    tried = Tried(record, approved, digest, given._replace(reason=reason), now)
+    intent = _intend(store, user, tried)
     failpoints.reach("site.after_intent")
-    decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
+    if isinstance(intent, Decision):
+        if isinstance(intent, Counted):
+            quorum.voted.send(Counted)
+        return _about(intent, record)
+    known = _known_end(store, record, str(intent.pk))
+    decision = known or deciding.decide(store, _answer(intent))
     decision = _about(decision, record)
     failpoints.reach("site.after_script")
     if decision.accepted:
@@ -81,10 +125,11 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     return decision
 
 
-def _standing(record: RequestRecord, intent: DecisionIntent) -> Decision:
+def _standing(record: RequestRecord, decision_id: str) -> Decision:
     """The end that Redis has, as the answer to an attempt that it was not asked about."""
     end = (record.status, record.responder, record.reason, record.ended_at)
-    return Decision(ALREADY_DECIDED, record.request_id, str(intent.pk), *end)
+    outcome = OUTCOME_OF_END.get(record.status, ALREADY_DECIDED)
+    return Decision(outcome, record.request_id, decision_id, *end)
 
 
 def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
@@ -127,7 +172,7 @@ def _answer(intent: DecisionIntent) -> Answer:
     )
 
 
-def _known_end(store: Store, record: RequestRecord, intent: DecisionIntent) -> Decision | None:
+def _known_end(store: Store, record: RequestRecord, decision_id: str) -> Decision | None:
     """The end that SQL knows. Redis may be restored from an older file; then it gets this end again."""
     known = ends.known_end(record.request_id)
     if known is None:
@@ -140,9 +185,7 @@ def _known_end(store: Store, record: RequestRecord, intent: DecisionIntent) -> D
         except StoreUnavailable as error:
             logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
     about = (end.status, end.responder, end.reason, end.ended_at)
-    return Decision(
-        OUTCOME_OF_END.get(end.status, ALREADY_DECIDED), record.request_id, str(intent.pk), *about
-    )
+    return Decision(OUTCOME_OF_END.get(end.status, ALREADY_DECIDED), record.request_id, decision_id, *about)
 
 
 def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
@@ -160,60 +203,125 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
         raise NotNoted(decision) from error
 
 
-def _intend(
-    user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: Any
-) -> DecisionIntent:
-    """The attempt, written down; not written where it only repeats the answer that stands."""
+def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
+    """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
+    record = tried.record
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
         fresh = get_user_model().objects.filter(pk=user.pk).first()
-        refusal = _refusal(fresh, record) if fresh else "This account was deleted."
-        if fresh and not refusal:
-            without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
-            if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
-                raise ValueError("the form does not say what was on the screen")
-            intent = DecisionIntent(
-                decision_id=uuid.uuid4(),
-                request_id=record.request_id,
-                agent_id=record.agent_id,
-                approval_type=record.approval_type,
-                requested_at=record.requested_at,
-                deadline_at=record.deadline_at,
-                user=fresh,
-                approved=approved,
-                reason=reason,
-                digest=digest,
-                not_after=not_after,
-                created_at=timezone.now(),
-            )
-            if record.status == PENDING or not _is_repeat(intent, _standing(record, intent)):
-                intent.save(force_insert=True)
+        powers = powers_of(fresh) if fresh else Powers()
+        verdict = powers.verdict(record) if fresh else Verdict(False, DELETED)
+        need = _lacking(verdict, tried) if verdict.allowed else ""
+        if fresh and verdict.allowed and not need:
+            if tried.approved and verdict.approvers > 1:
+                return _vote(store, fresh, powers, tried)
+            intent = _new_intent(fresh, powers, tried)
+            if record.status != PENDING and _is_repeat(intent, _standing(record, str(intent.pk))):
+                return _standing(record, str(intent.pk))
+            intent.save(force_insert=True)
+            if verdict.why:
+                entries.append([_exception(intent, verdict)])
             return intent
+        refusal = LACKING[need] if need else verdict.why
         _record_refusal(fresh or user, record, refusal)
-    raise NotAllowed(refusal)
+    raise NotAllowed(refusal, need)
 
 
-def _refusal(user: Any, record: RequestRecord) -> str:
-    if not user.is_active:
-        return "This account is not active."
-    if not user.has_perms(["core.view_approvalrecord", "core.decide_approval"]):
-        return "You may look, but not approve or deny. Ask an administrator for the group “approver”."
-    if user.get_username() == record.agent_id:
-        return "You asked for this yourself, so somebody else must answer."
-    return ""
+def _lacking(verdict: Verdict, tried: Tried) -> str:
+    """What the answer lacks; ValueError for what no answer may hold."""
+    without_nul(checked_text(tried.given.reason, "reason", MAX_REASON_LENGTH), "reason")
+    if not 0 < len(without_nul(tried.digest, "digest")) <= DIGEST_LENGTH:
+        raise ValueError("the form does not say what was on the screen")
+    return tried.given.lacks(verdict, tried.record.digest, approved=tried.approved)
+
+
+def _new_intent(user: Any, powers: Powers, tried: Tried) -> DecisionIntent:
+    """The attempt, not written down yet."""
+    record = tried.record
+    return DecisionIntent(
+        decision_id=uuid.uuid4(),
+        request_id=record.request_id,
+        agent_id=record.agent_id,
+        approval_type=record.approval_type,
+        requested_at=record.requested_at,
+        deadline_at=record.deadline_at,
+        user=user,
+        approved=tried.approved,
+        reason=tried.given.reason,
+        digest=tried.digest,
+        not_after=tried.not_after,
+        created_at=timezone.now(),
+        policy=powers.version,
+    )
+
+
+def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionIntent | Decision:
+    """Count an approval; the one that completes them decides."""
+    record = tried.record
+    ended, intent = _ended(store, tried), _new_intent(user, powers, tried)
+    if ended is not None:
+        if not _is_repeat(intent, ended):
+            told = _told(tried.approved, ended)
+            entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, told)])
+        return ended
+    count = quorum.cast(user, powers, record, tried.given.reason)
+    if count.complete:
+        intent.save(force_insert=True)
+    entries.append(count.facts)
+    counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
+    return intent if count.complete else counted
+
+
+def _ended(store: Store, tried: Tried) -> Decision | None:
+    """Why nobody votes on this any more, where Redis is not asked."""
+    record = tried.record
+    if record.status != PENDING:
+        return _standing(record, "")
+    if record.deadline_at <= tried.now:
+        return Decision(EXPIRED, record.request_id, "", TIMEOUT)
+    if tried.digest != record.digest:
+        return Decision(CHANGED, record.request_id, "", PENDING)
+    return _known_end(store, record, "")
+
+
+def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
+    """That somebody answers for their own agent, and why they may."""
+    kind = "decision.alone" if verdict.why == ALONE else "decision.overridden"
+    said = {"why": verdict.why, "approved": intent.approved, "reason": intent.reason}
+    return entries.Fact(
+        event_id=f"intent:{intent.pk}:exception",
+        kind=kind,
+        at=intent.created_at,
+        actor=intent.user.get_username(),
+        agent_id=intent.agent_id,
+        request_id=str(intent.request_id),
+        details={**said, "decision_id": str(intent.pk), "policy": intent.policy},
+    )
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    fact = entries.Fact(
-        event_id=f"refused:{uuid.uuid4()}",
+    entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, {"why": why})])
+
+
+def _refused(event_id: str, user: Any, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
+    return entries.Fact(
+        event_id=event_id,
         kind="decision.refused",
         at=timezone.now(),
         actor=user.get_username(),
         agent_id=record.agent_id,
         request_id=record.request_id,
-        details={"why": why},
+        details=details,
     )
-    entries.append([fact])
+
+
+def _told(approved: bool, decision: Decision) -> dict[str, Any]:
+    return {
+        "approved": approved,
+        "outcome": decision.outcome,
+        "standing": decision.status,
+        "standing_responder": decision.responder,
+    }
 
 
 def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestRecord) -> None:
@@ -223,18 +331,5 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         )
         if _is_repeat(intent, decision):
             return  # two presses at once: nobody tried anything that is not in the record
-        fact = entries.Fact(
-            event_id=f"intent:{intent.pk}:refused",
-            kind="decision.refused",
-            at=timezone.now(),
-            actor=intent.user.get_username(),
-            agent_id=record.agent_id,
-            request_id=record.request_id,
-            details={
-                "approved": intent.approved,
-                "outcome": decision.outcome,
-                "standing": decision.status,
-                "standing_responder": decision.responder,
-            },
-        )
-        entries.append([fact])
+        said = _told(intent.approved, decision)
+        entries.append([_refused(f"intent:{intent.pk}:refused", intent.user, record, said)])

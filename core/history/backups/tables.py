@@ -28,6 +28,8 @@ MADE_BY_MIGRATE = (
     "auth.Permission",
     "auth.Group",
     "contenttypes.ContentType",
+    "core.DecisionGrant",
+    "core.PolicyState",
 )
 # Others' applications that came after the first release: a backup may know nothing of them.
 LATER = ("account", "mfa", "socialaccount")

@@ -11,16 +11,20 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
-from core.history.people import rights
+from core.history.people import rights_changes
 from core.history.people.actor import actor
+from core.history.people.lookalikes import alike
+from core.values.text import one_line
 
 WATCHED = ("username", "is_active", "is_staff", "is_superuser")
+LOOKS_LIKE = "This name looks like that of {name}, so the two would be taken for each other."
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
@@ -70,7 +74,7 @@ def _save_with_its_entry(model: Any) -> None:
 def _hold() -> None:
     """One change of people at a time, and what others may hear is not known from here to its commit."""
     locks.hold_people()
-    rights.changing()
+    rights_changes.changing()
 
 
 def _record(kind: str, **details: Any) -> None:
@@ -90,6 +94,23 @@ def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: An
         instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
         if instance._before is None and not instance._state.adding:
             raise Vanished(f"{instance} was deleted meanwhile")
+    if not isinstance(instance, Group) and (update_fields is None or "username" in update_fields):
+        _refuse_lookalike(instance)
+
+
+def lookalike_of(account: Any) -> str:
+    """The name of somebody else that this account's name looks like; '' for none. What it had before may stay."""
+    name, accounts = account.get_username(), type(account)._base_manager
+    names = dict(accounts.values_list("pk", "username"))
+    if names.pop(account.pk, None) == name:
+        return ""
+    return next((other for other in names.values() if other != name and alike(other, name)), "")
+
+
+def _refuse_lookalike(account: Any) -> None:
+    """In a transaction that holds the people: of two such names at once, one is refused."""
+    if like := lookalike_of(account):
+        raise ValidationError({"username": LOOKS_LIKE.format(name=one_line(like))})
 
 
 def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, **_signal: Any) -> None:

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from typing import Any
 
+POLICY = ("team", "decisiongrant", "agentowner", "approvaltype")
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],
@@ -15,6 +16,12 @@ GROUPS = {
     "maintainer": [
         *("view_approvalrecord", "view_setasideentry", "retry_setasideentry", "view_health"),
         "django_rq.admin",
+    ],
+    # Who sets who may approve, and may not by that.
+    "administrator": [
+        *("view_approvalrecord", "view_auditentry", "view_health"),
+        *(f"{verb}_{table}" for table in POLICY for verb in ("view", "add", "change", "delete")),
+        *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
     ],
 }
 
@@ -35,7 +42,7 @@ def _make_groups(using: str) -> None:
     from django.contrib.auth.models import Group, Permission
 
     # This handler may run before the one that makes the permissions.
-    for label in ("core", "django_rq"):
+    for label in ("core", "django_rq", "auth"):
         create_permissions(apps.get_app_config(label), verbosity=0, using=using)
     known = {
         (permission.content_type.app_label, permission.codename): permission

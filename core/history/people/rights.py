@@ -1,59 +1,32 @@
-"""A change of rights is told to all web processes around its commit, so that nothing is shown by rights of before.
+"""The permissions that somebody really holds, read once for each user object."""
 
-Redis hears of it before the commit and after it: in between every page is told nothing. Where Redis is away, no
-page is told anything either; plain SQL is noticed by the look at rights, every four seconds.
-"""
+from typing import Any
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from django.contrib.auth.models import Permission
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from django.db import transaction
-
-from core.errors import StoreUnavailable
-from core.store import rights
-from core.store.client import open_store
-
-logger = logging.getLogger(__name__)
+VIEW = "core.view_approvalrecord"
+DECIDE = "core.decide_approval"
+BREAK_GLASS = "core.break_glass"
 
 
-def changing() -> None:
-    """In the transaction that changes what somebody may do; once is enough, and more does no harm."""
-    connection = transaction.get_connection()
-    if any(isinstance(one[1], _Settle) for one in connection.run_on_commit):
-        return
-    token = _begin()
-    if token:
-        transaction.on_commit(_Settle(token))
+def granted(user: Any) -> "QuerySet[Permission]":
+    """What was given to a person, or to a group that they are in. Being a superuser gives none of it."""
+    return Permission.objects.filter(Q(user=user) | Q(group__user=user))
 
 
-@contextmanager
-def change() -> Iterator[None]:
-    """Around a change that is no transaction of its own, such as the end of a session."""
-    token = _begin()
-    try:
-        yield
-    finally:
-        if token:
-            _Settle(token)()
+def remember(user: Any, held: set[str]) -> None:
+    """Let `has_perm` of this object answer from what was read already.
+
+    `_perm_cache` is Django's own, where its backend keeps the same set after two queries; there is no other way
+    to hand it over. A fresh object of the same person knows nothing of it.
+    """
+    user._perm_cache = held
 
 
-class _Settle:
-    """On Django's list of what to do after the commit. After a rollback the mark ends by itself."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self) -> None:
-        try:
-            rights.settle(open_store(), self._token)
-        except StoreUnavailable as error:
-            logger.warning("a change of rights was not told to Redis: %s", error)
-
-
-def _begin() -> str:
-    try:
-        return rights.begin(open_store())
-    except StoreUnavailable as error:
-        logger.warning("a change of rights is not told to Redis: %s", error)
-        return ""
+def deciders(model: Any) -> Any:
+    """The active people who hold the right to decide, of this user model."""
+    decide = Q(content_type__app_label="core", codename=DECIDE.partition(".")[2])
+    directly = Permission.objects.filter(decide, user=OuterRef("pk"))
+    by_group = Permission.objects.filter(decide, group__user=OuterRef("pk"))
+    return model.objects.filter(Exists(directly) | Exists(by_group), is_active=True)

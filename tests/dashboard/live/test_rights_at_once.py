@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from core import ApprovalGate
-from core.history.people import rights
+from core.history.people import rights_changes
 from core.store.rights import CHANGING_MS
 from dashboard.live import feed
 from tests.dashboard.live.frames import code_of_closing, next_partial
@@ -126,7 +126,7 @@ def test_between_the_change_and_its_commit_nobody_is_told_anything(make_user, op
     client.force_login(person)
     socket = open_socket(client)
     next_partial(socket, "live")
-    with rights.change():
+    with rights_changes.change():
         gate.open_request("secret")
         with pytest.raises(TimeoutError):
             wait_for(socket, "secret", 1.0)

@@ -103,7 +103,10 @@ def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_s
 def test_300_frames_of_nonsense_harm_nobody(gate, signed_in, open_socket):
     chance = random.Random(5)
     loud, quiet = open_socket(signed_in("viewer")), open_socket(signed_in("approver"))
-    for socket in (loud, quiet):  # the second account is a change of rights: the first page is looked at again
+    for socket in (
+        loud,
+        quiet,
+    ):  # the second account is a change of rights: the first page is looked at again
         next_partial(socket, "live")
     texts = [
         "{}",

@@ -69,7 +69,9 @@ def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(inst
     installation.run(FILL, ODD)
     installation.run(RECORD)
     ask_and_answer(gate, 5)  # of these nothing is in SQL yet
-    before = {table: installation.rows(table) for table in ("core_auditentry", "auth_user", "core_websession")}
+    before = {
+        table: installation.rows(table) for table in ("core_auditentry", "auth_user", "core_websession")
+    }
     moved = installation.manage("move_database", "--to", "-", said=url)
     assert moved.returncode == 0, moved.stderr
     assert before["core_auditentry"][-1][-1] in moved.stdout

@@ -1,0 +1,87 @@
+"""Requests that several people must approve: their votes, counted under the request's lock."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.dispatch import Signal
+from django.utils import timezone
+
+from core.approvals.request import Decision
+from core.history.approvals.policy import Powers, powers_of
+from core.history.audit.entries import Fact
+from core.history.people.lookalikes import skeleton
+from core.models import Ballot, Vote
+from core.store.approvals import RequestRecord
+
+voted = Signal()  # after the commit of a vote that completes nothing: pages show it
+
+
+@dataclass(frozen=True)
+class Counted(Decision):
+    """A vote was counted, and more are needed: nothing is decided yet. `votes`: who approved, first to last."""
+
+    votes: tuple[str, ...] = ()
+    approvers: int = 1
+
+
+class Count(NamedTuple):
+    """The votes of a request that stand now, of how many, and what the record says of the newest."""
+
+    votes: tuple[str, ...]
+    approvers: int
+    facts: list[Fact]
+
+    @property
+    def complete(self) -> bool:
+        """Whether enough different people approved."""
+        return len(self.votes) >= self.approvers
+
+
+def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count:
+    """Count one person's approval with those that stand. In a transaction: it holds the request until that ends.
+
+    Each vote is asked about again: it counts while its person is active, may decide this by the policy of now, and
+    saw these bytes. People whose names look alike count as one.
+    """
+    Ballot.objects.get_or_create(pk=record.request_id)
+    ballot = Ballot.objects.select_for_update().get(pk=record.request_id)
+    said = {"digest": record.digest, "reason": reason, "policy": powers.version, "created_at": timezone.now()}
+    mine, _made = Vote.objects.update_or_create(ballot=ballot, user=user, defaults=said)
+    others = (
+        Vote.objects.filter(ballot=ballot, digest=record.digest).exclude(pk=mine.pk).select_related("user")
+    )
+    standing = [vote.user.get_username() for vote in others if _stands(vote, record)]
+    by_look = {skeleton(name): name for name in [*standing, user.get_username()]}
+    votes, approvers = tuple(by_look.values()), powers.demands(record.approval_type).approvers
+    return Count(votes, approvers, [_fact(mine, record, votes, approvers)])
+
+
+def _stands(vote: Vote, record: RequestRecord) -> bool:
+    return powers_of(vote.user).verdict(record).allowed
+
+
+def _fact(vote: Vote, record: RequestRecord, votes: tuple[str, ...], approvers: int) -> Fact:
+    return Fact(
+        event_id=f"vote:{vote.pk}:{record.digest}",
+        kind="decision.voted",
+        at=vote.created_at,
+        actor=vote.user.get_username(),
+        agent_id=record.agent_id,
+        request_id=record.request_id,
+        details={
+            "votes": list(votes),
+            "approvers": approvers,
+            "reason": vote.reason,
+            "digest": vote.digest,
+            "policy": vote.policy,
+        },
+    )
+
+
+def votes_of(request_ids: list[str]) -> dict[str, tuple[str, ...]]:
+    """Who approved each of these requests so far, first to last; in one query. Those without a vote are left out."""
+    found: dict[str, tuple[str, ...]] = {}
+    votes = Vote.objects.filter(ballot_id__in=request_ids).order_by("created_at", "pk")
+    for request_id, name in votes.values_list("ballot_id", "user__username"):
+        found[str(request_id)] = (*found.get(str(request_id), ()), name)
+    return found

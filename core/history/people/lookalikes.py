@@ -1,0 +1,20 @@
+"""Names of people and agents that are taken for each other: one key for all that look alike."""
+
+from functools import lru_cache
+
+from core.values import skeleton as looks
+
+_SAME_STROKE = str.maketrans(
+    {"i": "l"}
+)  # a capital i and a small L: one in Unicode's table before letters are folded
+
+
+@lru_cache(maxsize=10_000)
+def skeleton(name: str) -> str:
+    """What names that look alike have in common; never shown, only compared, and then also its beginning."""
+    return looks.skeleton(name).translate(_SAME_STROKE)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether people could take one name for the other."""
+    return skeleton(one) == skeleton(other) or looks.looks_like(one, other)

@@ -1,0 +1,40 @@
+"""Accounts in the admin: Django's, with names that nobody takes for each other."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import User
+
+from core.history.people.accounts import LOOKS_LIKE, lookalike_of
+from dashboard.display.text import visible
+
+
+class OneOfItsLook:
+    """Refuses a name that looks like that of somebody else, in the form; saving refuses it too."""
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        form: Any = self
+        if "username" not in form.errors and (like := lookalike_of(form.instance)):
+            form.add_error("username", LOOKS_LIKE.format(name=visible(like)))
+
+
+class NewAccount(OneOfItsLook, AdminUserCreationForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    """The form of a new account."""
+
+
+class Account(OneOfItsLook, UserChangeForm):  # type: ignore[type-arg]
+    """The form of an account."""
+
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
+    """People."""
+
+    form = Account
+    add_form = NewAccount

@@ -1,0 +1,89 @@
+"""Who may approve what, in the admin: teams, grants, owners of agents and kinds of requests, with whom each lets in."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.history.approvals.reach import let_in
+from core.models import AgentOwner, ApprovalType, DecisionGrant, Team
+from dashboard import words
+from dashboard.display.text import visible
+
+
+class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    """A grant, which is saved once its maker has seen whom it lets in."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Say whom it lets in; what comes with the same answer is meant."""
+        said: dict[str, Any] = super().clean() or {}
+        if not self.errors:
+            names = words.let_in(let_in(said.get("team")))
+            if said.get("seen") != names:
+                self.data = {**dict(self.data.items()), "seen": names}
+                self.add_error(None, words.GRANT_SEEN.format(names=visible(names)))
+        return said
+
+
+class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
+    """A table that decides who may approve what; each change is in the record."""
+
+    list_per_page = 100
+
+
+@admin.register(Team)
+class TeamAdmin(PolicyAdmin):
+    """People who answer for the same things."""
+
+    list_display = ["name", "members"]
+    filter_horizontal = ["people"]
+    search_fields = ["name"]
+
+    @admin.display(description="people")
+    def members(self, team: Team) -> str:
+        """Who is in it."""
+        return visible(", ".join(user.get_username() for user in team.people.all()))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With their people, in one query more."""
+        return super().get_queryset(request).prefetch_related("people")
+
+
+@admin.register(DecisionGrant)
+class DecisionGrantAdmin(PolicyAdmin):
+    """Who may approve what."""
+
+    form = GrantForm
+    list_display = ["approval_type", "agent", "team", "lets_in"]
+    readonly_fields = ["lets_in"]
+    list_select_related = ["team"]
+    search_fields = ["approval_type", "agent", "team__name"]
+
+    @admin.display(description="lets in now")
+    def lets_in(self, grant: DecisionGrant) -> str:
+        """The active approvers that this row lets in, as it is stored."""
+        return visible(words.let_in(let_in(grant.team))) if grant.pk else words.SEEN_FIRST
+
+
+@admin.register(AgentOwner)
+class AgentOwnerAdmin(PolicyAdmin):
+    """Whose agents are whose."""
+
+    list_display = ["agent", "is_prefix", "person", "team"]
+    list_select_related = ["person", "team"]
+    search_fields = ["agent", "person__username", "team__name"]
+    autocomplete_fields = ["person", "team"]
+
+
+@admin.register(ApprovalType)
+class ApprovalTypeAdmin(PolicyAdmin):
+    """What kinds of requests demand."""
+
+    list_display = [
+        *("name", "high_risk", "irreversible", "reason_required", "approvers"),
+        *("no_bulk", "fresh_sign_in", "digest_typed"),
+    ]
+    search_fields = ["name"]

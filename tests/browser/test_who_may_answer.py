@@ -1,0 +1,59 @@
+"""What people see of policy: who approved already, what an answer needs, why somebody may not."""
+
+import re
+
+from django.contrib.auth.models import User
+from playwright.sync_api import expect
+
+from core import ApprovalGate
+from core.models import AgentOwner, ApprovalType
+from tests.conftest import PASSWORD
+from tests.live_record import live_record
+
+
+def test_two_people_approve_and_the_second_page_says_who_did(sign_in, clean_redis):
+    ApprovalType.objects.create(name="deploy", approvers=2)
+    gate = ApprovalGate(clean_redis, "worker")
+    ann, bob = sign_in("ann", "approver"), sign_in("bob", "approver")
+    request = gate.open_request("deploy", {"to": "production"})
+    card = f"#request-{request.request_id}"
+    ann.locator(f"{card} .approve:enabled").click()
+    expect(ann.locator("#notices")).to_contain_text("Counted: 1 of 2")
+    expect(bob.locator(".votes")).to_contain_text("1 of 2 approved by ann")  # on the live page, by itself
+    bob.goto(f"/approvals/{request.request_id}/")
+    expect(bob.locator(".votes")).to_contain_text("1 of 2 approved by ann")
+    bob.locator(f"{card} .approve:enabled").click()
+    expect(bob.locator(card)).to_contain_text("Approved")
+    assert live_record(gate, request.request_id).responder == "bob"
+
+
+def test_what_cannot_be_undone_wants_the_password_again_and_the_beginning_of_the_digest(sign_in, clean_redis):
+    ApprovalType.objects.create(name="drop database", irreversible=True)
+    gate = ApprovalGate(clean_redis, "worker")
+    page = sign_in("ann", "approver")
+    request = gate.open_request("drop database")
+    card, digest = f"#request-{request.request_id}", live_record(gate, request.request_id).digest
+    page.locator(f"{card} .approve:enabled").click()
+    expect(page.locator("#notices")).to_contain_text("type the first six characters")
+    page.locator(card).get_by_role("link", name="give your password again").click()
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("alert")).to_contain_text("not the password")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page).to_have_url(re.compile(f"/approvals/{request.request_id}/$"))
+    page.get_by_label("To approve this, type").fill(digest[:6])
+    page.locator(f"{card} .approve:enabled").click()
+    expect(page.locator(card)).to_contain_text("Approved")
+
+
+def test_who_owns_the_agent_reads_why_and_has_no_buttons(sign_in, clean_redis, make_user):
+    make_user("bob", "approver")
+    page = sign_in("ann", "approver")
+    AgentOwner.objects.create(agent="worker", person=User.objects.get(username="ann"))
+    gate = ApprovalGate(clean_redis, "worker")
+    page.reload()
+    request = gate.open_request("deploy")
+    card = page.locator(f"#request-{request.request_id}")
+    expect(card).to_contain_text("This agent is yours, so somebody else must answer.")
+    expect(card.locator("button")).to_have_count(0)

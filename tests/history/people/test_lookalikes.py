@@ -1,0 +1,72 @@
+"""Names that look like each other count as one, for people and for who asked."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+
+from core.history.people.lookalikes import alike
+
+ALIKE = [
+    "Agent-X", "AGENT-X", "agent-x ", " agent-x", "agent\u2011x", "\u0430gent-x", "agent\u200b-x", "agent-\u0445",
+    "\uff41gent-x", "agent-\U0001d431", "\u3164agent-x", "agent\u00ad-x", "ag\u0435nt-x", "agent-x\ufe0f",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALIKE, ids=ascii)
+def test_what_looks_like_a_name_counts_as_it(name):
+    assert alike("agent-x", name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("modern", "rnodern"),
+        ("deployer", "depl0yer"),
+        ("Ian", "lan"),
+        ("bill", "bi11"),
+        ("stra\u00dfe", "STRASSE"),
+    ],
+)
+def test_letters_that_look_like_others_are_those(one, other):
+    assert alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("agent-x", "agent-y"), ("ann", "anna"), ("worker 2", "worker 3"), ("m\u00fcller", "muller")],
+)
+def test_names_that_differ_stay_apart(one, other):
+    assert not alike(one, other)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["Maria", "m\u0430ria", "rnaria"], ids=ascii)
+def test_nobody_gets_a_name_that_looks_like_somebodys(make_user, name):
+    make_user("maria")
+    with pytest.raises(ValidationError, match="looks like that of maria"):
+        make_user(name)
+    ann = make_user("ann")
+    ann.username = name
+    with pytest.raises(ValidationError, match="looks like"):
+        ann.save()
+    with pytest.raises(CommandError, match="looks like"):
+        call_command("createsuperuser", username=name, email="", interactive=False, verbosity=0)
+
+
+@pytest.mark.django_db
+def test_an_account_that_looks_like_another_since_before_can_still_be_saved(make_user):
+    maria = make_user("maria")
+    other = make_user("somebody")
+    type(other).objects.filter(pk=other.pk).update(username="Maria")  # as it was in an older version
+    other.refresh_from_db()
+    other.is_active = False
+    other.save()
+    maria.first_name = "Maria"
+    maria.save()
+
+
+@pytest.mark.django_db
+def test_somebody_may_spell_their_own_name_otherwise(make_user):
+    maria = make_user("maria")
+    maria.username = "Maria"
+    maria.save()
