@@ -43,6 +43,7 @@ def drawing(svg: str) -> dict[str, str]:
     return {name: "".join(re.findall(rf' {name}="([^"]*)"', svg)[:1]) for name in ("viewBox", "d")}
 
 
+@register.filter
 def verdict(audience: Audience, request: Asked) -> Verdict:
     """Whether these people may answer a request, and what that needs."""
     return audience.verdict(request)

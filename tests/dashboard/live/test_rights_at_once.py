@@ -13,8 +13,10 @@ from websockets.sync.client import ClientConnection
 
 from core import ApprovalGate
 from core.history.people import rights_changes
+from core.models import DecisionGrant
 from core.store.rights import CHANGING_MS
 from dashboard.live import feed
+from dashboard.live.subscription import RIGHTS_CHANGED
 from tests.dashboard.live.frames import code_of_closing, next_partial
 from tests.waiting import wait_until
 
@@ -76,6 +78,15 @@ def sign_out_everywhere(client: Client, person: User) -> None:
     client.post("/sign-out/everywhere/")
 
 
+def page_of(person: User, open_socket) -> ClientConnection:
+    """The socket of somebody's live page, which has its region."""
+    client = Client()
+    client.force_login(person)
+    socket = open_socket(client)
+    next_partial(socket, "live")
+    return socket
+
+
 def read_all(socket: ClientConnection, frames: list[str]) -> int:
     """Gather what comes; the code with which it ends. TimeoutError where nothing comes and it stays open."""
     try:
@@ -121,11 +132,17 @@ def test_no_frame_tells_of_what_happened_after_the_commit(
     assert leaked == []
 
 
+def test_a_change_of_policy_is_told_at_once_as_well(make_user, open_socket):
+    """What they may answer is no secret, but the page with the buttons is another one now."""
+    socket = page_of(make_user("maria", "approver"), open_socket)
+    DecisionGrant.objects.all().delete()
+    began = time.monotonic()
+    assert code_of_closing(socket)[0] == RIGHTS_CHANGED
+    assert time.monotonic() - began < 3.0
+
+
 def test_between_the_change_and_its_commit_nobody_is_told_anything(make_user, open_socket, gate):
-    person, client = make_user("maria", "approver"), Client()
-    client.force_login(person)
-    socket = open_socket(client)
-    next_partial(socket, "live")
+    socket = page_of(make_user("maria", "approver"), open_socket)
     with rights_changes.change():
         gate.open_request("secret")
         with pytest.raises(TimeoutError):
@@ -134,10 +151,8 @@ def test_between_the_change_and_its_commit_nobody_is_told_anything(make_user, op
 
 
 def test_a_change_that_is_rolled_back_holds_nobody_up_for_long(make_user, open_socket, gate):
-    person, client = make_user("maria", "approver"), Client()
-    client.force_login(person)
-    socket = open_socket(client)
-    next_partial(socket, "live")
+    person = make_user("maria", "approver")
+    socket = page_of(person, open_socket)
     with transaction.atomic():
         person.is_active = False
         person.save()
@@ -148,10 +163,8 @@ def test_a_change_that_is_rolled_back_holds_nobody_up_for_long(make_user, open_s
 
 def test_plain_sql_counts_within_four_seconds(make_user, open_socket, monkeypatch):
     monkeypatch.setattr(feed, "ACCESS_SECONDS", 4.0)
-    person, client = make_user("maria", "approver"), Client()
-    client.force_login(person)
-    socket = open_socket(client)
-    next_partial(socket, "live")
+    person = make_user("maria", "approver")
+    socket = page_of(person, open_socket)
     User.objects.filter(pk=person.pk).update(is_active=False)
     began = time.monotonic()
     assert code_of_closing(socket)[0] == 4401
