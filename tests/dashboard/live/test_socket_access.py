@@ -4,7 +4,7 @@ import time
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.test import Client, override_settings
 from websockets.exceptions import InvalidStatus
 
 from dashboard.live import feed as live
@@ -41,6 +41,20 @@ def test_an_unknown_address_is_no_socket(signed_in, open_socket):
     client = signed_in("approver")
     with pytest.raises(InvalidStatus):
         open_socket(client, "/ws/nothing/")
+
+
+@override_settings(TELEMETRY_SOCKETS_PER_SESSION=2)
+def test_a_session_has_so_many_sockets_and_another_has_its_own(signed_in, open_socket):
+    client, other = signed_in("approver"), signed_in("viewer")
+    first, second = open_socket(client), open_socket(client)
+    for socket in (first, second):
+        next_partial(socket, "live")
+    with pytest.raises(InvalidStatus, match="403"):
+        open_socket(client)
+    next_partial(open_socket(other), "live")
+    first.close()
+    wait_until(lambda: follower.sockets_of(client.cookies["session"].value) == 1, "one is gone")
+    next_partial(open_socket(client), "live")
 
 
 def sign_out(client: Client, person: User) -> None:
