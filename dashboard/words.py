@@ -60,6 +60,7 @@ STEPS = {
     "approval.requested": "Asked",
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "The agent has the answer",
+    "approval.altered": "Changed in the telemetry server since it was asked",
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
     "record.repaired": "Repaired",
@@ -98,6 +99,10 @@ ONLY_IN_REDIS = (
 )
 YOU = "You"
 NO_DEADLINE = "no deadline"
+ALTERED = (
+    "What the telemetry server holds of this request is not what the agent asked: somebody changed it there. "
+    "Nobody can answer it."
+)
 
 
 def request_name(kind: str, agent: str) -> str:
@@ -295,6 +300,7 @@ ENTRIES = {
     "approval.requested": "approval asked",
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",
+    "approval.altered": "request changed in Redis",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
     "session.started": "signed in",

@@ -24,6 +24,7 @@ from ..values.approvals import (
     STATUSES,
     status_of_answer,
 )
+from ..values.digests import request_body, request_digest
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
@@ -79,7 +80,10 @@ class Mark(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen."""
+    """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen.
+
+    `seen`: what that digest was made of; None where Redis is to be asked for it.
+    """
 
     request_id: str
     approved: bool
@@ -89,6 +93,8 @@ class Answer(NamedTuple):
     decision_id: str
     not_after: datetime | None = None
     digest: str | None = None
+    seen: bytes | None = None
+    signature: str = ""
 
 
 class End(NamedTuple):
@@ -102,6 +108,7 @@ class End(NamedTuple):
     ended_at: datetime
     decision_id: str
     channel: str
+    signature: str = ""
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
@@ -161,6 +168,8 @@ def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
         answer.channel,
         not_after,
         answer.digest or "",
+        answer.seen or b"",
+        answer.signature,
     ]
     return Command(DECIDE, _ending_keys(keys, answer.request_id, APPROVAL_DECIDED), args, as_it_is)
 
@@ -222,6 +231,7 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
         end.decision_id,
         end.channel,
         "1" if lost else "",
+        end.signature,
     ]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
@@ -247,11 +257,17 @@ class RequestRecord(NamedTuple):
     collected_at: datetime | None = None
     claim: str = ""
     key: str = ""
+    signature: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """What the digest is made of, as it stands now."""
+        return request_body(self.agent_id, self.approval_type, self.context)
 
     @property
     def digest(self) -> str:
         """The digest of what this record says now, to be compared with the one decided on."""
-        return request_digest(self.agent_id, self.approval_type, self.context)
+        return hashlib.sha256(self.body).hexdigest()
 
 
 class WaitingRequest(NamedTuple):
@@ -270,11 +286,6 @@ class PendingRequests:
 
     records: list[RequestRecord]
     unreadable: list[str]
-
-
-def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
-    """SHA-256, hex, over agent, type and the exact context. Names hold no newline, so lines cannot shift."""
-    return hashlib.sha256(b"\n".join([agent_id.encode(), approval_type.encode(), context])).hexdigest()
 
 
 def valid_id(request_id: object) -> bool:
@@ -477,9 +488,9 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
     said = {
         name: fields.get(name.encode(), b"").decode()
-        for name in ("responder", "reason", "decision_id", "channel", "claim", "ended_ms", "collected_ms")
+        for name in ("responder", "reason", "decision_id", "channel", "claim", "signature")
     }
-    ended, collected = said.pop("ended_ms"), said.pop("collected_ms")
+    ended, collected = (fields.get(name, b"").decode() for name in (b"ended_ms", b"collected_ms"))
     return {
         **said,
         "ended_at": at(ended) if ended else None,

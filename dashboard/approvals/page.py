@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
+from core.history.approvals.alarms import is_altered
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -62,10 +63,13 @@ class Card:
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
     gone: str = ""  # why nobody waits for the answer
+    altered: str = ""  # that this is not what was asked: nobody can answer it
 
     @classmethod
-    def of(cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows."""
+    def of(
+        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, asked: str | None = None
+    ) -> "Card":
+        """The card; its digest is computed from the very bytes that it shows. asked: the digest that SQL heard of."""
         text, most = record.context.decode(), most or CARD_CHARACTERS
         context = visible_json(text) if len(text) <= most else visible("")
         whole = len(text) <= most and len(context) <= most
@@ -80,6 +84,7 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
+            words.ALTERED if is_altered(record, asked) else "",
         )
 
 
@@ -101,8 +106,10 @@ class Ended:
     recorded: bool
 
     @classmethod
-    def of(cls, record: RequestRecord | ApprovalRecord, *, recorded: bool) -> "Ended":
-        """From Redis, or from SQL, which both tell the same."""
+    def of(
+        cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
+    ) -> "Ended":
+        """From Redis, or from SQL, which both tell the same. collected: the agent has it, whatever this one knows."""
         return cls(
             str(record.request_id),
             record.approval_type,
@@ -114,7 +121,7 @@ class Ended:
             record.ended_at or record.requested_at,
             record.requested_at,
             record.channel != DIRECT,
-            record.collected_at is not None,
+            collected or record.collected_at is not None,
             recorded,
         )
 
@@ -166,6 +173,8 @@ class ApprovalPage:
     history: list[Step]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
+    wrong: str = ""  # that Redis does not hold what was asked
+    waits: bool = False
 
     @property
     def uncertain(self) -> list[Step]:
@@ -206,10 +215,24 @@ def recently_ended() -> list[Ended]:
     return [Ended.of(record, recorded=True) for record in newest]
 
 
+def asked_digests() -> dict[str, str]:
+    """What SQL heard of the requests that wait: the digest of each, by id."""
+    rows = ApprovalRecord.objects.filter(status=PENDING).values_list("pk", "digest")
+    return {str(request_id): digest for request_id, digest in rows}
+
+
+def known_to_sql() -> tuple[list[Ended], dict[str, str]]:
+    """What the live page asks SQL for: the newest ends, and what was asked of what waits."""
+    return recently_ended(), asked_digests()
+
+
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     live, kept, now = approval.live, approval.kept, approval.now
-    known: Any = live or kept
+    wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
+    # What SQL has is what was asked, and how it ended. Redis may have been written to since.
+    known: Any = kept if kept is not None and (wrong or kept.status != PENDING) else live or kept
+    collected = live is not None and live.collected_at is not None
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
@@ -217,8 +240,10 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker) if live is not None and pending else None,
-        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker)
+        if live is not None and pending and not wrong
+        else None,
+        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=visible_whole(text, PAGE_CHARACTERS) if text else "",
@@ -229,6 +254,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         history=[Step.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
+        wrong=words.ALTERED if wrong else "",
+        waits=pending,
     )
 
 

@@ -20,6 +20,7 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
+from core.history.approvals.alarms import Altered
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
 from core.store.client import open_store
@@ -116,6 +117,8 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
+    except Altered as error:
+        return Notice("refused", words.about(_name(request_id), str(error)), 409)
     except decisions.NotAllowed as refusal:
         return Notice("refused", words.about(_name(request_id), str(refusal)), 403)
     except ValueError as error:

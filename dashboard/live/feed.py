@@ -186,12 +186,12 @@ class Feed(threading.Thread):
         if "sql" not in self._asked:
             self._asked.add("sql")
             state.begin_verification()
-            self._pages.do(contexts.recently_ended, partial(self._verify, state))
+            self._pages.do(contexts.known_to_sql, partial(self._verify, state))
 
-    def _verify(self, state: LiveState, done: Future[list[Ended]]) -> None:
+    def _verify(self, state: LiveState, done: Future[tuple[list[Ended], dict[str, str]]]) -> None:
         self._asked.discard("sql")
         if state is self._state:
-            self._distribute(state.verify(done.result()), set())
+            self._distribute(state.verify(*done.result()), set())
 
     def _look_at_rights(self) -> None:
         # Also while Redis is away: whoever signs out then is let go as well.

@@ -68,12 +68,14 @@ class LiveState:
         self._touched: set[str] = set()
         self._drawn: dict[Audience, tuple[LivePage, str]] = {}
         self._heard_of: set[str] = set()
+        self._digests: dict[str, str]  # of what was asked, by request
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
         self.now: datetime
         self.agents: Agents
-        self._load(contexts.recently_ended())
+        ended, self._digests = contexts.known_to_sql()
+        self._load(ended)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -105,7 +107,9 @@ class LiveState:
     def _card(self, request_id: str) -> Card:
         if request_id not in self._cards:
             record = self._pending[request_id]
-            self._cards[request_id] = Card.of(record, asker=asker_of(self._rows.get(record.agent_id)))
+            self._cards[request_id] = Card.of(
+                record, asker=asker_of(self._rows.get(record.agent_id)), asked=self._digests.get(request_id)
+            )
         return self._cards[request_id]
 
     def _cards_of(self, rows: Iterable[AgentRow]) -> list[Message]:
@@ -161,6 +165,9 @@ class LiveState:
         }
         recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
         self._unrecorded = {**self._unrecorded, **positions}
+        for entry in entries:
+            if entry.type == "requested":  # before anybody could have changed it
+                self._digests.setdefault(entry.fields.get("request_id", ""), entry.fields.get("digest", ""))
         self._heard_of.update(positions)
         for request_id in list(self._unrecorded):
             if self._watcher.is_recorded(self._unrecorded[request_id]):
@@ -204,14 +211,23 @@ class LiveState:
         """SQL is about to be asked for `contexts.recently_ended`: what is heard of from now on, it may lack."""
         self._heard_of = set(self._unrecorded)
 
-    def verify(self, ended: list[Ended]) -> list[Message]:
-        """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew."""
-        agents = self.agents
-        before = (self._shown, self._ended, self._unreadable, len(self._pending))
+    def verify(self, ended: list[Ended], asked: dict[str, str] | None = None) -> list[Message]:
+        """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew.
+
+        asked: the digest of each request that waits, as SQL knows it.
+        """
+        agents, before = self.agents, self._standing()
         self._load(ended)
-        if before != (self._shown, self._ended, self._unreadable, len(self._pending)):
+        heard = {id_: digest for id_, digest in self._digests.items() if id_ in self._pending}
+        self._digests = {**heard, **(asked or {})}
+        if before != self._standing():
             return [self._whole()]
         return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
+
+    def _standing(self) -> tuple[object, ...]:
+        """What is shown of requests, with the bytes of each: somebody may have changed them in Redis."""
+        bytes_ = [self._pending[id_].body for id_ in self._shown]
+        return self._shown, bytes_, self._ended, self._unreadable, len(self._pending)
 
     # How the state moves
 

@@ -6,7 +6,7 @@ The intent is in SQL before Redis is asked. That Redis accepted it is in SQL bef
 import logging
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -18,7 +18,8 @@ from core.approvals import deciding
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
-from core.history.approvals import ends
+from core.history.approvals import alarms, ends
+from core.history.approvals.alarms import Altered
 from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
@@ -38,6 +39,10 @@ logger = logging.getLogger(__name__)
 
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
+ALTERED_SINCE = (
+    "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
+    "Somebody changed it there. That is recorded, and whoever runs the site should look who can write to that server."
+)
 
 
 class NotAllowed(Exception):
@@ -55,9 +60,10 @@ class NotNoted(Exception):
 def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: str, digest: str) -> Decision:
     """Decide a request in the name of a signed-in user.
 
-    digest: of the request as the user saw it. Raises NotAllowed (recorded), StoreUnavailable (nothing was
-    decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request that cannot be
-    read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it was).
+    digest: of the request as the user saw it. Raises NotAllowed and Altered (both recorded: this person may not, or
+    Redis does not hold what was asked), StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays
+    open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest, DatabaseError
+    (nothing was decided), NotNoted (it was).
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
@@ -65,7 +71,7 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_intent")
-    decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent))
+    decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent, record))
     decision = _about(decision, record)
     failpoints.reach("site.after_script")
     if decision.accepted:
@@ -86,8 +92,8 @@ def _about(decision: Decision, record: RequestRecord) -> Decision:
     )
 
 
-def _answer(intent: DecisionIntent) -> Answer:
-    """What the intent says to Redis."""
+def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
+    """What the intent says to Redis, with the bytes that were read: none where they are not those of the screen."""
     return Answer(
         request_id=str(intent.request_id),
         approved=intent.approved,
@@ -97,6 +103,7 @@ def _answer(intent: DecisionIntent) -> Answer:
         decision_id=str(intent.pk),
         not_after=intent.not_after,
         digest=intent.digest,
+        seen=record.body if record.digest == intent.digest else b"",
     )
 
 
@@ -144,22 +151,34 @@ def _intend(
             without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
             if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
-            return DecisionIntent.objects.create(
-                decision_id=uuid.uuid4(),
-                request_id=record.request_id,
-                agent_id=record.agent_id,
-                approval_type=record.approval_type,
-                requested_at=record.requested_at,
-                deadline_at=record.deadline_at,
-                user=fresh,
-                approved=approved,
-                reason=reason,
-                digest=digest,
-                not_after=not_after,
-                created_at=timezone.now(),
-            )
-        _record_refusal(fresh or user, record, refusal)
-    raise NotAllowed(refusal)
+            alarm = alarms.altered(record) if record.status == PENDING else None
+            if alarm is None:
+                return _intent(fresh, record, approved, reason, digest, not_after)
+            entries.append([alarm])
+        else:
+            _record_refusal(fresh or user, record, refusal)
+    if refusal:
+        raise NotAllowed(refusal)
+    raise Altered(ALTERED_SINCE)
+
+
+def _intent(
+    user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: datetime
+) -> DecisionIntent:
+    return DecisionIntent.objects.create(
+        decision_id=uuid.uuid4(),
+        request_id=record.request_id,
+        agent_id=record.agent_id,
+        approval_type=record.approval_type,
+        requested_at=record.requested_at,
+        deadline_at=record.deadline_at,
+        user=user,
+        approved=approved,
+        reason=reason,
+        digest=digest,
+        not_after=not_after,
+        created_at=timezone.now(),
+    )
 
 
 def _refusal(user: Any, record: RequestRecord) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.approvals import ends
+from core.history.approvals import alarms, ends
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -140,6 +140,9 @@ class Batch:
             return [fact]
         # Only the body that was hashed is kept; without it the digest still tells what was asked.
         record = self._records.get(request_id)
+        facts = [fact]
+        if record is not None and alarms.is_altered(record, said["digest"], deadline_at):
+            facts.append(alarms.fact_of_altered(record, said["digest"]))
         self._add(
             request_id,
             agent_id=said["agent_id"],
@@ -150,7 +153,7 @@ class Batch:
             deadline_at=deadline_at,
             timeout_seconds=timeout_seconds,
         )
-        return [fact]
+        return facts
 
     def _ended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields

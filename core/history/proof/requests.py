@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef
 
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import request_digest
 from core.values.approvals import ENDS, PENDING
+from core.values.digests import request_digest
 from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
