@@ -32,7 +32,7 @@ from ..values.names import checked_name
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
-from .script import SCRIPTS, Argument, Command, as_it_is
+from .script import SCRIPTS, Argument, Command, as_it_is, nothing
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ CANCEL = SCRIPTS["approvals/cancel"]
 COLLECT = SCRIPTS["approvals/collect"]
 RESTORE_END = SCRIPTS["approvals/restore_end"]
 WITHDRAW = SCRIPTS["approvals/withdraw"]
+DOUBT = SCRIPTS["approvals/doubt"]
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 
@@ -159,18 +160,9 @@ def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
 def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     """Decide a request: [outcome, status, approved, responder, reason, ended ms, decision id, channel]."""
     not_after = "" if answer.not_after is None else int(answer.not_after.timestamp() * 1000)
-    args: list[Argument] = [
-        answer.request_id,
-        answer.decision_id,
-        status_of_answer(answer.approved),
-        answer.responder,
-        answer.reason,
-        answer.channel,
-        not_after,
-        answer.digest or "",
-        answer.seen or b"",
-        answer.signature,
-    ]
+    status = status_of_answer(answer.approved)
+    said = [answer.request_id, answer.decision_id, status, answer.responder, answer.reason, answer.channel]
+    args: list[Argument] = [*said, not_after, answer.digest or "", answer.seen or b"", answer.signature]
     return Command(DECIDE, _ending_keys(keys, answer.request_id, APPROVAL_DECIDED), args, as_it_is)
 
 
@@ -210,6 +202,11 @@ def _mark(reply: list[bytes]) -> Mark | None:
     except ODD as error:
         logger.warning("set aside: when an outcome was collected: %s", error)
         return None
+
+
+def doubt(keys: Keys, request_id: str, why: str) -> Command[None]:
+    """Tell the record that an agent heard a yes which it did not believe."""
+    return Command(DOUBT, [keys.outbox, keys.installation], [request_id, why], nothing)
 
 
 def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:

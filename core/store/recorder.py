@@ -3,13 +3,14 @@
 It stands there for a week after the recorder's last heartbeat, so it can be read when the recorder is dead.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
-from ..values.approvals import STATUSES
+from ..values.approvals import PENDING, STATUSES
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Line, Store
@@ -39,6 +40,7 @@ class RecorderHeartbeat:
     error_at: datetime | None
     replaced_at: datetime | None
     set_aside: int
+    alarms: int = 0
 
     @property
     def recording(self) -> bool:
@@ -69,11 +71,21 @@ class RecorderState:
 
 
 def sign(
-    keys: Keys, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
+    keys: Keys,
+    instance: str,
+    *,
+    recorded: bool,
+    trouble: str,
+    replaced: bool,
+    set_aside: int,
+    error: str,
+    alarms: int = 0,
 ) -> Command[None]:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
-    return Command(SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]], nothing)
+    return Command(
+        SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH], alarms], nothing
+    )
 
 
 def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
@@ -118,8 +130,14 @@ def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
         error=said.get("error", ""),
         error_at=_moment(said, "error_ms"),
         replaced_at=_moment(said, "replaced_ms"),
-        set_aside=int(said["set_aside"]) if said.get("set_aside", "").isdecimal() else 0,
+        set_aside=_count(said, "set_aside"),
+        alarms=_count(said, "alarms"),
     )
+
+
+def _count(said: Mapping[str, str], name: str) -> int:
+    text = said.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= 15 else 0
 
 
 def _state_word(now: datetime, seen: datetime | None, trouble: str) -> str:
@@ -137,6 +155,61 @@ def _fresh(now: datetime, seen: datetime | None) -> bool:
 def _moment(said: Mapping[str, str], name: str) -> datetime | None:
     text = said.get(name, "")
     return at(text) if text.isdecimal() and len(text) <= 15 else None
+
+
+class Ended(NamedTuple):
+    """How a request ended by one place of Redis; all are text, as they stand there."""
+
+    status: str
+    responder: str
+    ended_ms: str
+
+
+class Told(NamedTuple):
+    """What Redis itself says of the end of a request, beside the outbox.
+
+    own: of its hash, None where it is pending there or gone. heard: what its waiters read first, None for nothing.
+    digest: of what the hash holds now, '' where it is gone.
+    """
+
+    own: Ended | None
+    heard: Ended | None
+    digest: str
+
+    @property
+    def ends(self) -> Ended | None:
+        """The end that stands; what waiters read counts only where there is no hash that could say otherwise."""
+        return self.own or (None if self.digest else self.heard)
+
+
+def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Told]]:
+    """The server's time, and what it says of the ends of these requests: one round trip."""
+    commands: list[list[str | int]] = []
+    for id_ in request_ids:
+        asked = ("agent_id", "approval_type", "context")
+        commands.append(
+            ["HMGET", store.keys.approval_request(id_), "status", "responder", "ended_ms", *asked]
+        )
+        commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
+    time, *replies = store.read_many([["TIME"], *commands])
+    found = zip(request_ids, replies[::2], replies[1::2], strict=True)
+    return at(milliseconds_of(time)), {id_: _told(hash_, stream) for id_, hash_, stream in found}
+
+
+def _told(hash_: Any, stream: Any) -> Told:
+    own, heard, digest = None, None, ""
+    if not isinstance(hash_, Exception) and any(hash_):
+        end = _ended(hash_[:3])
+        own = None if end.status == PENDING else end
+        digest = hashlib.sha256(b"\n".join(part or b"" for part in hash_[3:])).hexdigest()
+    if not isinstance(stream, Exception) and stream:
+        said = pairs(stream[0][1] or [])
+        heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms")])
+    return Told(own, heard, digest)
+
+
+def _ended(parts: Sequence[bytes | None]) -> Ended:
+    return Ended(*[(part or b"").decode(errors="replace") for part in parts])
 
 
 class Standing(NamedTuple):

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
+from core.history.approvals import signing
 from core.history.approvals.alarms import is_altered
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
-from core.values.approvals import DIRECT, PENDING
+from core.values.approvals import DIRECT, PENDING, SITE
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.display.text import plain, visible, visible_json, visible_whole
@@ -120,10 +121,17 @@ class Ended:
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
             record.requested_at,
-            record.channel != DIRECT,
+            _is_verified(record),
             collected or record.collected_at is not None,
             recorded,
         )
+
+
+def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
+    """Whether it is known who answered: SQL has the intent; what Redis says is believed where the site signed it."""
+    if record.channel != SITE or isinstance(record, ApprovalRecord):
+        return record.channel != DIRECT
+    return signing.is_proven(record)
 
 
 @dataclass(frozen=True)

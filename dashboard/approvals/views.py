@@ -21,6 +21,7 @@ from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions
 from core.history.approvals.alarms import Altered
+from core.history.approvals.signing import CannotSign
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
 from core.store.client import open_store
@@ -119,6 +120,9 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except Altered as error:
         return Notice("refused", words.about(_name(request_id), str(error)), 409)
+    except CannotSign as error:
+        logger.error("nothing can be decided: %s", error)
+        return Notice("refused", words.about(_name(request_id), words.NOT_SIGNED), 503)
     except decisions.NotAllowed as refusal:
         return Notice("refused", words.about(_name(request_id), str(refusal)), 403)
     except ValueError as error:

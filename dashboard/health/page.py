@@ -90,7 +90,8 @@ def read_page() -> HealthPage:
 
 def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    return words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
+    worry = words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
+    return words.forgery_worry(heartbeat.alarms) or worry
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -124,6 +125,7 @@ def _recording_worries(state: Health) -> Iterator[str]:
     if state.behind:
         yield words.CHANGES_WAIT
     if state.database is not None:
+        yield words.forgery_worry(state.database.alarms)
         yield words.set_aside_worry(state.database.set_aside)
 
 

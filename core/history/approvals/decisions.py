@@ -18,7 +18,7 @@ from core.approvals import deciding
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
-from core.history.approvals import alarms, ends
+from core.history.approvals import alarms, ends, signing
 from core.history.approvals.alarms import Altered
 from core.history.audit import entries
 from core.models import DecisionIntent
@@ -31,9 +31,11 @@ from core.values.approvals import (
     PENDING,
     SITE,
     UNKNOWN,
+    status_of_answer,
 )
 from core.values.json import checked_text
 from core.values.malformed import without_nul
+from core.values.signature import Said
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +63,9 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     """Decide a request in the name of a signed-in user.
 
     digest: of the request as the user saw it. Raises NotAllowed and Altered (both recorded: this person may not, or
-    Redis does not hold what was asked), StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays
-    open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest, DatabaseError
-    (nothing was decided), NotNoted (it was).
+    Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided), DecisionUnconfirmed (the
+    intent stays open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest,
+    DatabaseError (nothing was decided), NotNoted (it was).
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
@@ -104,6 +106,7 @@ def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
         not_after=intent.not_after,
         digest=intent.digest,
         seen=record.body if record.digest == intent.digest else b"",
+        signature=intent.signature,
     )
 
 
@@ -165,6 +168,9 @@ def _intend(
 def _intent(
     user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: datetime
 ) -> DecisionIntent:
+    said = Said(record.request_id, digest, status_of_answer(approved), user.get_username(), reason)
+    signature = signing.sign(said, not_after - timedelta(seconds=INTENT_SECONDS))
+    failpoints.reach("site.after_signature")
     return DecisionIntent.objects.create(
         decision_id=uuid.uuid4(),
         request_id=record.request_id,
@@ -178,6 +184,7 @@ def _intent(
         digest=digest,
         not_after=not_after,
         created_at=timezone.now(),
+        signature=signature,
     )
 
 

@@ -42,6 +42,7 @@ class KnownEnd(NamedTuple):
                 ended_at=row.ended_at or row.requested_at,
                 decision_id=row.decision_id,
                 channel=row.channel,
+                signature=row.signature,
             )
         )
 
@@ -57,6 +58,7 @@ class KnownEnd(NamedTuple):
             ended_at=intent.accepted_at or intent.created_at,
             decision_id=str(intent.pk),
             channel=SITE,
+            signature=intent.signature,
         )
         return cls(end, noted=True)
 
@@ -67,6 +69,7 @@ class KnownEnd(NamedTuple):
 
 def fact_of(end: End, agent_id: str) -> Fact:
     """What the record says of an end."""
+    details = {name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")}
     return Fact(
         event_id=f"request:{end.request_id}:ended",
         kind=f"approval.{end.status}",
@@ -74,7 +77,7 @@ def fact_of(end: End, agent_id: str) -> Fact:
         actor=end.responder,
         agent_id=agent_id,
         request_id=end.request_id,
-        details={name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")},
+        details={**details, **({"signature": end.signature} if end.signature else {})},
     )
 
 

@@ -19,12 +19,12 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.history.approvals import effects, ends
 from core.history.approvals.ends import KnownEnd
-from core.history.approvals.replay import replayed
+from core.history.approvals.replay import milliseconds, replayed
 from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
 from core.store.client import Store
-from core.store.recorder import UNREADABLE, Standing, read_standings
+from core.store.recorder import UNREADABLE, Ended, Standing, Told, read_standings
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -252,10 +252,12 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     request_id, facts = record.request_id, []
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
+    own = Ended(record.status, record.responder, milliseconds(record.ended_at)) if record.ended_at else None
+    told = {request_id: Told(own, None, record.digest)}
     try:
         with transaction.atomic():
             for entry in replayed(record):
-                facts += effects.apply(entry, {request_id: record})
+                facts += effects.apply(entry, effects.Records({request_id: record}, told, now))
     except OperationalError:
         raise
     except (*ODD, DatabaseError) as error:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDField
+from django.db.models import CharField, DateTimeField, Field, ForeignKey, JSONField, UUIDField
 
 from core.history.backups import tables
 from core.history.backups.damage import Damaged
@@ -123,17 +123,29 @@ class Backup:
     def rows(self, table: Table) -> Iterator[Row]:
         """Every row of a table. CannotCopy when they are not what was written, at the latest at their end."""
         part = self._parts[table._meta.db_table]
-        readers = [_reader(field) for field in tables.fields(table)]
+        known = tables.fields(table)
+        readers = [_reader(field) for field in known if field.column in part.columns]
+        added = {place: _first_value(f) for place, f in enumerate(known) if f.column not in part.columns}
         for number, line in enumerate(self._lines(part), 1):
             try:
-                yield tuple(read(value) for read, value in zip(readers, json.loads(line), strict=True))
+                row = [read(value) for read, value in zip(readers, json.loads(line), strict=True)]
+                for place, value in added.items():
+                    row.insert(place, value)
+                yield tuple(row)
             except ODD as error:
                 raise CannotCopy(f"line {number} of {_name_of(part.table)} is no row: {error}") from error
 
     def refuse_other_tables(self, expected: list[Table]) -> None:
-        """CannotCopy unless it holds exactly these, with their columns."""
-        here = {table._meta.db_table: tables.columns(table) for table in expected}
+        """CannotCopy unless it holds exactly these, with their columns; those may be missing that were added since."""
         there = {part.table: part.columns for part in self.manifest.parts}
+        here = {
+            table._meta.db_table: [
+                str(field.column)
+                for field in tables.fields(table)
+                if field.column in there.get(table._meta.db_table, ()) or not _may_be_missing(field)
+            ]
+            for table in expected
+        }
         differing = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
         if differing:
             raise CannotCopy(f"the backup has other tables or columns than this site: {', '.join(differing)}")
@@ -206,6 +218,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Damaged):
         return value.plain()
     raise TypeError(f"{type(value).__name__} is not kept in a backup")
+
+
+def _may_be_missing(field: "Field[Any, Any]") -> bool:
+    """Whether a row of before this column can stand without it: it may be empty, or says what it was before."""
+    return field.null or (isinstance(field, CharField) and field.has_db_default() and field.default == "")
+
+
+def _first_value(field: "Field[Any, Any]") -> Any:
+    return None if field.null else field.default
 
 
 def _reader(field: "Field[Any, Any]") -> Callable[[Any], Any]:

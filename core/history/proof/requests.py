@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
 ASKED = "approval.requested"
 STATUS_OF_KIND = {f"approval.{status}": status for status in ENDS}
-TOLD_OF_END = ("reason", "channel", "decision_id")
+TOLD_OF_END = ("reason", "channel", "decision_id", "signature")
 
 
 class Told(NamedTuple):
@@ -44,6 +44,7 @@ class Row(NamedTuple):
     reason: str
     channel: str
     decision_id: str
+    signature: str
 
 
 def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
