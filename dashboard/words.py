@@ -122,6 +122,7 @@ UNCERTAIN = (
     "the telemetry server lost the request before it was known what came of it. "
     "The agent may have heard this answer and acted on it."
 )
+CLAIMED = "{status}, by {by}"
 REPAIRED = "{what}: was {was}, is {now}"
 
 

@@ -22,7 +22,6 @@ from django.utils import timezone
 
 from core.agents import fleet
 from core.errors import StoreUnavailable
-from core.history.approvals import alarms
 from core.history.backups import backup
 from core.history.proof import verification
 from core.history.proof.verification import RecordState
@@ -53,7 +52,6 @@ class Database:
     version: str
     size: int | None
     set_aside: int
-    alarms: int
     outcomes: dict[str, int]
     recorded_at: datetime | None
     installation: str
@@ -105,7 +103,7 @@ class Activity:
 
 
 def read() -> Health:
-    """Read everything: SQL in eight queries at most, Redis in three round trips."""
+    """Read everything: SQL in seven queries at most, Redis in three round trips."""
     problems: dict[str, str] = {}
     database = recorder = server = queue = record = None
     try:
@@ -163,7 +161,6 @@ def _database() -> Database:
         version=version_said,
         size=size,
         set_aside=SetAsideEntry.objects.filter(repaired_at=None).count(),
-        alarms=alarms.count_recent(),
         outcomes=dict(outcomes),
         recorded_at=cursor_row.updated_at if cursor_row else None,
         installation=cursor_row.installation if cursor_row else "",

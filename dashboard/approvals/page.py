@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import signing
-from core.history.approvals.alarms import is_altered
+from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -158,6 +158,9 @@ class Step:
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
             why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
+        if entry.kind == UNCONFIRMED:
+            status, by = details.get("status", "?"), details.get("responder", "?")
+            why = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
         what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += words.UNVERIFIED

@@ -118,6 +118,8 @@ def _worries(state: Health) -> list[str]:
 
 
 def _recording_worries(state: Health) -> Iterator[str]:
+    if state.recorder is not None:
+        yield words.forgery_worry(state.recorder.heartbeat.alarms)
     if state.database is None:
         yield words.WITHOUT_DATABASE
     recorder = state.recorder
@@ -125,7 +127,6 @@ def _recording_worries(state: Health) -> Iterator[str]:
     if state.behind:
         yield words.CHANGES_WAIT
     if state.database is not None:
-        yield words.forgery_worry(state.database.alarms)
         yield words.set_aside_worry(state.database.set_aside)
 
 

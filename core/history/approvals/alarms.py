@@ -72,7 +72,7 @@ def fact_of_unconfirmed(request_id: str, entry: OutboxEntry) -> Fact:
         event_id=f"unconfirmed:{request_id}:{claim[:16]}",
         kind=UNCONFIRMED,
         at=timezone.now(),
-        actor=said["responder"],
+        actor="",  # nobody knows whose claim it is
         agent_id=entry.fields["agent_id"],
         request_id=request_id,
         details={**said, "reason": with_visible_nul(entry.fields.get("reason", ""))[:MAX_WHY]},
