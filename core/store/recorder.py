@@ -21,6 +21,7 @@ SIGN = SCRIPTS["recorder/sign"]
 LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 UNREADABLE = "unreadable"
+HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,8 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
     """The server's time, and what it says of the ends of these requests: one round trip."""
     commands: list[list[str | int]] = []
     for id_ in request_ids:
-        asked = ("agent_id", "approval_type", "context")
         commands.append(
-            ["HMGET", store.keys.approval_request(id_), "status", "responder", "ended_ms", *asked]
+            ["HMGET", store.keys.approval_request(id_), "status", "responder", "ended_ms", *HASHED]
         )
         commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
     time, *replies = store.read_many([["TIME"], *commands])
@@ -201,7 +201,7 @@ def _told(hash_: Any, stream: Any) -> Told:
     if not isinstance(hash_, Exception) and any(hash_):
         end = _ended(hash_[:3])
         own = None if end.status == PENDING else end
-        digest = hashlib.sha256(b"\n".join(part or b"" for part in hash_[3:])).hexdigest()
+        digest = _digest(hash_[3:])
     if not isinstance(stream, Exception) and stream:
         said = pairs(stream[0][1] or [])
         heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms")])
@@ -213,17 +213,21 @@ def _ended(parts: Sequence[bytes | None]) -> Ended:
 
 
 class Standing(NamedTuple):
-    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
+    """How a request stands in Redis; status is `unreadable` where its key holds something else.
+
+    digest: as its field says; found: of the bytes that stand there.
+    """
 
     status: str
     decision_id: str
     digest: str
+    found: str = ""
 
 
 def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
     """The server's time, and read after it how each request stands; None where the server has nothing."""
     keys = [store.keys.approval_request(request_id) for request_id in request_ids]
-    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
+    commands = [["HMGET", key, "status", "decision_id", "digest", *HASHED] for key in keys]
     time, *replies = store.read_many([["TIME"], *commands])
     now = at(milliseconds_of(time))
     return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
@@ -234,5 +238,9 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
         return Standing(UNREADABLE, "", "")
     if not any(reply):
         return None
-    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
-    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest)
+    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply[:3])
+    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest, _digest(reply[3:]))
+
+
+def _digest(parts: Sequence[bytes | None]) -> str:
+    return hashlib.sha256(b"\n".join(part or b"" for part in parts)).hexdigest()

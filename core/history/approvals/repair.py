@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
-from core.history.approvals import effects, ends
+from core.history.approvals import alarms, effects, ends
 from core.history.approvals.ends import KnownEnd
 from core.history.approvals.replay import milliseconds, replayed
 from core.history.audit import entries
@@ -55,6 +55,7 @@ class Findings:
     intents: list[tuple[DecisionIntent, str]] = field(default_factory=list)
     restored: list[KnownEnd] = field(default_factory=list)  # SQL knows the end, Redis does not (any more)
     lost: list[str] = field(default_factory=list)  # SQL waits for an end, Redis has nothing
+    altered: list[entries.Fact] = field(default_factory=list)  # Redis holds other bytes than were asked
 
 
 class Repair:
@@ -85,7 +86,7 @@ class Repair:
     def step(self, position: str) -> None:
         """One part of a round: a few queries and a few round trips. `position`: how far SQL has read the outbox."""
         findings = self._look(position)
-        if findings.untold or findings.intents:
+        if findings.untold or findings.intents or findings.altered:
             self._write(position, findings)
         if findings.restored or findings.lost:
             failpoints.reach("repair.before_redis")
@@ -111,6 +112,7 @@ class Repair:
             row, standing = known.get(request_id), standings[request_id]
             if row is not None and row.status != PENDING and standing and standing.status == PENDING:
                 findings.restored.append(KnownEnd.of_record(row))
+        findings.altered = _altered(standings, known)
         findings.restored += _noted(open_intents, standings, known)
         # A closed one leaves the queue, so those behind it move up.
         self._start -= len(findings.restored)
@@ -156,7 +158,7 @@ class Repair:
             cursor = Cursor.objects.select_for_update().filter(name="outbox").first()
             if cursor is None or cursor.position != position:
                 return  # another recorder has read on: what we found may be told by now
-            facts: list[entries.Fact] = []
+            facts = list(findings.altered)
             for request_id, record in bodies.items():
                 if isinstance(record, approvals.RequestRecord):
                     facts += _tell(record, findings.now)
@@ -191,6 +193,18 @@ def _noted(
             found.setdefault(str(intent.request_id), []).append(intent)
     first = (ends.first_accepted(tried) for tried in found.values())
     return [KnownEnd.of_intent(intent) for intent in first if intent is not None]
+
+
+def _altered(standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]) -> list[entries.Fact]:
+    """Requests that wait, and of which Redis does not hold what was asked."""
+    return [
+        alarms.fact_of_altered(id_, row.agent_id, row.digest, standing.found)
+        for id_, row in known.items()
+        if row.status == PENDING
+        and (standing := standings[id_])
+        and standing.status == PENDING
+        and standing.found != row.digest
+    ]
 
 
 def _not_tried(gone: list[str], now: datetime) -> list[str]:

@@ -55,6 +55,15 @@ def test_what_was_changed_in_redis_is_decided_by_nobody_and_recorded_once(
     assert str(alarm.request_id) == request_id
 
 
+def test_the_recorder_finds_it_by_itself_within_its_minute(gate, raw, ask, repair):
+    request_id, key = ask()
+    raw.hset(key, mapping={"context": SWAPPED, "digest": OTHER})
+    for _ in range(2):
+        repair()
+    [alarm] = alarms()
+    assert (str(alarm.request_id), alarm.agent_id) == (request_id, "deployer")
+
+
 def test_before_it_is_recorded_the_bytes_and_their_field_are_compared(gate, maria, decide, record, raw, ask):
     request_id, key = ask(recorded=False)
     shown = live_record(gate, request_id).digest
