@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -222,19 +223,24 @@ def waiting_page(number: str) -> WaitingPage:
 
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded."""
-    newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
-    return [Ended.of(record, recorded=True) for record in newest]
+    return [Ended.of(record, recorded=True) for record in _newest_ended()]
 
 
-def asked_digests() -> dict[str, str]:
-    """What SQL heard of the requests that wait: the digest of each, by id."""
-    rows = ApprovalRecord.objects.filter(status=PENDING).values_list("pk", "digest")
-    return {str(request_id): digest for request_id, digest in rows}
+def _newest_ended() -> QuerySet[ApprovalRecord]:
+    ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
+    return ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
 
 
-def known_to_sql() -> tuple[list[Ended], dict[str, str]]:
-    """What the live page asks SQL for: the newest ends, and what was asked of what waits."""
-    return recently_ended(), asked_digests()
+def known_to_sql(shown: list[str] | None = None) -> tuple[list[Ended], dict[str, str]]:
+    """What a live page asks SQL for, in one query: the newest ends, and the digest of what waits, by id.
+
+    shown: of these alone.
+    """
+    waiting = Q(status=PENDING) if shown is None else Q(pk__in=shown)
+    rows = ApprovalRecord.objects.defer("context").filter(waiting | Q(pk__in=_newest_ended().values("pk")))
+    found = list(rows.order_by("-ended_at", "-pk"))
+    ended = [Ended.of(row, recorded=True) for row in found if row.status != PENDING]
+    return ended[:SHOWN_ENDED], {str(row.pk): row.digest for row in found}
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:

@@ -41,7 +41,7 @@ def live_page() -> LivePage:
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}
     shown = sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
-    ended, asked = known_to_sql()
+    ended, asked = known_to_sql([record.request_id for record in shown])
     return LivePage(
         agents=Agents.of_rows(rows.values()),
         cards=[
