@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Without it each of the hundreds of processes that tests start compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo run test test-servers test-long check bench soak lock
+.PHONY: setup demo run screenshots test test-servers test-long check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	@echo "Installing the packages into .venv. The first time this takes a minute or so."
@@ -16,19 +16,26 @@ demo: setup
 run: setup
 	@python manage.py migrate -v 0 && exec python manage.py up
 
-# Browser tests have a run of their own: Playwright leaves its event loop in the thread.
+# While `make demo` runs in another terminal, with its agents waiting for answers.
+screenshots: setup
+	python -m tests.browser.pictures
+
+# Browser tests have a run of their own: Playwright leaves its event loop in the thread. Chosen by their folder, so
+# that neither run imports the tests of the other.
 PYTEST = python -m pytest -n auto --dist worksteal
+BROWSER = tests/browser
+WITHOUT_BROWSER = --ignore=$(BROWSER)
 SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
-	$(PYTEST) -m "not long and not browser"
-	$(PYTEST) -m "not long and browser"
+	$(PYTEST) -m "not long" $(WITHOUT_BROWSER)
+	$(PYTEST) -m "not long" $(BROWSER)
 
 test-servers: setup
-	$(SERVERS) $(PYTEST) -m "not long and not browser"
+	$(SERVERS) $(PYTEST) -m "not long" $(WITHOUT_BROWSER)
 
 test-long: setup
-	$(PYTEST) -m "long and not browser"
-	$(PYTEST) -m "long and browser"
+	$(PYTEST) -m long $(WITHOUT_BROWSER)
+	$(PYTEST) -m long $(BROWSER)
 	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup

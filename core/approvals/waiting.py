@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .. import failpoints
 from ..errors import AlreadyCollected, StoreUnavailable
-from ..store import approvals
+from ..store import approvals, outbox
 from ..store.client import Line, Store
 from ..store.keys import ENDED_TTL_MS
 from ..values.approvals import (
@@ -225,7 +225,7 @@ def _collected(line: Line, response: ApprovalResponse, hearing: Hearing) -> Appr
 def _told(line: Line, response: ApprovalResponse) -> ApprovalResponse:
     """A yes that was not believed is told to the record, where that can be."""
     try:
-        line.run(approvals.doubt(line.keys, response.request_id, response.reason))
+        line.run(outbox.doubt(line.keys, response.request_id, response.reason))
     except StoreUnavailable as error:
         logger.warning("request %s: nobody was told of that. %s", response.request_id, error)
     return response

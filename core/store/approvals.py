@@ -8,6 +8,7 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ from ..values.names import checked_name
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
-from .script import SCRIPTS, Argument, Command, as_it_is, nothing
+from .script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,6 @@ CANCEL = SCRIPTS["approvals/cancel"]
 COLLECT = SCRIPTS["approvals/collect"]
 RESTORE_END = SCRIPTS["approvals/restore_end"]
 WITHDRAW = SCRIPTS["approvals/withdraw"]
-DOUBT = SCRIPTS["approvals/doubt"]
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 
@@ -99,7 +99,10 @@ class Answer(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a request ended, as SQL knows it. `digest`: of the request that ended so."""
+    """How a request ended, as SQL knows it. `digest`: of the request that ended so.
+
+    `collected_at`, `claim`: who has used it already, None and '' for nobody.
+    """
 
     request_id: str
     digest: str
@@ -110,6 +113,8 @@ class End(NamedTuple):
     decision_id: str
     channel: str
     signature: str = ""
+    collected_at: datetime | None = None
+    claim: str = ""
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
@@ -204,32 +209,18 @@ def _mark(reply: list[bytes]) -> Mark | None:
         return None
 
 
-def doubt(keys: Keys, request_id: str, why: str) -> Command[None]:
-    """Tell the record that an agent heard a yes which it did not believe."""
-    return Command(DOUBT, [keys.outbox, keys.installation], [request_id, why], nothing)
-
-
 def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
-    """Give a request that a restored server offers again the end that SQL knows.
+    """Give a request that a restored server offers again the end that SQL knows, and who has collected it.
 
     lost: also one of which the server has nothing left, so that those who still wait hear it. Says restored,
-    unknown, ended (it has an end already) or changed (it is another request).
+    collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
-    args: list[Argument] = [
-        end.request_id,
-        end.digest,
-        event_type,
-        end.status,
-        "1" if end.status == APPROVED else "0",
-        end.responder,
-        end.reason,
-        round(end.ended_at.timestamp() * 1000),
-        end.decision_id,
-        end.channel,
-        "1" if lost else "",
-        end.signature,
-    ]
+    said = [end.status, "1" if end.status == APPROVED else "0", end.responder, end.reason]
+    args: list[Argument] = [end.request_id, end.digest, event_type, *said]
+    args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
+    collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)
+    args += [collected_ms, end.claim, end.signature]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
 
@@ -464,22 +455,28 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         status = fields.get(b"status", b"").decode()
         if status not in STATUSES:
             raise ValueError(f"status is {status!r}")
-        return RequestRecord(
-            request_id=request_id,
-            agent_id=checked_name(fields[b"agent_id"].decode(), "agent_id"),
-            approval_type=checked_name(fields[b"approval_type"].decode(), "approval_type"),
-            context=context,
-            context_object=context_object,
-            stored_digest=fields.get(b"digest", b"").decode(),
-            requested_at=at(fields[b"requested_ms"]),
-            deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
-            status=status,
+        record = RequestRecord(
+            request_id,
+            _name(fields[b"agent_id"], "agent_id"),
+            _name(fields[b"approval_type"], "approval_type"),
+            context,
+            context_object,
+            fields.get(b"digest", b"").decode(),
+            at(fields[b"requested_ms"]),
+            at(fields[b"deadline_ms"]),
+            finite(fields[b"timeout_seconds"].decode()),
+            status,
             key=fields.get(b"key", b"").decode(),
-            **({} if status == PENDING else _parsed_end(fields)),
         )
+        return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
+
+
+@lru_cache(maxsize=1024)
+def _name(said: bytes, field: str) -> str:
+    """The same few names come with every request."""
+    return checked_name(said.decode(), field)
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:

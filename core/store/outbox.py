@@ -13,6 +13,7 @@ from .keys import Keys
 from .script import SCRIPTS, Command, nothing
 
 RECORDED = SCRIPTS["recorder/recorded"]
+DOUBT = SCRIPTS["approvals/doubt"]
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
@@ -119,11 +120,23 @@ def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
     return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
 
 
+def told(store: Store) -> str:
+    """How far SQL was when this server's data was last told so; '0' for data that never was."""
+    commits = store.read("XREVRANGE", store.keys.recorded, "+", "-", "COUNT", 1)
+    position = _fields(commits[0][1]).get("position", "") if commits else ""
+    return position if _POSITION.fullmatch(position) else "0"
+
+
 def committed(keys: Keys, position: str) -> Command[None]:
     """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
     newest_ms, _ = numbers(position)
     args = [position, f"{max(0, newest_ms - KEPT_MS)}-0"]
     return Command(RECORDED, [keys.outbox, keys.recorded], args, nothing)
+
+
+def doubt(keys: Keys, request_id: str, why: str) -> Command[None]:
+    """Tell the record that an agent heard a yes which it did not believe."""
+    return Command(DOUBT, [keys.outbox, keys.installation], [request_id, why], nothing)
 
 
 def numbers(position: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import (
+    ACCEPTED,
     ALREADY_DECIDED,
     OPEN,
     OUTCOME_OF_END,
@@ -66,12 +67,15 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided), DecisionUnconfirmed (the
     intent stays open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest,
     DatabaseError (nothing was decided), NotNoted (it was).
+    The same answer of the same person again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
     intent = _intend(user, record, approved, reason, digest, now + timedelta(seconds=INTENT_SECONDS))
+    if intent._state.adding:
+        return _about(_standing(record, intent), record)
     failpoints.reach("site.after_intent")
     decision = _known_end(store, record, intent) or deciding.decide(store, _answer(intent, record))
     decision = _about(decision, record)
@@ -82,6 +86,28 @@ def decide(store: Store, user: Any, request_id: str, *, approved: bool, reason: 
     else:
         _settle_refused(intent, decision, record)
     return decision
+
+
+def _standing(record: RequestRecord, intent: DecisionIntent) -> Decision:
+    """The end that Redis has, as the answer to an attempt that it was not asked about."""
+    end = (record.status, record.responder, record.reason, record.ended_at)
+    return Decision(ALREADY_DECIDED, record.request_id, str(intent.pk), *end)
+
+
+def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
+    """Whether what stands is this very answer of this very person: a double click, or a form that was sent again."""
+    mine = (status_of_answer(intent.approved), intent.user.get_username(), intent.reason)
+    if mine != (decision.status, decision.responder, decision.reason):
+        return False
+    same = DecisionIntent.objects.filter(
+        request_id=intent.request_id,
+        user=intent.user,
+        approved=intent.approved,
+        reason=intent.reason,
+        digest=intent.digest,
+        outcome__in=[OPEN, ACCEPTED],
+    )
+    return same.exclude(pk=intent.pk).exists()
 
 
 def _about(decision: Decision, record: RequestRecord) -> Decision:
@@ -146,6 +172,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
 def _intend(
     user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: Any
 ) -> DecisionIntent:
+    """The attempt, written down; not written where it only repeats the answer that stands."""
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
         fresh = get_user_model().objects.filter(pk=user.pk).first()
@@ -154,9 +181,16 @@ def _intend(
             without_nul(checked_text(reason, "reason", MAX_REASON_LENGTH), "reason")
             if not 0 < len(without_nul(digest, "digest")) <= DIGEST_LENGTH:
                 raise ValueError("the form does not say what was on the screen")
-            alarm = alarms.altered(record) if record.status == PENDING else None
+            intent = _intent(fresh, record, approved, reason, digest, not_after)
+            if record.status != PENDING:
+                if not _is_repeat(intent, _standing(record, intent)):
+                    intent.save(force_insert=True)
+                return intent
+            alarm = alarms.altered(record)
             if alarm is None:
-                return _intent(fresh, record, approved, reason, digest, not_after)
+                _sign(intent)
+                intent.save(force_insert=True)
+                return intent
             entries.append([alarm])
         else:
             _record_refusal(fresh or user, record, refusal)
@@ -168,10 +202,7 @@ def _intend(
 def _intent(
     user: Any, record: RequestRecord, approved: bool, reason: str, digest: str, not_after: datetime
 ) -> DecisionIntent:
-    said = Said(record.request_id, digest, status_of_answer(approved), user.get_username(), reason)
-    signature = signing.sign(said, not_after - timedelta(seconds=INTENT_SECONDS))
-    failpoints.reach("site.after_signature")
-    return DecisionIntent.objects.create(
+    return DecisionIntent(
         decision_id=uuid.uuid4(),
         request_id=record.request_id,
         agent_id=record.agent_id,
@@ -184,8 +215,14 @@ def _intent(
         digest=digest,
         not_after=not_after,
         created_at=timezone.now(),
-        signature=signature,
     )
+
+
+def _sign(intent: DecisionIntent) -> None:
+    who, status = intent.user.get_username(), status_of_answer(intent.approved)
+    said = Said(str(intent.request_id), intent.digest, status, who, intent.reason)
+    intent.signature = signing.sign(said, intent.not_after - timedelta(seconds=INTENT_SECONDS))
+    failpoints.reach("site.after_signature")
 
 
 def _refusal(user: Any, record: RequestRecord) -> str:
@@ -216,6 +253,8 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
+        if _is_repeat(intent, decision):
+            return  # two presses at once: nobody tried anything that is not in the record
         fact = entries.Fact(
             event_id=f"intent:{intent.pk}:refused",
             kind="decision.refused",

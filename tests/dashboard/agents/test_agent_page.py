@@ -59,6 +59,11 @@ def viewer(signed_in):
 
 
 @pytest.fixture
+def approver_answers(signed_in, answer):
+    return lambda request_id: answer(signed_in("approver"), request_id)
+
+
+@pytest.fixture
 def aged(raw):
     """Let an agent's last beat be older: `aged("worker", 25)` seconds."""
 
@@ -278,7 +283,7 @@ def test_calls_and_cost_are_the_agents_own(beat, record, viewer, clean_redis, tm
     tracker = UsageTracker(tmp_path, memory=clean_redis, price_book=book())
     track(tracker, 2, agent_id="worker")
     track(tracker, 5, agent_id="another")
-    tracker.close()
+    tracker.flush()
     record()
     calls("worker", 1, at=timezone.now() - timedelta(days=20), cost_nano=10**9)
     calls("worker", 1, at=timezone.now() - timedelta(days=40), cost_nano=10**12)
@@ -360,8 +365,10 @@ def everything_says(text: str, url: str, display: str) -> HeartbeatCoordinator:
     return agent
 
 
-def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer):
-    texts = ["honest", *MARKUP, *HIDDEN.values()]
+@pytest.mark.anywhere
+@pytest.mark.parametrize("each", [10, pytest.param(1, marks=pytest.mark.long)])
+def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer, each):
+    texts = ["honest", *[*MARKUP, *HIDDEN.values()][::each]]
     agents = {text: everything_says(text, clean_redis, f"display {text}") for text in texts}
     record()
     honest = None
@@ -397,3 +404,25 @@ def test_the_admin_has_every_run_to_search_and_nobody_changes_one(beat, record, 
     ]
     assert client.get("/admin/core/agentrun/add/").status_code == 403
     assert client.post(f"/admin/core/agentrun/{AgentRun.objects.get().pk}/delete/").status_code == 403
+
+
+def test_a_pod_whose_name_has_253_characters_beats_asks_calls_and_is_told_of_everywhere(
+    clean_redis, viewer, approver_answers, record, tmp_path
+):
+    pod = "payments-7d9c5b8f6d-x2x9k." + "cluster.local." * 16 + "abc"
+    assert len(pod) == 253
+    heart = HeartbeatCoordinator(clean_redis)
+    heart.start_heartbeat(pod)
+    gate = ApprovalGate(clean_redis, pod)
+    request = gate.open_request("deploy", {}, key=pod)
+    CoordinationSignals(clean_redis, pod).signal("ready", target_agent=pod)
+    tracker = UsageTracker(tmp_path, memory=clean_redis, price_book=book())
+    track(tracker, agent_id=pod)
+    tracker.flush()
+    tracker.close()
+    approver_answers(request.request_id)
+    assert gate.wait_for_decision(request.request_id, claim=pod).approved
+    record()
+    assert LLMCall.objects.get().agent_id == AgentRun.objects.get().agent_id == pod
+    for page in (address(pod), "/agents/", "/usage/?by=agent", f"/approvals/{request.request_id}/"):
+        assert pod in viewer.get(page).content.decode(), page

@@ -31,7 +31,7 @@ print(row.reason, row.context, repr(row.signature), intent.user.username, intent
 
 
 def before_signatures(manifest: dict, parts: dict[str, bytes]) -> None:
-    manifest["migrations"].remove("core.0013_decision_signature")
+    manifest["migrations"].remove("core.0014_decision_signature")
     for part in manifest["parts"]:
         if part["table"] in SIGNED:
             place, name = part["columns"].index("signature"), f"tables/{part['table']}.jsonl"

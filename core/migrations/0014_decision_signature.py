@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0012_names_of_255_characters"),
+        ("core", "0013_hours_of_long_names"),
     ]
 
     operations = [
