@@ -8,7 +8,6 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -29,7 +28,7 @@ from ..values.digests import request_body, request_digest
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
-from ..values.names import checked_name
+from ..values.names import name_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
@@ -424,10 +423,7 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
         if isinstance(reply, Exception) or reply[1] != PENDING.encode():
             continue
         try:
-            agent_id, kind = (
-                checked_name(reply[0].decode(), "agent_id"),
-                checked_name(reply[2].decode(), "kind"),
-            )
+            agent_id, kind = name_of(reply[0], "agent_id"), name_of(reply[2], "kind")
             waiting.append(WaitingRequest(request_id, agent_id, kind, at(reply[3]), at(reply[4])))
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
@@ -457,8 +453,8 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             raise ValueError(f"status is {status!r}")
         record = RequestRecord(
             request_id,
-            _name(fields[b"agent_id"], "agent_id"),
-            _name(fields[b"approval_type"], "approval_type"),
+            name_of(fields[b"agent_id"], "agent_id"),
+            name_of(fields[b"approval_type"], "approval_type"),
             context,
             context_object,
             fields.get(b"digest", b"").decode(),
@@ -471,12 +467,6 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
-
-
-@lru_cache(maxsize=1024)
-def _name(said: bytes, field: str) -> str:
-    """The same few names come with every request."""
-    return checked_name(said.decode(), field)
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
