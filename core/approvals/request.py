@@ -35,7 +35,7 @@ class ApprovalRequest(PlainDict):
     timeout_seconds: float
     status: str = PENDING
     key: str = ""
-    digest: str = ""
+    digest: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
