@@ -19,6 +19,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("record/", record.show, name="record"),
     path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),

@@ -1,7 +1,10 @@
 """What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
@@ -16,9 +19,13 @@ from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING, SITE
+from core.values.secrets import Masked, masked_json
+from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import plain, visible, visible_json, visible_whole
+from dashboard.approvals import known as names
+from dashboard.display.text import as_tree, marked, whole_tree
+from dashboard.display.warnings import warnings_of
 
 SHOWN_REQUESTS = 50
 LISTED_REQUESTS = 100
@@ -65,16 +72,21 @@ class Card:
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
     gone: str = ""  # why nobody waits for the answer
+    warnings: tuple[str, ...] = ()  # what a reader must know of its text
+
     altered: str = ""  # that this is not what was asked: nobody can answer it
 
     @classmethod
     def of(
-        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, asked: str | None = None
+        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, heard: str | None = None
     ) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows. asked: the digest that SQL heard of."""
-        text, most = record.context.decode(), most or CARD_CHARACTERS
-        context = visible_json(text) if len(text) <= most else visible("")
-        whole = len(text) <= most and len(context) <= most
+        """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
+        most, asked = most or CARD_CHARACTERS, record.context.decode()
+        # Of a large one the beginning alone is looked through: a page has fifty cards.
+        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
+        text = said.text if len(asked) <= most else said.text[:BEGINNING]
+        context = as_tree(text) if len(asked) <= most else marked("")
+        whole = len(asked) <= most and len(context) <= most
         return cls(
             record.request_id,
             record.approval_type,
@@ -86,7 +98,8 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            words.ALTERED if is_altered(record, asked) else "",
+            _warnings(record.agent_id, record.approval_type, said),
+            words.ALTERED if is_altered(record, heard) else "",
         )
 
 
@@ -187,6 +200,8 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
     waits: bool = False
+    hidden: int = 0  # values that look like secrets
+    warnings: tuple[str, ...] = ()
 
     @property
     def uncertain(self) -> list[Step]:
@@ -197,6 +212,20 @@ class ApprovalPage:
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
     """What is to be answered first stands first."""
     return request.deadline_at, request.request_id
+
+
+def most_urgent(requests: Iterable[RequestRecord], most: int = SHOWN_REQUESTS) -> list[RequestRecord]:
+    """Those that have a place on a page, by deadline: each agent's first before any agent's second, and so on.
+
+    So however many one agent asks, nobody else's request is hidden behind them.
+    """
+    turns: Counter[str] = Counter()
+    queued = []
+    for request in sorted(requests, key=urgency):
+        queued.append((turns[request.agent_id], *urgency(request), request))
+        turns[request.agent_id] += 1
+    queued.sort(key=itemgetter(0, 1, 2))
+    return sorted((request for *_place, request in queued[:most]), key=urgency)
 
 
 @dataclass(frozen=True)
@@ -222,7 +251,8 @@ def waiting_page(number: str) -> WaitingPage:
 
 
 def recently_ended() -> list[Ended]:
-    """The newest ends that SQL has recorded."""
+    """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
+    names.refresh()
     return [Ended.of(record, recorded=True) for record in _newest_ended()]
 
 
@@ -236,6 +266,7 @@ def known_to_sql(shown: list[str] | None = None) -> tuple[list[Ended], dict[str,
 
     shown: of these alone.
     """
+    names.refresh()
     waiting = Q(status=PENDING) if shown is None else Q(pk__in=shown)
     rows = ApprovalRecord.objects.defer("context").filter(waiting | Q(pk__in=_newest_ended().values("pk")))
     found = list(rows.order_by("-ended_at", "-pk"))
@@ -245,6 +276,7 @@ def known_to_sql(shown: list[str] | None = None) -> tuple[list[Ended], dict[str,
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
+    names.refresh()
     live, kept, now = approval.live, approval.kept, approval.now
     wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
     # What SQL has is what was asked, and how it ended. Redis may have been written to since.
@@ -254,7 +286,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
-    text = known.context.decode() if isinstance(known.context, bytes) else known.context
+    said = masked_json(text_of(known))
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker)
@@ -263,8 +295,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
         kind=known.approval_type,
         agent_id=known.agent_id,
-        context=visible_whole(text, PAGE_CHARACTERS) if text else "",
-        pruned_at=None if text or kept is None else kept.body_pruned_at,
+        context=whole_tree(said.text, PAGE_CHARACTERS) if said.text else "",
+        pruned_at=None if said.text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
@@ -273,7 +305,32 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         altered=_altered(kept, entries),
         wrong=words.ALTERED if wrong else "",
         waits=pending,
+        hidden=said.hidden,
+        warnings=_warnings(known.agent_id, known.approval_type, said),
     )
+
+
+def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
+    warned = warnings_of(kind, agent_id, said.text, hidden=said.hidden)
+    return (*names.lookalikes(agent_id, kind, said.text), *warned)
+
+
+def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
+    """What the page of a request without masks prints: its text with the secrets in it."""
+    known: Any = approval.live or approval.kept
+    text = text_of(known)
+    context = whole_tree(text, PAGE_CHARACTERS) if text else ""
+    return {
+        "request_id": request_id,
+        "kind": known.approval_type,
+        "agent_id": known.agent_id,
+        "context": context,
+    }
+
+
+def text_of(known: Any) -> str:
+    """The context of a request as its agent wrote it, from Redis or SQL; '' where it is not kept."""
+    return known.context.decode() if isinstance(known.context, bytes) else known.context or ""
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:

@@ -10,7 +10,7 @@ from core.store.approvals import read_pending
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import SHOWN_REQUESTS, Asker, Card, Ended, known_to_sql, recently_ended, urgency
+from dashboard.approvals.page import Asker, Card, Ended, known_to_sql, most_urgent, recently_ended
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ def live_page() -> LivePage:
     waiting = {record.agent_id for record in pending.records}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}
-    shown = sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
+    shown = most_urgent(pending.records)
     ended, asked = known_to_sql([record.request_id for record in shown])
     return LivePage(
         agents=Agents.of_rows(rows.values()),
         cards=[
-            Card.of(r, asker=asker_of(rows.get(r.agent_id)), asked=asked.get(r.request_id)) for r in shown
+            Card.of(r, asker=asker_of(rows.get(r.agent_id)), heard=asked.get(r.request_id)) for r in shown
         ],
         waiting=len(pending.records),
         unreadable=len(pending.unreadable),

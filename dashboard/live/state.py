@@ -16,7 +16,7 @@ from dashboard.agents.folds import Line
 from dashboard.agents.look import Agents
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, Card, Ended, urgency
+from dashboard.approvals.page import SHOWN_ENDED, Card, Ended, most_urgent
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
@@ -108,7 +108,7 @@ class LiveState:
         if request_id not in self._cards:
             record = self._pending[request_id]
             self._cards[request_id] = Card.of(
-                record, asker=asker_of(self._rows.get(record.agent_id)), asked=self._digests.get(request_id)
+                record, asker=asker_of(self._rows.get(record.agent_id)), heard=self._digests.get(request_id)
             )
         return self._cards[request_id]
 
@@ -278,7 +278,7 @@ class LiveState:
         return Message(lambda audience: fragments.new_card(card, now, audience, before))
 
     def _most_urgent(self) -> list[str]:
-        return [record.request_id for record in sorted(self._pending.values(), key=urgency)[:SHOWN_REQUESTS]]
+        return [record.request_id for record in most_urgent(self._pending.values())]
 
     def _reload_shown(self) -> Message:
         self._shown = self._most_urgent()

@@ -94,12 +94,12 @@ def calls(agent_id: str, count: int, **fields) -> None:
     )
 
 
-def a_thousand_times_as_many() -> None:
-    """The calls that there are, doubled ten times by the database itself."""
+def a_thousand_times_as_many(doublings: int = 10) -> None:
+    """The calls that there are, doubled by the database itself."""
     columns = [f.column for f in LLMCall._meta.fields if f.column not in ("id", "call_id")]
     names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor:
-        for turn in range(10):
+        for turn in range(doublings):
             cursor.execute(
                 f"INSERT INTO core_llmcall (call_id, {names}) SELECT call_id || '+{turn}', {names} FROM core_llmcall"
             )
