@@ -11,7 +11,7 @@ def forget_plain_keys(apps: Any, editor: Any) -> None:
 class Migration(migrations.Migration):
     keeps_rows = True  # sessions are in no backup
 
-    dependencies = [("core", "0014_people_and_policy"), ("sessions", "0001_initial")]
+    dependencies = [("core", "0015_decision_signature"), ("sessions", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
