@@ -45,7 +45,7 @@ class Upgrade:
         self._leave_calls_behind(last, server)
         self.site = Site(this, self.folder, self.url)
         self.site.manage("migrate", "-v", "0")
-        self.person = self.site.start(beginning.session)
+        self.person = self.site.start(self.site.sign_in())
 
     def start(self, release: Release, data_dir: Path) -> Agent:
         self.agents.append(Agent(release, self.url, data_dir))
