@@ -62,8 +62,10 @@ def seconds(amount: float) -> str:
 
 
 @register.simple_tag
-def ago(moment: datetime, now: datetime) -> SafeString:
-    """How long ago, as text that the page keeps counting."""
+def ago(moment: object, now: datetime) -> SafeString | str:
+    """How long ago, as text that the page keeps counting; what a damaged row holds instead is shown as it stands."""
+    if not isinstance(moment, datetime):
+        return visible(str(moment))
     seconds = max(0, int((now - moment).total_seconds()))
     return format_html(
         '<time datetime="{}" data-ago="{}">{} ago</time>',
