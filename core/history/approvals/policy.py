@@ -199,11 +199,12 @@ def powers_of(user: Any) -> Powers:
         elif kind == "policy":
             version, alone = number, bool(flags[0])
     rights.remember(user, held)
+    decides = {rights.VIEW, rights.DECIDE} <= held
     return Powers(
         active=user.is_active,
-        decides={rights.VIEW, rights.DECIDE} <= held,
+        decides=decides,
         breaks_glass=rights.BREAK_GLASS in held,
-        alone=alone,
+        alone=alone and decides,  # or the first approver would have the pages of every viewer read anew
         name=user.get_username(),
         grants=frozenset(grants),
         owned=frozenset(owned),
