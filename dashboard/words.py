@@ -3,6 +3,7 @@
 Templates hold their own text. Why a decision was refused is said by who refuses it, core/history/approvals/policy.py.
 """
 
+import json
 from datetime import datetime
 
 from core.history.proof.verification import RecordState
@@ -36,6 +37,7 @@ NOT_AUDITOR = "This account may not read the record. Ask an administrator for th
 NO_HEALTH = "This account may not see how the site is doing. Ask for the group “maintainer”."
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
+NO_REVOKING = "This account may not revoke rules. Ask an administrator for the group “approver”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
 
 # What is not there
@@ -45,6 +47,7 @@ NO_ENTRY = "No such entry."
 NO_FILE = "No such file."
 NO_JOB = "No such job."
 NO_REQUEST = "No such request."
+NO_RULE = "No such rule."
 FORGOTTEN_REQUEST = "This request is not known any more."
 
 # Approvals
@@ -165,6 +168,46 @@ GRANT_SEEN = "This lets in, as things stand: {names}. Nothing is saved yet: save
 def let_in(names: list[str]) -> str:
     """Whom a grant lets in."""
     return ", ".join(names) or LETS_IN_NOBODY
+
+
+# Rules
+
+NOT_MADE = "Nothing is saved: {why}."
+NO_RULE_MADE = "Nothing is saved: the record cannot be written. Try again in a minute."
+MADE = "{rule} is at work. It answers what is asked from now on."
+REVOKED = "{rule} is revoked, and answers nothing any more."
+CHOOSE = "choose what it answers"
+TOO_MANY_VALUES = "This request has more than {most} values, so no rule can be made from it."
+NO_TEXT = "The text of this request is not kept any more, so no rule can be made from it."
+NOT_SO = "{name} of this request is not so"
+NO_NUMBER = "{name} needs a number, not {text}"
+NO_WHOLE_NUMBER = "how often must be a number, not {text}"
+STUCK = "{told} The same request of this run is refused from now on."
+NOT_STUCK = "{told} That it stands on could not be saved: {why}"
+HOW = {"is": "exactly this", "begins": "begins with", "between": "a number between", "any": "anything"}
+LASTING = {1: "1 hour", 4: "4 hours", 24: "1 day", 168: "7 days", 720: "30 days", 2160: "90 days"}
+ALWAYS = {
+    "approved": "People approved the last ten requests that said the very same.",
+    "rejected": "People denied the last ten requests that said the very same.",
+}
+RULE_STATES = {
+    "works": "at work",
+    "revoked": "revoked",
+    "expired": "over",
+    "used": "used up",
+    "idle": "stopped: its owner may not decide",
+}
+NOTHING = "nothing"
+
+
+def rule_title(name: str) -> str:
+    """Rule 12 of ann, at the beginning of a sentence."""
+    return f"{name[:1].upper()}{name[1:]}"
+
+
+def json_word(value: object) -> str:
+    """A value of a context that is no text, as JSON writes it."""
+    return json.dumps(value)
 
 
 # Agents
@@ -336,6 +379,9 @@ ENTRIES = {
     "rights.granted": "rights granted",
     "rights.taken": "rights taken",
     "policy.changed": "policy changed",
+    "rule.made": "rule made",
+    "rule.refused": "refused attempt to make a rule",
+    "rule.revoked": "rule revoked",
     "settings.changed": "settings changed",
     "record.contradicted": "ended in another way in Redis",
     "record.exported": "record exported",

@@ -44,6 +44,10 @@ TELEMETRY_CHECKPOINT_FILE = Path(
 ).resolve()
 TELEMETRY_BODY_DAYS = environment.number("TELEMETRY_BODY_DAYS", 365)
 
+# Whether rules that people made answer requests.
+
+TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
+
 # Backups by the clock: none without a folder.
 
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")

@@ -39,6 +39,7 @@ RESPONSE_OF_END = {APPROVED: APPROVED, REJECTED: DENIED, TIMEOUT: TIMEOUT, CANCE
 # The way by which an end came. What ends by itself has `system` as its responder too.
 DIRECT = "direct"
 SITE = "site"
+RULE = "rule"  # one that a person made; its intent stands in SQL as theirs does
 SYSTEM = "system"
 
 # What is published of a request.

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
+from core.history.approvals import precedents
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
@@ -176,6 +178,8 @@ class ApprovalPage:
     history: list[Step]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
+    always: str = ""  # how people always answer this
+    may_stick: bool = False  # a denial can stand on
 
     @property
     def uncertain(self) -> list[Step]:
@@ -255,6 +259,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         history=[Step.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
+        always=words.ALWAYS.get(precedents.always(known.digest), "") if settings.TELEMETRY_RULES else "",
+        may_stick=settings.TELEMETRY_RULES,
     )
 
 

@@ -22,6 +22,7 @@ register = template.Library()
 register.filter("visible", visible)
 register.filter("plain", plain)
 register.filter("money", money)
+register.filter("json_word", words.json_word)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 

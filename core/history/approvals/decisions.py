@@ -32,7 +32,6 @@ from core.values.approvals import (
     OPEN,
     OUTCOME_OF_END,
     PENDING,
-    SITE,
     TIMEOUT,
     UNKNOWN,
     VOTED,
@@ -105,10 +104,15 @@ def decide(
     failpoints.reach("site.before_intent")
     tried = Tried(record, approved, digest, given._replace(reason=reason), now)
     intent = _intend(store, user, tried)
-    failpoints.reach("site.after_intent")
     if isinstance(intent, Decision):
         quorum.voted.send(Counted)
         return _about(intent, record)
+    return carry_out(store, intent, record)
+
+
+def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> Decision:
+    """Bring a committed intent to Redis and write down what came of it; raises what `decide` raises from there on."""
+    failpoints.reach("site.after_intent")
     known = _known_end(store, record, str(intent.pk))
     decision = known or deciding.decide(store, _answer(intent))
     decision = _about(decision, record)
@@ -136,9 +140,9 @@ def _answer(intent: DecisionIntent) -> Answer:
     return Answer(
         request_id=str(intent.request_id),
         approved=intent.approved,
-        responder=intent.user.get_username(),
+        responder=intent.responder,
         reason=intent.reason,
-        channel=SITE,
+        channel=intent.channel,
         decision_id=str(intent.pk),
         not_after=intent.not_after,
         digest=intent.digest,
@@ -188,7 +192,7 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
         if fresh and verdict.allowed and not need:
             if tried.approved and verdict.approvers > 1:
                 return _vote(store, fresh, powers, tried)
-            intent = _new_intent(fresh, powers, tried)
+            intent = new_intent(fresh, powers, tried)
             if verdict.why:
                 entries.append([_exception(intent, verdict)])
             return intent
@@ -205,10 +209,11 @@ def _lacking(verdict: Verdict, tried: Tried) -> str:
     return tried.given.lacks(verdict, tried.record.digest, approved=tried.approved)
 
 
-def _new_intent(user: Any, powers: Powers, tried: Tried) -> DecisionIntent:
+def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> DecisionIntent:
+    """Write down that this person wants this. `of_rule`: the rule of theirs that does, and the id of its decision."""
     record = tried.record
     return DecisionIntent.objects.create(
-        decision_id=uuid.uuid4(),
+        **{"decision_id": uuid.uuid4(), **of_rule},
         request_id=record.request_id,
         agent_id=record.agent_id,
         approval_type=record.approval_type,
@@ -229,10 +234,16 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
     record = tried.record
     ended = _ended(store, tried)
     if ended is not None:
-        entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, _standing(tried.approved, ended))])
+        entries.append(
+            [
+                _refused(
+                    f"refused:{uuid.uuid4()}", user.get_username(), record, _standing(tried.approved, ended)
+                )
+            ]
+        )
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
-    intent = _new_intent(user, powers, tried) if count.complete else None
+    intent = new_intent(user, powers, tried) if count.complete else None
     entries.append(count.facts)
     return intent or Counted(
         VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers
@@ -269,15 +280,15 @@ def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, {"why": why})])
+    entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})])
 
 
-def _refused(event_id: str, user: Any, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
+def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
     return entries.Fact(
         event_id=event_id,
         kind="decision.refused",
         at=timezone.now(),
-        actor=user.get_username(),
+        actor=actor,
         agent_id=record.agent_id,
         request_id=record.request_id,
         details=details,
@@ -299,4 +310,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
             outcome=decision.outcome, settled_at=timezone.now()
         )
         said = _standing(intent.approved, decision)
-        entries.append([_refused(f"intent:{intent.pk}:refused", intent.user, record, said)])
+        entries.append([_refused(f"intent:{intent.pk}:refused", intent.responder, record, said)])

@@ -27,6 +27,7 @@ from core.values.approvals import (
     OPEN,
     OUTCOME_OF_END,
     PENDING,
+    RULE,
     SITE,
     status_of_answer,
 )
@@ -42,6 +43,7 @@ LENGTHS = {
     for field in ApprovalRecord._meta.fields
     if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
 }
+OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
 CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
@@ -240,13 +242,18 @@ class Batch:
         return [fact]
 
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
-        """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
-        if said["channel"] != SITE:
+        """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
+        if said["channel"] not in OF_INTENTS:
             return said["channel"]
-        stands = (said["decision_id"], said["status"], said["responder"])
+        stands = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
         for intent in self._intents.get(request_id, ()):
-            if (str(intent.pk), status_of_answer(intent.approved), intent.user.get_username()) == stands:
-                return SITE
+            if (
+                str(intent.pk),
+                status_of_answer(intent.approved),
+                intent.responder,
+                intent.channel,
+            ) == stands:
+                return intent.channel
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
@@ -257,7 +264,7 @@ class Batch:
         mine = _uuid_or_none(row.decision_id)
         if mine is not None:
             self._standing.add(mine)
-            if row.channel == SITE:
+            if row.channel in OF_INTENTS:
                 self._accepted.append(mine)
         if was_lost(row):
             return  # an attempt left open may have taken effect: the repair says so

@@ -25,6 +25,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
 from core.history.approvals.repair import Repair
+from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
 from core.history.recorder import registry
 from core.history.recorder.heartbeat import Heartbeat
@@ -58,6 +59,8 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._repair = Repair(self._store)
+        self._rules = Rules(self._store)
+        self._asked: Records = {}
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
@@ -100,7 +103,9 @@ class Recorder:
                 return 0
             failpoints.reach("recorder.after_commit")
             self._store.run(outbox.committed(self._store.keys, self._position))
+            self._rules.answer(self._asked.values())
         if len(entries) < outbox.BATCH:
+            self._rules.sweep()
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
@@ -172,6 +177,7 @@ class Recorder:
             self._position = cursor.position
         self._installation = installation
         self._repair.begin()
+        self._rules.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
             self._store.run(outbox.committed(self._store.keys, self._position))
@@ -206,7 +212,7 @@ class Recorder:
             cursor.save()
             append(facts)
             failpoints.reach("recorder.before_commit")
-        self._position = entries[-1].position
+        self._position, self._asked = entries[-1].position, records
         return True
 
     def _record_all(self, entries: list[OutboxEntry], records: Records) -> list[Fact]:
