@@ -16,19 +16,22 @@ demo: setup
 run: setup
 	@python manage.py migrate -v 0 && exec python manage.py up
 
-# Browser tests have a run of their own: Playwright leaves its event loop in the thread.
+# Browser tests have a run of their own: Playwright leaves its event loop in the thread. Chosen by their folder, so
+# that neither run imports the tests of the other.
 PYTEST = python -m pytest -n auto --dist worksteal
+BROWSER = tests/browser
+WITHOUT_BROWSER = --ignore=$(BROWSER)
 SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
-	$(PYTEST) -m "not long and not browser"
-	$(PYTEST) -m "not long and browser"
+	$(PYTEST) -m "not long" $(WITHOUT_BROWSER)
+	$(PYTEST) -m "not long" $(BROWSER)
 
 test-servers: setup
-	$(SERVERS) $(PYTEST) -m "not long and not browser"
+	$(SERVERS) $(PYTEST) -m "not long" $(WITHOUT_BROWSER)
 
 test-long: setup
-	$(PYTEST) -m "long and not browser"
-	$(PYTEST) -m "long and browser"
+	$(PYTEST) -m long $(WITHOUT_BROWSER)
+	$(PYTEST) -m long $(BROWSER)
 	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup

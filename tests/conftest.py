@@ -1,5 +1,6 @@
 """The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -25,8 +26,11 @@ from telemetry_site.queues import rq_queues
 from tests import chosen_servers
 from tests.chosen_servers import django_db_modify_db_settings, new_servers, postgresql, this_database  # noqa: F401  fixtures
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
+from tests.endings import nothing_goes_on  # noqa: F401  fixture
 from tests.leftovers import emptied
 from tests.waiting import PATIENCE, wait_until
+
+gc.disable()  # what is imported and collected stays; see pytest_runtestloop
 
 # How long an example takes is a matter of the machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -147,6 +151,13 @@ NO_BROWSER = (
 def pytest_configure(config: pytest.Config) -> None:
     """No run at all without the servers that were asked for."""
     chosen_servers.stop_without_servers(is_worker=hasattr(config, "workerinput"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """What is there by now stays to the end, so it is not looked through again and again for what may go."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_what_people_see import assert_accessible
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.many_agents import a_fleet, beat_all
 from tests.servers import client_of
 
@@ -97,8 +97,7 @@ def test_a_thousand_that_beat_cost_the_live_page_what_ten_do(sign_in, raw):
     assert of_many[0] <= 2 * of_few[0]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@on_each_screen(1440, 390)
 def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, scheme, width):
     a_fleet(raw, alive=60, lost=60)
     beat_all(raw, ["with-a-rather-long-name-" + "x" * 160])

@@ -12,7 +12,7 @@ from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
-from tests.conftest import PASSWORD
+from tests.browser.conftest import fill_in
 from tests.dashboard.live.frames import TICKS_PROMISED
 from tests.waiting import wait_until
 
@@ -32,7 +32,7 @@ SHAPE_OF_PAGE = """() => {
 
 @pytest.fixture
 def page_without_javascript(sign_in: Callable[..., Page]) -> Page:
-    return sign_in("maria", "approver", wait=False, java_script_enabled=False)
+    return sign_in("maria", "approver", wait=False, by_form=True, java_script_enabled=False)
 
 
 def test_everything_works_without_javascript(page_without_javascript, clean_redis):
@@ -185,9 +185,7 @@ def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_us
     context = browser.new_context(base_url=site)
     page = context.new_page()
     page.goto("/")
-    page.get_by_label("Name").fill("maria")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    fill_in(page, "maria")
     page.wait_for_selector("[data-connection=live]")
     assert "recorder is behind" not in page.content()
     page.get_by_role("button", name="Approve").click()

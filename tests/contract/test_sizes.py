@@ -20,6 +20,7 @@ LIMITS = {
     "templates/*.html": TEMPLATE,
 }
 NOT_COUNTED = ("__init__.py", "__main__.py")
+HOLDS_FUNCTIONS = (ast.stmt, ast.ExceptHandler, ast.match_case)  # no expression does
 
 EXCEPTIONS: dict[str, int] = {}
 
@@ -42,7 +43,10 @@ def limit_of(name: str) -> int:
 
 
 def functions(name: str, text: str) -> Iterator[tuple[str, int, int]]:
-    for node in ast.walk(ast.parse(text)):
+    left: list[ast.AST] = [ast.parse(text)]
+    while left:
+        node = left.pop()
+        left += [inside for inside in ast.iter_child_nodes(node) if isinstance(inside, HOLDS_FUNCTIONS)]
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             yield f"{name}:{node.name}", node.end_lineno - node.lineno + 1, FUNCTION
 

@@ -65,6 +65,7 @@ def test_a_hung_server_is_asked_once_for_all_features(server):
     assert "does not answer" in found["feedback_loop"].message
 
 
+@pytest.mark.anywhere
 def test_a_module_that_is_not_there_is_said_to_be_missing(url, monkeypatch):
     monkeypatch.setitem(sys.modules, "core.feedback_loop", None)
     info = TelemetryFeatures.get_feature_status("feedback_loop", url)
@@ -72,6 +73,7 @@ def test_a_module_that_is_not_there_is_said_to_be_missing(url, monkeypatch):
     assert "core.feedback_loop" in info.message
 
 
+@pytest.mark.anywhere
 def test_a_package_that_a_module_needs_is_named_with_the_command_that_brings_it(url, monkeypatch):
     def fail(name):
         raise ModuleNotFoundError("No module named 'rich'", name="rich.table")
@@ -95,6 +97,7 @@ def test_the_cli_needs_no_server(tmp_path, monkeypatch):
     assert info.status is FeatureStatus.AVAILABLE
 
 
+@pytest.mark.anywhere
 def test_an_unknown_feature_is_disabled(url):
     info = TelemetryFeatures.get_feature_status("teleport", url)
     assert (info.name, info.status) == ("teleport", FeatureStatus.DISABLED)

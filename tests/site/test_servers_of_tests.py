@@ -1,13 +1,17 @@
-"""Servers that tests start end with them, also when the tests are killed."""
+"""Servers and threads that tests start end with them, servers also when the tests are killed."""
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from core import ApprovalGate, UsageTracker
+from tests.core.usage.usage_help import track
+from tests.endings import ended_afterwards
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +42,18 @@ def test_a_postgresql_server_ends_with_the_tests_that_started_it_however_they_en
     tests.stdout.close()
     wait_until(lambda: not lives(int(pid)), "the server has ended")
     subprocess.run(["rm", "-rf", "--", folder], check=True)  # nobody was left to do it
+
+
+def test_threads_that_a_test_left_behind_talk_to_no_server_any_more(tmp_path):
+    def left() -> set[str]:
+        return {thread.name for thread in set(threading.enumerate()) - before}
+
+    before = set(threading.enumerate())
+    with ended_afterwards():
+        track(UsageTracker(tmp_path, memory="redis://127.0.0.1:1"))
+        ApprovalGate("redis://127.0.0.1:1", "robot").request_approval("deploy", timeout=0.1)
+        assert {"usage", "withdrawing"} <= left()
+    wait_until(lambda: not {"usage", "withdrawing"} & left(), "both have ended")
 
 
 def collect(folder: Path, **chosen: str) -> subprocess.CompletedProcess[str]:

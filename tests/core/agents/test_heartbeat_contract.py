@@ -154,6 +154,7 @@ def test_staleness_goes_by_the_threshold_oldest_first_and_leaves_out_who_stopped
     assert agents.get_stale_agents(190) == []
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("threshold", [-1, math.nan, math.inf])
 def test_a_bad_threshold_is_refused_by_name(agents, threshold):
     with pytest.raises(ValueError, match="threshold_seconds"):

@@ -93,6 +93,7 @@ def test_readers_are_told_that_redis_is_away(tmp_path):
             read()
 
 
+@pytest.mark.anywhere
 def test_beating_before_registering_is_logged_and_raises_nothing(url, raw, caplog):
     HeartbeatCoordinator(url).beat("running", 0.5)
     HeartbeatCoordinator(url).stop_heartbeat()

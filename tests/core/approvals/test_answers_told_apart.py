@@ -150,12 +150,14 @@ def test_what_json_does_not_have_is_taken_with_a_default_and_refused_without(gat
         gate.open_request("deploy", {"a": [value]})
 
 
+@pytest.mark.anywhere
 def test_a_default_that_never_comes_to_an_end_is_refused(gate):
     for default in (lambda value: value, lambda value: [value, value]):
         with pytest.raises(ValueError, match="context"):
             gate.open_request("deploy", {"a": object()}, default=default)
 
 
+@pytest.mark.anywhere
 def test_what_a_default_raises_is_not_hidden(gate):
     def none(value):
         raise TypeError(f"no way for {value!r}")

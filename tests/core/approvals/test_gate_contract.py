@@ -51,6 +51,7 @@ def test_nobody_answering_is_a_refusal_by_the_system_that_says_timeout(gate):
     assert gate.get_request(response.request_id).status == "timeout"
 
 
+@pytest.mark.anywhere
 def test_without_an_agent_id_nothing_is_stored_and_the_reason_says_so(url, raw):
     response = ApprovalGate(url).request_approval("deploy")
     assert (response.approved, response.responder) == (False, "system")

@@ -75,6 +75,7 @@ def test_bad_names_are_refused_by_the_name_of_the_argument(gate, url, raw, name)
     assert gate.get_request(request.request_id).status == "pending"
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("name", [None, 5, b"bytes", True, ["a"]])
 def test_what_is_no_string_is_a_type_error_naming_the_argument(gate, url, name):
     with pytest.raises(TypeError, match="approval_type"):
@@ -136,6 +137,7 @@ def test_what_is_no_moderate_json_object_is_refused_naming_the_place(gate, raw, 
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 def test_a_context_that_holds_itself_is_refused(gate):
     context: dict = {}
     context["self"] = context
@@ -192,6 +194,7 @@ def test_no_context_is_an_empty_object(gate):
     assert gate.open_request("deploy").context == {}
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     "timeout", [0, 0.0, -1, math.nan, -math.inf, 366 * 86400, 10**400, 365 * 86400 + 0.001]
 )

@@ -232,8 +232,9 @@ class Gates(RuleBasedStateMachine):
             assert (decision.responder, decision.reason) == (one.responder, one.reason)
 
 
-def test_gates_do_what_the_model_does(url):
+@pytest.mark.parametrize("examples", [20, pytest.param(200, marks=pytest.mark.long)])
+def test_gates_do_what_the_model_does(url, examples):
     Gates.url = url
     run_state_machine_as_test(
-        Gates, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
+        Gates, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
     )

@@ -53,6 +53,7 @@ def published(url: str, folder: Path) -> list:
     FeedbackLoop(url).record_feedback("build", "test", "cheap", 0.5)
     tracker = UsageTracker(folder, memory=url, price_book=book())
     tracker.track_llm_call(**call(), agent_id="worker", user_id="ann")
+    tracker.flush()
     tracker.close()
     return list(following)
 

@@ -64,6 +64,7 @@ def test_a_tier_in_any_case_is_the_same_tier(loop, tier):
         assert loop.recommend_tier("code", "review", asked).current_tier == "cheap"
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("tier", ["", "cheep", " cheap", "all", 1, b"cheap", ["cheap"]])
 def test_a_tier_that_nobody_knows_is_a_value_error(loop, raw, tier):
     with pytest.raises(ValueError, match="tier"):
@@ -76,6 +77,7 @@ def test_a_tier_that_nobody_knows_is_a_value_error(loop, raw, tier):
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     "score", [-0.001, 1.001, 7, math.nan, math.inf, -math.inf, 2**1100], ids=lambda score: str(score)[:6]
 )
@@ -85,6 +87,7 @@ def test_a_score_outside_0_to_1_is_a_value_error(loop, raw, score):
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("score", [True, "0.5", None, [], 1j])
 def test_a_score_that_is_no_number_is_a_type_error(loop, score):
     with pytest.raises(TypeError, match="quality_score"):
@@ -99,6 +102,7 @@ def test_any_score_within_0_to_1_is_kept_exactly(loop, score):
     assert entry.quality_score == stats.avg_quality == stats.min_quality == stats.max_quality == score
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("metadata", [[], "x", {"a": math.nan}, {1: 1}, {"a": "\ud800"}, {"a": "x" * 16_400}])
 def test_bad_metadata_is_refused_by_name(loop, raw, metadata):
     with pytest.raises(ValueError, match="metadata"):
@@ -106,6 +110,7 @@ def test_bad_metadata_is_refused_by_name(loop, raw, metadata):
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_bad_names_are_refused_by_the_name_of_the_argument(loop, raw, name):
     for argument, calls in {
@@ -224,6 +229,7 @@ def test_history_is_newest_first_of_one_tier_or_of_all_up_to_the_limit(loop):
     assert loop.get_feedback_history("code", "other") == []
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(("limit", "error"), [(-1, ValueError), (1.5, TypeError), (True, TypeError)])
 def test_a_bad_limit_is_refused_by_name(loop, limit, error):
     with pytest.raises(error, match="limit"):
@@ -283,6 +289,7 @@ def test_underperforming_stages_come_worst_first_one_for_each_tier(loop):
     assert loop.get_underperforming_stages("nobody") == []
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan])
 def test_a_bad_threshold_is_refused_by_name(loop, threshold):
     with pytest.raises(ValueError, match="quality_threshold"):

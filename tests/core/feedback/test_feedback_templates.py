@@ -14,6 +14,7 @@ def test_template_confidence_is_the_part_of_good_ratings(loop, url):
     assert loop.get_template_confidence("T") == 1.0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("rating", ["", "Good", "great", None, 1, True, ["good"]])
 def test_a_template_rating_that_is_neither_good_nor_bad_is_a_value_error(loop, raw, rating):
     with pytest.raises(ValueError, match="rating"):

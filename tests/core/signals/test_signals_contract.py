@@ -137,6 +137,7 @@ def test_the_ttl_comes_back_as_it_was_given(ann, bob):
     assert CoordinationSignal("id", "t", "a", None, {}, datetime.now(UTC)).ttl_seconds == 60
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("ttl", [0, -1, 0.0, math.nan, math.inf, -math.inf, 1e300, 10**400])
 def test_a_bad_ttl_is_refused_by_name(ann, raw, ttl):
     with pytest.raises(ValueError, match="ttl_seconds"):
@@ -144,12 +145,14 @@ def test_a_bad_ttl_is_refused_by_name(ann, raw, ttl):
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("ttl", ["60", True, [], None.__class__])
 def test_a_ttl_that_is_no_number_is_refused_by_name(ann, ttl):
     with pytest.raises(TypeError, match="ttl_seconds"):
         ann.signal("done", target_agent="bob", ttl_seconds=ttl)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("name", ["", "a\r\nSET", "x" * 10_000, "\ud800", "\x00"])
 @pytest.mark.parametrize("argument", ["signal_type", "source_agent", "target_agent"])
 def test_a_bad_name_is_refused_by_its_argument(ann, raw, name, argument):
@@ -164,6 +167,7 @@ def test_a_bad_name_is_refused_by_its_argument(ann, raw, name, argument):
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     "payload", [[], "text", 5, {"x": math.nan}, {1: 2}, {"x": "\ud800"}, {"x": object()}, {"x": "y" * 65_536}]
 )
@@ -173,6 +177,7 @@ def test_a_payload_that_is_no_small_json_object_is_refused_by_name(ann, raw, pay
     assert raw.dbsize() == 0
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     "receive", ["wait_for_signal", "check_signal", "get_pending_signals", "clear_signals"]
 )
@@ -181,6 +186,7 @@ def test_receiving_without_an_agent_id_says_what_is_missing(mailbox_of, receive)
         getattr(mailbox_of(), receive)("done")
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("argument", ["timeout", "poll_interval"])
 def test_bad_times_for_waiting_are_refused_by_name(ann, argument):
     for bad, error in [(-math.inf, ValueError), (math.nan, ValueError), ("1", TypeError), (True, TypeError)]:

@@ -89,10 +89,11 @@ class Mailboxes(RuleBasedStateMachine):
         assert all(self.raw.pttl(key) != -1 for key in self.raw.scan_iter())
 
 
-def test_mailboxes_do_what_the_model_does(url):
+@pytest.mark.parametrize("examples", [30, pytest.param(300, marks=pytest.mark.long)])
+def test_mailboxes_do_what_the_model_does(url, examples):
     Mailboxes.url = url
     run_state_machine_as_test(
-        Mailboxes, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
+        Mailboxes, settings=settings(max_examples=examples, stateful_step_count=40, deadline=None)
     )
 
 

@@ -192,6 +192,7 @@ def test_calls_are_shipped_by_themselves(tracker, make_tracker):
     )
 
 
+@pytest.mark.anywhere
 def test_one_instance_for_a_process(url, tmp_path, monkeypatch):
     monkeypatch.setattr(UsageTracker, "_instance", None)
     first = UsageTracker.get_instance(telemetry_dir=tmp_path, memory=url, price_book=book())
@@ -217,6 +218,7 @@ def test_reading_says_when_redis_is_away(make_tracker):
             question()
 
 
+@pytest.mark.anywhere
 def test_without_the_project_history_names_the_command(tracker, monkeypatch):
     monkeypatch.setattr(usage_history, "_registered", [])
     with pytest.raises(HistoryUnavailable, match=r"`python manage\.py telemetry export`"):
@@ -297,12 +299,14 @@ def test_bad_options_are_refused_by_name(make_tracker, options):
         make_tracker(**options)
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("days", [0, -1, 1.5, True, 10**6])
 def test_bad_days_are_refused(tracker, days):
     with pytest.raises(ValueError, match="days"):
         tracker.get_stats(days=days, exact=True)
 
 
+@pytest.mark.anywhere
 def test_misnamed_tokens_are_told_what_they_are_called(tracker, monkeypatch):
     monkeypatch.setenv("TELEMETRY_STRICT", "1")
     with pytest.raises(ValueError, match=r"tokens must be a dict with the keys 'input' and 'output'"):

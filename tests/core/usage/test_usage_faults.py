@@ -134,7 +134,7 @@ while True:
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path / "usage"), url], cwd=ROOT, stdout=subprocess.PIPE
     )
-    counted = len(process.stdout.read(20_000))
+    counted = len(process.stdout.read(5_000))
     os.kill(process.pid, signal.SIGKILL)
     counted += len(process.stdout.read())
     process.wait(30)

@@ -139,6 +139,7 @@ def test_a_call_of_another_day_is_in_that_day_at_its_prices(real):
     assert real.get_period(noon.date(), noon.date())["total_calls"] == 2
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("at", ["noon", datetime(2026, 11, 1), math.nan, -1.0, True, 10**12])
 def test_a_moment_that_cannot_be_is_refused_by_name(tracker, at):
     with pytest.raises((ValueError, TypeError), match=r"^at "):
@@ -174,6 +175,7 @@ def test_a_model_without_a_price_is_named_with_the_setting_that_gives_it_one(tra
     assert 'TELEMETRY_PRICES=[{"model": "acme/house-model-7"' in found["why"]
 
 
+@pytest.mark.anywhere
 def test_a_name_of_another_type_still_raises(tracker):
     for name in ("workflow", "model", "provider", "tier", "call_id"):
         with pytest.raises(TypeError, match=name):

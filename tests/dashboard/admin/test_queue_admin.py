@@ -22,7 +22,7 @@ from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
 from tests.workers import fail
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 QUEUE = "/admin/jobs/"
 STATES = ("waiting", "running", "failed", "finished")

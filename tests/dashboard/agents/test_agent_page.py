@@ -278,7 +278,7 @@ def test_calls_and_cost_are_the_agents_own(beat, record, viewer, clean_redis, tm
     tracker = UsageTracker(tmp_path, memory=clean_redis, price_book=book())
     track(tracker, 2, agent_id="worker")
     track(tracker, 5, agent_id="another")
-    tracker.close()
+    tracker.flush()
     record()
     calls("worker", 1, at=timezone.now() - timedelta(days=20), cost_nano=10**9)
     calls("worker", 1, at=timezone.now() - timedelta(days=40), cost_nano=10**12)
@@ -360,8 +360,10 @@ def everything_says(text: str, url: str, display: str) -> HeartbeatCoordinator:
     return agent
 
 
-def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer):
-    texts = ["honest", *MARKUP, *HIDDEN.values()]
+@pytest.mark.anywhere
+@pytest.mark.parametrize("each", [10, pytest.param(1, marks=pytest.mark.long)])
+def test_no_field_of_an_agent_makes_an_element_or_an_attribute(clean_redis, record, viewer, each):
+    texts = ["honest", *[*MARKUP, *HIDDEN.values()][::each]]
     agents = {text: everything_says(text, clean_redis, f"display {text}") for text in texts}
     record()
     honest = None

@@ -10,7 +10,7 @@ from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
 from dashboard.live import page as contexts
 from tests.dashboard.display.markup import parse, skeleton
-from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
+from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP, some_at_once
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
@@ -88,7 +88,7 @@ def remembered() -> dict[str, tuple]:
     return {}
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", some_at_once(TEXTS))
 def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered, text):
     honest = remembered.get("honest") or remembered.setdefault("honest", shape("honest")[0])
     pages, named, shown = shape(text)
@@ -100,7 +100,7 @@ def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered
         assert f"{place} {named}" in read, place
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", some_at_once(TEXTS))
 def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_redis, text):
     named = text if text in NAMES else "name"
     type(gate)(clean_redis, named).open_request(named, {text: text})
@@ -112,7 +112,7 @@ def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_r
         assert [child for child in tree.children if child == partials[0]] == tree.children
 
 
-@pytest.mark.parametrize("text", [*MARKUP[:12], HIDDEN["right to left override"]])
+@pytest.mark.parametrize("text", some_at_once([*MARKUP[:12], HIDDEN["right to left override"]]))
 def test_the_admin_shows_it_as_text_in_lists_and_details(gate, record, signed_in, text):
     from core.models import ApprovalRecord, AuditEntry
 

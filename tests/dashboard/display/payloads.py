@@ -1,5 +1,7 @@
 """Text that an agent may send to become more than text: each must be shown, and do nothing."""
 
+import pytest
+
 MARKUP = [
     "<script>alert(1)</script>",
     "</script><script>alert(1)</script>",
@@ -102,3 +104,11 @@ CONTROL = {
     "bell and feed": "\x07\x0b\x0c",
     "next line": "a\x85b",
 }
+
+
+def some_at_once(texts: list[str]) -> list:
+    """Each tenth for whole pages, and the others in long runs: what shows a text is tried with all of them."""
+    return [
+        pytest.param(text, marks=[pytest.mark.long] if number % 10 else [])
+        for number, text in enumerate(texts)
+    ]
