@@ -193,7 +193,7 @@ ALWAYS = {
 RULE_STATES = {
     "works": "at work",
     "revoked": "revoked",
-    "expired": "over",
+    "over": "over",
     "used": "used up",
     "idle": "stopped: its owner may not decide",
 }

@@ -56,8 +56,9 @@ class ApprovalResponse(PlainDict):
     """What came of a request. `responder` is `system` when no person answered; `reason` then says why.
 
     status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked) or unknown.
-    channel: site (a person who was signed in), direct (a call in Python, by whoever it says) or system; '' where
-    that is not told. verified: None, as no key is set with which an answer could be verified.
+    channel: site (a person who was signed in), rule (one that such a person made), direct (a call in Python, by
+    whoever it says) or system; '' where that is not told. verified: None, as no key is set with which an answer could
+    be verified.
     collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
     """
 

@@ -26,6 +26,7 @@ CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megab
 PAGE_CHARACTERS = 1_500_000
 BEGINNING = 1_000
 SHOWN_ENDED = 10
+VOTED = "decision.voted"
 
 
 class Asker(NamedTuple):
@@ -244,7 +245,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
-    votes = votes_of([request_id]).get(request_id, ()) if pending else ()
+    voted = pending and any(entry.kind == VOTED for entry in entries)  # a vote and its entry are one transaction
+    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,

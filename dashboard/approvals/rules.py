@@ -37,7 +37,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Line:
-    """One rule in the list. `state`: works, revoked, expired, used or idle."""
+    """One rule in the list. `state`: works, revoked, over, used or idle."""
 
     rule: Rule
     terms: list[tuple[Term, str]]
@@ -62,7 +62,7 @@ def _state(rule: Rule, deciders: set[int], now: datetime) -> str:
     if rule.revoked_at is not None:
         return "revoked"
     if rule.expires_at <= now:
-        return "expired"
+        return "over"
     if rule.uses >= rule.most_uses:
         return "used"
     return "works" if rule.owner_id in deciders else "idle"
