@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Without it each of the hundreds of processes that tests start compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo run test test-servers test-long check bench soak lock
+.PHONY: setup demo run screenshots test test-servers test-long check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	@echo "Installing the packages into .venv. The first time this takes a minute or so."
@@ -15,6 +15,10 @@ demo: setup
 
 run: setup
 	@python manage.py migrate -v 0 && exec python manage.py up
+
+# While `make demo` runs in another terminal, with its agents waiting for answers.
+screenshots: setup
+	python -m tests.browser.pictures
 
 # Browser tests have a run of their own: Playwright leaves its event loop in the thread. Chosen by their folder, so
 # that neither run imports the tests of the other.

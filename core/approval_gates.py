@@ -65,8 +65,8 @@ class ApprovalGate(UsesStore):
         it and one second even when Redis is down or hangs. key, default: see `open_request`; with a key the
         time of the request that it names counts. claim: see `wait_for_decision`. Bad arguments raise
         ValueError or TypeError and store nothing.
-        What interrupts the wait, such as Ctrl-C, SIGTERM or the end of the asyncio task that runs it in a thread,
-        withdraws a request without a key; one with a key stays open, and the next call finds it.
+        What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
+        thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
         seconds, question = self._checked_request(approval_type, context, timeout, key, default)
         name = _checked_claim(claim)

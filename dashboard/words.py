@@ -25,6 +25,15 @@ SLOW = (
 )
 
 
+NOT_READY = "The site is not ready yet"
+
+
+def not_live(sentence: str) -> str:
+    """What the head of a page says of trouble: the beginning of the sentence that the page says of it, or of none."""
+    beginning = (sentence or NOT_READY).partition(":")[0]
+    return f"Not live: {beginning[0].lower()}{beginning[1:]}"
+
+
 def unavailable(error: Exception) -> str:
     """Redis is away, and what it said."""
     return f"{UNAVAILABLE} ({error})"
@@ -258,9 +267,12 @@ USAGE_UNREADABLE = (
     "The database does not answer, so nothing can be shown. Nothing is lost: calls are recorded later."
 )
 NO_EARLIER_DAY = "No earlier day to compare with."
-COMPARED_LATER = "Compared with the days before from 01:00 {until:%Z} on."
-COMPARED = "Until {until:%H:00}: {cost}, {change} {average_of} ({average})."
-COMPARED_WITH_NOTHING = "Until {until:%H:00}: {cost}; {average_of}: nothing until then."
+COMPARED_LATER = "Compared with the days before from {then:%H:%M} {then:%Z} on."
+SPLIT_HOUR = (
+    "Costs are summed by the hour of UTC, so a day of {zone} is counted from {at:%H:%M} of the day before."
+)
+COMPARED = "Until {until:%H:%M}: {cost}, {change} {average_of} ({average})."
+COMPARED_WITH_NOTHING = "Until {until:%H:%M}: {cost}; {average_of}: nothing until then."
 
 
 def average_of(days: int) -> str:

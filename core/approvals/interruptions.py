@@ -1,4 +1,4 @@
-"""What interrupts an asker: Ctrl-C, SIGTERM, or the end of the asyncio task whose thread asks.
+"""What interrupts an asker: Ctrl-C, SIGTERM, SIGHUP, or the end of the asyncio task whose thread asks.
 
 Nobody waits for the answer any more then, so the request is withdrawn before the asker goes.
 """
@@ -13,28 +13,35 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import Any
 
+# By name: not every system has both. A program under nohup ignores SIGHUP, and then so do we.
+ENDING = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
 LOOK_SECONDS = 0.02  # a thread may begin before the event loop has put its mark on the call
 
 
 class _Terminated(BaseException):
-    """SIGTERM came while the asker waited."""
+    """A signal that ends the process came while the asker waited."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class Guard:
     """While an asker waits: withdraws its request when it is interrupted. Without `withdraw` it stays out of it.
 
-    A handler of SIGTERM is set only in the main thread and where none is; the process ends by the signal afterwards.
+    Handlers of SIGTERM and SIGHUP are set only in the main thread and where none is; the process ends by the
+    signal afterwards.
     """
 
     def __init__(self, withdraw: Callable[[], None] | None) -> None:
         self._withdraw = withdraw
-        self._handles = False
+        self._handled: list[signal.Signals] = []
 
     def __enter__(self) -> "Guard":
         if self._withdraw is not None and threading.current_thread() is threading.main_thread():
-            self._handles = signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-            if self._handles:
-                signal.signal(signal.SIGTERM, _terminate)
+            self._handled = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
+            for number in self._handled:
+                signal.signal(number, _terminate)
         return self
 
     def watch_task(self) -> None:
@@ -45,16 +52,16 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handles:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in self._handled:
+            signal.signal(number, signal.SIG_DFL)
         if error is not None and self._withdraw is not None:
             self._withdraw()
         if isinstance(error, _Terminated):
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), error.number)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise _Terminated
+def _terminate(number: int, _frame: FrameType | None) -> None:
+    raise _Terminated(number)
 
 
 def _when_its_task_is_cancelled(act: Callable[[], None]) -> None:

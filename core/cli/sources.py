@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any, TextIO
 
@@ -133,6 +134,11 @@ def _us(text: object) -> int:
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
+@lru_cache(maxsize=1024)
+def _project(folder: str) -> str:
+    return _name(PurePath(folder).name, "claude-code")
+
+
 def _name(text: object, instead: str) -> str:
     said = str(text or "")[:NAME_LENGTH]
     return said if said.isprintable() and said else instead
@@ -157,7 +163,7 @@ def of_transcript(record: Record) -> Call | None:
         TOLD,
         call_id=call_id,
         us=_us(record["timestamp"]),
-        workflow=_name(PurePath(str(record.get("cwd") or "")).name, "claude-code"),
+        workflow=_project(str(record.get("cwd") or "")),
         tier="imported",
         model=checked_name(model, "model"),
         provider="anthropic",

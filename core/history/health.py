@@ -21,6 +21,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from core.agents import fleet
+from core.agents.heartbeat import STATES
 from core.errors import StoreUnavailable
 from core.history.backups import backup
 from core.history.proof import verification
@@ -29,7 +30,7 @@ from core.models import ApprovalRecord, Cursor, SetAsideEntry
 from core.store import queue as queues
 from core.store import recorder as recorder_state
 from core.store import server as redis_server
-from core.store.approvals import count_waiting
+from core.store.approvals import count_waiting, read_all_waiting
 from core.store.client import open_store
 from core.store.queue import QueueState
 from core.store.recorder import RecorderHeartbeat, RecorderState
@@ -95,11 +96,15 @@ class Health:
 
 @dataclass(frozen=True)
 class Activity:
-    """Requests that wait, for how many seconds the oldest has, and agents of the last day by state."""
+    """Requests that wait, for how many seconds the oldest has, and agents of the last day.
+
+    agents: by what their beats alone say. states: by what lists say, first of STATES, those put away left out.
+    """
 
     waiting: int
     oldest_seconds: float
     agents: dict[str, int]
+    states: dict[str, int]
 
 
 def read() -> Health:
@@ -144,12 +149,24 @@ def read_heartbeat() -> RecorderHeartbeat:
 
 
 def read_activity() -> Activity:
-    """What goes on now: four round trips, however many agents and requests. StoreUnavailable when Redis is away."""
+    """What goes on now: six round trips, however many agents and requests. StoreUnavailable when Redis is away."""
     store = open_store()
     waiting, oldest = count_waiting(store)
-    now, states = fleet.look(store, None)
-    counted = Counter(state.liveness(now) for state in states)
-    return Activity(waiting, oldest, {word: counted[word] for word in ("alive", "late", "lost", "finished")})
+    asking = read_all_waiting(store)
+    now, agents = fleet.look(store, None)
+    counted = Counter(agent.liveness(now) for agent in agents)
+    limit = settings.TELEMETRY_STUCK_SECONDS
+    states = Counter(
+        agent.state(now, limit, waits=agent.heartbeat.agent_id in asking)
+        for agent in agents
+        if not agent.away
+    )
+    return Activity(
+        waiting,
+        oldest,
+        {word: counted[word] for word in ("alive", "late", "lost", "finished")},
+        {word: states[word] for word in STATES},
+    )
 
 
 def _database() -> Database:

@@ -4,6 +4,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """Every new column has a default: a backup that was made before fits this table."""
+
+    keeps_rows = True
     dependencies = [
         ("core", "0008_intent_answer"),
     ]

@@ -1,6 +1,10 @@
 """Calls of language models, and their sums by the hour."""
 
+from typing import Any
+
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models.functions import MD5
 
 from core.values.names import NAME_LENGTH
 
@@ -66,6 +70,37 @@ class LLMCall(models.Model):
         return f"{self.model} for {self.workflow}"
 
 
+class UniqueOfNames(models.UniqueConstraint):
+    """Unique over a time and names. PostgreSQL's index keeps 2,704 bytes of a row, so it has a digest of each name."""
+
+    def constraint_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        """As in the table where it is made."""
+        return self._stated(schema_editor, "constraint_sql", model)
+
+    def create_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        """As of its own."""
+        return self._stated(schema_editor, "create_sql", model)
+
+    def remove_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        """The end of it."""
+        return self._stated(schema_editor, "remove_sql", model)
+
+    def _stated(
+        self, schema_editor: BaseDatabaseSchemaEditor | None, statement: str, model: type[models.Model] | None
+    ) -> Any:
+        one: models.UniqueConstraint = models.UniqueConstraint(fields=self.fields, name=self.name)
+        if schema_editor is not None and schema_editor.connection.vendor == "postgresql":
+            time, *names = self.fields
+            one = models.UniqueConstraint(models.F(time), *map(MD5, names), name=self.name)
+        return getattr(one, statement)(model, schema_editor)
+
+
 class UsageHour(models.Model):
     """Sums of the calls of one UTC hour, for each workflow, tier, provider and model. Money in nano-dollars.
 
@@ -103,7 +138,7 @@ class UsageHour(models.Model):
         ordering = ["-hour"]
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint(
+            UniqueOfNames(
                 fields=["hour", "workflow", "tier", "provider", "model"], name="one_row_per_hour_and_kind"
             )
         ]

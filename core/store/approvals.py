@@ -27,7 +27,7 @@ from ..values.approvals import (
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
-from ..values.names import checked_name
+from ..values.names import name_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
@@ -92,7 +92,10 @@ class Answer(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a request ended, as SQL knows it. `digest`: of the request that ended so."""
+    """How a request ended, as SQL knows it. `digest`: of the request that ended so.
+
+    `collected_at`, `claim`: who has used it already, None and '' for nobody.
+    """
 
     request_id: str
     digest: str
@@ -102,6 +105,8 @@ class End(NamedTuple):
     ended_at: datetime
     decision_id: str
     channel: str
+    collected_at: datetime | None = None
+    claim: str = ""
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
@@ -204,10 +209,10 @@ def _mark(reply: list[bytes]) -> Mark | None:
 
 
 def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
-    """Give a request that a restored server offers again the end that SQL knows.
+    """Give a request that a restored server offers again the end that SQL knows, and who has collected it.
 
     lost: also one of which the server has nothing left, so that those who still wait hear it. Says restored,
-    unknown, ended (it has an end already) or changed (it is another request).
+    collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
     args: list[Argument] = [
@@ -222,6 +227,8 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
         end.decision_id,
         end.channel,
         "1" if lost else "",
+        "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000),
+        end.claim,
     ]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
@@ -425,10 +432,7 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
         if isinstance(reply, Exception) or reply[1] != PENDING.encode():
             continue
         try:
-            agent_id, kind = (
-                checked_name(reply[0].decode(), "agent_id"),
-                checked_name(reply[2].decode(), "kind"),
-            )
+            agent_id, kind = name_of(reply[0], "agent_id"), name_of(reply[2], "kind")
             waiting.append(WaitingRequest(request_id, agent_id, kind, at(reply[3]), at(reply[4])))
         except ODD as error:
             logger.warning("set aside: approval request %s: %s", request_id, error)
@@ -456,20 +460,20 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
         status = fields.get(b"status", b"").decode()
         if status not in STATUSES:
             raise ValueError(f"status is {status!r}")
-        return RequestRecord(
-            request_id=request_id,
-            agent_id=checked_name(fields[b"agent_id"].decode(), "agent_id"),
-            approval_type=checked_name(fields[b"approval_type"].decode(), "approval_type"),
-            context=context,
-            context_object=context_object,
-            stored_digest=fields.get(b"digest", b"").decode(),
-            requested_at=at(fields[b"requested_ms"]),
-            deadline_at=at(fields[b"deadline_ms"]),
-            timeout_seconds=finite(fields[b"timeout_seconds"].decode()),
-            status=status,
+        record = RequestRecord(
+            request_id,
+            name_of(fields[b"agent_id"], "agent_id"),
+            name_of(fields[b"approval_type"], "approval_type"),
+            context,
+            context_object,
+            fields.get(b"digest", b"").decode(),
+            at(fields[b"requested_ms"]),
+            at(fields[b"deadline_ms"]),
+            finite(fields[b"timeout_seconds"].decode()),
+            status,
             key=fields.get(b"key", b"").decode(),
-            **({} if status == PENDING else _parsed_end(fields)),
         )
+        return record if status == PENDING else record._replace(**_parsed_end(fields))
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
 

@@ -119,6 +119,13 @@ def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
     return entries_of(store.read("XRANGE", store.keys.outbox, f"({position}", "+", "COUNT", most))
 
 
+def told(store: Store) -> str:
+    """How far SQL was when this server's data was last told so; '0' for data that never was."""
+    commits = store.read("XREVRANGE", store.keys.recorded, "+", "-", "COUNT", 1)
+    position = _fields(commits[0][1]).get("position", "") if commits else ""
+    return position if _POSITION.fullmatch(position) else "0"
+
+
 def committed(keys: Keys, position: str) -> Command[None]:
     """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
     newest_ms, _ = numbers(position)

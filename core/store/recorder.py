@@ -145,12 +145,13 @@ class Standing(NamedTuple):
     status: str
     decision_id: str
     digest: str
+    collected: bool = False
 
 
 def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
     """The server's time, and read after it how each request stands; None where the server has nothing."""
     keys = [store.keys.approval_request(request_id) for request_id in request_ids]
-    commands = [["HMGET", key, "status", "decision_id", "digest"] for key in keys]
+    commands = [["HMGET", key, "status", "decision_id", "digest", "collected_ms"] for key in keys]
     time, *replies = store.read_many([["TIME"], *commands])
     now = at(milliseconds_of(time))
     return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
@@ -161,5 +162,7 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
         return Standing(UNREADABLE, "", "")
     if not any(reply):
         return None
-    status, decision_id, digest = ((part or b"").decode(errors="replace") for part in reply)
-    return Standing(status if status in STATUSES else UNREADABLE, decision_id, digest)
+    status, decision_id, digest, collected = ((part or b"").decode(errors="replace") for part in reply)
+    return Standing(
+        status if status in STATUSES else UNREADABLE, decision_id, digest, collected=bool(collected)
+    )

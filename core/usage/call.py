@@ -301,6 +301,11 @@ FIELDS: dict[str, Field] = {
 }
 COLUMNS: dict[str, str] = {name: known.column for name, known in FIELDS.items() if known.column}
 _SHIPPED_OF = attrgetter(*COLUMNS)
+_TO_ROW = [
+    (known.column, known.kind.to_row)
+    for known in FIELDS.values()
+    if known.column and known.kind.to_row != _same
+]
 _EXPORTED = [(name, known) for name, known in FIELDS.items() if known.exported]
 EXPORTED = tuple(known.exported for _name, known in _EXPORTED)
 _CHECKS = [(name, known.kind.check) for name, known in FIELDS.items()]
@@ -328,7 +333,10 @@ def shipped_text(call: Call) -> str:
 
 def row_of(call: Call) -> dict[str, Any]:
     """A call as its columns in SQL."""
-    return {column: FIELDS[name].kind.to_row(getattr(call, name)) for name, column in COLUMNS.items()}
+    row = dict(zip(COLUMNS.values(), _SHIPPED_OF(call), strict=True))
+    for column, to_row in _TO_ROW:
+        row[column] = to_row(row[column])
+    return row
 
 
 def call_of(row: object) -> Call:

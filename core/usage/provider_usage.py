@@ -20,6 +20,7 @@ from .provider_shapes import (
 )
 from .quantities import Quantities
 
+_SHAPED = frozenset(SHAPES)
 _DEPTH = 6  # of wrappings around a usage object
 
 
@@ -135,7 +136,7 @@ def _find(said: object, answer: _Answer, depth: int) -> Mapping[str, Any] | None
     if node is None or depth == 0:
         return None
     answer.look(node, said)
-    if any(name in node for name in SHAPES):
+    if not _SHAPED.isdisjoint(node):
         return node
     for name in WRAPPERS:
         if node.get(name) is not None and (found := _find(node[name], answer, depth - 1)) is not None:

@@ -61,11 +61,7 @@ class Quantities:
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from an empty call, ready for JSON."""
-        said = {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if getattr(self, field.name) != field.default
-        }
+        said = {name: value for name, value in vars(self).items() if value != _EMPTY[name]}
         return {**said, "incomplete": list(self.incomplete)} if self.incomplete else said
 
     @classmethod
@@ -75,6 +71,9 @@ class Quantities:
             name: check(data[name], name) for name, check in _CHECKS.items() if name in data
         }
         return cls(**checked)
+
+
+_EMPTY = {field.name: field.default for field in fields(Quantities)}
 
 
 def fuller(held: Quantities, told: Quantities) -> Quantities:
@@ -127,6 +126,8 @@ def told_count(value: object) -> tuple[int, str]:
 
     Whole floats, Decimals and digits in a text are counts. A fraction is cut off; what is no number counts 0.
     """
+    if type(value) is int and 0 <= value <= MAX_COUNT:
+        return value, ""
     number = _number(value)
     if number is None:
         return 0, "is None" if value is None else f"is no number but {type(value).__name__}"

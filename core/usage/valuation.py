@@ -14,6 +14,8 @@ from .pricing import Found, Price, PriceBook, Prices, Rates, as_price, to_whole
 from .quantities import Quantities
 
 # Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
+# Each holds from the day on which its source shows that it was on offer. Where that is the provider's Python client,
+# it is the day of the release that knew it first, by its changelog.
 
 
 class _WriteRule(NamedTuple):
@@ -23,13 +25,13 @@ class _WriteRule(NamedTuple):
 
 
 # https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing, and the same relation in the price
-# lists of the clouds that offer Claude; OpenRouter passes it on.
+# lists of the clouds that offer Claude; OpenRouter passes it on. Since: anthropic 0.34.0 and 0.52.0.
 _CLAUDE_WRITES = (
     _WriteRule("cache_write", Decimal("1.25"), "2024-08-14"),
     _WriteRule("cache_write_1h", Decimal(2), "2025-05-22"),
 )
 _CLAUDE_HOUSES = {"anthropic", "aws", "google", "azure", "openrouter"}
-# https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#usage-and-pricing
+# https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool#usage-and-pricing since anthropic 0.51.0
 _CLAUDE_SEARCHES = (Decimal(10), "2025-05-07")  # dollars for a thousand
 
 
@@ -42,31 +44,41 @@ class _TierRule(NamedTuple):
 
 
 _HALF = Decimal("0.5")
+_CACHED = ("cache_read", "audio_cache_read", "image_cache_read")
 _TIER_RULES = (
     # https://openai.com/api/pricing and developers.openai.com/api/docs/guides/batch: half; no batch price of reads.
-    _TierRule("openai", "batch", "2024-04-15", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
+    # Since: openai 1.18.0.
+    _TierRule("openai", "batch", "2024-04-15", _HALF, _CACHED),
     # developers.openai.com/api/docs/guides/flex-processing: at the rates of a batch, with its caching discounted too.
-    _TierRule("openai", "flex", "2025-04-17", _HALF),
-    # https://openai.com/api-priority-processing
+    # Since: openai 1.75.0.
+    _TierRule("openai", "flex", "2025-04-16", _HALF),
+    # https://openai.com/api-priority-processing, since openai 1.92.0; its later name is "fast", since @ai-sdk/openai
+    # 3.0.93.
     _TierRule("openai", "priority", "2025-06-26", None),
-    _TierRule("openai", "fast", "2025-06-26", None),
+    _TierRule("openai", "fast", "2026-08-11", None),
     # https://platform.claude.com/docs/en/build-with-claude/batch-processing#pricing: half, and caching on top.
+    # Since: anthropic 0.36.0.
     _TierRule("anthropic", "batch", "2024-10-08", _HALF),
     # https://ai.google.dev/gemini-api/docs/pricing: half; the older models read their cache at the standard price.
-    _TierRule("google", "batch", "2025-07-07", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
-    _TierRule("google", "flex", "2026-04-01", _HALF),
-    _TierRule("google", "priority", "2026-04-01", Decimal("1.8")),
-    # learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: half of the global standard price.
-    _TierRule("azure", "batch", "2024-10-01", _HALF, ("cache_read", "audio_cache_read", "image_cache_read")),
-    # https://aws.amazon.com/bedrock/pricing: batch and flex at half of on-demand.
-    _TierRule("aws", "batch", "2024-08-29", _HALF),
+    # Since: https://developers.googleblog.com/scale-your-ai-workloads-batch-mode-gemini-api
+    _TierRule("google", "batch", "2025-07-07", _HALF, _CACHED),
+    # https://ai.google.dev/gemini-api/docs/optimization, and the book's own prices; since google-genai 1.69.0.
+    _TierRule("google", "flex", "2026-03-27", _HALF),
+    _TierRule("google", "priority", "2026-03-27", Decimal("1.8")),
+    # learn.microsoft.com/azure/ai-foundry/openai/how-to/batch: half of the global standard price; the day of its page.
+    _TierRule("azure", "batch", "2024-08-04", _HALF, _CACHED),
+    # https://aws.amazon.com/bedrock/pricing: batch and flex at half of on-demand. Since: botocore 1.35.1, and
+    # https://aws.amazon.com/about-aws/whats-new/2025/11/amazon-bedrock-priority-flex-inference-service-tiers
+    _TierRule("aws", "batch", "2024-08-19", _HALF),
     _TierRule("aws", "flex", "2025-11-18", _HALF),
-    # https://console.groq.com/docs/flex-processing: at the price of on-demand.
-    _TierRule("groq", "flex", "2025-02-01", Decimal(1)),
+    # https://console.groq.com/docs/flex-processing: at the price of on-demand. Since: groq 0.14.0.
+    _TierRule("groq", "flex", "2025-01-09", Decimal(1)),
     # https://console.groq.com/docs/batch and https://docs.mistral.ai/capabilities/batch: half.
-    _TierRule("groq", "batch", "2025-03-01", _HALF),
+    # Since: groq 0.18.0, mistralai 1.2.0.
+    _TierRule("groq", "batch", "2025-02-05", _HALF),
     _TierRule("mistral", "batch", "2024-11-07", _HALF),
     # https://platform.claude.com/docs/en/build-with-claude/data-residency#pricing: 1.1 times, every kind of token.
+    # Since: anthropic 0.78.0.
     _TierRule("anthropic", "geography us", "2026-02-05", Decimal("1.1")),
 )
 

@@ -6,10 +6,12 @@ from typing import Any
 
 def as_mapping(said: object) -> Mapping[str, Any] | None:
     """A mapping of what an object holds: pydantic, dataclasses, attributes of any kind; None for all else."""
-    if isinstance(said, Mapping):
+    if isinstance(said, dict):  # asked first: of an abstract class it takes ten times as long
         return said
     if said is None or isinstance(said, (str, bytes, int, float, list, tuple, type)):
         return None
+    if isinstance(said, Mapping):
+        return said
     try:
         return _dumped(said) or _attributes(said)
     except Exception:  # an SDK's own trouble must not become the agent's
@@ -38,10 +40,14 @@ def child(node: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def text_of(node: Mapping[str, Any], *names: str) -> str:
     """The first text under these names; '' where there is none."""
-    return next((text for name in names if (text := plain_text(node.get(name)))), "")
+    for name in names:
+        if (said := node.get(name)) is not None and (text := plain_text(said)):
+            return text
+    return ""
 
 
 def plain_text(value: object) -> str:
     """A text or an Enum of one, cut off after 200 characters; '' for all else."""
-    value = getattr(value, "value", value)  # of an Enum
+    if type(value) is not str:
+        value = getattr(value, "value", value)  # of an Enum
     return value[:200] if isinstance(value, str) else ""

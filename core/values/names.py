@@ -1,6 +1,7 @@
 """Names from outside: of agents, types, people. They are data, whatever they hold."""
 
 import unicodedata
+from functools import lru_cache
 
 NAME_LENGTH = 255
 
@@ -22,3 +23,9 @@ def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> st
             kind = "control character" if category == "Cc" else "lone surrogate"
             raise ValueError(f"{argument} has a {kind} (U+{ord(character):04X}) at position {position}")
     return value
+
+
+@lru_cache(maxsize=1024)
+def name_of(said: bytes, argument: str) -> str:
+    """The name in what Redis holds; ValueError as `checked_name`. Remembered: the same few come with every record."""
+    return checked_name(said.decode(), argument)

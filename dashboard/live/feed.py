@@ -285,7 +285,7 @@ class Feed(threading.Thread):
 
     def _say(self, subscriptions: list[Subscription], sentence: str) -> None:
         """These pages are not true any more, and this is why."""
-        texts = [fragments.problem(sentence), fragments.tick(None, ok=False)]
+        texts = [fragments.problem(sentence), fragments.no_tick(None, sentence)]
         for subscription in subscriptions:
             subscription.owe(sentence)
             subscription.send(texts)
@@ -320,7 +320,7 @@ class Feed(threading.Thread):
         """This page is true now, and hears of every change from here on."""
         assert self._state is not None
         subscription.owed_since = None
-        alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now, ok=True)
+        alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now)
         subscription.send([fragments.problem(""), alarm, *region, tick])
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
@@ -347,7 +347,7 @@ class Feed(threading.Thread):
     def _tick(self) -> None:
         """A sign of life for every page; one that is not true, or of which that is not known, hears so."""
         now = None if self._state is None else self._state.now
-        good, bad = fragments.tick(now, ok=True), fragments.tick(now, ok=False)
+        good = fragments.tick(now)
         if not self._problem:
             self._welcome(self._owed())
         for subscription in self._watching():
@@ -357,4 +357,5 @@ class Feed(threading.Thread):
             if subscription.owed_since is None:
                 subscription.held.append(fragments.problem(""))  # takes the sentence away, with what is kept
             if subscription.owed_since is None or subscription.is_owed_for(TICK_SECONDS):
-                subscription.send([fragments.problem(self._problem or subscription.why), bad])
+                why = self._problem or subscription.why
+                subscription.send([fragments.problem(why), fragments.no_tick(now, why)])

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from dashboard import words
 from dashboard.access import Audience
 from dashboard.agents.look import Agents
 from dashboard.approvals.page import ApprovalPage, Card, Ended
@@ -69,9 +70,18 @@ def alarm(sentence: str) -> str:
     return _fragment("alarm", "live/_alarm", alarm=sentence)
 
 
-def tick(now: datetime | None, *, ok: bool) -> str:
+def tick(now: datetime | None) -> str:
     """A sign of life with the server's time; data, not markup."""
-    return json.dumps({"tick": None if now is None else int(now.timestamp() * 1000), "ok": ok})
+    return json.dumps({"tick": _milliseconds(now), "ok": True})
+
+
+def no_tick(now: datetime | None, sentence: str) -> str:
+    """A sign of life of a site whose pages are not true now, and why that is: the sentence for people, or ''."""
+    return json.dumps({"tick": _milliseconds(now), "ok": False, "why": words.not_live(sentence)})
+
+
+def _milliseconds(now: datetime | None) -> int | None:
+    return None if now is None else int(now.timestamp() * 1000)
 
 
 def ring(now: datetime) -> str:

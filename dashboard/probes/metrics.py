@@ -12,6 +12,7 @@ from core.errors import StoreUnavailable
 from core.history import health
 from core.history.health import Activity, Health
 from core.values.approvals import APPROVED, CANCELLED, REJECTED, TIMEOUT
+from dashboard.agents.row import NEED_A_LOOK
 from dashboard.live.follower import follower
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -102,7 +103,9 @@ def _activity(now: Activity) -> Iterator[Metric]:
     yield _gauge("approvals_pending", "Requests that wait for an answer", value=now.waiting)
     oldest = "How long the oldest of them has waited"
     yield _gauge("approvals_oldest_seconds", oldest, value=now.oldest_seconds)
-    yield _gauge("agents", "Agents of the last day", "state", now.agents)
+    yield _gauge("agents", "Agents of the last day, by their beats", "state", now.agents)
+    need = {state: now.states[state] for state in NEED_A_LOOK}
+    yield _gauge("agents_in_need", "Agents that need a look, each in one state", "state", need)
 
 
 def _gauge(

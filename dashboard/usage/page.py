@@ -15,7 +15,7 @@ from core.usage.savings import APART, shown_levels, unpriced_models
 from dashboard import words
 from dashboard.display.amounts import percent
 from dashboard.display.text import plain
-from dashboard.usage.period import Period
+from dashboard.usage.period import Period, clock_of, day_begins
 
 COMPARED_DAYS = 7
 OTHERS = "All others"
@@ -88,15 +88,16 @@ class CostTable:
         rows = []
         for at in reversed(period.times()):
             amounts = [by_time.get((at, name), 0) for name in names]
-            rows.append(Row(at, amounts, sum(amounts), at <= now < period.end_of(at)))
+            shown = at if period.hourly else clock_of(at, period.zone)
+            rows.append(Row(shown, amounts, sum(amounts), at <= now < period.end_of(at)))
         return cls(columns, rows, places_for(*(row.total for row in rows)), period)
 
     @property
     def chart(self) -> dict[str, Any]:
         """Bars from left to right, oldest first; names as text for a canvas."""
         rows, zone = self.rows[::-1], self.period.zone
-        label = "{0:%H:00}" if self.hourly else "{0.day} {0:%b}"
-        title = "{0.day} {0:%B %Y}" + (", {0:%H:00} {0:%Z}" if self.hourly else "")
+        label = "{0:%H:%M}" if self.hourly else "{0.day} {0:%b}"
+        title = "{0.day} {0:%B %Y}" + (", {0:%H:%M} {0:%Z}" if self.hourly else "")
         times = [row.at.astimezone(zone) for row in rows]
         return {
             "places": self.places,
@@ -197,6 +198,7 @@ class Burn:
     cost: int
     per_hour: int | None  # None in the first quarter of an hour of a day
     until: datetime  # the last full hour
+    begun: bool  # whether one of the day is over
     by_then: int
     average: int | None
     days: int  # that the average is of
@@ -206,16 +208,15 @@ class Burn:
         cls, hours: dict[datetime, int], first: datetime | None, now: datetime, zone: tzinfo = UTC
     ) -> "Burn":
         """`hours` holds today and the seven days before; days before the first call do not count."""
-        now = now.astimezone(zone)
-        hours = {hour.astimezone(zone): amount for hour, amount in hours.items()}
-        today = datetime.combine(now.date(), time(), zone)
-        until = whole_hour(now).astimezone(zone)
+        hours = {clock_of(hour, zone): amount for hour, amount in hours.items()}
+        until = clock_of(now, zone)
+        today = datetime.combine(until.date(), time(), zone)
         cost = sum(amount for hour, amount in hours.items() if hour >= today)
-        passed = (now.astimezone(UTC) - today.astimezone(UTC)) / timedelta(hours=1)
+        passed = (now - day_begins(today.date(), zone)) / timedelta(hours=1)
         days = (
             0
             if first is None
-            else min(COMPARED_DAYS, max(0, (today.date() - first.astimezone(zone).date()).days))
+            else min(COMPARED_DAYS, max(0, (today.date() - clock_of(first, zone).date()).days))
         )
         before = sum(
             amount
@@ -225,7 +226,8 @@ class Burn:
         return cls(
             cost,
             round(cost / passed) if passed >= 0.25 else None,
-            until,
+            whole_hour(now).astimezone(zone),
+            until.hour > 0,
             sum(amount for hour, amount in hours.items() if today <= hour < until),
             before // days if days else None,
             days,
@@ -236,8 +238,8 @@ class Burn:
         """In words, and honest about what is compared with what."""
         if self.average is None:
             return words.NO_EARLIER_DAY
-        if self.until.hour == 0:
-            return words.COMPARED_LATER.format(until=self.until)
+        if not self.begun:
+            return words.COMPARED_LATER.format(then=self.until + timedelta(hours=1))
         change = self.by_then - self.average
         word = words.share_of_change(change, percent(abs(change), self.average))
         form = words.COMPARED if self.average else words.COMPARED_WITH_NOTHING
@@ -283,13 +285,13 @@ class UsagePage:
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
     """Read the page: six queries however many calls there were, and one more where some have no price."""
     zone = period.zone
-    today = datetime.combine(now.astimezone(zone).date(), time(), zone)
-    first, last = today - timedelta(days=COMPARED_DAYS), today + timedelta(days=1)
+    today = clock_of(now, zone).date()
+    first, last = (day_begins(today + timedelta(days=days), zone) for days in (-COMPARED_DAYS, 1))
     recorded = usage_reports.recorded_hours()
     sums = usage_reports.totals(period.start, period.end)
     by_hour = period.hourly or zone is not UTC
     costs = usage_reports.costs(period.start, period.end, by, hourly=by_hour)
-    hours = usage_reports.by_hour(first.astimezone(UTC), last.astimezone(UTC))
+    hours = usage_reports.by_hour(first, last)
     return UsagePage(
         period=period,
         by=by,

@@ -1,4 +1,8 @@
-"""Which days a usage page shows, from its address: UTC days, or those of a zone that a person wants."""
+"""Which days a usage page shows, from its address: UTC days, or those of a zone that a person wants.
+
+Costs are summed by the hour of UTC. Where midnight falls into such an hour, as in India, the hour is counted whole
+with the day that begins in it.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Dimension, next_hour
+from dashboard import words
 
 PRESETS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 DEFAULT = "7d"
@@ -34,12 +40,12 @@ class Period:
     @property
     def first(self) -> date:
         """The first day."""
-        return self.start.astimezone(self.zone).date()
+        return clock_of(self.start, self.zone).date()
 
     @property
     def last(self) -> date:
         """The last day."""
-        return (self.end - timedelta(hours=1)).astimezone(self.zone).date()
+        return clock_of(self.end - timedelta(hours=1), self.zone).date()
 
     @property
     def zone_name(self) -> str:
@@ -65,7 +71,7 @@ class Period:
         """The same for one of `times` alone."""
         if self.hourly:
             return urlencode({"hour": f"{moment.astimezone(UTC):%Y-%m-%dT%H}"} | self._zone_said)
-        day = moment.astimezone(self.zone).date()
+        day = clock_of(moment, self.zone).date()
         return urlencode({"from": day, "to": day} | self._zone_said)
 
     @property
@@ -73,9 +79,10 @@ class Period:
         """16 to 22 November 2026."""
         start, end = self.start.astimezone(self.zone), self.end.astimezone(self.zone)
         if self.preset == "24h":
-            return f"{_words(self.first, year=False)} {start:%H:00} to {_words(self.last)} {end:%H:00}"
+            last = (self.end - timedelta(hours=1)).astimezone(self.zone).date()
+            return f"{_words(start.date(), year=False)} {start:%H:%M} to {_words(last)} {end:%H:%M}"
         if self.preset == "hour":
-            return f"{_words(self.first)}, {start:%H:00} to {end:%H:00}"
+            return f"{_words(start.date())}, {start:%H:%M} to {end:%H:%M}"
         if self.first == self.last:
             return _words(self.first)
         same_month = (self.first.year, self.first.month) == (self.last.year, self.last.month)
@@ -84,23 +91,32 @@ class Period:
         )
         return f"{begin} to {_words(self.last)}"
 
+    @property
+    def split(self) -> str:
+        """A sentence for a zone whose midnight falls into an hour of UTC; '' for others."""
+        for day in (self.first, self.last + timedelta(days=1)):
+            begins = day_begins(day, self.zone).astimezone(self.zone)
+            if begins.minute:
+                return words.SPLIT_HOUR.format(zone=self.zone_name, at=begins)
+        return ""
+
     def times(self) -> list[datetime]:
         """The start of each day in it, or of each hour; in UTC."""
         if self.hourly:
             hours = (self.end - self.start) // timedelta(hours=1)
             return [self.start + timedelta(hours=number) for number in range(hours)]
         days = (self.last - self.first).days + 1
-        return [_start(self.first + timedelta(days=number), self.zone) for number in range(days)]
+        return [day_begins(self.first + timedelta(days=number), self.zone) for number in range(days)]
 
     def time_of(self, hour: datetime) -> datetime:
         """Which of `times` an hour belongs to."""
-        return hour if self.hourly else _start(hour.astimezone(self.zone).date(), self.zone)
+        return hour if self.hourly else day_begins(clock_of(hour, self.zone).date(), self.zone)
 
     def end_of(self, moment: datetime) -> datetime:
         """When one of `times` is over."""
         if self.hourly:
             return moment + timedelta(hours=1)
-        return _start(moment.astimezone(self.zone).date() + timedelta(days=1), self.zone)
+        return day_begins(clock_of(moment, self.zone).date() + timedelta(days=1), self.zone)
 
 
 def period_of(said: Mapping[str, str], now: datetime, zone: tzinfo = UTC) -> Period:
@@ -116,26 +132,33 @@ def period_of(said: Mapping[str, str], now: datetime, zone: tzinfo = UTC) -> Per
         end = next_hour(now)
         return Period(end - timedelta(hours=24), end, preset, hourly=True, zone=zone)
     days = int(preset.removesuffix("d"))
-    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    tomorrow = clock_of(now, zone).date() + timedelta(days=1)
     return Period(
-        _start(tomorrow - timedelta(days=days), zone), _start(tomorrow, zone), preset, hourly=False, zone=zone
+        day_begins(tomorrow - timedelta(days=days), zone),
+        day_begins(tomorrow, zone),
+        preset,
+        hourly=False,
+        zone=zone,
     )
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of this name, UTC for ''. BadPeriod for one that is none, or whose days begin within an hour of UTC."""
+    """The zone of this name, UTC for ''. BadPeriod for one that is none."""
     if name in ("", "UTC"):
         return UTC
     try:
         if not _ZONE.fullmatch(name):
             raise ValueError(name)
-        zone = ZoneInfo(name)
+        return ZoneInfo(name)
     except (ValueError, LookupError, OSError) as error:
         raise BadPeriod("tz must be a time zone such as Europe/Vienna.") from error
-    offsets = {datetime(year, month, 1, tzinfo=zone).utcoffset() for year in (2025, 2026) for month in (1, 7)}
-    if any(offset is None or offset % timedelta(hours=1) for offset in offsets):
-        raise BadPeriod("tz must be a zone of whole hours: costs are summed by the hour of UTC.")
-    return zone
+
+
+def clock_of(moment: datetime, zone: tzinfo) -> datetime:
+    """The full hour by a zone's clock as which the UTC hour of a moment counts: where it begins in one, the next."""
+    begins = whole_hour(moment).astimezone(zone)
+    past = begins.minute
+    return (begins.astimezone(UTC) + timedelta(minutes=60 - past if past else 0)).astimezone(zone)
 
 
 def dimension_of(said: Mapping[str, str]) -> Dimension:
@@ -158,13 +181,15 @@ def _of_hour(text: str, zone: tzinfo) -> Period:
 
 def _chosen(begin: str, end: str, now: datetime, zone: tzinfo) -> Period:
     first = _day(begin, "from")
-    last = _day(end, "to") if end else now.astimezone(zone).date()
+    last = _day(end, "to") if end else clock_of(now, zone).date()
     if first > last:
         raise BadPeriod("from is after to: the first day comes first.")
     if (last - first).days >= MAX_DAYS:
         raise BadPeriod(f"from and to are more than {MAX_DAYS} days apart: choose fewer days.")
     hourly = (last - first).days < 2
-    return Period(_start(first, zone), _start(last + timedelta(days=1), zone), "", hourly=hourly, zone=zone)
+    return Period(
+        day_begins(first, zone), day_begins(last + timedelta(days=1), zone), "", hourly=hourly, zone=zone
+    )
 
 
 def _day(text: str, name: str) -> date:
@@ -176,7 +201,8 @@ def _day(text: str, name: str) -> date:
     raise BadPeriod(f"{name} must be a day such as 2026-11-22.")
 
 
-def _start(day: date, zone: tzinfo) -> datetime:
+def day_begins(day: date, zone: tzinfo) -> datetime:
+    """The first UTC hour that is counted with a day of a zone."""
     # Where a clock that is put forward skips midnight, the day begins with the hour that it is put to.
     return datetime.combine(day, time(), zone).astimezone(UTC).replace(minute=0, second=0)
 

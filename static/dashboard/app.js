@@ -6,7 +6,6 @@ const WORDS = {
   connecting: "Connecting",
   live: "Live",
   stale: "Not live: connection lost, reconnecting",
-  trouble: "Not live: the telemetry server does not answer",
   "signed-out": "Signed out: reload to sign in",
 };
 const root = document.documentElement;
@@ -22,10 +21,11 @@ function duration(seconds) {
   return `${Math.floor(seconds / 86400)} d ${Math.floor((seconds % 86400) / 3600)} h`;
 }
 
-function setConnection(state) {
+function setConnection(state, text = WORDS[state]) {
+  const said = document.getElementById("connection");
+  if (said.textContent !== text) said.textContent = text;
   if (root.dataset.connection === state) return;
   root.dataset.connection = state;
-  document.getElementById("connection").textContent = WORDS[state];
   document.dispatchEvent(new Event("telemetry:connection"));
 }
 
@@ -54,7 +54,8 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
   if (text.startsWith("{")) {
     const said = JSON.parse(text);
     if (said.tick) skew = said.tick - Date.now();
-    setConnection(said.ok ? "live" : "trouble");
+    if (said.ok) setConnection("live");
+    else setConnection("trouble", said.why);
   }
   count();
 });

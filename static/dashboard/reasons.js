@@ -6,9 +6,14 @@ const NOTICE_MS = 10000;
 const DRAFT = "reason of ";
 const announced = new Set([...document.querySelectorAll("#cards .card")].map((card) => card.id));
 
-function notice(text) {
-  const said = Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text });
+function notice(text, kind = "unsure") {
+  const said = Object.assign(document.createElement("p"), { className: `notice ${kind}`, textContent: text });
   document.getElementById("notices").replaceChildren(said);
+}
+
+// A press that was not taken is no riddle, and no word on an answer gives way to this one.
+function notAimedAt() {
+  if (!document.querySelector("#notices .notice")) notice("Nothing was sent: that button had only just come there. Press it again.", "unsure passing");
 }
 
 // A reason that somebody types outlives the page, the connection and the request.
@@ -29,7 +34,7 @@ function keepDrafts() {
 
 // A card that is over keeps its place while somebody may be about to press a button near it.
 function tidy() {
-  for (const said of document.querySelectorAll("#notices .notice.done")) {
+  for (const said of document.querySelectorAll("#notices :is(.done, .passing)")) {
     said.dataset.seen ??= Date.now();
     if (Date.now() - said.dataset.seen > NOTICE_MS) said.remove();
   }

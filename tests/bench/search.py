@@ -57,6 +57,9 @@ for name, query in {
     "one number": "q=2070.32", "a mail": "q=person77@example.com", "a word of every request": "q=agreed",
     "two such words": "q=agreed+person", "what begins so": "q=inv-99*", "what begins as all do": "q=w*",
     "a word with a rare filter": "q=agreed&agent=agent-7&outcome=rejected",
+    "a beginning with a rare filter": "q=w*&agent=agent-7&outcome=rejected",
+    "what never meets": "q=w*&agent=agent-7&kind=payment",
+    "a filter of nobody": "q=agreed&person=nobody",
     "a day": "q=agreed&from=2026-02-01&to=2026-02-01",
     "nothing": "q=marmalade", "everything": "", "an agent": "agent=agent-7",
 }.items():

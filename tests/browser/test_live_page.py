@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
+from tests.browser.test_fleet import SIZE, on_the_first_screen
 from tests.history.audit.chain import kinds_of
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
@@ -210,3 +211,18 @@ def test_a_request_waits_for_its_agent_across_the_whole_way_ten_times_over(sign_
         waiting.get_by_role("button", name="Approve").click()
         thread.join()
     assert answers == [True] * 10
+
+
+@pytest.mark.long
+def test_one_that_has_12_seconds_left_is_on_the_first_screen_among_a_thousand(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "deployer")
+    for number in range(1_000):
+        gate.open_request("routine", {"number": number}, timeout=3_600)
+    page = sign_in("maria", "approver", viewport=SIZE)
+    expect(page.locator("#queue-head .count")).to_have_text("1000")
+    gate.open_request("stop the turbine", {}, timeout=12)
+    expect(page.locator("#cards .card").first).to_contain_text("stop the turbine")
+    on_the_first_screen(page, "stop the turbine")
+    gate.open_request("close the valve", {}, timeout=12)
+    page.goto("/approvals/")
+    on_the_first_screen(page, "close the valve")

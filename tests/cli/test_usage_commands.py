@@ -92,6 +92,17 @@ def test_savings_say_the_waterfall_and_its_steps_add_up(tracker, run, run_json):
     assert columns(lines[-1]) == ["capable", "100.0%"]
 
 
+def test_savings_name_each_model_without_a_price_and_the_setting_that_gives_it_one(tracker, run, run_json):
+    track(tracker, 2, provider="acme", model="house-model-7", cost=1)
+    track(tracker, 1)
+    tracker.flush()
+    [model] = run_json(cmd_telemetry_savings)["unpriced"]
+    setting = 'TELEMETRY_PRICES=[{"model": "acme/house-model-7", "input": "...", "output": "..."}]'
+    assert (model["model"], model["calls"]) == ("acme/house-model-7", 2)
+    assert setting in model["why"]
+    assert setting in run(cmd_telemetry_savings)[1]
+
+
 def test_cache_stats_count_the_providers_cache(tracker, run, run_json):
     track(tracker, 1, prompt_cache_read_tokens=1000)  # 0.0003 instead of 0.003
     track(tracker, 3, workflow="nightly")

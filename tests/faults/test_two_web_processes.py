@@ -33,20 +33,21 @@ def test_64_answers_to_each_request_through_two_web_processes_have_one_winner_wh
             for port in (site.port, other)
         ]
         until(lambda: people[1].page("/").status == 200, "the second one answers")
-        losers = sum(one_request(site, people, pool) for _ in range(REQUESTS))
+        counts = [one_request(site, people, pool) for _ in range(REQUESTS)]
+        losers, repeats = (sum(column) for column in zip(*counts, strict=True))
         site.people = people  # the oracle asks all of them what they were told
         verdict = site.verdict()
     assert verdict["violations"] == []
     assert verdict["requests"] == REQUESTS
-    assert (
-        verdict["refused"] == losers >= REQUESTS * (AT_ONCE - 1)
-    )  # each has a line of its own in the record
+    assert losers >= REQUESTS * (AT_ONCE - 1)
+    # Each has a line of its own in the record, but for those that only repeat the answer that stands.
+    assert verdict["refused"] == losers - repeats
     assert "open" not in verdict["intents"]
-    assert sum(verdict["intents"].values()) == REQUESTS * AT_ONCE
+    assert REQUESTS * AT_ONCE - repeats <= sum(verdict["intents"].values()) <= REQUESTS * AT_ONCE
 
 
-def one_request(site, people, pool) -> int:
-    """Answer it from everywhere at once; how many of the answers through the site lost."""
+def one_request(site, people, pool) -> tuple[int, int]:
+    """Answer it from everywhere at once; how many answers through the site lost, and repeat the one that stands."""
     request_id = ApprovalGate(site.server.url, "deployer").open_request("deploy", timeout=600).request_id
     digests = list(pool.map(lambda person: until(lambda: person.look().get(request_id), "a card"), people))
 
@@ -69,4 +70,6 @@ def one_request(site, people, pool) -> int:
             who, what = WINNER.search(answer.text).groups()
             assert (person.name if who == "You" else who) == stands.responder
             assert what == {"approved": "approved", "rejected": "denied"}[stands.status]
-    return sum(answer.status == 409 for answer in answers)
+    given = [(person.name, "approved" if n % 2 == 0 else "rejected") for n, person in enumerate(people)]
+    lost = [mine for mine, answer in zip(given, answers, strict=True) if answer.status == 409]
+    return len(lost), lost.count((stands.responder, stands.status))

@@ -21,7 +21,7 @@ from tests.waiting import PATIENCE, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
 LAST = "13fd367"
-PARTS = ("core", "dashboard", "telemetry_site", "templates", "static", "manage.py")
+PARTS = ("core", "dashboard", "telemetry_site", "templates", "static", "manage.py", "pyproject.toml")
 KEY = "only-for-the-tests-of-two-releases-and-for-nothing-else-0123456789"
 
 # An agent that does what its input says, line by line.

@@ -26,6 +26,7 @@ from core.models import DecisionIntent
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import (
+    ACCEPTED,
     ALREADY_DECIDED,
     CHANGED,
     EXPIRED,
@@ -35,6 +36,7 @@ from core.values.approvals import (
     TIMEOUT,
     UNKNOWN,
     VOTED,
+    status_of_answer,
 )
 from core.values.json import checked_text
 from core.values.malformed import without_nul
@@ -97,6 +99,7 @@ def decide(
     NotAllowed (recorded), StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays open),
     MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest, DatabaseError
     (nothing was decided), NotNoted (it was).
+    The same answer of the same person again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
@@ -105,7 +108,8 @@ def decide(
     tried = Tried(record, approved, digest, given._replace(reason=reason), now)
     intent = _intend(store, user, tried)
     if isinstance(intent, Decision):
-        quorum.voted.send(Counted)
+        if isinstance(intent, Counted):
+            quorum.voted.send(Counted)
         return _about(intent, record)
     return carry_out(store, intent, record)
 
@@ -123,6 +127,29 @@ def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> De
     else:
         _settle_refused(intent, decision, record)
     return decision
+
+
+def _standing(record: RequestRecord, decision_id: str) -> Decision:
+    """The end that Redis has, as the answer to an attempt that it was not asked about."""
+    end = (record.status, record.responder, record.reason, record.ended_at)
+    outcome = OUTCOME_OF_END.get(record.status, ALREADY_DECIDED)
+    return Decision(outcome, record.request_id, decision_id, *end)
+
+
+def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
+    """Whether what stands is this very answer of this very person: a double click, or a form that was sent again."""
+    mine = (status_of_answer(intent.approved), intent.responder, intent.reason)
+    if mine != (decision.status, decision.responder, decision.reason):
+        return False
+    same = DecisionIntent.objects.filter(
+        request_id=intent.request_id,
+        user=intent.user,
+        approved=intent.approved,
+        reason=intent.reason,
+        digest=intent.digest,
+        outcome__in=[OPEN, ACCEPTED],
+    )
+    return same.exclude(pk=intent.pk).exists()
 
 
 def _about(decision: Decision, record: RequestRecord) -> Decision:
@@ -181,7 +208,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
 
 
 def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
-    """The intent, in SQL; or what came of it already, where several must approve and it is not their turn to decide."""
+    """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
     record = tried.record
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
@@ -193,6 +220,9 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
             if tried.approved and verdict.approvers > 1:
                 return _vote(store, fresh, powers, tried)
             intent = new_intent(fresh, powers, tried)
+            if record.status != PENDING and _is_repeat(intent, _standing(record, str(intent.pk))):
+                return _standing(record, str(intent.pk))
+            intent.save(force_insert=True)
             if verdict.why:
                 entries.append([_exception(intent, verdict)])
             return intent
@@ -210,9 +240,9 @@ def _lacking(verdict: Verdict, tried: Tried) -> str:
 
 
 def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> DecisionIntent:
-    """Write down that this person wants this. `of_rule`: the rule of theirs that does, and the id of its decision."""
+    """The attempt, not written down yet. `of_rule`: the rule of theirs that makes it, and the id of its decision."""
     record = tried.record
-    return DecisionIntent.objects.create(
+    return DecisionIntent(
         **{"decision_id": uuid.uuid4(), **of_rule},
         request_id=record.request_id,
         agent_id=record.agent_id,
@@ -232,31 +262,25 @@ def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> Decis
 def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionIntent | Decision:
     """Count an approval; the one that completes them decides."""
     record = tried.record
-    ended = _ended(store, tried)
+    ended, intent = _ended(store, tried), new_intent(user, powers, tried)
     if ended is not None:
-        entries.append(
-            [
-                _refused(
-                    f"refused:{uuid.uuid4()}", user.get_username(), record, _standing(tried.approved, ended)
-                )
-            ]
-        )
+        if not _is_repeat(intent, ended):
+            told = _told(tried.approved, ended)
+            entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, told)])
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
-    intent = new_intent(user, powers, tried) if count.complete else None
+    if count.complete:
+        intent.save(force_insert=True)
     entries.append(count.facts)
-    return intent or Counted(
-        VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers
-    )
+    counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
+    return intent if count.complete else counted
 
 
 def _ended(store: Store, tried: Tried) -> Decision | None:
     """Why nobody votes on this any more, where Redis is not asked."""
     record = tried.record
     if record.status != PENDING:
-        outcome = OUTCOME_OF_END.get(record.status, ALREADY_DECIDED)
-        about = (record.status, record.responder, record.reason, record.ended_at)
-        return Decision(outcome, record.request_id, "", *about)
+        return _standing(record, "")
     if record.deadline_at <= tried.now:
         return Decision(EXPIRED, record.request_id, "", TIMEOUT)
     if tried.digest != record.digest:
@@ -295,7 +319,7 @@ def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str
     )
 
 
-def _standing(approved: bool, decision: Decision) -> dict[str, Any]:
+def _told(approved: bool, decision: Decision) -> dict[str, Any]:
     return {
         "approved": approved,
         "outcome": decision.outcome,
@@ -309,5 +333,7 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         DecisionIntent.objects.filter(pk=intent.pk, outcome=OPEN).update(
             outcome=decision.outcome, settled_at=timezone.now()
         )
-        said = _standing(intent.approved, decision)
+        if _is_repeat(intent, decision):
+            return  # two presses at once: nobody tried anything that is not in the record
+        said = _told(intent.approved, decision)
         entries.append([_refused(f"intent:{intent.pk}:refused", intent.responder, record, said)])

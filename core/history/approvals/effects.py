@@ -47,6 +47,8 @@ OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
 CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
+UNCOLLECTED = "uncollected"
+USED = "an approval that was used, which Redis, restored from an older file, would have given once more"
 PRUNED_AT_ONCE = 500
 MOST_DAYS = 36_500
 
@@ -217,8 +219,11 @@ class Batch:
         held = entry.fields.get("status", row.status)
         if held == row.status and row.collected_at is None:
             self._change(request_id, collected_at=collected_at)
+        # A server that was restored may let somebody collect it once more: that is told too.
+        again = held == row.status and row.collected_at != collected_at
+        first = ends.collection_id(request_id)
         fact = Fact(
-            event_id=f"request:{request_id}:collected",
+            event_id=f"{first}:{entry.fields['collected_ms']}" if again else first,
             kind="approval.collected",
             at=collected_at,
             actor=row.agent_id,
@@ -235,9 +240,9 @@ class Batch:
             f"repaired:{request_id}:restored:{entry.position}",
             request_id,
             at(entry.fields["restored_ms"]),
-            what=NOTED if was == "lost" else OFFERED_AGAIN,
+            what={"lost": NOTED, UNCOLLECTED: USED}.get(was, OFFERED_AGAIN),
             was=was,
-            now_is=entry.fields["status"],
+            now_is="collected" if was == UNCOLLECTED else entry.fields["status"],
         )
         return [fact]
 

@@ -4,6 +4,7 @@ What the site told a person must outlive Redis. So the site notes on the intent 
 that Redis offers again, or has lost, gets its end from there.
 """
 
+import json
 import logging
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,11 +15,12 @@ from django.utils import timezone
 from core.approvals.request import Decision
 from core.history.approvals.replay import milliseconds
 from core.history.audit.entries import Fact
-from core.models import ApprovalRecord, DecisionIntent
+from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store import approvals
 from core.store.approvals import End
 from core.store.client import Store
 from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, status_of_answer
+from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class KnownEnd(NamedTuple):
                 ended_at=row.ended_at or row.requested_at,
                 decision_id=row.decision_id,
                 channel=row.channel,
+                collected_at=row.collected_at,
+                claim=_claim_of(row),
             )
         )
 
@@ -63,6 +67,22 @@ class KnownEnd(NamedTuple):
     def bring_to(self, store: Store) -> str:
         """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore`."""
         return store.run(approvals.restore(store.keys, self.end, lost=self.noted))
+
+
+def _claim_of(row: ApprovalRecord) -> str:
+    """Under which name it was collected: the record alone has it."""
+    if row.collected_at is None:
+        return ""
+    entry = AuditEntry.objects.filter(event_id=collection_id(str(row.pk))).first()
+    try:
+        return str(json.loads(entry.details).get("claim", "")) if entry else ""
+    except ODD:
+        return ""  # a damaged entry: then no claim fits, and nobody uses it again
+
+
+def collection_id(request_id: str) -> str:
+    """The event of the record that tells of a request's first collection."""
+    return f"request:{request_id}:collected"
 
 
 def fact_of(end: End, agent_id: str) -> Fact:

@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, OperationalError, transaction
 from django.db.models import Q
@@ -24,10 +24,12 @@ from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
 from core.store.client import Store
+from core.store.keys import ENDED_TTL_MS
 from core.store.recorder import UNREADABLE, Standing, read_standings
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
+    APPROVED,
     CHANGED,
     LAPSED,
     OPEN,
@@ -55,6 +57,7 @@ class Findings:
     intents: list[tuple[DecisionIntent, str]] = field(default_factory=list)
     restored: list[KnownEnd] = field(default_factory=list)  # SQL knows the end, Redis does not (any more)
     lost: list[str] = field(default_factory=list)  # SQL waits for an end, Redis has nothing
+    unmarked: list[KnownEnd] = field(default_factory=list)  # SQL knows who used it, Redis does not (any more)
 
 
 class Repair:
@@ -64,11 +67,12 @@ class Repair:
         self._store = store
         self.begin()
 
-    def begin(self) -> None:
-        """Start a round now."""
+    def begin(self, *, older: bool = False) -> None:
+        """Start a round now. `older`: the server may be from an older file, so what was used is looked at too."""
         self._next = 0.0
         self._after, self._after_intent, self._start = FIRST_ID, FIRST_ID, 0
         self._records_done = self._queue_done = self._intents_done = False
+        self._used: int | None = 0 if older else None
         self.first_round = True
 
     @property
@@ -89,12 +93,12 @@ class Repair:
             self._write(position, findings)
         if findings.restored or findings.lost:
             failpoints.reach("repair.before_redis")
-        for end in findings.restored:
+        for end in (*findings.restored, *findings.unmarked):
             self._close(end)
         for request_id in findings.lost:
             if self._store.run(approvals.cancel_lost(self._store.keys, request_id)):
                 logger.error("request %s was lost by the server: it is ended as cancelled", request_id)
-        if self._records_done and self._queue_done and self._intents_done:
+        if self._records_done and self._queue_done and self._intents_done and self._used is None:
             self.postpone()
 
     def _look(self, position: str) -> Findings:
@@ -103,10 +107,15 @@ class Repair:
         # Before Redis is asked: what was accepted by then, and is not there, Redis has lost.
         open_intents = self._next_intents()
         asked = {str(intent.request_id) for intent in open_intents}
-        ids = sorted({*open_records, *queue, *asked})
+        used = self._next_used()
+        ids = sorted({*open_records, *queue, *asked, *used})
         now, standings = read_standings(self._store, ids)
         known = {str(row.pk): row for row in ApprovalRecord.objects.defer("context").filter(pk__in=ids)}
-        findings = Findings(now)
+        findings = Findings(now, unmarked=_unmarked(used, standings, known))
+        if not findings.unmarked:
+            self._used = (
+                None  # a server has everything up to some moment: those that were used before have their mark
+            )
         for request_id in queue:
             row, standing = known.get(request_id), standings[request_id]
             if row is not None and row.status != PENDING and standing and standing.status == PENDING:
@@ -146,6 +155,16 @@ class Repair:
         self._queue_done = len(found) < PART
         return found
 
+    def _next_used(self) -> list[str]:
+        """Approvals that were used, newest use first, of which Redis may still know."""
+        if self._used is None:
+            return []
+        since = timezone.now() - timedelta(milliseconds=ENDED_TTL_MS)
+        rows = ApprovalRecord.objects.filter(status=APPROVED, ended_at__gte=since, collected_at__isnull=False)
+        found = rows.order_by("-collected_at").values_list("pk", flat=True)[self._used : self._used + PART]
+        self._used += PART
+        return [str(request_id) for request_id in found]
+
     def _write(self, position: str, findings: Findings) -> None:
         bodies = dict(
             zip(findings.untold, approvals.read_records(self._store, findings.untold), strict=True)
@@ -169,13 +188,29 @@ class Repair:
 
     def _close(self, known: KnownEnd) -> None:
         outcome, end = known.bring_to(self._store), known.end
-        if outcome == "restored":
+        if outcome == "collected":
+            logger.error("Redis had lost that request %s was collected: it is again", end.request_id)
+        elif outcome == "restored":
             logger.error("Redis had lost the end of request %s: it is %s again", end.request_id, end.status)
         elif outcome == CHANGED:
             logger.critical(
                 "request %s in Redis is not the one that SQL knows: it is cancelled", end.request_id
             )
             ApprovalGate(self._store).cancel_request(end.request_id)
+
+
+def _unmarked(
+    used: list[str], standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]
+) -> list[KnownEnd]:
+    """Approvals that were used, and that a restored Redis would give to the next who claims them."""
+    found = []
+    for request_id in used:
+        standing, row = standings[request_id], known.get(request_id)
+        if standing is None or row is None or standing.collected or standing.status != row.status:
+            continue
+        if standing.decision_id == row.decision_id:
+            found.append(KnownEnd.of_record(row))
+    return found
 
 
 def _noted(

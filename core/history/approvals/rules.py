@@ -285,6 +285,7 @@ def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent
             return None
         said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
         intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
+        intent.save(force_insert=True)
         rule.uses += 1
         rule.save(update_fields=["uses"])
         return intent

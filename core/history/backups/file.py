@@ -19,7 +19,7 @@ from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDFi
 
 from core.history.backups import tables
 from core.history.backups.damage import Damaged
-from core.history.backups.tables import CannotCopy, Progress, Row, Table
+from core.history.backups.tables import CannotCopy, Column, Progress, Row, Table
 from core.values.malformed import ODD
 
 FORMAT = 1
@@ -121,20 +121,35 @@ class Backup:
                 progress("checking the file", len(piece))
 
     def rows(self, table: Table) -> Iterator[Row]:
-        """Every row of a table. CannotCopy when they are not what was written, at the latest at their end."""
-        part = self._parts[table._meta.db_table]
-        readers = [_reader(field) for field in tables.fields(table)]
+        """Every row of a table. CannotCopy when they are not what was written, at the latest at their end.
+
+        A column that the backup does not have yet holds its default.
+        """
+        part = self._parts.get(table._meta.db_table)
+        if part is None:
+            return  # the table is younger than the backup
+        known = tables.fields(table)
+        missing = {field.column: field.get_default() for field in known if field.column not in part.columns}
+        readers = [_reader(field) for field in known if field.column not in missing]
         for number, line in enumerate(self._lines(part), 1):
             try:
-                yield tuple(read(value) for read, value in zip(readers, json.loads(line), strict=True))
+                values = (read(value) for read, value in zip(readers, json.loads(line), strict=True))
+                row = dict(zip(part.columns, values, strict=True)) | missing
+                yield tuple(row[field.column] for field in known)
             except ODD as error:
                 raise CannotCopy(f"line {number} of {_name_of(part.table)} is no row: {error}") from error
 
-    def refuse_other_tables(self, expected: list[Table]) -> None:
-        """CannotCopy unless it holds exactly these, with their columns."""
+    def refuse_other_tables(self, expected: list[Table], younger: set[Column]) -> None:
+        """CannotCopy unless it holds exactly these, with their columns; those that are younger may be missing."""
         here = {table._meta.db_table: tables.columns(table) for table in expected}
         there = {part.table: part.columns for part in self.manifest.parts}
-        differing = sorted(name for name in {*here, *there} if here.get(name) != there.get(name))
+        old = {
+            name: [column for column in known if (name, column) not in younger]
+            for name, known in here.items()
+        }
+        differing = sorted(
+            name for name in {*here, *there} if there.get(name, []) not in (here.get(name), old.get(name))
+        )
         if differing:
             raise CannotCopy(f"the backup has other tables or columns than this site: {', '.join(differing)}")
 

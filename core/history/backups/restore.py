@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.db import transaction
+from django.db.migrations import Migration
 
 from core import failpoints
 from core.history.audit import entries
@@ -41,25 +42,28 @@ def restore(
     with opened(path) as backup:
         manifest = backup.manifest
         expect(3 * manifest.rows)
-        _refuse_other_version(manifest)
+        later = _later_migrations(manifest)
         _refuse_unfit_installation()
-        backup.refuse_other_tables(tables.in_order(LEFT_OUT))
+        backup.refuse_other_tables(tables.in_order(LEFT_OUT), tables.added_by(later))
         backup.check(progress)
         # Also where all are there: a process that was killed may not have come to what follows the last one.
         call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
             verdict = _bring_in(backup, checkpoint_file, progress)
+            tables.fill_from_rows(later)
             name, how = actor()
             entries.append([entries.new_fact("record.restored", name, **_told_of(manifest), **how)])
             failpoints.reach("restore.before_commit")
+        if later:  # an older backup knows the permissions of its own tables alone
+            call_command("migrate", verbosity=0, interactive=False)
         search.rebuild_after_copy()
     return Restored(manifest, verdict.notices)
 
 
-def _refuse_other_version(manifest: Manifest) -> None:
-    """A backup fits the version that has the same migrations; one that leaves rows as they are may be missing."""
-    ours, theirs = tables.migrations()[1], set(manifest.migrations)
-    missing = ours - theirs - tables.keeping_rows()
+def _later_migrations(manifest: Manifest) -> list[Migration]:
+    """Those that came after the backup, in order. CannotCopy unless each of them leaves rows as they are."""
+    ours, theirs, keeping = tables.migrations()[1], set(manifest.migrations), tables.keeping_rows()
+    missing = ours - theirs - keeping.keys()
     if theirs - ours:
         raise CannotCopy(
             f"the backup is of a newer version ({manifest.version}) with migrations that this one does not "
@@ -70,6 +74,7 @@ def _refuse_other_version(manifest: Manifest) -> None:
             f"the backup is of an older version ({manifest.version}), before {', '.join(sorted(missing)[:5])}: "
             f"install version {manifest.version}, restore there, and then upgrade"
         )
+    return [keeping[name] for name in sorted(ours - theirs)]
 
 
 def _refuse_unfit_installation() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
+from django.db.migrations import AddField, CreateModel, Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import AutoField, CharField, Field, Model, TextField
 
@@ -32,6 +33,7 @@ MADE_BY_MIGRATE = (
 )
 Table = type[Model]
 Row = tuple[Any, ...]
+Column = tuple[str, str]  # the name of its table, and its own
 Sum = tuple[int, int]  # how many rows, and a sum of what they say
 Progress = Callable[[str, int], None]  # hears what is done, and how many more rows of it are
 Expect = Callable[[int], None]  # hears how many there will be altogether
@@ -80,10 +82,35 @@ def migrations(alias: str = DEFAULT_DB_ALIAS) -> tuple[set[str], set[str]]:
     return {".".join(name) for name in had}, {".".join(name) for name in loader.disk_migrations or ()}
 
 
-def keeping_rows(alias: str = DEFAULT_DB_ALIAS) -> set[str]:
-    """Migrations of this code that leave rows as they are: what was backed up before them fits after them."""
+def keeping_rows(alias: str = DEFAULT_DB_ALIAS) -> dict[str, Migration]:
+    """Migrations of this code that leave rows as they are: what was backed up before them fits after them.
+
+    They may add columns that have a default, and tables, which `fill` of the migration fills from other rows.
+    """
     known = MigrationLoader(connections[alias]).disk_migrations or {}
-    return {".".join(name) for name, one in known.items() if getattr(one, "keeps_rows", False)}
+    return {".".join(name): one for name, one in known.items() if getattr(one, "keeps_rows", False)}
+
+
+def added_by(migrations: Iterable[Migration]) -> set[Column]:
+    """The columns that these migrations add, those of whole tables too."""
+    found = set()
+    for migration in migrations:
+        for operation in migration.operations:
+            if isinstance(operation, CreateModel):
+                table = apps.get_model(migration.app_label, operation.name)
+                found |= {(table._meta.db_table, name) for name in columns(table)}
+            if isinstance(operation, AddField):
+                table = apps.get_model(migration.app_label, operation.model_name)
+                found.add((table._meta.db_table, str(table._meta.get_field(operation.name).column)))
+    return found
+
+
+def fill_from_rows(migrations: Iterable[Migration], alias: str = DEFAULT_DB_ALIAS) -> None:
+    """What these migrations would have made of the rows that were brought in."""
+    for migration in migrations:
+        fill = getattr(migration, "fill", None)
+        if fill is not None:
+            fill(apps, connections[alias].schema_editor())
 
 
 # Reading

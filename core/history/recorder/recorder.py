@@ -176,7 +176,7 @@ class Recorder:
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
-        self._repair.begin()
+        self._repair.begin(older=outbox.numbers(outbox.told(self._store)) < outbox.numbers(self._position))
         self._rules.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.

@@ -1,19 +1,24 @@
 """Finding requests in the record: by words, and by what they are; newest first, a page at a time."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connection
+from django.db.backends.utils import CursorWrapper
 
-from core.history.search.index import RECORD, REQUESTS, WORDS, first_number
-from core.history.search.words import Term, terms_of
+from core.history.search.index import FACTS, RECORD, REQUESTS, WORDS, first_number, has_facts
+from core.history.search.words import Term, fact, terms_of
 from core.models import ApprovalRecord
 
 COUNTED = 1_000  # so many are counted; of more is said that they are more
+NEWEST = 4_000  # so many are looked through before an index is asked that cannot say which are newest
 EXPORTED_AT_ONCE = 200
+
+Bound = tuple[str, int]  # a comparison, and a number
 
 
 class NoIndex(Exception):
@@ -33,6 +38,11 @@ class Question:
     last: date | None = None
 
     @property
+    def exact(self) -> dict[str, str]:
+        """What it must be exactly, by the names of `FACTS`."""
+        return {name: value for name in FACTS if (value := str(getattr(self, name)))}
+
+    @property
     def terms(self) -> list[Term]:
         """The words of the query."""
         return terms_of(self.query)
@@ -48,17 +58,19 @@ class Found:
 
 
 def find(question: Question, size: int, before: int | None = None) -> Found:
-    """One page, in three queries. NoIndex where the index does not answer."""
-    numbers = _numbers(question, size + 1, before)
+    """One page of at most `COUNTED`, in three to six queries. NoIndex where the index does not answer."""
+    words = _words(question)
+    counted = _numbers(question, words, COUNTED + 1, None)
+    numbers = counted[: size + 1] if before is None else _numbers(question, words, size + 1, before)
     shown = numbers[:size]
     rows = _rows([request_id for _, request_id in shown])
-    return Found(rows, shown[-1][0] if len(numbers) > size else None, _count(question))
+    return Found(rows, shown[-1][0] if len(numbers) > size else None, len(counted))
 
 
 def everything(question: Question) -> Iterator[list[ApprovalRecord]]:
     """All that is found, newest first, two hundred at a time, each by queries of its own."""
     before: int | None = None
-    while numbers := _numbers(question, EXPORTED_AT_ONCE, before):
+    while numbers := _numbers(question, _words(question), EXPORTED_AT_ONCE, before):
         yield _rows([request_id for _, request_id in numbers])
         before = numbers[-1][0]
 
@@ -68,86 +80,103 @@ def _rows(ids: list[Any]) -> list[ApprovalRecord]:
     return [known[str(request_id)] for request_id in ids if str(request_id) in known]
 
 
-def _numbers(question: Question, size: int, before: int | None) -> list[tuple[int, UUID]]:
-    source, values = _source(question, before)
-    order = _number(question)
-    rows = _asked(f"SELECT k.number, k.request_id {source} ORDER BY {order} DESC LIMIT {size}", values)
-    return [(number, UUID(str(request_id))) for number, request_id in rows]
+def _words(question: Question) -> list[Term]:
+    """What is asked of the index; while it is made anew only what all of it has."""
+    with _index() as cursor:
+        if not has_facts(cursor):
+            return question.terms
+    facts = [fact(name, value) for name, value in question.exact.items()]
+    return [*(term.marked for term in question.terms), *facts]
 
 
-def _count(question: Question) -> int:
-    source, values = _source(question, None)
-    (row,) = _asked(f"SELECT count(*) FROM (SELECT 1 {source} LIMIT {COUNTED + 1}) AS counted", values)
-    return int(row[0])
-
-
-def _asked(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+@contextmanager
+def _index() -> Iterator[CursorWrapper]:
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
+            yield cursor
     except DatabaseError as error:
         ApprovalRecord.objects.exists()  # a database that is away says so here too
         raise NoIndex(str(error)) from error
 
 
-def _source(question: Question, before: int | None) -> tuple[str, list[Any]]:
-    """The tables with what must hold, and the values of it."""
-    conditions: list[str] = []
-    values: list[Any] = []
-    joined, match = _joined(question.terms)
-    if match:
-        conditions.append(match)
-        values.append(_as_query(question.terms))
+@dataclass(frozen=True)
+class _Source:
+    """Tables of which one is `k`, what must hold in them, and the values of both in the order of the statement."""
+
+    tables: str
+    conditions: tuple[str, ...]
+    values: tuple[Any, ...]
+    before: str = ""
+    order: str = "k.number"
+
+
+def _numbers(question: Question, words: list[Term], size: int, before: int | None) -> list[tuple[int, UUID]]:
+    """Newest first. PostgreSQL would guess how rare the words are, so it tries the newest, and then takes the index."""
+    bounds = list(_bounds(question, before))
+    if not words:
+        return _asked(_all(bounds), question, size)
+    if connection.vendor == "sqlite":
+        return _asked(_by_fts5(words, bounds), question, size)
+    newest = _asked(_newest(words, bounds), question, size)
+    return newest if len(newest) == size else _asked(_by_gin(words, bounds), question, size)
+
+
+def _asked(source: _Source, question: Question, size: int) -> list[tuple[int, UUID]]:
     # An index that a pruning could not reach must not tell what the text was.
-    conditions.append("(r.body_pruned_at IS NULL OR k.pruned)")
-    exact = {
-        "r.approval_type": question.kind,
-        "r.agent_id": question.agent,
-        "r.responder": question.person,
-        "r.status": question.outcome,
-    }
-    for column, value in exact.items():
-        if value:
-            conditions.append(f"{column} = %s")
-            values.append(value)
-    for comparison, number in _bounds(question, before):
-        conditions.append(f"{_number(question)} {comparison} %s")
-        values.append(number)
-    return f"{joined} WHERE {' AND '.join(conditions)}", values
+    conditions = [*source.conditions, "(r.body_pruned_at IS NULL OR k.pruned)"]
+    exact = {FACTS[name]: value for name, value in question.exact.items()}
+    conditions += [f"r.{column} = %s" for column in exact]
+    statement = (
+        f"{source.before} SELECT k.number, k.request_id FROM {source.tables} JOIN {RECORD} r "
+        f"ON r.request_id = k.request_id WHERE {' AND '.join(conditions)} ORDER BY {source.order} DESC LIMIT {size}"
+    )
+    with _index() as cursor:
+        cursor.execute(statement, [*source.values, *exact.values()])
+        return [(number, UUID(str(request_id))) for number, request_id in cursor.fetchall()]
 
 
-def _bounds(question: Question, before: int | None) -> Iterator[tuple[str, int]]:
+def _all(bounds: list[Bound]) -> _Source:
+    conditions, values = _as_conditions("k.number", bounds)
+    return _Source(f"{REQUESTS} k", conditions, values)
+
+
+def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
+    # FTS5 walks its rows in this order and stops at the limit, but only where it is asked for its own number.
+    query = " AND ".join(f'"{word.word}"{" *" if word.prefix else ""}' for word in words)
+    conditions, values = _as_conditions("w.rowid", bounds)
+    tables = f"{WORDS} w CROSS JOIN {REQUESTS} k ON k.number = w.rowid CROSS"
+    return _Source(tables, (f"w.{WORDS} MATCH %s", *conditions), (query, *values), order="w.rowid")
+
+
+def _newest(words: list[Term], bounds: list[Bound]) -> _Source:
+    conditions, values = _as_conditions("number", bounds)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    tables = f"(SELECT * FROM {REQUESTS} {where} ORDER BY number DESC LIMIT {NEWEST}) k"
+    return _Source(tables, ("k.words @@ %s::tsquery",), (*values, _as_tsquery(words)))
+
+
+def _by_gin(words: list[Term], bounds: list[Bound]) -> _Source:
+    conditions, values = _as_conditions("number", bounds)
+    where = " AND ".join(("words @@ %s::tsquery", *conditions))
+    found = f"SELECT number, request_id, pruned FROM {REQUESTS} WHERE {where}"
+    return _Source("k", (), (_as_tsquery(words), *values), before=f"WITH k AS MATERIALIZED ({found})")
+
+
+def _as_tsquery(words: list[Term]) -> str:
+    return " & ".join(f"'{word.word}'{':*' if word.prefix else ''}" for word in words)
+
+
+def _as_conditions(column: str, bounds: list[Bound]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    return tuple(f"{column} {comparison} %s" for comparison, _ in bounds), tuple(value for _, value in bounds)
+
+
+def _bounds(question: Question, before: int | None) -> Iterator[Bound]:
     if question.first is not None:
         yield ">=", first_number(_start(question.first))
     if question.last is not None:
         yield "<", first_number(_start(question.last) + timedelta(days=1))
     if before is not None:
         yield "<", before
-
-
-def _number(question: Question) -> str:
-    # FTS5 walks its rows in this order and stops at the limit, but only where it is asked for its own number.
-    return "w.rowid" if question.terms and connection.vendor == "sqlite" else "k.number"
-
-
-def _joined(terms: list[Term]) -> tuple[str, str]:
-    """The tables, and the condition that the words are there; '' without any."""
-    if not terms or connection.vendor == "postgresql":
-        joined = f"FROM {REQUESTS} k JOIN {RECORD} r ON r.request_id = k.request_id"
-        return joined, "k.words @@ %s::tsquery" if terms else ""
-    joined = (
-        f"FROM {WORDS} w CROSS JOIN {REQUESTS} k ON k.number = w.rowid "
-        f"CROSS JOIN {RECORD} r ON r.request_id = k.request_id"
-    )
-    return joined, f"w.{WORDS} MATCH %s"
-
-
-def _as_query(terms: list[Term]) -> str:
-    """All of these words, as this database is asked for them. They hold no quote and no operator."""
-    if connection.vendor == "postgresql":
-        return " & ".join(f"'{term.word}'{':*' if term.prefix else ''}" for term in terms)
-    return " AND ".join(f'"{term.word}"{" *" if term.prefix else ""}' for term in terms)
 
 
 def _start(day: date) -> datetime:

@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from core.history.database.locks import hold_recorder
-from core.history.search.words import lines_of, words_of
+from core.history.search.words import MARK, beginnings_of, fact, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.malformed import ODD
 from core.values.trouble import Trouble
@@ -27,6 +27,9 @@ _trouble = Trouble(logger)
 REQUESTS, WORDS = "core_searchrequest", "core_searchword"
 INDEXES = (REQUESTS, WORDS)  # FTS5 makes tables of its own whose names begin so
 RECORD = ApprovalRecord._meta.db_table
+FACTS = {"kind": "approval_type", "agent": "agent_id", "person": "responder", "outcome": "status"}
+MADE = 2  # how rows are indexed now: 1 had neither facts nor beginnings
+LARGEST = 1_000_000  # bytes of words: PostgreSQL keeps where each begins in 20 bits, and does not look
 AT_ONCE = 200  # a context may have 256 KiB
 _BITS = 21
 _LATEST = (1 << 42) - 1  # milliseconds since 1970: the year 2109
@@ -34,16 +37,18 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 TABLES = {
     "sqlite": (
         f"CREATE TABLE IF NOT EXISTS {REQUESTS} (number integer PRIMARY KEY, request_id char(32) NOT NULL UNIQUE, "
-        "status varchar(10) NOT NULL, pruned bool NOT NULL)",
+        "status varchar(10) NOT NULL, pruned bool NOT NULL, made smallint NOT NULL DEFAULT 1)",
         # `ascii` takes any other character for a part of a word, so ours stay as they are.
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {WORDS} USING fts5(words, detail=none, columnsize=0, tokenize='ascii')",
     ),
     "postgresql": (
         f"CREATE TABLE IF NOT EXISTS {REQUESTS} (number bigint PRIMARY KEY, request_id uuid NOT NULL UNIQUE, "
-        "status varchar(10) NOT NULL, pruned boolean NOT NULL, words tsvector NOT NULL)",
+        "status varchar(10) NOT NULL, pruned boolean NOT NULL, words tsvector NOT NULL, "
+        "made smallint NOT NULL DEFAULT 1)",
         f"CREATE INDEX IF NOT EXISTS {WORDS} ON {REQUESTS} USING gin (words)",
     ),
 }
+OLDER = f"CREATE INDEX IF NOT EXISTS {REQUESTS}_older ON {REQUESTS} (number) WHERE made < {MADE}"
 
 
 def first_number(moment: datetime) -> int:
@@ -93,7 +98,16 @@ def make(using: str = DEFAULT_DB_ALIAS) -> None:
     with transaction.atomic(using=using), connection.cursor() as cursor:
         for statement in TABLES[connection.vendor]:
             cursor.execute(statement)
+        if "made" not in {c.name for c in connection.introspection.get_table_description(cursor, REQUESTS)}:
+            cursor.execute(f"ALTER TABLE {REQUESTS} ADD COLUMN made smallint NOT NULL DEFAULT 1")
+        cursor.execute(OLDER)
     complete(using)
+
+
+def has_facts(cursor: CursorWrapper) -> bool:
+    """Whether every request is indexed by what it is and by how its words begin; those of before come by `complete`."""
+    cursor.execute(f"SELECT 1 FROM {REQUESTS} WHERE made < {MADE} LIMIT 1")
+    return cursor.fetchone() is None
 
 
 def _quietly(work: Callable[[str], object], using: str) -> None:
@@ -164,12 +178,27 @@ def _drop_words(cursor: CursorWrapper, using: str) -> None:
             cursor.execute(f"DROP TABLE {name}")
 
 
-def _text_of(row: ApprovalRecord) -> str:
+def _words_of(row: ApprovalRecord) -> list[str]:
     """Its words for the index, each once."""
     said = [text for line in lines_of(row.context) for text in line] if row.context else []
     told = [row.agent_id, row.approval_type, row.digest, row.responder, row.reason]
     ids = [str(row.pk), str(row.pk).replace("-", "")]
-    return " ".join(sorted(words_of(*said, *map(str, told), *ids)))
+    words = words_of(*said, *map(str, told), *ids)
+    facts = {fact(name, str(getattr(row, field))).word for name, field in FACTS.items()}
+    return sorted(words | beginnings_of(words) | facts)
+
+
+def _fitting(words: list[str]) -> list[str]:
+    """Those that fit into one row. Of very many the long ones go first: they are runs, of which the parts are kept."""
+    if sum(map(len, words)) * 4 <= LARGEST:
+        return words
+    kept, room = [], LARGEST
+    for word in sorted(words, key=lambda word: (not word.startswith(MARK * 2), len(word))):
+        room -= len(word.encode())
+        if room < 0:
+            break
+        kept.append(word)
+    return kept
 
 
 def _write(rows: list[ApprovalRecord], using: str) -> None:
@@ -186,11 +215,11 @@ def _write(rows: list[ApprovalRecord], using: str) -> None:
 
 def _write_postgresql(cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int]) -> None:
     cursor.executemany(
-        f"INSERT INTO {REQUESTS} (number, request_id, status, pruned, words) "
-        "VALUES (%s, %s, %s, %s, array_to_tsvector(%s::text[])) ON CONFLICT (request_id) DO UPDATE "
-        "SET status = EXCLUDED.status, pruned = EXCLUDED.pruned, words = EXCLUDED.words",
+        f"INSERT INTO {REQUESTS} (number, request_id, status, pruned, made, words) "
+        f"VALUES (%s, %s, %s, %s, {MADE}, array_to_tsvector(%s::text[])) ON CONFLICT (request_id) DO UPDATE "
+        "SET status = EXCLUDED.status, pruned = EXCLUDED.pruned, made = EXCLUDED.made, words = EXCLUDED.words",
         [
-            (number, row.pk, row.status, row.body_pruned_at is not None, _text_of(row).split())
+            (number, row.pk, row.status, row.body_pruned_at is not None, _fitting(_words_of(row)))
             for number, row in zip(numbers, rows, strict=True)
         ],
     )
@@ -203,10 +232,11 @@ def _write_sqlite(
     cursor.executemany(f"DELETE FROM {WORDS} WHERE rowid = %s", [(number,) for number in numbers])
     cursor.executemany(
         f"INSERT INTO {WORDS} (rowid, words) VALUES (%s, %s)",
-        [(number, _text_of(row)) for number, row in said],
+        [(number, " ".join(_words_of(row))) for number, row in said],
     )
     cursor.executemany(
-        f"INSERT OR REPLACE INTO {REQUESTS} (number, request_id, status, pruned) VALUES (%s, %s, %s, %s)",
+        f"INSERT OR REPLACE INTO {REQUESTS} (number, request_id, status, pruned, made) "
+        f"VALUES (%s, %s, %s, %s, {MADE})",
         [
             (number, key_of(row.pk, connection), row.status, row.body_pruned_at is not None)
             for number, row in said
@@ -262,7 +292,7 @@ def _lacking(ids: list[UUID], using: str) -> list[UUID]:
         cursor.execute(
             f"SELECT r.request_id FROM {RECORD} r LEFT JOIN {REQUESTS} k ON k.request_id = r.request_id "
             f"WHERE r.request_id IN ({', '.join(['%s'] * len(ids))}) AND (k.number IS NULL "
-            "OR k.status <> r.status OR k.pruned <> (r.body_pruned_at IS NOT NULL))",
+            f"OR k.made < {MADE} OR k.status <> r.status OR k.pruned <> (r.body_pruned_at IS NOT NULL))",
             [key_of(request_id, connection) for request_id in ids],
         )
         return [UUID(str(row[0])) for row in cursor.fetchall()]

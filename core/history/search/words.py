@@ -3,12 +3,16 @@
 A run of characters without a space, such as 2070.32, a mail, a path or an id, is kept by its parts, and from each
 part on as it was typed: so it is found whole, and by any part of it, and 2070.32 is not 32 and 2070 somewhere.
 No word has a quote or an operator of any database in it: what stands between parts is kept as another character.
+
+Two kinds of words are in no text, and begin with a mark that nobody can type: how words begin, since an index would
+have to read every word that begins so, and what a request is, since few of many are found by reading both lists.
 """
 
+import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.values.malformed import ODD
@@ -17,6 +21,8 @@ PART = 64  # characters of a part that count
 WINDOW = 6  # so many parts of a run are kept together
 BETWEEN = 3  # characters between two parts that count
 END = "\N{PILCROW SIGN}"  # of a part within a run
+BEGINNING = 4  # so many characters of a word are a word of their own
+MARK = "\N{NOT SIGN}"
 _PARTS = re.compile(r"[^\W_]+")
 _WIDE = {code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}  # punctuation as its wide form
 _OTHER = re.compile(r"[^\uff01-\uff5e]")
@@ -32,6 +38,21 @@ class Term:
     def is_of(self, words: set[str]) -> bool:
         """Whether a text of these words has it."""
         return any(word.startswith(self.word) for word in words) if self.prefix else self.word in words
+
+    @property
+    def marked(self) -> "Term":
+        """The same as one word, where a short beginning is looked for."""
+        return Term(MARK + self.word) if self.prefix and len(self.word) <= BEGINNING else self
+
+
+def beginnings_of(words: Iterable[str]) -> set[str]:
+    """How these words begin."""
+    return {MARK + word[:length] for word in words for length in range(1, min(len(word), BEGINNING) + 1)}
+
+
+def fact(name: str, value: str) -> Term:
+    """What a request is, such as its kind, exactly so."""
+    return Term(f"{MARK}{MARK}{name}{hashlib.sha256(value.encode(errors='surrogatepass')).hexdigest()[:32]}")
 
 
 def words_of(*texts: str) -> set[str]:

@@ -8,18 +8,19 @@ import pytest
 from core import ApprovalGate
 from tests.waiting import wait_until
 
-TEXT = (Path(__file__).parents[3] / "docs/agents/approvals.md").read_text()
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docs/agents/approvals.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
-def run(url):
-    """Runs an example on the Redis of this test: what it defined."""
+def run(url, settings):
+    """Runs an example as it is printed, on the Redis of this test: what it defined."""
+    settings.REDIS_URL = url
 
     def example(number: int) -> dict:
-        text = EXAMPLES[number].replace("Gate(agent", "Gate(URL, agent").replace("tor()", "tor(URL)")
-        program = {"URL": url}
-        exec(compile(text, "approvals.md", "exec"), program)
+        program: dict = {}
+        exec(compile(EXAMPLES[number], "approvals.md", "exec"), program)
         return program
 
     return example
@@ -43,6 +44,12 @@ def test_the_example_that_survives_a_restart_finds_its_request_and_its_answer(ru
     assert waiting.result(60) == "release 8: approved"
 
 
-def test_the_page_names_every_method_of_an_asker():
-    for name in ("request_approval", "open_request", "wait_for_decision", "find_requests", "get_request"):
-        assert f"`{name}" in TEXT
+@pytest.mark.anywhere
+def test_the_page_names_every_method_of_an_asker_and_stands_first_in_the_readme():
+    methods = ("request_approval", "open_request", "wait_for_decision", "find_requests", "get_request")
+    for name in (*methods, "cancel_request", "key", "claim"):
+        assert f"`{name}" in TEXT, name
+    pages = re.findall(
+        r"\]\(docs/agents/(\w+)\.md\)", (ROOT / "README.md").read_text().partition("## Read next")[2]
+    )
+    assert pages[0] == "approvals"

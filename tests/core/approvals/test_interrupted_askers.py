@@ -41,7 +41,7 @@ def asking_process(url, gate):
         process.stdout.close()
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_signal(
     gate, asking_process, word
 ):
@@ -51,7 +51,7 @@ def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_sign
     assert gate.get_request(request.request_id).status == "cancelled"
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_request_with_a_key_stays_open_and_the_next_ask_finds_it(gate, asking_process, word):
     process, request = asking_process("release-7")
     process.send_signal(word)
@@ -67,9 +67,18 @@ def test_a_handler_of_the_program_itself_is_left_alone(gate, asking_process):
     assert gate.get_request(request.request_id).status == "cancelled"  # by what its handler raised
 
 
+def test_an_asker_under_nohup_waits_on_after_a_hangup(gate, asking_process):
+    process, request = asking_process(before="import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n")
+    process.send_signal(signal.SIGHUP)
+    gate.respond_to_approval(request.request_id, True, "ann")
+    assert process.wait(60) == 0
+    assert b"status='approved'" in process.stdout.read()
+
+
 def test_after_the_wait_no_handler_is_left(gate):
     gate.request_approval("deploy", timeout=0.05)
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    for word in (signal.SIGTERM, signal.SIGHUP):
+        assert signal.getsignal(word) == signal.SIG_DFL
 
 
 def asked_in_a_task(gate, seconds: float, **options: object) -> None:

@@ -74,12 +74,19 @@ def test_the_answer_may_name_the_model(real):
         told(real, "openai", None, {"prompt_tokens": 10, "completion_tokens": 1})
 
 
-def test_an_own_cache_that_had_the_answer_has_a_book_price_of_nothing_in_its_row_too(tracker):
-    track(tracker, cache_hit=True, cost=None)
-    [entry] = tracker.get_recent_entries(exact=True)
-    assert (entry["book_cost"], entry["cost"]) == (0, 0)
-    assert tracker.calculate_savings(days=2, exact=True)["cache_savings"] == D("0.0105")
-    assert tracker.get_cache_stats(days=2, exact=True)["savings"] == 0
+def test_answered_by_an_own_cache_costs_nothing_by_the_book_in_totals_and_in_its_row(
+    make_tracker,
+):
+    real = make_tracker(price_book=PriceBook("openai=gpt-5"))
+    real.track_llm_call(
+        "review", None, "capable", "gpt-5", "openai", None, {"input": 1000, "output": 500}, True, "own", 1
+    )
+    [entry] = real.get_recent_entries(exact=True)
+    assert (entry["book_cost"], entry["cost"], entry["cache"]["hit"]) == (0, 0, True)
+    assert real.get_stats(days=2, exact=True)["total_cost"] == 0
+    # 1,000 * 1.25 + 500 * 10 is what it would have cost.
+    assert real.calculate_savings(days=2, exact=True)["cache_savings"] == D("0.00625")
+    assert real.get_cache_stats(days=2, exact=True)["savings"] == 0
 
 
 ODD = {

@@ -59,6 +59,11 @@ def viewer(signed_in):
 
 
 @pytest.fixture
+def approver_answers(signed_in, answer):
+    return lambda request_id: answer(signed_in("approver"), request_id)
+
+
+@pytest.fixture
 def aged(raw):
     """Let an agent's last beat be older: `aged("worker", 25)` seconds."""
 
@@ -89,12 +94,12 @@ def calls(agent_id: str, count: int, **fields) -> None:
     )
 
 
-def a_thousand_times_as_many() -> None:
-    """The calls that there are, doubled ten times by the database itself."""
+def a_thousand_times_as_many(doublings: int = 10) -> None:
+    """The calls that there are, doubled by the database itself."""
     columns = [f.column for f in LLMCall._meta.fields if f.column not in ("id", "call_id")]
     names = ", ".join(f'"{name}"' for name in columns)
     with connection.cursor() as cursor:
-        for turn in range(10):
+        for turn in range(doublings):
             cursor.execute(
                 f"INSERT INTO core_llmcall (call_id, {names}) SELECT call_id || '+{turn}', {names} FROM core_llmcall"
             )
@@ -399,3 +404,25 @@ def test_the_admin_has_every_run_to_search_and_nobody_changes_one(beat, record, 
     ]
     assert client.get("/admin/core/agentrun/add/").status_code == 403
     assert client.post(f"/admin/core/agentrun/{AgentRun.objects.get().pk}/delete/").status_code == 403
+
+
+def test_a_pod_whose_name_has_253_characters_beats_asks_calls_and_is_told_of_everywhere(
+    clean_redis, viewer, approver_answers, record, tmp_path
+):
+    pod = "payments-7d9c5b8f6d-x2x9k." + "cluster.local." * 16 + "abc"
+    assert len(pod) == 253
+    heart = HeartbeatCoordinator(clean_redis)
+    heart.start_heartbeat(pod)
+    gate = ApprovalGate(clean_redis, pod)
+    request = gate.open_request("deploy", {}, key=pod)
+    CoordinationSignals(clean_redis, pod).signal("ready", target_agent=pod)
+    tracker = UsageTracker(tmp_path, memory=clean_redis, price_book=book())
+    track(tracker, agent_id=pod)
+    tracker.flush()
+    tracker.close()
+    approver_answers(request.request_id)
+    assert gate.wait_for_decision(request.request_id, claim=pod).approved
+    record()
+    assert LLMCall.objects.get().agent_id == AgentRun.objects.get().agent_id == pod
+    for page in (address(pod), "/agents/", "/usage/?by=agent", f"/approvals/{request.request_id}/"):
+        assert pod in viewer.get(page).content.decode(), page

@@ -2,6 +2,9 @@
 
 import math
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -12,10 +15,19 @@ from dashboard.live.state import LiveState
 from tests.dashboard.approvals.test_deciding import notice_of
 from tests.dashboard.display.markup import parse
 from tests.dashboard.live.test_live_truth import page_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 APPROVER = Audience(may_decide=True)
 GONE = "Nobody waits for the answer now."
+ASKER = """
+import sys
+from core import ApprovalGate, HeartbeatCoordinator
+heart = HeartbeatCoordinator(sys.argv[1])
+heart.start_heartbeat("release-bot")
+with heart.keep_alive(current_task="waits for a person"):
+    ApprovalGate(sys.argv[1], "release-bot").request_approval("deploy", {}, timeout=300)
+"""
 
 
 @pytest.fixture
@@ -115,3 +127,45 @@ def test_a_notice_of_a_refused_answer_names_the_request(gate, signed_in, answer)
     request, client = gate.open_request("deploy"), signed_in("approver")
     gate.cancel_request(request.request_id)
     assert notice_of(answer(client, request.request_id, htmx=True))[1].endswith("about deploy of deployer.")
+
+
+@pytest.fixture
+def asking_process(clean_redis, gate, raw):
+    """A process that beats and asks, and waits for the answer; ended with the test."""
+    process = subprocess.Popen([sys.executable, "-c", ASKER, clean_redis], stderr=subprocess.DEVNULL)
+    wait_until(gate.get_pending_approvals, "it asks")
+    wait_until(lambda: raw.info("clients")["blocked_clients"], "it waits")
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.long
+def test_the_asker_is_dead_by_sigkill_and_33_seconds_later_card_page_and_notice_say_so(
+    asking_process, gate, signed_in, answer
+):
+    client, [request] = signed_in("approver"), gate.get_pending_approvals()
+    assert said_by_card(client.get("/").content.decode()) == [""]
+    asking_process.send_signal(signal.SIGKILL)
+    asking_process.wait(30)
+
+    def said() -> list[str]:
+        return [text for text in said_by_card(client.get("/").content.decode()) if text]
+
+    [on_card] = wait_until(said, "the card says so", 60)
+    [on_page] = said_by_card(client.get(f"/approvals/{request.request_id}/").content.decode())
+    for text in (on_card, on_page):
+        assert text.startswith("The agent that asked is gone")
+        assert text.endswith(GONE)
+    kind, sentence = notice_of(answer(client, request.request_id, htmx=True))
+    assert (kind, "being told" in sentence) == ("done", False)
+    assert sentence.startswith("You approved deploy of release-bot. Nobody waits for it now: ")
+
+
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP])
+def test_an_asker_that_is_told_to_end_withdraws_and_leaves_no_card(asking_process, gate, signed_in, word):
+    client, [request] = signed_in("approver"), gate.get_pending_approvals()
+    asking_process.send_signal(word)
+    assert asking_process.wait(30) == -word
+    assert said_by_card(client.get("/").content.decode()) == []
+    assert gate.get_request(request.request_id).status == "cancelled"

@@ -9,6 +9,7 @@ from django.test import Client
 from core.models import ApprovalRecord, DecisionIntent
 from tests.dashboard.conftest import form
 from tests.dashboard.display.markup import parse
+from tests.history.audit.chain import kinds_of
 from tests.history.database.obstacles import refusing
 from tests.live_record import live_record
 
@@ -87,14 +88,38 @@ def test_the_loser_reads_who_decided_what_and_when(gate, signed_in, make_user, a
     assert live_record(gate, request.request_id).status == "rejected"
 
 
-def test_a_double_click_is_one_decision_and_the_second_reads_so(gate, signed_in, answer, record):
+@pytest.mark.parametrize("recorded", [True, False], ids=["after it was recorded", "before"])
+def test_the_same_answer_again_is_one_decision_the_second_reads_so_and_nothing_is_recorded_of_it(
+    gate, signed_in, answer, record, recorded
+):
     client, request = signed_in("approver"), gate.open_request("deploy")
-    assert answer(client, request.request_id, htmx=True).status_code == 200
-    again = answer(client, request.request_id, htmx=True)
+    assert answer(client, request.request_id, htmx=True, reason="fine").status_code == 200
+    if recorded:
+        record()
+    again = answer(client, request.request_id, htmx=True, reason="fine")
     assert again.status_code == 409
     assert notice_of(again)[1].startswith("You already approved deploy of deployer at")
     record()
-    assert DecisionIntent.objects.filter(outcome="accepted").count() == 1
+    assert list(DecisionIntent.objects.values_list("outcome", flat=True)) == ["accepted"]
+    assert kinds_of(request.request_id) == ["approval.requested", "approval.approved"]
+
+
+def test_another_reason_with_the_same_answer_was_really_tried_and_is_recorded(
+    gate, signed_in, answer, record
+):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    answer(client, request.request_id, reason="fine")
+    answer(client, request.request_id, reason="only until Friday")
+    record()
+    assert "decision.refused" in kinds_of(request.request_id)
+
+
+def test_the_answer_that_a_script_gave_in_this_name_is_none_of_this_person(gate, signed_in, answer, record):
+    client, request = signed_in("approver"), gate.open_request("deploy")
+    gate.respond_to_approval(request.request_id, True, "the approver")
+    answer(client, request.request_id)
+    record()
+    assert "decision.refused" in kinds_of(request.request_id)
 
 
 def test_the_opposite_answer_of_the_same_person_is_another_attempt_and_the_first_stands(

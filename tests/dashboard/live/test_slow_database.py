@@ -186,7 +186,7 @@ def test_a_database_that_refuses_to_tell_rights_stops_all_pages_until_it_does(
     database.hold(SESSIONS)
     assert "cannot be read" in next_partial(page, "problem").text
     request = gate.open_request("deploy")
-    next_tick(page, ok=False)
+    assert next_tick(page, ok=False)["why"] == "Not live: the record cannot be read or written"
     database.release()
     region = next_partial(page, "live")
     assert region.by_id(f"request-{request.request_id}")

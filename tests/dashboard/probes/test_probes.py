@@ -1,5 +1,6 @@
 """Addresses for machines: what they answer when a part is away, and to whom."""
 
+import json
 import time
 
 import pytest
@@ -9,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.history import health
 from core.models import Cursor
+from core.store.keys import Keys
 from tests.dashboard.health.test_health_page import sign
 from tests.dashboard.test_access_matrix import KINDS
 from tests.round_trips import round_trips
@@ -178,6 +180,36 @@ def test_the_numbers_are_true(clean_redis, client, settings, gate, beat, raw, re
     }  # fmt: skip
     assert {name: said.get(name) for name in expected} == expected
     assert 0 <= said["telemetry_approvals_oldest_seconds"] < 60
+
+
+def test_agents_that_need_a_look_are_counted_as_lists_show_them(
+    clean_redis, client, settings, gate, beat, raw
+):
+    settings.TELEMETRY_METRICS_TOKEN, settings.TELEMETRY_STUCK_SECONDS = TOKEN, 60
+    for name in ("well", "hung", "deployer", "late", "doubled", "pod-1", "pod-2"):
+        beat(name)
+    beat("broken").stop_heartbeat("failed")
+    gate.open_request("deploy")  # who waits for a person is not stuck
+    now = raw.time()[0] * 1000
+    for name, fields in {
+        "hung": {"changed_ms": now - 61_000},
+        "deployer": {"changed_ms": now - 61_000},
+        "late": {"last_beat_ms": now - 25_000},
+        "doubled": {"rival": "another"},
+        "pod-1": {"last_beat_ms": now - 300_000},
+        "pod-2": {"last_beat_ms": now - 300_000, "away": True},
+    }.items():
+        key = Keys().agent_record(name)
+        raw.set(key, json.dumps({**json.loads(raw.get(key)), **fields}))
+    said = numbers(client)
+    wanted = {"failed": 1, "lost": 1, "stuck": 1, "late": 1, "doubled": 1}
+    assert {state: said[f"telemetry_agents_in_need:{state}"] for state in wanted} == wanted
+    assert [said[f"telemetry_agents:{word}"] for word in ("alive", "late", "lost", "finished")] == [
+        4,
+        1,
+        2,
+        1,
+    ]
 
 
 def test_sockets_are_counted(clean_redis, client, settings, signed_in, open_socket):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from core.history.usage import calls as history
 from core.history.usage.reports import costs, totals
 from core.models import AgentHour, LLMCall, UsageHour
-from dashboard.usage.page import COLOURS, CostTable, colour_of
+from dashboard.usage.page import COLOURS, Burn, CostTable, colour_of
 from dashboard.usage.period import BadPeriod, period_of, zone_of
 from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
 from tests.dashboard.usage.usage_rows import a_call, keep
@@ -89,7 +90,7 @@ def test_calls_are_narrowed_and_sorted_as_the_address_says_with_their_total(
         "hour=2026-11-22",
         "model=" + "x" * 256,
         "tz=Mars",
-        "tz=Asia/Kolkata",
+        "tz=Asia",
         "tz=../../etc/passwd",
     ],
 )
@@ -226,6 +227,10 @@ def test_a_cookie_that_names_no_zone_means_utc(spent, signed_in):
         ("Europe/Vienna", "2026-03-29", 23),
         ("Europe/Vienna", "2026-10-25", 25),
         ("America/New_York", "2026-07-01", 24),
+        ("Asia/Kolkata", "2026-07-01", 24),
+        ("Asia/Kathmandu", "2026-07-01", 24),
+        ("America/St_Johns", "2026-03-08", 23),
+        ("Pacific/Chatham", "2026-04-05", 25),
     ],
 )
 def test_a_day_has_as_many_hours_as_it_has_in_its_zone(zone, day, hours):
@@ -245,8 +250,46 @@ def test_every_day_of_a_zone_has_its_own_sum(clean_redis):
     assert [row.total // DOLLAR for row in table.rows] == [24, 25, 24]
 
 
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("Asia/Kolkata", "23:30"), ("Asia/Kathmandu", "23:45"), ("America/St_Johns", "23:30")],
+)
+def test_an_hour_that_midnight_splits_is_counted_with_the_day_that_begins_in_it(
+    clean_redis, signed_in, name, begins
+):
+    zone, begin = zone_of(name), datetime(2026, 10, 19, tzinfo=UTC)
+    keep([a_call(f"{n}", begin + timedelta(hours=n, minutes=59), cost_nano=DOLLAR) for n in range(240)])
+    period = period_of({"from": "2026-10-21", "to": "2026-10-24"}, NOW, zone)
+    table = CostTable.of(costs(period.start, period.end, "tier", hourly=True), period, NOW)
+    assert [row.total // DOLLAR for row in table.rows] == [24] * 4
+    assert [f"{row.at.astimezone(zone):%d %H:%M}" for row in table.rows] == [
+        f"{d} 00:00" for d in (24, 23, 22, 21)
+    ]
+    assert f"{period.start.astimezone(zone):%d %H:%M}" == f"20 {begins}"
+    for bar, day in zip(table.chart["periods"], (21, 22, 23, 24), strict=True):
+        narrowed = period_of(dict(parse_qsl(bar)), NOW, zone)
+        assert (narrowed.first, narrowed.end - narrowed.start) == (date(2026, 10, day), timedelta(days=1))
+    said = f"a day of {name} is counted from {begins} of the day before."
+    client = signed_in("viewer")
+    for page in ("/usage/", "/usage/calls/"):
+        address = f"{page}?from=2026-10-21&to=2026-10-24&tz={name}"
+        assert said in client.get(address).content.decode()
+    assert "summed by the hour of UTC" not in client.get("/usage/?tz=Europe/Vienna").content.decode()
+
+
 @pytest.mark.anywhere
-@pytest.mark.parametrize("name", ["Asia/Kolkata", "Mars", "a" * 65, "/etc/localtime", "Europe/Vienna\x00"])
+def test_today_begins_with_the_hour_that_midnight_splits():
+    zone = zone_of("Asia/Kolkata")
+    hours = {
+        datetime(2026, 11, day, hour, tzinfo=UTC): DOLLAR for day in (20, 21, 22) for hour in (17, 18, 19)
+    }
+    burn = Burn.of(hours, min(hours), datetime(2026, 11, 22, 20, 10, tzinfo=UTC), zone)
+    assert (burn.cost, burn.by_then, burn.average, burn.days) == (2 * DOLLAR, 2 * DOLLAR, 4 * DOLLAR // 3, 3)
+    assert burn.comparison.startswith("Until 01:30: $2.00")
+
+
+@pytest.mark.anywhere
+@pytest.mark.parametrize("name", ["Asia", "Mars", "a" * 65, "/etc/localtime", "Europe/Vienna\x00"])
 def test_a_zone_that_cannot_be_is_refused(name):
     with pytest.raises(BadPeriod, match="tz must be"):
         zone_of(name)

@@ -71,9 +71,13 @@ def tracker(clean_redis, tmp_path, settings):
 
 
 def said_by(*words: str) -> object:
+    return json.loads(printed_by(*words))
+
+
+def printed_by(*words: str) -> str:
     out = io.StringIO()
     call_command("telemetry", *words, stdout=out)
-    return json.loads(out.getvalue())
+    return out.getvalue()
 
 
 def years() -> list[tuple[str, str]]:
@@ -93,6 +97,8 @@ def test_totals_record_page_csv_and_commands_agree(tracker, signed_in):
     savings = said_by("savings", "--days", str(EVERYTHING), "--json")
     assert (D(savings["actual_cost"]), savings["unpriced"]) == (whole, [])
     assert {call["call_id"]: D(call["cost"]) for call in said_by("export")} == wanted
+    printed = csv.DictReader(io.StringIO(printed_by("export", "--format", "csv")))
+    assert {row["call_id"]: D(row["cost"]) for row in printed} == wanted
     client, rows, sums = signed_in("viewer"), [], 0
     for first, last in years():
         text = b"".join(client.get(f"/usage/calls.csv?from={first}&to={last}")).decode()

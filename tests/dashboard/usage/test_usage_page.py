@@ -119,6 +119,20 @@ def test_the_page_says_what_was_spent_saved_and_not_compared(clean_redis, signed
     assert data["texts"][-1] == "$3.02"
 
 
+def test_which_model_has_no_price_is_named_on_the_page_with_the_setting_that_gives_it_one(
+    clean_redis, signed_in
+):
+    unpriced = {"book_nano": None, "uncached_nano": None, "baseline_nano": None}
+    keep([a_call(f"{n}", model="house-model-7", **unpriced) for n in range(2)])
+    keep([a_call("other", model="<b>bold", provider="other", **unpriced), a_call("known")])
+    text = parse(signed_in("viewer").get("/usage/").content.decode()).by_id("usage").text
+    assert "3 unpriced calls" in text
+    setting = 'TELEMETRY_PRICES=[{"model": "acme/house-model-7", "input": "...", "output": "..."}]'
+    assert f"2 calls: acme/house-model-7 has no price; {setting} gives it one" in text
+    assert "1 call: other/<b>bold has no price" in text
+    assert "acme/middle" not in text
+
+
 def test_more_than_eight_names_become_the_dearest_seven_and_the_rest(clean_redis, signed_in):
     keep(a_call(f"c{number}", model=f"m{number:02}", cost_nano=number * 10**9) for number in range(1, 21))
     page = parse(signed_in("viewer").get("/usage/?by=model").content.decode())

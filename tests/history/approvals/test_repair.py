@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from core import AlreadyCollected
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.live_record import live_record
 
 OUTBOX = "{telemetry}:outbox"
+RECORDED = "{telemetry}:recorded"
 REQUEST = "{telemetry}:approvals:request:"
 ENDED = "{telemetry}:approvals:ended:"
 PENDING = "{telemetry}:approvals:pending"
@@ -332,3 +334,65 @@ def test_an_end_that_a_restored_redis_made_anew_is_told_and_counts_as_no_collect
         "record.contradicted",
         "approval.collected",
     ]
+
+
+@pytest.fixture
+def used(gate, record):
+    """Approves and claims a request; what is copied before each of the two: `used(before_its_end, before_its_use)`."""
+
+    def run(copy_before_end, copy_before_use):
+        request_id = gate.open_request("deploy").request_id
+        keys = (REQUEST + request_id, ENDED + request_id, PENDING, OUTBOX, RECORDED)
+        record()
+        copies = copy_before_end(*keys)
+        gate.respond_to_approval(request_id, True, "ann")
+        record()
+        later = copy_before_use(*keys)
+        assert gate.wait_for_decision(request_id, claim="pay 7").approved
+        record()
+        return request_id, copies, later
+
+    return run
+
+
+@pytest.mark.parametrize("file", ["from before the answer", "from before the use"])
+def test_a_claim_outlives_a_redis_from_an_older_file(gate, record, repair, restore, used, file):
+    request_id, before_end, before_use = used(restore, restore)
+    collected_at = live_record(gate, request_id).collected_at
+    (before_end if file == "from before the answer" else before_use)()
+    for _ in range(2):
+        repair()
+    live = live_record(gate, request_id)
+    assert (live.status, live.collected_at, live.claim) == ("approved", collected_at, "pay 7")
+    with pytest.raises(AlreadyCollected, match="collected by 'pay 7'"):
+        gate.wait_for_decision(request_id, claim="pay 8")
+    assert gate.wait_for_decision(request_id, claim="pay 7").approved
+    record()
+    was = "pending" if file == "from before the answer" else "uncollected"
+    assert repaired(request_id) == [(was, "approved" if was == "pending" else "collected")]
+    assert ApprovalRecord.objects.get(pk=request_id).collected_at == collected_at
+    assert kinds_of(request_id).count("approval.collected") == 1
+    assert_chain_is_whole()
+
+
+def test_somebody_who_used_it_again_before_the_repair_is_in_the_record(gate, record, repair, restore, used):
+    request_id, _before_end, before_use = used(restore, restore)
+    before_use()
+    assert gate.wait_for_decision(request_id, claim="pay 8").approved
+    for _ in range(2):
+        repair()
+        record()
+    entries = AuditEntry.objects.filter(request_id=request_id, kind="approval.collected").order_by("sequence")
+    assert [json.loads(entry.details)["claim"] for entry in entries] == ["pay 7", "pay 8"]
+
+
+def test_every_use_after_the_older_file_is_marked_again_however_many(
+    gate, raw, record, repair, used, monkeypatch
+):
+    monkeypatch.setattr("core.history.approvals.repair.PART", 2)
+    ids = [used(lambda *keys: None, lambda *keys: None)[0] for _ in range(5)]
+    for request_id in ids[1:]:
+        raw.hdel(REQUEST + request_id, "collected_ms", "claim")
+    raw.delete(RECORDED)
+    repair()
+    assert [live_record(gate, request_id).claim for request_id in ids] == ["pay 7"] * 5

@@ -9,8 +9,10 @@ from django.db import connection
 from django.utils import timezone
 
 from core.history.approvals.effects import prune_bodies
+from core.history.search import find as finding
 from core.history.search import index
 from core.history.search.find import NoIndex, Question, everything, find
+from core.history.search.words import MARK, fact, terms_of
 from core.models import ApprovalRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -156,6 +158,65 @@ def test_what_it_is_narrows_what_is_found(ask):
     assert found(agent="nobody") == found(outcome="rejected") == []
     assert len(found(first=day, last=day)) == 2
     assert found(first=day + timedelta(days=1)) == found(last=day - timedelta(days=1)) == []
+
+
+def test_a_common_word_or_beginning_with_a_filter_is_found_beside_many_and_page_by_page(ask, monkeypatch):
+    monkeypatch.setattr(finding, "NEWEST", 2)  # what is older than these comes from the index alone
+    mine = [ask({"word": "same"}, "payment", by="maria") for _ in range(3)][::-1]
+    others = [ask({"word": "same"}, "deploy", by="ann") for _ in range(4)]
+    for query in ("same", "s*", "sam*", "same*", ""):
+        assert found(query, person="maria", kind="payment") == mine
+        assert found(query, person="maria", kind="deploy") == found(query, person="Maria") == []
+        first = find(Question(query, person="maria"), 2)
+        assert (first.count, [str(row.pk) for row in first.rows]) == (3, mine[:2])
+        assert [str(row.pk) for row in find(Question(query, person="maria"), 2, first.before).rows] == mine[
+            2:
+        ]
+    assert found("s*") == found("same") == [*others[::-1], *mine]
+
+
+@pytest.mark.parametrize("typed", ["\N{NOT SIGN}", "\N{NOT SIGN}s", "\N{NOT SIGN}\N{NOT SIGN}person"])
+def test_what_the_index_keeps_for_itself_cannot_be_typed(ask, typed):
+    ask({"word": "same"}, by="maria")
+    wanted = terms_of(typed + fact("person", "maria").word)
+    assert all(not term.word.startswith(MARK) for term in [*terms_of(typed), *wanted])
+
+
+def test_an_index_of_before_still_finds_what_it_has_and_is_brought_up_by_the_command(ask):
+    mine, other = ask({"word": "same"}, by="maria"), ask({"word": "same"}, by="ann")
+    an_index_of_before()
+    assert found("sa*", person="maria") == [mine]
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {index.REQUESTS} DROP COLUMN made")
+    index.ensure()
+    with connection.cursor() as cursor:
+        assert index.has_facts(cursor)
+    assert found("sa*", person="maria") == [mine]
+    assert found("sa*") == found("same") == [other, mine]
+
+
+def an_index_of_before() -> None:
+    """Words alone, as the version before wrote them."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {index.REQUESTS}_older")
+        cursor.execute(f"ALTER TABLE {index.REQUESTS} DROP COLUMN made")
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                f"UPDATE {index.REQUESTS} SET words = array_to_tsvector(ARRAY(SELECT word FROM "
+                f"unnest(tsvector_to_array(words)) word WHERE word NOT LIKE '{MARK}%%'))"
+            )
+        else:
+            cursor.execute(f"SELECT rowid, words FROM {index.WORDS}")
+            for number, words in cursor.fetchall():
+                plain = " ".join(word for word in words.split() if not word.startswith(MARK))
+                cursor.execute(f"UPDATE {index.WORDS} SET words = %s WHERE rowid = %s", [plain, number])
+        cursor.execute(f"ALTER TABLE {index.REQUESTS} ADD COLUMN made smallint NOT NULL DEFAULT 1")
+
+
+def test_a_request_of_more_words_than_a_row_takes_is_found_by_the_parts_of_its_runs(ask):
+    runs = ["-".join(f"{start + part:06x}" for part in range(500)) for start in range(0, 20_000, 500)]
+    wanted = ask({"runs": runs, "last": "marmalade"}, by="maria")
+    assert found("marmalade") == found("004e1f") == found("000000", person="maria") == [wanted]
 
 
 def test_pages_follow_one_another_newest_first(ask):

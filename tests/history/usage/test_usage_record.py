@@ -1,10 +1,12 @@
 """Calls in SQL: each once for ever, exact sums by the hour, poison set aside alone, reset and export."""
 
 import json
+import random
 import time
 from decimal import Decimal as D
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
 from core import UsageTracker
@@ -47,6 +49,25 @@ def mixed_calls(tracker) -> None:
     track(tracker, 2, workflow="nightly", model="small", tier="CHEAP", cost=0.1)
     track(tracker, 1, model="unheard-of", cost=D("0.000000001"))
     track(tracker, 1, provider="solo", model="only", cache_hit=True, cache_type="hash", cost=0)
+
+
+def test_names_as_long_as_they_may_be_are_summed_in_one_row_of_their_hour(make_tracker, record, db):
+    dice, tracker = random.Random(7), make_tracker()
+    names = {
+        part: "".join(
+            chr(dice.randrange(0x20000, 0x2A6D0)) for _ in range(255)
+        )  # four bytes each, no two alike
+        for part in ("workflow", "tier", "provider", "model")
+    }
+    for _ in range(2):
+        track(tracker, 1, cost=D("0.01"), **names)
+        tracker.flush()
+        record()
+    assert SetAsideEntry.objects.count() == 0
+    [hour] = UsageHour.objects.all()
+    assert (hour.calls, hour.cost_nano) == (2, 20_000_000)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        UsageHour.objects.create(hour=hour.hour, **{part: getattr(hour, part) for part in names})
 
 
 def test_a_call_is_recorded_with_all_that_was_told(tracker, record):

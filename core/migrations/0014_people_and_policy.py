@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0012_names_of_255_characters"),
+        ("core", "0013_hours_of_long_names"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

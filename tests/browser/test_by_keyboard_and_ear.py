@@ -1,0 +1,112 @@
+"""For who uses no mouse, sees little, or has large fingers: names, announcements, the focus, and sizes."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate
+
+# Of each control that is seen: its name and height. A link within text is as high as its line.
+SIZES = """
+[...document.querySelectorAll('button, input:not([type=hidden]), textarea, select, nav a, .card h2 a')]
+  .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest('.unseen'))
+  .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
+"""
+OUTLINE = """
+(() => {
+  const style = getComputedStyle(document.activeElement);
+  return [document.activeElement.tagName, style.outlineStyle, parseFloat(style.outlineWidth), style.boxShadow];
+})()
+"""
+
+
+def names_of(page: Page, *roles: str) -> list[str]:
+    """What a screen reader calls the controls of these roles."""
+    tree = page.locator("body").aria_snapshot()
+    return [name for role in roles for name in re.findall(rf"- {role}(?: \"([^\"]*)\")?", tree)]
+
+
+def test_every_button_is_named_after_what_it_decides(sign_in, clean_redis):
+    requests = [
+        ApprovalGate(clean_redis, agent).open_request(kind, {"amount": 5})
+        for agent, kind in (("payments", "send_money"), ("deployer", "deploy"))
+    ]
+    page = sign_in("maria", "approver")
+    expect(page.get_by_role("button", name="Approve send_money of payments", exact=True)).to_be_enabled()
+    for address in ("/", f"/approvals/{requests[0].request_id}/", "/agents/", "/usage/"):
+        page.goto(address)
+        page.wait_for_selector("[data-connection=live]")
+        names = names_of(page, "button")
+        assert "" not in names, address
+        deciding = [name for name in names if name.startswith(("Approve", "Deny"))]
+        assert len(deciding) == len(set(deciding)), address
+        wanted = ["send_money of payments", "deploy of deployer"][: len(deciding) // 2]
+        assert {f"{word} {what}" for what in wanted for word in ("Approve", "Deny")} <= set(deciding), address
+
+
+def test_arrivals_are_said_once_in_a_polite_region(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "payments")
+    gate.open_request("deploy")
+    page = sign_in("maria", "approver")
+    region = page.get_by_role("status").and_(page.locator("#arrivals"))
+    expect(region).to_have_text("")
+    assert page.locator("#notices").get_attribute("aria-live") == "polite"
+    gate.open_request("send_money")
+    expect(region).to_have_text(re.compile("New request: send_money"))
+
+
+def test_after_a_decision_by_keyboard_the_focus_is_on_the_next_card(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "payments")
+    first, second = (gate.open_request(kind, timeout=300 + n) for n, kind in enumerate(("first", "second")))
+    page = sign_in("maria", "approver")
+    for request, after in ((first, f"#request-{second.request_id}"), (second, "#queue-title")):
+        button = page.locator(f"#request-{request.request_id}").get_by_role("button", name="Approve")
+        expect(button).to_be_enabled()
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(f"{after}:focus, {after} :focus")).to_have_count(1)
+    assert [gate.get_request(r.request_id).status for r in (first, second)] == ["approved"] * 2
+
+
+def test_what_is_pressed_is_44_pixels_high_on_a_phone(sign_in, clean_redis):
+    request = ApprovalGate(clean_redis, "payments").open_request("send_money")
+    page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
+    for address in ("/", f"/approvals/{request.request_id}/"):
+        page.goto(address)
+        page.wait_for_selector("[data-connection=live]")
+        small = [(name, height) for name, height in page.evaluate(SIZES) if height < 44]
+        assert small == [], address
+
+
+def test_whatever_has_the_focus_shows_it(sign_in, clean_redis):
+    ApprovalGate(clean_redis, "payments").open_request("send_money")
+    page = sign_in("maria", "approver")
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+    seen = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        tag, style, width, shadow = page.evaluate(OUTLINE)
+        if tag == "BODY":
+            break
+        assert (style != "none" and width >= 2) or shadow != "none", tag
+        seen.add(tag)
+    assert {"A", "BUTTON"} <= seen
+
+
+@pytest.mark.long
+def test_a_notice_names_its_request_covers_nothing_and_leaves_by_itself(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "payments")
+    gate.open_request("send_money", timeout=100)
+    gate.open_request("deploy", timeout=200)
+    page = sign_in("maria", "approver")
+    strip = page.locator("#notices")
+    page.get_by_role("button", name="Approve send_money of payments").click()
+    notice = page.locator("#notices .notice")
+    expect(notice).to_contain_text("You approved send_money of payments")
+    # It stands in a strip at the lower edge, and the page ends above that.
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = page.locator("#live").bounding_box()
+    assert last["y"] + last["height"] <= strip.bounding_box()["y"]
+    page.get_by_role("button", name="Approve deploy of payments").click(trial=True)
+    expect(notice).to_have_count(0)
