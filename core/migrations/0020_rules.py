@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("core", "0013_people_and_policy"),
+        ("core", "0014_people_and_policy"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

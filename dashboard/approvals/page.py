@@ -245,7 +245,9 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     text = known.context.decode() if isinstance(known.context, bytes) else known.context
-    voted = pending and any(entry.kind == VOTED for entry in entries)  # a vote and its entry are one transaction
+    voted = pending and any(
+        entry.kind == VOTED for entry in entries
+    )  # a vote and its entry are one transaction
     votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     return ApprovalPage(
         request_id=request_id,
