@@ -90,11 +90,17 @@ def _required(may: Callable[[Any], bool], otherwise: str) -> Callable[[View], Vi
     return decorate
 
 
+def may_reveal(user: Any) -> bool:
+    """Whether this user may see the secrets in what agents ask: who decides on it, or reads the record."""
+    return bool(may_view(user) and (user.has_perm(DECIDE) or user.has_perm(READ_RECORD)))
+
+
 viewer_required = _required(may_view, words.NOT_VIEWER)
 put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
+reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 
 

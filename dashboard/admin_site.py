@@ -3,6 +3,7 @@
 It stands outside of dashboard/admin, whose tables register with it while they are imported.
 """
 
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, URLResolver
 
 from dashboard import words
+from dashboard.display.marks import with_marks
 
 
 class RecordSite(AdminSite):
@@ -17,6 +19,16 @@ class RecordSite(AdminSite):
 
     site_header = site_title = words.SITE
     index_title = words.RECORD_AND_PEOPLE
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Every page of the admin shows what hides in a text: lists, filters, history and confirmations alike."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            return with_marks(inner(*args, **kwargs))
+
+        return marked
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Those of the queue before those of the tables."""

@@ -20,6 +20,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),
     path("rules/", rules.show, name="rules"),
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),

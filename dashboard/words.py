@@ -4,10 +4,15 @@ Templates hold their own text. Why a decision was refused is said by who refuses
 """
 
 import json
+import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from core.history.proof.verification import RecordState
 from core.values.approvals import PENDING
+from core.values.skeleton import scripts_of
+
+_PLAIN_NAME = re.compile(r"[a-z0-9][A-Za-z0-9._:/-]{0,63}")
 
 # What is away
 
@@ -47,6 +52,7 @@ NO_HEALTH = "This account may not see how the site is doing. Ask for the group �
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
 NO_REVOKING = "This account may not revoke rules. Ask an administrator for the group “approver”."
+NO_SECRETS = "This account may not see what is hidden. Ask for the group “approver” or “auditor”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
 
 # What is not there
@@ -80,6 +86,7 @@ STEPS = {
     "record.repaired": "Repaired",
     "agents.put_away": "Put away",
     "record.contradicted": "Ended in another way in a Redis that was restored",
+    "secrets.shown": "Looked at hidden values",
 }
 UNVERIFIED = " by a direct call, person not verified"
 OUTCOMES = {
@@ -115,9 +122,14 @@ YOU = "You"
 NO_DEADLINE = "no deadline"
 
 
+def quoted(name: str) -> str:
+    """A name that somebody outside chose: in quotes where it is more than a plain word, and might pose as ours."""
+    return name if _PLAIN_NAME.fullmatch(name) else f"“{name}”"
+
+
 def request_name(kind: str, agent: str) -> str:
     """How a notice calls a request."""
-    return f"{kind} of {agent}"
+    return f"{quoted(kind)} of {quoted(agent)}"
 
 
 TRIED = {True: "tried to approve: ", False: "tried to deny: "}
@@ -207,6 +219,8 @@ RULE_STATES = {
     "idle": "stopped: its owner may not decide",
 }
 NOTHING = "nothing"
+HIDDEN = "hidden"
+NOT_OFFERED = "{name} must be one of what the form offers"
 
 
 def rule_title(name: str) -> str:
@@ -217,6 +231,44 @@ def rule_title(name: str) -> str:
 def json_word(value: object) -> str:
     """A value of a context that is no text, as JSON writes it."""
     return json.dumps(value)
+
+
+# Text from outside
+
+
+def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hidden: int = 0) -> list[str]:
+    """What a reader must know of a text: characters that draw nothing or reorder, words of mixed scripts, secrets."""
+    told = []
+    if unseen:
+        what = "1 character is" if unseen == 1 else f"{unseen:,} characters are"
+        told.append(f"{what} unseen, or reorder text. Each is shown as a mark with its number.")
+    named = [f"{_cut(word)} ({' and '.join(scripts)})" for word, scripts in mixed]
+    if named:
+        more = f", and {len(named) - MIXED_SHOWN} more" if len(named) > MIXED_SHOWN else ""
+        told.append(f"Letters of several scripts in one word: {', '.join(named[:MIXED_SHOWN])}{more}.")
+    if hidden:
+        told.append(
+            f"{hidden:,} {'value is' if hidden == 1 else 'values are'} hidden, which look like secrets."
+        )
+    return told
+
+
+MIXED_SHOWN = 5
+WORD_SHOWN = 60  # characters
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= WORD_SHOWN else f"{word[:WORD_SHOWN]}…"
+
+
+KNOWN = {"agent": "a known agent", "person": "somebody's account", "value": "approved before"}
+
+
+def lookalike(name: str, what: str, like: str) -> str:
+    """A name or value that is not the known one that it looks like."""
+    scripts = [script for script in scripts_of(name) if script != "Latin"]
+    by = f" It has {' and '.join(scripts)} letters." if scripts else ""
+    return f"“{name}” only looks like “{like}” ({KNOWN[what]}), and is another.{by}"
 
 
 # Agents
@@ -402,6 +454,7 @@ ENTRIES = {
     "record.repaired": "record repaired",
     "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
+    "secrets.shown": "hidden values looked at",
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."
 NO_CHECKPOINT = "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."

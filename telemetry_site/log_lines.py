@@ -1,8 +1,9 @@
-"""Lines of the log: text from outside, such as what a database says, neither ends a line nor controls a terminal."""
+"""Lines of the log: text from outside neither ends a line nor controls a terminal, and no secret is in them."""
 
 import logging
 from typing import Any
 
+from core.values.secrets import masked_text
 from core.values.text import one_line, plain
 
 
@@ -11,9 +12,9 @@ class OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line, with what hides or controls as ⟦U+001B⟧."""
-        record.message = one_line(record.message)
+        record.message = one_line(masked_text(record.message).text)
         return super().formatMessage(record)
 
     def formatException(self, ei: Any) -> str:
         """The traceback, whose last lines may be text from outside."""
-        return plain(super().formatException(ei))
+        return plain(masked_text(super().formatException(ei)).text)

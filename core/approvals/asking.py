@@ -35,12 +35,14 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     """Store a request, or find the one that its key names.
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
-    it never appears afterwards. ValueError where the key names another request.
+    it never appears afterwards; StoreRefused where its agent has too many. ValueError where the key names another.
     """
     deadline, gone = time.monotonic() + seconds, ""
     failpoints.reach("agent.before_request")
     while True:
         reply = _stored(store, question, deadline, gone)
+        if reply[0] == b"over":
+            raise StoreRefused(_too_many(question.agent_id, *reply[1:]))
         if reply[0] != b"known":
             break
         gone = reply[1].decode(errors="replace")
@@ -57,6 +59,13 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     body, asked_at = json.loads(context), at(requested_ms)
     request = ApprovalRequest(request_id, approval_type, agent_id, body, asked_at, seconds, key=key)
     return Asked(request, deadline)
+
+
+def _too_many(agent_id: str, what: bytes, most: bytes) -> str:
+    if what == b"a_minute":
+        return f"agent {agent_id!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
+    waits = f"agent {agent_id!r} has {most.decode()} requests that wait, and the site allows no more"
+    return f"{waits}: wait for answers, or cancel_request some"
 
 
 def _found(store: Store, question: Question, request_id: str) -> Asked | None:

@@ -16,12 +16,9 @@ from typing import TextIO
 from ..usage.call import EXPORTED, Call, flat_entry, plain_entry
 from ..usage.history import history
 from ..usage_tracker import start_of_days
-from ..values.text import one_line
+from ..values.text import no_formula, one_line
 from .commands import DONE, command, days, option
 from .tables import json_text, with_progress
-
-# A spreadsheet takes a text that begins so for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @command(
@@ -61,7 +58,7 @@ def json_pieces(batches: Iterable[Iterable[Call]]) -> Iterator[str]:
 def csv_pieces(batches: Iterable[Iterable[Call]]) -> Iterator[str]:
     """A line of heads and a line for each call, safe to open in a spreadsheet; a piece for each batch, and the end."""
     text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
+    lines = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     lines.writerow(EXPORTED)
     for batch in batches:
         lines.writerows(map(csv_cell, flat_entry(call)) for call in batch)
@@ -85,7 +82,7 @@ def csv_cell(value: object) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     text = json_text(value) if isinstance(value, dict) else str(value)
-    return ("'" if text.startswith(FORMULA_STARTS) else "") + one_line(text)
+    return one_line(no_formula(text))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from ..usage.quantities import Quantities
 from ..usage.telling import identity_of, nano_dollars
 from ..values.malformed import ODD
 from ..values.names import NAME_LENGTH, checked_name
-from .export import FORMULA_STARTS
+from ..values.text import no_formula
 
 CHUNK = 1 << 16
 LONGEST = 64 << 20  # of one value of an array
@@ -246,7 +246,7 @@ def _value(said: Any, kind: Kind) -> Any:
         return int(said)
     if kind is SPAN:
         return float(said)
-    return said[1:] if said.startswith("'") and said[1:].startswith(FORMULA_STARTS) else said
+    return said[1:] if said.startswith("'") and no_formula(said[1:]) == said else said
 
 
 FORMATS: dict[str, Callable[[Record], Call | None]] = {

@@ -4,7 +4,7 @@ import csv
 import logging
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from core.history.audit import entries
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
 from core.values.approvals import NO_DEADLINE
+from core.values.secrets import masked_json, masked_text
+from core.values.text import no_formula, plain
 
 logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=1)
 ROWS_AT_ONCE = 1_000
 MAX_UNFINISHED = 3
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_WITHOUT_SECRETS = {"context": masked_json, "reason": masked_text, "details": masked_text}
 
 COLUMNS: dict[str, list[str]] = {
     "audit": [
@@ -88,7 +90,7 @@ def write(export: Export, progress: Progress) -> int:
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
             writer.writerow(COLUMNS[export.kind])
             with without_statement_limit():
                 for row in _rows(export.kind):
@@ -139,17 +141,20 @@ def _records(kind: str) -> "QuerySet[Any, Any]":
 
 
 def _rows(kind: str) -> Iterator[list[str]]:
-    for values in _records(kind).values_list(*COLUMNS[kind]).iterator(ROWS_AT_ONCE):
-        yield [cell(value) for value in values]
+    columns = COLUMNS[kind]
+    for values in _records(kind).values_list(*columns).iterator(ROWS_AT_ONCE):
+        yield cells(dict(zip(columns, values, strict=True)))
 
 
-def cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula."""
-    text = (
-        ""
-        if value is None or value == NO_DEADLINE
-        else value.isoformat()
-        if hasattr(value, "isoformat")
-        else str(value)
-    )
-    return f"'{text}" if text.startswith(_FORMULA) else text
+def cells(row: Mapping[str, Any]) -> list[str]:
+    """A row by column as cells for people: no formula, nothing unseen without its mark, no secret."""
+    return [_cell(name, value) for name, value in row.items()]
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or value == NO_DEADLINE:
+        return ""
+    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if name in _WITHOUT_SECRETS:
+        text = _WITHOUT_SECRETS[name](text).text
+    return no_formula(plain(text))

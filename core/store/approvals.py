@@ -112,7 +112,7 @@ class End(NamedTuple):
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
     """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length].
 
-    Else [b'known', id] of the request that its key names, unless that is `gone`; [b'withdrawn'] or [b'taken'].
+    Else [b'known', id] of what its key names but `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
     """
     request_id, agent_id, approval_type, context, timeout_text, key = question
     script_keys = [
@@ -124,12 +124,18 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
         keys.event_types,
         keys.approvals_asked(agent_id),
         keys.approval_withdrawn(request_id),
+        keys.approvals_limits,
     ]
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, timeout_text, key, gone]
     return Command(REQUEST, script_keys, args, as_it_is)
+
+
+def set_limits(store: Store, *, waiting: int, a_minute: int) -> None:
+    """How many requests of one agent may wait, and be asked in a minute; 0 for no limit. Every asker keeps to it."""
+    store.write("HSET", store.keys.approvals_limits, "waiting", waiting, "a_minute", a_minute)
 
 
 def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:

@@ -144,6 +144,11 @@ class Keys:
         return self._key("approvals", "asked", quoted(agent))
 
     @cached_property
+    def approvals_limits(self) -> str:
+        """Hash, permanent: how many requests of one agent may wait, and be asked in a minute, as the site set it."""
+        return self._key("approvals", "limits")
+
+    @cached_property
     def approvals_pending(self) -> str:
         """Sorted set, permanent: request id by deadline in server ms."""
         return self._key("approvals", "pending")

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from .text import is_unsafe
 _TABLE = Path(__file__).with_name("lookalikes.txt")
 _ASCII = str.maketrans({"0": "o", "1": "l", "m": "rn", "|": "l"})
 _ASCII_AS_WRITTEN = str.maketrans({"0": "O", "1": "l", "I": "l", "m": "rn", "|": "l"})
-_WORD = re.compile(r"\S*[^\x00-\x7f\s]\S*")
+_WORD = re.compile(r"[^\s\"'<>(){}\[\],;]*[^\x00-\x7f\s][^\s\"'<>(){}\[\],;]*")
 _PART = re.compile(r"[^\W_]+")
 # Letters of these beside Latin ones in a word are a mask far more often than a language.
 _SCRIPTS = frozenset(
@@ -38,6 +38,7 @@ def skeleton(text: str) -> str:
     return _decomposed(written.casefold()).translate(_ASCII)
 
 
+@lru_cache(maxsize=8192)
 def skeletons(text: str) -> frozenset[str]:
     """All that `text` looks like: its skeleton, its folded letters, and its shapes as they are written."""
     composed, table = _composed(text), _lookalikes()
@@ -66,6 +67,11 @@ def mixed_script_words(text: str, most: int = 100) -> list[MixedWord]:
             if len(found) >= most:
                 break
     return list(found.values())
+
+
+def scripts_of(text: str) -> list[str]:
+    """The scripts of its letters by name, of those that are mixed to deceive."""
+    return sorted(_scripts(text))
 
 
 def _mixed(word: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f")
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 _NOT_IN_A_LINE = re.compile(r"[^\x20-\x7e]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def plain(text: object) -> str:
@@ -18,6 +19,18 @@ def plain(text: object) -> str:
 def one_line(text: object) -> str:
     """The same on one line: line ends and tabs are visible too."""
     return _NOT_IN_A_LINE.sub(_chip_or_same, str(text))
+
+
+def unsafe_count(text: str) -> int:
+    """How many unsafe characters `text` has."""
+    return sum(is_unsafe(character) for character in _NOT_PLAIN.findall(text))
+
+
+def no_formula(text: str) -> str:
+    """`text` for a cell of a spreadsheet, with a `'` before what one might take for a formula, such as a wide `＝`."""
+    seen = text.lstrip(" ") if text.isascii() else visible(text)
+    first = unicodedata.normalize("NFKC", seen[:1])
+    return f"'{text}" if text.startswith(_FORMULA) or first.startswith(_FORMULA) else text
 
 
 def is_unsafe(character: str) -> bool:

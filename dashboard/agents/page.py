@@ -18,6 +18,7 @@ from core.signals.signal import CoordinationSignal
 from core.store.approvals import WaitingRequest
 from core.usage.money import CALL_PLACES, money
 from core.values.approvals import SYSTEM
+from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
@@ -156,7 +157,7 @@ class EventLine:
         """The event for a reader."""
         event = published.event
         text = json.dumps(event.data, ensure_ascii=False) if event.data else ""
-        short, data = ("", visible_json(text)) if len(text) > ON_A_LINE else (text, "")
+        short, data = ("", visible_json(text)) if len(text) > ON_A_LINE else (masked_json(text).text, "")
         kilobytes = published.data_bytes // 1024 if published.is_cut else 0
         return cls(event.timestamp, event.event_type, short, data, kilobytes)
 

@@ -14,6 +14,7 @@ from core.history.approvals.terms import Scope, Term
 from core.models.policy import ANY
 from core.values.json import loads_strictly
 from core.values.malformed import ODD
+from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.access import Approval
 
@@ -49,11 +50,11 @@ class Writing:
         """For a request, with what was said so far."""
         known: Any = approval.live or approval.kept
         about = (str(known.request_id), known.approval_type, known.agent_id)
-        found = _values(known.context)
+        found, shown = _values(known.context)
         if found is None or len(found) > terms.MOST_VALUES:
             why = words.TOO_MANY_VALUES.format(most=terms.MOST_VALUES) if found else words.NO_TEXT
             return cls(*about, [], said, why)
-        chosen = [_choice(number, path, value, said) for number, (path, value) in enumerate(found)]
+        chosen = [_choice(number, path, value, shown, said) for number, (path, value) in enumerate(found)]
         return cls(*about, chosen, said)
 
     @property
@@ -85,25 +86,34 @@ def mark_of(draft: Draft) -> str:
     return hashlib.sha256(repr(draft).encode(errors="backslashreplace")).hexdigest()
 
 
-def _values(context: bytes | str) -> list[tuple[terms.Path, Any]] | None:
-    """The first values of a context, one more than a rule can name; None where there is no text."""
+def _values(context: bytes | str) -> tuple[list[tuple[terms.Path, Any]] | None, Any]:
+    """The first values of a context, one more than a rule can name, and the context without secrets; None for none."""
     try:
-        return list(islice(terms.values(loads_strictly(context)), terms.MOST_VALUES + 1)) if context else None
+        text = context.decode() if isinstance(context, bytes) else context
+        found = list(islice(terms.values(loads_strictly(text)), terms.MOST_VALUES + 1)) if text else None
+        return found, loads_strictly(masked_json(text).text) if text else None
     except ODD:
-        return None
+        return None, None
 
 
-def _choice(number: int, path: terms.Path, value: Any, said: Mapping[str, str]) -> Choice:
-    offered = [terms.EXACT, terms.FREE]
-    if isinstance(value, str) and value:
-        offered.insert(1, terms.PREFIX)
-    elif terms.is_number(value):
-        offered.insert(1, terms.RANGE)
-    chosen = said.get(f"how-{number}", terms.EXACT)
+def _offered(value: Any, *, hidden: bool) -> list[str]:
+    """What a value of this kind can be asked to be. A secret stands in no rule: it may only be anything."""
+    if hidden:
+        return [terms.FREE]
+    more = terms.PREFIX if isinstance(value, str) and value else terms.RANGE if terms.is_number(value) else ""
+    return [terms.EXACT, *([more] if more else []), terms.FREE]
+
+
+def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> Choice:
+    shown = terms.value_at(masked, path)
+    hidden = not terms.same(shown, value)
+    offered = _offered(value, hidden=hidden)
+    chosen = said.get(f"how-{number}", offered[0])
+    value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
     text = value if isinstance(value, str) else words.json_word(value)
     return Choice(
         number,
-        Term(path, terms.EXACT, value),
+        Term(path, offered[0], value),
         text[:SHOWN],
         len(text) > SHOWN,
         [(how, words.HOW[how], how == chosen) for how in offered],
@@ -116,6 +126,8 @@ def _term(choice: Choice, said: Mapping[str, str]) -> Term:
     """What the form says of a value; it holds for the request at hand, or somebody erred."""
     number, asked = choice.number, choice.term
     how = said.get(f"how-{number}", "")
+    if how not in [value for value, _word, _chosen in choice.how]:
+        raise ValueError(words.NOT_OFFERED.format(name=asked.name))
     value, most = said.get(f"value-{number}", ""), said.get(f"most-{number}", "")
     if how == terms.PREFIX:
         term = asked._replace(how=how, value=value)

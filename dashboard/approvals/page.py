@@ -1,7 +1,10 @@
 """What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -16,9 +19,13 @@ from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, PENDING
+from core.values.secrets import Masked, masked_json
+from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import plain, visible, visible_json, visible_whole
+from dashboard.approvals import known as names
+from dashboard.display.text import as_tree, marked, whole_tree
+from dashboard.display.warnings import warnings_of
 
 SHOWN_REQUESTS = 50
 LISTED_REQUESTS = 100
@@ -67,6 +74,7 @@ class Card:
     )
     gone: str = ""  # why nobody waits for the answer
     votes: tuple[str, ...] = ()  # who approved so far, where several must
+    warnings: tuple[str, ...] = ()  # what a reader must know of its text
 
     @property
     def approval_type(self) -> str:
@@ -78,9 +86,12 @@ class Card:
         cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, votes: tuple[str, ...] = ()
     ) -> "Card":
         """The card; its digest is computed from the very bytes that it shows."""
-        text, most = record.context.decode(), most or CARD_CHARACTERS
-        context = visible_json(text) if len(text) <= most else visible("")
-        whole = len(text) <= most and len(context) <= most
+        most, asked = most or CARD_CHARACTERS, record.context.decode()
+        # Of a large one the beginning alone is looked through: a page has fifty cards.
+        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
+        text = said.text if len(asked) <= most else said.text[:BEGINNING]
+        context = as_tree(text) if len(asked) <= most else marked("")
+        whole = len(asked) <= most and len(context) <= most
         return cls(
             record.request_id,
             record.approval_type,
@@ -93,6 +104,7 @@ class Card:
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
             votes,
+            _warnings(record.agent_id, record.approval_type, said),
         )
 
 
@@ -181,6 +193,8 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     always: str = ""  # how people always answer this
     may_stick: bool = False  # a denial can stand on
+    hidden: int = 0  # values that look like secrets
+    warnings: tuple[str, ...] = ()
 
     @property
     def uncertain(self) -> list[Step]:
@@ -191,6 +205,20 @@ class ApprovalPage:
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
     """What is to be answered first stands first."""
     return request.deadline_at, request.request_id
+
+
+def most_urgent(requests: Iterable[RequestRecord], most: int = SHOWN_REQUESTS) -> list[RequestRecord]:
+    """Those that have a place on a page, by deadline: each agent's first before any agent's second, and so on.
+
+    So however many one agent asks, nobody else's request is hidden behind them.
+    """
+    turns: Counter[str] = Counter()
+    queued = []
+    for request in sorted(requests, key=urgency):
+        queued.append((turns[request.agent_id], *urgency(request), request))
+        turns[request.agent_id] += 1
+    queued.sort(key=itemgetter(0, 1, 2))
+    return sorted((request for *_place, request in queued[:most]), key=urgency)
 
 
 @dataclass(frozen=True)
@@ -216,7 +244,8 @@ def waiting_page(number: str) -> WaitingPage:
 
 
 def recently_ended() -> list[Ended]:
-    """The newest ends that SQL has recorded."""
+    """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
+    names.refresh()
     newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
     return [Ended.of(record, recorded=True) for record in newest]
 
@@ -238,25 +267,26 @@ def known_of(waiting: list[str]) -> Known:
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
+    names.refresh()
     live, kept, now = approval.live, approval.kept, approval.now
     known: Any = live or kept
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
-    text = known.context.decode() if isinstance(known.context, bytes) else known.context
     voted = pending and any(
         entry.kind == VOTED for entry in entries
     )  # a vote and its entry are one transaction
     votes = votes_of([request_id]).get(request_id, ()) if voted else ()
+    said = masked_json(text_of(known))
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
         kind=known.approval_type,
         agent_id=known.agent_id,
-        context=visible_whole(text, PAGE_CHARACTERS) if text else "",
-        pruned_at=None if text or kept is None else kept.body_pruned_at,
+        context=whole_tree(said.text, PAGE_CHARACTERS) if said.text else "",
+        pruned_at=None if said.text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
@@ -265,7 +295,32 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         altered=_altered(kept, entries),
         always=words.ALWAYS.get(precedents.always(known.digest), "") if settings.TELEMETRY_RULES else "",
         may_stick=settings.TELEMETRY_RULES,
+        hidden=said.hidden,
+        warnings=_warnings(known.agent_id, known.approval_type, said),
     )
+
+
+def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
+    warned = warnings_of(kind, agent_id, said.text, hidden=said.hidden)
+    return (*names.lookalikes(agent_id, kind, said.text), *warned)
+
+
+def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
+    """What the page of a request without masks prints: its text with the secrets in it."""
+    known: Any = approval.live or approval.kept
+    text = text_of(known)
+    context = whole_tree(text, PAGE_CHARACTERS) if text else ""
+    return {
+        "request_id": request_id,
+        "kind": known.approval_type,
+        "agent_id": known.agent_id,
+        "context": context,
+    }
+
+
+def text_of(known: Any) -> str:
+    """The context of a request as its agent wrote it, from Redis or SQL; '' where it is not kept."""
+    return known.context.decode() if isinstance(known.context, bytes) else known.context or ""
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import Error
+from django.db import Error, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,10 +23,12 @@ from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
 from core.history.approvals.policy import FRESH_SECONDS, Given
 from core.history.approvals.quorum import Counted
+from core.history.audit import entries
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
 from core.store.client import open_store
 from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
+from core.values.text import visible
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
@@ -76,6 +78,22 @@ def waiting(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@never_cache
+@access.reveal_required
+def reveal(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """The whole text with its secrets, once that somebody looked is in the record."""
+    try:
+        approval = access.approval_or_404(request.user, str(request_id))
+    except StoreUnavailable as error:
+        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    context = contexts.revealed(str(request_id), approval)
+    with transaction.atomic():
+        who, fact = request.user.get_username(), entries.new_fact("secrets.shown")
+        entries.append([replace(fact, actor=who, agent_id=context["agent_id"], request_id=str(request_id))])
+    return render(request, "dashboard/approvals/revealed.html", context)
+
+
+@require_POST
 @login_required
 def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say yes."""
@@ -110,7 +128,8 @@ def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpRes
 
 def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     # A page has one form for all its cards: each field's name ends with the request it belongs to.
-    reason = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
+    said = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
+    reason = said if visible(said) else ""  # what nobody can see is no reason
     digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
     given, user = _given(request, request_id), request.user
     try:

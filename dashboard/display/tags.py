@@ -16,11 +16,13 @@ from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.display import amounts
-from dashboard.display.text import plain, visible
+from dashboard.display.text import plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
 register.filter("plain", plain)
+register.filter("said", said)
+register.filter("quoted", words.quoted)
 register.filter("money", money)
 register.filter("json_word", words.json_word)
 register.filter("count", amounts.count)

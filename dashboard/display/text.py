@@ -1,7 +1,7 @@
 """Text from agents, shown so that nothing in it can hide or pose as something else.
 
 Everything is escaped. Characters that are invisible, reorder text or control a terminal become a visible
-chip such as ⟦U+202E⟧; the stored bytes are never changed.
+chip such as ⟦U+202E⟧, and secrets are hidden; the stored bytes are never changed.
 """
 
 import json
@@ -12,12 +12,13 @@ from typing import Any
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from core.values import text as marks
 from core.values.malformed import ODD
-from core.values.text import chip, is_unsafe, plain
-
-__all__ = ["plain", "visible", "visible_json", "visible_whole"]
+from core.values.secrets import masked_json, masked_text
+from core.values.text import chip, is_unsafe
 
 LONG_TEXT = 2_000
+LONG_LINES = 20
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 
@@ -27,13 +28,32 @@ class _Number(str):
 
 
 def visible(text: object) -> SafeString:
-    """Escape `text` and make every unsafe character in it a visible chip."""
-    escaped = escape(str(text))
-    return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escaped))
+    """Escape `text`, make every unsafe character in it a visible chip, and hide secrets in it."""
+    return marked(masked_text(str(text)).text)
+
+
+def said(name: object) -> SafeString:
+    """A name that somebody outside chose, as `visible`, in quotes: it is no word of ours."""
+    return mark_safe(f'<q class="said" dir="ltr">{visible(name)}</q>')
+
+
+def plain(text: object) -> str:
+    """The same for places that hold no markup, such as titles: unsafe characters as ⟦U+202E⟧."""
+    return marks.plain(masked_text(str(text)).text)
+
+
+def marked(text: str) -> SafeString:
+    """Escape `text` and make every unsafe character in it a visible chip. Secrets stay: see `visible`."""
+    return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escape(text)))
 
 
 def visible_json(text: str) -> SafeString:
-    """A JSON object as nested lists of keys and values, strings whole, numbers as they were written."""
+    """A JSON object as nested lists of keys and values without secrets, strings whole, numbers as they were written."""
+    return as_tree(masked_json(text).text)
+
+
+def as_tree(text: str) -> SafeString:
+    """The same with all that is in it."""
     try:
         value = json.loads(
             text,
@@ -47,12 +67,14 @@ def visible_json(text: str) -> SafeString:
         return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
 
 
-def visible_whole(text: str, most: int) -> SafeString:
+def whole_tree(text: str, most: int) -> SafeString:
     """The same, and where that takes more than so many characters of HTML, the text as it was written, in one piece."""
-    shown = visible_json(text) if len(text) <= most else SafeString("")
+    shown = as_tree(text) if len(text) <= most else SafeString("")
     if shown and len(shown) <= most:
         return shown
-    return mark_safe(f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(plain(text))}</pre>')
+    size = _size(text)
+    pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(marks.plain(text))}</pre>'
+    return mark_safe(f'<span class="size">{size}</span>{pre}')
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -61,7 +83,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 def _shown(value: Any) -> str:
     if isinstance(value, _Pairs):
-        return _list("object", [(f'<span class="key">{visible(key)}</span>', item) for key, item in value])
+        return _list("object", [(f'<span class="key">{marked(key)}</span>', item) for key, item in value])
     if isinstance(value, list):
         return _list("array", [(f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1)])
     if isinstance(value, _Number):
@@ -82,16 +104,20 @@ def _list(kind: str, members: list[tuple[str, Any]]) -> str:
 def _string(value: str) -> str:
     if value == "":
         return '<span class="value word">empty text</span>'
+    many = value.count("\n") >= LONG_LINES
+    size = f'<span class="size">{_size(value)}</span>' if many or len(value) > LONG_TEXT else ""
     if len(value) <= LONG_TEXT:
         lines = " lines" if "\n" in value else ""
-        return f'<span class="value string{lines}" dir="ltr">{visible(value)}</span>'
-    count = value.count("\n") + 1
-    size = f"{len(value):,} characters, {count:,} {'line' if count == 1 else 'lines'}"
+        return f'{size}<span class="value string{lines}" dir="ltr">{marked(value)}</span>'
     return (
-        f'<span class="size">{size}</span>'
-        f'<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{size}">'
-        f"{visible(value)}</span>"
+        f'{size}<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{_size(value)}">'
+        f"{marked(value)}</span>"
     )
+
+
+def _size(text: str) -> str:
+    count = text.count("\n") + 1
+    return f"{len(text):,} characters, {count:,} {'line' if count == 1 else 'lines'}"
 
 
 def _chip_or_same(match: re.Match[str]) -> str:

@@ -11,16 +11,7 @@ from core.store.approvals import RequestRecord, read_pending
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import (
-    SHOWN_REQUESTS,
-    Asker,
-    Card,
-    Ended,
-    Known,
-    known_of,
-    recently_ended,
-    urgency,
-)
+from dashboard.approvals.page import Asker, Card, Ended, Known, known_of, most_urgent, recently_ended
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ def live_page() -> LivePage:
     waiting = {record.agent_id for record in pending.records}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}
-    shown = sorted(pending.records, key=urgency)[:SHOWN_REQUESTS]
+    shown = most_urgent(pending.records)
     known = known_of([record.request_id for record in shown])
     return LivePage(
         agents=Agents.of_rows(rows.values()),

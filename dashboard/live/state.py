@@ -18,7 +18,7 @@ from dashboard.agents.folds import Line
 from dashboard.agents.look import Agents
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, Card, Ended, Known, Votes, urgency
+from dashboard.approvals.page import SHOWN_ENDED, Card, Ended, Known, Votes, most_urgent
 from dashboard.health import page as health_page
 from dashboard.live import fragments
 from dashboard.live.doorbells import Changes
@@ -275,7 +275,7 @@ class LiveState:
         return Message(lambda audience: fragments.new_card(card, now, audience, before), [card])
 
     def _most_urgent(self) -> list[str]:
-        return [record.request_id for record in sorted(self._pending.values(), key=urgency)[:SHOWN_REQUESTS]]
+        return [record.request_id for record in most_urgent(self._pending.values())]
 
     def _reload_shown(self) -> Message:
         self._shown = self._most_urgent()

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.history.audit import entries
-from core.history.exports import COLUMNS, cell
+from core.history.exports import COLUMNS, cells
 from core.history.search.find import NoIndex, Question, everything, find
 from dashboard import access, words
 from dashboard.display.sending import in_pieces
@@ -77,10 +77,10 @@ def _rows(question: Question) -> Iterator[str]:
     columns = COLUMNS["approvals"]
     yield _lines([columns])
     for rows in everything(question):
-        yield _lines([[cell(getattr(row, name)) for name in columns] for row in rows])
+        yield _lines([cells({name: getattr(row, name) for name in columns}) for row in rows])
 
 
 def _lines(rows: list[list[str]]) -> str:
     written = StringIO()
-    csv.writer(written).writerows(rows)
+    csv.writer(written, quoting=csv.QUOTE_ALL).writerows(rows)
     return written.getvalue()

@@ -35,7 +35,7 @@ def test_json_is_one_array_of_every_call_newest_first(recorded, run):
 
 def test_no_calls_are_an_empty_array_and_a_line_of_heads(tracker, record, run):
     assert run(cmd_telemetry_export)[1] == "[]\n"
-    assert run(cmd_telemetry_export, format="csv")[1] == ",".join(EXPORTED) + "\n"
+    assert run(cmd_telemetry_export, format="csv")[1] == ",".join(f'"{name}"' for name in EXPORTED) + "\n"
 
 
 def test_csv_has_the_same_calls_and_no_formula(recorded, run):
@@ -50,7 +50,9 @@ def test_csv_has_the_same_calls_and_no_formula(recorded, run):
     )
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "﹦", " =", "\u200b=", "\u3164＝"]
+)
 def test_text_that_a_spreadsheet_takes_for_a_formula_is_quoted(start):
     assert csv_cell(start + "1").startswith("'")
 

@@ -229,7 +229,8 @@ def test_pages_say_sent_and_then_recorded(gate, client, operator, clean_redis):
     press(client, "approve", request, **HTMX)
     messages, _touched = state.apply(state.wait(5))
     sent = "".join(message.text(VIEWER) for message in messages)
-    assert re.search(r"Approved</b>\s+delete of data-janitor\s+by <b>maria</b>", sent)
+    named = r'<q class="said" dir="ltr">delete</q>'
+    assert re.search(rf"Approved</b>\s+{named} of data-janitor\s+by <b>maria</b>", sent)
     assert '<span class="wait">sent</span>' in sent
     settling.step()
     messages, _touched = state.apply(state.wait(5))

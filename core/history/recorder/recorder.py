@@ -10,6 +10,7 @@ import math
 import threading
 import time
 
+from django.conf import settings
 from django.db import (
     DataError,
     Error,
@@ -162,6 +163,11 @@ class Recorder:
     def _begin(self) -> None:
         """Find our place, and notice a server whose data is not the one we knew."""
         outbox.load_scripts(self._store)
+        approvals.set_limits(
+            self._store,
+            waiting=settings.TELEMETRY_WAITING_REQUESTS,
+            a_minute=settings.TELEMETRY_REQUESTS_A_MINUTE,
+        )
         self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)
         cursor = Cursor.objects.filter(name=CURSOR).first()

@@ -19,6 +19,7 @@ from core.history.database.locks import hold_recorder
 from core.history.search.words import MARK, beginnings_of, fact, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.malformed import ODD
+from core.values.secrets import masked_text
 from core.values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
@@ -183,7 +184,7 @@ def _words_of(row: ApprovalRecord) -> list[str]:
     said = [text for line in lines_of(row.context) for text in line] if row.context else []
     told = [row.agent_id, row.approval_type, row.digest, row.responder, row.reason]
     ids = [str(row.pk), str(row.pk).replace("-", "")]
-    words = words_of(*said, *map(str, told), *ids)
+    words = words_of(*said, *(masked_text(str(text)).text for text in told), *ids)
     facts = {fact(name, str(getattr(row, field))).word for name, field in FACTS.items()}
     return sorted(words | beginnings_of(words) | facts)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from core.values.malformed import ODD
+from core.values.secrets import masked_json
 
 PART = 64  # characters of a part that count
 WINDOW = 6  # so many parts of a run are kept together
@@ -91,7 +92,8 @@ def folded(text: str) -> str:
 
 
 def lines_of(context: str) -> Iterator[tuple[str, str]]:
-    """Each value of a context with the names that lead to it, and numbers as they were written."""
+    """Each value of a context with the names that lead to it, numbers as they were written, without its secrets."""
+    context = masked_json(context).text
     try:
         value = json.loads(context, parse_float=str, parse_int=str, parse_constant=str)
         yield from list(_lines((), value))

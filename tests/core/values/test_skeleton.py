@@ -66,6 +66,7 @@ def test_a_skeleton_is_a_key_for_what_looks_alike():
         ("rооt:ｒoot", [("rооt:ｒoot", ("Cyrillic", "Latin", "Styled Latin"))]),
         ("Отчёт за май: файл.txt, report", []),
         ("naïve café, 5 µm, 日本語DB テスト, 한국어API, Ελλάδα", []),
+        ('{"a":"Отчёт","b":"com","c":["rооt"]}', [("rооt", ("Cyrillic", "Latin"))]),
         ("plain", []),
     ],
 )

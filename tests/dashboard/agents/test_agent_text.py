@@ -128,7 +128,8 @@ def test_the_admin_shows_it_as_text_in_lists_and_details(gate, record, signed_in
         f"/admin/core/approvalrecord/{ApprovalRecord.objects.get().pk}/change/",
     ):
         page = parse(client.get(address).content.decode())
-        assert text in page.text, address
+        assert text in read_back(page.text), address
+        assert not hiding_in(page.text), address
         for element in page.elements:
             assert not any(name.startswith(("on", "hx-")) for name in element.attributes)
             assert "evil" not in element.attributes.get("href", "")

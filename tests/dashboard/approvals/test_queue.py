@@ -4,6 +4,7 @@ import pytest
 
 from dashboard.approvals.page import LISTED_REQUESTS, SHOWN_REQUESTS
 from tests.dashboard.display.markup import parse
+from tests.live_record import live_record
 
 MEGABYTE = 1024 * 1024
 
@@ -64,3 +65,44 @@ def test_what_is_too_large_for_marks_is_still_shown_whole(gate, signed_in):
     own = page(signed_in("approver"), f"/approvals/{request.request_id}/")
     assert "the end" in own
     assert own.count("U+202E") == 40_000
+
+
+def test_no_flood_of_one_agent_hides_the_request_of_another(gate, signed_in):
+    for number in range(SHOWN_REQUESTS + 10):
+        gate.open_request("flood", {"n": number}, timeout=60)
+    late = type(gate)(gate._store, "quiet").open_request("needed", timeout=3600)
+    own = page(signed_in("approver"))
+    assert f'id="request-{late.request_id}"' in own
+    assert own.count('<article class="card"') == SHOWN_REQUESTS
+    assert own.rindex("<article") < own.index(f'id="request-{late.request_id}"')  # still by deadline
+
+
+def test_a_reason_that_nobody_can_see_is_none(gate, signed_in):
+    client = signed_in("approver")
+    for reason in ("\u200b\u200b", "\u3164", "\u2800 \u00a0"):
+        request = gate.open_request("deploy")
+        said = {
+            f"reason-{request.request_id}": reason,
+            f"digest-{request.request_id}": live_record(gate, request.request_id).digest,
+        }
+        client.post(f"/approvals/{request.request_id}/deny/", said)
+        assert live_record(gate, request.request_id).reason == ""
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {f"key {number}": "пароль" for number in range(8_000)},
+        {"раssword": "x" * 250_000},
+        {"text": "rооt" * 20_000, "token": "t" * 80_000},
+    ],
+    ids=["many keys", "one value", "one word"],
+)
+def test_no_bomb_makes_a_page_large_by_what_is_said_of_it(gate, signed_in, context):
+    for number in range(10):
+        type(gate)(gate._store, f"bomber {number}").open_request("bomb", context, timeout=60)
+    other = type(gate)(gate._store, "other").open_request("small", timeout=600)
+    own = page(signed_in("approver"))
+    assert f'id="request-{other.request_id}"' in own
+    assert len(own) < MEGABYTE // 8
+    assert own.count("<") < 2_000

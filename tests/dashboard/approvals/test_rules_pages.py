@@ -80,10 +80,10 @@ def test_what_was_changed_after_it_was_shown_is_shown_again(client, address):
     ("changed", "said"),
     [
         ({"answer": ""}, "choose what it answers"),
-        ({"how-0": "matches"}, "must be one of"),
+        ({"how-0": "matches"}, "one of what the form offers"),
         ({"how-0": "begins", "value-0": "npm"}, "is not so"),
         ({"how-0": "begins", "value-0": ""}, "needs a beginning"),
-        ({"how-0": "between", "value-0": "1", "most-0": "x"}, "needs a number, not x"),
+        ({"how-0": "between", "value-0": "1", "most-0": "2"}, "one of what the form offers"),
         ({"hours": "2161"}, "at most 90 days"),
         ({"hours": "for ever"}, "must be a number"),
         ({"uses": "0"}, "from 1 to 10,000 times"),
@@ -108,6 +108,41 @@ def test_numbers_texts_and_the_rest_are_offered_what_fits_them(client, gate, rec
     page = text_of(client.get("/rules/"))
     assert "amount a number between 1 and 50" in page
     assert "lines 1 sum exactly this 1.5" in page
+
+
+def test_a_range_needs_numbers(client, gate, record):
+    request = gate.open_request("pay", {"amount": 20})
+    record()
+    for most in ("x", "", "nan", "inf"):
+        said = {"how-0": "between", "value-0": "1", "most-0": most}
+        response = save(client, f"/approvals/{request.request_id}/rule/", **said)
+        assert "amount needs a number" in text_of(response)
+
+
+def test_a_secret_is_not_shown_and_stands_in_no_rule(client, gate, record):
+    asked = {"db": {"password": "hunter2hunter2"}, "url": "https://x/?token=sesamsesam", "pin": 4711}
+    request = gate.open_request("connect", asked)
+    record()
+    address = f"/approvals/{request.request_id}/rule/"
+    assert "hidden" in text_of(client.get(address))
+    refused = save(client, address)
+    assert "one of what the form offers" in text_of(refused)
+    shown = client.post(address, GOOD | {"how-0": "any", "how-1": "any", "how-2": "is"})
+    assert save(client, address, **{"how-0": "any", "how-1": "any", "how-2": "is"}).status_code == 302
+    made = Rule.objects.get()
+    entry = AuditEntry.objects.get(kind="rule.made")
+    for secret in ("hunter2", "sesam"):
+        for text in (
+            text_of(shown),
+            shown.content.decode(),
+            refused.content.decode(),
+            made.terms,
+            entry.details,
+        ):
+            assert secret not in text
+    again = gate.open_request("connect", asked | {"db": {"password": "another-one"}})
+    record()
+    assert live_record(gate, again.request_id).status == "approved"
 
 
 def test_who_may_not_answer_makes_no_rule(signed_in, address):

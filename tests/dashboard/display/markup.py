@@ -70,7 +70,9 @@ def parse(html: str) -> Element:
 
 def skeleton(element: Element) -> tuple:
     """Tags and attribute names without any text or value: what agents must never change."""
-    children = [skeleton(child) for child in element.children if isinstance(child, Element)]
+    # What warns of a text is ours, and there for some texts alone.
+    below = [child for child in element.children if isinstance(child, Element)]
+    children = [skeleton(child) for child in below if child.attributes.get("class") != "warnings"]
     chips = [child for child in children if child[0] != "span.chip"]
     name = "span.chip" if element.attributes.get("class") == "chip" else element.tag
     return (name, tuple(sorted(element.attributes)), tuple(chips))

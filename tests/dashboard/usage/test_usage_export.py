@@ -68,7 +68,7 @@ def test_a_file_holds_the_chosen_days_alone(fetch):
 
 def test_no_calls_are_a_file_too(fetch):
     assert json.loads("".join(fetch("/usage/calls.json")[1])) == []
-    assert "".join(fetch("/usage/calls.csv")[1]) == ",".join(EXPORTED) + "\n"
+    assert "".join(fetch("/usage/calls.csv")[1]) == ",".join(f'"{name}"' for name in EXPORTED) + "\n"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])

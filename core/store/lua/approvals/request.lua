@@ -1,9 +1,9 @@
 -- Stores a request, or answers the same again when its own id comes a second time.
--- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn[, key]
+-- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn, limits[, key]
 -- ARGV  id, agent_id, approval_type, context, digest, timeout_ms or '' for no deadline, timeout in seconds as text,
 --       key or '', id of a request that is gone, which the key may still name, or ''
 -- Returns {requested_ms, deadline_ms, length of a capped outbox or 0}, {'taken'} when another request has this id,
--- {'withdrawn'} when its asker was refused before, or {'known', id} of the request that the key names.
+-- {'withdrawn'} when its asker was refused before, {'over', what, most} when this agent has too many, or {'known', id} of the request that the key names.
 local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local known = redis.call('HMGET', KEYS[1], 'digest', 'requested_ms', 'deadline_ms')
 if known[1] then
@@ -11,23 +11,34 @@ if known[1] then
   return {known[2], known[3], 0}
 end
 if redis.call('EXISTS', KEYS[8]) == 1 then return {'withdrawn'} end
-local named = KEYS[9] and redis.call('GET', KEYS[9])
+local named = KEYS[10] and redis.call('GET', KEYS[10])
 if named and string.sub(named, 1, #id) ~= ARGV[9] then
   -- From now on it has two askers, so none of them may withdraw it for having been refused alone.
-  redis.call('SETRANGE', KEYS[9], #id, '+')
+  redis.call('SETRANGE', KEYS[10], #id, '+')
   return {'known', string.sub(named, 1, #id)}
 end
 fail_on_wrong_type(KEYS[2], KEYS[3], KEYS[5], KEYS[6])
-redis.call('ZCARD', KEYS[7])
 local now = now_ms()
+local asked, limits = redis.call('ZCARD', KEYS[7]), redis.call('HMGET', KEYS[9], 'waiting', 'a_minute')
+local most, a_minute = tonumber(limits[1] or 0) or 0, tonumber(limits[2] or 0) or 0
+if a_minute > 0 and asked >= a_minute and redis.call('ZCOUNT', KEYS[7], digits(now - 60000), '+inf') >= a_minute then
+  return {'over', 'a_minute', digits(a_minute)}
+end
+if most > 0 and asked >= most then
+  local waiting = 0
+  for _, due in ipairs(redis.call('ZMSCORE', KEYS[2], unpack(redis.call('ZRANGE', KEYS[7], 0, -1)))) do
+    if due and tonumber(due) > now then waiting = waiting + 1 end
+  end
+  if waiting >= most then return {'over', 'waiting', digits(most)} end
+end
 local deadline = ARGV[6] == '' and @NO_DEADLINE_MS@ or now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
   'digest', digest, 'requested_ms', digits(now), 'deadline_ms', digits(deadline),
   'timeout_seconds', ARGV[7], 'status', '@PENDING@')
 redis.call('PEXPIREAT', KEYS[1], digits(deadline + @ENDED_TTL_MS@))
-if KEYS[9] then
+if KEYS[10] then
   redis.call('HSET', KEYS[1], 'key', ARGV[8])
-  redis.call('SET', KEYS[9], id, 'PXAT', digits(deadline + @ENDED_TTL_MS@))
+  redis.call('SET', KEYS[10], id, 'PXAT', digits(deadline + @ENDED_TTL_MS@))
 end
 redis.call('ZADD', KEYS[2], digits(deadline), id)
 local asked_ms = redis.call('PTTL', KEYS[7])

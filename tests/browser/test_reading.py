@@ -1,0 +1,45 @@
+"""What is longer than two screens can be approved once its end was on the screen; all else at once."""
+
+import pytest
+from playwright.sync_api import expect
+
+from core import ApprovalGate
+
+LINES = "\n".join(f"line {number}" for number in range(3_000))
+
+
+def open_page(page, request):
+    page.goto(f"/approvals/{request.request_id}/")
+    page.wait_for_selector("[data-connection=live]")
+    return page.get_by_role("button", name="Approve"), page.get_by_role("button", name="Deny")
+
+
+@pytest.mark.parametrize("context", [{"script": LINES + "\nrm -rf /"}, {f"key {n}": "v" for n in range(300)}])
+def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved(sign_in, clean_redis, context):
+    page = sign_in("maria", "approver")
+    approve, deny = open_page(page, ApprovalGate(clean_redis, "robot").open_request("run", context))
+    expect(deny).to_be_enabled()
+    expect(page.get_by_text("Approve opens when")).to_be_visible()
+    for _look in range(3):  # past the moments at which the guard of aiming opens buttons
+        expect(approve).to_be_disabled()
+        page.wait_for_timeout(300)
+    approve.evaluate("button => { button.disabled = false; button.form.requestSubmit(button); }")
+    expect(page.locator("#notices .notice")).to_have_count(0)
+    for box in page.locator(".claim .long").all():
+        box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+        box.evaluate("box => box.scrollIntoView({ block: 'end' })")
+        page.mouse.wheel(0, 80)
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    expect(approve).to_be_enabled()
+    expect(approve).to_have_attribute("aria-disabled", "false")
+    approve.click()
+    expect(page.locator(".outcome.approved")).to_be_visible()
+
+
+def test_a_short_text_can_be_approved_at_once(sign_in, clean_redis):
+    page = sign_in("maria", "approver")
+    approve, _deny = open_page(
+        page, ApprovalGate(clean_redis, "robot").open_request("run", {"a": "b\n" * 10})
+    )
+    expect(approve).to_be_enabled()
+    expect(page.get_by_text("Approve opens when")).to_be_hidden()
