@@ -207,6 +207,7 @@ class Rules:
             for record in waiting if found else ():
                 self._answer_one(record, found)
         except (Error, StoreUnavailable) as error:
+            # What cannot be answered must not keep the rest from being recorded.
             logger.error("rules did not answer, tried again: %s", error)
             self._next = time.monotonic() + AGAIN_SECONDS
 
@@ -223,9 +224,12 @@ class Rules:
 
     def _answer_one(self, record: RequestRecord, rules: "list[tuple[Rule, Scope]]") -> None:
         about = (record.approval_type, record.agent_id, record.context_object, record.digest)
-        for rule, scope in rules:
-            if scope.covers(*about) and _in_its_run(rule, record) and self._use(rule, record):
-                return
+        try:
+            for rule, scope in rules:
+                if scope.covers(*about) and _in_its_run(rule, record) and self._use(rule, record):
+                    return
+        except (MalformedRecord, *ODD) as error:
+            logger.error("request %s: left to people, its rule failed: %s", record.request_id, error)
 
     def _use(self, rule: Rule, record: RequestRecord) -> bool:
         """Let a rule answer; False where it may not, so that another is asked."""
@@ -233,8 +237,8 @@ class Rules:
         intent = _intend(rule.pk, record, now)
         if intent is None:
             return False
-        if intent.outcome != OPEN:
-            return True  # it tried this request before
+        if intent.outcome != OPEN or intent.accepted_at is not None:
+            return True  # it tried this request before; what is left of that is for the repair
         try:
             carry_out(self._store, intent, record)
         except (DecisionUnconfirmed, MalformedRecord, NotNoted) as error:
@@ -272,15 +276,16 @@ def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent
     """The intent of this rule on this request, with its use counted; the one that it has already; None for no."""
     decision_id = uuid.uuid5(NAMES, f"{number}:{record.request_id}")
     with transaction.atomic():
-        rule = Rule.objects.select_for_update().get(pk=number)
+        rule = Rule.objects.select_for_update().filter(pk=number).first()
         tried = DecisionIntent.objects.select_related("user").filter(
             request_id=record.request_id, rule__isnull=False
         )
         known = tried.first()
         if known is not None:
             return known
-        owner = rule.owner
-        powers = powers_of(owner)
+        if rule is None:
+            return None
+        owner, powers = rule.owner, powers_of(rule.owner)
         if not _stands(rule, record, now) or not _may(rule, powers, record):
             return None
         said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
@@ -293,7 +298,7 @@ def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent
 
 def _stands(rule: Rule, record: RequestRecord, now: datetime) -> bool:
     """Whether the row, which is held, lets it answer now what was asked after it was made."""
-    in_time = rule.created_at <= record.requested_at and now < rule.expires_at
+    in_time = rule.created_at < record.requested_at and now < rule.expires_at
     return in_time and rule.revoked_at is None and rule.uses < rule.most_uses
 
 

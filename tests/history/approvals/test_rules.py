@@ -248,6 +248,23 @@ def test_after_a_crash_of_the_recorder_anywhere_it_is_answered_once(
     assert_chain_is_whole()
 
 
+def test_two_recorders_that_let_a_rule_answer_at_once_leave_one_answer_and_no_refusal(
+    rule, gate, record, settings
+):
+    made = rule()
+    settings.TELEMETRY_RULES = False
+    request = gate.open_request("shell", {"command": "git push"})
+    record()
+    asked = live_record(gate, request.request_id)
+    intents = [rules._intend(made.pk, asked, asked.requested_at) for _both in range(2)]
+    for intent in intents:  # both read it before either had asked Redis
+        assert decisions.carry_out(gate._store, intent, asked).accepted
+    record()
+    assert DecisionIntent.objects.get().outcome == "accepted"
+    assert Rule.objects.get().uses == 1
+    assert not AuditEntry.objects.filter(kind="decision.refused").exists()
+
+
 def test_an_answer_of_a_rule_that_came_too_late_leaves_it_to_people(
     rule, gate, clean_redis, repair, monkeypatch, ann, decide
 ):
