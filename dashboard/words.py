@@ -179,6 +179,44 @@ def card_of_gone(gone: str) -> str:
     return f"{gone[:1].upper()}{gone[1:]} Nobody waits for the answer now." if gone else ""
 
 
+# Text from outside
+
+
+def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hidden: int = 0) -> list[str]:
+    """What a reader must know of a text: characters that draw nothing or reorder, words of mixed scripts, secrets."""
+    told = []
+    if unseen:
+        what = "1 character is" if unseen == 1 else f"{unseen:,} characters are"
+        told.append(f"{what} unseen, or reorder text. Each is shown as a mark with its number.")
+    named = [f"{_cut(word)} ({' and '.join(scripts)})" for word, scripts in mixed]
+    if named:
+        more = f", and {len(named) - MIXED_SHOWN} more" if len(named) > MIXED_SHOWN else ""
+        told.append(f"Letters of several scripts in one word: {', '.join(named[:MIXED_SHOWN])}{more}.")
+    if hidden:
+        told.append(
+            f"{hidden:,} {'value is' if hidden == 1 else 'values are'} hidden, which look like secrets."
+        )
+    return told
+
+
+MIXED_SHOWN = 5
+WORD_SHOWN = 60  # characters
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= WORD_SHOWN else f"{word[:WORD_SHOWN]}…"
+
+
+KNOWN = {"agent": "a known agent", "person": "somebody's account", "value": "approved before"}
+
+
+def lookalike(name: str, what: str, like: str) -> str:
+    """A name or value that is not the known one that it looks like."""
+    scripts = [script for script in scripts_of(name) if script != "Latin"]
+    by = f" It has {' and '.join(scripts)} letters." if scripts else ""
+    return f"“{name}” only looks like “{like}” ({KNOWN[what]}), and is another.{by}"
+
+
 # Policy
 
 LETS_IN_NOBODY = "nobody"
@@ -231,44 +269,6 @@ def rule_title(name: str) -> str:
 def json_word(value: object) -> str:
     """A value of a context that is no text, as JSON writes it."""
     return json.dumps(value)
-
-
-# Text from outside
-
-
-def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hidden: int = 0) -> list[str]:
-    """What a reader must know of a text: characters that draw nothing or reorder, words of mixed scripts, secrets."""
-    told = []
-    if unseen:
-        what = "1 character is" if unseen == 1 else f"{unseen:,} characters are"
-        told.append(f"{what} unseen, or reorder text. Each is shown as a mark with its number.")
-    named = [f"{_cut(word)} ({' and '.join(scripts)})" for word, scripts in mixed]
-    if named:
-        more = f", and {len(named) - MIXED_SHOWN} more" if len(named) > MIXED_SHOWN else ""
-        told.append(f"Letters of several scripts in one word: {', '.join(named[:MIXED_SHOWN])}{more}.")
-    if hidden:
-        told.append(
-            f"{hidden:,} {'value is' if hidden == 1 else 'values are'} hidden, which look like secrets."
-        )
-    return told
-
-
-MIXED_SHOWN = 5
-WORD_SHOWN = 60  # characters
-
-
-def _cut(word: str) -> str:
-    return word if len(word) <= WORD_SHOWN else f"{word[:WORD_SHOWN]}…"
-
-
-KNOWN = {"agent": "a known agent", "person": "somebody's account", "value": "approved before"}
-
-
-def lookalike(name: str, what: str, like: str) -> str:
-    """A name or value that is not the known one that it looks like."""
-    scripts = [script for script in scripts_of(name) if script != "Latin"]
-    by = f" It has {' and '.join(scripts)} letters." if scripts else ""
-    return f"“{name}” only looks like “{like}” ({KNOWN[what]}), and is another.{by}"
 
 
 # Agents

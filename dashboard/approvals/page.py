@@ -73,8 +73,8 @@ class Card:
         True  # else the context is too large for a card: it is read, and answered, on the request's page
     )
     gone: str = ""  # why nobody waits for the answer
-    votes: tuple[str, ...] = ()  # who approved so far, where several must
     warnings: tuple[str, ...] = ()  # what a reader must know of its text
+    votes: tuple[str, ...] = ()  # who approved so far, where several must
 
     @property
     def approval_type(self) -> str:
@@ -103,8 +103,8 @@ class Card:
             record.deadline_at,
             whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            votes,
             _warnings(record.agent_id, record.approval_type, said),
+            votes,
         )
 
 
@@ -274,11 +274,9 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
-    voted = pending and any(
-        entry.kind == VOTED for entry in entries
-    )  # a vote and its entry are one transaction
-    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     said = masked_json(text_of(known))
+    voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
+    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,

@@ -11,7 +11,15 @@ from core.store.approvals import RequestRecord, read_pending
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import Asker, Card, Ended, Known, known_of, most_urgent, recently_ended
+from dashboard.approvals.page import (
+    Asker,
+    Card,
+    Ended,
+    Known,
+    known_of,
+    most_urgent,
+    recently_ended,
+)
 
 
 @dataclass(frozen=True)
