@@ -260,10 +260,10 @@ def _standing_rules() -> list[tuple[Rule, Scope]]:
 
 
 def _waiting(rules: list[tuple[Rule, Scope]]) -> list[str]:
-    """Requests that wait and may be meant by one of the rules, without their bodies."""
+    """Requests that wait and may be meant by one of the rules, oldest first, without their bodies."""
     if not rules:
         return []
-    rows = ApprovalRecord.objects.filter(status=PENDING).order_by("pk")
+    rows = ApprovalRecord.objects.filter(status=PENDING).order_by("requested_at", "pk")
     names = rows.values_list("pk", "approval_type", "agent_id")
     return [str(pk) for pk, *about in names if any(scope.names(*about) for _rule, scope in rules)]
 

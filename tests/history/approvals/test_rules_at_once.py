@@ -104,7 +104,7 @@ def test_killed_anywhere_a_recorder_answers_no_request_twice_and_keeps_the_cap(
         assert process.wait(PATIENCE) == -signal.SIGKILL
     pair = [recorder_process(), recorder_process()]
     ask(10)
-    wait_until(lambda: live_record(gate, asked[-10]).status != "pending", "one of them answers")
+    wait_until(lambda: len(left(gate, asked[-10:])) < 10, "one of them answers")
     pair[0].kill()
     ask(10)
     wait_until(lambda: Rule.objects.get().uses == CAP, "the cap is used up")
