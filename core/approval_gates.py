@@ -14,7 +14,9 @@ from functools import partial
 from typing import Any
 
 from .approvals import asking, deciding, interruptions, waiting
+from .approvals.proof import KEY_SETTING, Proof, public_keys
 from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, refusal
+from .approvals.waiting import Hearing
 from .errors import StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
@@ -76,11 +78,13 @@ class ApprovalGate(UsesStore):
         withdraw = None if question.key else partial(self._withdraw, question.request_id)
         with interruptions.Guard(withdraw) as guard:
             try:
+                keys = public_keys()
                 asked = asking.ask(self._store, question, seconds)
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
             guard.watch_task()
-            return waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, name)
+            hearing = Hearing(name, Proof(keys, question.digest, asked.deadline_ms) if keys else None)
+            return waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
 
     def open_request(
         self,
@@ -103,18 +107,24 @@ class ApprovalGate(UsesStore):
         return asking.ask(self._store, question, seconds).request
 
     def wait_for_decision(
-        self, request_id: str, timeout: float | None = None, *, claim: str | None = None
+        self,
+        request_id: str,
+        timeout: float | None = None,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
     ) -> ApprovalResponse | None:
         """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
 
         A limit that has passed, such as -0.1, is one look. An unknown request answers `approved=False`.
         claim: an approval is for this name alone: it hears it as often as it asks, and AlreadyCollected is raised
         for every other name. Without a claim the response says when it was collected before.
+        digest: of what was asked, as `open_request` returned it; needed where TELEMETRY_DECISION_KEY is set.
         Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
         request is pending.
         """
         limit = math.inf if timeout is None else _checked_limit(timeout)
-        name, started = _checked_claim(claim), time.monotonic()
+        hearing, started = Hearing(_checked_claim(claim), _checked_proof(digest)), time.monotonic()
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         patience = CONFIRM_SECONDS if timeout is None else limit
@@ -123,8 +133,8 @@ class ApprovalGate(UsesStore):
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         deadline = time.monotonic() + left
         if started + limit >= deadline:
-            return waiting.wait_for_end(self._store, request_id, deadline, name)
-        return waiting.wait_until(self._store, request_id, started + limit, name)
+            return waiting.wait_for_end(self._store, request_id, deadline, hearing)
+        return waiting.wait_until(self._store, request_id, started + limit, hearing)
 
     def cancel_request(self, request_id: str) -> bool:
         """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""
@@ -236,6 +246,17 @@ class ApprovalGate(UsesStore):
 
 def _checked_claim(claim: str | None) -> str:
     return "" if claim is None else checked_name(claim, "claim")
+
+
+def _checked_proof(digest: str | None) -> Proof | None:
+    """What a yes is held to; None where no key is set. ValueError where one is, and the digest is missing."""
+    keys = public_keys()
+    if keys and not digest:
+        raise ValueError(
+            f"digest is missing: {KEY_SETTING} is set, so a yes must be signed for what was asked. "
+            "Give the digest of the request that open_request returned"
+        )
+    return Proof(keys, checked_name(digest, "digest")) if keys and digest else None
 
 
 def _checked_limit(timeout: float) -> float:

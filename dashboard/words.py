@@ -3,7 +3,6 @@
 Templates hold their own text. Why a decision was refused is said by who refuses it, core/history/approvals/policy.py.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -28,7 +27,6 @@ SLOW = (
     "The record is slow to answer: what this page shows may be out of date. It follows by itself as soon as it can. "
     "Agents keep waiting."
 )
-
 
 NOT_READY = "The site is not ready yet"
 
@@ -78,6 +76,10 @@ STEPS = {
     "approval.requested": "Asked",
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "The agent has the answer",
+    "approval.altered": "Changed in the telemetry server since it was asked",
+    "approval.doubted": "The agent did not believe a yes",
+    "approval.unconfirmed": "Somebody claimed an end that nothing confirms",
+    "approval.told_otherwise": "Whoever waited may have been told another end",
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
     "decision.voted": "Approved by one of several",
@@ -111,6 +113,10 @@ NOT_WRITTEN = (
     "Nothing was decided, because the record cannot be written. Answer again in a minute. If it stays so, whoever "
     "runs the site looks at its database and the disk below it."
 )
+NOT_SIGNED = (
+    "Nothing was decided, because the key that signs decisions cannot be used. Whoever runs the site finds the reason "
+    "in its log."
+)
 NOTHING_DECIDED = "Nothing was decided."
 BAD_ANSWER = "Nothing was decided: {why}."
 UNREADABLE_REQUEST = "Nothing was decided, because the request cannot be read: {error}"
@@ -120,6 +126,10 @@ ONLY_IN_REDIS = (
 )
 YOU = "You"
 NO_DEADLINE = "no deadline"
+ALTERED = (
+    "What the telemetry server holds of this request is not what the agent asked: somebody changed it there. "
+    "Nobody can answer it."
+)
 
 
 def quoted(name: str) -> str:
@@ -137,6 +147,7 @@ UNCERTAIN = (
     "the telemetry server lost the request before it was known what came of it. "
     "The agent may have heard this answer and acted on it."
 )
+CLAIMED = "{status}, by {by}"
 REPAIRED = "{what}: was {was}, is {now}"
 
 
@@ -223,12 +234,6 @@ LETS_IN_NOBODY = "nobody"
 SEEN_FIRST = "Shown before it is saved."
 GRANT_SEEN = "This lets in, as things stand: {names}. Nothing is saved yet: save again if that is meant."
 
-
-def let_in(names: list[str]) -> str:
-    """Whom a grant lets in."""
-    return ", ".join(names) or LETS_IN_NOBODY
-
-
 # Rules
 
 NOT_MADE = "Nothing is saved: {why}."
@@ -259,16 +264,6 @@ RULE_STATES = {
 NOTHING = "nothing"
 HIDDEN = "hidden"
 NOT_OFFERED = "{name} must be one of what the form offers"
-
-
-def rule_title(name: str) -> str:
-    """Rule 12 of ann, at the beginning of a sentence."""
-    return f"{name[:1].upper()}{name[1:]}"
-
-
-def json_word(value: object) -> str:
-    """A value of a context that is no text, as JSON writes it."""
-    return json.dumps(value)
 
 
 # Agents
@@ -399,6 +394,17 @@ def set_aside_worry(count: int) -> str:
     return f"{count} {'change is' if count == 1 else 'changes are'} set aside and not in the record."
 
 
+def forgery_worry(count: int) -> str:
+    """What was found in Redis that is not so; '' when there was nothing for a day."""
+    if not count:
+        return ""
+    what = "one thing that is" if count == 1 else f"{count} things that are"
+    return (
+        f"Within a day {what} not so stood in the telemetry server: a request that was changed, or an answer that "
+        "nothing confirms. The record tells each. See who can write to that server."
+    )
+
+
 def failed_jobs(count: int) -> str:
     """How many stand as failed."""
     return f"{count} background {'job has' if count == 1 else 'jobs have'} failed."
@@ -424,6 +430,11 @@ ENTRIES = {
     "approval.requested": "approval asked",
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",
+    "approval.altered": "request changed in Redis",
+    "approval.doubted": "yes that its agent did not believe",
+    "approval.unconfirmed": "end that nothing confirms",
+    "approval.told_otherwise": "waiters told another end",
+    "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
     "decision.voted": "approval of one of several",

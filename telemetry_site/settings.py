@@ -9,6 +9,7 @@ from core.history.database.private_file import make_private
 from core.history.database.url import database
 from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
+from core.values.signature import parse_public_keys
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
@@ -43,6 +44,13 @@ TELEMETRY_CHECKPOINT_FILE = Path(
     environment.text("TELEMETRY_CHECKPOINT_FILE", str(TELEMETRY_DATA_DIR / "audit-checkpoints.jsonl"))
 ).resolve()
 TELEMETRY_BODY_DAYS = environment.number("TELEMETRY_BODY_DAYS", 365)
+
+# Decisions: the key that signs them, which stays with the site, and the public keys that agents are given.
+
+TELEMETRY_DECISION_KEY_FILE = Path(
+    environment.text("TELEMETRY_DECISION_KEY_FILE", str(TELEMETRY_DATA_DIR / "decision-key.pem"))
+).resolve()
+TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_public_keys)
 
 # Whether rules that people made answer requests.
 

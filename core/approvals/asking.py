@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from .. import failpoints
@@ -25,10 +26,14 @@ _REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
 
 
 class Asked(NamedTuple):
-    """A request that is stored, and until when (monotonic) its asker waits for it."""
+    """A request that is stored, and until when its asker waits for it: monotonic, and by Redis's clock.
+
+    The latter is None for one that was found there, where anybody may have changed it.
+    """
 
     request: ApprovalRequest
     deadline: float
+    deadline_ms: int | None = None
 
 
 def ask(store: Store, question: Question, seconds: float) -> Asked:
@@ -52,13 +57,15 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     if len(reply) != 3:
         raise StoreUnavailable("Redis has it as withdrawn, or another one of this id")
     failpoints.reach("agent.after_request")
-    requested_ms, _deadline_ms, outbox = reply
+    requested_ms, deadline_ms, outbox = reply
     if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
         logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
     request_id, agent_id, approval_type, context, _text, key = question
     body, asked_at = json.loads(context), at(requested_ms)
-    request = ApprovalRequest(request_id, approval_type, agent_id, body, asked_at, seconds, key=key)
-    return Asked(request, deadline)
+    request = ApprovalRequest(
+        request_id, approval_type, agent_id, body, asked_at, seconds, key=key, digest=question.digest
+    )
+    return Asked(request, deadline, int(deadline_ms))
 
 
 def _too_many(agent_id: str, what: bytes, most: bytes) -> str:
@@ -78,7 +85,8 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
             f"key {question.key!r} names a request of this agent with another type or context: {request_id}"
         )
     left = (record.deadline_at - now).total_seconds()
-    return Asked(ApprovalRequest.of(record, now), time.monotonic() + left)
+    request = replace(ApprovalRequest.of(record, now), digest=question.digest)
+    return Asked(request, time.monotonic() + left)
 
 
 def _stored(store: Store, question: Question, deadline: float, gone: str) -> list[bytes]:

@@ -1,11 +1,12 @@
 """How a request is decided: one answer, checked and brought to Redis, and what stands afterwards."""
 
+import hashlib
 from datetime import datetime
 
 from ..errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUnavailable
 from ..store import approvals
 from ..store.approvals import Answer
-from ..store.client import Store
+from ..store.client import Line, Store
 from ..values.approvals import DIRECT, EXPIRED, PENDING, SYSTEM, TIMEOUT, UNKNOWN
 from ..values.json import checked_text
 from ..values.moments import at
@@ -16,6 +17,7 @@ from ..values.text import visible
 from .request import Decision
 
 MAX_REASON_LENGTH = 2_000
+HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
 def decide(store: Store, answer: Answer) -> Decision:
@@ -27,13 +29,21 @@ def decide(store: Store, answer: Answer) -> Decision:
     answer = _checked(answer)
     if not approvals.valid_id(answer.request_id):
         return Decision(UNKNOWN, str(answer.request_id), answer.decision_id)
-    command = approvals.decide(store.keys, answer)
     try:
-        return _decision(answer, store.run_confirmed(lambda line: line.run(command)))
+        return _decision(answer, store.run_confirmed(lambda line: _attempt(line, answer)))
     except StoreRefused:
         raise
     except StoreUnavailable as error:
         raise DecisionUnconfirmed(f"no answer to the decision on {answer.request_id}: {error}") from error
+
+
+def _attempt(line: Line, answer: Answer) -> list[bytes]:
+    if answer.digest and answer.seen is None:
+        request = line.keys.approval_request(answer.request_id)
+        stored = b"\n".join(part or b"" for part in line.read("HMGET", request, *HASHED))
+        same = hashlib.sha256(stored).hexdigest() == answer.digest
+        answer = answer._replace(seen=stored if same else b"")
+    return line.run(approvals.decide(line.keys, answer))
 
 
 def _checked(answer: Answer) -> Answer:

@@ -24,6 +24,7 @@ class ApprovalRequest(PlainDict):
     """A question to a human. `timestamp` is when Redis stored it; `timeout_seconds` counts from there.
 
     `timeout_seconds` is `math.inf` for one without a deadline. `key` is the asker's own name for it, or ''.
+    `digest` is of what this process asked with; '' where the request was read from Redis.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class ApprovalRequest(PlainDict):
     timeout_seconds: float
     status: str = PENDING
     key: str = ""
+    digest: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
@@ -57,8 +59,8 @@ class ApprovalResponse(PlainDict):
 
     status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked) or unknown.
     channel: site (a person who was signed in), rule (one that such a person made), direct (a call in Python, by
-    whoever it says) or system; '' where that is not told. verified: None, as no key is set with which an answer could
-    be verified.
+    whoever it says) or system; '' where that is not told. verified: whether a person's answer, or that of their rule,
+    has a valid signature of the site; None where nobody can tell, as without TELEMETRY_DECISION_KEY.
     collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
     """
 

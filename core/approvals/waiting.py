@@ -7,10 +7,11 @@ import logging
 import math
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
 from .. import failpoints
 from ..errors import AlreadyCollected, StoreUnavailable
-from ..store import approvals
+from ..store import approvals, outbox
 from ..store.client import Line, Store
 from ..store.keys import ENDED_TTL_MS
 from ..values.approvals import (
@@ -18,6 +19,7 @@ from ..values.approvals import (
     CANCELLED,
     ENDS,
     PENDING,
+    REJECTED,
     RESPONSE_OF_END,
     UNAVAILABLE,
     UNKNOWN,
@@ -25,6 +27,7 @@ from ..values.approvals import (
 from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
+from .proof import Proof
 from .request import ApprovalResponse, refusal
 
 logger = logging.getLogger(__name__)
@@ -38,20 +41,34 @@ _PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
 _MEANINGS = {(status, "1" if status == APPROVED else "0") for status in ENDS}
 
 
-def wait_for_end(store: Store, request_id: str, deadline: float, claim: str = "") -> ApprovalResponse:
+class Hearing(NamedTuple):
+    """How an outcome is heard. claim: an approval is for this name alone. proof: a yes is held to it."""
+
+    claim: str = ""
+    proof: Proof | None = None
+
+
+PLAIN = Hearing()
+
+
+def wait_for_end(
+    store: Store, request_id: str, deadline: float, hearing: Hearing = PLAIN
+) -> ApprovalResponse:
     """Wait to the deadline (monotonic), then make the gate end; always an outcome.
 
-    claim: an approval is for this name alone. AlreadyCollected where somebody else has collected it.
+    hearing: AlreadyCollected where somebody else has collected what it claims.
     """
     try:
-        response = wait_until(store, request_id, deadline, claim)
-        return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, claim)
+        response = wait_until(store, request_id, deadline, hearing)
+        return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
     except StoreUnavailable as error:
         reason = f"unavailable: no answer from Redis at the deadline. {error}"
         return refusal(request_id, reason, UNAVAILABLE)
 
 
-def wait_until(store: Store, request_id: str, end: float, claim: str = "") -> ApprovalResponse | None:
+def wait_until(
+    store: Store, request_id: str, end: float, hearing: Hearing = PLAIN
+) -> ApprovalResponse | None:
     """Block until the request has ended, or until `end` (monotonic): then None.
 
     Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
@@ -61,7 +78,7 @@ def wait_until(store: Store, request_id: str, end: float, claim: str = "") -> Ap
         while True:
             left = end - time.monotonic()
             try:
-                response = _listen(line, request_id, left, troubled, claim)
+                response = _listen(line, request_id, left, troubled, hearing)
                 if response is not None or left <= 0:
                     return response
                 pause, troubled = 0.05, False
@@ -75,12 +92,14 @@ def wait_until(store: Store, request_id: str, end: float, claim: str = "") -> Ap
         line.close()
 
 
-def _listen(line: Line, request_id: str, left: float, troubled: bool, claim: str) -> ApprovalResponse | None:
+def _listen(
+    line: Line, request_id: str, left: float, troubled: bool, hearing: Hearing
+) -> ApprovalResponse | None:
     """One blocking read; after trouble one look whether the server still knows the request."""
     slice_seconds = 0.0 if troubled else min(SLICE_SECONDS, left)
-    outcome = _read_ended(line, request_id, slice_seconds)
+    outcome = _read_ended(line, request_id, slice_seconds, hearing)
     if outcome is not None:
-        return _collected(line, outcome, claim)
+        return _collected(line, outcome, hearing)
     if troubled and not line.read("EXISTS", line.keys.approval_request(request_id)):
         return refusal(request_id, LOST, CANCELLED)
     return None
@@ -106,7 +125,7 @@ def seconds_left(store: Store, request_id: str, end: float) -> float | None:
         pause = min(1.0, pause * 2)
 
 
-def _expire(store: Store, request_id: str, end: float, claim: str) -> ApprovalResponse:
+def _expire(store: Store, request_id: str, end: float, hearing: Hearing) -> ApprovalResponse:
     line = store.line(end)
     try:
         while True:
@@ -114,21 +133,21 @@ def _expire(store: Store, request_id: str, end: float, claim: str) -> ApprovalRe
             if state == _UNKNOWN:
                 return refusal(request_id, LOST, CANCELLED)
             if state != _PENDING:
-                approved, by, why, ended_ms, _decision, channel, *_ = [value, *rest]
-                end_ = [state, approved, by, why, ended_ms, channel]
-                return _collected(line, _outcome(request_id, end_), claim)
+                approved, by, why, ended_ms, _decision, channel, signature, *_ = [value, *rest]
+                end_ = [state, approved, by, why, ended_ms, channel, signature]
+                return _collected(line, _outcome(request_id, end_, hearing.proof), hearing)
             # The server stored it late, or its clock is slower: it still takes decisions, so we still
             # do, or it must stop taking them.
             left = int(value or 0) / 1000
             if time.monotonic() + left > end - OVERTIME_SECONDS / 2:
                 line.run(approvals.cancel(line.keys, request_id, TOO_LATE))
             else:
-                _read_ended(line, request_id, left)
+                _read_ended(line, request_id, left, hearing)
     finally:
         line.close()
 
 
-def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse | None:
+def _read_ended(line: Line, request_id: str, seconds: float, hearing: Hearing) -> ApprovalResponse | None:
     """The end of a request, waiting at most `seconds`: all waiters wake, a late one finds it at once."""
     block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
     ended = line.keys.approval_ended(request_id)
@@ -137,13 +156,13 @@ def _read_ended(line: Line, request_id: str, seconds: float) -> ApprovalResponse
         return None
     flat = reply[0][1][0][1]
     fields = pairs(flat)
-    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms", b"channel")
-    return _outcome(request_id, [fields.get(name) for name in names])
+    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms", b"channel", b"signature")
+    return _outcome(request_id, [fields.get(name) for name in names], hearing.proof)
 
 
-def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
+def _outcome(request_id: str, end: list[bytes | None], proof: Proof | None) -> ApprovalResponse:
     """The response that a stored end means; anything not exactly a decision is a refusal."""
-    status, approved, responder, reason, ended_ms, channel = (
+    status, approved, responder, reason, ended_ms, channel, signature = (
         (part or b"").decode(errors="replace") for part in end
     )
     if (status, approved) not in _MEANINGS:
@@ -154,7 +173,7 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
         return _malformed(request_id, f"has the time {ended_ms[:40]!r}")
     if not responder:
         return _malformed(request_id, "names nobody")
-    return ApprovalResponse(
+    response = ApprovalResponse(
         request_id,
         status == APPROVED,
         responder,
@@ -163,15 +182,32 @@ def _outcome(request_id: str, end: list[bytes | None]) -> ApprovalResponse:
         RESPONSE_OF_END[status],
         channel,
     )
+    return response if proof is None else _proven(response, status, proof, signature)
+
+
+def _proven(response: ApprovalResponse, status: str, proof: Proof, signature: str) -> ApprovalResponse:
+    """The response with whether a person's answer is signed; a yes that is not is a refusal that says why."""
+    if status not in (APPROVED, REJECTED):
+        return response  # nobody's answer
+    why = proof.why_not(response.request_id, status, response.responder, response.reason, signature)
+    if not why:
+        return replace(response, verified=True)
+    if not response.approved:
+        return replace(response, verified=False)
+    logger.critical("request %s: a yes in Redis is not believed: %s", response.request_id, why)
+    reason = f"unavailable: there is a yes in Redis that is not believed: {why}"
+    return replace(refusal(response.request_id, reason, UNAVAILABLE), verified=False)
 
 
 def _malformed(request_id: str, what: str) -> ApprovalResponse:
     return refusal(request_id, f"malformed: the stored outcome {what}", UNKNOWN)
 
 
-def _collected(line: Line, response: ApprovalResponse, claim: str) -> ApprovalResponse:
+def _collected(line: Line, response: ApprovalResponse, hearing: Hearing) -> ApprovalResponse:
     failpoints.reach("agent.before_collect")
-    wanted = claim if response.approved else ""
+    if response.verified is False and response.status == UNAVAILABLE:
+        return _told(line, response)
+    wanted = hearing.claim if response.approved else ""
     try:
         mark = line.run(approvals.collect(line.keys, response.request_id, wanted))
         failpoints.reach("agent.after_collect")
@@ -184,6 +220,15 @@ def _collected(line: Line, response: ApprovalResponse, claim: str) -> ApprovalRe
         logger.warning("request %s: outcome not marked as collected. %s", response.request_id, error)
         return response
     return _marked(response, mark, wanted)
+
+
+def _told(line: Line, response: ApprovalResponse) -> ApprovalResponse:
+    """A yes that was not believed is told to the record, where that can be."""
+    try:
+        line.run(outbox.doubt(line.keys, response.request_id, response.reason))
+    except StoreUnavailable as error:
+        logger.warning("request %s: nobody was told of that. %s", response.request_id, error)
+    return response
 
 
 def _marked(response: ApprovalResponse, mark: approvals.Mark | None, claim: str) -> ApprovalResponse:

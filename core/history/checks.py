@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
 from core import failpoints
 from core.errors import StoreUnavailable
+from core.history.approvals import signing
+from core.history.approvals.signing import CannotSign
 from core.history.database import private_file
 from core.store import server
 from core.store.client import open_store
+from core.values.signature import parse_public_keys
 
 _SQLITE_FULL = 2
 
@@ -122,4 +125,29 @@ def check_private(app_configs: Any = None, **_options: Any) -> list[CheckMessage
                     id="core.W105",
                 )
             )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """I106: nobody says that agents have the key; W106: they have another one, or ours is read by others."""
+    try:
+        keys = signing.keyring()
+    except CannotSign as error:
+        return [Error(f"Nothing can be approved or denied: {error}", id="core.E106")]
+    found: list[CheckMessage] = []
+    if signing.is_open_to_others():
+        hint = f"As its owner: chmod go= {settings.TELEMETRY_DECISION_KEY_FILE}, then decision_key --rotate."
+        found.append(
+            Warning("Others on this machine may read the key that signs.", hint=hint, id="core.W106")
+        )
+    given = parse_public_keys(settings.TELEMETRY_DECISION_KEY)
+    if not given:
+        hint = "Give agents what `manage.py decision_key` prints as TELEMETRY_DECISION_KEY, and the site too."
+        found.append(Info("Agents take any yes that stands in Redis.", hint=hint, id="core.I106"))
+    elif keys.key_id not in given:
+        hint = "Give agents all lines that `manage.py decision_key` prints."
+        found.append(
+            Warning("TELEMETRY_DECISION_KEY does not have the key that signs now.", hint=hint, id="core.W107")
+        )
     return found

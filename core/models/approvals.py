@@ -7,6 +7,7 @@ from django.db.models import Q
 from core.models.rules import Rule, rule_name
 from core.values import approvals as words
 from core.values.names import NAME_LENGTH
+from core.values.signature import SIGNATURE_LENGTH
 
 
 class ApprovalRecord(models.Model):
@@ -42,6 +43,7 @@ class ApprovalRecord(models.Model):
     reason = models.TextField(blank=True)
     channel = models.CharField(max_length=10, blank=True)
     decision_id = models.CharField(max_length=NAME_LENGTH, blank=True)
+    signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     collected_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -93,6 +95,7 @@ class DecisionIntent(models.Model):
     digest = models.CharField(max_length=64)
     not_after = models.DateTimeField()
     created_at = models.DateTimeField()
+    signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True

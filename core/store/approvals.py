@@ -24,6 +24,7 @@ from ..values.approvals import (
     STATUSES,
     status_of_answer,
 )
+from ..values.digests import request_body, request_digest
 from ..values.json import finite, loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
@@ -79,7 +80,10 @@ class Mark(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen."""
+    """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen.
+
+    `seen`: what that digest was made of; None where Redis is to be asked for it.
+    """
 
     request_id: str
     approved: bool
@@ -89,6 +93,8 @@ class Answer(NamedTuple):
     decision_id: str
     not_after: datetime | None = None
     digest: str | None = None
+    seen: bytes | None = None
+    signature: str = ""
 
 
 class End(NamedTuple):
@@ -105,6 +111,7 @@ class End(NamedTuple):
     ended_at: datetime
     decision_id: str
     channel: str
+    signature: str = ""
     collected_at: datetime | None = None
     claim: str = ""
 
@@ -163,16 +170,9 @@ def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
 def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     """Decide a request: [outcome, status, approved, responder, reason, ended ms, decision id, channel]."""
     not_after = "" if answer.not_after is None else int(answer.not_after.timestamp() * 1000)
-    args: list[Argument] = [
-        answer.request_id,
-        answer.decision_id,
-        status_of_answer(answer.approved),
-        answer.responder,
-        answer.reason,
-        answer.channel,
-        not_after,
-        answer.digest or "",
-    ]
+    status = status_of_answer(answer.approved)
+    said = [answer.request_id, answer.decision_id, status, answer.responder, answer.reason, answer.channel]
+    args: list[Argument] = [*said, not_after, answer.digest or "", answer.seen or b"", answer.signature]
     return Command(DECIDE, _ending_keys(keys, answer.request_id, APPROVAL_DECIDED), args, as_it_is)
 
 
@@ -221,21 +221,11 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
     collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
-    args: list[Argument] = [
-        end.request_id,
-        end.digest,
-        event_type,
-        end.status,
-        "1" if end.status == APPROVED else "0",
-        end.responder,
-        end.reason,
-        round(end.ended_at.timestamp() * 1000),
-        end.decision_id,
-        end.channel,
-        "1" if lost else "",
-        "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000),
-        end.claim,
-    ]
+    said = [end.status, "1" if end.status == APPROVED else "0", end.responder, end.reason]
+    args: list[Argument] = [end.request_id, end.digest, event_type, *said]
+    args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
+    collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)
+    args += [collected_ms, end.claim, end.signature]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
 
@@ -260,11 +250,17 @@ class RequestRecord(NamedTuple):
     collected_at: datetime | None = None
     claim: str = ""
     key: str = ""
+    signature: str = ""
+
+    @property
+    def body(self) -> bytes:
+        """What the digest is made of, as it stands now."""
+        return request_body(self.agent_id, self.approval_type, self.context)
 
     @property
     def digest(self) -> str:
         """The digest of what this record says now, to be compared with the one decided on."""
-        return request_digest(self.agent_id, self.approval_type, self.context)
+        return hashlib.sha256(self.body).hexdigest()
 
 
 class WaitingRequest(NamedTuple):
@@ -283,11 +279,6 @@ class PendingRequests:
 
     records: list[RequestRecord]
     unreadable: list[str]
-
-
-def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
-    """SHA-256, hex, over agent, type and the exact context. Names hold no newline, so lines cannot shift."""
-    return hashlib.sha256(b"\n".join([agent_id.encode(), approval_type.encode(), context])).hexdigest()
 
 
 def valid_id(request_id: object) -> bool:
@@ -487,9 +478,9 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
     said = {
         name: fields.get(name.encode(), b"").decode()
-        for name in ("responder", "reason", "decision_id", "channel", "claim", "ended_ms", "collected_ms")
+        for name in ("responder", "reason", "decision_id", "channel", "claim", "signature")
     }
-    ended, collected = said.pop("ended_ms"), said.pop("collected_ms")
+    ended, collected = (fields.get(name, b"").decode() for name in (b"ended_ms", b"collected_ms"))
     return {
         **said,
         "ended_at": at(ended) if ended else None,

@@ -42,6 +42,10 @@ NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain po
 OLDEST = (7, 0)
 TOO_OLD = "the server is too old: Redis or Valkey 7.0 or newer is needed"
 CONFIRM_SECONDS = 5.0
+NOT_LOADED = (
+    "Redis does not know the script {name} yet, and this account may not load it: the site's recorder does when it "
+    "starts, in the same version as this agent"
+)
 
 _OPTIONS: dict[str, Any] = {
     "protocol": 2,
@@ -308,7 +312,10 @@ def _evaluate(execute: Callable[..., Any], command: Command[Any]) -> Any:
     try:
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)
     except redis.exceptions.NoScriptError:
-        execute("SCRIPT LOAD", script.text)
+        try:
+            execute("SCRIPT LOAD", script.text)
+        except redis.exceptions.NoPermissionError as error:
+            raise StoreUnavailable(NOT_LOADED.format(name=script.name)) from error
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)
 
 

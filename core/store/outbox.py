@@ -13,6 +13,7 @@ from .keys import Keys
 from .script import SCRIPTS, Command, nothing
 
 RECORDED = SCRIPTS["recorder/recorded"]
+DOUBT = SCRIPTS["approvals/doubt"]
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
@@ -131,6 +132,11 @@ def committed(keys: Keys, position: str) -> Command[None]:
     newest_ms, _ = numbers(position)
     args = [position, f"{max(0, newest_ms - KEPT_MS)}-0"]
     return Command(RECORDED, [keys.outbox, keys.recorded], args, nothing)
+
+
+def doubt(keys: Keys, request_id: str, why: str) -> Command[None]:
+    """Tell the record that an agent heard a yes which it did not believe."""
+    return Command(DOUBT, [keys.outbox, keys.installation], [request_id, why], nothing)
 
 
 def numbers(position: str) -> tuple[int, int]:

@@ -3,13 +3,14 @@
 It stands there for a week after the recorder's last heartbeat, so it can be read when the recorder is dead.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
-from ..values.approvals import STATUSES
+from ..values.approvals import PENDING, STATUSES
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Line, Store
@@ -20,6 +21,7 @@ SIGN = SCRIPTS["recorder/sign"]
 LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 UNREADABLE = "unreadable"
+HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class RecorderHeartbeat:
     error_at: datetime | None
     replaced_at: datetime | None
     set_aside: int
+    alarms: int = 0
 
     @property
     def recording(self) -> bool:
@@ -69,11 +72,21 @@ class RecorderState:
 
 
 def sign(
-    keys: Keys, instance: str, *, recorded: bool, trouble: str, replaced: bool, set_aside: int, error: str
+    keys: Keys,
+    instance: str,
+    *,
+    recorded: bool,
+    trouble: str,
+    replaced: bool,
+    set_aside: int,
+    error: str,
+    alarms: int = 0,
 ) -> Command[None]:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
-    return Command(SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH]], nothing)
+    return Command(
+        SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH], alarms], nothing
+    )
 
 
 def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
@@ -118,8 +131,14 @@ def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
         error=said.get("error", ""),
         error_at=_moment(said, "error_ms"),
         replaced_at=_moment(said, "replaced_ms"),
-        set_aside=int(said["set_aside"]) if said.get("set_aside", "").isdecimal() else 0,
+        set_aside=_count(said, "set_aside"),
+        alarms=_count(said, "alarms"),
     )
+
+
+def _count(said: Mapping[str, str], name: str) -> int:
+    text = said.get(name, "")
+    return int(text) if text.isdecimal() and len(text) <= 15 else 0
 
 
 def _state_word(now: datetime, seen: datetime | None, trouble: str) -> str:
@@ -139,19 +158,77 @@ def _moment(said: Mapping[str, str], name: str) -> datetime | None:
     return at(text) if text.isdecimal() and len(text) <= 15 else None
 
 
+class Ended(NamedTuple):
+    """How a request ended by one place of Redis; all are text, as they stand there."""
+
+    status: str
+    responder: str
+    ended_ms: str
+
+
+class Told(NamedTuple):
+    """What Redis itself says of the end of a request, beside the outbox.
+
+    own: of its hash, None where it is pending there or gone. heard: what its waiters read first, None for nothing.
+    digest: of what the hash holds now, '' where it is gone.
+    """
+
+    own: Ended | None
+    heard: Ended | None
+    digest: str
+
+    @property
+    def ends(self) -> Ended | None:
+        """The end that stands; what waiters read counts only where there is no hash that could say otherwise."""
+        return self.own or (None if self.digest else self.heard)
+
+
+def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Told]]:
+    """The server's time, and what it says of the ends of these requests: one round trip."""
+    commands: list[list[str | int]] = []
+    for id_ in request_ids:
+        commands.append(
+            ["HMGET", store.keys.approval_request(id_), "status", "responder", "ended_ms", *HASHED]
+        )
+        commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
+    time, *replies = store.read_many([["TIME"], *commands])
+    found = zip(request_ids, replies[::2], replies[1::2], strict=True)
+    return at(milliseconds_of(time)), {id_: _told(hash_, stream) for id_, hash_, stream in found}
+
+
+def _told(hash_: Any, stream: Any) -> Told:
+    own, heard, digest = None, None, ""
+    if not isinstance(hash_, Exception) and any(hash_):
+        end = _ended(hash_[:3])
+        own = None if end.status == PENDING else end
+        digest = _digest(hash_[3:])
+    if not isinstance(stream, Exception) and stream:
+        said = pairs(stream[0][1] or [])
+        heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms")])
+    return Told(own, heard, digest)
+
+
+def _ended(parts: Sequence[bytes | None]) -> Ended:
+    return Ended(*[(part or b"").decode(errors="replace") for part in parts])
+
+
 class Standing(NamedTuple):
-    """How a request stands in Redis; status is `unreadable` where its key holds something else."""
+    """How a request stands in Redis; status is `unreadable` where its key holds something else.
+
+    digest: as its field says; found: of the bytes that stand there.
+    """
 
     status: str
     decision_id: str
     digest: str
+    found: str = ""
     collected: bool = False
 
 
 def read_standings(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str, Standing | None]]:
     """The server's time, and read after it how each request stands; None where the server has nothing."""
     keys = [store.keys.approval_request(request_id) for request_id in request_ids]
-    commands = [["HMGET", key, "status", "decision_id", "digest", "collected_ms"] for key in keys]
+    commands = [["HMGET", key, "status", "decision_id", "digest", "collected_ms", *HASHED] for key in keys]
     time, *replies = store.read_many([["TIME"], *commands])
     now = at(milliseconds_of(time))
     return now, {id_: _standing(reply) for id_, reply in zip(request_ids, replies, strict=True)}
@@ -162,7 +239,10 @@ def _standing(reply: list[bytes | None] | Exception) -> Standing | None:
         return Standing(UNREADABLE, "", "")
     if not any(reply):
         return None
-    status, decision_id, digest, collected = ((part or b"").decode(errors="replace") for part in reply)
-    return Standing(
-        status if status in STATUSES else UNREADABLE, decision_id, digest, collected=bool(collected)
-    )
+    status, decision_id, digest, collected = ((part or b"").decode(errors="replace") for part in reply[:4])
+    known = status if status in STATUSES else UNREADABLE
+    return Standing(known, decision_id, digest, _digest(reply[4:]), bool(collected))
+
+
+def _digest(parts: Sequence[bytes | None]) -> str:
+    return hashlib.sha256(b"\n".join(part or b"" for part in parts)).hexdigest()

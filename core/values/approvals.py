@@ -41,6 +41,7 @@ DIRECT = "direct"
 SITE = "site"
 RULE = "rule"  # one that a person made; its intent stands in SQL as theirs does
 SYSTEM = "system"
+OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
 
 # What is published of a request.
 APPROVAL_REQUESTED = "approval_requested"

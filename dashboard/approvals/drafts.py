@@ -17,6 +17,7 @@ from core.values.malformed import ODD
 from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.access import Approval
+from dashboard.display.text import json_word
 
 SHOWN = 200
 
@@ -110,7 +111,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     offered = _offered(value, hidden=hidden)
     chosen = said.get(f"how-{number}", offered[0])
     value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
-    text = value if isinstance(value, str) else words.json_word(value)
+    text = value if isinstance(value, str) else json_word(value)
     return Choice(
         number,
         Term(path, offered[0], value),

@@ -8,17 +8,19 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
-from core.history.approvals import precedents
+from core.history.approvals import precedents, signing
+from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
-from core.values.approvals import DIRECT, PENDING
+from core.values.approvals import DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from core.values.text import plain
 from dashboard import words
@@ -81,11 +83,19 @@ class Card:
         """Its kind, as policy calls it."""
         return self.kind
 
+    altered: str = ""  # that this is not what was asked: nobody can answer it
+
     @classmethod
     def of(
-        cls, record: RequestRecord, most: int = 0, *, asker: Asker | None = None, votes: tuple[str, ...] = ()
+        cls,
+        record: RequestRecord,
+        most: int = 0,
+        *,
+        asker: Asker | None = None,
+        votes: tuple[str, ...] = (),
+        heard: str | None = None,
     ) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows."""
+        """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
         most, asked = most or CARD_CHARACTERS, record.context.decode()
         # Of a large one the beginning alone is looked through: a page has fifty cards.
         said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
@@ -105,6 +115,7 @@ class Card:
             words.card_of_gone(why_gone(asker, record.requested_at)),
             _warnings(record.agent_id, record.approval_type, said),
             votes,
+            words.ALTERED if is_altered(record, heard) else "",
         )
 
 
@@ -126,8 +137,10 @@ class Ended:
     recorded: bool
 
     @classmethod
-    def of(cls, record: RequestRecord | ApprovalRecord, *, recorded: bool) -> "Ended":
-        """From Redis, or from SQL, which both tell the same."""
+    def of(
+        cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
+    ) -> "Ended":
+        """From Redis, or from SQL, which both tell the same. collected: the agent has it, whatever this one knows."""
         return cls(
             str(record.request_id),
             record.approval_type,
@@ -138,10 +151,17 @@ class Ended:
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
             record.requested_at,
-            record.channel != DIRECT,
-            record.collected_at is not None,
+            _is_verified(record),
+            collected or record.collected_at is not None,
             recorded,
         )
+
+
+def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
+    """Whether it is known who answered: SQL has the intent; what Redis says is believed where the site signed it."""
+    if record.channel not in OF_INTENTS or isinstance(record, ApprovalRecord):
+        return record.channel != DIRECT
+    return signing.is_proven(record)
 
 
 @dataclass(frozen=True)
@@ -168,6 +188,9 @@ class Step:
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
             why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
+        if entry.kind == UNCONFIRMED:
+            status, by = details.get("status", "?"), details.get("responder", "?")
+            why = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
         what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += words.UNVERIFIED
@@ -191,6 +214,8 @@ class ApprovalPage:
     history: list[Step]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
+    wrong: str = ""  # that Redis does not hold what was asked
+    waits: bool = False
     always: str = ""  # how people always answer this
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
@@ -246,30 +271,47 @@ def waiting_page(number: str) -> WaitingPage:
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
-    newest = ApprovalRecord.objects.exclude(status=PENDING).order_by("-ended_at", "-pk")[:SHOWN_ENDED]
-    return [Ended.of(record, recorded=True) for record in newest]
+    return [Ended.of(record, recorded=True) for record in _newest_ended()]
+
+
+def _newest_ended() -> QuerySet[ApprovalRecord]:
+    ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
+    return ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
 
 
 class Known(NamedTuple):
-    """What SQL knows that the live page shows: the newest ends, and the votes on what waits."""
+    """What SQL knows that the live page shows: the newest ends, the digests of what was asked, votes; by request."""
 
     ended: list[Ended]
+    asked: dict[str, str]
     votes: Votes
 
 
-def known_of(waiting: list[str]) -> Known:
-    """The newest ends, and who approved so far of the requests `waiting`: two queries, one where nothing waits."""
-    return Known(recently_ended(), votes_of(waiting) if waiting else {})
+def known_of(shown: list[str], *, every: bool = False) -> Known:
+    """The newest ends, and of the requests `shown` what was asked and who approved so far.
+
+    every: what was asked of all that wait. Two queries, one where nothing is shown.
+    """
+    names.refresh()
+    waiting = Q(status=PENDING) if every else Q(pk__in=shown)
+    rows = ApprovalRecord.objects.defer("context").filter(waiting | Q(pk__in=_newest_ended().values("pk")))
+    found = list(rows.order_by("-ended_at", "-pk"))
+    ended = [Ended.of(row, recorded=True) for row in found if row.status != PENDING]
+    asked = {str(row.pk): row.digest for row in found}
+    return Known(ended[:SHOWN_ENDED], asked, votes_of(shown) if shown else {})
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     """One request with its history."""
     names.refresh()
     live, kept, now = approval.live, approval.kept, approval.now
-    known: Any = live or kept
+    wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
+    # What SQL has is what was asked, and how it ended. Redis may have been written to since.
+    known: Any = kept if kept is not None and (wrong or kept.status != PENDING) else live or kept
+    collected = live is not None and live.collected_at is not None
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
@@ -279,8 +321,10 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes) if live and pending else None,
-        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded),
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes)
+        if live is not None and pending and not wrong
+        else None,
+        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=whole_tree(said.text, PAGE_CHARACTERS) if said.text else "",
@@ -291,6 +335,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         history=[Step.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
+        wrong=words.ALTERED if wrong else "",
+        waits=pending,
         always=words.ALWAYS.get(precedents.always(known.digest), "") if settings.TELEMETRY_RULES else "",
         may_stick=settings.TELEMETRY_RULES,
         hidden=said.hidden,

@@ -101,7 +101,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("rules")
     if rule is None:
         raise Http404(words.NO_RULE)
-    messages.success(request, words.REVOKED.format(rule=words.rule_title(str(rule))))
+    messages.success(request, words.REVOKED.format(rule=_title(rule)))
     return redirect("rules")
 
 
@@ -124,6 +124,12 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return _posted(request, writing, context)
 
 
+def _title(rule: Rule) -> str:
+    """Its name at the beginning of a sentence."""
+    name = str(rule)
+    return f"{name[:1].upper()}{name[1:]}"
+
+
 def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) -> HttpResponse:
     try:
         if writing.barred:
@@ -132,7 +138,7 @@ def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) 
         mark = mark_of(wanted)
         if "save" in request.POST and (context["barred"] or request.POST.get("seen") == mark):
             rule = rules.make(open_store(), request.user, wanted)
-            messages.success(request, words.MADE.format(rule=words.rule_title(str(rule))))
+            messages.success(request, words.MADE.format(rule=_title(rule)))
             return redirect("rules")
         past = past_of(wanted.scope)
     except NotAllowed as refusal:

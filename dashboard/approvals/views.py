@@ -21,8 +21,10 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
+from core.history.approvals.alarms import Altered
 from core.history.approvals.policy import FRESH_SECONDS, Given
 from core.history.approvals.quorum import Counted
+from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import ApprovalRecord
 from core.store.approvals import read_record
@@ -139,6 +141,11 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
+    except Altered as error:
+        return Notice("refused", words.about(_name(request_id), str(error)), 409)
+    except CannotSign as error:
+        logger.error("nothing can be decided: %s", error)
+        return Notice("refused", words.about(_name(request_id), words.NOT_SIGNED), 503)
     except decisions.NotAllowed as refusal:
         return Notice("refused", words.about(_name(request_id), str(refusal)), 400 if refusal.need else 403)
     except ValueError as error:

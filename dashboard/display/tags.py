@@ -16,7 +16,7 @@ from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.display import amounts
-from dashboard.display.text import plain, said, visible
+from dashboard.display.text import json_word, plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
@@ -24,7 +24,7 @@ register.filter("plain", plain)
 register.filter("said", said)
 register.filter("quoted", words.quoted)
 register.filter("money", money)
-register.filter("json_word", words.json_word)
+register.filter("json_word", json_word)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 
@@ -48,8 +48,10 @@ def seconds(amount: float) -> str:
 
 
 @register.simple_tag
-def ago(moment: datetime, now: datetime) -> SafeString:
-    """How long ago, as text that the page keeps counting."""
+def ago(moment: object, now: datetime) -> SafeString | str:
+    """How long ago, as text that the page keeps counting; what a damaged row holds instead is shown as it stands."""
+    if not isinstance(moment, datetime):
+        return visible(str(moment))
     seconds = max(0, int((now - moment).total_seconds()))
     return format_html(
         '<time datetime="{}" data-ago="{}">{} ago</time>',

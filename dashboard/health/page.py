@@ -90,7 +90,8 @@ def read_page() -> HealthPage:
 
 def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
-    return words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
+    worry = words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
+    return words.forgery_worry(heartbeat.alarms) or worry
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -117,6 +118,8 @@ def _worries(state: Health) -> list[str]:
 
 
 def _recording_worries(state: Health) -> Iterator[str]:
+    if state.recorder is not None:
+        yield words.forgery_worry(state.recorder.heartbeat.alarms)
     if state.database is None:
         yield words.WITHOUT_DATABASE
     recorder = state.recorder

@@ -204,7 +204,7 @@ class Feed(threading.Thread):
         if "sql" not in self._asked:
             self._asked.add("sql")
             waiting = state.begin_verification()
-            self._pages.do(partial(contexts.known_of, waiting), partial(self._verify, state))
+            self._pages.do(partial(contexts.known_of, waiting, every=True), partial(self._verify, state))
 
     def _verify(self, state: LiveState, done: Future[Known]) -> None:
         self._asked.discard("sql")

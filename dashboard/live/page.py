@@ -62,9 +62,10 @@ def live_page() -> LivePage:
 
 
 def card_of(record: RequestRecord, rows: Mapping[str, AgentRow], known: Known) -> Card:
-    """The card of a request, with what is known of its asker and of votes on it."""
-    votes = known.votes.get(record.request_id, ())
-    return Card.of(record, asker=asker_of(rows.get(record.agent_id)), votes=votes)
+    """The card of a request, with what is known of its asker, of votes on it, and of what was asked."""
+    request_id, asker = record.request_id, asker_of(rows.get(record.agent_id))
+    votes, asked = known.votes.get(request_id, ()), known.asked.get(request_id)
+    return Card.of(record, asker=asker, votes=votes, heard=asked)
 
 
 def asker_of(row: AgentRow | None) -> Asker | None:

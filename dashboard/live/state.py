@@ -76,12 +76,15 @@ class LiveState:
         self._drawn: dict[tuple[Verdict, ...], str] = {}
         self._drawn_of: LivePage | None = None
         self._heard_of: set[str] = set()
+        self._digests: dict[str, str]  # of what was asked, by request
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
         self.now: datetime
         self.agents: Agents
-        self._load(contexts.recently_ended(), {})
+        known = contexts.known_of([], every=True)
+        self._digests = known.asked
+        self._load(known.ended, {})
         self._votes = votes_of(self._shown)
 
     def close(self) -> None:
@@ -114,7 +117,7 @@ class LiveState:
 
     def _card(self, request_id: str) -> Card:
         if request_id not in self._cards:
-            known = Known(self._ended, self._votes)
+            known = Known(self._ended, self._digests, self._votes)
             self._cards[request_id] = card_of(self._pending[request_id], self._rows, known)
         return self._cards[request_id]
 
@@ -171,6 +174,9 @@ class LiveState:
         }
         recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
         self._unrecorded = {**self._unrecorded, **positions}
+        for entry in entries:
+            if entry.type == "requested":  # before anybody could have changed it
+                self._digests.setdefault(entry.fields.get("request_id", ""), entry.fields.get("digest", ""))
         self._heard_of.update(positions)
         for request_id in list(self._unrecorded):
             if self._watcher.is_recorded(self._unrecorded[request_id]):
@@ -215,14 +221,25 @@ class LiveState:
         self._heard_of = set(self._unrecorded)
         return list(self._shown)
 
-    def verify(self, ended: list[Ended], votes: Votes | None = None) -> list[Message]:
-        """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew."""
-        agents = self.agents
-        before = (self._shown, self._ended, self._unreadable, len(self._pending), self._votes)
+    def verify(
+        self, ended: list[Ended], asked: dict[str, str] | None = None, votes: Votes | None = None
+    ) -> list[Message]:
+        """Read Redis again, take SQL's word for what ended; where memory was wrong, send the region anew.
+
+        asked: the digest of each request that waits, as SQL knows it. votes: on those shown.
+        """
+        agents, before = self.agents, self._standing()
         self._load(ended, self._votes if votes is None else votes)
-        if before != (self._shown, self._ended, self._unreadable, len(self._pending), self._votes):
+        heard = {id_: digest for id_, digest in self._digests.items() if id_ in self._pending}
+        self._digests = {**heard, **(asked or {})}
+        if before != self._standing():
             return [self._whole()]
         return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
+
+    def _standing(self) -> tuple[object, ...]:
+        """What is shown of requests, with the bytes of each: somebody may have changed them in Redis."""
+        bytes_ = [self._pending[id_].body for id_ in self._shown]
+        return self._shown, bytes_, self._ended, self._unreadable, len(self._pending), self._votes
 
     # How the state moves
 

@@ -26,7 +26,7 @@ from django.utils import timezone
 from core.history.audit import entries
 from core.history.proof import checkpoints, json_lines, verification
 from core.models import ApprovalRecord
-from core.store.approvals import request_digest
+from core.values.digests import request_digest
 call_command("migrate", verbosity=0)
 DIGEST = request_digest("deployer", "deploy", b"{}")
 def row(fact):

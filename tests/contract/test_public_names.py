@@ -133,7 +133,7 @@ def test_the_readme_uses_only_public_names():
             "approval_type, context=None, timeout=None, key=None, claim=None, default=None",
         ),
         ("ApprovalGate.open_request", "approval_type, context=None, timeout=None, key=None, default=None"),
-        ("ApprovalGate.wait_for_decision", "request_id, timeout=None, claim=None"),
+        ("ApprovalGate.wait_for_decision", "request_id, timeout=None, claim=None, digest=None"),
         ("ApprovalGate.find_requests", "key=None, status=None"),
         ("ApprovalGate.respond_to_approval", "request_id, approved, responder, reason=''"),
         (

@@ -185,7 +185,10 @@ RECORDER: dict[str, Trial] = {
 EMPTIED: dict[str, Trial] = {"recorder.after_lost": recorder_killed(an_emptied_server)}
 RESTORED: dict[str, Trial] = {"repair.before_redis": recorder_killed(an_older_file)}
 SITE: dict[str, Trial] = dict.fromkeys(
-    ("site.before_intent", "site.after_intent", "site.after_script", "site.after_note", "site.before_reply"),
+    (
+        *("site.before_intent", "site.after_signature", "site.after_intent"),
+        *("site.after_script", "site.after_note", "site.before_reply"),
+    ),
     web_killed,
 )
 AGENT: dict[str, Trial] = dict.fromkeys(

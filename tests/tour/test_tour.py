@@ -16,9 +16,9 @@ from core import ApprovalGate
 from core.approvals import deciding
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
-from core.store.approvals import request_digest
 from core.store.keys import Keys
 from core.store.outbox import Watcher
+from core.values.digests import request_digest
 from dashboard.access import Audience
 from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns

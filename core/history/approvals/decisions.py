@@ -18,7 +18,8 @@ from core.approvals import deciding
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
-from core.history.approvals import ends, quorum
+from core.history.approvals import alarms, ends, quorum, signing
+from core.history.approvals.alarms import Altered
 from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
 from core.history.audit import entries
@@ -40,6 +41,7 @@ from core.values.approvals import (
 )
 from core.values.json import checked_text
 from core.values.malformed import without_nul
+from core.values.signature import Said
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,10 @@ INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take
 DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
 NOTHING = Given()
+ALTERED_SINCE = (
+    "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
+    "Somebody changed it there. That is recorded, and whoever runs the site should look who can write to that server."
+)
 
 
 class NotAllowed(Exception):
@@ -96,10 +102,10 @@ def decide(
     """Decide a request in the name of a signed-in user; a Counted where more people must approve.
 
     digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. Raises
-    NotAllowed (recorded), StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays open),
-    MalformedRecord for a request that cannot be read, ValueError for a bad reason or no digest, DatabaseError
-    (nothing was decided), NotNoted (it was).
-    The same answer of the same person again is already_decided, and leaves nothing in the record.
+    NotAllowed and Altered (both recorded: this person may not, or Redis does not hold what was asked), CannotSign and
+    StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request
+    that cannot be read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it
+    was). The same answer of the same person again is already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
@@ -118,7 +124,7 @@ def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> De
     """Bring a committed intent to Redis and write down what came of it; raises what `decide` raises from there on."""
     failpoints.reach("site.after_intent")
     known = _known_end(store, record, str(intent.pk))
-    decision = known or deciding.decide(store, _answer(intent))
+    decision = known or deciding.decide(store, _answer(intent, record))
     decision = _about(decision, record)
     failpoints.reach("site.after_script")
     if decision.accepted:
@@ -162,8 +168,8 @@ def _about(decision: Decision, record: RequestRecord) -> Decision:
     )
 
 
-def _answer(intent: DecisionIntent) -> Answer:
-    """What the intent says to Redis."""
+def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
+    """What the intent says to Redis, with the bytes that were read: none where they are not those of the screen."""
     return Answer(
         request_id=str(intent.request_id),
         approved=intent.approved,
@@ -173,6 +179,8 @@ def _answer(intent: DecisionIntent) -> Answer:
         decision_id=str(intent.pk),
         not_after=intent.not_after,
         digest=intent.digest,
+        seen=record.body if record.digest == intent.digest else b"",
+        signature=intent.signature,
     )
 
 
@@ -211,7 +219,7 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
 
 def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
     """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
-    record = tried.record
+    record, refusal = tried.record, ""
     with transaction.atomic():
         # Fresh rows: a right that was taken a second ago is gone.
         fresh = get_user_model().objects.filter(pk=user.pk).first()
@@ -219,18 +227,34 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
         verdict = powers.verdict(record) if fresh else Verdict(False, DELETED)
         need = _lacking(verdict, tried) if verdict.allowed else ""
         if fresh and verdict.allowed and not need:
-            if tried.approved and verdict.approvers > 1:
-                return _vote(store, fresh, powers, tried)
-            intent = new_intent(fresh, powers, tried)
-            if record.status != PENDING and _is_repeat(intent, _standing(record, str(intent.pk))):
-                return _standing(record, str(intent.pk))
-            intent.save(force_insert=True)
-            if verdict.why:
-                entries.append([_exception(intent, verdict)])
-            return intent
-        refusal = LACKING[need] if need else verdict.why
-        _record_refusal(fresh or user, record, refusal)
-    raise NotAllowed(refusal, need)
+            alarm = alarms.altered(record) if record.status == PENDING else None
+            if alarm is None:
+                return _attempt(store, fresh, powers, verdict, tried)
+            entries.append([alarm])
+        else:
+            refusal = LACKING[need] if need else verdict.why
+            _record_refusal(fresh or user, record, refusal)
+    if refusal:
+        raise NotAllowed(refusal, need)
+    raise Altered(ALTERED_SINCE)
+
+
+def _attempt(
+    store: Store, user: Any, powers: Powers, verdict: Verdict, tried: Tried
+) -> DecisionIntent | Decision:
+    """What is left of it once this person may, of this request as it was asked."""
+    record = tried.record
+    if tried.approved and verdict.approvers > 1:
+        return _vote(store, user, powers, tried)
+    intent = new_intent(user, powers, tried)
+    if record.status == PENDING:
+        sign_intent(intent)
+    elif _is_repeat(intent, _standing(record, str(intent.pk))):
+        return _standing(record, str(intent.pk))
+    intent.save(force_insert=True)
+    if verdict.why:
+        entries.append([_exception(intent, verdict)])
+    return intent
 
 
 def _lacking(verdict: Verdict, tried: Tried) -> str:
@@ -261,6 +285,14 @@ def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> Decis
     )
 
 
+def sign_intent(intent: DecisionIntent) -> None:
+    """Sign what it says, in the name of who decides by it; CannotSign where there is no key."""
+    status = status_of_answer(intent.approved)
+    said = Said(str(intent.request_id), intent.digest, status, intent.responder, intent.reason)
+    intent.signature = signing.sign(said, intent.not_after - timedelta(seconds=INTENT_SECONDS))
+    failpoints.reach("site.after_signature")
+
+
 def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionIntent | Decision:
     """Count an approval; the one that completes them decides."""
     record = tried.record
@@ -272,6 +304,7 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
     if count.complete:
+        sign_intent(intent)
         intent.save(force_insert=True)
     entries.append(count.facts)
     counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)

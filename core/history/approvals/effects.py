@@ -3,14 +3,14 @@
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.approvals import ends
+from core.history.approvals import alarms, ends, signing
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -19,46 +19,73 @@ from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
+from core.store.recorder import Told, read_told
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
     DIRECT,
     ENDS,
+    OF_INTENTS,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
-    RULE,
-    SITE,
+    TIMEOUT,
     status_of_answer,
 )
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
+from core.values.signature import Said
 
 logger = logging.getLogger(__name__)
 
-Records = Mapping[str, RequestRecord]
+
+class Records(NamedTuple):
+    """What Redis holds of the requests that entries speak of: the bodies of new ones, and the ends of ended ones.
+
+    now: by Redis's clock, when that was read.
+    """
+
+    bodies: Mapping[str, RequestRecord]
+    told: Mapping[str, Told]
+    now: datetime
+
 
 LENGTHS = {
     field.name: field.max_length or 0
     for field in ApprovalRecord._meta.fields
-    if field.name in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel")
+    if field.name
+    in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel", "signature")
 }
-OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
-CHANGING = ("status", "responder", "decision_id", "reason", "channel", "ended_at", "collected_at")
+CHANGING = (
+    "status",
+    "responder",
+    "decision_id",
+    "reason",
+    "channel",
+    "signature",
+    "ended_at",
+    "collected_at",
+)
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
+SIGNED = ("status", "responder", "reason")
 UNCOLLECTED = "uncollected"
 USED = "an approval that was used, which Redis, restored from an older file, would have given once more"
 PRUNED_AT_ONCE = 500
 MOST_DAYS = 36_500
 
 
-def read_requests(store: Store, entries: Iterable[OutboxEntry]) -> Records:
-    """The bodies of the requests that entries speak of; the outbox carries ids and digests alone."""
-    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == "requested"}
-    valid = sorted(id_ for id_ in ids if valid_id(id_))
-    found = zip(valid, read_records(store, valid), strict=True) if valid else []
-    return {id_: record for id_, record in found if isinstance(record, RequestRecord)}
+def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
+    """What Redis holds of the requests that entries speak of; the outbox carries ids and digests, and it may lie."""
+    asked, ended = _ids(entries, "requested"), _ids(entries, "ended")
+    found = zip(asked, read_records(store, asked), strict=True) if asked else []
+    now, told = read_told(store, ended) if ended else (timezone.now(), {})
+    return Records({id_: record for id_, record in found if isinstance(record, RequestRecord)}, told, now)
+
+
+def _ids(entries: Sequence[OutboxEntry], of_type: str) -> list[str]:
+    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == of_type}
+    return sorted(id_ for id_ in ids if valid_id(id_))
 
 
 def apply(entry: OutboxEntry, records: Records) -> list[Fact]:
@@ -143,7 +170,10 @@ class Batch:
         if request_id in self._rows:
             return [fact]
         # Only the body that was hashed is kept; without it the digest still tells what was asked.
-        record = self._records.get(request_id)
+        record = self._records.bodies.get(request_id)
+        facts = [fact]
+        if record is not None and alarms.is_altered(record, said["digest"], deadline_at):
+            facts.append(alarms.fact_of_altered(request_id, said["agent_id"], said["digest"], record.digest))
         self._add(
             request_id,
             agent_id=said["agent_id"],
@@ -154,7 +184,7 @@ class Batch:
             deadline_at=deadline_at,
             timeout_seconds=timeout_seconds,
         )
-        return [fact]
+        return facts
 
     def _ended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
@@ -164,6 +194,9 @@ class Batch:
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
         end["reason"] = with_visible_nul(said["reason"])
         end["channel"] = self._proven_channel(request_id, said)
+        end["signature"] = said.get("signature", "")
+        if not self._is_confirmed(request_id, said, ended_at):
+            return [alarms.fact_of_unconfirmed(request_id, entry)]
         facts = [] if request_id in self._rows else self._never_told(request_id, entry, ended_at)
         row = self._rows[request_id]
         if row.status == PENDING:
@@ -174,7 +207,32 @@ class Batch:
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(row, entry, ended_at)]
         known = End(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
-        return [*facts, fact_of(known, row.agent_id)]
+        return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row, said)]
+
+    def _is_confirmed(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> bool:
+        """Whether anything but the outbox knows of this end; one that contradicts what stands is told as that."""
+        row, told = self._rows.get(request_id), self._records.told.get(request_id)
+        if row is not None and row.status != PENDING:
+            return True
+        if told is not None and told.ends == (said["status"], said["responder"], said["ended_ms"]):
+            return True
+        if said["status"] == TIMEOUT and row is not None:
+            return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
+        about = Said(request_id, row.digest if row else said["digest"], *(said[name] for name in SIGNED))
+        intents = [
+            i for i in self._intents.get(request_id, ()) if i.outcome in (OPEN, ACCEPTED) or i.accepted_at
+        ]
+        return _intent_of(intents, said) is not None or signing.is_signed(about, said.get("signature", ""))
+
+    def _told_otherwise(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
+        """What of this request in Redis is not so, now that it has ended."""
+        told, facts = self._records.told.get(str(row.pk)), []
+        if told is not None and told.digest not in ("", row.digest):
+            facts.append(alarms.fact_of_altered(str(row.pk), row.agent_id, row.digest, told.digest))
+        own, heard = (None, None) if told is None else (told.own, told.heard)
+        if own is not None and heard not in (None, own) and own.status == row.status:
+            facts.append(alarms.fact_of_told_otherwise(row, heard.status))
+        return facts
 
     def _noted_before(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
         """The end that the site told a person comes first, where Redis lost it and now tells another."""
@@ -182,7 +240,7 @@ class Batch:
         if intent is None or str(intent.pk) == said["decision_id"]:
             return []
         end = KnownEnd.of_intent(intent).end
-        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel")
+        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel", "signature")
         self._change(end.request_id, **{name: getattr(end, name) for name in names})
         fact = repaired(
             f"repaired:{row.pk}:noted",
@@ -246,19 +304,19 @@ class Batch:
         )
         return [fact]
 
+    def _doubted(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        row = self._rows.get(request_id)
+        if row is None:
+            raise ValueError("the end of an unknown request was not believed")
+        return [alarms.fact_of_doubted(row, entry)]
+
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
         if said["channel"] not in OF_INTENTS:
             return said["channel"]
-        stands = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
-        for intent in self._intents.get(request_id, ()):
-            if (
-                str(intent.pk),
-                status_of_answer(intent.approved),
-                intent.responder,
-                intent.channel,
-            ) == stands:
-                return intent.channel
+        intent = _intent_of(self._intents.get(request_id, ()), said)
+        if intent is not None:
+            return intent.channel
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
@@ -282,6 +340,7 @@ STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {
     "ended": Batch._ended,
     "collected": Batch._collected,
     "restored": Batch._restored,
+    "doubted": Batch._doubted,
 }
 
 
@@ -294,6 +353,16 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
         for intent in DecisionIntent.objects.select_related("user").filter(request_id__in=valid):
             found.setdefault(str(intent.request_id), []).append(intent)
     return found
+
+
+def _intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:
+    """The intent of that very person, or of a rule of theirs, which this end says that it came of."""
+    stands = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
+    for intent in intents:
+        mine = (str(intent.pk), status_of_answer(intent.approved), intent.responder, intent.channel)
+        if mine == stands:
+            return intent
+    return None
 
 
 def _refuse_unfit(said: Mapping[str, str]) -> None:

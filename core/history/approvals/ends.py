@@ -44,6 +44,7 @@ class KnownEnd(NamedTuple):
                 ended_at=row.ended_at or row.requested_at,
                 decision_id=row.decision_id,
                 channel=row.channel,
+                signature=row.signature,
                 collected_at=row.collected_at,
                 claim=_claim_of(row),
             )
@@ -61,6 +62,7 @@ class KnownEnd(NamedTuple):
             ended_at=intent.accepted_at or intent.created_at,
             decision_id=str(intent.pk),
             channel=intent.channel,
+            signature=intent.signature,
         )
         return cls(end, noted=True)
 
@@ -87,6 +89,7 @@ def collection_id(request_id: str) -> str:
 
 def fact_of(end: End, agent_id: str) -> Fact:
     """What the record says of an end."""
+    details = {name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")}
     return Fact(
         event_id=f"request:{end.request_id}:ended",
         kind=f"approval.{end.status}",
@@ -94,7 +97,7 @@ def fact_of(end: End, agent_id: str) -> Fact:
         actor=end.responder,
         agent_id=agent_id,
         request_id=end.request_id,
-        details={name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")},
+        details={**details, **({"signature": end.signature} if end.signature else {})},
     )
 
 

@@ -17,15 +17,15 @@ from django.utils import timezone
 
 from core import failpoints
 from core.approval_gates import ApprovalGate
-from core.history.approvals import effects, ends
+from core.history.approvals import alarms, effects, ends
 from core.history.approvals.ends import KnownEnd
-from core.history.approvals.replay import replayed
+from core.history.approvals.replay import milliseconds, replayed
 from core.history.audit import entries
 from core.models import ApprovalRecord, Cursor, DecisionIntent
 from core.store import approvals, outbox
 from core.store.client import Store
 from core.store.keys import ENDED_TTL_MS
-from core.store.recorder import UNREADABLE, Standing, read_standings
+from core.store.recorder import UNREADABLE, Ended, Standing, Told, read_standings
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -57,6 +57,7 @@ class Findings:
     intents: list[tuple[DecisionIntent, str]] = field(default_factory=list)
     restored: list[KnownEnd] = field(default_factory=list)  # SQL knows the end, Redis does not (any more)
     lost: list[str] = field(default_factory=list)  # SQL waits for an end, Redis has nothing
+    altered: list[entries.Fact] = field(default_factory=list)  # Redis holds other bytes than were asked
     unmarked: list[KnownEnd] = field(default_factory=list)  # SQL knows who used it, Redis does not (any more)
 
 
@@ -89,7 +90,7 @@ class Repair:
     def step(self, position: str) -> None:
         """One part of a round: a few queries and a few round trips. `position`: how far SQL has read the outbox."""
         findings = self._look(position)
-        if findings.untold or findings.intents:
+        if findings.untold or findings.intents or findings.altered:
             self._write(position, findings)
         if findings.restored or findings.lost:
             failpoints.reach("repair.before_redis")
@@ -120,6 +121,7 @@ class Repair:
             row, standing = known.get(request_id), standings[request_id]
             if row is not None and row.status != PENDING and standing and standing.status == PENDING:
                 findings.restored.append(KnownEnd.of_record(row))
+        findings.altered = _altered(standings, known)
         findings.restored += _noted(open_intents, standings, known)
         # A closed one leaves the queue, so those behind it move up.
         self._start -= len(findings.restored)
@@ -175,7 +177,7 @@ class Repair:
             cursor = Cursor.objects.select_for_update().filter(name="outbox").first()
             if cursor is None or cursor.position != position:
                 return  # another recorder has read on: what we found may be told by now
-            facts: list[entries.Fact] = []
+            facts = list(findings.altered)
             for request_id, record in bodies.items():
                 if isinstance(record, approvals.RequestRecord):
                     facts += _tell(record, findings.now)
@@ -226,6 +228,18 @@ def _noted(
             found.setdefault(str(intent.request_id), []).append(intent)
     first = (ends.first_accepted(tried) for tried in found.values())
     return [KnownEnd.of_intent(intent) for intent in first if intent is not None]
+
+
+def _altered(standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]) -> list[entries.Fact]:
+    """Requests that wait, and of which Redis does not hold what was asked."""
+    return [
+        alarms.fact_of_altered(id_, row.agent_id, row.digest, standing.found)
+        for id_, row in known.items()
+        if row.status == PENDING
+        and (standing := standings[id_])
+        and standing.status == PENDING
+        and standing.found != row.digest
+    ]
 
 
 def _not_tried(gone: list[str], now: datetime) -> list[str]:
@@ -287,10 +301,12 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     request_id, facts = record.request_id, []
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
+    own = Ended(record.status, record.responder, milliseconds(record.ended_at)) if record.ended_at else None
+    told = {request_id: Told(own, None, record.digest)}
     try:
         with transaction.atomic():
             for entry in replayed(record):
-                facts += effects.apply(entry, {request_id: record})
+                facts += effects.apply(entry, effects.Records({request_id: record}, told, now))
     except OperationalError:
         raise
     except (*ODD, DatabaseError) as error:

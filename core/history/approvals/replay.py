@@ -35,6 +35,7 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
                 "ended_ms": milliseconds(record.ended_at),
                 "decision_id": record.decision_id,
                 "channel": record.channel,
+                "signature": record.signature,
             }
         )
     if record.collected_at is not None:

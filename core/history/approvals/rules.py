@@ -20,8 +20,11 @@ from django.utils import timezone
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
-from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent
+from core.history.approvals import alarms
+from core.history.approvals.alarms import Altered
+from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent, sign_intent
 from core.history.approvals.policy import FRESH, TYPED, Given, Powers, Verdict, powers_of
+from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
 from core.models import AgentRun, ApprovalRecord, DecisionIntent, Rule
@@ -206,7 +209,7 @@ class Rules:
             found = _standing_rules()
             for record in waiting if found else ():
                 self._answer_one(record, found)
-        except (Error, StoreUnavailable) as error:
+        except (Error, StoreUnavailable, CannotSign) as error:
             # What cannot be answered must not keep the rest from being recorded.
             logger.error("rules did not answer, tried again: %s", error)
             self._next = time.monotonic() + AGAIN_SECONDS
@@ -228,7 +231,7 @@ class Rules:
             for rule, scope in rules:
                 if scope.covers(*about) and _in_its_run(rule, record) and self._use(rule, record):
                     return
-        except (MalformedRecord, *ODD) as error:
+        except (Altered, MalformedRecord, *ODD) as error:
             logger.error("request %s: left to people, its rule failed: %s", record.request_id, error)
 
     def _use(self, rule: Rule, record: RequestRecord) -> bool:
@@ -273,27 +276,35 @@ def _in_its_run(rule: Rule, record: RequestRecord) -> bool:
 
 
 def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent | None:
-    """The intent of this rule on this request, with its use counted; the one that it has already; None for no."""
-    decision_id = uuid.uuid5(NAMES, f"{number}:{record.request_id}")
+    """The intent of this rule on this request, with its use counted; the one that it has already; None for no.
+
+    Altered, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
+    """
     with transaction.atomic():
-        rule = Rule.objects.select_for_update().filter(pk=number).first()
-        tried = DecisionIntent.objects.select_related("user").filter(
-            request_id=record.request_id, rule__isnull=False
-        )
-        known = tried.first()
-        if known is not None:
-            return known
-        if rule is None:
-            return None
-        owner, powers = rule.owner, powers_of(rule.owner)
-        if not _stands(rule, record, now) or not _may(rule, powers, record):
-            return None
-        said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
-        intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
-        intent.save(force_insert=True)
-        rule.uses += 1
-        rule.save(update_fields=["uses"])
-        return intent
+        alarm = alarms.altered(record)
+        if alarm is None:
+            return _attempt(number, record, now)
+        entries.append([alarm])
+    raise Altered("what the telemetry server holds is not what the agent asked")
+
+
+def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionIntent | None:
+    decision_id = uuid.uuid5(NAMES, f"{number}:{record.request_id}")
+    rule = Rule.objects.select_for_update().filter(pk=number).first()
+    tried = DecisionIntent.objects.select_related("user").filter(request_id=record.request_id)
+    known = tried.filter(rule__isnull=False).first()
+    if known is not None or rule is None:
+        return known
+    owner, powers = rule.owner, powers_of(rule.owner)
+    if not _stands(rule, record, now) or not _may(rule, powers, record):
+        return None
+    said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
+    intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
+    sign_intent(intent)
+    intent.save(force_insert=True)
+    rule.uses += 1
+    rule.save(update_fields=["uses"])
+    return intent
 
 
 def _stands(rule: Rule, record: RequestRecord, now: datetime) -> bool:

@@ -98,7 +98,8 @@ def added_by(migrations: Iterable[Migration]) -> set[Column]:
         for operation in migration.operations:
             if isinstance(operation, CreateModel):
                 table = apps.get_model(migration.app_label, operation.name)
-                found |= {(table._meta.db_table, name) for name in columns(table)}
+                links = [link.remote_field.through for link in table._meta.local_many_to_many]
+                found |= {(one._meta.db_table, name) for one in (table, *links) for name in columns(one)}
             if isinstance(operation, AddField):
                 table = apps.get_model(migration.app_label, operation.model_name)
                 found.add((table._meta.db_table, str(table._meta.get_field(operation.name).column)))

@@ -11,15 +11,15 @@ from django.db.models import Exists, OuterRef
 
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
-from core.store.approvals import request_digest
 from core.values.approvals import ENDS, PENDING
+from core.values.digests import request_digest
 from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
 ASKED = "approval.requested"
 STATUS_OF_KIND = {f"approval.{status}": status for status in ENDS}
-TOLD_OF_END = ("reason", "channel", "decision_id")
+TOLD_OF_END = ("reason", "channel", "decision_id", "signature")
 
 
 class Told(NamedTuple):
@@ -44,6 +44,7 @@ class Row(NamedTuple):
     reason: str
     channel: str
     decision_id: str
+    signature: str
 
 
 def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:

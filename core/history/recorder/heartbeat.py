@@ -8,6 +8,7 @@ import time
 from django.db import Error
 
 from core.errors import StoreUnavailable
+from core.history.approvals import alarms
 from core.models import SetAsideEntry
 from core.store import recorder as recorder_state
 from core.store.client import Store
@@ -27,7 +28,7 @@ class Heartbeat:
         self._beat_at = float("-inf")
         self._recorded = self._replaced = False
         self._trouble = self._untold = ""
-        self._set_aside = 0
+        self._set_aside = self._alarms = 0
 
     def went_well(self, count: int) -> None:
         """A round went by and recorded so many entries."""
@@ -50,7 +51,7 @@ class Heartbeat:
         self._beat_at = float("-inf")
 
     def _beat(self) -> None:
-        self._count_set_aside()
+        self._count()
         try:
             self._store.run(
                 recorder_state.sign(
@@ -61,6 +62,7 @@ class Heartbeat:
                     replaced=self._replaced,
                     set_aside=self._set_aside,
                     error=self._untold,
+                    alarms=self._alarms,
                 )
             )
         except StoreUnavailable as error:
@@ -70,8 +72,9 @@ class Heartbeat:
         self._recorded = self._replaced = False
         self._untold = ""
 
-    def _count_set_aside(self) -> None:
+    def _count(self) -> None:
         try:
+            self._alarms = alarms.count_recent()
             self._set_aside = SetAsideEntry.objects.filter(repaired_at=None).count()
         except Error as error:
-            logger.debug("set aside entries were not counted: %s", error)
+            logger.debug("set aside entries and alarms were not counted: %s", error)

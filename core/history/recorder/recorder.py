@@ -34,6 +34,7 @@ from core.history.recorder.registry import Batch, Records
 from core.history.usage import rebuild as usage_rebuild
 from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
+from core.store.approvals import RequestRecord
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
 from core.values.approvals import OPEN, PENDING
@@ -61,7 +62,7 @@ class Recorder:
         self._line = self._store.line()
         self._repair = Repair(self._store)
         self._rules = Rules(self._store)
-        self._asked: Records = {}
+        self._asked: list[RequestRecord] = []
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
@@ -104,7 +105,7 @@ class Recorder:
                 return 0
             failpoints.reach("recorder.after_commit")
             self._store.run(outbox.committed(self._store.keys, self._position))
-            self._rules.answer(self._asked.values())
+            self._rules.answer(self._asked)
         if len(entries) < outbox.BATCH:
             self._rules.sweep()
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
@@ -218,7 +219,7 @@ class Recorder:
             cursor.save()
             append(facts)
             failpoints.reach("recorder.before_commit")
-        self._position, self._asked = entries[-1].position, records
+        self._position, self._asked = entries[-1].position, list(records.bodies.values())
         return True
 
     def _record_all(self, entries: list[OutboxEntry], records: Records) -> list[Fact]:

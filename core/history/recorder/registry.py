@@ -1,6 +1,6 @@
 """Every type of outbox entry with what records it. A new type is one line here, and an effect in its room."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.history.agents import runs
@@ -47,7 +47,7 @@ HANDLERS: Mapping[str, Handler] = {
 UNKNOWN = Handler()  # the batch refuses it
 
 
-def read_ahead(store: Store, entries: Iterable[OutboxEntry]) -> Records:
+def read_ahead(store: Store, entries: Sequence[OutboxEntry]) -> Records:
     """What these entries need of Redis, read before the transaction begins."""
     return approvals.read_requests(store, entries)
 

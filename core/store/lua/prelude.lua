@@ -64,21 +64,22 @@ end
 local function finish(id, now, event_type, outcome)
   fail_on_wrong_type(KEYS[3], KEYS[2], KEYS[4], KEYS[6], KEYS[7])
   local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
+  local signed = (outcome.signature or '') ~= '' and {'signature', outcome.signature} or {}
   if about[1] then
     redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
       'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
-      'decision_id', outcome.decision_id, 'channel', outcome.channel)
+      'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(signed))
     redis.call('PEXPIRE', KEYS[1], @ENDED_TTL_MS@)
   end
   redis.call('XADD', KEYS[2], '*', 'status', outcome.status, 'approved', outcome.approved,
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
-    'channel', outcome.channel)
+    'channel', outcome.channel, unpack(signed))
   redis.call('PEXPIRE', KEYS[2], @ENDED_TTL_MS@)
   redis.call('ZREM', KEYS[3], id)
   remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', about[1] or '',
     'approval_type', about[2] or '', 'digest', about[3] or '', 'status', outcome.status,
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
-    'decision_id', outcome.decision_id, 'channel', outcome.channel)
+    'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(signed))
   publish(KEYS[6], KEYS[7], event_type, 'core', cjson.encode({
     request_id = id, agent_id = about[1] or '', approval_type = about[2] or '', status = outcome.status,
     responder = outcome.responder, reason = outcome.reason}))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from core import AlreadyCollected, ApprovalGate, StoreUnavailable
-from core.approvals.waiting import wait_for_end
+from core.approvals.waiting import Hearing, wait_for_end
 from tests.live_record import live_record
 
 ENDED = "{telemetry}:approvals:ended:"
@@ -103,13 +103,13 @@ def test_a_lost_reply_to_a_claim_is_heard_by_the_same_claim(url, proxy, gate, ap
     store = far._store
     store.read("PING")
     proxy.lose_reply_to(b"pay 7")
-    response = wait_for_end(store, approved, math.inf, "pay 7")
+    response = wait_for_end(store, approved, math.inf, Hearing("pay 7"))
     assert (response.approved, response.collected_by, proxy.lost) == (True, "pay 7", 1)
 
 
 def test_an_approval_of_which_the_request_is_gone_cannot_be_claimed(gate, raw, approved):
     raw.delete("{telemetry}:approvals:request:" + approved)
-    response = wait_for_end(gate._store, approved, math.inf, "pay 7")
+    response = wait_for_end(gate._store, approved, math.inf, Hearing("pay 7"))
     assert (response.approved, response.status) == (False, "unknown")
 
 

@@ -8,6 +8,7 @@ from django.db import OperationalError
 
 from core import failpoints
 from core.history.approvals import decisions
+from core.history.approvals.alarms import Altered
 from core.history.approvals.decisions import NotAllowed
 from core.history.approvals.quorum import Counted, votes_of
 from core.models import AgentOwner, ApprovalType, AuditEntry, DecisionGrant, DecisionIntent, Vote
@@ -108,14 +109,16 @@ def test_a_kind_that_demands_more_since_then_waits_for_more(two_of, gate, decide
     assert decide(cem, request.request_id).accepted
 
 
-def test_a_vote_on_other_bytes_counts_for_nothing(two_of, gate, raw, decide):
+def test_nobody_votes_on_other_bytes_than_were_asked(two_of, gate, raw, decide):
     ann, bob, cem = two_of
     request = gate.open_request("deploy", {"amount": 5})
     seen = live_record(gate, request.request_id).digest
     decide(ann, request.request_id)
     raw.hset("{telemetry}:approvals:request:" + request.request_id, "context", '{"amount":5000}')
-    assert decide(bob, request.request_id, digest=seen).outcome == "changed"
-    assert decide(cem, request.request_id).outcome == "voted"  # who saw the new bytes is the first of those
+    for person, digest in ((bob, seen), (cem, None)):
+        with pytest.raises(Altered):
+            decide(person, request.request_id, digest=digest)
+    assert [vote.user for vote in Vote.objects.all()] == [ann]
     assert live_record(gate, request.request_id).status == "pending"
 
 

@@ -1,18 +1,21 @@
 """Rules that answer by themselves: what they answer, when they stop, and that nothing is answered twice."""
 
 import json
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError
 
 from core import ApprovalGate, HeartbeatCoordinator, failpoints
+from core.approvals import deciding
 from core.history.approvals import decisions, rules
 from core.history.approvals.decisions import NotAllowed
 from core.history.approvals.rules import MOST_USES, Draft
 from core.history.approvals.terms import Scope, Term
 from core.history.recorder.recorder import Recorder
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Rule
+from core.store.approvals import Answer
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.live_record import live_record
 
@@ -282,20 +285,15 @@ def test_an_answer_of_a_rule_that_came_too_late_leaves_it_to_people(
     assert decide(ann, request.request_id).accepted
 
 
-def test_the_channel_of_a_rule_without_its_intent_is_not_believed(gate, raw, record):
-    request = gate.open_request("shell")
+def test_the_channel_of_a_rule_without_its_intent_is_not_believed(gate, record):
+    asked = live_record(gate, gate.open_request("shell").request_id)
+    limit = asked.requested_at + timedelta(seconds=10)
+    answer = Answer(
+        asked.request_id, True, "rule 1 of ann", "", "rule", str(uuid.uuid4()), limit, asked.digest
+    )
+    assert deciding.decide(gate._store, answer).accepted
     record()
-    said = {
-        "type": "ended",
-        "request_id": request.request_id,
-        "agent_id": "deployer",
-        "approval_type": "shell",
-    }
-    said |= {"digest": live_record(gate, request.request_id).digest, "status": "approved", "reason": "x"}
-    said |= {"responder": "rule 1 of ann", "ended_ms": "1000", "decision_id": "d", "channel": "rule"}
-    raw.xadd("{telemetry}:outbox", said)
-    record()
-    assert ApprovalRecord.objects.get(pk=request.request_id).channel == "direct"
+    assert ApprovalRecord.objects.get(pk=asked.request_id).channel == "direct"
 
 
 def deny_for_good(gate, decide, ann, request):

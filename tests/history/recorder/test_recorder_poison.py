@@ -128,6 +128,9 @@ def test_a_body_that_cannot_be_read_does_not_stop_the_record(gate, raw, record):
 def test_an_end_of_a_request_that_was_never_told_is_still_recorded(raw, record):
     request_id = str(uuid.uuid4())
     raw.xadd(OUTBOX, {**ENDED, "request_id": request_id})
+    heard = "{telemetry}:approvals:ended:" + request_id
+    raw.xadd(heard, {"status": "approved", "approved": "1", "responder": "r", "ended_ms": "1"})
+    raw.expire(heard, 60)
     record()
     row = ApprovalRecord.objects.get(pk=request_id)
     assert (row.status, row.responder) == ("approved", "r")

@@ -1,7 +1,7 @@
 -- The one point of decision.
 -- KEYS  request, ended, pending, outbox, installation, event stream, event types
 -- ARGV  id, decision_id, status (approved or rejected), responder, reason, channel,
---       not_after in ms or '', digest or ''
+--       not_after in ms or '', digest or '', what that digest was made of (agent, kind, context), signature or ''
 -- Returns {outcome, status, approved, responder, reason, ended_ms, decision_id, channel}
 local id, decision_id, status = ARGV[1], ARGV[2], ARGV[3]
 local function answer(outcome)
@@ -9,7 +9,8 @@ local function answer(outcome)
   for i = 1, 7 do end_[i] = end_[i] or '' end
   return {outcome, unpack(end_, 1, 7)}
 end
-local request = redis.call('HMGET', KEYS[1], 'status', 'decision_id', 'deadline_ms', 'digest')
+local request = redis.call('HMGET', KEYS[1], 'status', 'decision_id', 'deadline_ms', 'digest', 'agent_id',
+  'approval_type', 'context')
 if not request[1] then return answer('@UNKNOWN@') end
 if request[2] == decision_id then
   -- The same call again; with the opposite answer it is another decision under a name that is taken.
@@ -21,7 +22,10 @@ if request[1] ~= '@PENDING@' then return answer('@ALREADY_DECIDED@') end
 local now = now_ms()
 if now >= (moment(request[3]) or 0) then return answer('@EXPIRED@') end
 if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('@LAPSED@') end
-if ARGV[8] ~= '' and ARGV[8] ~= request[4] then return answer('@CHANGED@') end
+-- The field may say one thing and the bytes another, so the bytes are compared too.
+local asked = (request[5] or '') .. '\n' .. (request[6] or '') .. '\n' .. (request[7] or '')
+if ARGV[8] ~= '' and (ARGV[8] ~= request[4] or ARGV[9] ~= asked) then return answer('@CHANGED@') end
 finish(id, now, '@APPROVAL_DECIDED@', {status = status, approved = status == '@APPROVED@' and '1' or '0',
-  responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6]})
+  responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6],
+  signature = ARGV[10]})
 return answer('@ACCEPTED@')

@@ -1,0 +1,112 @@
+"""What is not so: Redis holds other bytes than were asked, or tells of an end that nothing confirms.
+
+Each is an entry of the record, once; the health page and the live pages count those of the last day.
+"""
+
+import hashlib
+import logging
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from core.history.audit.entries import Fact
+from core.models import ApprovalRecord, AuditEntry
+from core.store.approvals import RequestRecord
+from core.store.outbox import OutboxEntry
+from core.values.malformed import with_visible_nul
+from core.values.moments import at
+
+logger = logging.getLogger(__name__)
+
+ALTERED = "approval.altered"
+DOUBTED = "approval.doubted"
+UNCONFIRMED = "approval.unconfirmed"
+TOLD_OTHERWISE = "approval.told_otherwise"
+KINDS = (ALTERED, DOUBTED, UNCONFIRMED, TOLD_OTHERWISE)
+COUNTED = timedelta(days=1)
+MAX_WHY = 500
+
+
+class Altered(Exception):
+    """Redis does not hold what was asked, so nobody can decide it; the message is a sentence for people."""
+
+
+def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime | None = None) -> bool:
+    """Whether a request in Redis is not what was asked: by its own field, and by what SQL heard, None if nothing."""
+    if record.digest != record.stored_digest or digest not in (None, record.digest):
+        return True
+    return deadline_at is not None and record.deadline_at > deadline_at
+
+
+def altered(record: RequestRecord) -> Fact | None:
+    """The alarm where a request in Redis is not what was asked, else None: one query."""
+    kept = ApprovalRecord.objects.filter(pk=record.request_id).values_list("digest", "deadline_at").first()
+    digest, deadline_at = kept or (None, None)
+    if not is_altered(record, digest, deadline_at):
+        return None
+    return fact_of_altered(
+        record.request_id, record.agent_id, digest or record.stored_digest[:64], record.digest
+    )
+
+
+def fact_of_altered(request_id: str, agent_id: str, asked: str, found: str) -> Fact:
+    """That Redis holds something else than was asked, by their digests; told once for each that it held."""
+    logger.critical("request %s in Redis is not what was asked", request_id)
+    return Fact(
+        event_id=f"altered:{request_id}:{found[:16]}",
+        kind=ALTERED,
+        at=timezone.now(),
+        actor="",
+        agent_id=agent_id,
+        request_id=request_id,
+        details={"asked": asked, "found": found},
+    )
+
+
+def fact_of_unconfirmed(request_id: str, entry: OutboxEntry) -> Fact:
+    """That the outbox tells of an end which no intent, no signature and no end of the request itself confirms."""
+    said = {name: entry.fields.get(name, "") for name in ("status", "responder", "channel")}
+    logger.critical("request %s: nothing confirms that it is %s", request_id, said["status"])
+    claim = hashlib.sha256("\n".join(said.values()).encode(errors="surrogatepass")).hexdigest()
+    return Fact(
+        event_id=f"unconfirmed:{request_id}:{claim[:16]}",
+        kind=UNCONFIRMED,
+        at=timezone.now(),
+        actor="",  # nobody knows whose claim it is
+        agent_id=entry.fields["agent_id"],
+        request_id=request_id,
+        details={**said, "reason": with_visible_nul(entry.fields.get("reason", ""))[:MAX_WHY]},
+    )
+
+
+def fact_of_told_otherwise(row: ApprovalRecord, heard: str) -> Fact:
+    """That whoever waited may have read another end, which stands where waiters look first."""
+    logger.critical("request %s is %s, and its waiters were told %s", row.pk, row.status, heard)
+    return Fact(
+        event_id=f"told_otherwise:{row.pk}",
+        kind=TOLD_OTHERWISE,
+        at=timezone.now(),
+        actor="",
+        agent_id=row.agent_id,
+        request_id=str(row.pk),
+        details={"stands": row.status, "told": heard[:MAX_WHY]},
+    )
+
+
+def fact_of_doubted(row: ApprovalRecord, entry: OutboxEntry) -> Fact:
+    """That an agent heard a yes which is not signed as it must be, and did not believe it."""
+    logger.critical("request %s: its agent did not believe a yes", row.pk)
+    return Fact(
+        event_id=f"doubted:{row.pk}",
+        kind=DOUBTED,
+        at=at(entry.fields["doubted_ms"]),
+        actor=row.agent_id,
+        agent_id=row.agent_id,
+        request_id=str(row.pk),
+        details={"why": entry.fields.get("why", "")[:MAX_WHY], "status": row.status},
+    )
+
+
+def count_recent() -> int:
+    """How many alarms there were within a day."""
+    return AuditEntry.objects.filter(kind__in=KINDS, at__gte=timezone.now() - COUNTED).count()

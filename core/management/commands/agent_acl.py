@@ -1,0 +1,47 @@
+"""The account of one agent in Redis: printed, or made."""
+
+import secrets
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from core.errors import StoreUnavailable
+from core.management.agent_account import agent_rule
+from core.store.client import open_store
+from core.store.keys import quoted
+from core.values.names import checked_name
+
+
+class Command(BaseCommand):
+    """See docs/reference/redis.md."""
+
+    help = (
+        "Print the Redis account of one agent, whose name is the agent's; with --apply make it or change it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The agent, and whether to do it."""
+        parser.add_argument("agent", help="the agent_id that it asks and beats under")
+        parser.add_argument(
+            "--apply", action="store_true", help="make the account, with a password of its own"
+        )
+
+    def handle(self, *_args: Any, agent: str, apply: bool, **_options: Any) -> None:
+        """A user of Redis has no space in its name, so the agent's stands there as it does in keys."""
+        try:
+            store = open_store()
+            words = agent_rule(store.keys, checked_name(agent, "agent"))
+            user = f"agent-{quoted(agent)}"
+            if not apply:
+                shown = [f'"{word}"' if " " in word else word for word in words]
+                self.stdout.write(" ".join(["ACL SETUSER", user, "reset", "on", ">password", *shown]))
+                return
+            password = secrets.token_urlsafe(24)
+            store.write("ACL", "SETUSER", user, "reset", "on", f">{password}", *words)
+        except (ValueError, StoreUnavailable) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{user} {password}")
+        self.stderr.write(
+            "Put both into the agent's REDIS_URL: redis://user:password@host. The password is not kept anywhere; "
+            "run this again for another one. Redis keeps accounts only where it is told to: ACL SAVE."
+        )

@@ -1,0 +1,13 @@
+"""What a request is known by: SHA-256 over the very bytes that its agent asked with."""
+
+import hashlib
+
+
+def request_body(agent_id: str, approval_type: str, context: bytes) -> bytes:
+    """What is hashed. Names hold no newline, so lines cannot shift."""
+    return b"\n".join([agent_id.encode(), approval_type.encode(), context])
+
+
+def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
+    """SHA-256, hex, over agent, type and the exact context."""
+    return hashlib.sha256(request_body(agent_id, approval_type, context)).hexdigest()

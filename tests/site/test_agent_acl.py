@@ -1,0 +1,101 @@
+"""The account of one agent: what it needs works, and what is another's or everybody's does not."""
+
+import io
+import re
+
+import pytest
+import redis
+from django.core.management import call_command
+
+from core import (
+    ApprovalGate,
+    CoordinationSignals,
+    EventStreamer,
+    HeartbeatCoordinator,
+    StoreUnavailable,
+)
+from core.store import outbox
+from core.store.client import open_store
+from tests.accounts import client_of
+
+AGENT = "deploy bot/1"
+
+
+@pytest.fixture
+def account(clean_redis):
+    """A client of the agent's account. Whoever makes accounts needs more rights than the site has."""
+    printed = io.StringIO()
+    call_command("agent_acl", AGENT, stdout=printed)
+    words = re.findall(r'"[^"]*"|\S+', printed.getvalue())
+    outbox.load_scripts(open_store(clean_redis))
+    with client_of(clean_redis) as client:
+        user = words[2]
+        client.execute_command(*[word.strip('"') for word in words])
+        yield redis.Redis.from_url(clean_redis, username=user, password="password")
+        client.execute_command("ACL", "DELUSER", user)
+
+
+def test_it_asks_waits_and_collects(account, clean_redis):
+    gate, person = ApprovalGate(account, AGENT), ApprovalGate(clean_redis)
+    request = gate.open_request("deploy", {"a": 1}, key="release 1")
+    person.respond_to_approval(request.request_id, True, "ann")
+    assert gate.wait_for_decision(request.request_id, claim="me").approved
+    assert gate.find_requests(key="release 1")[0].status == "approved"
+    assert gate.cancel_request(gate.open_request("deploy").request_id)
+    assert gate.request_approval("deploy", timeout=0.05).status == "timeout"
+
+
+def test_it_beats_signals_publishes_and_rates(account, clean_redis):
+    heart = HeartbeatCoordinator(account, enable_streaming=True)
+    heart.start_heartbeat(AGENT)
+    heart.beat("running", 0.5, "at work")
+    heart.stop_heartbeat("completed")
+    signals, other = CoordinationSignals(account, AGENT), CoordinationSignals(clean_redis, "other")
+    signals.signal("go", target_agent="other", payload={"a": 1})
+    other.signal("come", target_agent=AGENT, payload={"b": 2})
+    assert signals.check_signal("come").payload == {"b": 2}
+    assert other.check_signal("go").payload == {"a": 1}
+    assert EventStreamer(account).publish_event("thing", {"a": 1}, "me")
+
+
+def test_what_is_anothers_is_refused(account, clean_redis):
+    CoordinationSignals(clean_redis, "third").signal("go", target_agent="other", payload={"a": 1})
+    HeartbeatCoordinator(account).start_heartbeat("other")  # its failure is logged, as every beat's
+    assert not HeartbeatCoordinator(clean_redis).is_agent_alive("other")
+    with pytest.raises(StoreUnavailable):
+        CoordinationSignals(account, "other").check_signal("go")
+    for command in (
+        ("XRANGE", "{telemetry}:signals:inbox:other", "-", "+"),
+        ("GET", "{telemetry}:agents:record:other"),
+        ("DEL", "{telemetry}:outbox"), ("XTRIM", "{telemetry}:outbox", "MAXLEN", "0"),
+        ("XRANGE", "{telemetry}:outbox", "-", "+"), ("DEL", "{telemetry}:approvals:pending"),
+        ("HSET", "{telemetry}:installation", "id", "x"), ("SCRIPT", "LOAD", "return 1"),
+        ("EVAL", "return 1", "0"), ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"),
+    ):  # fmt: skip
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            account.execute_command(*command)
+
+
+def test_where_a_script_is_missing_it_says_who_loads_it(account, clean_redis):
+    with client_of(clean_redis) as client:
+        client.execute_command("SCRIPT", "FLUSH")
+    with pytest.raises(StoreUnavailable, match="recorder does when it starts"):
+        ApprovalGate(account, AGENT).open_request("deploy", timeout=0.2)
+    refused = ApprovalGate(account, AGENT).request_approval("deploy", timeout=0.2)
+    assert (refused.approved, refused.status) == (False, "unavailable")
+    outbox.load_scripts(open_store(clean_redis))
+    assert ApprovalGate(account, AGENT).request_approval("deploy", timeout=0.05).status == "timeout"
+
+
+def test_apply_makes_the_account_with_a_password_of_its_own(clean_redis, settings):
+    settings.REDIS_URL = clean_redis.replace("://", "://tests:any@")  # an account that may make others
+    with client_of(clean_redis) as client:
+        said = io.StringIO()
+        call_command("agent_acl", "robot", "--apply", stdout=said, stderr=io.StringIO())
+        user, password = said.getvalue().split()
+        try:
+            made = redis.Redis.from_url(clean_redis, username=user, password=password)
+            assert made.ping()
+            assert len(password) >= 32
+        finally:
+            client.execute_command("ACL", "DELUSER", user)
