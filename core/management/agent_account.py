@@ -11,13 +11,14 @@ DATA = (
     "+get +set +setrange +mget +del +unlink +exists +type +pexpire +pexpireat +pexpiretime +pttl "
     "+hget +hmget +hset +hdel +hgetall +hincrby +hlen +hexists +sadd +scard +sismember "
     "+lpush +rpush +lpop +lrange +llen +ltrim "
-    "+zadd +zrem +zcard +zrange +zscore +zmscore +zremrangebyrank +zremrangebyscore "
+    "+zadd +zrem +zcard +zcount +zrange +zscore +zmscore +zremrangebyrank +zremrangebyscore "
     "+xadd +xlen +xrange +xrevrange +xread +xdel +xinfo|stream"
 )
 REQUESTS = "+hset +hget +hmget +hgetall +exists +pexpire +pexpireat +set +xadd +xlen +xread"
-QUEUE = "+zadd +zrem +zcard +zrange"
+QUEUE = "+zadd +zrem +zcard +zrange +zmscore"
 OUTBOX = "+xadd +xlen"
 INSTALLATION = "+exists +hget"
+LIMITS = "+hmget"
 SENT = "+xadd +xdel +pexpireat"
 
 
@@ -40,5 +41,6 @@ def agent_rule(keys: Keys, agent: str) -> list[str]:
         f"({QUEUE} ~{keys.approvals_pending})",
         f"({OUTBOX} ~{keys.outbox})",
         f"({INSTALLATION} %R~{keys.installation})",
+        f"({LIMITS} %R~{keys.approvals_limits})",
         f"({SENT} %W~{inboxes})",
     ]

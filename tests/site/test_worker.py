@@ -63,7 +63,7 @@ def test_a_worker_writes_the_file_that_somebody_asked_for_and_ends(worker, make_
     [file] = (tmp_path / "exports").glob("*.csv")
     assert file.name == f"{export.pk}.csv"
     assert file.stat().st_mode & 0o777 == 0o600
-    assert file.read_text().startswith("sequence,at,kind")
+    assert file.read_text().startswith('"sequence","at","kind"')
 
 
 def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
