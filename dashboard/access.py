@@ -28,6 +28,7 @@ from dashboard import words
 HEALTH = "core.view_health"
 RETRY = "core.retry_setasideentry"
 READ_RECORD = "core.view_auditentry"
+SET_POLICY = "core.change_approvaltype"
 
 
 View = Callable[..., HttpResponseBase]
@@ -49,6 +50,11 @@ def may_view(user: Any) -> bool:
 def may_put_away(user: Any) -> bool:
     """Whether this user may take agents that failed or are lost off the lists: who decides, or maintains the site."""
     return bool(may_view(user) and (user.has_perm(DECIDE) or user.has_perm(RETRY)))
+
+
+def may_revoke(user: Any) -> bool:
+    """Whether this user may stop a rule: who decides, or sets who does."""
+    return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
 
 
 def may_see_health(user: Any) -> bool:
@@ -89,6 +95,7 @@ def may_reveal(user: Any) -> bool:
 
 viewer_required = _required(may_view, words.NOT_VIEWER)
 put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
+revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
 reveal_required = _required(may_reveal, words.NO_SECRETS)

@@ -28,7 +28,6 @@ SLOW = (
     "Agents keep waiting."
 )
 
-
 NOT_READY = "The site is not ready yet"
 
 
@@ -50,32 +49,9 @@ NOT_AUDITOR = "This account may not read the record. Ask an administrator for th
 NO_HEALTH = "This account may not see how the site is doing. Ask for the group “maintainer”."
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
-SECOND_FACTOR_FIRST = (
-    "This account must have a second factor before it may do anything here. Set one up under “Your account”."
-)
-NO_GROUP_OF_PROVIDER = (
-    "You are known to the provider, but in no group that may use this site. Ask whoever runs the provider."
-)
-NAME_IS_TAKEN = (
-    "This site has an account of your name already, and accounts of the provider do not take over others. "
-    "Sign in with your password, or ask an administrator to rename one of the two."
-)
-PROVIDER_FAILED = "The provider did not sign you in. Try again; if it stays so, ask whoever runs this site."
-NOT_THE_PASSWORD = "This is not the password of this account."
-BUSY = "Many people sign in at this moment. Nothing was compared: try again in a few seconds."
+NO_REVOKING = "This account may not revoke rules. Ask an administrator for the group “approver”."
 NO_SECRETS = "This account may not see what is hidden. Ask for the group “approver” or “auditor”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
-
-
-def too_many_tries(seconds: int) -> str:
-    """Why a right password is not taken now."""
-    minutes = -(-seconds // 60)
-    wait = f"{seconds} s" if seconds < 60 else f"{minutes} min"
-    return (
-        f"Too many tries from here. Wait {wait}, then try again. A browser that you signed in with before is counted "
-        "apart, and so is another address."
-    )
-
 
 # What is not there
 
@@ -84,6 +60,7 @@ NO_ENTRY = "No such entry."
 NO_FILE = "No such file."
 NO_JOB = "No such job."
 NO_REQUEST = "No such request."
+NO_RULE = "No such rule."
 FORGOTTEN_REQUEST = "This request is not known any more."
 
 # Approvals
@@ -257,10 +234,36 @@ LETS_IN_NOBODY = "nobody"
 SEEN_FIRST = "Shown before it is saved."
 GRANT_SEEN = "This lets in, as things stand: {names}. Nothing is saved yet: save again if that is meant."
 
+# Rules
 
-def let_in(names: list[str]) -> str:
-    """Whom a grant lets in."""
-    return ", ".join(names) or LETS_IN_NOBODY
+NOT_MADE = "Nothing is saved: {why}."
+NO_RULE_MADE = "Nothing is saved: the record cannot be written. Try again in a minute."
+MADE = "{rule} is at work. It answers what is asked from now on."
+REVOKED = "{rule} is revoked, and answers nothing any more."
+CHOOSE = "choose what it answers"
+TOO_MANY_VALUES = "This request has more than {most} values, so no rule can be made from it."
+NO_TEXT = "The text of this request is not kept any more, so no rule can be made from it."
+NOT_SO = "{name} of this request is not so"
+NO_NUMBER = "{name} needs a number, not {text}"
+NO_WHOLE_NUMBER = "how often must be a number, not {text}"
+STUCK = "{told} The same request of this run is refused from now on."
+NOT_STUCK = "{told} That it stands on could not be saved: {why}"
+HOW = {"is": "exactly this", "begins": "begins with", "between": "a number between", "any": "anything"}
+LASTING = {1: "1 hour", 4: "4 hours", 24: "1 day", 168: "7 days", 720: "30 days", 2160: "90 days"}
+ALWAYS = {
+    "approved": "People approved the last ten requests that said the very same.",
+    "rejected": "People denied the last ten requests that said the very same.",
+}
+RULE_STATES = {
+    "works": "at work",
+    "revoked": "revoked",
+    "over": "over",
+    "used": "used up",
+    "idle": "stopped: its owner may not decide",
+}
+NOTHING = "nothing"
+HIDDEN = "hidden"
+NOT_OFFERED = "{name} must be one of what the form offers"
 
 
 # Agents
@@ -456,6 +459,9 @@ ENTRIES = {
     "rights.granted": "rights granted",
     "rights.taken": "rights taken",
     "policy.changed": "policy changed",
+    "rule.made": "rule made",
+    "rule.refused": "refused attempt to make a rule",
+    "rule.revoked": "rule revoked",
     "settings.changed": "settings changed",
     "record.contradicted": "ended in another way in Redis",
     "record.exported": "record exported",

@@ -54,6 +54,10 @@ TELEMETRY_DECISION_KEY_FILE = Path(
 ).resolve()
 TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_public_keys)
 
+# Whether rules that people made answer requests.
+
+TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
+
 # Backups by the clock: none without a folder.
 
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")

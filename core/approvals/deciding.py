@@ -23,7 +23,8 @@ HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, i
 def decide(store: Store, answer: Answer) -> Decision:
     """Decide a request in one script, and say what stands afterwards; `ApprovalGate.decide` tells the rest.
 
-    An answer of the channel `site` is one by a verified person, with an intent in SQL.
+    An answer of the channel `site` is one by a verified person, one of `rule` by a rule of theirs: both have an
+    intent in SQL.
     """
     answer = _checked(answer)
     if not approvals.valid_id(answer.request_id):

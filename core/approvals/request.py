@@ -58,9 +58,9 @@ class ApprovalResponse(PlainDict):
     """What came of a request. `responder` is `system` when no person answered; `reason` then says why.
 
     status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked) or unknown.
-    channel: site (a person who was signed in), direct (a call in Python, by whoever it says) or system; '' where
-    that is not told. verified: whether a person's answer has a valid signature of the site; None where nobody can tell,
-    as without TELEMETRY_DECISION_KEY.
+    channel: site (a person who was signed in), rule (one that such a person made), direct (a call in Python, by
+    whoever it says) or system; '' where that is not told. verified: whether a person's answer, or that of their rule,
+    has a valid signature of the site; None where nobody can tell, as without TELEMETRY_DECISION_KEY.
     collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
     """
 

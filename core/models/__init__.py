@@ -23,6 +23,7 @@ from core.models.policy import (
     Vote,
 )
 from core.models.recorder import Cursor, SetAsideEntry
+from core.models.rules import Rule
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "FileTestRecord",
     "LLMCall",
     "PolicyState",
+    "Rule",
     "SetAsideEntry",
     "SignInMinute",
     "TaskRouting",

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.models.rules import Rule, rule_name
 from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
@@ -55,13 +56,14 @@ class ApprovalRecord(models.Model):
             ("break_glass", "Can answer what they asked or own, with a reason, on the record"),
             ("view_health", "Can see how the site itself is doing"),
         ]
+        indexes = [models.Index(fields=["digest", "-ended_at"], name="requests_alike")]
 
     def __str__(self) -> str:
         return f"{self.approval_type} by {self.agent_id}"
 
 
 class DecisionIntent(models.Model):
-    """One row per attempt of a person to decide, committed before it can take effect.
+    """One row per attempt of a person, or of a rule that they made, to decide; committed before it can take effect.
 
     The site writes the attempt, and `accepted_at` when Redis has taken it, before the person is told. The recorder
     writes `outcome`. So neither waits for the other, and neither undoes what the other wrote.
@@ -100,6 +102,8 @@ class DecisionIntent(models.Model):
     )
     settled_at = models.DateTimeField(null=True, blank=True)
     policy = models.PositiveIntegerField(default=0, db_default=0)  # the version that let this person decide
+    # The rule that answered; `user` is then who made it.
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, null=True, blank=True, related_name="intents")
 
     class Meta:
         """Order, and the rule that at most one attempt per request was accepted."""
@@ -110,8 +114,22 @@ class DecisionIntent(models.Model):
                 fields=["request_id"],
                 condition=Q(outcome=words.ACCEPTED),
                 name="one_accepted_decision_per_request",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["request_id"], condition=Q(rule__isnull=False), name="one_rule_per_request"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{'approve' if self.approved else 'deny'} by {self.user}: {self.outcome}"
+        return f"{'approve' if self.approved else 'deny'} by {self.responder}: {self.outcome}"
+
+    @property
+    def responder(self) -> str:
+        """Who decides by it: the person, or the rule that they made."""
+        name: str = self.user.get_username()
+        return name if self.rule_id is None else rule_name(self.rule_id, name)
+
+    @property
+    def channel(self) -> str:
+        """The way by which it decides."""
+        return words.SITE if self.rule_id is None else words.RULE

@@ -39,7 +39,9 @@ RESPONSE_OF_END = {APPROVED: APPROVED, REJECTED: DENIED, TIMEOUT: TIMEOUT, CANCE
 # The way by which an end came. What ends by itself has `system` as its responder too.
 DIRECT = "direct"
 SITE = "site"
+RULE = "rule"  # one that a person made; its intent stands in SQL as theirs does
 SYSTEM = "system"
+OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
 
 # What is published of a request.
 APPROVAL_REQUESTED = "approval_requested"

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib import admin
 from django.db.models import F
 
-from core.models import ApprovalRecord, DecisionIntent
+from core.models import ApprovalRecord, DecisionIntent, Rule
 from dashboard.admin.read_only import OfRequestAdmin
 
 
@@ -36,3 +36,18 @@ class DecisionIntentAdmin(OfRequestAdmin):
     search_help_text = "Person, reason or request id"
     date_hierarchy = "created_at"
     list_select_related = ["user"]
+
+
+@admin.register(Rule)
+class RuleAdmin(OfRequestAdmin):
+    """Every rule that people made, also those that are over. They are made and revoked on their own page."""
+
+    list_display = [
+        *("pk", "owner", "approved", "approval_type", "agent", "uses", "most_uses"),
+        *("expires_at", "revoked_at", "request"),
+    ]
+    list_filter = ["approved", "created_at"]
+    search_fields = ["owner__username", "approval_type", "agent", "reason"]
+    search_help_text = "Person, kind, agent or reason"
+    date_hierarchy = "created_at"
+    list_select_related = ["owner"]

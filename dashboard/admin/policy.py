@@ -21,7 +21,7 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
         """Say whom it lets in; what comes with the same answer is meant."""
         said: dict[str, Any] = super().clean() or {}
         if not self.errors:
-            names = words.let_in(let_in(said.get("team")))
+            names = ", ".join(let_in(said.get("team"))) or words.LETS_IN_NOBODY
             if said.get("seen") != names:
                 self.data = {**dict(self.data.items()), "seen": names}
                 self.add_error(None, words.GRANT_SEEN.format(names=visible(names)))
@@ -65,7 +65,9 @@ class DecisionGrantAdmin(PolicyAdmin):
     @admin.display(description="lets in now")
     def lets_in(self, grant: DecisionGrant) -> str:
         """The active approvers that this row lets in, as it is stored."""
-        return visible(words.let_in(let_in(grant.team))) if grant.pk else words.SEEN_FIRST
+        return (
+            visible(", ".join(let_in(grant.team)) or words.LETS_IN_NOBODY) if grant.pk else words.SEEN_FIRST
+        )
 
 
 @admin.register(AgentOwner)

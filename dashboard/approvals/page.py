@@ -7,11 +7,12 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
-from core.history.approvals import signing
+from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
@@ -19,7 +20,7 @@ from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
-from core.values.approvals import DIRECT, PENDING, SITE
+from core.values.approvals import DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from core.values.text import plain
 from dashboard import words
@@ -34,6 +35,7 @@ CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megab
 PAGE_CHARACTERS = 1_500_000
 BEGINNING = 1_000
 SHOWN_ENDED = 10
+VOTED = "decision.voted"
 
 
 class Asker(NamedTuple):
@@ -157,7 +159,7 @@ class Ended:
 
 def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
     """Whether it is known who answered: SQL has the intent; what Redis says is believed where the site signed it."""
-    if record.channel != SITE or isinstance(record, ApprovalRecord):
+    if record.channel not in OF_INTENTS or isinstance(record, ApprovalRecord):
         return record.channel != DIRECT
     return signing.is_proven(record)
 
@@ -214,6 +216,8 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
     waits: bool = False
+    always: str = ""  # how people always answer this
+    may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
 
@@ -313,7 +317,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
-    votes = votes_of([request_id]).get(request_id, ()) if pending else ()
+    voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
+    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes)
@@ -332,6 +337,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         altered=_altered(kept, entries),
         wrong=words.ALTERED if wrong else "",
         waits=pending,
+        always=words.ALWAYS.get(precedents.always(known.digest), "") if settings.TELEMETRY_RULES else "",
+        may_stick=settings.TELEMETRY_RULES,
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
     )

@@ -3,6 +3,7 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from core import failpoints
 from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
-from core.history.approvals import decisions
+from core.history.approvals import decisions, rules
 from core.history.approvals.alarms import Altered
 from core.history.approvals.policy import Given
 from core.history.approvals.quorum import Counted
@@ -165,7 +166,22 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
         return Notice("refused", words.about(_name(request_id), words.NOT_WRITTEN), 503)
     if decision.outcome == UNKNOWN:
         raise Http404(words.NO_REQUEST)
-    return _notice_of(decision, approved=approved, by=request.user.get_username())
+    notice = _notice_of(decision, approved=approved, by=request.user.get_username())
+    sticks = not approved and decision.accepted and request.POST.get(f"sticks-{request_id}") == "1"
+    return _stuck(request.user, decision, digest, notice) if sticks else notice
+
+
+def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:
+    """Let a denial stand on, and say so."""
+    try:
+        rules.stick(open_store(), user, denial, digest)
+    except (decisions.NotAllowed, ValueError, StoreUnavailable) as error:
+        return replace(notice, kind="unsure", text=words.NOT_STUCK.format(told=notice.text, why=error))
+    except Error:
+        logger.exception("that a denial stands on could not be recorded")
+        why = words.NOTHING_WRITTEN
+        return replace(notice, kind="unsure", text=words.NOT_STUCK.format(told=notice.text, why=why))
+    return replace(notice, text=words.STUCK.format(told=notice.text))
 
 
 def _given(request: HttpRequest, request_id: str) -> Given:

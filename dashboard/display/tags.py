@@ -19,7 +19,7 @@ from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.display import amounts
-from dashboard.display.text import plain, said, visible
+from dashboard.display.text import json_word, plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
@@ -27,6 +27,7 @@ register.filter("plain", plain)
 register.filter("said", said)
 register.filter("quoted", words.quoted)
 register.filter("money", money)
+register.filter("json_word", json_word)
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 

@@ -115,6 +115,11 @@ def _string(value: str) -> str:
     )
 
 
+def json_word(value: object) -> str:
+    """A value of a context that is no text, as JSON writes it."""
+    return json.dumps(value)
+
+
 def _size(text: str) -> str:
     count = text.count("\n") + 1
     return f"{len(text):,} characters, {count:,} {'line' if count == 1 else 'lines'}"

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from dashboard import words
 from dashboard.sign_in import demands, freshness
+from dashboard.sign_in.words import NOT_THE_PASSWORD
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
@@ -22,7 +23,7 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 class Accounts(DefaultAccountAdapter):  # type: ignore[misc]
     """Accounts are made by administrators, or for people of the provider."""
 
-    error_messages = {**DefaultAccountAdapter.error_messages, "incorrect_password": words.NOT_THE_PASSWORD}
+    error_messages = {**DefaultAccountAdapter.error_messages, "incorrect_password": NOT_THE_PASSWORD}
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never."""

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
 from core.history.people import session_store
-from dashboard import words
+from dashboard.sign_in import words
 
 SUPERUSER = "superuser"  # stands in TELEMETRY_SECOND_FACTOR beside the names of groups
 # Where somebody without a demanded second factor may go.

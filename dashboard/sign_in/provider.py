@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.shortcuts import render
 
 from core.values.names import checked_name
-from dashboard import words
+from dashboard.sign_in import words
 
 
 class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]

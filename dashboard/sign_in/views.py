@@ -17,8 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView
 
 from core.history.people import rights_changes, sessions
-from dashboard import words
-from dashboard.sign_in import account, demands, throttle
+from dashboard.sign_in import account, demands, throttle, words
 
 
 class _Throttled(FormView):  # type: ignore[type-arg]

@@ -29,6 +29,7 @@ COMMON = {
     "open",
     "direct",
     "site",
+    "rule",
     "system",
 }
 ABOUT_REQUESTS = (

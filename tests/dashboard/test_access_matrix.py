@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 
 import pytest
 from django.contrib.auth.models import Group
@@ -9,7 +10,7 @@ from django.test import Client
 from websockets.exceptions import InvalidStatus
 
 from core.history.approvals import policy
-from core.models import AgentOwner, AuditEntry, DecisionGrant, Team
+from core.models import AgentOwner, AuditEntry, DecisionGrant, Rule, Team
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
@@ -269,6 +270,22 @@ def test_every_kind_of_person_at_every_door_and_in_every_state(gate, client_of, 
             assert [one["standing"] for one in told] == [state]
         after = {"approve": "approved", "deny": "rejected"}[word] if offered else state
         assert live_record(gate, request_id).status == after
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_a_rule_is_made_by_whom_its_requests_may_be_answered_and_others_are_recorded(gate, client_of, kind):
+    why, client = PEOPLE[kind], client_of(kind)
+    address = f"/approvals/{gate.open_request('deploy').request_id}/rule/"
+    said = {"answer": "approve", "agent": "this", "hours": "4", "uses": "1", "reason": "every day"}
+    wanted = SIGN_IN if why == SIGN_IN else 403 if why else 200
+    assert status_of(client.get(address)) == wanted
+    shown = client.post(address, said).content.decode()
+    mark = re.search(r'name="seen" value="(\w+)"', shown)
+    saved = client.post(address, said | {"save": "1", "seen": mark[1] if mark else ""})
+    assert status_of(saved) == (wanted if why else 302)
+    assert Rule.objects.exists() is (why == "")
+    refused = AuditEntry.objects.filter(kind="rule.refused")
+    assert [json.loads(entry.details)["why"] for entry in refused] == ([why] if wanted == 403 else [])
 
 
 @pytest.mark.parametrize(

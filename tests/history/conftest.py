@@ -141,9 +141,9 @@ def recorder_process(clean_redis, this_database, tmp_path):
     environment = {**os.environ, **settled}
     started: list[subprocess.Popen] = []
 
-    def start() -> subprocess.Popen:
+    def start(**more: str) -> subprocess.Popen:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
-        started.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
+        started.append(subprocess.Popen(command, env=environment | more, stderr=subprocess.DEVNULL))
         return started[-1]
 
     yield start

@@ -34,7 +34,6 @@ from core.values.approvals import (
     OPEN,
     OUTCOME_OF_END,
     PENDING,
-    SITE,
     TIMEOUT,
     UNKNOWN,
     VOTED,
@@ -114,11 +113,16 @@ def decide(
     failpoints.reach("site.before_intent")
     tried = Tried(record, approved, digest, given._replace(reason=reason), now)
     intent = _intend(store, user, tried)
-    failpoints.reach("site.after_intent")
     if isinstance(intent, Decision):
         if isinstance(intent, Counted):
             quorum.voted.send(Counted)
         return _about(intent, record)
+    return carry_out(store, intent, record)
+
+
+def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> Decision:
+    """Bring a committed intent to Redis and write down what came of it; raises what `decide` raises from there on."""
+    failpoints.reach("site.after_intent")
     known = _known_end(store, record, str(intent.pk))
     decision = known or deciding.decide(store, _answer(intent, record))
     decision = _about(decision, record)
@@ -140,7 +144,7 @@ def _standing(record: RequestRecord, decision_id: str) -> Decision:
 
 def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
     """Whether what stands is this very answer of this very person: a double click, or a form that was sent again."""
-    mine = (status_of_answer(intent.approved), intent.user.get_username(), intent.reason)
+    mine = (status_of_answer(intent.approved), intent.responder, intent.reason)
     if mine != (decision.status, decision.responder, decision.reason):
         return False
     same = DecisionIntent.objects.filter(
@@ -169,9 +173,9 @@ def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
     return Answer(
         request_id=str(intent.request_id),
         approved=intent.approved,
-        responder=intent.user.get_username(),
+        responder=intent.responder,
         reason=intent.reason,
-        channel=SITE,
+        channel=intent.channel,
         decision_id=str(intent.pk),
         not_after=intent.not_after,
         digest=intent.digest,
@@ -193,7 +197,9 @@ def _known_end(store: Store, record: RequestRecord, decision_id: str) -> Decisio
         except StoreUnavailable as error:
             logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
     about = (end.status, end.responder, end.reason, end.ended_at)
-    return Decision(OUTCOME_OF_END.get(end.status, ALREADY_DECIDED), record.request_id, decision_id, *about)
+    mine = end.decision_id == decision_id != ""  # of a rule that two recorders let answer
+    outcome = ACCEPTED if mine else OUTCOME_OF_END.get(end.status, ALREADY_DECIDED)
+    return Decision(outcome, record.request_id, decision_id, *about)
 
 
 def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
@@ -240,9 +246,9 @@ def _attempt(
     record = tried.record
     if tried.approved and verdict.approvers > 1:
         return _vote(store, user, powers, tried)
-    intent = _new_intent(user, powers, tried)
+    intent = new_intent(user, powers, tried)
     if record.status == PENDING:
-        _sign(intent)
+        sign_intent(intent)
     elif _is_repeat(intent, _standing(record, str(intent.pk))):
         return _standing(record, str(intent.pk))
     intent.save(force_insert=True)
@@ -259,11 +265,11 @@ def _lacking(verdict: Verdict, tried: Tried) -> str:
     return tried.given.lacks(verdict, tried.record.digest, approved=tried.approved)
 
 
-def _new_intent(user: Any, powers: Powers, tried: Tried) -> DecisionIntent:
-    """The attempt, not written down yet."""
+def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> DecisionIntent:
+    """The attempt, not written down yet. `of_rule`: the rule of theirs that makes it, and the id of its decision."""
     record = tried.record
     return DecisionIntent(
-        decision_id=uuid.uuid4(),
+        **{"decision_id": uuid.uuid4(), **of_rule},
         request_id=record.request_id,
         agent_id=record.agent_id,
         approval_type=record.approval_type,
@@ -279,9 +285,10 @@ def _new_intent(user: Any, powers: Powers, tried: Tried) -> DecisionIntent:
     )
 
 
-def _sign(intent: DecisionIntent) -> None:
-    who, status = intent.user.get_username(), status_of_answer(intent.approved)
-    said = Said(str(intent.request_id), intent.digest, status, who, intent.reason)
+def sign_intent(intent: DecisionIntent) -> None:
+    """Sign what it says, in the name of who decides by it; CannotSign where there is no key."""
+    status = status_of_answer(intent.approved)
+    said = Said(str(intent.request_id), intent.digest, status, intent.responder, intent.reason)
     intent.signature = signing.sign(said, intent.not_after - timedelta(seconds=INTENT_SECONDS))
     failpoints.reach("site.after_signature")
 
@@ -289,15 +296,15 @@ def _sign(intent: DecisionIntent) -> None:
 def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionIntent | Decision:
     """Count an approval; the one that completes them decides."""
     record = tried.record
-    ended, intent = _ended(store, tried), _new_intent(user, powers, tried)
+    ended, intent = _ended(store, tried), new_intent(user, powers, tried)
     if ended is not None:
         if not _is_repeat(intent, ended):
             told = _told(tried.approved, ended)
-            entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, told)])
+            entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, told)])
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
     if count.complete:
-        _sign(intent)
+        sign_intent(intent)
         intent.save(force_insert=True)
     entries.append(count.facts)
     counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
@@ -332,15 +339,15 @@ def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
 
 
 def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    entries.append([_refused(f"refused:{uuid.uuid4()}", user, record, {"why": why})])
+    entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})])
 
 
-def _refused(event_id: str, user: Any, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
+def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
     return entries.Fact(
         event_id=event_id,
         kind="decision.refused",
         at=timezone.now(),
-        actor=user.get_username(),
+        actor=actor,
         agent_id=record.agent_id,
         request_id=record.request_id,
         details=details,
@@ -364,4 +371,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         if _is_repeat(intent, decision):
             return  # two presses at once: nobody tried anything that is not in the record
         said = _told(intent.approved, decision)
-        entries.append([_refused(f"intent:{intent.pk}:refused", intent.user, record, said)])
+        entries.append([_refused(f"intent:{intent.pk}:refused", intent.responder, record, said)])

@@ -25,10 +25,10 @@ from core.values.approvals import (
     ALREADY_DECIDED,
     DIRECT,
     ENDS,
+    OF_INTENTS,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
-    SITE,
     TIMEOUT,
     status_of_answer,
 )
@@ -311,11 +311,12 @@ class Batch:
         return [alarms.fact_of_doubted(row, entry)]
 
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
-        """`site` only where the intent of that very person stands in SQL; else whoever said so is not verified."""
-        if said["channel"] != SITE:
+        """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
+        if said["channel"] not in OF_INTENTS:
             return said["channel"]
-        if _intent_of(self._intents.get(request_id, ()), said) is not None:
-            return SITE
+        intent = _intent_of(self._intents.get(request_id, ()), said)
+        if intent is not None:
+            return intent.channel
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
@@ -326,7 +327,7 @@ class Batch:
         mine = _uuid_or_none(row.decision_id)
         if mine is not None:
             self._standing.add(mine)
-            if row.channel == SITE:
+            if row.channel in OF_INTENTS:
                 self._accepted.append(mine)
         if was_lost(row):
             return  # an attempt left open may have taken effect: the repair says so
@@ -355,10 +356,11 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
 
 
 def _intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:
-    """The intent of that very person which this end says that it came of."""
-    stands = (said["decision_id"], said["status"], said["responder"])
+    """The intent of that very person, or of a rule of theirs, which this end says that it came of."""
+    stands = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
     for intent in intents:
-        if (str(intent.pk), status_of_answer(intent.approved), intent.user.get_username()) == stands:
+        mine = (str(intent.pk), status_of_answer(intent.approved), intent.responder, intent.channel)
+        if mine == stands:
             return intent
     return None
 

@@ -19,7 +19,7 @@ from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store import approvals
 from core.store.approvals import End
 from core.store.client import Store
-from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, SITE, status_of_answer
+from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, status_of_answer
 from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
@@ -57,11 +57,11 @@ class KnownEnd(NamedTuple):
             request_id=str(intent.request_id),
             digest=intent.digest,
             status=status_of_answer(intent.approved),
-            responder=intent.user.get_username(),
+            responder=intent.responder,
             reason=intent.reason,
             ended_at=intent.accepted_at or intent.created_at,
             decision_id=str(intent.pk),
-            channel=SITE,
+            channel=intent.channel,
             signature=intent.signature,
         )
         return cls(end, noted=True)
@@ -151,14 +151,14 @@ def came_too_late(intent: DecisionIntent) -> Fact:
     logger.critical(
         "request %s: the answer of %s took effect, and the record says %s",
         intent.request_id,
-        intent.user.get_username(),
+        intent.responder,
         intent.outcome,
     )
     return Fact(
         event_id=f"contradicted:{intent.request_id}:{intent.pk}",
         kind="record.contradicted",
         at=now,
-        actor=intent.user.get_username(),
+        actor=intent.responder,
         agent_id=intent.agent_id,
         request_id=str(intent.request_id),
         details={
@@ -175,7 +175,7 @@ def may_have_taken_effect(intent: DecisionIntent, now: datetime) -> Fact:
         event_id=f"uncertain:{intent.pk}",
         kind="decision.uncertain",
         at=now,
-        actor=intent.user.get_username(),
+        actor=intent.responder,
         agent_id=intent.agent_id,
         request_id=str(intent.request_id),
         details={

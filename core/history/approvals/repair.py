@@ -346,7 +346,7 @@ def _settle(intent: DecisionIntent, outcome: str, now: datetime) -> list[entries
             f"repaired:intent:{intent.pk}",
             str(intent.request_id),
             now,
-            what=f"the attempt of {intent.user.get_username()} to {'approve' if intent.approved else 'deny'}",
+            what=f"the attempt of {intent.responder} to {'approve' if intent.approved else 'deny'}",
             was=OPEN,
             now_is=outcome,
         )

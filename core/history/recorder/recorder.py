@@ -26,6 +26,7 @@ from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
 from core.history.approvals.repair import Repair
+from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
 from core.history.recorder import registry
 from core.history.recorder.heartbeat import Heartbeat
@@ -33,6 +34,7 @@ from core.history.recorder.registry import Batch, Records
 from core.history.usage import rebuild as usage_rebuild
 from core.models import ApprovalRecord, Cursor, DecisionIntent, SetAsideEntry
 from core.store import approvals, outbox
+from core.store.approvals import RequestRecord
 from core.store.client import Store, open_store
 from core.store.outbox import OutboxEntry
 from core.values.approvals import OPEN, PENDING
@@ -59,6 +61,8 @@ class Recorder:
         self._gate = ApprovalGate(self._store)
         self._line = self._store.line()
         self._repair = Repair(self._store)
+        self._rules = Rules(self._store)
+        self._asked: list[RequestRecord] = []
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
         self._installation = ""
@@ -101,7 +105,9 @@ class Recorder:
                 return 0
             failpoints.reach("recorder.after_commit")
             self._store.run(outbox.committed(self._store.keys, self._position))
+            self._rules.answer(self._asked)
         if len(entries) < outbox.BATCH:
+            self._rules.sweep()
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
@@ -178,6 +184,7 @@ class Recorder:
             self._position = cursor.position
         self._installation = installation
         self._repair.begin(older=outbox.numbers(outbox.told(self._store)) < outbox.numbers(self._position))
+        self._rules.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
             self._store.run(outbox.committed(self._store.keys, self._position))
@@ -212,7 +219,7 @@ class Recorder:
             cursor.save()
             append(facts)
             failpoints.reach("recorder.before_commit")
-        self._position = entries[-1].position
+        self._position, self._asked = entries[-1].position, list(records.bodies.values())
         return True
 
     def _record_all(self, entries: list[OutboxEntry], records: Records) -> list[Fact]:

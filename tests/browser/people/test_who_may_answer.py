@@ -1,4 +1,4 @@
-"""What people see of policy: who approved already, what an answer needs, why somebody may not."""
+"""What people see of policy: who approved already, what an answer needs, why somebody may not; and rules."""
 
 import re
 
@@ -9,6 +9,7 @@ from core import ApprovalGate
 from core.models import AgentOwner, ApprovalType
 from tests.conftest import PASSWORD
 from tests.live_record import live_record
+from tests.waiting import wait_until
 
 
 def test_two_people_approve_and_the_second_page_says_who_did(sign_in, clean_redis):
@@ -57,3 +58,31 @@ def test_who_owns_the_agent_reads_why_and_has_no_buttons(sign_in, clean_redis, m
     card = page.locator(f"#request-{request.request_id}")
     expect(card).to_contain_text("This agent is yours, so somebody else must answer.")
     expect(card.locator("button")).to_have_count(0)
+
+
+def test_a_rule_is_made_from_a_request_and_answers_the_next_one(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "builder")
+    page = sign_in("ann", "approver")
+    first = gate.open_request("run_command", {"command": "git push origin main", "tries": 3})
+    page.goto(f"/approvals/{first.request_id}/")
+    page.get_by_role("link", name="Let a rule answer requests like this").click()
+    page.get_by_label("Approve").check()
+    page.get_by_label("How command must be").select_option("begins")
+    page.get_by_label("command begins with").fill("git push origin ")
+    page.get_by_label("How tries must be").select_option("between")
+    page.get_by_label("tries begins with, or is at least").fill("1")
+    page.get_by_label("tries is at most").fill("5")
+    page.get_by_label("Reason").fill("pushes of every day")
+    page.get_by_role("button", name="Show what it would have answered").click()
+    expect(page.locator(".past")).to_contain_text("0 of the last 0 ended requests")
+    page.get_by_role("button", name="Save the rule").click()
+    expect(page.locator(".notice")).to_contain_text("is at work")
+    expect(page.locator(".rules li .about").first).to_contain_text("used 0 of 20 times")
+    second = gate.open_request("run_command", {"command": "git push origin dev", "tries": 1})
+    wait_until(lambda: live_record(gate, second.request_id).status == "approved", "the rule answers")
+    assert live_record(gate, first.request_id).status == "pending"
+    page.goto("/")
+    expect(page.locator("#ended")).to_contain_text("of ann")
+    page.goto("/rules/")
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.locator(".rules li .about").first).to_contain_text("revoked")

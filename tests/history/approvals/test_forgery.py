@@ -129,6 +129,7 @@ def with_swapped_context(a: Attack) -> None:
 ATTACKS = {
     "raw end": lambda a: a.end(),
     "raw end, direct": lambda a: a.end(channel="direct"),
+    "raw end, as a rule": lambda a: a.end(channel="rule", responder="rule 1 of maria"),
     "raw end, no channel": lambda a: a.end(channel=""),
     "raw entry alone": lambda a: a.raw.xadd(f"{NAME}ended:{a.id}", {
         "status": "approved", "approved": "1", "responder": "maria", "reason": "", "ended_ms": "1795331355624"}),

@@ -45,7 +45,7 @@ def stands(request_id):
 
 
 @pytest.mark.parametrize("fields", [
-    {}, {"channel": "direct"}, {"channel": ""}, {"status": "rejected"},
+    {}, {"channel": "direct"}, {"channel": "rule"}, {"channel": ""}, {"status": "rejected"},
     {"status": "cancelled", "responder": "system", "channel": "system"},
     {"status": "timeout", "responder": "system", "channel": "system"},
     {"status": "timeout", "responder": "system", "channel": "system", "ended_ms": "4000000000000"},

@@ -1,0 +1,158 @@
+"""A rule that is being written: what the form offers of a request, and what it said."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from core.approvals.deciding import MAX_REASON_LENGTH
+from core.history.approvals import terms
+from core.history.approvals.rules import MOST_USES, Draft
+from core.history.approvals.terms import Scope, Term
+from core.models.policy import ANY
+from core.values.json import loads_strictly
+from core.values.malformed import ODD
+from core.values.secrets import masked_json
+from dashboard import words
+from dashboard.access import Approval
+from dashboard.display.text import json_word
+
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One value of the request, and what the form says of it."""
+
+    number: int
+    term: Term
+    shown: str
+    cut: bool
+    how: list[tuple[str, str, bool]]  # value, word, whether it is chosen
+    value: str
+    most: str
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The form of a rule made from one request."""
+
+    request_id: str
+    kind: str
+    agent_id: str
+    choices: list[Choice]
+    said: Mapping[str, str]
+    barred: str = ""  # why no rule can be made from it
+
+    @classmethod
+    def of(cls, approval: Approval, said: Mapping[str, str]) -> "Writing":
+        """For a request, with what was said so far."""
+        known: Any = approval.live or approval.kept
+        about = (str(known.request_id), known.approval_type, known.agent_id)
+        found, shown = _values(known.context)
+        if found is None or len(found) > terms.MOST_VALUES:
+            why = words.TOO_MANY_VALUES.format(most=terms.MOST_VALUES) if found else words.NO_TEXT
+            return cls(*about, [], said, why)
+        chosen = [_choice(number, path, value, shown, said) for number, (path, value) in enumerate(found)]
+        return cls(*about, chosen, said)
+
+    @property
+    def lasting(self) -> list[tuple[int, str, bool]]:
+        """How long it may last: hours, in words, whether it is chosen."""
+        chosen = self.said.get("hours", "4")
+        return [(hours, word, str(hours) == chosen) for hours, word in words.LASTING.items()]
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What the fields take at most."""
+        return {"uses": MOST_USES, "reason": MAX_REASON_LENGTH}
+
+    def draft(self) -> Draft:
+        """The rule that was written; ValueError, as a sentence, for what makes none."""
+        said = self.said
+        if said.get("answer") not in ("approve", "deny"):
+            raise ValueError(words.CHOOSE)
+        agent = ANY if said.get("agent") == "every" else self.agent_id
+        chosen = tuple(_term(choice, said) for choice in self.choices)
+        scope = Scope(said["answer"] == "approve", self.kind, agent, chosen)
+        reason = said.get("reason", "").replace("\r\n", "\n").strip()
+        lasts = timedelta(hours=_whole(said.get("hours", "")))
+        return Draft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
+
+
+def mark_of(draft: Draft) -> str:
+    """What tells whether the rule that is saved is the one that was shown."""
+    return hashlib.sha256(repr(draft).encode(errors="backslashreplace")).hexdigest()
+
+
+def _values(context: bytes | str) -> tuple[list[tuple[terms.Path, Any]] | None, Any]:
+    """The first values of a context, one more than a rule can name, and the context without secrets; None for none."""
+    try:
+        text = context.decode() if isinstance(context, bytes) else context
+        found = list(islice(terms.values(loads_strictly(text)), terms.MOST_VALUES + 1)) if text else None
+        return found, loads_strictly(masked_json(text).text) if text else None
+    except ODD:
+        return None, None
+
+
+def _offered(value: Any, *, hidden: bool) -> list[str]:
+    """What a value of this kind can be asked to be. A secret stands in no rule: it may only be anything."""
+    if hidden:
+        return [terms.FREE]
+    more = terms.PREFIX if isinstance(value, str) and value else terms.RANGE if terms.is_number(value) else ""
+    return [terms.EXACT, *([more] if more else []), terms.FREE]
+
+
+def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> Choice:
+    shown = terms.value_at(masked, path)
+    hidden = not terms.same(shown, value)
+    offered = _offered(value, hidden=hidden)
+    chosen = said.get(f"how-{number}", offered[0])
+    value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
+    text = value if isinstance(value, str) else json_word(value)
+    return Choice(
+        number,
+        Term(path, offered[0], value),
+        text[:SHOWN],
+        len(text) > SHOWN,
+        [(how, words.HOW[how], how == chosen) for how in offered],
+        said.get(f"value-{number}", text[:SHOWN].partition("\n")[0]),
+        said.get(f"most-{number}", text[:SHOWN]),
+    )
+
+
+def _term(choice: Choice, said: Mapping[str, str]) -> Term:
+    """What the form says of a value; it holds for the request at hand, or somebody erred."""
+    number, asked = choice.number, choice.term
+    how = said.get(f"how-{number}", "")
+    if how not in [value for value, _word, _chosen in choice.how]:
+        raise ValueError(words.NOT_OFFERED.format(name=asked.name))
+    value, most = said.get(f"value-{number}", ""), said.get(f"most-{number}", "")
+    if how == terms.PREFIX:
+        term = asked._replace(how=how, value=value)
+    elif how == terms.RANGE:
+        term = asked._replace(how=how, value=_number(asked.name, value), most=_number(asked.name, most))
+    else:
+        term = asked._replace(how=how, value=None) if how == terms.FREE else asked._replace(how=how)
+    if not term.checked().holds(asked.value):
+        raise ValueError(words.NOT_SO.format(name=asked.name))
+    return term
+
+
+def _number(name: str, text: str) -> int | float:
+    for kind in (int, float):
+        try:
+            found = kind(text)
+        except ValueError:
+            continue
+        if terms.is_number(found):
+            return found
+    raise ValueError(words.NO_NUMBER.format(name=name, text=text or words.NOTHING))
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
+        raise ValueError(words.NO_WHOLE_NUMBER.format(text=text or words.NOTHING))
+    return int(text)
