@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,9 @@ from tests.emptying import empty_the_tables, remember_what_the_migrations_brough
 from tests.endings import nothing_goes_on  # noqa: F401  fixture
 from tests.leftovers import emptied
 from tests.waiting import PATIENCE, wait_until
+
+# Whoever starts the tests may ignore it, as nohup does, and each process inherits that.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 gc.disable()  # what is imported and collected stays; see pytest_runtestloop
 

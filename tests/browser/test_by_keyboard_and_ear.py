@@ -11,6 +11,7 @@ from core import ApprovalGate
 SIZES = """
 [...document.querySelectorAll('button, input:not([type=hidden]), textarea, select, nav a, .card h2 a')]
   .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest('.unseen'))
+  .map((one) => (one.type === 'checkbox' ? one.closest('label') : one))
   .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
 """
 OUTLINE = """
