@@ -53,7 +53,11 @@ class _Settle:
 
 def _begin() -> str:
     try:
-        return rights.begin(open_store())
+        store = open_store()
+    except StoreUnavailable:
+        return ""  # no Redis runs at all, as at the first `migrate`, so no page is open
+    try:
+        return rights.begin(store)
     except StoreUnavailable as error:
         logger.warning("a change of rights is not told to Redis: %s", error)
         return ""
