@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connections, transaction
 
 from core.history.audit import entries
 from core.models import DecisionGrant, PolicyState
@@ -17,6 +17,8 @@ def ensure_policy(using: str, **_signal: Any) -> None:
 
     A superuser does not decide by being one any more. A new installation has none yet, so nothing is recorded.
     """
+    if PolicyState._meta.db_table not in connections[using].introspection.table_names():
+        return  # a migration back to before it
     with transaction.atomic(using=using):
         if PolicyState.objects.using(using).exists():
             return

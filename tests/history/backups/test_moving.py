@@ -82,9 +82,8 @@ def test_everything_is_moved_as_it_is_and_the_recorder_goes_on_where_it_was(inst
     with closing(sqlite3.connect(installation.file)) as source:
         kept = source.execute(query.format(at="substr(at || '.000000', 1, 26)")).fetchall()
     assert rows_of(url, query.format(at=text_time("at"))) == kept
-    sessions = rows_of(
-        url, f"SELECT session_key, session_data, {text_time('expire_date')} FROM core_websession"
-    )
+    columns = f"session_data, {text_time('expire_date')}, session_key, {text_time('seen')}, account_id"
+    sessions = rows_of(url, f"SELECT {columns} FROM core_websession")
     assert sessions == before["core_websession"]
 
     ask_and_answer(gate, 5)

@@ -57,8 +57,13 @@ def test_a_filled_database_takes_names_of_255_characters_with_hashes_and_guards_
     new_installation,
 ):
     site = new_installation("first")
-    before = site.run(command("migrate") + FILL + LOOK, ODD)
-    assert site.run(command("migrate", "core", BEFORE) + command("migrate") + LOOK) == before
+    before = json.loads(site.run(command("migrate") + FILL + LOOK, ODD))
+    after = json.loads(site.run(command("migrate", "core", BEFORE) + command("migrate") + LOOK))
+    for rows, *_others in (before, after):
+        del rows["core_decisiongrant"]  # policies come anew on this way, and the record says so
+    newest = after[1].pop(0)
+    assert newest[0] == before[1][0][0] + 1
+    assert after == before
     assert json.loads(site.run(LONGER + LOOK))[2] == []
 
 
