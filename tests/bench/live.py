@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import websockets
 
@@ -94,7 +95,7 @@ class _Readers:
 
     @asynccontextmanager
     async def connected(self, address: str, cookie: str) -> AsyncIterator[None]:
-        headers = {"Cookie": f"session={cookie}", "Origin": "http://localhost"}
+        headers = {"Cookie": f"session={cookie}", "Origin": f"http://{urlsplit(address).netloc}"}
         async with websockets.connect(address, additional_headers=headers, max_size=None) as connection:
             self._count += 1
             reader = asyncio.create_task(self._read(connection))
@@ -135,6 +136,7 @@ def _served(url: str) -> Iterator[tuple[str, str, str]]:
             "DJANGO_SETTINGS_MODULE": "telemetry_site.settings",
         }
         environment = {**os.environ, **settings, "DEBUG": "1", "LOG_LEVEL": "ERROR"}
+        environment["TELEMETRY_SOCKETS_PER_SESSION"] = "1000"
         _python(environment, "manage.py", "migrate", "-v", "0")
         cookie = _python(environment, "-c", SIGN_IN)
         ports = [free_port(), free_port()]
