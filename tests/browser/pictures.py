@@ -37,7 +37,7 @@ def sign_in(page: Page) -> None:
     page.goto("/")
     page.get_by_label("Name").fill("operator")
     page.get_by_label("Password").fill(password.strip())
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_selector("#queue-head")
 
 
