@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 
+from core.errors import StoreUnavailable
 from core.history.people.accounts import Vanished
 from core.history.people.actor import recorded_as
 from core.history.people.hashing import RETRY_SECONDS, TooManyTries
@@ -88,8 +89,8 @@ def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[Ht
     return serve_sync
 
 
-class DatabaseAway:
-    """Answers for any view whose database is away, or where somebody else was faster.
+class AnswersWhenAway:
+    """Answers for any view whose Redis or database is away, or where somebody else was faster.
 
     What the database said is in the log: it names hosts.
     """
@@ -105,6 +106,8 @@ class DatabaseAway:
         """The page, or the notice beside the button that was pressed."""
         if isinstance(error, TooManyTries):
             return _busy(request)
+        if isinstance(error, StoreUnavailable):
+            return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
         if isinstance(error, DataError) or _is_odd_filter(request, error):
             return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
         if request.method == "POST" and _overtaken(error):

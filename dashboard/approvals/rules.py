@@ -110,10 +110,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
 @access.viewer_required
 def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The form of a rule made from a request; what is posted twice the same is saved, once its past was shown."""
-    try:
-        approval = access.approval_or_404(request.user, str(request_id))
-    except StoreUnavailable as error:
-        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    approval = access.approval_or_404(request.user, str(request_id))
     writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
     known = approval.live or approval.kept

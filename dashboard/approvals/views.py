@@ -59,10 +59,7 @@ class Notice:
 @access.viewer_required
 def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The request with its history."""
-    try:
-        approval = access.approval_or_404(request.user, str(request_id))
-    except StoreUnavailable as error:
-        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    approval = access.approval_or_404(request.user, str(request_id))
     page = contexts.approval_page(str(request_id), approval)
     context = {"page": page, "audience": Audience.of(request.user)}
     return render(request, "dashboard/approvals/approval.html", context)
@@ -73,10 +70,7 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
 @access.viewer_required
 def waiting(request: HttpRequest) -> HttpResponse:
     """All that wait, a part at a time, by deadline."""
-    try:
-        page = contexts.waiting_page(request.GET.get("page", ""))
-    except StoreUnavailable as error:
-        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    page = contexts.waiting_page(request.GET.get("page", ""))
     return render(request, "dashboard/approvals/waiting.html", {"page": page})
 
 
@@ -85,10 +79,7 @@ def waiting(request: HttpRequest) -> HttpResponse:
 @access.reveal_required
 def reveal(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The whole text with its secrets, once that somebody looked is in the record."""
-    try:
-        approval = access.approval_or_404(request.user, str(request_id))
-    except StoreUnavailable as error:
-        return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
+    approval = access.approval_or_404(request.user, str(request_id))
     context = contexts.revealed(str(request_id), approval)
     with transaction.atomic():
         who, fact = request.user.get_username(), entries.new_fact("secrets.shown")

@@ -72,14 +72,14 @@ def test_signing_in_while_nothing_can_be_written_says_so_too(client, person):
 
 
 def test_what_somebody_else_was_faster_with_is_a_page_that_says_so(rf, db):
-    from dashboard.middleware import DatabaseAway
+    from dashboard.middleware import AnswersWhenAway
 
-    page = DatabaseAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
+    page = AnswersWhenAway(lambda _request: None).process_exception(rf.post("/"), Vanished("ann was deleted"))
     assert page.status_code == 409
     assert "Nothing was changed" in page.content.decode()
 
 
 def test_an_error_of_our_own_is_not_called_an_outage(rf):
-    from dashboard.middleware import DatabaseAway
+    from dashboard.middleware import AnswersWhenAway
 
-    assert DatabaseAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None
+    assert AnswersWhenAway(lambda _request: None).process_exception(rf.get("/"), ValueError("ours")) is None
