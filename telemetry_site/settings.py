@@ -9,9 +9,16 @@ from core.history.database.private_file import make_private
 from core.history.database.url import database
 from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
+from core.values.approvals import ALLOWED
 from core.values.signature import parse_public_keys
 from telemetry_site.addresses import networks
-from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
+from telemetry_site.env import (
+    development_secret_key,
+    direct_answers,
+    environment,
+    metrics_token,
+    production_secret_key,
+)
 from telemetry_site.layers import caches, channel_layers
 from telemetry_site.provider import one_provider, providers
 from telemetry_site.queues import rq_queues
@@ -53,6 +60,10 @@ TELEMETRY_DECISION_KEY_FILE = Path(
     environment.text("TELEMETRY_DECISION_KEY_FILE", str(TELEMETRY_DATA_DIR / "decision-key.pem"))
 ).resolve()
 TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_public_keys)
+
+# Whether answers by a call in Python, of which nobody knows whose they are, are taken. The site tells Redis.
+
+TELEMETRY_DIRECT_ANSWERS = environment.checked("TELEMETRY_DIRECT_ANSWERS", direct_answers) or ALLOWED
 
 # Whether rules that people made answer requests.
 
