@@ -89,6 +89,11 @@ TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365,
 TELEMETRY_WAITING_REQUESTS = environment.number("TELEMETRY_WAITING_REQUESTS", 500, most=1000)
 TELEMETRY_REQUESTS_A_MINUTE = environment.number("TELEMETRY_REQUESTS_A_MINUTE", 1000, most=1000)
 
+# How large a context may be, beside its bytes, and how many types of events a source may make within 7 days.
+TELEMETRY_CONTEXT_VALUES = environment.number("TELEMETRY_CONTEXT_VALUES", 10_000)
+TELEMETRY_CONTEXT_LEVELS = environment.number("TELEMETRY_CONTEXT_LEVELS", 64, most=64)
+TELEMETRY_EVENT_TYPES = environment.number("TELEMETRY_EVENT_TYPES", 1_000, most=10_000)
+
 DATABASES = {
     "default": environment.parsed(
         "DATABASE_URL", lambda url: database(url, TELEMETRY_DATA_DIR / "history.sqlite3")

@@ -16,6 +16,7 @@ from ..store.approvals import Question
 from ..store.client import CONFIRM_SECONDS, Line, Store
 from ..store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
 from ..values.approvals import CANCELLED
+from ..values.json import measure
 from ..values.moments import at
 from ..values.numbers import shown
 from .request import ApprovalRequest
@@ -52,7 +53,7 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     while True:
         reply = _stored(store, question, deadline, gone)
         if reply[0] == b"over":
-            raise StoreRefused(_too_many(question.agent_id, *reply[1:]))
+            raise StoreRefused(_too_much(question, *reply[1:]))
         if reply[0] != b"known":
             break
         gone = reply[1].decode(errors="replace")
@@ -83,10 +84,15 @@ def _warned(asked: Asked, nobody: bytes) -> Asked:
     return asked._replace(request=replace(about, warning=warning))
 
 
-def _too_many(agent_id: str, what: bytes, most: bytes) -> str:
+def _too_much(question: Question, what: bytes, most: bytes) -> str:
+    agent, allows = question.agent_id, f"the site allows {most.decode()}"
+    if what in (b"values", b"levels"):
+        values, levels = measure(question.context)
+        has = f"{values} values" if what == b"values" else f"values on {levels} levels"
+        return f"the context has {has}, and {allows}: ask with less of it, and say where the rest is"
     if what == b"a_minute":
-        return f"agent {agent_id!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
-    waits = f"agent {agent_id!r} has {most.decode()} requests that wait, and the site allows no more"
+        return f"agent {agent!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
+    waits = f"agent {agent!r} has {most.decode()} requests that wait, and the site allows no more"
     return f"{waits}: wait for answers, or cancel_request some"
 
 

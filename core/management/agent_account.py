@@ -36,7 +36,10 @@ def agent_rule(keys: Keys, agent: str, older: Iterable[str] = ()) -> list[str]:
     shared = [keys.agents_changed, keys.agents_running, keys.event_types, keys.signals_order]
     shared += [keys.signals_broadcast, keys.signals_broadcast_expiry]
     shared += [prefix(keys, *words) + "*" for words in (("signals", "expiry"), ("signals", "claimed"))]
-    shared += [prefix(keys, *words) + "*" for words in (("events", "stream"), ("usage",), ("feedback",))]
+    shared += [
+        prefix(keys, *words) + "*"
+        for words in (("events", "stream"), ("events", "born"), ("usage",), ("feedback",))
+    ]
     ids = [mark_of(agent) + "*", *sorted(older)]
     requests = [prefix(keys, "approvals", word) + id_ for word in REQUEST_WORDS for id_ in ids]
     inboxes = prefix(keys, "signals", "inbox") + "*"

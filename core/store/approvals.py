@@ -25,7 +25,7 @@ from ..values.approvals import (
     status_of_answer,
 )
 from ..values.digests import request_body, request_digest
-from ..values.json import finite, loads_strictly
+from ..values.json import finite, loads_strictly, measure
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
 from ..values.names import name_of
@@ -140,13 +140,17 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, timeout_text, key, gone]
-    args += policy.fields_of(approval_type, agent_id)
+    args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
     return Command(REQUEST, script_keys, args, as_it_is)
 
 
-def set_limits(store: Store, *, waiting: int, a_minute: int) -> None:
-    """How many requests of one agent may wait, and be asked in a minute; 0 for no limit. Every asker keeps to it."""
-    store.write("HSET", store.keys.approvals_limits, "waiting", waiting, "a_minute", a_minute)
+def set_limits(store: Store, **limits: int) -> None:
+    """What an agent may do, 0 for no limit: every asker and publisher keeps to it.
+
+    waiting: requests that wait. a_minute: requests asked in a minute. values, levels: of a context. event_types: born
+    within 7 days.
+    """
+    store.write("HSET", store.keys.approvals_limits, *(part for limit in limits.items() for part in limit))
 
 
 def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:

@@ -207,6 +207,10 @@ class Keys:
         """Stream, 7 days after its last event, about 10,000 entries: published events of one type."""
         return self._key("events", "stream", quoted(event_type))
 
+    def events_born(self, source: str) -> str:
+        """Sorted set, 7 days after its last birth: the types that one source published first, by server ms of that."""
+        return self._key("events", "born", quoted(source))
+
     @cached_property
     def event_types(self) -> str:
         """Stream, permanent, about 10,000 entries: one when a type is born; gives every event its id."""

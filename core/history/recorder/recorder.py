@@ -172,6 +172,9 @@ class Recorder:
             self._store,
             waiting=settings.TELEMETRY_WAITING_REQUESTS,
             a_minute=settings.TELEMETRY_REQUESTS_A_MINUTE,
+            values=settings.TELEMETRY_CONTEXT_VALUES,
+            levels=settings.TELEMETRY_CONTEXT_LEVELS,
+            event_types=settings.TELEMETRY_EVENT_TYPES,
         )
         self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)

@@ -2,16 +2,16 @@
 -- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn, limits, policy[, key]
 -- ARGV  id, agent_id, approval_type, context, digest, timeout_ms or '' for no deadline, timeout in seconds as text,
 --       key or '', id of a request that is gone, which the key may still name, or '',
---       the fields of policy that may speak of it, the first that is there counts
+--       how many values and levels its context has, the fields of policy that may speak of it, the first that is there counts
 -- Returns {requested_ms, deadline_ms, length of a capped outbox or 0, '1' when nobody can approve it now or ''},
 -- {'taken'} when another request has this id, {'withdrawn'} when its asker was refused before,
--- {'over', what, most} when this agent has too many, or {'known', id, '1' or ''} of the request that the key names.
+-- {'over', what, most} when this agent has too many or this is too large, or {'known', id, '1' or ''} of the request that the key names.
 local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 -- What cannot be read, as by an account of before this key, is not known: then nobody says so.
 local function nobody_can()
-  local said = redis.pcall('HMGET', KEYS[10], unpack(ARGV, 10))
-  for place = 1, #ARGV - 9 do
+  local said = redis.pcall('HMGET', KEYS[10], unpack(ARGV, 12))
+  for place = 1, #ARGV - 11 do
     if said[place] then return said[place] == '0' and '1' or '' end
   end
   return ''
@@ -31,8 +31,12 @@ if named and string.sub(named, 1, #id) ~= ARGV[9] then
 end
 fail_on_wrong_type(KEYS[2], KEYS[3], KEYS[5], KEYS[6])
 local now = now_ms()
-local asked, limits = redis.call('ZCARD', KEYS[7]), redis.call('HMGET', KEYS[9], 'waiting', 'a_minute')
+local asked, limits = redis.call('ZCARD', KEYS[7]), redis.call('HMGET', KEYS[9], 'waiting', 'a_minute', 'values', 'levels')
 local most, a_minute = tonumber(limits[1] or 0) or 0, tonumber(limits[2] or 0) or 0
+for place, name in ipairs({'values', 'levels'}) do
+  local bound = tonumber(limits[place + 2] or 0) or 0
+  if bound > 0 and tonumber(ARGV[9 + place]) > bound then return {'over', name, digits(bound)} end
+end
 if a_minute > 0 and asked >= a_minute and redis.call('ZCOUNT', KEYS[7], digits(now - 60000), '+inf') >= a_minute then
   return {'over', 'a_minute', digits(a_minute)}
 end
