@@ -173,7 +173,8 @@ class UsageTracker:
         numbers = numbers_of(cost, counts, (cache_hit, prompt_cache_hit, correct), duration_ms, odd, found)
         user = "" if user_id is None else self._people.digest(user_id)
         self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
-        self._tell_once(odd, f"{provider}/{named}")
+        if odd.said:
+            self._tell_once(odd, f"{provider}/{named}")
 
     def _keep(self, said: str, call_id: str | None, found: Quantities | None) -> None:
         known = identity_of(found) if call_id is None else checked_name(call_id, "call_id")
