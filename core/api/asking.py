@@ -15,6 +15,7 @@ from core.approvals import waiting
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
 from core.store.client import CONFIRM_SECONDS, open_store
+from core.values.approvals import PENDING
 
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key")
@@ -114,7 +115,7 @@ async def outcome(
             said, due = await run(partial(_look, agent, request_id, claim))
             left = until - time.monotonic()
             if said is not None or left <= 0:
-                return said or Reply(202, {"id": request_id, "status": "pending"})
+                return said or Reply(202, {"id": request_id, "status": PENDING})
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, due)):
                     await event.wait()

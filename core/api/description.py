@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.history.people.tokens import SCOPES
+from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNKNOWN
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -173,7 +174,7 @@ _SCHEMAS = {
     "Outcome": _schema(
         ("id", "status", "approved", "responder", "reason"),
         id=_TEXT,
-        status={"enum": ["approved", "denied", "timeout", "cancelled", "unavailable", "unknown"]},
+        status={"enum": [*RESPONSE_OF_END.values(), UNAVAILABLE, UNKNOWN]},
         approved={"type": "boolean"},
         responder=_TEXT,
         reason=_TEXT,

@@ -17,6 +17,7 @@ from core.api.description import DESCRIPTION
 from core.api.ends import Ends
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
+from core.values.approvals import UNAVAILABLE
 from core.values.json import loads_strictly
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class Door:
         except (StoreUnavailable, MalformedRecord, Error) as error:
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
             away = "This could not be asked or stored now. Nothing tells whether it was: ask again with the same key."
-            reply = Reply.of(Refused(503, "unavailable", away, after=AWAY_SECONDS))
+            reply = Reply.of(Refused(503, UNAVAILABLE, away, after=AWAY_SECONDS))
         body = reply.bytes
         headers = [*HEADERS, *reply.headers, (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
