@@ -148,6 +148,18 @@ PATHS: dict[str, dict[str, Any]] = {
             fields=(_query("type", "Of this type"), _query("after", "The id of the last one that is known")),
         ),
     },
+    "hooks/claude-code": {
+        "post": _way(
+            "A hook of Claude Code or GitHub Copilot, as the client posts it",
+            "ask",
+            {"200": ("What the client does now; {} is no opinion", _OBJECT)},
+            body=_OBJECT,
+            fields=(
+                _query("timeout", "Seconds after which the client gives up, by default 60", _NUMBER),
+                _query("agent", _AGENT["description"]),
+            ),
+        )
+    },
     "calls": {
         "post": _way(
             "Keep calls of models: one, or the list `calls`, with the arguments of track_llm_call",

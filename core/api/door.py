@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from django.db import Error, close_old_connections
 
-from core.api import asking, living
+from core.api import asking, hooks, living
 from core.api.answers import HEADERS, Refused, Reply
 from core.api.bearers import Bearers, agent_of, require, secret_of
 from core.api.description import DESCRIPTION
@@ -23,6 +23,7 @@ from core.values.json import loads_strictly
 logger = logging.getLogger(__name__)
 
 PREFIX = "/api/v1/"
+HOOK = ("POST", "hooks/claude-code")
 BODY_BYTES = 1024 * 1024
 THREADS = 16  # for what asks Redis or the database; who waits for an answer holds none
 AWAY_SECONDS = 5
@@ -44,6 +45,11 @@ class Call(NamedTuple):
     def agent(self) -> str:
         """In whose name."""
         return agent_of(self.bearer, self.body.get("agent", self.query.get("agent")))
+
+    @property
+    def hook_agent(self) -> str:
+        """The same for a hook, whose body is its client's and names its subagent as `agent_id`."""
+        return agent_of(self.bearer, self.query.get("agent"))
 
 
 class Door:
@@ -105,6 +111,11 @@ class Door:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         body = await _body(scope, headers, receive)
         call = Call(bearer, query, body, headers.get(b"idempotency-key", b"").decode("latin-1"))
+        if (scope["method"], path) == HOOK:
+            hook = hooks.claude_code(
+                self._run, self._ends, self._beating, bearer, call.hook_agent, query, body
+            )
+            return await _unless_gone(hook, receive)
         route = self._routes.get((scope["method"], path))
         if route is None:
             return await self._of_request(scope["method"], path, call, receive)

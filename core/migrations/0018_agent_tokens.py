@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ("agent", models.CharField(max_length=255)),
                 ("is_prefix", models.BooleanField(default=False, verbose_name="all that begin so")),
                 ("scopes", models.CharField(max_length=100)),
+                ("asks", models.CharField(default="*", max_length=1000)),
                 ("created_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),
                 ("last_used_at", models.DateTimeField(blank=True, null=True)),

@@ -17,6 +17,9 @@ class AgentToken(models.Model):
     agent = models.CharField(max_length=NAME_LENGTH)
     is_prefix = models.BooleanField("all that begin so", default=False)
     scopes = models.CharField(max_length=100)  # words with spaces between them
+    asks = models.CharField(
+        max_length=1000, default="*"
+    )  # of a coding agent: * or `prompted`, or names of tools
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()

@@ -1,5 +1,6 @@
 """Tokens of agents: the form that makes one and shows it once, the list of them, and their end."""
 
+import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.api.hooks import BEFORE, EVERY, PROMPT, PROMPTED, TOLD
 from core.history.people import tokens
 from core.history.people.tokens import LONGEST_DAYS, SCOPES, NotYours, Wanted
 from core.models import AgentToken
@@ -24,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 LISTED = 50
 DAYS = 90
+HOOK_SECONDS = 600
+LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
 FIRST = ("ask", "beat")  # what a new token may, unless somebody says otherwise
 
 
@@ -72,7 +76,10 @@ def show(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         logger.exception("a token could not be recorded, so it was not made")
         return _page(request, 503, problem=words.AWAY)
-    return _page(request, made=token, secret=secret, address=request.build_absolute_uri("/").rstrip("/"))
+    address = request.build_absolute_uri("/").rstrip("/")
+    return _page(
+        request, made=token, secret=secret, address=address, hooks=settings_of(address, token.is_prefix)
+    )
 
 
 @require_POST
@@ -89,6 +96,23 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("connect")
 
 
+def settings_of(address: str, is_fleet: bool = False) -> str:
+    """The hooks of a coding agent, as they stand in its settings: what cannot be asked is blocked."""
+    rest = "&agent=1" if is_fleet else ""
+    hook = {
+        "type": "http",
+        "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}{rest}",
+        "headers": {"Authorization": "Bearer $AGENT_TOKEN"},
+        "allowedEnvVars": ["AGENT_TOKEN"],
+        "timeout": HOOK_SECONDS,
+    }
+    held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
+    hooks = dict.fromkeys((BEFORE, PROMPT), held) | {
+        event: [{"hooks": [hook]}] for event in (*TOLD, "SessionEnd")
+    }
+    return json.dumps({"hooks": hooks}, indent=2)
+
+
 def _wanted(request: HttpRequest) -> Wanted:
     said = request.POST
     days = said.get("days", "")
@@ -96,7 +120,8 @@ def _wanted(request: HttpRequest) -> Wanted:
         raise ValueError(words.NO_DAYS)
     agent = said.get("agent", "").strip()
     label = said.get("label", "").strip() or agent
-    return Wanted(label, agent, said.get("is_prefix") == "1", tuple(said.getlist("scopes")), int(days))
+    asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
+    return Wanted(label, agent, said.get("is_prefix") == "1", tuple(said.getlist("scopes")), int(days), asks)
 
 
 def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpResponse:
@@ -110,8 +135,9 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in SCOPES],
+        "asks": [(word, words.ASKS[word]) for word in (EVERY, PROMPTED, LISTED_TOOLS)],
         "longest": LONGEST_DAYS,
-        "said": posted or {"days": DAYS},
+        "said": posted or {"days": DAYS, "asks": EVERY},
         **more,
     }
     return render(request, "dashboard/connect/connect.html", context, status=status)

@@ -7,6 +7,11 @@ SCOPES = {
     "events": "Publish and read events",
     "usage": "Report calls of models",
 }
+ASKS = {
+    "*": "before every tool",
+    "prompted": "before what the client itself would ask its user",
+    "tools": "before these tools:",
+}
 STATES = {
     "works": "works",
     "revoked": "revoked",

@@ -28,8 +28,10 @@ def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     monkeypatch.setattr(UsageTracker, "_instance", None)
     clients: list[httpx.Client] = []
 
-    def connect(name: str = "deployer", *scopes: str, is_prefix: bool = False) -> httpx.Client:
-        wanted = Wanted(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30)
+    def connect(
+        name: str = "deployer", *scopes: str, is_prefix: bool = False, asks: str = "*"
+    ) -> httpx.Client:
+        wanted = Wanted(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30, asks)
         _token, secret = tokens.make(owner, wanted)
         headers = {"Authorization": f"Bearer {secret}"}
         clients.append(httpx.Client(base_url=f"{site}/api/v1", headers=headers, timeout=PATIENCE))

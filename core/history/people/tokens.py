@@ -22,6 +22,7 @@ SCOPES = ("ask", "beat", "signal", "events", "usage")
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
+ASKS_LENGTH = 1000
 USED_AGAIN = timedelta(minutes=1)  # how exact "last used" is
 
 
@@ -37,16 +38,22 @@ class Bearer(NamedTuple):
     is_prefix: bool
     scopes: frozenset[str]
     expires_at: datetime
+    asks: str = "*"
 
 
 class Wanted(NamedTuple):
-    """A token as its form says it. `days`: how long it is good."""
+    """A token as its form says it. `days`: how long it is good.
+
+    `asks`: for which tools of a coding agent people are asked: * for every one, `prompted` for what the client itself
+    would ask its user, or names with spaces between them.
+    """
 
     label: str
     agent: str
     is_prefix: bool
     scopes: tuple[str, ...]
     days: int
+    asks: str = "*"
 
     def checked(self) -> "Wanted":
         """The same; ValueError that names what is wrong with it."""
@@ -57,7 +64,12 @@ class Wanted(NamedTuple):
             raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
         if not 1 <= self.days <= LONGEST_DAYS:
             raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
-        return self._replace(scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
+        asks = " ".join(self.asks.split())
+        if not asks or len(asks) > ASKS_LENGTH or not asks.isprintable():
+            raise ValueError(
+                f"asks must be names of tools of {ASKS_LENGTH} characters at most, or * for every one"
+            )
+        return self._replace(asks=asks, scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
 
 
 def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
@@ -83,11 +95,14 @@ def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
             agent=said.agent,
             is_prefix=said.is_prefix,
             scopes=" ".join(said.scopes),
+            asks=said.asks,
             owner=user,
             created_at=now,
             expires_at=now + timedelta(days=said.days),
         )
-        _record("token.made", token, label=said.label, scopes=list(said.scopes), days=said.days)
+        _record(
+            "token.made", token, label=said.label, scopes=list(said.scopes), days=said.days, asks=said.asks
+        )
     return token, secret
 
 
@@ -126,7 +141,9 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
         return None
     if token.last_used_at is None or token.last_used_at < now - USED_AGAIN:
         AgentToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return Bearer(token.pk, token.agent, token.is_prefix, frozenset(token.scopes.split()), token.expires_at)
+    return Bearer(
+        token.pk, token.agent, token.is_prefix, frozenset(token.scopes.split()), token.expires_at, token.asks
+    )
 
 
 def listed(user: Any) -> Any:
