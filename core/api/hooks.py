@@ -150,7 +150,7 @@ def _parked(agent: str, tool: Tool) -> str | None:
 
 def _said(tool: Tool, status: int, outcome: dict[str, Any]) -> Reply:
     """What the client does now, with words for its model."""
-    approved = status == 200 and outcome["approved"] is True
+    approved = status == 200 and outcome["status"] == APPROVED
     if status == 202:
         why = (
             f"Nobody has answered yet. The request is parked as {outcome['id']} and stays open for an hour. "
