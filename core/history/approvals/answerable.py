@@ -147,6 +147,7 @@ class Unanswerable:
         self._say_at = self._look_at = 0.0
         self._version = ""
         self._approvers = Approvers()
+        self._can: dict[Pair, bool] = {}  # by these approvers: what waits is counted again and again
 
     def look(self) -> None:
         """Say it where a minute is over or rights are others, and count. What fails is tried again."""
@@ -157,7 +158,7 @@ class Unanswerable:
         try:
             version = told.version(self._store)
             if now >= self._say_at or version != self._version:
-                self._approvers = publish(self._store)
+                self._approvers, self._can = publish(self._store), {}
                 self._version, self._say_at = version, now + EVERY_SECONDS
             self.count = self._waiting()
         except (Error, StoreUnavailable) as error:
@@ -166,4 +167,9 @@ class Unanswerable:
     def _waiting(self) -> int:
         rows = ApprovalRecord.objects.filter(status=PENDING).order_by()
         pairs = rows.values_list("approval_type", "agent_id").annotate(count=Count("pk"))
-        return sum(count for *names, count in pairs if not self._approvers.can_approve(Pair(*names)))
+        waiting = {Pair(*names): count for *names, count in pairs}
+        known = self._can
+        self._can = {
+            pair: known[pair] if pair in known else self._approvers.can_approve(pair) for pair in waiting
+        }
+        return sum(count for pair, count in waiting.items() if not self._can[pair])
