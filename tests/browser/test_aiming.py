@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
 from core.models import DecisionIntent
+from tests.browser import pressing
 from tests.waiting import wait_until
 
 # An eye of its own: whose button was under the pointer in each frame, and since when.
@@ -99,7 +100,7 @@ def test_a_button_that_has_just_come_takes_no_press(sign_in, clean_redis):
     expect(button).to_be_enabled()
     assert page.evaluate("tried") == 1
     assert not DecisionIntent.objects.exists()
-    button.click()
+    pressing.press(button)
     expect(page.locator("#notices")).to_contain_text("You approved")
 
 

@@ -13,6 +13,7 @@ from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
 from tests.browser.conftest import fill_in
+from tests.browser.pressing import press
 from tests.dashboard.live.frames import TICKS_PROMISED
 from tests.waiting import wait_until
 
@@ -141,7 +142,7 @@ def test_redis_away_is_said_in_a_sentence_and_the_page_recovers_by_itself(sign_i
         server = embedded.start(tmp_path / "own")
         page.wait_for_selector("[data-connection=live]")
         expect(page.locator("#problem")).to_be_hidden()
-        page.get_by_role("button", name="Approve").click()
+        press(page.get_by_role("button", name="Approve"))
         expect(page.locator("#notices")).to_contain_text("You approved ")
         assert ApprovalGate(server.url).get_request(request.request_id).status == "approved"
         page.goto("about:blank")
@@ -188,7 +189,7 @@ def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_us
     fill_in(page, "maria")
     page.wait_for_selector("[data-connection=live]")
     assert "recorder is behind" not in page.content()
-    page.get_by_role("button", name="Approve").click()
+    press(page.get_by_role("button", name="Approve"))
     expect(page.locator("#ended li")).to_contain_text("sent")
     expect(page.locator("#queue-head")).to_contain_text("The recorder is behind")
     Recorder(clean_redis).step()
