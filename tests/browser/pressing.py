@@ -37,10 +37,14 @@ def press(button: Locator, key: str = "") -> None:
             if key:
                 this_answer.press(key, timeout=ONE_TRY_MS)
             else:
-                page.mouse.move(1, 1)  # a hand comes from elsewhere: what scrolls under one at rest takes no press
+                page.mouse.move(
+                    1, 1
+                )  # a hand comes from elsewhere: what scrolls under one at rest takes no press
                 this_answer.click(timeout=ONE_TRY_MS)
         if page.evaluate(IS_TAKEN_OR_OVER, action):
             return
         said = page.locator("#notices").text_content()
-        assert time.monotonic() < end, f"in {PATIENCE} s no press on {action} was taken; the page says: {said!r}"
+        assert time.monotonic() < end, (
+            f"in {PATIENCE} s no press on {action} was taken; the page says: {said!r}"
+        )
         page.wait_for_timeout(BEFORE_THE_NEXT_MS)
