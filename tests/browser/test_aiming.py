@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from core import ApprovalGate
 from core.models import DecisionIntent
 from tests.browser import pressing
+from tests.browser.pressing import until_taken
 from tests.waiting import wait_until
 
 # An eye of its own: whose button was under the pointer in each frame, and since when.
@@ -56,14 +57,6 @@ def press(page: Page) -> None:
     page.mouse.up()
 
 
-def press_until_taken(page: Page) -> None:
-    """At this very place, again and again."""
-    wait_until(
-        lambda: press(page) or page.locator("#notices", has_text="You approved").count(),
-        "what is under the pointer is approved",
-    )
-
-
 def test_a_click_in_flight_when_a_colleague_ends_the_card_above(sign_in, clean_redis):
     gate = ApprovalGate(clean_redis, "deployer")
     above, aimed, below = (gate.open_request(kind, {"lines": list(range(n))}) for kind, n in
@@ -72,7 +65,8 @@ def test_a_click_in_flight_when_a_colleague_ends_the_card_above(sign_in, clean_r
     rest_on(page, aimed.request_id, "Approve")
     gate.respond_to_approval(above.request_id, False, "tom")
     expect(page.locator(f"#request-{above.request_id}.over")).to_be_visible()
-    press_until_taken(page)
+    until_taken(page.locator(f"#request-{aimed.request_id} .approve"), lambda _button: press(page))
+    expect(page.locator("#notices")).to_contain_text("You approved")
     assert gate.get_request(aimed.request_id).status == "approved"
     assert gate.get_request(below.request_id).status == "pending"
 
@@ -92,7 +86,8 @@ def test_a_page_that_becomes_shorter_brings_another_button_under_the_pointer(sig
     page.evaluate(PRESS_WHEN_IT_HAS_SCROLLED, [box["x"] + 20, box["y"] + 15])
     expect(page.locator("#notices")).to_contain_text("only just come there")
     assert not DecisionIntent.objects.exists()
-    press_until_taken(page)
+    until_taken(page.locator(f"#request-{requests[5].request_id} .approve"), lambda _button: press(page))
+    expect(page.locator("#notices")).to_contain_text("You approved")
     assert gate.get_request(requests[5].request_id).status == "approved"
 
 
