@@ -1,171 +1,136 @@
-"""From a request stored in Redis to its card at N open websockets, beside a bare relay of a stream."""
+"""From a request stored in Redis to its card at N open websockets, beside a bare relay of a stream.
+
+With 500 agents that wait it is measured beside the groups of Channels too, in the same run. What a socket hears is
+all that is looked at, not how it is written.
+"""
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 
-import websockets
+from channels_redis.core import RedisChannelLayer
 
 from core import ApprovalGate
-from tests.bench.measure import Bench, Row, percentile, plain_client
-from tests.bench.relay_stream import STREAM
-from tests.ports import free_port
+from tests.bench.decisions import _agents, _waiting
+from tests.bench.live.names import GROUP, STREAM, layer_options
+from tests.bench.live.readers import IDLE_SECONDS, Readers, Side, Tell
+from tests.bench.live.serving import served
+from tests.bench.measure import Bench, Row, percentile, plain_client, store_in
+from tests.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-EVENTS, WARM_UP, SECONDS_BETWEEN = 200, 20, 0.05
-AIMS = {1: (3.0, 6.0), 50: (9.0, 22.0)}  # sockets: p50 and p99 in ms
-
-SIGN_IN = """
-import django; django.setup()
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import Group, User
-from core.history.people.session_store import SessionStore
-user = User.objects.create_user("bench"); user.groups.add(Group.objects.get(name="approver"))
-session = SessionStore()
-session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
-session.save(); print(session.session_key)
-"""
+NAMESPACE = "bench-live"
+WAITING = 500
+WARM_UP, PAUSE_SECONDS = 5, 0.025
+BUDGET_SECONDS, LEAST_MARKS = 20.0, 10  # of a size: a way that takes a second needs no more to be known
+AIMS = {1: (3.0, 6.0), 50: (9.0, 22.0), 200: (30.0, 100.0)}  # sockets: p50 and p99 in ms
+MARKS = {1: 200, 50: 200, 200: 100, 1000: 40}
+GROUPED_EVERY = {
+    1: 1,
+    50: 2,
+    200: 5,
+    1000: 20,
+}  # of so many marks one: it takes seconds for a thousand sockets
 
 
 def rows(bench: Bench) -> Iterator[Row]:
-    """p50 and p99 to the last of all sockets' readers, at 20 changes a second."""
-    with _served(bench.url) as (site, relay, cookie):
-        for count, aims in AIMS.items():
-            ours, floor, lost = asyncio.run(_measure(bench.url, site, relay, cookie, count))
-            if lost:
-                yield Row(
-                    "change to socket, lost", f"{count} sockets", lost, 0, "events", None, "none", False
-                )
-            for percent, aim in zip((50, 99), aims, strict=True):
-                mine, least = percentile(ours, percent) * 1000, percentile(floor, percent) * 1000
-                size = f"{count} socket{'s' if count > 1 else ''}"
-                ratio = mine / least
-                yield Row(
-                    f"change to socket, p{percent}",
-                    size,
-                    mine,
-                    least,
-                    "ms",
-                    ratio,
-                    f"under {aim:g} ms",
-                    mine < aim,
-                )
+    """To the sockets of a site where nobody waits, and of one where five hundred do."""
+    with served(bench.url, NAMESPACE) as site:
+        ours = Side(site.web(), "/ws/live/", site.session, _asked(bench.url), changes=2)
+        relay = Side(site.beside("tests.bench.live.relay", bench.url), "/", "", _added(bench.url))
+        grouped = Side(site.beside("tests.bench.live.grouped", bench.url), "/", "", _sent(bench.url))
+        for count in (1, 50):
+            yield from _rows(count, "", asyncio.run(_measured([ours, relay], count)))
+        with _waiting(_agents, bench.url, NAMESPACE, WAITING):
+            store = store_in(bench.url, NAMESPACE)
+            wait_until(
+                lambda: store.read("ZCARD", store.keys.approvals_pending) == WAITING, "all of them wait"
+            )
+            for count in MARKS:
+                rare = Side(**{**vars(grouped), "every": GROUPED_EVERY[count]})
+                sides = asyncio.run(_measured([ours, relay, rare], count))
+                yield from _rows(count, f", {WAITING} wait", sides)
 
 
-async def _measure(
-    url: str, site: str, relay: str, cookie: str, count: int
-) -> tuple[list[float], list[float], int]:
-    gate, plain = ApprovalGate(url, "bench-agent"), plain_client(url)
-    mine, least = _Readers(), _Readers()
+def _asked(url: str) -> Tell:
+    gate = ApprovalGate(store_in(url, NAMESPACE), "bench-agent")
+
+    async def tell(mark: str) -> Callable[[], object]:
+        request = gate.open_request("bench", {"mark": mark})
+        return lambda: gate.decide(request.request_id, False, "bench")
+
+    return tell
+
+
+def _added(url: str) -> Tell:
+    plain = plain_client(url)
+
+    async def tell(mark: str) -> Callable[[], object]:
+        plain.xadd(STREAM, {"text": mark}, maxlen=100)
+        return lambda: None
+
+    return tell
+
+
+def _sent(url: str) -> Tell:
+    async def tell(mark: str) -> Callable[[], object]:
+        layer = RedisChannelLayer(**layer_options(url))
+        await layer.group_send(GROUP, {"type": "change.told", "text": mark})
+        return lambda: None
+
+    return tell
+
+
+async def _measured(sides: list[Side], count: int) -> list[tuple[Readers, float]]:
+    """Each side's sockets, and the seconds of its server's processor for a change."""
+    found = [Readers(side, count) for side in sides]
     async with AsyncExitStack() as stack:
-        for readers, address in ((mine, site), (least, relay)):
-            for _ in range(count):
-                await stack.enter_async_context(readers.connected(address, cookie))
-        await asyncio.sleep(1.0)
-        for number in range(WARM_UP + EVENTS):
-            mark = f"mark-{number:06d}"
-            request = await mine.timed(mark, lambda mark=mark: gate.open_request("bench", {"mark": mark}))
-            gate.decide(request.request_id, False, "bench")
-            await least.timed(mark, lambda mark=mark: plain.xadd(STREAM, {"text": mark}))
-    plain.delete(STREAM)
-    skipped = WARM_UP * count
-    return mine.seconds[skipped:], least.seconds[skipped:], mine.lost
+        for readers in found:
+            await stack.enter_async_context(readers.connected())
+        for number in range(WARM_UP):
+            for readers in found[:2] if number else found:
+                await readers.timed(f"warm-{number:06d}", counts=False)
+        idle = await _idle(sides)
+        before, began = [side.server.seconds() for side in sides], time.monotonic()
+        for number in range(MARKS[count]):
+            if number >= LEAST_MARKS and time.monotonic() - began > BUDGET_SECONDS:
+                break
+            for readers in found:
+                if number % readers.side.every == 0:
+                    await readers.timed(f"mark-{number:06d}", counts=True)
+                    await asyncio.sleep(PAUSE_SECONDS)
+        took = time.monotonic() - began
+        spent = [side.server.seconds() - at for side, at in zip(sides, before, strict=True)]
+    costs = [seconds - rate * took for seconds, rate in zip(spent, idle, strict=True)]
+    return [(one, cost / (one.told * one.side.changes)) for one, cost in zip(found, costs, strict=True)]
 
 
-class _Readers:
-    """The sockets of one side, and when each of them saw what was awaited."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.lost = 0
-        self._count = 0
-        self._mark = ""
-        self._seen = 0
-        self._started = 0.0
-        self._all = asyncio.Event()
-
-    @asynccontextmanager
-    async def connected(self, address: str, cookie: str) -> AsyncIterator[None]:
-        headers = {"Cookie": f"session={cookie}", "Origin": f"http://{urlsplit(address).netloc}"}
-        async with websockets.connect(address, additional_headers=headers, max_size=None) as connection:
-            self._count += 1
-            reader = asyncio.create_task(self._read(connection))
-            yield
-            reader.cancel()
-
-    async def timed(self, mark: str, publish: Callable[[], object]) -> object:
-        """Publish, and wait until every socket has seen it; then the rest of the pause between events."""
-        self._mark, self._seen = mark, 0
-        self._all.clear()
-        self._started = time.perf_counter()
-        published = publish()
-        try:
-            await asyncio.wait_for(self._all.wait(), 2)
-        except TimeoutError:
-            self.lost += self._count - self._seen
-        await asyncio.sleep(max(0.0, SECONDS_BETWEEN / 2 - (time.perf_counter() - self._started)))
-        return published
-
-    async def _read(self, connection: websockets.ClientConnection) -> None:
-        async for message in connection:
-            if self._mark and self._mark in message:
-                self.seconds.append(time.perf_counter() - self._started)
-                self._seen += 1
-                if self._seen == self._count:
-                    self._mark = ""
-                    self._all.set()
+async def _idle(sides: list[Side]) -> list[float]:
+    """Seconds of a processor a second, of each server while nobody says anything."""
+    before = [side.server.seconds() for side in sides]
+    await asyncio.sleep(IDLE_SECONDS)
+    return [(side.server.seconds() - at) / IDLE_SECONDS for side, at in zip(sides, before, strict=True)]
 
 
-@contextmanager
-def _served(url: str) -> Iterator[tuple[str, str, str]]:
-    """The addresses of the site's socket and of the relay's, each in a process of its own, and a session."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(TemporaryDirectory(prefix="bench"))
-        settings = {
-            "REDIS_URL": url,
-            "TELEMETRY_DATA_DIR": folder,
-            "DJANGO_SETTINGS_MODULE": "telemetry_site.settings",
-        }
-        environment = {**os.environ, **settings, "DEBUG": "1", "LOG_LEVEL": "ERROR"}
-        environment["TELEMETRY_SOCKETS_PER_SESSION"] = "1000"
-        _python(environment, "manage.py", "migrate", "-v", "0")
-        cookie = _python(environment, "-c", SIGN_IN)
-        ports = [free_port(), free_port()]
-        commands = [
-            ["-m", "uvicorn", "telemetry_site.asgi:application", "--ws", "websockets-sansio", "--lifespan", "off",
-             "--log-level", "error", "--port", str(ports[0])],
-            ["-m", "tests.bench.relay", url, str(ports[1])],
-        ]  # fmt: skip
-        for command, port in zip(commands, ports, strict=True):
-            process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            _wait_for_port(port)
-        yield f"ws://localhost:{ports[0]}/ws/live/", f"ws://localhost:{ports[1]}/", cookie
+def _rows(count: int, beside: str, sides: list[tuple[Readers, float]]) -> Iterator[Row]:
+    size = f"{count:,} socket{'s' if count > 1 else ''}{beside}"
+    (ours, cost), (relay, least), *others = sides
+    yield Row("change to socket, lost", size, ours.lost, relay.lost, "", None, "none", ours.lost == 0)
+    for place, percent in enumerate((50, 99)):
+        mine, floor = percentile(ours.seconds, percent) * 1000, percentile(relay.seconds, percent) * 1000
+        aim = AIMS[count][place] if count in AIMS else None
+        said = "reported" if aim is None else f"under {aim:g} ms"
+        met = aim is None or mine < aim
+        yield Row(f"change to socket, p{percent}", size, mine, floor, "ms", mine / floor, said, met)
+        for other, _cost in others:
+            theirs = percentile(other.seconds, percent) * 1000
+            yield _reported(f"  beside group_send, p{percent}", size, mine, theirs, "ms")
+    yield _reported("  server's processor, a change", size, cost * 1000, least * 1000, "ms")
+    for _other, theirs in others:
+        yield _reported("  beside group_send, its processor", size, cost * 1000, theirs * 1000, "ms")
+    if count >= 200:
+        yield _reported("  server's memory, a socket", size, ours.kilobytes, relay.kilobytes, "kB")
 
 
-def _python(environment: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
-
-
-def _wait_for_port(port: int) -> None:
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"nothing listens on port {port}")
+def _reported(work: str, size: str, ours: float, floor: float, unit: str) -> Row:
+    return Row(work, size, ours, floor, unit, ours / floor if floor > 0 else None, "reported", True)
