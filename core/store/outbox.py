@@ -42,7 +42,6 @@ class Watcher:
         store = open_store(memory)
         self._line = store.line()
         self.recorded = "0-0"
-        self._recorded = numbers(self.recorded)  # asked for each change that SQL lacks
         self._position, self._commit = self._last_positions(store)
 
     def wait(self, seconds: float) -> list[OutboxEntry]:
@@ -59,7 +58,7 @@ class Watcher:
 
     def is_recorded(self, position: str) -> bool:
         """Whether SQL holds the change of this position."""
-        return numbers(position) <= self._recorded
+        return numbers(position) <= numbers(self.recorded)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -82,7 +81,7 @@ class Watcher:
         # Forward only: a standby that lags tells of an older place.
         position = commit.fields.get("position", "")
         if _POSITION.fullmatch(position) and not self.is_recorded(position):
-            self.recorded, self._recorded = position, numbers(position)
+            self.recorded = position
 
 
 def installation(store: Store) -> tuple[str, bool]:

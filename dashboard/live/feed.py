@@ -212,9 +212,9 @@ class Feed(threading.Thread):
         if state is self._state:
             messages, touched = state.apply(done.result())
             self._require_rights()
+            self._listen(state)
             self._distribute(messages, touched)
             self._ring()
-            self._listen(state)  # last: the thread that it wakes wants the processor too
 
     def _ask_again(self) -> None:
         self._stale = "sql" in self._asked  # what is being read may lack it: once more then

@@ -65,7 +65,6 @@ class LiveState:
         self._watcher = Watcher()
         self.changes = Changes(self._watcher)
         self._unrecorded: dict[str, str] = {}
-        self._looked_at = self._watcher.recorded
         self._pending: dict[str, RequestRecord] = {}
         self._shown: list[str] = []
         self._ended: list[Ended] = []
@@ -173,16 +172,13 @@ class LiveState:
             for entry in entries
             if valid_id(entry.fields.get("request_id"))
         }
-        # What SQL lacked it goes on lacking until the recorder tells more: while it lags, that is much to look through.
-        moved = self._unrecorded if self._watcher.recorded != self._looked_at else {}
-        self._looked_at = self._watcher.recorded
-        recorded = {id_ for id_, position in moved.items() if self._watcher.is_recorded(position)}
+        recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
+        self._unrecorded = {**self._unrecorded, **positions}
         for entry in entries:
             if entry.type == "requested":  # before anybody could have changed it
                 self._digests.setdefault(entry.fields.get("request_id", ""), entry.fields.get("digest", ""))
         self._heard_of.update(positions)
-        self._unrecorded.update(positions)
-        for request_id in recorded | positions.keys():
+        for request_id in list(self._unrecorded):
             if self._watcher.is_recorded(self._unrecorded[request_id]):
                 del self._unrecorded[request_id]
         if not positions and not recorded:
