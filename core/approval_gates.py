@@ -9,6 +9,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from .errors import StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
+from .store.keys import new_request_id
 from .values.approvals import DENIED, DIRECT, NO_DEADLINE_MS, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
 from .values.json import encode_json_object
 from .values.moments import milliseconds_of
@@ -84,7 +86,8 @@ class ApprovalGate(UsesStore):
                 return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
             guard.watch_task()
             hearing = Hearing(name, Proof(keys, question.digest, asked.deadline_ms) if keys else None)
-            return waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
+            answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
+            return replace(answer, warning=asked.request.warning)
 
     def open_request(
         self,
@@ -152,7 +155,7 @@ class ApprovalGate(UsesStore):
     # Deciding
 
     def respond_to_approval(self, request_id: str, approved: bool, responder: str, reason: str = "") -> bool:
-        """True only for the one decision that took effect; see `decide`."""
+        """True only for the one decision that took effect; see `decide`, also for what it raises."""
         return self.decide(request_id, approved, responder, reason).accepted
 
     def decide(
@@ -171,8 +174,8 @@ class ApprovalGate(UsesStore):
         decision_id: repeating a call with the same id gives the same answer; with the opposite `approved` it is
         `already_decided`, and changes nothing. not_after: Redis's clock must
         be before it. digest: of the request that the responder saw. Raises DecisionUnconfirmed when Redis
-        gave no answer, StoreRefused when it said no and nothing was decided, TypeError or ValueError for a
-        bad argument.
+        gave no answer, StoreRefused when it said no and nothing was decided, as where the site takes no answers by
+        a call in Python, TypeError or ValueError for a bad argument.
         """
         decision = str(uuid.uuid4()) if decision_id is None else decision_id
         answer = Answer(request_id, approved, responder, reason, DIRECT, decision, not_after, digest)
@@ -241,7 +244,8 @@ class ApprovalGate(UsesStore):
         name = "" if key is None else checked_name(key, "key")
         body = {} if context is None else context
         encoded = encode_json_object(body, "context", MAX_CONTEXT_BYTES, default)
-        return seconds, Question(str(uuid.uuid4()), self.agent_id or "", approval_type, encoded, text, name)
+        agent = self.agent_id or ""
+        return seconds, Question(new_request_id(agent), agent, approval_type, encoded, text, name)
 
 
 def _checked_claim(claim: str | None) -> str:

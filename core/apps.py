@@ -15,6 +15,7 @@ class CoreConfig(AppConfig):
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
         from core.automation import reports as automation_history
         from core.history import checks, door_checks  # noqa: F401  registers them
+        from core.history.approvals import answerable
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
@@ -37,5 +38,6 @@ class CoreConfig(AppConfig):
         policy_changes.connect()
         sessions.connect()
         factors.connect()
+        answerable.connect()
         usage_history.register(RecordedCalls())
         automation_history.register(AutomationReports())

@@ -14,6 +14,7 @@ SWITCH = "TELEMETRY_TESTING"
 
 PLACES = {
     "site.before_intent": "a person has answered, nothing is written",
+    "site.in_vote": "one of several has approved and that is written, nothing is committed",
     "site.after_signature": "a person's answer is signed, nothing is written",
     "site.after_intent": "the intent is in SQL, Redis was not asked",
     "site.after_script": "Redis has decided, nothing of that is in SQL",

@@ -78,7 +78,7 @@ STEPS = {
     "approval.collected": "The agent has the answer",
     "approval.altered": "Changed in the telemetry server since it was asked",
     "approval.doubted": "The agent did not believe a yes",
-    "approval.unconfirmed": "Somebody claimed an end that nothing confirms",
+    "approval.unconfirmed": "Somebody claimed what nothing confirms",
     "approval.told_otherwise": "Whoever waited may have been told another end",
     "decision.refused": "Refused attempt",
     "decision.uncertain": "An answer that may have taken effect",
@@ -148,6 +148,10 @@ UNCERTAIN = (
     "The agent may have heard this answer and acted on it."
 )
 CLAIMED = "{status}, by {by}"
+CLAIMED_OF_END = {
+    "collected": "that the agent has the answer",
+    "restored": "that its end was given back to Redis",
+}
 REPAIRED = "{what}: was {was}, is {now}"
 
 
@@ -394,17 +398,6 @@ def set_aside_worry(count: int) -> str:
     return f"{count} {'change is' if count == 1 else 'changes are'} set aside and not in the record."
 
 
-def forgery_worry(count: int) -> str:
-    """What was found in Redis that is not so; '' when there was nothing for a day."""
-    if not count:
-        return ""
-    what = "one thing that is" if count == 1 else f"{count} things that are"
-    return (
-        f"Within a day {what} not so stood in the telemetry server: a request that was changed, or an answer that "
-        "nothing confirms. The record tells each. See who can write to that server."
-    )
-
-
 def failed_jobs(count: int) -> str:
     """How many stand as failed."""
     return f"{count} background {'job has' if count == 1 else 'jobs have'} failed."
@@ -432,7 +425,7 @@ ENTRIES = {
     "approval.collected": "answer collected",
     "approval.altered": "request changed in Redis",
     "approval.doubted": "yes that its agent did not believe",
-    "approval.unconfirmed": "end that nothing confirms",
+    "approval.unconfirmed": "claim that nothing confirms",
     "approval.told_otherwise": "waiters told another end",
     "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from core.values.approvals import ALLOWED, NOT_ALLOWED
+
 Result = TypeVar("Result")
 
 
@@ -95,6 +97,12 @@ def metrics_token(token: str) -> None:
     """ValueError for a token that could be guessed."""
     if token and (len(token) < 20 or not token.isascii() or " " in token):
         raise ValueError("must have at least 20 characters, ASCII and without spaces")
+
+
+def direct_answers(word: str) -> None:
+    """ValueError for what is no answer to whether calls in Python decide."""
+    if word not in ("", ALLOWED, NOT_ALLOWED):
+        raise ValueError(f"must be {ALLOWED} or {NOT_ALLOWED}, not {word!r}")
 
 
 def development_secret_key(data_dir: Path) -> str:

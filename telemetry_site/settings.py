@@ -9,9 +9,16 @@ from core.history.database.private_file import make_private
 from core.history.database.url import database
 from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
+from core.values.approvals import ALLOWED
 from core.values.signature import parse_public_keys
 from telemetry_site.addresses import networks
-from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
+from telemetry_site.env import (
+    development_secret_key,
+    direct_answers,
+    environment,
+    metrics_token,
+    production_secret_key,
+)
 from telemetry_site.layers import caches, channel_layers
 from telemetry_site.provider import one_provider, providers
 from telemetry_site.queues import rq_queues
@@ -54,6 +61,10 @@ TELEMETRY_DECISION_KEY_FILE = Path(
 ).resolve()
 TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_public_keys)
 
+# Whether answers by a call in Python, of which nobody knows whose they are, are taken. The site tells Redis.
+
+TELEMETRY_DIRECT_ANSWERS = environment.checked("TELEMETRY_DIRECT_ANSWERS", direct_answers) or ALLOWED
+
 # Whether rules that people made answer requests.
 
 TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
@@ -77,6 +88,11 @@ TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365,
 # How many requests of one agent may wait, and be asked in a minute; 0 for no limit. Redis counts the newest 1,000.
 TELEMETRY_WAITING_REQUESTS = environment.number("TELEMETRY_WAITING_REQUESTS", 500, most=1000)
 TELEMETRY_REQUESTS_A_MINUTE = environment.number("TELEMETRY_REQUESTS_A_MINUTE", 1000, most=1000)
+
+# How large a context may be, beside its bytes, and how many types of events a source may make within 7 days.
+TELEMETRY_CONTEXT_VALUES = environment.number("TELEMETRY_CONTEXT_VALUES", 10_000)
+TELEMETRY_CONTEXT_LEVELS = environment.number("TELEMETRY_CONTEXT_LEVELS", 64, most=64)
+TELEMETRY_EVENT_TYPES = environment.number("TELEMETRY_EVENT_TYPES", 1_000, most=10_000)
 
 DATABASES = {
     "default": environment.parsed(

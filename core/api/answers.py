@@ -62,6 +62,7 @@ def request_said(request: ApprovalRequest) -> dict[str, Any]:
         "timeout": None if math.isinf(request.timeout_seconds) else request.timeout_seconds,
         "key": request.key or None,
         "digest": request.digest or None,
+        "warning": request.warning or None,
     }
 
 

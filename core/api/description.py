@@ -182,6 +182,7 @@ _SCHEMAS = {
         timeout={"type": ["number", "null"]},
         key=_MAYBE,
         digest=_MAYBE,
+        warning=_MAYBE,
     ),
     "Outcome": _schema(
         ("id", "status", "approved", "responder", "reason"),

@@ -16,12 +16,18 @@ from ..store.approvals import Question
 from ..store.client import CONFIRM_SECONDS, Line, Store
 from ..store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER
 from ..values.approvals import CANCELLED
+from ..values.json import measure
 from ..values.moments import at
+from ..values.numbers import shown
 from .request import ApprovalRequest
 
 logger = logging.getLogger(__name__)
 
 WITHDRAWING_SECONDS = 600.0  # for so long it is tried to take back what a server may have stored unheard
+NOBODY = (
+    "nobody can approve {kind} of agent {agent} as the site's people and grants are now. It waits all the same: "
+    "an administrator of the site can change that before its deadline"
+)
 _REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
 
 
@@ -47,17 +53,17 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     while True:
         reply = _stored(store, question, deadline, gone)
         if reply[0] == b"over":
-            raise StoreRefused(_too_many(question.agent_id, *reply[1:]))
+            raise StoreRefused(_too_much(question, *reply[1:]))
         if reply[0] != b"known":
             break
         gone = reply[1].decode(errors="replace")
         found = _found(store, question, gone)
         if found is not None:
-            return found
-    if len(reply) != 3:
+            return _warned(found, reply[2])
+    if len(reply) < 4:
         raise StoreUnavailable("Redis has it as withdrawn, or another one of this id")
     failpoints.reach("agent.after_request")
-    requested_ms, deadline_ms, outbox = reply
+    requested_ms, deadline_ms, outbox, nobody, *_ = reply
     if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
         logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
     request_id, agent_id, approval_type, context, _text, key = question
@@ -65,13 +71,28 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     request = ApprovalRequest(
         request_id, approval_type, agent_id, body, asked_at, seconds, key=key, digest=question.digest
     )
-    return Asked(request, deadline, int(deadline_ms))
+    return _warned(Asked(request, deadline, int(deadline_ms)), nobody)
 
 
-def _too_many(agent_id: str, what: bytes, most: bytes) -> str:
+def _warned(asked: Asked, nobody: bytes) -> Asked:
+    """With a warning, in the log too, where the site says that nobody can approve it now."""
+    if nobody != b"1":
+        return asked
+    about = asked.request
+    warning = NOBODY.format(kind=shown(about.approval_type), agent=shown(about.agent_id))
+    logger.warning("request %s: %s", about.request_id, warning)
+    return asked._replace(request=replace(about, warning=warning))
+
+
+def _too_much(question: Question, what: bytes, most: bytes) -> str:
+    agent, allows = question.agent_id, f"the site allows {most.decode()}"
+    if what in (b"values", b"levels"):
+        values, levels = measure(question.context)
+        has = f"{values} values" if what == b"values" else f"values on {levels} levels"
+        return f"the context has {has}, and {allows}: ask with less of it, and say where the rest is"
     if what == b"a_minute":
-        return f"agent {agent_id!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
-    waits = f"agent {agent_id!r} has {most.decode()} requests that wait, and the site allows no more"
+        return f"agent {agent!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
+    waits = f"agent {agent!r} has {most.decode()} requests that wait, and the site allows no more"
     return f"{waits}: wait for answers, or cancel_request some"
 
 

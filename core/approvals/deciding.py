@@ -7,7 +7,7 @@ from ..errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUn
 from ..store import approvals
 from ..store.approvals import Answer
 from ..store.client import Line, Store
-from ..values.approvals import DIRECT, EXPIRED, PENDING, SYSTEM, TIMEOUT, UNKNOWN
+from ..values.approvals import DIRECT, EXPIRED, NOT_ALLOWED, PENDING, SYSTEM, TIMEOUT, UNKNOWN
 from ..values.json import checked_text
 from ..values.moments import at
 from ..values.names import checked_name
@@ -17,6 +17,10 @@ from ..values.text import visible
 from .request import Decision
 
 MAX_REASON_LENGTH = 2_000
+NOT_TAKEN = (
+    "the site takes no answers by a call in Python: its TELEMETRY_DIRECT_ANSWERS is not_allowed. "
+    "Answer on its pages, signed in"
+)
 HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
@@ -75,6 +79,8 @@ def _check_responder(answer: Answer) -> None:
 def _decision(answer: Answer, reply: list[bytes]) -> Decision:
     """What the script answered: the outcome, and the end that stands."""
     outcome, status, _approved, by, why, ended_ms, *_ = (part.decode(errors="replace") for part in reply)
+    if outcome == NOT_ALLOWED:
+        raise StoreRefused(NOT_TAKEN)
     if outcome == EXPIRED and status == PENDING:
         status = TIMEOUT  # it is over, even before somebody records it
     try:

@@ -25,6 +25,8 @@ class ApprovalRequest(PlainDict):
 
     `timeout_seconds` is `math.inf` for one without a deadline. `key` is the asker's own name for it, or ''.
     `digest` is of what this process asked with; '' where the request was read from Redis.
+    `warning` says that nobody can approve it as the site is now, and who can change that; '' where somebody can, or
+    the site did not say. It is known as it is asked, and not read later.
     """
 
     request_id: str
@@ -36,6 +38,7 @@ class ApprovalRequest(PlainDict):
     status: str = PENDING
     key: str = ""
     digest: str = field(default="", compare=False)
+    warning: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
@@ -62,6 +65,7 @@ class ApprovalResponse(PlainDict):
     whoever it says) or system; '' where that is not told. verified: whether a person's answer, or that of their rule,
     has a valid signature of the site; None where nobody can tell, as without TELEMETRY_DECISION_KEY.
     collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
+    warning: of `ApprovalRequest`, where this very call asked.
     """
 
     request_id: str
@@ -74,6 +78,7 @@ class ApprovalResponse(PlainDict):
     verified: bool | None = None
     collected_at: datetime | None = None
     collected_by: str = ""
+    warning: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -17,6 +17,7 @@ from core.history.approvals.signing import CannotSign
 from core.history.database import private_file
 from core.store import server
 from core.store.client import open_store
+from core.values.approvals import NOT_ALLOWED
 from core.values.signature import parse_public_keys
 
 _SQLITE_FULL = 2
@@ -126,6 +127,17 @@ def check_private(app_configs: Any = None, **_options: Any) -> list[CheckMessage
                 )
             )
     return found
+
+
+@register(Tags.security, deploy=True)
+def check_direct_answers(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """I109: who can reach Redis may answer by a call in Python, in anybody's name."""
+    if settings.TELEMETRY_DIRECT_ANSWERS == NOT_ALLOWED:
+        return []
+    hint = "Where people answer on the pages, give web and recorder TELEMETRY_DIRECT_ANSWERS=not_allowed."
+    return [
+        Info("Answers by a call in Python are taken, whoever they say they are.", hint=hint, id="core.I109")
+    ]
 
 
 @register(Tags.security, deploy=True)

@@ -4,7 +4,9 @@ Each selector in parentheses stands by itself. Scripts may be run on every key o
 there is held to the other selectors, so a signal can be put into another's mailbox and not be read there.
 """
 
-from core.store.keys import Keys, prefix, quoted
+from collections.abc import Iterable
+
+from core.store.keys import Keys, mark_of, prefix, quoted
 
 # On keys of its own, and on those that every agent shares without a text of others.
 DATA = (
@@ -14,24 +16,32 @@ DATA = (
     "+zadd +zrem +zcard +zcount +zrange +zscore +zmscore +zremrangebyrank +zremrangebyscore "
     "+xadd +xlen +xrange +xrevrange +xread +xdel +xinfo|stream"
 )
+REQUEST_WORDS = ("request", "ended", "withdrawn")
 REQUESTS = "+hset +hget +hmget +hgetall +exists +pexpire +pexpireat +set +xadd +xlen +xread"
 QUEUE = "+zadd +zrem +zcard +zrange +zmscore"
 OUTBOX = "+xadd +xlen"
 INSTALLATION = "+exists +hget"
-LIMITS = "+hmget"
+TOLD = "+hmget +hget"
 SENT = "+xadd +xdel +pexpireat"
 
 
-def agent_rule(keys: Keys, agent: str) -> list[str]:
-    """The words after the password. Agents that read states of others, or decide, need the account for all agents."""
+def agent_rule(keys: Keys, agent: str, older: Iterable[str] = ()) -> list[str]:
+    """The words after the password. Agents that read states of others, or decide, need the account for all agents.
+
+    older: ids of requests of this agent that do not tell whose they are.
+    """
     own = [keys.agent_beat(agent), keys.agent_record(agent), keys.agent_timeline(agent)]
     own += [keys.signals_inbox(agent), keys.signals_consumed(agent), keys.approvals_asked(agent)]
     own += [prefix(keys, "approvals", "key", quoted(agent)) + "*"]
     shared = [keys.agents_changed, keys.agents_running, keys.event_types, keys.signals_order]
     shared += [keys.signals_broadcast, keys.signals_broadcast_expiry]
     shared += [prefix(keys, *words) + "*" for words in (("signals", "expiry"), ("signals", "claimed"))]
-    shared += [prefix(keys, *words) + "*" for words in (("events", "stream"), ("usage",), ("feedback",))]
-    requests = [prefix(keys, "approvals", word) + "*" for word in ("request", "ended", "withdrawn")]
+    shared += [
+        prefix(keys, *words) + "*"
+        for words in (("events", "stream"), ("events", "born"), ("usage",), ("feedback",))
+    ]
+    ids = [mark_of(agent) + "*", *sorted(older)]
+    requests = [prefix(keys, "approvals", word) + id_ for word in REQUEST_WORDS for id_ in ids]
     inboxes = prefix(keys, "signals", "inbox") + "*"
     return [
         *("resetchannels", "-@all", "+@connection", "+time"),
@@ -41,6 +51,6 @@ def agent_rule(keys: Keys, agent: str) -> list[str]:
         f"({QUEUE} ~{keys.approvals_pending})",
         f"({OUTBOX} ~{keys.outbox})",
         f"({INSTALLATION} %R~{keys.installation})",
-        f"({LIMITS} %R~{keys.approvals_limits})",
+        f"({TOLD} %R~{keys.approvals_limits} %R~{keys.approvals_policy})",
         f"({SENT} %W~{inboxes})",
     ]

@@ -25,13 +25,14 @@ from ..values.approvals import (
     status_of_answer,
 )
 from ..values.digests import request_body, request_digest
-from ..values.json import finite, loads_strictly
+from ..values.json import finite, loads_strictly, measure
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
 from ..values.names import name_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import ASKED_LENGTH, Keys
+from .rights import policy
 from .script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
@@ -117,9 +118,10 @@ class End(NamedTuple):
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
-    """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length].
+    """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length, nobody].
 
-    Else [b'known', id] of what its key names but `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
+    nobody: b'1' where the site says that nobody can approve it now.
+    Else [b'known', id, nobody] of what its key names but `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
     """
     request_id, agent_id, approval_type, context, timeout_text, key = question
     script_keys = [
@@ -132,17 +134,23 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
         keys.approvals_asked(agent_id),
         keys.approval_withdrawn(request_id),
         keys.approvals_limits,
+        keys.approvals_policy,
     ]
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, timeout_text, key, gone]
+    args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
     return Command(REQUEST, script_keys, args, as_it_is)
 
 
-def set_limits(store: Store, *, waiting: int, a_minute: int) -> None:
-    """How many requests of one agent may wait, and be asked in a minute; 0 for no limit. Every asker keeps to it."""
-    store.write("HSET", store.keys.approvals_limits, "waiting", waiting, "a_minute", a_minute)
+def set_limits(store: Store, **limits: int) -> None:
+    """What an agent may do, 0 for no limit: every asker and publisher keeps to it.
+
+    waiting: requests that wait. a_minute: requests asked in a minute. values, levels: of a context. event_types: born
+    within 7 days.
+    """
+    store.write("HSET", store.keys.approvals_limits, *(part for limit in limits.items() for part in limit))
 
 
 def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:
@@ -173,7 +181,8 @@ def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     status = status_of_answer(answer.approved)
     said = [answer.request_id, answer.decision_id, status, answer.responder, answer.reason, answer.channel]
     args: list[Argument] = [*said, not_after, answer.digest or "", answer.seen or b"", answer.signature]
-    return Command(DECIDE, _ending_keys(keys, answer.request_id, APPROVAL_DECIDED), args, as_it_is)
+    script_keys = [*_ending_keys(keys, answer.request_id, APPROVAL_DECIDED), keys.approvals_policy]
+    return Command(DECIDE, script_keys, args, as_it_is)
 
 
 def expire(keys: Keys, request_id: str) -> Command[list[bytes | None]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..errors import StoreRefused
 from ..values.approvals import EVENTS
 from ..values.pairs import pairs
 from .keys import Keys
@@ -19,13 +20,22 @@ OWN_TYPES = frozenset({*EVENTS, "agent_heartbeat", "coordination_signal", "llm_c
 
 
 def publish(keys: Keys, *, event_type: str, source: str, data: bytes) -> Command[tuple[str, int]]:
-    """Publish an event: its id, and how many types are known when this one was born, else 0."""
+    """Publish an event: its id, and how many types are known when this one was born, else 0.
+
+    StoreRefused where its source would make more types than the site allows.
+    """
     script_keys = [keys.event_stream(event_type), keys.event_types]
+    script_keys += [keys.events_born(source), keys.approvals_limits]
     return Command(PUBLISH, script_keys, [event_type, source, data], _id_and_types)
 
 
 def _id_and_types(reply: list[Any]) -> tuple[str, int]:
     id_, known = reply
+    if id_ == b"over":
+        raise StoreRefused(
+            f"its source made {int(known)} new types of events within 7 days, and the site allows no more: "
+            "put what differs into the data, not into the type"
+        )
     return bytes(id_).decode(), int(known)
 
 

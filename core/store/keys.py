@@ -4,7 +4,9 @@ This is the only file that knows the prefix. `{namespace}` is a hash tag: all ke
 installation live in one slot, so a script or a blocking read may touch any of them.
 """
 
+import hashlib
 import re
+import uuid
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from urllib.parse import quote
@@ -41,6 +43,7 @@ FEEDBACK_TTL_MS = 7 * DAY_MS
 FEEDBACK_RATINGS = 100
 TEMPLATE_TTL_MS = 90 * DAY_MS
 
+_MARKED = "8"
 _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -48,6 +51,33 @@ _NAMESPACE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 def quoted(name: str) -> str:
     """Percent-quote `name` so that it can be neither a separator nor a pattern in a key."""
     return quote(name, safe="")
+
+
+@lru_cache(maxsize=10_000)
+def mark_of(agent_id: str) -> str:
+    """How the ids of an agent's requests begin, such as `8c6976e5-b541-8041-`, and so how their keys do.
+
+    They are UUIDs of version 8 (RFC 9562): 60 bits of the SHA-256 of the agent's name, then 62 random ones. Agents of
+    an earlier version make them of version 4, which tell nothing.
+    """
+    hashed = hashlib.sha256(agent_id.encode()).hexdigest()
+    return f"{hashed[:8]}-{hashed[8:12]}-{_MARKED}{hashed[12:15]}-"
+
+
+def new_request_id(agent_id: str) -> str:
+    """A new id for what this agent asks."""
+    random = uuid.uuid4().hex[16:]  # from the variant on
+    return f"{mark_of(agent_id)}{random[:4]}-{random[4:]}"
+
+
+def is_marked(request_id: str) -> bool:
+    """Whether it tells whose it is."""
+    return request_id[14:15] == _MARKED
+
+
+def is_of_another(request_id: str, agent_id: str) -> bool:
+    """Whether it tells of another agent than this one."""
+    return is_marked(request_id) and not request_id.startswith(mark_of(agent_id))
 
 
 def stage_member(stage: str, tier: str) -> str:
@@ -149,6 +179,11 @@ class Keys:
         return self._key("approvals", "limits")
 
     @cached_property
+    def approvals_policy(self) -> str:
+        """Hash, permanent: whether anybody can approve a kind of an agent now, and whether answers in Python count."""
+        return self._key("approvals", "policy")
+
+    @cached_property
     def approvals_pending(self) -> str:
         """Sorted set, permanent: request id by deadline in server ms."""
         return self._key("approvals", "pending")
@@ -171,6 +206,10 @@ class Keys:
     def event_stream(self, event_type: str) -> str:
         """Stream, 7 days after its last event, about 10,000 entries: published events of one type."""
         return self._key("events", "stream", quoted(event_type))
+
+    def events_born(self, source: str) -> str:
+        """Sorted set, 7 days after its last birth: the types that one source published first, by server ms of that."""
+        return self._key("events", "born", quoted(source))
 
     @cached_property
     def event_types(self) -> str:

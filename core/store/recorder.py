@@ -15,7 +15,7 @@ from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Line, Store
 from .keys import RECORDER_SILENT_MS, Keys
-from .script import SCRIPTS, Command, nothing
+from .script import SCRIPTS, Argument, Command, nothing
 
 SIGN = SCRIPTS["recorder/sign"]
 LOOK = SCRIPTS["recorder/look"]
@@ -42,6 +42,7 @@ class RecorderHeartbeat:
     replaced_at: datetime | None
     set_aside: int
     alarms: int = 0
+    unanswerable: int = 0
 
     @property
     def recording(self) -> bool:
@@ -81,12 +82,12 @@ def sign(
     set_aside: int,
     error: str,
     alarms: int = 0,
+    unanswerable: int = 0,
 ) -> Command[None]:
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
-    return Command(
-        SIGN, [keys.recorder], [instance, *flags, set_aside, error[:ERROR_LENGTH], alarms], nothing
-    )
+    counts: list[Argument] = [set_aside, error[:ERROR_LENGTH], alarms, unanswerable]
+    return Command(SIGN, [keys.recorder], [instance, *flags, *counts], nothing)
 
 
 def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
@@ -133,6 +134,7 @@ def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
         replaced_at=_moment(said, "replaced_ms"),
         set_aside=_count(said, "set_aside"),
         alarms=_count(said, "alarms"),
+        unanswerable=_count(said, "unanswerable"),
     )
 
 
@@ -170,12 +172,13 @@ class Told(NamedTuple):
     """What Redis itself says of the end of a request, beside the outbox.
 
     own: of its hash, None where it is pending there or gone. heard: what its waiters read first, None for nothing.
-    digest: of what the hash holds now, '' where it is gone.
+    digest: of what the hash holds now, '' where it is gone. collected_ms: when it was collected.
     """
 
     own: Ended | None
     heard: Ended | None
     digest: str
+    collected_ms: str = ""
 
     @property
     def ends(self) -> Ended | None:
@@ -187,9 +190,8 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
     """The server's time, and what it says of the ends of these requests: one round trip."""
     commands: list[list[str | int]] = []
     for id_ in request_ids:
-        commands.append(
-            ["HMGET", store.keys.approval_request(id_), "status", "responder", "ended_ms", *HASHED]
-        )
+        of_hash = ("status", "responder", "ended_ms", "collected_ms", *HASHED)
+        commands.append(["HMGET", store.keys.approval_request(id_), *of_hash])
         commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
     time, *replies = store.read_many([["TIME"], *commands])
     found = zip(request_ids, replies[::2], replies[1::2], strict=True)
@@ -197,15 +199,16 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
 
 
 def _told(hash_: Any, stream: Any) -> Told:
-    own, heard, digest = None, None, ""
+    own, heard, digest, collected_ms = None, None, "", ""
     if not isinstance(hash_, Exception) and any(hash_):
         end = _ended(hash_[:3])
         own = None if end.status == PENDING else end
-        digest = _digest(hash_[3:])
+        collected_ms = (hash_[3] or b"").decode(errors="replace")
+        digest = _digest(hash_[4:])
     if not isinstance(stream, Exception) and stream:
         said = pairs(stream[0][1] or [])
         heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms")])
-    return Told(own, heard, digest)
+    return Told(own, heard, digest, collected_ms)
 
 
 def _ended(parts: Sequence[bytes | None]) -> Ended:

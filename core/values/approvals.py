@@ -43,6 +43,10 @@ RULE = "rule"  # one that a person made; its intent stands in SQL as theirs does
 SYSTEM = "system"
 OF_INTENTS = (SITE, RULE)  # the ways on which an intent goes before
 
+# Whether the site takes answers by a call in Python.
+ALLOWED = "allowed"
+NOT_ALLOWED = "not_allowed"  # also what comes of such an answer then
+
 # What is published of a request.
 APPROVAL_REQUESTED = "approval_requested"
 APPROVAL_DECIDED = "approval_decided"

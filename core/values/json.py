@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_DEPTH = 64
@@ -35,6 +35,18 @@ def encode_json_object(
     if len(encoded) > max_bytes:
         raise ValueError(f"{argument} has {len(encoded):,} bytes as JSON; at most {max_bytes:,} are kept")
     return encoded
+
+
+def measure(text: bytes) -> tuple[int, int]:
+    """How many values stand in JSON text, lists and objects among them, and on how many levels."""
+    level, values, levels = [json.loads(text)], 0, 0
+    while below := [part for value in level for part in _parts(value)]:
+        level, values, levels = below, values + len(below), levels + 1
+    return values, levels
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def checked_text(value: object, argument: str, max_length: int) -> str:

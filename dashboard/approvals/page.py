@@ -190,7 +190,8 @@ class Step:
             why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
         if entry.kind == UNCONFIRMED:
             status, by = details.get("status", "?"), details.get("responder", "?")
-            why = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
+            end = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
+            why = words.CLAIMED_OF_END.get(details.get("what", ""), end)
         what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += words.UNVERIFIED

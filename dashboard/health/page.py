@@ -17,6 +17,7 @@ from core.history.proof import verification
 from core.models import SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
 from dashboard import words
+from dashboard.health import words as said
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -91,7 +92,7 @@ def read_page() -> HealthPage:
 def alarm(heartbeat: RecorderHeartbeat) -> str:
     """One sentence when somebody should look at the health page now, else ''."""
     worry = words.RECORDER_WORRIES.get(heartbeat.state, "") or words.set_aside_worry(heartbeat.set_aside)
-    return words.forgery_worry(heartbeat.alarms) or worry
+    return said.forgery_worry(heartbeat.alarms) or worry or said.unanswerable_worry(heartbeat.unanswerable)
 
 
 def record_worry(_request: HttpRequest) -> dict[str, Any]:
@@ -119,7 +120,8 @@ def _worries(state: Health) -> list[str]:
 
 def _recording_worries(state: Health) -> Iterator[str]:
     if state.recorder is not None:
-        yield words.forgery_worry(state.recorder.heartbeat.alarms)
+        yield said.forgery_worry(state.recorder.heartbeat.alarms)
+        yield said.unanswerable_worry(state.recorder.heartbeat.unanswerable)
     if state.database is None:
         yield words.WITHOUT_DATABASE
     recorder = state.recorder

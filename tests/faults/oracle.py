@@ -8,7 +8,15 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent, SetAsideEntry
+from core.models import (
+    ApprovalRecord,
+    ApprovalType,
+    AuditEntry,
+    Cursor,
+    DecisionIntent,
+    SetAsideEntry,
+    Vote,
+)
 from core.store import approvals, outbox
 from core.store.client import open_store
 from tests.history.audit.chain import assert_chain_is_whole, of_requests
@@ -34,6 +42,7 @@ def verdict(logs: list[Path], acknowledged: list[list[Any]], expect: dict[str, A
         *of_people(acknowledged, rows),
         *of_agents(heard, rows),
         *of_rows(rows, kinds),
+        *of_votes(rows),
     ]
     aside = SetAsideEntry.objects.count()
     if aside != expect.get("set_aside", 0):
@@ -124,6 +133,20 @@ def of_agents(heard: list[dict[str, Any]], rows: dict[str, ApprovalRecord]) -> l
             found.append(f"an agent heard a no to {said['request_id']} that nobody said")
         elif said["responder"] == "system" and row is not None and told_otherwise(row):
             found.append(f"{said['request_id']} counts as collected, and its agent heard: {said['reason']}")
+    return found
+
+
+def of_votes(rows: dict[str, ApprovalRecord]) -> list[str]:
+    """What several had to approve, so many different people did, of these bytes; the record names them."""
+    found = []
+    for kind, approvers in ApprovalType.objects.filter(approvers__gt=1).values_list("name", "approvers"):
+        for row in (row for row in rows.values() if (row.approval_type, row.status) == (kind, "approved")):
+            votes = Vote.objects.filter(ballot_id=row.pk, digest=row.digest)
+            people = set(votes.values_list("user__username", flat=True))
+            last = AuditEntry.objects.filter(request_id=row.pk, kind="decision.voted", actor=row.responder)
+            told = [set(json.loads(text)["votes"]) for text in last.values_list("details", flat=True)]
+            if len(people) < approvers or people not in told:
+                found.append(f"{row.pk} is approved by {people}, and the record says {told}")
     return found
 
 

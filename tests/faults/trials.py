@@ -174,6 +174,52 @@ def an_older_file(site: Stand, turn: int) -> None:
     assert late.status == 409, late.text
 
 
+COMPLETING = (
+    "site.in_vote",
+    "site.after_signature",
+    "site.after_intent",
+    "site.after_script",
+    "site.after_note",
+)
+
+
+def vote_killed(site: Stand, name: str, turn: int) -> bool:
+    """Two must approve: the site dies in the vote of the first, and then in that of the second, each time elsewhere."""
+    site.call("demand", "deploy", 2)
+    ask(site, f"vote-{turn}")
+    [request_id] = asked_by(site, f"vote-{turn}")
+    first, second = site.people
+    killed = _dies_at(site, name, first, request_id)
+    assert "1 of 2" in _press(first, request_id)
+    killed = _dies_at(site, COMPLETING[turn % len(COMPLETING)], second, request_id) and killed
+    if second.look().get(request_id):  # else it took effect before it died
+        assert "1 of 2" not in _press(second, request_id)
+        second.acknowledged.append([request_id, True, second.name])
+    heard(site, request_id)
+    return killed
+
+
+def _dies_at(site: Stand, name: str, person: Any, request_id: str) -> bool:
+    """Somebody approves, and the web server dies at this place; then there is another one."""
+    site.kill("web")
+    site.start_web(name)
+    try:
+        _press(person, request_id)
+        raise AssertionError("an answer came from a server that was to die before it")
+    except SiteAway:
+        killed = site.died("web")
+    site.start_web()
+    return killed
+
+
+def _press(person: Any, request_id: str) -> str:
+    """Approve what the card shows; what the site answers."""
+    digest = until(lambda: person.look().get(request_id), "its card is shown")
+    answer = person.press(request_id, digest, approved=True)
+    assert answer.status == 200, answer.text
+    return answer.text
+
+
 RECORDER: dict[str, Trial] = {
     "recorder.after_read": recorder_killed(a_decision),
     "recorder.before_commit": recorder_killed(a_decision),
@@ -191,6 +237,7 @@ SITE: dict[str, Trial] = dict.fromkeys(
     ),
     web_killed,
 )
+QUORUM: dict[str, Trial] = {"site.in_vote": vote_killed}
 AGENT: dict[str, Trial] = dict.fromkeys(
     ("agent.before_request", "agent.after_request", "agent.before_collect", "agent.after_collect"),
     agent_killed,
@@ -198,6 +245,7 @@ AGENT: dict[str, Trial] = dict.fromkeys(
 # Each lane has a site of its own, so that lanes run side by side. Whether an agent asks all the time.
 LANES: dict[str, tuple[dict[str, Trial], bool]] = {
     "site": (SITE, True),
+    "quorum": (QUORUM, False),
     "agent": (AGENT, False),
     "recorder": (RECORDER, True),
     "emptied": (EMPTIED, False),

@@ -2,6 +2,7 @@
 
 import io
 import re
+import uuid
 
 import pytest
 import redis
@@ -12,9 +13,13 @@ from core import (
     CoordinationSignals,
     EventStreamer,
     HeartbeatCoordinator,
+    MalformedRecord,
     StoreUnavailable,
 )
+from core.management.agent_account import agent_rule
+from core.management.commands.agent_acl import _older_requests
 from core.store import outbox
+from core.store.approvals import Question, request
 from core.store.client import open_store
 from tests.accounts import client_of
 
@@ -56,6 +61,40 @@ def test_it_beats_signals_publishes_and_rates(account, clean_redis):
     assert signals.check_signal("come").payload == {"b": 2}
     assert other.check_signal("go").payload == {"a": 1}
     assert EventStreamer(account).publish_event("thing", {"a": 1}, "me")
+
+
+def test_anothers_request_is_neither_read_nor_changed_nor_ended(account, clean_redis):
+    request = ApprovalGate(clean_redis, "other").open_request("deploy", {"token": "secret"})
+    robot, keys = ApprovalGate(account, AGENT), open_store(clean_redis).keys
+    for call in (
+        lambda: robot.get_request(request.request_id),
+        lambda: robot.cancel_request(request.request_id),
+        lambda: robot.respond_to_approval(request.request_id, True, "maria"),
+        lambda: robot.wait_for_decision(request.request_id, timeout=0.2),
+    ):
+        with pytest.raises((StoreUnavailable, MalformedRecord), match="permission"):
+            call()
+    for command in (
+        ("HGETALL", keys.approval_request(request.request_id)),
+        ("HSET", keys.approval_request(request.request_id), "status", "approved"),
+        ("XADD", keys.approval_ended(request.request_id), "*", "status", "approved", "approved", "1"),
+        ("SET", keys.approval_withdrawn(request.request_id), "1"),
+    ):
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            account.execute_command(*command)
+    own = robot.open_request("deploy")
+    assert [found.request_id for found in robot.get_pending_approvals()] == [own.request_id]
+    assert ApprovalGate(clean_redis).get_request(request.request_id).status == "pending"
+
+
+def test_what_it_asked_before_ids_told_whose_they_are_stays_its_own(clean_redis):
+    store, older = open_store(clean_redis), str(uuid.uuid4())
+    store.run(request(store.keys, Question(older, AGENT, "deploy", b"{}", "60.0"), 60_000))
+    ApprovalGate(clean_redis, AGENT).open_request("deploy")
+    words = agent_rule(store.keys, AGENT, _older_requests(store, AGENT))
+    assert sum(older in word for word in words) == 1
+    ApprovalGate(clean_redis).cancel_request(older)
+    assert _older_requests(store, AGENT) == []
 
 
 def test_what_is_anothers_is_refused(account, clean_redis):

@@ -12,6 +12,7 @@ from django.utils import timezone
 from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
+from core.store.keys import is_of_another
 from core.store.outbox import OutboxEntry
 from core.values.malformed import with_visible_nul
 from core.values.moments import at
@@ -32,7 +33,12 @@ class Altered(Exception):
 
 
 def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime | None = None) -> bool:
-    """Whether a request in Redis is not what was asked: by its own field, and by what SQL heard, None if nothing."""
+    """Whether a request in Redis is not what was asked: by its own field, and by what SQL heard, None if nothing.
+
+    One under the mark of another agent is asked in a name that is not the asker's.
+    """
+    if is_of_another(record.request_id, record.agent_id):
+        return True
     if record.digest != record.stored_digest or digest not in (None, record.digest):
         return True
     return deadline_at is not None and record.deadline_at > deadline_at
@@ -63,17 +69,24 @@ def fact_of_altered(request_id: str, agent_id: str, asked: str, found: str) -> F
     )
 
 
-def fact_of_unconfirmed(request_id: str, entry: OutboxEntry) -> Fact:
-    """That the outbox tells of an end which no intent, no signature and no end of the request itself confirms."""
+def fact_of_unconfirmed(request_id: str, entry: OutboxEntry, agent_id: str) -> Fact:
+    """That the outbox tells of an end which no intent, no signature and no end of the request itself confirms.
+
+    Or that it was collected, or given back its end, of which the request itself knows nothing.
+    """
     said = {name: entry.fields.get(name, "") for name in ("status", "responder", "channel")}
-    logger.critical("request %s: nothing confirms that it is %s", request_id, said["status"])
+    if entry.type != "ended":
+        said["what"] = entry.type
+    logger.critical(
+        "request %s: nothing confirms that it is %s", request_id, said.get("what", said["status"])
+    )
     claim = hashlib.sha256("\n".join(said.values()).encode(errors="surrogatepass")).hexdigest()
     return Fact(
         event_id=f"unconfirmed:{request_id}:{claim[:16]}",
         kind=UNCONFIRMED,
         at=timezone.now(),
         actor="",  # nobody knows whose claim it is
-        agent_id=entry.fields["agent_id"],
+        agent_id=agent_id,
         request_id=request_id,
         details={**said, "reason": with_visible_nul(entry.fields.get("reason", ""))[:MAX_WHY]},
     )

@@ -68,6 +68,7 @@ CHANGING = (
 )
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
+CLAIMS = ("ended", "collected", "restored")  # believed where the request itself says so
 SIGNED = ("status", "responder", "reason")
 UNCOLLECTED = "uncollected"
 USED = "an approval that was used, which Redis, restored from an older file, would have given once more"
@@ -77,14 +78,14 @@ MOST_DAYS = 36_500
 
 def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
     """What Redis holds of the requests that entries speak of; the outbox carries ids and digests, and it may lie."""
-    asked, ended = _ids(entries, "requested"), _ids(entries, "ended")
+    asked, ended = _ids(entries, "requested"), _ids(entries, *CLAIMS)
     found = zip(asked, read_records(store, asked), strict=True) if asked else []
     now, told = read_told(store, ended) if ended else (timezone.now(), {})
     return Records({id_: record for id_, record in found if isinstance(record, RequestRecord)}, told, now)
 
 
-def _ids(entries: Sequence[OutboxEntry], of_type: str) -> list[str]:
-    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type == of_type}
+def _ids(entries: Sequence[OutboxEntry], *types: str) -> list[str]:
+    ids = {entry.fields.get("request_id", "") for entry in entries if entry.type in types}
     return sorted(id_ for id_ in ids if valid_id(id_))
 
 
@@ -196,7 +197,7 @@ class Batch:
         end["channel"] = self._proven_channel(request_id, said)
         end["signature"] = said.get("signature", "")
         if not self._is_confirmed(request_id, said, ended_at):
-            return [alarms.fact_of_unconfirmed(request_id, entry)]
+            return [alarms.fact_of_unconfirmed(request_id, entry, said["agent_id"])]
         facts = [] if request_id in self._rows else self._never_told(request_id, entry, ended_at)
         row = self._rows[request_id]
         if row.status == PENDING:
@@ -275,6 +276,9 @@ class Batch:
             raise ValueError("the outcome of an unknown request was collected")
         # What the agent holds is not what stands here, where Redis was restored and ended the request once more.
         held = entry.fields.get("status", row.status)
+        told = self._records.told.get(request_id)
+        if told is None or told.own is None or told.collected_ms != entry.fields["collected_ms"]:
+            return [alarms.fact_of_unconfirmed(request_id, entry, row.agent_id)]
         if held == row.status and row.collected_at is None:
             self._change(request_id, collected_at=collected_at)
         # A server that was restored may let somebody collect it once more: that is told too.
@@ -292,12 +296,17 @@ class Batch:
         return [fact]
 
     def _restored(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
-        was = entry.fields.get("was", PENDING)
+        was, told = entry.fields.get("was", PENDING), self._records.told.get(request_id)
+        moment = at(entry.fields["restored_ms"])
+        stands = told.ends.status if told and told.ends else ""
+        if stands != entry.fields["status"] or (was == UNCOLLECTED and not (told and told.collected_ms)):
+            row = self._rows.get(request_id)
+            return [alarms.fact_of_unconfirmed(request_id, entry, row.agent_id if row else "")]
         fact = repaired(
             # A server may be restored more than once, and each time is told.
             f"repaired:{request_id}:restored:{entry.position}",
             request_id,
-            at(entry.fields["restored_ms"]),
+            moment,
             what={"lost": NOTED, UNCOLLECTED: USED}.get(was, OFFERED_AGAIN),
             was=was,
             now_is="collected" if was == UNCOLLECTED else entry.fields["status"],

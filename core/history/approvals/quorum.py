@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.dispatch import Signal
 from django.utils import timezone
 
+from core import failpoints
 from core.approvals.request import Decision
 from core.history.approvals.policy import Powers, powers_of
 from core.history.audit.entries import Fact
@@ -47,6 +48,7 @@ def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count
     ballot = Ballot.objects.select_for_update().get(pk=record.request_id)
     said = {"digest": record.digest, "reason": reason, "policy": powers.version, "created_at": timezone.now()}
     mine, _made = Vote.objects.update_or_create(ballot=ballot, user=user, defaults=said)
+    failpoints.reach("site.in_vote")
     others = (
         Vote.objects.filter(ballot=ballot, digest=record.digest).exclude(pk=mine.pk).select_related("user")
     )

@@ -302,7 +302,8 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
     own = Ended(record.status, record.responder, milliseconds(record.ended_at)) if record.ended_at else None
-    told = {request_id: Told(own, None, record.digest)}
+    collected_ms = milliseconds(record.collected_at) if record.collected_at else ""
+    told = {request_id: Told(own, None, record.digest, collected_ms)}
     try:
         with transaction.atomic():
             for entry in replayed(record):

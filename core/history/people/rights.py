@@ -26,7 +26,12 @@ def remember(user: Any, held: set[str]) -> None:
 
 def deciders(model: Any) -> Any:
     """The active people who hold the right to decide, of this user model."""
-    decide = Q(content_type__app_label="core", codename=DECIDE.partition(".")[2])
-    directly = Permission.objects.filter(decide, user=OuterRef("pk"))
-    by_group = Permission.objects.filter(decide, group__user=OuterRef("pk"))
+    return holders(model, DECIDE)
+
+
+def holders(model: Any, right: str) -> Any:
+    """The active people who hold a right of ours, such as `VIEW`."""
+    held = Q(content_type__app_label="core", codename=right.partition(".")[2])
+    directly = Permission.objects.filter(held, user=OuterRef("pk"))
+    by_group = Permission.objects.filter(held, group__user=OuterRef("pk"))
     return model.objects.filter(Exists(directly) | Exists(by_group), is_active=True)

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
+from django.dispatch import Signal
 
 from core.errors import StoreUnavailable
 from core.store import rights
 from core.store.client import open_store
 
 logger = logging.getLogger(__name__)
+
+changed = Signal()  # after a commit that changed what somebody may do, once Redis was told of it
 
 
 def changing() -> None:
@@ -25,6 +28,11 @@ def changing() -> None:
     token = _begin()
     if token:
         transaction.on_commit(_Settle(token))
+        transaction.on_commit(_tell)
+
+
+def _tell() -> None:
+    changed.send(sender=None)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class Heartbeat:
         self._beat_at = float("-inf")
         self._recorded = self._replaced = False
         self._trouble = self._untold = ""
-        self._set_aside = self._alarms = 0
+        self._set_aside = self._alarms = self.unanswerable = 0
 
     def went_well(self, count: int) -> None:
         """A round went by and recorded so many entries."""
@@ -63,6 +63,7 @@ class Heartbeat:
                     set_aside=self._set_aside,
                     error=self._untold,
                     alarms=self._alarms,
+                    unanswerable=self.unanswerable,
                 )
             )
         except StoreUnavailable as error:

@@ -25,6 +25,7 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
+from core.history.approvals.answerable import Unanswerable
 from core.history.approvals.repair import Repair
 from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
@@ -62,6 +63,7 @@ class Recorder:
         self._line = self._store.line()
         self._repair = Repair(self._store)
         self._rules = Rules(self._store)
+        self._unanswerable = Unanswerable(self._store)
         self._asked: list[RequestRecord] = []
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
@@ -108,6 +110,8 @@ class Recorder:
             self._rules.answer(self._asked)
         if len(entries) < outbox.BATCH:
             self._rules.sweep()
+            self._unanswerable.look()
+            self._heartbeat.unanswerable = self._unanswerable.count
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
@@ -168,6 +172,9 @@ class Recorder:
             self._store,
             waiting=settings.TELEMETRY_WAITING_REQUESTS,
             a_minute=settings.TELEMETRY_REQUESTS_A_MINUTE,
+            values=settings.TELEMETRY_CONTEXT_VALUES,
+            levels=settings.TELEMETRY_CONTEXT_LEVELS,
+            event_types=settings.TELEMETRY_EVENT_TYPES,
         )
         self._lost_runs.begin()
         installation, _new = outbox.installation(self._store)
@@ -185,6 +192,7 @@ class Recorder:
         self._installation = installation
         self._repair.begin(older=outbox.numbers(outbox.told(self._store)) < outbox.numbers(self._position))
         self._rules.begin()
+        self._unanswerable.begin()
         if self._position != "0":
             # A recorder that was killed after its commit could not tell watchers of it.
             self._store.run(outbox.committed(self._store.keys, self._position))

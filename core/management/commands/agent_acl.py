@@ -7,8 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.errors import StoreUnavailable
 from core.management.agent_account import agent_rule
-from core.store.client import open_store
-from core.store.keys import quoted
+from core.store.approvals import read_asked
+from core.store.client import Store, open_store
+from core.store.keys import is_marked, quoted
+from core.values.approvals import PENDING
 from core.values.names import checked_name
 
 
@@ -30,7 +32,7 @@ class Command(BaseCommand):
         """A user of Redis has no space in its name, so the agent's stands there as it does in keys."""
         try:
             store = open_store()
-            words = agent_rule(store.keys, checked_name(agent, "agent"))
+            words = agent_rule(store.keys, checked_name(agent, "agent"), _older_requests(store, agent))
             user = f"agent-{quoted(agent)}"
             if not apply:
                 shown = [f'"{word}"' if " " in word else word for word in words]
@@ -45,3 +47,9 @@ class Command(BaseCommand):
             "Put both into the agent's REDIS_URL: redis://user:password@host. The password is not kept anywhere; "
             "run this again for another one. Redis keeps accounts only where it is told to: ACL SAVE."
         )
+
+
+def _older_requests(store: Store, agent: str) -> list[str]:
+    """What this agent still waits for of those that it asked before ids told whose they are."""
+    waiting = [record.request_id for record in read_asked(store, agent)[1] if record.status == PENDING]
+    return [request_id for request_id in waiting if not is_marked(request_id)]

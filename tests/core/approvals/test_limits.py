@@ -13,8 +13,8 @@ def gate(clean_redis):
     return ApprovalGate(clean_redis, "robot")
 
 
-def limit(clean_redis, *, waiting=0, a_minute=0):
-    set_limits(open_store(clean_redis), waiting=waiting, a_minute=a_minute)
+def limit(clean_redis, **limits):
+    set_limits(open_store(clean_redis), **{"waiting": 0, "a_minute": 0, **limits})
 
 
 def test_an_agent_with_as_many_as_may_wait_is_refused_until_one_ends(clean_redis, gate):
@@ -58,3 +58,18 @@ def test_without_a_limit_or_with_one_that_is_no_number_agents_ask_on(clean_redis
     gate.open_request("deploy")
     open_store(clean_redis).write("HSET", "{telemetry}:approvals:limits", "waiting", "many", "a_minute", "-1")
     assert gate.open_request("deploy").status == "pending"
+
+
+def test_a_context_of_too_many_values_or_levels_is_refused_and_says_so(clean_redis, gate):
+    limit(clean_redis, values=4, levels=2)
+    assert gate.open_request("deploy", {"a": 1, "b": [1, 2]}).status == "pending"
+    with pytest.raises(StoreRefused, match="the context has 5 values, and the site allows 4: ask with less"):
+        gate.open_request("deploy", {"a": 1, "b": [1, 2], "c": None})
+    with pytest.raises(StoreRefused, match="the context has values on 3 levels, and the site allows 2"):
+        gate.open_request("deploy", {"a": [{"b": {}}]})
+    answer = gate.request_approval("deploy", {str(number): number for number in range(5)}, timeout=5)
+    assert (answer.approved, answer.status) == (False, "unavailable")
+    assert "the context has 5 values" in answer.reason
+    assert len(gate.get_pending_approvals()) == 1
+    limit(clean_redis, values=0, levels=0)
+    assert gate.open_request("deploy", {str(number): number for number in range(18_000)}).status == "pending"

@@ -10,6 +10,7 @@ from core.store.client import open_store
 from tests.dashboard.display.markup import parse
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.dashboard.test_page_cost import cost_of
+from tests.history.recorder.test_retry import confirm_collection
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE
 
@@ -38,6 +39,7 @@ def aside(gate, raw, record) -> SetAsideEntry:
     request = gate.open_request("deploy")
     [(position, asked)] = raw.xrange(OUTBOX)
     raw.xdel(OUTBOX, position)
+    confirm_collection(raw, request.request_id)
     raw.xadd(OUTBOX, {"type": "collected", "request_id": request.request_id, "collected_ms": "5000"})
     raw.xadd(OUTBOX, asked)
     record()

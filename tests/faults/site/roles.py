@@ -40,6 +40,14 @@ def prepare(result: str) -> None:
     tell(result, sessions)
 
 
+def demand(result: str, kind: str, approvers: int) -> None:
+    """Let requests of a kind need so many people."""
+    from core.models import ApprovalType
+
+    ApprovalType.objects.update_or_create(name=kind, defaults={"approvers": approvers})
+    tell(result, approvers)
+
+
 def web(port: int = 0) -> None:
     """The web server as `manage.py up` starts it; a second one has a port of its own."""
     import uvicorn.main

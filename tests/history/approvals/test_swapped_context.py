@@ -1,12 +1,18 @@
 """Whoever may write to Redis can change what a request says there; nobody decides that, and everybody is told."""
 
+import uuid
+
 import pytest
 
+from core import ApprovalGate
 from core.history.approvals import decisions
 from core.history.approvals.alarms import Altered
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from core.store.approvals import Question, request
 from core.store.client import open_store
+from core.store.keys import is_of_another, mark_of, new_request_id
 from core.values.digests import request_digest
+from tests.history.audit.chain import kinds_of
 from tests.live_record import live_record
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,3 +112,41 @@ def test_a_call_in_python_that_names_a_digest_is_held_to_the_bytes_too(gate, cle
     right = live_record(gate, request_id).digest
     raw.hset(key, "digest", right)
     assert gate.decide(request_id, True, "ann", digest=right).accepted
+
+
+# An id tells whose request it is
+
+
+@pytest.fixture
+def asked(gate):
+    """A request under an id of its asker's choice."""
+
+    def ask(request_id: str, agent: str = "deployer") -> str:
+        store = gate._store
+        store.run(request(store.keys, Question(request_id, agent, "deploy", b"{}", "60.0"), 60_000))
+        return request_id
+
+    return ask
+
+
+def test_ids_of_an_agent_begin_alike_and_are_uuids(gate):
+    first, second = (gate.open_request("deploy").request_id for _ in range(2))
+    other = ApprovalGate(gate.memory, "Deployer").open_request("deploy").request_id
+    assert first != second
+    assert first[:19] == second[:19] == mark_of("deployer") != other[:19]
+    assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
+    assert str(uuid.UUID(first)) == first
+    assert [is_of_another(first, name) for name in ("deployer", "Deployer")] == [False, True]
+
+
+def test_an_id_of_an_earlier_version_is_taken_as_it_is(asked, maria, decide):
+    assert decide(maria, asked(str(uuid.uuid4()))).accepted
+
+
+def test_who_asks_in_anothers_name_is_told_on_and_answered_by_nobody(asked, maria, decide, record, gate):
+    request_id = asked(new_request_id("mallory"))
+    record()
+    with pytest.raises(Altered):
+        decide(maria, request_id)
+    assert live_record(gate, request_id).status == "pending"
+    assert "approval.altered" in kinds_of(request_id)

@@ -165,6 +165,43 @@ def test_a_claim_about_nothing_makes_no_request(record, claim):
     assert kinds_of(request_id) == ["approval.unconfirmed"]
 
 
+COLLECTED = {"type": "collected", "status": "approved", "collected_ms": "1795331355624"}
+RESTORED = {"type": "restored", "status": "approved", "restored_ms": "1795331355624"}
+
+
+@pytest.mark.parametrize("fields", [
+    COLLECTED, {**COLLECTED, "claim": "release 1"}, {**COLLECTED, "status": "pending"},
+    {**RESTORED, "was": "pending"}, {**RESTORED, "was": "lost"}, {**RESTORED, "was": "uncollected"}, RESTORED,
+])  # fmt: skip
+def test_that_it_was_collected_or_restored_is_a_claim_too(gate, repair, raw, fields):
+    request_id = gate.open_request("deploy").request_id
+    for _ in range(2):
+        raw.xadd(OUTBOX, {**fields, "request_id": request_id})
+        repair()
+    assert kinds_of(request_id) == ["approval.requested", "approval.unconfirmed"]
+    assert not AuditEntry.objects.filter(kind="record.repaired").exists()
+    assert gate.respond_to_approval(request_id, False, "ann")
+    assert not gate.wait_for_decision(request_id).approved
+    real = live_record(gate, request_id).collected_at
+    raw.xadd(OUTBOX, {**fields, "request_id": request_id})  # a denial, and collected at another moment
+    repair()
+    assert (stands(request_id), ApprovalRecord.objects.get().collected_at) == ("rejected", real)
+    assert kinds_of(request_id)[2:] == ["approval.rejected", "approval.collected"]
+    assert_chain_is_whole()
+
+
+def test_a_collection_of_another_moment_than_the_requests_own_is_told(gate, record, raw):
+    request_id = gate.open_request("deploy").request_id
+    gate.respond_to_approval(request_id, True, "ann")
+    raw.xadd(OUTBOX, {**COLLECTED, "request_id": request_id})
+    record()
+    assert ApprovalRecord.objects.get().collected_at is None
+    gate.wait_for_decision(request_id, claim="release 1")
+    record()
+    assert ApprovalRecord.objects.get().collected_at == live_record(gate, request_id).collected_at
+    assert kinds_of(request_id)[-2:] == ["approval.unconfirmed", "approval.collected"]
+
+
 def test_set_aside_and_recorded_again_it_is_asked_for_the_same(gate, maria, record, claim, clean_redis):
     request_id = gate.open_request("deploy").request_id
     record()

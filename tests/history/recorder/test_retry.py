@@ -14,6 +14,13 @@ from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 OUTBOX = "{telemetry}:outbox"
 
 
+def confirm_collection(raw, request_id: str) -> None:
+    """Let Redis say of the request itself what the outbox claims."""
+    raw.hset(
+        "{telemetry}:approvals:request:" + request_id, mapping={"status": "approved", "collected_ms": "5000"}
+    )
+
+
 @pytest.fixture
 def early(gate, raw, record) -> SetAsideEntry:
     """The collection of a request that was not recorded yet: it makes sense a moment later."""
@@ -21,6 +28,7 @@ def early(gate, raw, record) -> SetAsideEntry:
     [(position, asked)] = raw.xrange(OUTBOX)
     raw.xdel(OUTBOX, position)
     collected = {"type": "collected", "request_id": request.request_id, "collected_ms": "5000"}
+    confirm_collection(raw, request.request_id)
     raw.xadd(OUTBOX, collected)
     raw.xadd(OUTBOX, asked)
     assert record() == 2

@@ -1,5 +1,5 @@
 -- The one point of decision.
--- KEYS  request, ended, pending, outbox, installation, event stream, event types
+-- KEYS  request, ended, pending, outbox, installation, event stream, event types, policy
 -- ARGV  id, decision_id, status (approved or rejected), responder, reason, channel,
 --       not_after in ms or '', digest or '', what that digest was made of (agent, kind, context), signature or ''
 -- Returns {outcome, status, approved, responder, reason, ended_ms, decision_id, channel}
@@ -21,6 +21,7 @@ if request[1] == '@CANCELLED@' then return answer('@CANCELLED@') end
 if request[1] ~= '@PENDING@' then return answer('@ALREADY_DECIDED@') end
 local now = now_ms()
 if now >= (moment(request[3]) or 0) then return answer('@EXPIRED@') end
+if ARGV[6] == '@DIRECT@' and redis.call('HGET', KEYS[8], '@DIRECT@') == '@NOT_ALLOWED@' then return answer('@NOT_ALLOWED@') end
 if ARGV[7] ~= '' and now >= tonumber(ARGV[7]) then return answer('@LAPSED@') end
 -- The field may say one thing and the bytes another, so the bytes are compared too.
 local asked = (request[5] or '') .. '\n' .. (request[6] or '') .. '\n' .. (request[7] or '')

@@ -5,6 +5,8 @@
 -- decision_id, channel, signature or '', '1' if this call ended it} of the end that stands now.
 local request = redis.pcall('HMGET', KEYS[1], 'status', 'deadline_ms', 'timeout_seconds')
 local ended = redis.pcall('XLEN', KEYS[2])
+-- An account that may not read it does not take it out of the queue.
+if request.err and not string.find(request.err, 'WRONGTYPE', 1, true) then return request end
 if request.err or not request[1] or type(ended) == 'table' then
   -- Nothing here, or a key of a wrong type: it leaves the queue, or it would stay due for ever.
   redis.call('ZREM', KEYS[3], ARGV[1])

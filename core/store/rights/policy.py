@@ -1,0 +1,38 @@
+"""What the site says of approvals to whoever asks and answers: one key, which the scripts read as they run."""
+
+from collections.abc import Mapping
+
+from ...values.approvals import DIRECT
+from ..client import Store
+from ..keys import Keys, quoted
+from ..script import SCRIPTS, Argument, Command
+
+POLICY = SCRIPTS["approvals/policy"]
+ANY = "*"  # every kind, or agent, that no field names; a name from outside is never written so
+
+
+def field(kind: str, agent: str) -> str:
+    """Under which name it stands whether anybody can approve a kind of an agent; both quoted, or ANY."""
+    return f"can:{kind}:{agent}"
+
+
+def fields_of(approval_type: str, agent_id: str) -> list[str]:
+    """The fields that may speak of a request; the first that is there counts."""
+    kind, agent = quoted(approval_type), quoted(agent_id)
+    return [field(*names) for names in ((kind, agent), (kind, ANY), (ANY, agent), (ANY, ANY))]
+
+
+def version(store: Store) -> str:
+    """The version of rights, to be asked for before people and policy are read."""
+    return (store.read("GET", store.keys.rights) or b"0").decode(errors="replace")
+
+
+def publish(keys: Keys, version: str, direct: str, can: Mapping[str, bool]) -> Command[bool]:
+    """Say it in the place of what was said before; False where rights are others since `version`.
+
+    direct: whether answers by a call in Python are taken. can: by `field`.
+    """
+    args: list[Argument] = [version, DIRECT, direct]
+    for name, anybody in can.items():
+        args += [name, "1" if anybody else "0"]
+    return Command(POLICY, [keys.approvals_policy, keys.rights], args, bool)
