@@ -330,8 +330,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
-    voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
-    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
+    votes = _votes(request_id, entries) if pending else ()
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
@@ -358,6 +357,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         since=text.since,
         **_beside(known, request_id, approval if pending else None, entries),
     )
+
+
+def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:
+    voted = any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
+    return votes_of([request_id]).get(request_id, ()) if voted else ()
 
 
 def _before(known: Any, request_id: str) -> ApprovalRecord | None:
