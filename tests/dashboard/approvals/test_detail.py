@@ -40,7 +40,7 @@ def test_a_page_says_what_differs_from_the_last_one_approved(gate, record, signe
     asked = gate.open_request("pay", {"amount": 2070.32, "to": "ACME", "note": "x"})
     record()
     client = signed_in("viewer")
-    said = part(client, asked, "since")
+    said = part(client, asked, "compared")
     assert "1 changed" in said
     assert "1 added" in said
     assert "by tom unverified" in said
@@ -51,14 +51,14 @@ def test_another_agents_approval_is_no_measure(gate, clean_redis, record, signed
     ended(ApprovalGate(clean_redis, "another"), "pay", {"amount": 10})
     asked = gate.open_request("pay", {"amount": 10})
     record()
-    assert part(signed_in("viewer"), asked, "since").startswith("Nothing of this kind was approved")
+    assert part(signed_in("viewer"), asked, "compared").startswith("Nothing of this kind was approved")
 
 
 def test_the_same_again_is_said_to_be_the_same(gate, record, signed_in):
     ended(gate, "pay", {"amount": 10})
     asked = gate.open_request("pay", {"amount": 10})
     record()
-    assert part(signed_in("viewer"), asked, "since").startswith("the same as the last one approved")
+    assert part(signed_in("viewer"), asked, "compared").startswith("the same as the last one approved")
 
 
 def test_one_that_ended_is_compared_with_what_was_approved_before_its_end(gate, record, signed_in):
@@ -67,7 +67,7 @@ def test_one_that_ended_is_compared_with_what_was_approved_before_its_end(gate, 
     ended(gate, "pay", {"amount": 12})
     record()
     client = signed_in("viewer")
-    assert part(client, first, "since").startswith("Nothing of this kind")
+    assert part(client, first, "compared").startswith("Nothing of this kind")
     assert part(client, second, "was") == "10"
 
 
@@ -78,7 +78,7 @@ def test_a_text_that_retention_took_is_compared_with_no_more(gate, record, signe
     asked = gate.open_request("pay", {"amount": 11})
     record()
     ApprovalRecord.objects.filter(pk=before).update(context="")
-    assert "cannot be compared" in part(signed_in("viewer"), asked, "since")
+    assert "cannot be compared" in part(signed_in("viewer"), asked, "compared")
 
 
 # The agent that asks
