@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     # Rows of a database before it are rows of one after it, with no comment: a backup without it is restored.
     keeps_rows = True
 
-    dependencies = [("core", "0017_rules")]
+    dependencies = [("core", "0018_agent_tokens")]
 
     operations = [
         migrations.CreateModel(
