@@ -133,9 +133,11 @@ def countdown(at: datetime, now: datetime) -> SafeString:
 
 
 @register.filter
-def deadline(at: datetime) -> str:
+def deadline(at: datetime) -> SafeString | str:
     """A deadline with its date, or that there is none."""
-    return words.NO_DEADLINE if at == NO_DEADLINE else exact(at)
+    if at == NO_DEADLINE:
+        return words.NO_DEADLINE
+    return format_html('<time datetime="{}" data-exact>{}</time>', at.isoformat(), exact(at))
 
 
 @register.simple_tag

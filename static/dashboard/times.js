@@ -8,7 +8,7 @@
 
   const clock = new Intl.DateTimeFormat("sv-SE", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-  // What is no relative time is written anew; one without an end, in the year 9999, is none.
+  // What is no relative time is written anew.
   function shown(time, moment) {
     if (/^\d{4}-\d\d-\d\d /.test(time.textContent)) return form.format(moment);
     return /^\d\d:\d\d:\d\d$/.test(time.textContent) ? clock.format(moment) : time.textContent;
@@ -17,7 +17,7 @@
   function say() {
     for (const time of document.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
-      if (time.dataset.told === time.dateTime || !(moment.getFullYear() < 9000)) continue;
+      if (time.dataset.told === time.dateTime || Number.isNaN(moment.getTime())) continue;
       const there = time.title || (time.hasAttribute("data-exact") ? time.textContent : time.dateTime);
       const text = shown(time, moment);
       if (text !== time.textContent) time.textContent = text;
