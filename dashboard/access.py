@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from core.agents import fleet
+from core.agents.glance import Glance, glance
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
@@ -137,13 +137,18 @@ class Audience:
 class Approval:
     """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time.
 
-    `asker`: the last state of the agent that asked, while it waits for an answer.
+    `glance`: at the agent that asked, while it waits for an answer.
     """
 
     live: RequestRecord | None
     kept: ApprovalRecord | None
     now: datetime
-    asker: AgentState | None = None
+    glance: Glance | None = None
+
+    @property
+    def asker(self) -> AgentState | None:
+        """The last state of the agent that asked, while it waits."""
+        return None if self.glance is None else self.glance.state
 
 
 def approval_or_404(user: Any, request_id: str) -> Approval:
@@ -162,9 +167,9 @@ def read_approval(request_id: str) -> Approval | None:
     except MalformedRecord:
         live, now = None, timezone.now()
     waits = live is not None and live.status == PENDING
-    askers = fleet.read_states(store, [live.agent_id]) if live is not None and waits else []
+    seen = glance(store, live.agent_id) if live is not None and waits else None
     kept = ApprovalRecord.objects.filter(pk=request_id).first()
-    return Approval(live, kept, now, next(iter(askers), None)) if live or kept else None
+    return Approval(live, kept, now, seen) if live or kept else None
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:

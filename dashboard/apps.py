@@ -5,20 +5,22 @@ from django.contrib.admin import apps as admin
 
 
 class DashboardConfig(AppConfig):
-    """Closes the sockets of people who sign out."""
+    """Closes the sockets of people who sign out, and tells pages of votes and comments."""
 
     name = "dashboard"
     default = True
 
     def ready(self) -> None:
-        """Connect the handlers for signing out, and for votes."""
+        """Connect the handlers for signing out, for votes and for comments."""
         from django.contrib.auth.signals import user_logged_out
 
+        from core.history.approvals.comments import commented
         from core.history.approvals.quorum import voted
-        from dashboard.live.control import tell_signed_out, tell_voted
+        from dashboard.live.control import tell_commented, tell_signed_out, tell_voted
 
         user_logged_out.connect(tell_signed_out)
         voted.connect(tell_voted)
+        commented.connect(tell_commented)
 
 
 class RecordAdminConfig(admin.AdminConfig):

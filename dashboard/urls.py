@@ -5,6 +5,7 @@ from django.urls import include, path
 from dashboard.agents import views as agents
 from dashboard.approvals import rules
 from dashboard.approvals import views as approvals
+from dashboard.approvals.detail import comments
 from dashboard.connect import views as connect
 from dashboard.exports import views as exports
 from dashboard.health import views as health
@@ -20,6 +21,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
+    path("approvals/<uuid:request_id>/comment/", comments.comment, name="comment"),
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),
     path("rules/", rules.show, name="rules"),
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),

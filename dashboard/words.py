@@ -76,6 +76,7 @@ STEPS = {
     "approval.requested": "Asked",
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "The agent has the answer",
+    "approval.commented": "Comment",
     "approval.altered": "Changed in the telemetry server since it was asked",
     "approval.doubted": "The agent did not believe a yes",
     "approval.unconfirmed": "Somebody claimed what nothing confirms",
@@ -336,21 +337,6 @@ def share_of_change(change: int, percent: str) -> str:
     return "the same as" if change == 0 else f"{percent} {'more' if change > 0 else 'less'} than"
 
 
-# The record by content
-
-NO_INDEX = (
-    "The record cannot be searched now: its index is missing or damaged. Nothing of the record is lost. Whoever runs "
-    "the site runs manage.py search_index --rebuild."
-)
-
-
-def found(count: int, *, most: int) -> str:
-    """How many requests, counted up to `most`."""
-    if count > most:
-        return f"More than {most:,} requests"
-    return "No request" if count == 0 else f"{count:,} request{'' if count == 1 else 's'}"
-
-
 # Exports
 
 NOT_STARTED = "Nothing was started: {error}"
@@ -423,6 +409,7 @@ ENTRIES = {
     "approval.requested": "approval asked",
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",
+    "approval.commented": "comment on a request",
     "approval.altered": "request changed in Redis",
     "approval.doubted": "yes that its agent did not believe",
     "approval.unconfirmed": "claim that nothing confirms",

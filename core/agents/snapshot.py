@@ -1,6 +1,7 @@
 """What Redis knows of one agent at one moment, in three round trips, whatever else it holds."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -55,6 +56,11 @@ def read_timeline(agent_id: str, memory: object = None) -> list[TimelineEntry]:
     store = open_store(memory)
     key = store.keys.agent_timeline(checked_name(agent_id, "agent_id"))
     entries = store.read("XREVRANGE", key, "+", "-", "COUNT", TIMELINE_ENTRIES)
+    return timeline_of(agent_id, entries)
+
+
+def timeline_of(agent_id: str, entries: Iterable[tuple[bytes, list[bytes]]]) -> list[TimelineEntry]:
+    """Entries as Redis holds them; one that makes no sense is left out, with a line in the log."""
     read = (_timeline_entry(agent_id, id_, flat) for id_, flat in entries)
     return [entry for entry in read if entry is not None]
 
@@ -79,11 +85,10 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
     now = at(milliseconds_of(said["time"]))
     waiting = approvals.read_waiting(store, pending, agent_id) if pending else []
     mail, more_mail = mailbox.oldest(store, agent_id, MAIL)
-    entries = (_timeline_entry(agent_id, id_, flat) for id_, flat in said["timeline"])
     return AgentSnapshot(
         now=now,
         state=readable_state(agent_id, said["state"]),
-        timeline=[entry for entry in entries if entry is not None],
+        timeline=timeline_of(agent_id, said["timeline"]),
         waiting=[request for request in waiting if request.deadline_at > now],
         mail=mail,
         more_mail=more_mail,

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..store import events
 from ..store.client import Store, open_store
-from ..store.events import published_by
 from ..values.malformed import ODD
 from ..values.names import checked_name
 from .event import OWN_TYPES, StreamEvent, id_numbers, read_entry
@@ -63,7 +63,7 @@ def read_agent_events(agent_id: str, memory: object = None) -> AgentEvents:
     signals = (read_entry("coordination_signal", id_, flat) for id_, flat in said["signals"])
     return AgentEvents(
         signals=[signal for signal in signals if signal is not None and _concerns(signal, agent_id)],
-        published=_published(store, agent_id, _types(said["events"])),
+        published=published_by(store, agent_id, said["events"]),
         unreadable=unreadable,
     )
 
@@ -84,15 +84,19 @@ def _types(announcements: Iterable[tuple[bytes, list[bytes]]]) -> list[str]:
     return [name for name in names if name not in OWN_TYPES][:TYPES]
 
 
-def _published(store: Store, agent_id: str, event_types: list[str]) -> list[PublishedEvent]:
+def published_by(
+    store: Store, agent_id: str, announcements: Iterable[tuple[bytes, list[bytes]]]
+) -> list[PublishedEvent]:
+    """What an agent published of the types that were announced, newest first; at most one round trip."""
+    event_types = _types(announcements)
     if not event_types:
         return []
-    command = published_by(store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
+    command = events.published_by(store.keys, event_types, agent_id, newest=ENTRIES, longest=LONGEST_DATA)
     found = store.run(command)
-    events = [
+    published = [
         PublishedEvent(event, entry.data_bytes)
         for event_type, entries in zip(event_types, found, strict=True)
         for entry in entries
         if (event := read_entry(event_type, entry.event_id, entry.fields)) is not None
     ]
-    return sorted(events, key=lambda one: id_numbers(one.event.event_id), reverse=True)[:SHOWN]
+    return sorted(published, key=lambda one: id_numbers(one.event.event_id), reverse=True)[:SHOWN]

@@ -1,7 +1,7 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalRecord, DecisionIntent
+from core.models.approvals import ApprovalComment, ApprovalRecord, DecisionIntent
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -35,6 +35,7 @@ __all__ = [
     "AgentToken",
     "AppendOnlyError",
     "AppendOnlyQuerySet",
+    "ApprovalComment",
     "ApprovalRecord",
     "ApprovalType",
     "AuditCheck",

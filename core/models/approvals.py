@@ -56,7 +56,13 @@ class ApprovalRecord(models.Model):
             ("break_glass", "Can answer what they asked or own, with a reason, on the record"),
             ("view_health", "Can see how the site itself is doing"),
         ]
-        indexes = [models.Index(fields=["digest", "-ended_at"], name="requests_alike")]
+        indexes = [
+            models.Index(fields=["digest", "-ended_at"], name="requests_alike"),
+            models.Index(fields=["approval_type", "-ended_at"], name="ends_of_a_kind"),
+            models.Index(
+                fields=["agent_id", "approval_type", "status", "-ended_at"], name="ends_of_an_agents_kind"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.approval_type} by {self.agent_id}"
@@ -133,3 +139,22 @@ class DecisionIntent(models.Model):
     def channel(self) -> str:
         """The way by which it decides."""
         return words.SITE if self.rule_id is None else words.RULE
+
+
+class ApprovalComment(models.Model):
+    """What a person wrote to other people beside a request. The agent never hears it; the record tells of each."""
+
+    # No foreign keys: the recorder may not have written the request yet, and an account may go.
+    request_id = models.UUIDField(db_index=True)
+    author = models.CharField(max_length=NAME_LENGTH)
+    text = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        """Oldest first; whoever sees the request sees it."""
+
+        default_permissions = ()
+        ordering = ["created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.request_id}"

@@ -8,6 +8,8 @@ import time
 from ..errors import MalformedRecord
 from ..store import signals
 from ..store.client import Line, Store
+from ..store.keys import Keys
+from ..store.script import Command
 from ..store.signals import START, MailboxPage, Position
 from ..values.numbers import checked_count
 from .signal import CoordinationSignal, Wanted, parsed
@@ -48,8 +50,16 @@ def look(store: Store, wanted: Wanted, most: int | None) -> list[CoordinationSig
 def oldest(store: Store, agent_id: str, most: int) -> tuple[list[CoordinationSignal], bool]:
     """The oldest signals that an agent has not consumed, in one round trip, and whether there are more."""
     checked_count(most, "most", 1)
-    command = signals.mailbox(store.keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
-    page = store.run(command)
+    return read(agent_id, store.run(look_at(store.keys, agent_id, most)))
+
+
+def look_at(keys: Keys, agent_id: str, most: int) -> Command[MailboxPage]:
+    """The command that looks at the oldest of them."""
+    return signals.mailbox(keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
+
+
+def read(agent_id: str, page: MailboxPage) -> tuple[list[CoordinationSignal], bool]:
+    """What such a look found, without what cannot be read, and whether there is more."""
     _log_malformed(agent_id, page)
     readable = (_readable(agent_id, parts) for parts in page.signals)
     return [signal for signal in readable if signal is not None], page.more

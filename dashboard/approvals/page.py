@@ -1,9 +1,9 @@
 """What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
@@ -26,6 +27,9 @@ from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
+from dashboard.approvals.detail import since as detail
+from dashboard.approvals.detail.joined import Joined
+from dashboard.approvals.detail.since import Since
 from dashboard.display.text import as_tree, marked, whole_tree
 from dashboard.display.warnings import warnings_of
 
@@ -136,6 +140,11 @@ class Ended:
     collected: bool
     recorded: bool
 
+    @property
+    def took(self) -> timedelta:
+        """From the question to its end."""
+        return max(timedelta(), self.ended_at - self.requested_at)
+
     @classmethod
     def of(
         cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
@@ -221,6 +230,10 @@ class ApprovalPage:
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
+    since: Since | None = None  # what was approved before it
+    joined: Joined | None = None  # the agent, while it waits
+    lately: Sequence[Ended] = ()  # others of its kind
+    comments: Sequence[Comment] = ()
 
     @property
     def uncertain(self) -> list[Step]:
@@ -318,8 +331,8 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
-    voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
-    votes = votes_of([request_id]).get(request_id, ()) if voted else ()
+    votes = _votes(request_id, entries) if pending else ()
+    text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes)
@@ -328,7 +341,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
         kind=known.approval_type,
         agent_id=known.agent_id,
-        context=whole_tree(said.text, PAGE_CHARACTERS) if said.text else "",
+        context=text.html,
         pruned_at=None if said.text or kept is None else kept.body_pruned_at,
         digest=known.digest,
         requested_at=known.requested_at,
@@ -342,7 +355,31 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         may_stick=settings.TELEMETRY_RULES,
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
+        since=text.since,
+        **_beside(known, request_id, approval if pending else None, entries),
     )
+
+
+def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:
+    voted = any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
+    return votes_of([request_id]).get(request_id, ()) if voted else ()
+
+
+def _before(known: Any, request_id: str) -> ApprovalRecord | None:
+    return precedents.approved_before(known.agent_id, known.approval_type, known.ended_at, request_id)
+
+
+def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[AuditEntry]) -> dict[str, Any]:
+    """What stands beside a request; `asks`: while somebody waits for the answer."""
+    glance = None if asks is None else asks.glance
+    joined = None if asks is None or glance is None else Joined.of(glance, known.agent_id, asks.now)
+    lately = precedents.lately(known.approval_type, request_id)
+    commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
+    return {
+        "joined": joined,
+        "lately": [Ended.of(record, recorded=True) for record in lately],
+        "comments": comments_of(request_id) if commented else (),
+    }
 
 
 def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:

@@ -69,8 +69,9 @@ def ago(moment: object, now: datetime) -> SafeString | str:
         return visible(str(moment))
     seconds = max(0, int((now - moment).total_seconds()))
     return format_html(
-        '<time datetime="{}" data-ago="{}">{} ago</time>',
+        '<time datetime="{}" title="{}" data-ago="{}">{} ago</time>',
         moment.isoformat(),
+        exact(moment),
         milliseconds(moment),
         duration(seconds),
     )
@@ -86,6 +87,11 @@ def for_so_long(since: datetime, now: datetime) -> SafeString:
         milliseconds(since),
         duration(seconds),
     )
+
+
+def exact(at: datetime) -> str:
+    """A time to the second, in the zone of the site."""
+    return f"{local_time(at):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def local_time(at: datetime) -> datetime:
@@ -109,9 +115,7 @@ def moment(at: datetime, now: datetime) -> SafeString:
     """A time of day, with its date when that is another one; the whole of it stands in its title."""
     local, today = local_time(at), local_time(now)
     shown = f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%b %d %H:%M}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{local:%Y-%m-%d %H:%M:%S %Z}", shown
-    )
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), shown)
 
 
 @register.simple_tag
@@ -129,9 +133,11 @@ def countdown(at: datetime, now: datetime) -> SafeString:
 
 
 @register.filter
-def deadline(at: datetime) -> str:
+def deadline(at: datetime) -> SafeString | str:
     """A deadline with its date, or that there is none."""
-    return words.NO_DEADLINE if at == NO_DEADLINE else f"{local_time(at):%Y-%m-%d %H:%M:%S %Z}"
+    if at == NO_DEADLINE:
+        return words.NO_DEADLINE
+    return format_html('<time datetime="{}" data-exact>{}</time>', at.isoformat(), exact(at))
 
 
 @register.simple_tag

@@ -7,6 +7,7 @@ chip such as ⟦U+202E⟧, and secrets are hidden; the stored bytes are never ch
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from django.utils.html import escape
@@ -23,7 +24,7 @@ LONG_LINES = 20
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 
 
-class _Number(str):
+class Number(str):
     """A JSON number as it was written: 1.10 stays 1.10."""
 
 
@@ -55,16 +56,16 @@ def visible_json(text: str) -> SafeString:
 def as_tree(text: str) -> SafeString:
     """The same with all that is in it."""
     try:
-        value = json.loads(
-            text,
-            parse_float=_Number,
-            parse_int=_Number,
-            parse_constant=_Number,
-            object_pairs_hook=_Pairs,
-        )
-        return mark_safe(_shown(value))
+        return mark_safe(_shown(parsed(text)))
     except ODD:
-        return mark_safe(_string(text))  # no JSON, or nested deeper than we ever store: shown as it is
+        return string(text)  # no JSON, or nested deeper than we ever store: shown as it is
+
+
+def parsed(text: str) -> Any:
+    """JSON with numbers as they were written and every member of an object; what is ODD for a text that is none."""
+    return json.loads(
+        text, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=Pairs
+    )
 
 
 def whole_tree(text: str, most: int) -> SafeString:
@@ -77,21 +78,26 @@ def whole_tree(text: str, most: int) -> SafeString:
     return mark_safe(f'<span class="size">{size}</span>{pre}')
 
 
-class _Pairs(list[tuple[str, Any]]):
+class Pairs(list[tuple[str, Any]]):
     """An object's members in order, a repeated key twice."""
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, _Pairs):
+    if isinstance(value, Pairs):
         return _list("object", [(f'<span class="key">{marked(key)}</span>', item) for key, item in value])
     if isinstance(value, list):
         return _list("array", [(f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1)])
-    if isinstance(value, _Number):
-        return f'<span class="value number">{escape(value)}</span>'
+    return scalar(value)
+
+
+def scalar(value: Any, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
+    """A value that holds no others. `pieces`: of a text, with the class of each, '' for none."""
+    if isinstance(value, Number):
+        return mark_safe(f'<span class="value number">{escape(value)}</span>')
     if isinstance(value, str):
-        return _string(value)
+        return string(value, pieces)
     word = "null" if value is None else "true" if value else "false"
-    return f'<span class="value word">{word}</span>'
+    return mark_safe(f'<span class="value word">{word}</span>')
 
 
 def _list(kind: str, members: list[tuple[str, Any]]) -> str:
@@ -101,18 +107,25 @@ def _list(kind: str, members: list[tuple[str, Any]]) -> str:
     return f'<ul class="tree {kind}">{"".join(items)}</ul>'
 
 
-def _string(value: str) -> str:
+def string(value: str, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
+    """A text of a context, whole; a long one in a box that scrolls. `pieces`: the same with classes."""
     if value == "":
-        return '<span class="value word">empty text</span>'
+        return mark_safe('<span class="value word">empty text</span>')
     many = value.count("\n") >= LONG_LINES
     size = f'<span class="size">{_size(value)}</span>' if many or len(value) > LONG_TEXT else ""
+    inside = "".join(map(_piece, pieces)) or marked(value)
     if len(value) <= LONG_TEXT:
         lines = " lines" if "\n" in value else ""
-        return f'{size}<span class="value string{lines}" dir="ltr">{marked(value)}</span>'
-    return (
+        return mark_safe(f'{size}<span class="value string{lines}" dir="ltr">{inside}</span>')
+    return mark_safe(
         f'{size}<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{_size(value)}">'
-        f"{marked(value)}</span>"
+        f"{inside}</span>"
     )
+
+
+def _piece(piece: tuple[str, str]) -> str:
+    name, text = piece
+    return f'<span class="tk {escape(name)}">{marked(text)}</span>' if name else marked(text)
 
 
 def json_word(value: object) -> str:

@@ -113,6 +113,10 @@ class Feed(threading.Thread):
         """SQL knows something new that live pages show."""
         self._inbox.put(self._ask_again)
 
+    def touch(self, request_id: str) -> None:
+        """The page of a request shows something that no change of the request tells of."""
+        self._inbox.put(partial(self._distribute, [], {request_id}))
+
     # The thread
 
     def run(self) -> None:

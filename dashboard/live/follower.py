@@ -79,6 +79,12 @@ class Follower:
             if self._feed is not None:
                 self._feed.look_at_sql()
 
+    def touch(self, request_id: str) -> None:
+        """Something beside a request changed: its own pages are read anew."""
+        with self._lock:
+            if self._feed is not None:
+                self._feed.touch(request_id)
+
     def end_session(self, session_mark: str) -> None:
         """Close the sockets of a session that is ending; Django tells so before the session is gone."""
         for subscription in self._watching():

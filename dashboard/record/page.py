@@ -16,6 +16,7 @@ from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
 from dashboard import words
 from dashboard.display.text import visible
+from dashboard.record import words as sentences
 from dashboard.record.address import query_of, said_of
 
 SHOWN = 25
@@ -66,7 +67,7 @@ class Result:
             row.reason.removeprefix(f"{row.status}: "),
             row.requested_at,
             ended,
-            _took(row.requested_at, ended),
+            took(row.requested_at, ended),
             lines[:LINES],
             max(0, len(lines) - LINES),
             row.body_pruned_at,
@@ -92,7 +93,7 @@ class RecordPage:
     @property
     def total(self) -> str:
         """How many there are, in words."""
-        return words.found(self.count, most=COUNTED)
+        return sentences.found(self.count, most=COUNTED)
 
     @property
     def first(self) -> str:
@@ -112,7 +113,8 @@ def record_page(question: Question, before: int | None) -> RecordPage:
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now())
 
 
-def _took(begin: Any, end: Any) -> timedelta | None:
+def took(begin: Any, end: Any) -> timedelta | None:
+    """How long it took, None where that is not known: it has not ended, or its row is damaged."""
     whole = isinstance(begin, datetime) and isinstance(end, datetime)
     return end - begin if whole else None
 

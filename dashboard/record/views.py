@@ -16,14 +16,18 @@ from django.views.decorators.http import require_POST, require_safe
 from core.history.audit import entries
 from core.history.exports import COLUMNS, cells
 from core.history.search.find import NoIndex, Question, everything, find
+from core.models import ApprovalRecord
+from core.values.approvals import PENDING
 from dashboard import access, words
 from dashboard.display.sending import in_pieces
+from dashboard.record import words as sentences
 from dashboard.record.address import OUTCOMES, BadSearch, before_of, question_of, said_of
-from dashboard.record.page import record_page
+from dashboard.record.page import record_page, took
 
 logger = logging.getLogger(__name__)
 
 TEMPLATE = "dashboard/record/record.html"
+TOOK = "took_seconds"  # in no table: what the page shows is in the file
 
 
 @require_safe
@@ -38,7 +42,7 @@ def show(request: HttpRequest) -> HttpResponse:
         return render(request, TEMPLATE, {**context, "refused": str(error)}, status=400)
     except NoIndex as error:
         logger.error("the record cannot be searched: %s", error)
-        return render(request, TEMPLATE, {**context, "problem": words.NO_INDEX}, status=503)
+        return render(request, TEMPLATE, {**context, "problem": sentences.NO_INDEX}, status=503)
     return render(request, TEMPLATE, context)
 
 
@@ -55,7 +59,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     except NoIndex as error:
         logger.error("the record cannot be searched: %s", error)
         return render(
-            request, TEMPLATE, {**_form(request.POST.dict()), "problem": words.NO_INDEX}, status=503
+            request, TEMPLATE, {**_form(request.POST.dict()), "problem": sentences.NO_INDEX}, status=503
         )
     with transaction.atomic():
         chosen = said_of(question)
@@ -75,9 +79,16 @@ def _form(said: dict[str, str]) -> dict[str, object]:
 
 def _rows(question: Question) -> Iterator[str]:
     columns = COLUMNS["approvals"]
-    yield _lines([columns])
+    yield _lines([[*columns, TOOK]])
     for rows in everything(question):
-        yield _lines([cells({name: getattr(row, name) for name in columns}) for row in rows])
+        found = [{name: getattr(row, name) for name in columns} | {TOOK: _seconds(row)} for row in rows]
+        yield _lines([cells(row) for row in found])
+
+
+def _seconds(row: ApprovalRecord) -> float | None:
+    """How long its end took, as the page says it."""
+    span = took(row.requested_at, None if row.status == PENDING else row.ended_at)
+    return None if span is None else span.total_seconds()
 
 
 def _lines(rows: list[list[str]]) -> str:

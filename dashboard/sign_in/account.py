@@ -10,10 +10,44 @@ from django.http import HttpRequest
 from core.history.people import session_store, sessions
 from core.models import WebSession
 
+# What a browser says of itself begins with what others said before it: the first of these that it names is meant.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "HeadlessChrome": "Chrome",
+    "Chrome": "Chrome",
+    "CriOS": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "Windows": "Windows",
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Macintosh": "macOS",
+    "CrOS": "ChromeOS",
+    "Linux": "Linux",
+}
+_NAME_SHOWN = 60
+
+
+def browser_name(said: str) -> str:
+    """A browser and its system as people call them; of what is none of these, the beginning."""
+    browser = next(
+        (name for word, name in _BROWSERS.items() if f"{word}/" in said or f"{word}A/" in said), ""
+    )
+    system = next((name for word, name in _SYSTEMS.items() if word in said), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or (said if len(said) <= _NAME_SHOWN else f"{said[:_NAME_SHOWN]}…")
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where this person is signed in. `browser` is what it says of itself."""
+    """Where this person is signed in. `browser` is what it says of itself, in short."""
 
     address: str
     browser: str
@@ -28,7 +62,7 @@ def sessions_of(user: Any, session_key: str) -> list[Place]:
     found = []
     for row in session_store.good().filter(account_id=user.pk).order_by("-seen")[:100]:
         data = row.get_decoded()
-        address, browser = data.get(sessions.ADDRESS, ""), data.get(sessions.BROWSER, "")
+        address, browser = data.get(sessions.ADDRESS, ""), browser_name(data.get(sessions.BROWSER, ""))
         found.append(Place(address, browser, row.seen, row.expire_date, row.pk == this))
     return sorted(found, key=lambda place: not place.is_this)
 

@@ -10,6 +10,7 @@ from core.models import AgentAssignment, AgentRun, ApprovalRecord, AuditEntry, L
 from core.values.approvals import PENDING
 
 RUNS, TASKS, ENDED, FACTS, CALLS = 20, 20, 10, 20, 20
+RUN_DAYS = 30  # of a run that are summed
 SPANS = {"today": 0, "7 days": 6, "30 days": 29}  # whole UTC days before today
 
 
@@ -52,6 +53,35 @@ def read_history(agent_id: str, now: datetime) -> AgentHistory:
         calls=list(LLMCall.objects.filter(agent_id=agent_id)[:CALLS]),
         spent=_spent(agent_id, now),
     )
+
+
+@dataclass(frozen=True)
+class RunSpend:
+    """What an agent spent, in nano-dollars: in the UTC day of now, and in its newest run, or in `days` of that.
+
+    run_since: from when on the run is summed; None where no run is recorded.
+    """
+
+    today_nano: int
+    run_nano: int
+    run_since: datetime | None
+    days: int | None = None
+
+
+def spent_in_run(agent_id: str, now: datetime) -> RunSpend:
+    """In two queries, however long it runs."""
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    runs = AgentRun.objects.filter(agent_id=agent_id).order_by("-started_at")
+    began = runs.values_list("started_at", flat=True).first()
+    earliest = now - timedelta(days=RUN_DAYS)
+    since = None if began is None else max(began, earliest)
+    sums: dict[str, Aggregate] = {"today": Sum("cost_nano", filter=Q(at__gte=today), default=0)}
+    if since is not None:
+        sums["run"] = Sum("cost_nano", filter=Q(at__gte=since), default=0)
+    calls = LLMCall.objects.filter(agent_id=agent_id, at__gte=min(today, since or today))
+    found = calls.order_by().aggregate(**sums)
+    cut = RUN_DAYS if began is not None and began < earliest else None
+    return RunSpend(found["today"], found.get("run", 0), since, cut)
 
 
 def spent_today(agent_ids: Sequence[str] | None, now: datetime) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from core.history.approvals.terms import Scope
 from core.models import ApprovalRecord
@@ -10,6 +11,7 @@ from core.values.malformed import ODD
 
 LOOKED_AT = 100
 IN_A_ROW = 10
+LATELY = 5
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,16 @@ def always(digest: str) -> str:
     answers = list(ended.values_list("status", "channel")[:IN_A_ROW])
     same = len(answers) == IN_A_ROW and len(set(answers)) == 1 and answers[0][1] == SITE
     return answers[0][0] if same else ""
+
+
+def approved_before(agent_id: str, kind: str, until: datetime | None, but: str) -> ApprovalRecord | None:
+    """The last of this kind that was approved to an agent, and that before `until`; not the request `but`."""
+    alike = ApprovalRecord.objects.filter(agent_id=agent_id, approval_type=kind, status=APPROVED)
+    ended = alike.filter(ended_at__isnull=False) if until is None else alike.filter(ended_at__lt=until)
+    return ended.exclude(pk=but).order_by("-ended_at").first()
+
+
+def lately(kind: str, but: str) -> list[ApprovalRecord]:
+    """How the last few of this kind ended, whoever asked, newest first; without their texts, in one query."""
+    ended = ApprovalRecord.objects.filter(approval_type=kind, ended_at__isnull=False).exclude(pk=but)
+    return list(ended.defer("context").order_by("-ended_at")[:LATELY])

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import datetime
 
 import pytest
 from django.db import connection
@@ -161,6 +162,8 @@ def test_no_cell_of_the_file_is_a_formula(gate, record, signed_in):
         "'+maria",
         "'@sum",
     )
+    asked, ended = (datetime.fromisoformat(told[name]) for name in ("requested_at", "ended_at"))
+    assert float(told["took_seconds"]) == (ended - asked).total_seconds()
 
 
 def test_the_navigation_leads_to_the_record_and_to_the_admin(paid, signed_in):

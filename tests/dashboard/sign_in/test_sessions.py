@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core.models import AuditEntry, WebSession
+from dashboard.sign_in.account import browser_name
 from tests.conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
@@ -113,3 +114,23 @@ def test_the_admin_has_no_page_for_secrets_of_others(make_user):
     assert client.get("/admin/mfa/authenticator/").status_code == 404
     assert client.get("/admin/account/emailaddress/").status_code == 404
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/1 Safari/537.36 Edg/1",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605 Version/17.5 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("curl/8.5.0", "curl/8.5.0"),
+        ("x" * 200, "x" * 60 + "…"),
+    ],
+)
+def test_a_browser_is_called_as_people_call_it(said, shown):
+    assert browser_name(said) == shown

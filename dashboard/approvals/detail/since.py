@@ -1,0 +1,63 @@
+"""A context beside the last one of its kind that was approved to this agent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+
+from core.models import ApprovalRecord
+from core.values.approvals import DIRECT
+from core.values.secrets import Masked, masked_json
+from dashboard.display import context
+from dashboard.display.text import whole_tree
+
+
+@dataclass(frozen=True)
+class Since:
+    """The request that this one was compared with.
+
+    verified: whether it is known who answered it. kept: whether its text still is, and could be compared.
+    """
+
+    request_id: str
+    ended_at: datetime
+    responder: str
+    verified: bool
+    kept: bool
+    added: int = 0
+    removed: int = 0
+    other: int = 0
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both say the same."""
+        return self.kept and not (self.added or self.removed or self.other)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A context for a page, and what it was compared with; `since` is None where nothing was approved before."""
+
+    html: SafeString | str
+    since: Since | None = None
+
+
+def text_of(said: Masked, real: str, before: ApprovalRecord | None, most: int) -> Text:
+    """The context in at most about `most` characters of HTML; `said`: without its secrets, as it is shown."""
+    if not said.text:
+        return Text("", _since(before, None))
+    old = before.context if before is not None else ""
+    drawn = context.draw_or_none(said.text, real, (masked_json(old).text, old) if old else None, most)
+    if drawn is None and old:  # what stood there before is not to cost what is asked its tree
+        old, drawn = "", context.draw_or_none(said.text, real, None, most)
+    html = whole_tree(said.text, most) if drawn is None else drawn.html
+    return Text(html, _since(before, drawn if old else None))
+
+
+def _since(before: ApprovalRecord | None, drawn: context.Drawn | None) -> Since | None:
+    if before is None or before.ended_at is None:
+        return None
+    about = (str(before.pk), before.ended_at, before.responder, before.channel != DIRECT)
+    if drawn is None:
+        return Since(*about, kept=False)
+    return Since(*about, True, drawn.added, drawn.removed, drawn.other)

@@ -1,0 +1,14 @@
+"""What a person reads of Python beside a request; a part of dashboard/words.py that only this room says."""
+
+ASKER_UNHEARD = "It has not beaten within a day, or never did: nobody can say whether it still waits."
+PARTS = {
+    "state": "whether it lives",
+    "timeline": "what it said last",
+    "mailbox": "its signals",
+    "events": "its events",
+}
+COMMENTED = "Your comment stands beside the request. The agent does not read it."
+NOT_COMMENTED = "Nothing was kept: {why}."
+NOT_WRITTEN = "Nothing was kept: the record cannot be written. Try again in a minute."
+EMPTY_COMMENT = "a comment needs something that can be seen"
+LONG_COMMENT = "a comment may have {most:,} characters"

@@ -1,0 +1,22 @@
+"""One request in a real browser: its tree folds, its times are those of whoever looks, and comments come and stay."""
+
+from playwright.sync_api import expect
+
+from core import ApprovalGate
+
+
+def test_a_request_is_read_and_spoken_of(sign_in, clean_redis):
+    page = sign_in("maria", "viewer", timezone_id="Asia/Tokyo")
+    request = ApprovalGate(clean_redis, "robot").open_request("deploy", {"a": {"deep": ["here it is"]}})
+    page.goto(f"/approvals/{request.request_id}/")
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.locator(".facts time").first).to_contain_text("GMT+9")
+    deep = page.get_by_text("here it is")
+    expect(deep).to_be_visible()
+    page.locator(".claim summary").first.press("Enter")
+    expect(deep).to_be_hidden()
+    page.get_by_label("Say something to other people here").fill("Is that the right one?")
+    page.get_by_role("button", name="Comment", exact=True).click()
+    expect(page.locator(".notice")).to_contain_text("Your comment stands beside the request")
+    expect(page.locator("#comments blockquote")).to_have_text("Is that the right one?")
+    expect(page.get_by_label("Say something to other people here")).to_have_value("")
