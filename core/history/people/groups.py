@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import Any
 
-POLICY = ("team", "decisiongrant", "agentowner", "approvaltype")
+POLICY = ("team", "decisiongrant", "agentowner", "approvaltype", "noticechannel", "escalation")
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],

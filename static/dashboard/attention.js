@@ -1,0 +1,98 @@
+// For who looks elsewhere: how many wait, in title and icon; sound and desktop, where they asked for it; a forecast.
+// It reads what any page may have: [data-waiting] says how many wait, a [data-deadline] (ms since 1970) in a
+// [data-request] or #request-... when one is due, and [data-forecast] is the place of the sentence.
+"use strict";
+
+const FRESH = ["live", "connecting", "none"];
+const SPANS = [1, 3, 5, 10]; // minutes of a forecast
+const SOUND_MS = 3000; // of several open tabs one makes the sound
+const REQUESTS = "[data-request], [id^=request-]";
+let known = null; // who waited when somebody looked last: how many, and their ids
+
+function isFresh() {
+  return FRESH.includes(root.dataset.connection);
+}
+
+function howMany() {
+  return Number(document.querySelector("main [data-waiting]")?.dataset.waiting ?? 0);
+}
+
+// A number that may be old is marked as one, and so is none.
+function sayHowMany() {
+  const waiting = howMany();
+  const mark = isFresh() ? (waiting ? `(${waiting}) ` : "") : `(${waiting || ""}?) `;
+  const title = mark + document.title.replace(/^\(\d*\??\) /, "");
+  if (document.title !== title) document.title = title;
+  const look = icon.dataset[isFresh() ? (waiting ? "waiting" : "calm") : "stale"];
+  if (icon.getAttribute("href") !== look) icon.setAttribute("href", look);
+}
+
+function keyOf(element) {
+  const holder = element.closest(REQUESTS);
+  return holder?.dataset.request ?? holder?.id.replace(/^request-/, "") ?? "";
+}
+
+function deadlines() {
+  const found = new Map();
+  for (const time of document.querySelectorAll("[data-deadline]")) found.set(keyOf(time), Number(time.dataset.deadline));
+  return found;
+}
+
+// The shortest of a few spans in which something expires, and how much does.
+function forecast(left) {
+  for (const minutes of SPANS) {
+    const many = left.filter((ms) => ms > 0 && ms <= minutes * 60000).length;
+    if (many) return `${many} ${many > 1 ? "expire" : "expires"} in ${minutes > 1 ? `${minutes} minutes` : "a minute"}`;
+  }
+  return "";
+}
+
+function sayForecast() {
+  const place = document.querySelector("[data-forecast]");
+  if (!place) return;
+  const now = Date.now() + skew;
+  const said = isFresh() ? forecast([...deadlines().values()].map((deadline) => deadline - now)) : "";
+  if (place.textContent !== said) place.textContent = said;
+}
+
+function wants(what) {
+  return localStorage.getItem(`attention ${what}`) === "1";
+}
+
+function makeSound() {
+  if (!navigator.locks) return beep();
+  return navigator.locks.request("telemetry sound", { ifAvailable: true }, async (lock) => {
+    if (!lock) return;
+    beep();
+    await new Promise((resolve) => { setTimeout(resolve, SOUND_MS); });
+  });
+}
+
+function tellElsewhere(waiting) {
+  if (wants("sound")) makeSound();
+  if (!wants("desktop") || globalThis.Notification?.permission !== "granted") return;
+  const text = waiting > 1 ? `${waiting} requests wait for an answer` : "1 request waits for an answer";
+  const said = new Notification(text, { tag: "telemetry", renotify: true });
+  said.onclick = () => { window.focus(); said.close(); };
+}
+
+// Something came while nobody looks: more wait than before, or one that was not there.
+function notice() {
+  if (!isFresh() || !document.querySelector("main [data-waiting]")) return;
+  const now = { waiting: howMany(), ids: new Set(deadlines().keys()) };
+  const news = known && (now.waiting > known.waiting || [...now.ids].some((id) => !known.ids.has(id)));
+  if (news && now.waiting && document.hidden) tellElsewhere(now.waiting);
+  known = now;
+}
+
+function attend() {
+  sayHowMany();
+  sayForecast();
+  notice();
+}
+
+document.addEventListener("telemetry:connection", attend);
+document.addEventListener("htmx:ws:after:message:incoming", attend);
+new MutationObserver(attend).observe(document.getElementById("main"), { childList: true, subtree: true });
+setInterval(attend, 500);
+attend();
