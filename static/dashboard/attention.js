@@ -6,8 +6,10 @@
 const FRESH = ["live", "connecting", "none"];
 const SPANS = [1, 3, 5, 10]; // minutes of a forecast
 const SOUND_MS = 3000; // of several open tabs one makes the sound
+const SETTLE_MS = 300; // what came at once, a card and the count of all, is one arrival
 const REQUESTS = "[data-request], [id^=request-]";
-let known = null; // who waited when somebody looked last: how many, and their ids
+let settling = null;
+let seenLast = null; // who waited when somebody looked last: how many, and their ids
 
 function isFresh() {
   return FRESH.includes(root.dataset.connection);
@@ -27,19 +29,19 @@ function sayHowMany() {
   if (icon.getAttribute("href") !== look) icon.setAttribute("href", look);
 }
 
-function keyOf(element) {
+function requestKey(element) {
   const holder = element.closest(REQUESTS);
   return holder?.dataset.request ?? holder?.id.replace(/^request-/, "") ?? "";
 }
 
 function deadlines() {
   const found = new Map();
-  for (const time of document.querySelectorAll("[data-deadline]")) found.set(keyOf(time), Number(time.dataset.deadline));
+  for (const time of document.querySelectorAll("[data-deadline]")) found.set(requestKey(time), Number(time.dataset.deadline));
   return found;
 }
 
 // The shortest of a few spans in which something expires, and how much does.
-function forecast(left) {
+function forecastOf(left) {
   for (const minutes of SPANS) {
     const many = left.filter((ms) => ms > 0 && ms <= minutes * 60000).length;
     if (many) return `${many} ${many > 1 ? "expire" : "expires"} in ${minutes > 1 ? `${minutes} minutes` : "a minute"}`;
@@ -51,7 +53,7 @@ function sayForecast() {
   const place = document.querySelector("[data-forecast]");
   if (!place) return;
   const now = Date.now() + skew;
-  const said = isFresh() ? forecast([...deadlines().values()].map((deadline) => deadline - now)) : "";
+  const said = isFresh() ? forecastOf([...deadlines().values()].map((deadline) => deadline - now)) : "";
   if (place.textContent !== said) place.textContent = said;
 }
 
@@ -76,19 +78,21 @@ function tellElsewhere(waiting) {
   said.onclick = () => { window.focus(); said.close(); };
 }
 
-// Something came while nobody looks: more wait than before, or one that was not there.
-function notice() {
+// Something came while nobody looks: more wait than before, or as many and one of them is new. Where fewer wait, one
+// that was not shown has moved up.
+function hearArrivals() {
   if (!isFresh() || !document.querySelector("main [data-waiting]")) return;
   const now = { waiting: howMany(), ids: new Set(deadlines().keys()) };
-  const news = known && (now.waiting > known.waiting || [...now.ids].some((id) => !known.ids.has(id)));
+  const more = seenLast ? now.waiting - seenLast.waiting : -1;
+  const news = more > 0 || (more === 0 && [...now.ids].some((id) => !seenLast.ids.has(id)));
   if (news && now.waiting && document.hidden) tellElsewhere(now.waiting);
-  known = now;
+  seenLast = now;
 }
 
 function attend() {
   sayHowMany();
   sayForecast();
-  notice();
+  settling ??= setTimeout(() => { settling = null; hearArrivals(); }, SETTLE_MS);
 }
 
 document.addEventListener("telemetry:connection", attend);

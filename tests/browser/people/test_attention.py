@@ -26,6 +26,11 @@ window.AudioContext = class {
 };
 """
 
+ASKS = """
+Notification.permission = "default"; window.answer = "denied";
+Notification.requestPermission = () => Promise.resolve(Notification.permission = window.answer);
+"""
+
 
 @pytest.fixture
 def gate(clean_redis: str) -> ApprovalGate:
@@ -93,10 +98,10 @@ def test_nobody_is_told_elsewhere_who_did_not_ask_for_it_or_looks_at_the_page(si
 
 def test_the_switches_ask_for_permission_when_they_are_pressed_and_outlive_the_page(sign_in):
     page = sign_in("maria", "approver")
-    page.add_init_script(NOTED + "Notification.permission = 'default'; window.answer = 'denied';"
-                         "Notification.requestPermission = () => Promise.resolve(Notification.permission = window.answer);")  # fmt: skip
+    page.add_init_script(NOTED + ASKS)
     page.goto(page.url + "account/notices/")
-    desktop, sound = page.get_by_label("A notification of the desktop"), page.get_by_label("A sound when")
+    desktop = page.get_by_label("A notification of the desktop")
+    sound = page.get_by_label("A sound when")
     desktop.click()
     expect(page.locator("[data-refused]")).to_be_visible()
     expect(desktop).not_to_be_checked()
