@@ -2,7 +2,7 @@
 
 A row under the notice's key is committed before anything is sent, so of several workers one sends it. What
 certainly was not taken is tried again, with longer and longer rests. What was under way when its process died, or when
-its time was over, is unknown and is not sent again: docs/decisions/0020-notices.md.
+its time was over, is unknown and is not sent again: docs/decisions/0021-notices.md.
 """
 
 import logging

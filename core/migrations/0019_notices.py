@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("core", "0017_rules"),
+        ("core", "0018_agent_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
