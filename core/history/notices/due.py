@@ -91,15 +91,13 @@ class Look:
                     yield one
 
     def _wished(self, asked: Asked) -> Iterator[Due]:
+        risky = self._is_risky(asked.approval_type)
         for wish in self._wishes.values():
-            risky = self._is_risky(asked.approval_type)
             step = wanted_step(wish, asked, self._now, high_risk=risky)
             if not step:
                 continue
             held = step == FIRST and not (risky and wish.high_risk != LIKE_OTHERS)
-            channels = [
-                channel for channel in wish.channels.all() if not (held and self._is_held(wish, channel))
-            ]
+            channels = [one for one in self._chosen[wish.pk] if not (held and self._is_held(wish, one))]
             yield from self._to(wish.person, channels, asked, step)
 
     def _escalated(self, asked: Asked) -> Iterator[Due]:
@@ -153,13 +151,11 @@ class Look:
 
     def _channels_of(self, person: Any) -> list[NoticeChannel]:
         """Those that they chose; by mail for whoever chose none."""
-        wish = self._wishes.get(person.pk)
-        chosen = list(wish.channels.all()) if wish else []
-        return chosen or (self._mail if person.email else [])
+        return self._chosen.get(person.pk) or (self._mail if person.email else [])
 
     def _is_held(self, wish: NoticeWish, channel: NoticeChannel) -> bool:
         """Whether they were told something there so lately that more waits for the next digest."""
-        last = self._last.get((channel.pk, wish.pk))
+        last = self._last.get((channel.pk, wish.pk)) if wish.digest_seconds else None
         return last is not None and self._now < last + timedelta(seconds=wish.digest_seconds)
 
     def _is_risky(self, approval_type: str) -> bool:
@@ -170,6 +166,10 @@ class Look:
     def _wishes(self) -> dict[int, NoticeWish]:
         found = NoticeWish.objects.filter(person__is_active=True).select_related("person")
         return {wish.pk: wish for wish in found.prefetch_related("channels")}
+
+    @cached_property
+    def _chosen(self) -> dict[int, list[NoticeChannel]]:
+        return {wish.pk: list(wish.channels.all()) for wish in self._wishes.values()}
 
     @cached_property
     def _escalations(self) -> list[Escalation]:
