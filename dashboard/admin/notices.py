@@ -12,8 +12,9 @@ from core.history.notices.addresses import Refused
 from core.history.notices.channels import set_address
 from core.history.notices.sealing import Unreadable, unseal
 from core.history.people.actor import actor
-from core.models import Escalation, NoticeChannel
+from core.models import Escalation, Notice, NoticeChannel
 from dashboard.admin.policy import PolicyAdmin
+from dashboard.admin.read_only import ReadOnlyAdmin
 from dashboard.notices import words
 
 
@@ -83,6 +84,27 @@ class EscalationAdmin(PolicyAdmin):
     list_display = ["approval_type", "agent", "after_seconds", "team", "in_quiet_hours"]
     list_select_related = ["team"]
     search_fields = ["approval_type", "agent", "team__name"]
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Who was told of which request, when, by which channel, and what became of it."""
+
+    date_hierarchy = "claimed_at"
+    list_display = [
+        "claimed_at",
+        "person",
+        "channel",
+        "step",
+        "state",
+        "approval_type",
+        "agent",
+        "request_id",
+    ]
+    list_filter = ["state", "channel", "claimed_at"]
+    list_select_related = ["person", "channel"]
+    search_fields = ["request_id", "agent", "approval_type", "person__username"]
+    search_help_text = "Id of a request, agent, kind or person"
 
 
 def _record(channel: NoticeChannel, **said: Any) -> None:

@@ -22,12 +22,6 @@ def told(person: Any) -> list[Notice]:
     return list(mine[:SHOWN])
 
 
-def told_of(request_id: str) -> list[Notice]:
-    """Who was told of a request, by which channel, and when; the first first."""
-    found = Notice.objects.filter(request_id=request_id).select_related("channel", "person")
-    return list(found.order_by("claimed_at", "pk")[:SHOWN])
-
-
 def tested_lately(person: Any) -> bool:
     """Whether this person asked for a test within a minute."""
     since = timezone.now() - TEST_REST

@@ -1,12 +1,16 @@
 """Attention in the browser: title and icon that claim no old number, a forecast, sound and desktop where asked for."""
 
 import re
+from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
-from core.models import NoticeWish
+from core.models import Notice, NoticeChannel, NoticeWish
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 
 # What a browser without a screen has neither of: it notes what would be heard and shown.
 NOTED = """
@@ -124,3 +128,26 @@ def test_the_form_works_without_javascript(sign_in):
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".notice")).to_have_text("Your notices are set.")
     assert NoticeWish.objects.get().kinds == "pay*"
+
+
+@on_each_screen(1440, 360)
+def test_the_page_of_ones_notices_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
+    made = NoticeChannel.objects.create(name="a rather long name of a channel that goes on", kind="mail")
+    page = sign_in(
+        "maria", "approver", wait=False, color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    maria = User.objects.get(username="maria")
+    about = {"request_id": UUID(int=1), "agent": "robot-" * 20, "approval_type": "deploy", "step": "first"}
+    for number, state in enumerate(Notice.State.values):
+        Notice.objects.create(
+            key=state,
+            channel=made,
+            person=maria,
+            message=UUID(int=number),
+            state=state,
+            claimed_at=timezone.now(),
+            **about,
+        )
+    page.goto(page.url + "account/notices/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_accessible(page)

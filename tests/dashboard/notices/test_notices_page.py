@@ -204,3 +204,11 @@ def test_escalation_is_set_in_the_admin_and_each_change_is_in_the_record(admin):
     assert admin.post("/admin/core/escalation/add/", form).status_code == 302
     assert Escalation.objects.get().team == team
     assert "after 300 s" in AuditEntry.objects.filter(kind="policy.changed").latest("sequence").details
+
+
+def test_an_auditor_finds_who_was_told_of_a_request(ann, signed_in, channel):
+    mine, other = told(ann, channel, state="sent"), told(ann, channel, state="failed")
+    page = signed_in("auditor").get(f"/admin/core/notice/?q={mine.request_id}").content.decode()
+    assert str(mine.request_id) in page
+    assert str(other.request_id) not in page
+    assert "ops room" in page
