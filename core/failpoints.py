@@ -32,6 +32,8 @@ PLACES = {
     "recorder.in_set_aside": "an entry that cannot be read was set aside, its batch is not committed",
     "repair.before_redis": "SQL has all it lacked, what Redis offers wrongly is still open",
     "repair.before_commit": "what SQL lacks is written, nothing is committed",
+    "notices.after_claim": "notices are claimed in SQL, nothing is sent",
+    "notices.after_send": "notices are sent, SQL does not know it yet",
     "backup.before_rename": "a backup is written, it does not have its name yet",
     "migrate.after_one": "a migration is written down, in a transaction that is not committed",
     "migrate.before_guards": "every migration is committed, the record has no guards yet",

@@ -24,6 +24,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from core.errors import StoreUnavailable
 from core.history import exports
 from core.history.backups import backup as backups
+from core.history.notices import sending as notices
 from core.history.proof import checkpoints, verification
 from core.history.usage import late_prices
 from core.history.usage import rebuild as usage_rebuild
@@ -101,11 +102,21 @@ def backup() -> str:
         raise
 
 
+def tell_people() -> dict[str, int]:
+    """Send the notices that are due: how many ended in which state."""
+    return notices.tell_people()
+
+
+def tidy_notices() -> int:
+    """Delete what is known of notices of a month ago: how many."""
+    return notices.tidy()
+
+
 @dataclass(frozen=True)
 class Periodic:
     """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC.
 
-    It may take `seconds`.
+    It may take `seconds`, and is remembered for `kept`; one that `is_first` waits for no other.
     """
 
     name: str
@@ -113,6 +124,8 @@ class Periodic:
     every: int
     at: int = 0
     seconds: int = 10 * MINUTE
+    kept: int = 0
+    is_first: bool = False
 
     def slot(self, now_ms: int) -> int:
         """The number of the period that it is now: one job for each."""
@@ -128,6 +141,8 @@ TIMETABLE = (
     Periodic("prune", prune, DAY, at=5 * HOUR),
     Periodic("checkpoint", checkpoint, 10 * MINUTE),
     Periodic("tidy-exports", tidy_exports, HOUR),
+    Periodic("tell-people", tell_people, 10, seconds=5 * MINUTE, kept=5 * MINUTE, is_first=True),
+    Periodic("tidy-notices", tidy_notices, DAY, at=4 * HOUR),
 )
 
 
@@ -142,8 +157,9 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         if done.get(periodic.name) == slot:
             continue
         job_id = queues.series_id(f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}", slot)
+        kept = periodic.kept or max(HOUR, 2 * periodic.every)
         if _enqueue(
-            periodic.run, job_id=job_id, kept=max(HOUR, 2 * periodic.every), seconds=periodic.seconds
+            periodic.run, job_id=job_id, kept=kept, seconds=periodic.seconds, is_first=periodic.is_first
         ):
             put_in.append(job_id)
         done[periodic.name] = slot
@@ -271,7 +287,9 @@ def queue() -> Queue:
     return django_rq.get_queue(settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto")
 
 
-def _enqueue(run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int) -> bool:
+def _enqueue(
+    run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int, is_first: bool = False
+) -> bool:
     """Put a job in; False when one of this id is there already. StoreUnavailable when the queue is away."""
 
     def put_in() -> bool:
@@ -281,6 +299,7 @@ def _enqueue(run: Callable[..., object], *args: str, job_id: str, kept: int, sec
                 args=args,
                 job_id=job_id,
                 unique=True,
+                at_front=is_first,
                 job_timeout=seconds,
                 result_ttl=kept,
                 failure_ttl=FAILED_KEPT,

@@ -10,6 +10,7 @@ from dashboard.connect import views as connect
 from dashboard.exports import views as exports
 from dashboard.health import views as health
 from dashboard.live import views as live
+from dashboard.notices import views as notices
 from dashboard.probes import views as probes
 from dashboard.record import views as record
 from dashboard.usage import views as usage
@@ -44,5 +45,7 @@ urlpatterns = [
     path("usage/calls/", usage.calls, name="usage-calls"),
     path("usage/calls.csv", usage.export, {"form": "csv"}, name="usage-csv"),
     path("usage/calls.json", usage.export, {"form": "json"}, name="usage-json"),
+    path("account/notices/", notices.show, name="notices"),
+    path("account/notices/test/", notices.test, name="test-notices"),
     path("", include("dashboard.sign_in.urls")),
 ]

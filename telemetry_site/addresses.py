@@ -1,6 +1,7 @@
 """Addresses and networks in settings."""
 
 import ipaddress
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -9,3 +10,16 @@ def networks(said: str, default: list[str]) -> list[Network]:
     """Addresses and networks with commas between them; ValueError for what is none."""
     words = [word.strip() for word in said.split(",") if word.strip()]
     return [ipaddress.ip_network(word, strict=False) for word in words or default]
+
+
+def site_url(said: str, hosts: list[str], host: str, port: int, *, is_public: bool) -> str:
+    """Where people open this site, without a `/` at the end; ValueError for what is no such address.
+
+    Where nothing is said it is the first of its own host names, or this machine while it is tried out.
+    """
+    if not said:
+        return f"https://{hosts[0].lstrip('.')}" if is_public else f"http://{host}:{port}"
+    parts = urlsplit(said)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"an address such as https://telemetry.example.org, not {said!r}")
+    return said.rstrip("/")

@@ -11,7 +11,7 @@ from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
 from core.values.approvals import ALLOWED
 from core.values.signature import parse_public_keys
-from telemetry_site.addresses import networks
+from telemetry_site.addresses import networks, site_url
 from telemetry_site.env import (
     development_secret_key,
     direct_answers,
@@ -93,6 +93,29 @@ TELEMETRY_REQUESTS_A_MINUTE = environment.number("TELEMETRY_REQUESTS_A_MINUTE", 
 TELEMETRY_CONTEXT_VALUES = environment.number("TELEMETRY_CONTEXT_VALUES", 10_000)
 TELEMETRY_CONTEXT_LEVELS = environment.number("TELEMETRY_CONTEXT_LEVELS", 64, most=64)
 TELEMETRY_EVENT_TYPES = environment.number("TELEMETRY_EVENT_TYPES", 1_000, most=10_000)
+
+# Notices outside of the browser: the address that their links begin with, how long one may take, and which private
+# networks they may reach.
+
+TELEMETRY_SITE_URL = environment.parsed(
+    "TELEMETRY_SITE_URL", lambda said: site_url(said, ALLOWED_HOSTS, HOST, PORT, is_public=not DEBUG)
+)
+# Written here, so that a worker loads no page to send a notice.
+TELEMETRY_LINKS = {
+    "approval": TELEMETRY_SITE_URL + "/approvals/{}/",
+    "waiting": TELEMETRY_SITE_URL + "/approvals/",
+}
+TELEMETRY_NOTICE_SECONDS = environment.number("TELEMETRY_NOTICE_SECONDS", 10, least=1, most=60)
+TELEMETRY_NOTICE_NETWORKS = environment.parsed("TELEMETRY_NOTICE_NETWORKS", lambda said: networks(said, []))
+TELEMETRY_NOTICE_APPRISE = environment.flag("TELEMETRY_NOTICE_APPRISE", False)
+EMAIL_HOST = environment.text("EMAIL_HOST")
+EMAIL_PORT = environment.number("EMAIL_PORT", 25, least=1, most=65535)
+EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = environment.flag("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = environment.flag("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = TELEMETRY_NOTICE_SECONDS
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "agent-telemetry@localhost")
 
 DATABASES = {
     "default": environment.parsed(

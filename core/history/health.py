@@ -11,19 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import django
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count
+from django.db.models import CharField, Count, Value
 from django.utils import timezone
 
 from core.agents import fleet
 from core.agents.heartbeat import STATES
 from core.errors import StoreUnavailable
 from core.history.backups import backup
+from core.history.notices import told
 from core.history.proof import verification
 from core.history.proof.verification import RecordState
 from core.models import ApprovalRecord, Cursor, SetAsideEntry
@@ -54,6 +55,7 @@ class Database:
     size: int | None
     set_aside: int
     outcomes: dict[str, int]
+    notices: dict[str, int]  # of the last day that did not arrive, or may not have: by state
     recorded_at: datetime | None
     installation: str
     position: str
@@ -171,18 +173,35 @@ def read_activity() -> Activity:
 
 def _database() -> Database:
     cursor_row = Cursor.objects.filter(name=Cursor.OUTBOX).first()
-    outcomes = ApprovalRecord.objects.order_by().values_list("status").annotate(Count("pk"))
+    outcomes, bad_notices = _counts()
     kind, version_said, size = _database_facts()
     return Database(
         kind=kind,
         version=version_said,
         size=size,
         set_aside=SetAsideEntry.objects.filter(repaired_at=None).count(),
-        outcomes=dict(outcomes),
+        outcomes=outcomes,
+        notices=bad_notices,
         recorded_at=cursor_row.updated_at if cursor_row else None,
         installation=cursor_row.installation if cursor_row else "",
         position=cursor_row.position if cursor_row else "0",
     )
+
+
+def _counts() -> tuple[dict[str, int], dict[str, int]]:
+    """Requests by outcome, and notices of the last day that did not arrive by state: one query."""
+    requests = _by("request", ApprovalRecord.objects.all(), "status")
+    counted = list(requests.union(_by("notice", told.not_arrived(), "state"), all=True))
+    found = (
+        {state: count for what, state, count in counted if what == kind} for kind in ("request", "notice")
+    )
+    outcomes, notices = found
+    return outcomes, notices
+
+
+def _by(what: str, rows: Any, column: str) -> Any:
+    what_of = Value(what, CharField())
+    return rows.order_by().annotate(what=what_of).values_list("what", column).annotate(count=Count("pk"))
 
 
 def _database_facts() -> tuple[str, str, int | None]:

@@ -19,7 +19,7 @@ from core.store.embedded import die_with_parent
 
 logger = logging.getLogger(__name__)
 
-CLOCK_SECONDS = 20
+CLOCK_SECONDS = 10
 WORKER_TTL = 60  # also the limit of its blocking read: redis-py's default of 5 s would end it
 MONITOR_SECONDS = 5  # with RQ's own 60 s: so long after the death of its worker a job counts as abandoned
 TIDY_SECONDS = 60

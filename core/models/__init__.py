@@ -12,6 +12,7 @@ from core.models.automation import (
     TestFailure,
 )
 from core.models.exports import Export
+from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import SignInMinute, WebSession
 from core.models.policy import (
     AgentOwner,
@@ -46,9 +47,13 @@ __all__ = [
     "Cursor",
     "DecisionGrant",
     "DecisionIntent",
+    "Escalation",
     "Export",
     "FileTestRecord",
     "LLMCall",
+    "Notice",
+    "NoticeChannel",
+    "NoticeWish",
     "PolicyState",
     "Rule",
     "SetAsideEntry",

@@ -1,5 +1,27 @@
 """The admin site: the record by word, to be searched and read, never to be changed; and the queue of jobs."""
 
-from dashboard.admin import agents, approvals, audit, automation, people, policy, queue, recorder, usage
+from dashboard.admin import (
+    agents,
+    approvals,
+    audit,
+    automation,
+    notices,
+    people,
+    policy,
+    queue,
+    recorder,
+    usage,
+)
 
-__all__ = ["agents", "approvals", "audit", "automation", "people", "policy", "queue", "recorder", "usage"]
+__all__ = [
+    "agents",
+    "approvals",
+    "audit",
+    "automation",
+    "notices",
+    "people",
+    "policy",
+    "queue",
+    "recorder",
+    "usage",
+]

@@ -13,11 +13,14 @@ from django.utils.functional import SimpleLazyObject
 
 from core.history import health
 from core.history.health import Health
+from core.history.notices import told
 from core.history.proof import verification
-from core.models import SetAsideEntry
+from core.models import Notice, SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
 from dashboard import words
 from dashboard.health import words as said
+from dashboard.notices import words as notice_words
+from dashboard.notices.lines import Line
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -51,6 +54,7 @@ class HealthPage:
     worries: list[str]
     set_aside: list[SetAside]
     now: datetime
+    not_told: list[Line]
 
     @property
     def recorder_word(self) -> tuple[str, str]:
@@ -81,12 +85,16 @@ def read_page() -> HealthPage:
     """Read everything; a part that is away is a worry, not an error."""
     state = health.read()
     entries: list[SetAsideEntry] = []
+    not_told: list[Notice] = []
     try:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
+        if state.database and state.database.notices:
+            not_told = told.newest_not_arrived()
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
     now = state.recorder.heartbeat.now if state.recorder else timezone.now()
-    return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now)
+    lines = [Line.of(notice) for notice in not_told]
+    return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now, lines)
 
 
 def alarm(heartbeat: RecorderHeartbeat) -> str:
@@ -130,6 +138,7 @@ def _recording_worries(state: Health) -> Iterator[str]:
         yield words.CHANGES_WAIT
     if state.database is not None:
         yield words.set_aside_worry(state.database.set_aside)
+        yield notice_words.trouble(state.database.notices)
 
 
 def _record_worries(state: Health) -> Iterator[str]:

@@ -42,10 +42,6 @@ function count() {
     const card = time.closest(".card");
     if (card?.classList.contains("due") === left > 0) card.classList.toggle("due", left <= 0);
   }
-  const waiting = Number(document.getElementById("queue-head")?.dataset.waiting ?? 0);
-  document.title = (waiting ? `(${waiting}) ` : "") + document.title.replace(/^\(\d+\) /, "");
-  const look = icon.dataset[waiting ? "waiting" : "calm"];
-  if (icon.getAttribute("href") !== look) icon.setAttribute("href", look);
 }
 
 document.addEventListener("htmx:ws:after:message:incoming", (event) => {

@@ -3,13 +3,13 @@
 from contextlib import nullcontext
 from typing import Any
 
-POLICY = ("team", "decisiongrant", "agentowner", "approvaltype")
+POLICY = ("team", "decisiongrant", "agentowner", "approvaltype", "noticechannel", "escalation")
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],
     "auditor": [
         *("view_approvalrecord", "view_auditentry", "view_decisionintent", "view_rule", "view_setasideentry"),
-        *("view_llmcall", "view_usagehour"),
+        *("view_llmcall", "view_usagehour", "view_notice"),
         *("view_taskrouting", "view_testexecution", "view_testfailure", "view_coveragerecord"),
         *("view_filetestrecord", "view_agentassignment", "view_agentrun", "view_health"),
     ],
@@ -19,7 +19,7 @@ GROUPS = {
     ],
     # Who sets who may approve, and may not by that.
     "administrator": [
-        *("view_approvalrecord", "view_auditentry", "view_rule", "view_health"),
+        *("view_approvalrecord", "view_auditentry", "view_rule", "view_health", "view_notice"),
         *("view_agenttoken", "add_agenttoken"),
         *(f"{verb}_{table}" for table in POLICY for verb in ("view", "add", "change", "delete")),
         *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),

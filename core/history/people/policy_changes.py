@@ -12,9 +12,9 @@ from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import rights_changes
 from core.history.people.actor import actor
-from core.models import AgentOwner, ApprovalType, DecisionGrant, PolicyState, Team
+from core.models import AgentOwner, ApprovalType, DecisionGrant, Escalation, PolicyState, Team
 
-TABLES: tuple[Any, ...] = (Team, DecisionGrant, AgentOwner, ApprovalType)
+TABLES: tuple[Any, ...] = (Team, DecisionGrant, AgentOwner, ApprovalType, Escalation)
 
 
 def connect() -> None:

@@ -1,0 +1,1 @@
+"""Telling people outside of the browser that something waits for them."""

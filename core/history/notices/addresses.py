@@ -1,0 +1,109 @@
+"""Where a notice may be sent: a name is resolved once, every address of it is looked at, and that is connected to.
+
+So a name that answers differently the second time changes nothing, and no notice reaches into the network of the
+site, its cloud's metadata or this machine, unless a setting names that network.
+"""
+
+import ipaddress
+import queue
+import socket
+import threading
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+WRAPS_IPV4 = ipaddress.ip_network("64:ff9b::/96")  # NAT64: the last 32 bits are the address that is reached
+
+
+class Refused(Exception):
+    """Nothing is sent there, now or later; the message is a sentence for people, and names no secret."""
+
+
+class NotResolved(Exception):
+    """The name leads nowhere now."""
+
+
+class Target(NamedTuple):
+    """One place to connect to. `is_named`: a setting names its network."""
+
+    family: int
+    place: Any
+    is_named: bool
+
+
+def parsed(url: str) -> SplitResult:
+    """The parts of an address. Refused for what is no `https` or `http` address with a host, or has a name in it."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise Refused("this is no address of the web") from error
+    if parts.scheme not in ("https", "http") or not host or parts.username is not None:
+        raise Refused("an address begins with https:// and a host, without a name and a password before it")
+    if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
+        raise Refused("an address is ASCII, without spaces and control characters")
+    return parts
+
+
+def resolve(host: str, port: int, seconds: float) -> Target:
+    """Where to connect to. Refused where any address is not allowed; NotResolved within `seconds`."""
+    found = _resolved(host, port, seconds)
+    targets = [Target(family, place, _is_named(str(place[0]))) for family, place in found]
+    if not targets:
+        raise NotResolved("its host has no address")
+    if any(not target.is_named and _is_private(str(target.place[0])) for target in targets):
+        raise Refused("its host is in a private network, which TELEMETRY_NOTICE_NETWORKS does not name")
+    return targets[0]
+
+
+def _resolved(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
+    """`getaddrinfo` knows no time limit, so a thread waits for it and may be left behind."""
+    answers: queue.Queue[list[tuple[int, Any]] | OSError | UnicodeError] = queue.Queue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put([(int(one[0]), one[4]) for one in found])
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    try:
+        found = answers.get(timeout=max(0.0, seconds))
+    except queue.Empty:
+        raise NotResolved("its host was not found in time") from None
+    if isinstance(found, Exception):
+        raise NotResolved("its host was not found") from found
+    return found
+
+
+def _is_private(said: str) -> bool:
+    return not all(address.is_global and not address.is_multicast for address in _meant(_address(said)))
+
+
+def _is_named(said: str) -> bool:
+    networks = settings.TELEMETRY_NOTICE_NETWORKS
+    return all(
+        any(address in network for network in networks if network.version == address.version)
+        for address in _meant(_address(said))
+    )
+
+
+def _address(said: str) -> Address:
+    return ipaddress.ip_address(said.partition("%")[0])
+
+
+def _meant(address: Address) -> Iterable[Address]:
+    """The address, or those of IPv4 that it stands for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    inside = [address.sixtofour, *(address.teredo or ())]
+    if address in WRAPS_IPV4:
+        inside.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [address, *(one for one in inside if one is not None)]

@@ -1,0 +1,60 @@
+"""One way to send for every kind of channel, and how channels are made."""
+
+from django.conf import settings
+
+from core.history.notices.addresses import Refused, parsed
+from core.history.notices.mail import mail
+from core.history.notices.others import others
+from core.history.notices.post import post
+from core.history.notices.sealing import Unreadable, seal, unseal
+from core.history.notices.shapes import SHAPES
+from core.history.notices.texts import Message
+from core.models import NoticeChannel
+
+Kind = NoticeChannel.Kind
+
+DISABLED = "an administrator has switched this channel off"
+NO_SECRET = "a signed webhook needs a secret of at least 16 characters"
+NO_TOPIC = "an address of ntfy ends with the name of a topic"
+LEAST_SECRET = 16
+
+
+def send(channel: NoticeChannel, to: str, message: Message) -> None:
+    """Send a message; `to`: the mail address of whom it is for. Refused, NotSent, Unsure."""
+    if not channel.is_enabled:
+        raise Refused(DISABLED)
+    seconds = float(settings.TELEMETRY_NOTICE_SECONDS)
+    if channel.kind == Kind.MAIL:
+        mail(to, message, seconds)
+        return
+    try:
+        url, secret = unseal(channel.sealed_address), unseal(channel.sealed_secret)
+    except Unreadable as error:
+        raise Refused(str(error)) from error
+    if channel.kind == Kind.APPRISE:
+        others(url, message, seconds)
+        return
+    call = SHAPES[channel.kind](url, secret, message)
+    post(call.url, call.body, call.headers, seconds)
+
+
+def is_personal(channel: NoticeChannel) -> bool:
+    """Whether each person has a message of their own; what many share gets one."""
+    return channel.kind == Kind.MAIL
+
+
+def set_address(channel: NoticeChannel, address: str, secret: str) -> None:
+    """Give a channel what it is called with. Refused, as a sentence, for what its kind cannot use."""
+    if channel.kind == Kind.MAIL:
+        channel.sealed_address = channel.sealed_secret = channel.host = ""
+        return
+    if channel.kind == Kind.APPRISE:
+        channel.host = address.partition("://")[0][:20]
+    else:
+        parts = parsed(address)
+        channel.host = parts.hostname or ""
+        if channel.kind == Kind.NTFY and not parts.path.strip("/"):
+            raise Refused(NO_TOPIC)
+    if channel.kind == Kind.WEBHOOK and len(secret) < LEAST_SECRET:
+        raise Refused(NO_SECRET)
+    channel.sealed_address, channel.sealed_secret = seal(address), seal(secret)

@@ -1,0 +1,57 @@
+"""Notices by mail, by Django's settings of mail."""
+
+import smtplib
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+
+from core.history.notices.addresses import Refused
+from core.history.notices.post import NotSent, Unsure
+from core.history.notices.texts import Message
+
+ANSWERED = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # the server has said no
+
+
+def mail(to: str, message: Message, seconds: float) -> None:
+    """Send it to one address. Refused where there is no address or no server; NotSent, Unsure."""
+    if not settings.EMAIL_HOST:
+        raise Refused("this site has no mail server: EMAIL_HOST is not set")
+    if not to:
+        raise Refused("this person has no mail address: an administrator enters it under “Users”")
+    host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
+    headers = {"Message-ID": f"<{message.message_id}@{host}>", "Auto-Submitted": "auto-generated"}
+    written = EmailMessage(message.subject, message.text, to=[to], headers=headers)
+    connection: Any = get_connection(timeout=seconds)
+    try:
+        connection.open()
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
+    _send(connection, written, seconds)
+
+
+def _send(connection: Any, written: EmailMessage, seconds: float) -> None:
+    """Within `seconds`, however slowly the server speaks: then the connection breaks."""
+    smtp = getattr(connection, "connection", None)
+    timer = threading.Timer(seconds, _break, [getattr(smtp, "sock", None)])
+    timer.daemon = True
+    timer.start()
+    try:
+        connection.send_messages([written])
+    except ANSWERED as error:
+        raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unsure(f"the mail was being sent, and then: {type(error).__name__}") from error
+    finally:
+        timer.cancel()
+        with suppress(OSError, smtplib.SMTPException):
+            connection.close()
+
+
+def _break(opened: socket.socket | None) -> None:
+    if opened is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(opened, socket.SHUT_RDWR)

@@ -1,0 +1,113 @@
+"""Channels of notices and escalation in the admin. What a channel is called with goes in and is never shown again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.history.audit import entries
+from core.history.audit.at_commit import append_at_commit
+from core.history.notices.addresses import Refused
+from core.history.notices.channels import set_address
+from core.history.notices.sealing import Unreadable, unseal
+from core.history.people.actor import actor
+from core.models import Escalation, Notice, NoticeChannel
+from dashboard.admin.policy import PolicyAdmin
+from dashboard.admin.read_only import ReadOnlyAdmin
+from dashboard.notices import words
+
+
+def _hidden() -> forms.CharField:
+    widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "size": 70})
+    return forms.CharField(required=False, max_length=2000, widget=widget, help_text=words.STORED)
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
+    """A channel, with what it is called with."""
+
+    address = _hidden()
+    secret = _hidden()
+
+    class Meta:
+        """What is shown."""
+
+        model = NoticeChannel
+        fields = ["name", "kind", "is_enabled"]
+
+    def clean(self) -> dict[str, Any]:
+        """Seal what was given; what was left empty stays as it is."""
+        said: dict[str, Any] = super().clean() or {}
+        if self.errors:
+            return said
+        channel = self.instance
+        channel.kind = said["kind"]
+        try:
+            address = said["address"].strip() or unseal(channel.sealed_address)
+            secret = said["secret"].strip() or unseal(channel.sealed_secret)
+            if not address and channel.kind != NoticeChannel.Kind.MAIL:
+                raise Refused(words.LACKS_ADDRESS)
+            set_address(channel, address, secret)
+        except (Refused, Unreadable) as error:
+            self.add_error(None, str(error))
+        return said
+
+
+@admin.register(NoticeChannel)
+class NoticeChannelAdmin(PolicyAdmin):
+    """Where notices go. Each change is in the record, without what the channel is called with."""
+
+    form = ChannelForm
+    list_display = ["name", "kind", "host", "is_enabled"]
+    fields = ["name", "kind", "address", "secret", "is_enabled"]
+
+    def save_model(self, request: HttpRequest, obj: NoticeChannel, form: Any, change: bool) -> None:
+        """With its entry."""
+        super().save_model(request, obj, form, change)
+        _record(obj, now={"kind": obj.kind, "host": obj.host, "is_enabled": obj.is_enabled})
+
+    def delete_model(self, request: HttpRequest, obj: NoticeChannel) -> None:
+        """With its entry."""
+        _record(obj, before={"kind": obj.kind, "host": obj.host, "is_enabled": obj.is_enabled})
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """One by one, each with its entry."""
+        for channel in queryset:
+            self.delete_model(request, channel)
+
+
+@admin.register(Escalation)
+class EscalationAdmin(PolicyAdmin):
+    """Who is told when nobody answers."""
+
+    list_display = ["approval_type", "agent", "after_seconds", "team", "in_quiet_hours"]
+    list_select_related = ["team"]
+    search_fields = ["approval_type", "agent", "team__name"]
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Who was told of which request, when, by which channel, and what became of it."""
+
+    date_hierarchy = "claimed_at"
+    list_display = [
+        "claimed_at",
+        "person",
+        "channel",
+        "step",
+        "state",
+        "approval_type",
+        "agent",
+        "request_id",
+    ]
+    list_filter = ["state", "channel", "claimed_at"]
+    list_select_related = ["person", "channel"]
+    search_fields = ["request_id", "agent", "approval_type", "person__username"]
+    search_help_text = "Id of a request, agent, kind or person"
+
+
+def _record(channel: NoticeChannel, **said: Any) -> None:
+    name, how = actor()
+    what = f"channel of notices {channel.name}"
+    append_at_commit(entries.new_fact("policy.changed", name, what=what, **said, **how))

@@ -1,0 +1,153 @@
+"""Attention in the browser: title and icon that claim no old number, a forecast, sound and desktop where asked for."""
+
+import re
+from uuid import UUID
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate
+from core.models import Notice, NoticeChannel, NoticeWish
+from tests.browser.test_what_people_see import assert_accessible, on_each_screen
+
+# What a browser without a screen has neither of: it notes what would be heard and shown.
+NOTED = """
+window.told = []; window.heard = 0;
+window.hiddenNow = false;
+Object.defineProperty(document, "hidden", { get: () => window.hiddenNow });
+window.Notification = class {
+  constructor(text) { window.told.push(text); }
+  static permission = "granted";
+  static requestPermission() { return Promise.resolve("granted"); }
+};
+window.AudioContext = class {
+  constructor() { window.heard += 1; this.currentTime = 0; this.destination = {}; }
+  createGain() { return { gain: {}, connect() {} }; }
+  createOscillator() { return { frequency: {}, connect() {}, start() {}, stop() {} }; }
+  close() {}
+};
+"""
+
+ASKS = """
+Notification.permission = "default"; window.answer = "denied";
+Notification.requestPermission = () => Promise.resolve(Notification.permission = window.answer);
+"""
+
+
+@pytest.fixture
+def gate(clean_redis: str) -> ApprovalGate:
+    return ApprovalGate(clean_redis, "robot")
+
+
+@pytest.fixture
+def page(sign_in) -> Page:
+    return sign_in("maria", "approver")
+
+
+def hide(page: Page, hidden: bool = True) -> None:
+    page.evaluate(f"() => {{ window.hiddenNow = {str(hidden).lower()}; }}")
+
+
+def test_without_a_connection_the_number_is_marked_as_one_that_may_be_old(page, gate):
+    gate.open_request("deploy")
+    expect(page).to_have_title("(1) Live - Agent telemetry")
+    page.context.set_offline(True)
+    page.evaluate("() => connection.socket.close()")
+    expect(page).to_have_title("(1?) Live - Agent telemetry")
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile(r"/icon-stale\.[^/]*svg$"))
+    expect(page.locator("[data-forecast]")).to_be_empty()
+    page.context.set_offline(False)
+    expect(page).to_have_title("(1) Live - Agent telemetry", timeout=30_000)
+
+
+def test_nothing_that_waited_is_no_certain_nothing_either(page):
+    expect(page).to_have_title("Live - Agent telemetry")
+    page.context.set_offline(True)
+    page.evaluate("() => connection.socket.close()")
+    expect(page).to_have_title("(?) Live - Agent telemetry")
+
+
+def test_the_head_says_how_many_expire_next_and_goes_on_by_itself(page, gate):
+    for _ in range(2):
+        gate.open_request("deploy", timeout=150)
+    gate.open_request("deploy", timeout=86_000)
+    said = page.locator("[data-forecast]")
+    expect(said).to_have_text("2 expire in 3 minutes")
+    gate.open_request("deploy", timeout=50)
+    expect(said).to_have_text("1 expires in a minute")
+
+
+def test_nobody_is_told_elsewhere_who_did_not_ask_for_it_or_looks_at_the_page(sign_in, gate):
+    page = sign_in("maria", "approver")
+    page.add_init_script(NOTED)
+    page.reload()
+    page.wait_for_selector("[data-connection=live]")
+    hide(page)
+    gate.open_request("deploy")
+    expect(page).to_have_title(re.compile(r"^\(1\)"))
+    page.evaluate(
+        "() => { for (const what of ['sound', 'desktop']) localStorage.setItem(`attention ${what}`, '1'); }"
+    )
+    hide(page, False)
+    gate.open_request("deploy")
+    expect(page).to_have_title(re.compile(r"^\(2\)"))
+    assert page.evaluate("() => [window.told, window.heard]") == [[], 0]
+    hide(page)
+    gate.open_request("deploy")
+    page.wait_for_function("() => window.told.length && window.heard")
+    assert page.evaluate("() => [window.told, window.heard]") == [["3 requests wait for an answer"], 1]
+
+
+def test_the_switches_ask_for_permission_when_they_are_pressed_and_outlive_the_page(sign_in):
+    page = sign_in("maria", "approver")
+    page.add_init_script(NOTED + ASKS)
+    page.goto(page.url + "account/notices/")
+    desktop = page.get_by_label("A notification of the desktop")
+    sound = page.get_by_label("A sound when")
+    desktop.click()
+    expect(page.locator("[data-refused]")).to_be_visible()
+    expect(desktop).not_to_be_checked()
+    page.evaluate("() => { window.answer = 'granted'; }")
+    desktop.click()
+    expect(desktop).to_be_checked()
+    expect(page.locator("[data-refused]")).to_be_hidden()
+    sound.click()
+    page.wait_for_function("() => window.heard === 1 && localStorage.getItem('attention sound') === '1'")
+    page.reload()
+    expect(sound).to_be_checked()
+
+
+def test_the_form_works_without_javascript(sign_in):
+    page = sign_in("maria", "approver", wait=False, by_form=True, java_script_enabled=False)
+    page.get_by_role("link", name="maria").click()
+    page.get_by_role("link", name="What you are told, and where").click()
+    page.get_by_label("Kinds").fill("pay*")
+    page.get_by_label("Your time zone").select_option("Europe/Berlin")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".notice")).to_have_text("Your notices are set.")
+    assert NoticeWish.objects.get().kinds == "pay*"
+
+
+@on_each_screen(1440, 360)
+def test_the_page_of_ones_notices_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
+    made = NoticeChannel.objects.create(name="a rather long name of a channel that goes on", kind="mail")
+    page = sign_in(
+        "maria", "approver", wait=False, color_scheme=scheme, viewport={"width": width, "height": 900}
+    )
+    maria = User.objects.get(username="maria")
+    about = {"request_id": UUID(int=1), "agent": "robot-" * 20, "approval_type": "deploy", "step": "first"}
+    for number, state in enumerate(Notice.State.values):
+        Notice.objects.create(
+            key=state,
+            channel=made,
+            person=maria,
+            message=UUID(int=number),
+            state=state,
+            claimed_at=timezone.now(),
+            **about,
+        )
+    page.goto(page.url + "account/notices/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert_accessible(page)
