@@ -11,6 +11,7 @@ from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
 from core.values.signature import parse_public_keys
 from telemetry_site.addresses import networks
+from telemetry_site.context_keys import context_keys, context_keys_of_file
 from telemetry_site.env import development_secret_key, environment, metrics_token, production_secret_key
 from telemetry_site.layers import caches, channel_layers
 from telemetry_site.provider import one_provider, providers
@@ -53,6 +54,14 @@ TELEMETRY_DECISION_KEY_FILE = Path(
     environment.text("TELEMETRY_DECISION_KEY_FILE", str(TELEMETRY_DATA_DIR / "decision-key.pem"))
 ).resolve()
 TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_public_keys)
+
+# Contexts in SQL: the keys that seal them, the newest first, as a setting or in a file. None: they stand in clear.
+
+TELEMETRY_CONTEXT_KEY_FILE = environment.text("TELEMETRY_CONTEXT_KEY_FILE")
+TELEMETRY_CONTEXT_KEYS = (
+    *environment.parsed("TELEMETRY_CONTEXT_KEY", context_keys),
+    *environment.parsed("TELEMETRY_CONTEXT_KEY_FILE", context_keys_of_file),
+)
 
 # Whether rules that people made answer requests.
 

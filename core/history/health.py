@@ -17,7 +17,7 @@ import django
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from core.agents import fleet
@@ -53,6 +53,7 @@ class Database:
     version: str
     size: int | None
     set_aside: int
+    worrying: int  # of these, what nobody put away
     outcomes: dict[str, int]
     recorded_at: datetime | None
     installation: str
@@ -177,7 +178,9 @@ def _database() -> Database:
         kind=kind,
         version=version_said,
         size=size,
-        set_aside=SetAsideEntry.objects.filter(repaired_at=None).count(),
+        **SetAsideEntry.objects.filter(repaired_at=None).aggregate(
+            set_aside=Count("pk"), worrying=Count("pk", filter=Q(put_away_at=None))
+        ),
         outcomes=dict(outcomes),
         recorded_at=cursor_row.updated_at if cursor_row else None,
         installation=cursor_row.installation if cursor_row else "",
