@@ -1,6 +1,7 @@
 """Contexts that are sealed in SQL: nothing of them stands there, and whoever may read them reads them as before."""
 
 import secrets
+import zipfile
 from io import StringIO
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from django.db import connection
 from core.history import exports
 from core.history.approvals.precedents import past_of
 from core.history.approvals.terms import Scope
+from core.history.backups import backup
+from core.history.backups.restore import restore
 from core.history.checks import check_context_key, check_sealed
 from core.history.proof.verification import verify
 from core.history.search.find import Question, find
@@ -19,6 +22,7 @@ from core.models.sealed import is_sealed, key_of, keys
 from dashboard.approvals import known
 from tests.history.audit.attacker import sql
 from tests.history.audit.chain import assert_chain_is_whole
+from tests.history.backups.emptied import empty_the_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -196,6 +200,20 @@ def test_what_the_recorder_writes_later_leaves_the_sealed_text_alone(key, gate, 
     row.save()
     assert is_sealed(column(request.request_id))
     assert row.context == ApprovalRecord.objects.get(pk=request.request_id).context
+
+
+def test_a_backup_holds_them_sealed_and_is_read_again_with_the_key(key, ask, tmp_path):
+    request_id, none = ask(), lambda _what, _rows: None
+    taken = backup.take(tmp_path / "b.zip", none)
+    with zipfile.ZipFile(taken.path) as file:
+        said = b"".join(map(file.read, file.namelist()))
+    assert [piece for piece in PIECES if piece.encode() in said] == []
+    empty_the_database()
+    restore(taken.path, NOWHERE, none)
+    assert "okapi" in ApprovalRecord.objects.get(pk=request_id).context
+    assert found("okapi.py") == [request_id]
+    assert pieces_in_sql() == []
+    assert verify(NOWHERE).problems == []
 
 
 def test_without_a_key_the_command_says_what_to_set():
