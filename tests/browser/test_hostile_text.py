@@ -42,7 +42,7 @@ UNSEEN = [
 ]
 UNICODE = [*HIDDEN.values(), *CONTROL.values(), *(f"pay{c}pal {c}" for c in UNSEEN[:: len(UNSEEN) // 190])]
 MADE = (
-    "main :is(iframe, embed, object, base, style, video, animate, svg), main script:not([src*='/static/']),"
+    "main :is(iframe, embed, object, base, style, video, animate, svg:not([viewBox='0 -4 1000 108'])), main script:not([src*='/static/']),"
     " main img:is([src*=evil], [src=x]), main a:is([href^='//'], [href^=http], [href*='script:'], [href^=data]),"
     " [onload], [onerror], [onclick], [onfocus], main [autofocus]:not(#searchbar)"
 )

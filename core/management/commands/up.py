@@ -23,8 +23,8 @@ from core.history.people import first, rights
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
 
-DEMO_PEOPLE = {"operator": ["approver", "auditor"], "viewer": ["viewer"]}
-DEMO_RIGHTS = {"operator": "answers requests, reads the record", "viewer": "may only look"}
+DEMO_PEOPLE = {"operator": ["approver", "auditor", "administrator"], "viewer": ["viewer"]}
+DEMO_RIGHTS = {"operator": "answers requests, reads the record, makes tokens", "viewer": "may only look"}
 
 
 class Command(BaseCommand):

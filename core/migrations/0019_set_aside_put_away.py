@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     # Nobody put any away before it: a backup without the column is restored.
     keeps_rows = True
 
-    dependencies = [("core", "0017_rules")]
+    dependencies = [("core", "0018_agent_tokens")]
 
     operations = [
         migrations.AddField(
