@@ -132,7 +132,7 @@ def files(page: Page) -> list[tuple[str, bytes]]:
         assert answer.headers["content-disposition"].startswith("attachment"), answer.url
         assert answer.headers["x-content-type-options"] == "nosniff", answer.url
         found.append((answer.headers["content-type"], answer.body()))
-    assert sum(len(body) for _kind, body in found) > 50_000
+    assert sum(len(body) for _kind, body in found) > 20_000
     return found
 
 
