@@ -32,6 +32,7 @@ urlpatterns = [
     path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),
     path("health/set-aside/<int:entry_id>/retry/", health.retry, name="retry"),
+    path("health/set-aside/put-away/", health.put_away, name="put-away-set-aside"),
     path("exports/", exports.show, name="exports"),
     path("exports/ask/", exports.ask, name="ask-export"),
     path("exports/<uuid:export_id>/", exports.fetch, name="export"),

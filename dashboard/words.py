@@ -414,6 +414,7 @@ ENTRIES = {
     "approval.doubted": "yes that its agent did not believe",
     "approval.unconfirmed": "claim that nothing confirms",
     "approval.told_otherwise": "waiters told another end",
+    "contexts.sealed": "contexts sealed or opened",
     "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
@@ -446,6 +447,7 @@ ENTRIES = {
     "record.contradicted": "ended in another way in Redis",
     "record.exported": "record exported",
     "record.guarded": "guards put in place",
+    "record.put_away": "banner put away",
     "record.pruned": "texts removed by retention",
     "record.repaired": "record repaired",
     "record.restored": "restored from a backup",
@@ -454,10 +456,6 @@ ENTRIES = {
     **{"token.made": "token of an agent made", "token.revoked": "token of an agent revoked"},
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."
-NO_CHECKPOINT = "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."
-OLD_CHECKPOINT = (
-    "The newest checkpoint of the record is more than an hour old: a cut of what came later would not show."
-)
 
 
 def verification_worry(state: RecordState) -> str:
@@ -471,10 +469,3 @@ def verification_worry(state: RecordState) -> str:
     if state.verified_at is None:
         return NEVER_VERIFIED
     return f"The record was last verified on {state.verified_at:%Y-%m-%d}: run manage.py verify_audit daily."
-
-
-def checkpoint_worry(state: RecordState) -> str:
-    """The same of the checkpoints."""
-    if not state.checkpoint_old:
-        return ""
-    return NO_CHECKPOINT if state.checkpoint_at is None else OLD_CHECKPOINT

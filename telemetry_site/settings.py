@@ -12,6 +12,7 @@ from core.usage.pricing import parse_own_prices, parse_premium_models
 from core.values.approvals import ALLOWED
 from core.values.signature import parse_public_keys
 from telemetry_site.addresses import networks, site_url
+from telemetry_site.context_keys import context_keys, context_keys_of_file
 from telemetry_site.env import (
     development_secret_key,
     direct_answers,
@@ -64,6 +65,14 @@ TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_pub
 # Whether answers by a call in Python, of which nobody knows whose they are, are taken. The site tells Redis.
 
 TELEMETRY_DIRECT_ANSWERS = environment.checked("TELEMETRY_DIRECT_ANSWERS", direct_answers) or ALLOWED
+
+# Contexts in SQL: the keys that seal them, the newest first, as a setting or in a file. None: they stand in clear.
+
+TELEMETRY_CONTEXT_KEY_FILE = environment.text("TELEMETRY_CONTEXT_KEY_FILE")
+TELEMETRY_CONTEXT_KEYS = (
+    *environment.parsed("TELEMETRY_CONTEXT_KEY", context_keys),
+    *environment.parsed("TELEMETRY_CONTEXT_KEY_FILE", context_keys_of_file),
+)
 
 # Whether rules that people made answer requests.
 

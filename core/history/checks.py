@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from core.values.approvals import NOT_ALLOWED
 from core.values.signature import parse_public_keys
 
 _SQLITE_FULL = 2
+_SEALED_LOOKED_AT = 20
 
 
 @register(Tags.database)
@@ -162,4 +164,51 @@ def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMe
         found.append(
             Warning("TELEMETRY_DECISION_KEY does not have the key that signs now.", hint=hint, id="core.W107")
         )
+    return found
+
+
+@register(Tags.security, deploy=True)
+def check_context_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+    """I112: contexts stand in SQL in clear; W109: the file of the keys that seal them is read by others."""
+    if not settings.TELEMETRY_CONTEXT_KEYS:
+        hint = "Set TELEMETRY_CONTEXT_KEY_FILE, then run `manage.py seal_contexts`."
+        return [Info("Contexts of requests stand in the database in clear.", hint=hint, id="core.I112")]
+    file = settings.TELEMETRY_CONTEXT_KEY_FILE
+    if not file or not private_file.open_to_others(Path(file)):
+        return []
+    hint = f"As its owner: chmod go= {file}, then a new key before it and `manage.py seal_contexts`."
+    return [Warning("Others on this machine may read the keys of contexts.", hint=hint, id="core.W109")]
+
+
+@register(Tags.database)
+def check_sealed(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
+    """W110: of the newest contexts some are sealed with a key that is not here. W111: some stand in clear."""
+    from core.models import ApprovalRecord
+
+    found: list[CheckMessage] = []
+    for alias in databases or []:
+        try:
+            newest = ApprovalRecord.objects.using(alias).exclude(context="").order_by("-requested_at")
+            texts = list(newest.values_list("context", flat=True)[:_SEALED_LOOKED_AT])
+        except DatabaseError:
+            continue  # W101 says so
+        found += _not_as_sealed(texts)
+    return found
+
+
+def _not_as_sealed(texts: list[str]) -> list[CheckMessage]:
+    from core.models.sealed import is_sealed, missing_key
+
+    found: list[CheckMessage] = []
+    if missing := sorted({missing_key(text) for text in texts} - {""}):
+        found.append(
+            Warning(
+                f"Contexts are sealed with keys that this site does not have: {', '.join(missing)}.",
+                hint="Give them back in TELEMETRY_CONTEXT_KEY, behind the newest. Nobody can read these texts before.",
+                id="core.W110",
+            )
+        )
+    if settings.TELEMETRY_CONTEXT_KEYS and not all(map(is_sealed, texts)):
+        what = "There is a key for contexts, and some stand in the database in clear."
+        found.append(Warning(what, hint="Run `manage.py seal_contexts`.", id="core.W111"))
     return found

@@ -18,6 +18,7 @@ from django.utils import timezone
 from core.history.audit import entries
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry, Export
+from core.models.sealed import key_lost
 from core.values.approvals import NO_DEADLINE
 from core.values.secrets import masked_json, masked_text
 from core.values.text import no_formula, plain
@@ -143,7 +144,10 @@ def _records(kind: str) -> "QuerySet[Any, Any]":
 def _rows(kind: str) -> Iterator[list[str]]:
     columns = COLUMNS[kind]
     for values in _records(kind).values_list(*columns).iterator(ROWS_AT_ONCE):
-        yield cells(dict(zip(columns, values, strict=True)))
+        row = dict(zip(columns, values, strict=True))
+        if "context" in row:
+            row["context"] = ApprovalRecord.opened(row["context"], row["request_id"])
+        yield cells(row)
 
 
 def cells(row: Mapping[str, Any]) -> list[str]:
@@ -155,6 +159,8 @@ def _cell(name: str, value: Any) -> str:
     if value is None or value == NO_DEADLINE:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+    if lost := key_lost(value):
+        return lost
     if name in _WITHOUT_SECRETS:
         text = _WITHOUT_SECRETS[name](text).text
     return no_formula(plain(text))

@@ -17,7 +17,7 @@ import django
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import CharField, Count, Value
+from django.db.models import CharField, Count, Q, Value
 from django.utils import timezone
 
 from core.agents import fleet
@@ -54,6 +54,7 @@ class Database:
     version: str
     size: int | None
     set_aside: int
+    worrying: int  # of these, what nobody put away
     outcomes: dict[str, int]
     notices: dict[str, int]  # of the last day that did not arrive, or may not have: by state
     recorded_at: datetime | None
@@ -179,7 +180,9 @@ def _database() -> Database:
         kind=kind,
         version=version_said,
         size=size,
-        set_aside=SetAsideEntry.objects.filter(repaired_at=None).count(),
+        **SetAsideEntry.objects.filter(repaired_at=None).aggregate(
+            set_aside=Count("pk"), worrying=Count("pk", filter=Q(put_away_at=None))
+        ),
         outcomes=outcomes,
         notices=bad_notices,
         recorded_at=cursor_row.updated_at if cursor_row else None,

@@ -1,17 +1,23 @@
 """Requests for approval, and the attempts of people to decide them."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from core.models.rules import Rule, rule_name
+from core.models.sealed import SealedTextField
 from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
 
 
 class ApprovalRecord(models.Model):
-    """One row per request, kept by the recorder. `context` is exactly the JSON text that was hashed."""
+    """One row per request, kept by the recorder.
+
+    `context` is exactly the JSON text that was hashed, sealed where it stands if the site has a key for that.
+    """
 
     class Status(models.TextChoices):
         """How a request stands."""
@@ -25,7 +31,7 @@ class ApprovalRecord(models.Model):
     request_id = models.UUIDField(primary_key=True)
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, db_index=True)
     approval_type = models.CharField("kind", max_length=NAME_LENGTH, db_index=True)
-    context = models.TextField(blank=True)
+    context = SealedTextField(blank=True)
     body_pruned_at = models.DateTimeField(null=True, blank=True)  # when retention removed the context
     digest = models.CharField(max_length=64)
     requested_at = models.DateTimeField(db_index=True)
@@ -65,7 +71,19 @@ class ApprovalRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.approval_type} by {self.agent_id}"
+        return f"“{self.approval_type}” by {self.agent_id}"  # a name that its agent chose
+
+    @classmethod
+    def opened(cls, context: Any, request_id: Any) -> Any:
+        """What the column `context` of a request holds, open: for who reads it otherwise than as an attribute."""
+        return cls.context_column().opened(context, request_id)
+
+    @classmethod
+    def context_column(cls) -> SealedTextField:
+        """The column `context`, which seals and opens."""
+        field = cls._meta.get_field("context")
+        assert isinstance(field, SealedTextField)
+        return field
 
 
 class DecisionIntent(models.Model):

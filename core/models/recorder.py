@@ -36,6 +36,7 @@ class SetAsideEntry(models.Model):
     error = models.TextField()
     at = models.DateTimeField(auto_now_add=True)
     repaired_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    put_away_at = models.DateTimeField(null=True, blank=True)  # when somebody said that they had seen it
 
     class Meta:
         """Newest first; only to be seen, and to be tried again by those who may."""
@@ -50,3 +51,8 @@ class SetAsideEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.error}"
+
+    @classmethod
+    def worrying(cls) -> "models.QuerySet[SetAsideEntry]":
+        """Those of which a banner tells: not in the record, and nobody said that they had seen them."""
+        return cls.objects.filter(repaired_at=None, put_away_at=None)

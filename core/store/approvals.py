@@ -6,6 +6,7 @@ They are read strictly: what cannot be read is named, never guessed.
 import hashlib
 import logging
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -48,6 +49,7 @@ RESTORE_END = SCRIPTS["approvals/restore_end"]
 WITHDRAW = SCRIPTS["approvals/withdraw"]
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
+PENDING_AT_ONCE = 50  # each may have 256 KiB of context
 
 
 class Question(NamedTuple):
@@ -245,7 +247,6 @@ class RequestRecord(NamedTuple):
     agent_id: str
     approval_type: str
     context: bytes
-    context_object: dict[str, Any]
     stored_digest: str
     requested_at: datetime
     deadline_at: datetime
@@ -260,6 +261,12 @@ class RequestRecord(NamedTuple):
     claim: str = ""
     key: str = ""
     signature: str = ""
+
+    @property
+    def context_object(self) -> dict[str, Any]:
+        """The context as values: made when it is asked for, since it takes many times the room of its text."""
+        found: dict[str, Any] = loads_strictly(self.context)
+        return found
 
     @property
     def body(self) -> bytes:
@@ -315,31 +322,24 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
 
 def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
     """Several requests in one round trip, in order; a malformed one yields its error in its place."""
-    results: list[RequestRecord | MalformedRecord | None] = []
-    for request_id, reply in zip(request_ids, _read_hashes(store, request_ids)[1], strict=True):
-        try:
-            results.append(_parsed_or_none(request_id, reply))
-        except MalformedRecord as error:
-            results.append(error)
-    return results
+    return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]
 
 
-def read_pending(store: Store) -> PendingRequests:
-    """The undecided requests that are not past their deadline: two round trips."""
-    queue = [
-        id_.decode(errors="replace") for id_ in store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
-    ]
-    now, replies = _read_hashes(store, queue)
+def read_pending(store: Store, known: Mapping[str, RequestRecord] | None = None) -> PendingRequests:
+    """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
+
+    known: records that somebody holds, by id. One that says the same is returned itself: it takes no more room.
+    """
+    held = known or {}
+    found = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
     records, unreadable = [], []
-    for request_id, reply in zip(queue, replies, strict=True):
-        try:
-            record = _parsed_or_none(request_id, reply)
-        except MalformedRecord as error:
-            logger.warning("set aside: %s", error)
+    queue = [id_.decode(errors="replace") for id_ in found]
+    for now, request_id, record in _read_each(store, queue, PENDING_AT_ONCE, held):
+        if isinstance(record, MalformedRecord):
+            logger.warning("set aside: %s", record)
             unreadable.append(request_id)
-            continue
-        if record is not None and record.status == PENDING and record.deadline_at > now:
-            records.append(record)
+        elif record is not None and record.status == PENDING and record.deadline_at > now:
+            records.append(held[request_id] if held.get(request_id) == record else record)
     records.sort(key=attrgetter("requested_at", "request_id"))
     return PendingRequests(records, unreadable)
 
@@ -354,20 +354,29 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
     else:
         named = store.read("GET", store.keys.approval_key(agent_id, key))
         reply = [] if named is None else [named[:ID_LENGTH]]
-    ids = [id_.decode(errors="replace") for id_ in reply]
     now, found = datetime.now(UTC), []
-    for first in range(0, len(ids), ASKED_AT_ONCE):
-        part = ids[first : first + ASKED_AT_ONCE]
-        now, replies = _read_hashes(store, part)
-        for request_id, hash_ in zip(part, replies, strict=True):
-            try:
-                record = _parsed_or_none(request_id, hash_)
-            except MalformedRecord as error:
-                logger.warning("set aside: %s", error)
-                continue
-            if record is not None and record.agent_id == agent_id:
-                found.append(record)
+    ids = [id_.decode(errors="replace") for id_ in reply]
+    for now, _id, record in _read_each(store, ids, ASKED_AT_ONCE, {}):  # noqa: B007  the last one is said
+        if isinstance(record, MalformedRecord):
+            logger.warning("set aside: %s", record)
+        elif record is not None and record.agent_id == agent_id:
+            found.append(record)
     return now, sorted(found, key=lambda record: record.requested_at, reverse=True)
+
+
+def _read_each(
+    store: Store, request_ids: list[str], at_once: int, known: Mapping[str, RequestRecord]
+) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
+    """The server's time, each id and what is there, so many in a round trip."""
+    for first in range(0, len(request_ids), at_once):
+        part = request_ids[first : first + at_once]
+        now, replies = _read_hashes(store, part)
+        for request_id, reply in zip(part, replies, strict=True):
+            try:
+                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id))
+            except MalformedRecord as error:
+                yield now, request_id, error
+        replies.clear()  # before the next ones are read
 
 
 def count_waiting(store: Store) -> tuple[int, float]:
@@ -451,17 +460,17 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
     return at(milliseconds_of(time)), replies
 
 
-def _parsed_or_none(request_id: str, reply: Any) -> RequestRecord | None:
+def _parsed_or_none(request_id: str, reply: Any, known: RequestRecord | None = None) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
-    return _parsed(request_id, pairs(reply)) if reply else None
+    return _parsed(request_id, pairs(reply), known) if reply else None
 
 
-def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
+def _parsed(request_id: str, fields: dict[bytes, bytes], known: RequestRecord | None = None) -> RequestRecord:
     try:
         context = fields[b"context"]
-        context_object = loads_strictly(context)
-        if not isinstance(context_object, dict):
+        # What was looked through once is not looked through again.
+        if (known is None or known.context != context) and not isinstance(loads_strictly(context), dict):
             raise ValueError("context is no JSON object")
         status = fields.get(b"status", b"").decode()
         if status not in STATUSES:
@@ -471,7 +480,6 @@ def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
             name_of(fields[b"agent_id"], "agent_id"),
             name_of(fields[b"approval_type"], "approval_type"),
             context,
-            context_object,
             fields.get(b"digest", b"").decode(),
             at(fields[b"requested_ms"]),
             at(fields[b"deadline_ms"]),

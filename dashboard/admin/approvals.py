@@ -13,7 +13,7 @@ from dashboard.admin.read_only import OfRequestAdmin
 class ApprovalRecordAdmin(OfRequestAdmin):
     """Every request with its outcome."""
 
-    list_display = ["requested_at", "approval_type", "agent_id", "status", "responder", "ended", "request"]
+    list_display = ["requested_at", "kind", "agent_id", "status", "responder", "ended", "request"]
     list_filter = ["status", "channel", "requested_at"]
     search_fields = ["request_id", "agent_id", "approval_type", "responder", "reason"]
     search_help_text = "Agent, kind, person, reason or request id"
@@ -43,7 +43,7 @@ class RuleAdmin(OfRequestAdmin):
     """Every rule that people made, also those that are over. They are made and revoked on their own page."""
 
     list_display = [
-        *("pk", "owner", "approved", "approval_type", "agent", "uses", "most_uses"),
+        *("pk", "owner", "approved", "kind", "agent", "uses", "most_uses"),
         *("expires_at", "revoked_at", "request"),
     ]
     list_filter = ["approved", "created_at"]

@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard.display.text import said
+
 
 class NeverChanged:
     """No add, no change, no delete, whoever asks."""
@@ -79,3 +81,8 @@ class OfRequestAdmin(ReadOnlyAdmin):
         except NoReverseMatch:  # it is damaged
             return str(row.request_id)
         return format_html('<a href="{}">{}</a>', address, str(row.request_id)[:8])
+
+    @admin.display(description="kind", ordering="approval_type")
+    def kind(self, row: Any) -> SafeString:
+        """What it is a request for, in quotes: its agent chose it."""
+        return said(row.approval_type)

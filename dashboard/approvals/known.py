@@ -9,6 +9,7 @@ from django.db.models.functions import Length
 
 from core.history.search.words import lines_of
 from core.models import AgentRun, ApprovalRecord
+from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
 from core.values.skeleton import skeletons
 from dashboard import words
@@ -36,9 +37,11 @@ def refresh() -> None:
     people = get_user_model().objects.order_by("-pk").values_list("username", flat=True)
     _add(known, "person", people[:MOST])
     approved = ApprovalRecord.objects.filter(status=APPROVED).annotate(size=Length("context"))
-    texts = approved.filter(size__lte=BODY).order_by("-ended_at").values_list("context", flat=True)
-    for text in texts[:APPROVED_BEFORE]:
-        _add(known, "value", _values(text))
+    # A sealed text is half as long again.
+    texts = approved.filter(size__lte=2 * BODY).order_by("-ended_at").values_list("pk", "context")
+    for pk, text in texts[:APPROVED_BEFORE]:
+        said = ApprovalRecord.opened(text, pk)
+        _add(known, "value", _values(said if len(said) <= BODY else ""))
     _known, _read_at = known, time.monotonic()
 
 
@@ -67,5 +70,5 @@ def _add(known: Known, what: str, names: Iterable[str]) -> None:
 
 
 def _values(context: str) -> Iterable[str]:
-    texts = (text for _name, text in lines_of(context)) if context else ()
+    texts = (text for _name, text in lines_of(context)) if context and not is_sealed(context) else ()
     return islice((text for text in texts if SHORTEST <= len(text) <= LONGEST), VALUES)

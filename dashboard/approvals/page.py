@@ -19,6 +19,7 @@ from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
+from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
 from core.values.approvals import DIRECT, OF_INTENTS, PENDING
@@ -402,7 +403,8 @@ def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
 
 def text_of(known: Any) -> str:
     """The context of a request as its agent wrote it, from Redis or SQL; '' where it is not kept."""
-    return known.context.decode() if isinstance(known.context, bytes) else known.context or ""
+    text = known.context.decode() if isinstance(known.context, bytes) else known.context or ""
+    return key_lost(text) or text
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:

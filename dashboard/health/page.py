@@ -21,6 +21,7 @@ from dashboard import words
 from dashboard.health import words as said
 from dashboard.notices import words as notice_words
 from dashboard.notices.lines import Line
+from dashboard.health.words import checkpoint_worry
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -36,6 +37,7 @@ class SetAside:
     error: str
     kind: str
     fields: list[tuple[str, str]]
+    put_away_at: datetime | None
 
     @classmethod
     def of(cls, entry: SetAsideEntry) -> "SetAside":
@@ -43,7 +45,9 @@ class SetAside:
         fields = {str(name): str(value) for name, value in json.loads(entry.fields).items()}
         kind = fields.get("type", words.NO_TYPE)
         shown = [(name, _shortened(value)) for name, value in fields.items()]
-        return cls(entry.pk, entry.at, entry.position, _shortened(entry.error), kind, shown)
+        return cls(
+            entry.pk, entry.at, entry.position, _shortened(entry.error), kind, shown, entry.put_away_at
+        )
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,11 @@ class HealthPage:
             "good" if recorder.heartbeat.recording else "bad",
             words.RECORDER_STATES[recorder.heartbeat.state],
         )
+
+    @property
+    def newest_worrying(self) -> int:
+        """The id of the newest one of which the banner tells; 0 for none."""
+        return max((entry.entry_id for entry in self.set_aside if entry.put_away_at is None), default=0)
 
     @property
     def hidden_set_aside(self) -> int:
@@ -137,14 +146,14 @@ def _recording_worries(state: Health) -> Iterator[str]:
     if state.behind:
         yield words.CHANGES_WAIT
     if state.database is not None:
-        yield words.set_aside_worry(state.database.set_aside)
+        yield words.set_aside_worry(state.database.worrying)
         yield notice_words.trouble(state.database.notices)
 
 
 def _record_worries(state: Health) -> Iterator[str]:
     if state.record is not None:
         yield words.verification_worry(state.record)
-        yield words.checkpoint_worry(state.record)
+        yield checkpoint_worry(state.record)
 
 
 def _server_worries(state: Health) -> Iterator[str]:

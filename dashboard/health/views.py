@@ -10,9 +10,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import StoreUnavailable
+from core.history.recorder import putting_away
 from core.history.recorder.retry import Retry, record_again
 from dashboard import access, words
 from dashboard.health.page import read_page
+from dashboard.health.words import NOTHING_PUT_AWAY, put_away_words
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,25 @@ def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
     except DatabaseError as error:
         # What it said is in the log alone: it names hosts.
         logger.error("a set aside change cannot be recorded again: %s", error)
+        level, text = messages.ERROR, words.NOTHING_WRITTEN
+    messages.add_message(request, level, text)
+    return redirect("health")
+
+
+@require_POST
+@access.retry_required
+def put_away(request: HttpRequest) -> HttpResponse:
+    """Take the banner of those away that the page showed."""
+    newest = request.POST.get("newest", "")
+    try:
+        count = (
+            putting_away.put_away(int(newest), request.user) if newest.isascii() and newest.isdigit() else 0
+        )
+        level, text = (
+            (messages.SUCCESS, put_away_words(count)) if count else (messages.ERROR, NOTHING_PUT_AWAY)
+        )
+    except DatabaseError as error:
+        logger.error("the banner of set aside changes cannot be put away: %s", error)
         level, text = messages.ERROR, words.NOTHING_WRITTEN
     messages.add_message(request, level, text)
     return redirect("health")

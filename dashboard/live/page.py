@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from core.agents import fleet
-from core.store.approvals import RequestRecord, read_pending
+from core.store.approvals import RequestRecord
 from core.store.client import open_store
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
@@ -20,6 +20,7 @@ from dashboard.approvals.page import (
     most_urgent,
     recently_ended,
 )
+from dashboard.live import queue
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def live_page() -> LivePage:
     """Read the live page: Redis in four round trips, SQL in two queries. StoreUnavailable when Redis is away."""
     store = open_store()
     now, states = fleet.look(store, None)
-    pending = read_pending(store)
+    pending = queue.read(store)
     waiting = {record.agent_id for record in pending.records}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states)
     rows = {row.agent_id: row for row in found}

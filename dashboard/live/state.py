@@ -9,7 +9,7 @@ from core.agents.heartbeat import AgentState
 from core.history import health
 from core.history.approvals.policy import Verdict
 from core.history.approvals.quorum import votes_of
-from core.store.approvals import RequestRecord, read_pending, read_records, valid_id
+from core.store.approvals import RequestRecord, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher
 from core.values.approvals import PENDING
@@ -20,7 +20,7 @@ from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import SHOWN_ENDED, Card, Ended, Known, Votes, most_urgent
 from dashboard.health import page as health_page
-from dashboard.live import fragments
+from dashboard.live import fragments, queue
 from dashboard.live.doorbells import Changes
 from dashboard.live.page import LivePage, card_of
 
@@ -237,15 +237,15 @@ class LiveState:
         return [] if agents == self.agents else [_same(fragments.agents_region(self.agents, self.now))]
 
     def _standing(self) -> tuple[object, ...]:
-        """What is shown of requests, with the bytes of each: somebody may have changed them in Redis."""
-        bytes_ = [self._pending[id_].body for id_ in self._shown]
-        return self._shown, bytes_, self._ended, self._unreadable, len(self._pending), self._votes
+        """What is shown of requests, with the digest of the bytes of each: somebody may have changed them."""
+        digests = [self._pending[id_].digest for id_ in self._shown]
+        return self._shown, digests, self._ended, self._unreadable, len(self._pending), self._votes
 
     # How the state moves
 
     def _load(self, ended: list[Ended], votes: Votes) -> None:
         self.now, states = fleet.look(self._store, None)
-        pending = read_pending(self._store)
+        pending = queue.read(self._store)
         self._pending = {record.request_id: record for record in pending.records}
         self._rows = {row.agent_id: row for row in self._rows_of(states)}
         self._liveness = {agent: row.liveness for agent, row in self._rows.items()}
@@ -263,7 +263,7 @@ class LiveState:
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
-            self._pending.setdefault(request_id, record)
+            self._pending.setdefault(request_id, queue.held(record))
             return []
         known = self._pending.pop(request_id, None)
         if record is None or record.status == PENDING:

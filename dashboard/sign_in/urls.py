@@ -11,6 +11,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard.sign_in import views
+from dashboard.sign_in.first import First
 
 _again = RedirectView.as_view(pattern_name="sign-in")
 _mine = RedirectView.as_view(pattern_name="account")
@@ -29,6 +30,7 @@ urlpatterns = [
     path("sign-in/with/cancelled", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("sign-in/sign-up", _again, name="account_signup"),
     path("sign-in/sign-up", _again, name="socialaccount_signup"),
+    path("sign-in/first/<str:token>/", First.as_view(), name="first-administrator"),
     path("sign-out/", views.SignOut.as_view(), name="sign-out"),
     path("sign-out/", views.SignOut.as_view(), name="account_logout"),
     path("sign-out/everywhere/", views.sign_out_everywhere, name="sign-out-everywhere"),

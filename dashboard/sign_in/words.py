@@ -12,6 +12,20 @@ NAME_IS_TAKEN = (
 )
 PROVIDER_FAILED = "The provider did not sign you in. Try again; if it stays so, ask whoever runs this site."
 NOT_THE_PASSWORD = "This is not the password of this account."
+FIRST_IS_OVER = (
+    "This link is over: there is an account here, or half an hour has passed since the start printed it."
+)
+FIRST_DECIDES = "The account is made, and may answer requests. Sign in."
+FIRST_DECIDES_NOT = (
+    "The account is made. Sign in. It answers no requests: to do so too, open Admin, Users, and put it into the group "
+    "approver."
+)
+ASK_APPROVER = "Being a superuser answers no requests. Shall {name} also approve and deny them? [y/N] "
+IS_APPROVER = "{name} is in the group approver, and answers requests."
+IS_NO_APPROVER = (
+    "{name} answers no requests: being a superuser is no right to. To become an approver, sign in to /admin/, "
+    "open Users, and put {name} into the group approver."
+)
 BUSY = "Many people sign in at this moment. Nothing was compared: try again in a few seconds."
 
 

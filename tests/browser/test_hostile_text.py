@@ -2,6 +2,7 @@
 
 import unicodedata
 from contextlib import suppress
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -41,7 +42,8 @@ UNSEEN = [
 ]
 UNICODE = [*HIDDEN.values(), *CONTROL.values(), *(f"pay{c}pal {c}" for c in UNSEEN[:: len(UNSEEN) // 190])]
 MADE = (
-    "main :is(iframe, embed, object, base, style, video, animate, svg), main script:not([src*='/static/']),"
+    "main :is(iframe, embed, object, base, style, video, animate), main svg:not([viewBox='0 -4 1000 108']),"
+    " main script:not([src*='/static/']),"
     " main img:is([src*=evil], [src=x]), main a:is([href^='//'], [href^=http], [href*='script:'], [href^=data]),"
     " [onload], [onerror], [onclick], [onfocus], main [autofocus]:not(#searchbar)"
 )
@@ -78,8 +80,10 @@ def addresses(texts: list[str]) -> list[str]:
     change = [
         f"/admin/core/{name}/{row.pk}/change/"
         for name, model in one.items()
-        for row in model.objects.all()[:15]
+        for row in model.objects.all()[: len(texts) if model is ApprovalRecord else 15]
     ]
+    agents = AgentRun.objects.order_by("agent_id").values_list("agent_id", flat=True).distinct()
+    change += [f"/agents/?{urlencode({'id': name})}" for name in agents]
     pages = ["/", "/agents/", "/record/", "/record/?q=alert", "/usage/", "/health/", "/exports/", "/admin/"]
     parts = [f"/approvals/?page={part}" for part in range(1, 1 + len(texts) // 100)]
     return [*pages, *parts, *own, *(f"/admin/core/{name}/" for name in lists), *admin, *change]
@@ -99,3 +103,39 @@ def test_no_text_of_an_agent_becomes_more_than_text_or_hides_on_any_page(
     expect(page.locator("#cards .card").first).to_be_visible()
     for address in addresses(texts):
         look_at(page, address)
+    for kind, body in files(page):
+        look_at_file(page, kind, body)
+
+
+def files(page: Page) -> list[tuple[str, bytes]]:
+    """What may be taken away, as it comes: type and bytes. None of it comes as a page."""
+    page.goto("/record/")
+    token = page.locator("input[name=csrfmiddlewaretoken]").first.get_attribute("value")
+    form = {"csrfmiddlewaretoken": token, "q": ""}
+    answers = [
+        page.request.get("/usage/calls.csv"),
+        page.request.get("/usage/calls.json"),
+        page.request.post("/admin/core/auditentry/export/", form=form, headers={"Referer": page.url}),
+        page.request.post("/record/export/", form=form, headers={"Referer": page.url}),
+    ]
+    found = []
+    for answer in answers:
+        assert answer.status == 200, answer.url
+        assert answer.headers["content-disposition"].startswith("attachment"), answer.url
+        assert answer.headers["x-content-type-options"] == "nosniff", answer.url
+        found.append((answer.headers["content-type"], answer.body()))
+    assert sum(len(body) for _kind, body in found) > 20_000
+    return found
+
+
+def look_at_file(page: Page, kind: str, body: bytes) -> None:
+    """Somebody opens it in the browser all the same, without what says that it is a file."""
+    assert "html" not in kind
+    shown = (
+        kind if kind == "application/json" else "text/plain; charset=utf-8"
+    )  # others are downloaded anyway
+    page.route("**/opened-file", lambda route: route.fulfill(body=body, content_type=shown))
+    page.goto("/opened-file")
+    assert page.locator("script, iframe, img, svg, form, a").count() == 0, kind
+    assert not hiding_in(body.decode()) - {"\xa0", "\r"} or "json" in kind, kind
+    page.unroute("**/opened-file")

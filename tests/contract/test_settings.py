@@ -71,6 +71,9 @@ def test_every_setting_is_documented_and_nothing_else():
         ({"TELEMETRY_STUCK_SECONDS": "soon"}, "TELEMETRY_STUCK_SECONDS"),
         ({"TELEMETRY_BODY_DAYS": "-1"}, "TELEMETRY_BODY_DAYS"),
         ({"TELEMETRY_BODY_DAYS": "a year"}, "TELEMETRY_BODY_DAYS"),
+        ({"TELEMETRY_CONTEXT_KEY": "short"}, "TELEMETRY_CONTEXT_KEY"),
+        ({"TELEMETRY_CONTEXT_KEY": "A" * 43}, "TELEMETRY_CONTEXT_KEY"),
+        ({"TELEMETRY_CONTEXT_KEY_FILE": "/none/of/these"}, "TELEMETRY_CONTEXT_KEY_FILE"),
         ({"TELEMETRY_PRICES": '[{"model": "a/b", "input": -1, "output": 1}]'}, "TELEMETRY_PRICES"),
     ],
 )

@@ -12,6 +12,7 @@ from core.models import Export, SetAsideEntry
 from tests.dashboard.exports.test_exports import ask, work
 from tests.dashboard.test_headers import policy_of
 from tests.live_record import live_record
+from tests.servers import client_of
 from tests.workers import fail
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,13 +38,29 @@ def jobs_waiting() -> tuple[object, ...]:
     return queue.job_ids, queue.failed_job_registry.get_job_ids(), queue.finished_job_registry.get_job_ids()
 
 
+def kept_in_redis(url: str) -> dict[bytes, object]:
+    """Every key with what it holds, but those that count tries of signing in."""
+    with client_of(url) as spy:
+        read = {
+            b"string": spy.get,
+            b"hash": spy.hgetall,
+            b"zset": lambda key: spy.zrange(key, 0, -1, withscores=True),
+            b"stream": spy.xrange,
+            b"set": spy.smembers,
+            b"list": lambda key: spy.lrange(key, 0, -1),
+        }
+        keys = [key for key in spy.scan_iter() if not key.startswith(b"telemetry-site")]
+        return {key: read[spy.type(key)](key) for key in keys}
+
+
+@pytest.mark.parametrize("kind", ["superuser", "administrator"])
 def test_no_get_of_any_address_changes_anything(
-    gate, record, signed_in, raw, monkeypatch, tmp_path, settings
+    clean_redis, gate, record, signed_in, raw, monkeypatch, tmp_path, settings, kind
 ):
     settings.TELEMETRY_DATA_DIR = tmp_path
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
     failed = jobs.queue().enqueue("tests.workers.fail", "x", failure_ttl=jobs.FAILED_KEPT)
-    client, request = signed_in("superuser"), gate.open_request("deploy")
+    client, request = signed_in(kind), gate.open_request("deploy")
     raw.xadd("{telemetry}:outbox", {"type": "exploded", "request_id": request.request_id})
     record()
     export = ask(client)
@@ -55,7 +72,8 @@ def test_no_get_of_any_address_changes_anything(
         "<int:entry_id>": str(SetAsideEntry.objects.get().pk),
         "<str:job_id>": failed.id,
     }
-    before, waiting, asked = rows(), jobs_waiting(), 0
+    before, waiting, asked, stood = rows(), jobs_waiting(), 0, kept_in_redis(clean_redis)
+    assert len(stood) > 5
     for route in routes(get_resolver()):
         for place, value in places.items():
             route = route.replace(place, value)
@@ -69,4 +87,5 @@ def test_no_get_of_any_address_changes_anything(
     assert asked > 100
     assert rows() == before
     assert jobs_waiting() == waiting
+    assert kept_in_redis(clean_redis) == stood
     assert live_record(gate, request.request_id).status == "pending"

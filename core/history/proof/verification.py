@@ -3,6 +3,7 @@
 And what is known of the last time that somebody did.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,11 @@ SHOWN_PROBLEMS = 20
 LAST_NUMBER = 2**63 - 1
 VERIFICATION_OLD = timedelta(hours=36)
 CHECKPOINT_OLD = timedelta(hours=1)
+
+KEY_LOST = (
+    "{count} texts of requests are sealed with the key {key}, which this site does not have: they were not compared "
+    "with their digests. Give it back in TELEMETRY_CONTEXT_KEY"
+)
 
 Progress = Callable[[int, int], None]
 
@@ -63,8 +69,10 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
     if not guards.lost_tables():
         head = _walk_database(verdict, marks, progress, DEFAULT_DB_ALIAS)
         marks.judge_end(head)
-        for request_id, what in wrong_requests():
+        unread: Counter[str] = Counter()
+        for request_id, what in wrong_requests(unread):
             verdict.wrong(f"request {request_id}: {what}")
+        verdict.notices += [KEY_LOST.format(count=count, key=key) for key, count in unread.items()]
     for fault in guards.faults():
         verdict.wrong(f"the database no longer refuses changes: {fault}")
     return verdict

@@ -76,6 +76,6 @@ class Heartbeat:
     def _count(self) -> None:
         try:
             self._alarms = alarms.count_recent()
-            self._set_aside = SetAsideEntry.objects.filter(repaired_at=None).count()
+            self._set_aside = SetAsideEntry.worrying().count()
         except Error as error:
             logger.debug("set aside entries and alarms were not counted: %s", error)

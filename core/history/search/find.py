@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 
 from core.history.search.index import FACTS, RECORD, REQUESTS, WORDS, first_number, has_facts
+from core.history.search.sealed import any_of
 from core.history.search.words import Term, fact, terms_of
 from core.models import ApprovalRecord
 
@@ -142,7 +143,10 @@ def _all(bounds: list[Bound]) -> _Source:
 
 def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
     # FTS5 walks its rows in this order and stops at the limit, but only where it is asked for its own number.
-    query = " AND ".join(f'"{word.word}"{" *" if word.prefix else ""}' for word in words)
+    either = (
+        " OR ".join(f'"{one.word}"{" *" if one.prefix else ""}' for one in any_of(word)) for word in words
+    )
+    query = " AND ".join(f"({one})" for one in either)
     conditions, values = _as_conditions("w.rowid", bounds)
     tables = f"{WORDS} w CROSS JOIN {REQUESTS} k ON k.number = w.rowid CROSS"
     return _Source(tables, (f"w.{WORDS} MATCH %s", *conditions), (query, *values), order="w.rowid")
@@ -163,7 +167,10 @@ def _by_gin(words: list[Term], bounds: list[Bound]) -> _Source:
 
 
 def _as_tsquery(words: list[Term]) -> str:
-    return " & ".join(f"'{word.word}'{':*' if word.prefix else ''}" for word in words)
+    either = (
+        " | ".join(f"'{one.word}'{':*' if one.prefix else ''}" for one in any_of(word)) for word in words
+    )
+    return " & ".join(f"({one})" for one in either)
 
 
 def _as_conditions(column: str, bounds: list[Bound]) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -1,5 +1,6 @@
 """The index of requests by their words: FTS5 on SQLite, a GIN index on PostgreSQL, of tables that only we know.
 
+With a key that seals contexts, it has their words as digests made with that key (`sealed.py`).
 It is made from the record and holds nothing else, so it is in no backup, and it can be made anew at any time.
 The recorder writes it in the transaction of the rows. Where that fails the rows stay, the log says so, and
 `manage.py search_index` brings what is missing.
@@ -16,8 +17,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from core.history.database.locks import hold_recorder
+from core.history.search.sealed import sealed_words
 from core.history.search.words import MARK, beginnings_of, fact, lines_of, words_of
 from core.models import ApprovalRecord
+from core.models.sealed import is_sealed
 from core.values.malformed import ODD
 from core.values.secrets import masked_text
 from core.values.trouble import Trouble
@@ -184,12 +187,16 @@ def _drop_words(cursor: CursorWrapper, using: str) -> None:
 
 def _words_of(row: ApprovalRecord) -> list[str]:
     """Its words for the index, each once."""
-    said = [text for line in lines_of(row.context) for text in line] if row.context else []
+    readable = row.context and not is_sealed(row.context)  # else its key is lost
+    said = [text for line in lines_of(row.context) for text in line] if readable else []
     told = [row.agent_id, row.approval_type, row.digest, row.responder, row.reason]
     ids = [str(row.pk), str(row.pk).replace("-", "")]
-    words = words_of(*said, *(masked_text(str(text)).text for text in told), *ids)
+    words = words_of(*(masked_text(str(text)).text for text in told), *ids)
+    asked = words_of(*said) - words
+    hidden = sealed_words(asked)
+    words |= asked if not hidden else set()
     facts = {fact(name, str(getattr(row, field))).word for name, field in FACTS.items()}
-    return sorted(words | beginnings_of(words) | facts)
+    return sorted(words | beginnings_of(words) | facts | hidden)
 
 
 def _fitting(words: list[str]) -> list[str]:

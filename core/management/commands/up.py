@@ -17,7 +17,9 @@ from django.contrib.auth.models import Group
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.shortcuts import resolve_url
+from django.urls import reverse
 
+from core.history.people import first, rights
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
 
@@ -198,8 +200,15 @@ def welcome(passwords: dict[str, str], seconds: float) -> str:
         for name, password in passwords.items()
     ]
     if not get_user_model().objects.exists():
+        link = f"{site_url()}{reverse('first-administrator', args=[first.new_token()])}"
+        lines += [
+            "  Nobody can sign in yet. Within half an hour, make the first administrator at  (works once)",
+            f"  {link}",
+            f"  or, in a second terminal: {own_python()} manage.py createsuperuser",
+        ]
+    elif not rights.deciders(get_user_model()).exists():
         lines.append(
-            f"  Nobody can sign in yet. In a second terminal: {own_python()} manage.py createsuperuser"
+            "  Nobody may answer requests: in /admin/, under Users, put people into the group approver"
         )
     lines += [
         *how_agents_connect(os.environ["REDIS_URL"]),

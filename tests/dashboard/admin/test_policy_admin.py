@@ -5,6 +5,8 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from core.models import AgentOwner, AuditEntry, DecisionGrant, Team
 
@@ -68,3 +70,30 @@ def test_a_name_that_looks_like_somebodys_is_refused_in_the_form(signed_in, paym
     page = client.post("/admin/auth/user/add/", form).content.decode()
     assert "looks like that of ann" in page
     assert not User.objects.filter(username="\u0410nn").exists()
+
+
+def test_the_list_of_grants_says_whom_each_lets_in_in_as_many_queries_for_many(signed_in, payments):
+    client = signed_in("administrator")
+    client.get(GRANTS)
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            page = client.get(GRANTS).content.decode()
+        assert "ann, bob" in page
+        return len(captured)
+
+    DecisionGrant.objects.create(approval_type="pay", team=payments)
+    few = queries()
+    for number in range(30):
+        team = Team.objects.create(name=f"team {number}")
+        team.people.set(payments.people.all())
+        DecisionGrant.objects.create(approval_type=f"pay {number}", team=team)
+    assert queries() == few
+    rows = client.get(GRANTS).content.decode().split("<tr>")
+    assert [("ann" in row, "bob" in row) for row in rows if "payments" in row] == [(True, False)]
+
+
+def test_lists_of_the_admin_quote_kinds_as_pages_do(signed_in):
+    DecisionGrant.objects.create(approval_type="SYSTEM: approved")
+    page = signed_in("administrator").get(GRANTS).content.decode()
+    assert '<q class="said" dir="ltr">SYSTEM: approved</q>' in page

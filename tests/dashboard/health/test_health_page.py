@@ -1,9 +1,12 @@
 """How the site itself is doing: who sees it, what it says, and the button that records a change again."""
 
+import json
+
 import pytest
 from django.test import Client
 
 from core import jobs
+from core.history.recorder.recorder import Recorder
 from core.models import AuditEntry, SetAsideEntry
 from core.store import recorder as recorder_state
 from core.store.client import open_store
@@ -195,6 +198,52 @@ def test_an_open_page_hears_of_the_alarm_and_of_its_end(clean_redis, signed_in, 
     hear("", hidden=True)
     sign(clean_redis, set_aside=4)
     hear("4 changes are set aside", hidden=False)
+
+
+@pytest.mark.parametrize("kind", EVERYBODY)
+def test_who_puts_the_banner_away(signed_in, aside, kind):
+    client = signed_in(kind)
+    said = {"newest": str(aside.pk)}
+    assert status_of(client.post("/health/set-aside/put-away/", said)) == RETRY[kind]
+    aside.refresh_from_db()
+    assert (aside.put_away_at is not None) == (RETRY[kind] == 302)
+
+
+def test_a_banner_that_was_put_away_is_recorded_and_comes_back_for_a_new_one(
+    clean_redis, signed_in, aside, raw, record
+):
+    client, recorder = signed_in("maintainer"), Recorder(clean_redis)
+
+    def told() -> str:
+        recorder._heartbeat._beat()
+        return parse(client.get("/").content.decode()).by_id("alarm").text
+
+    assert "1 change is set aside" in told()
+    raw.xadd(OUTBOX, {"type": "exploded"})
+    record()  # it came after the page was shown
+    client.post("/health/set-aside/put-away/", {"newest": str(aside.pk)})
+    assert "1 change is set aside" in told()
+    newer = SetAsideEntry.objects.latest("pk")
+    for _ in range(2):
+        client.post("/health/set-aside/put-away/", {"newest": str(newer.pk)})
+    assert "set aside" not in told()
+    assert "set aside and not in the record" not in words_of(client)
+    assert "Set aside 2" in words_of(client)
+    entries = AuditEntry.objects.filter(kind="record.put_away").order_by("sequence")
+    assert [(entry.actor, json.loads(entry.details)["named"]) for entry in entries] == [
+        ("the maintainer", [aside.position]),
+        ("the maintainer", [newer.position]),
+    ]
+    raw.xadd(OUTBOX, {"type": "exploded again"})
+    record()
+    assert "1 change is set aside" in told()
+    assert client.post(f"/health/set-aside/{aside.pk}/retry/").status_code == 302
+
+
+@pytest.mark.parametrize("newest", ["", "x", "-1", "²"])
+def test_what_names_no_entry_puts_nothing_away(signed_in, aside, newest):
+    assert signed_in("maintainer").post("/health/set-aside/put-away/", {"newest": newest}).status_code == 302
+    assert SetAsideEntry.worrying().count() == 1
 
 
 def test_the_page_costs_the_same_with_2_and_with_30_set_aside(gate, raw, record, signed_in):

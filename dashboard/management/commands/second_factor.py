@@ -12,7 +12,7 @@ from core.history.people import factors
 class Command(BaseCommand):
     """Show the second factors of an account, or remove them; the removal is recorded."""
 
-    help = "Show the second factors of an account; with --remove take them, for somebody who has lost them."
+    help = "show the second factors of an account, or take them from somebody who has lost them"
 
     def add_arguments(self, parser: CommandParser) -> None:
         """A name and one switch."""
