@@ -19,9 +19,9 @@ from core.models import Notice, SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
 from dashboard import words
 from dashboard.health import words as said
+from dashboard.health.words import checkpoint_worry
 from dashboard.notices import words as notice_words
 from dashboard.notices.lines import Line
-from dashboard.health.words import checkpoint_worry
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
