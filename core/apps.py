@@ -15,6 +15,7 @@ class CoreConfig(AppConfig):
         """Connect what makes groups and guards and what records people; offer the history to the primitives."""
         from core.automation import reports as automation_history
         from core.history import checks, door_checks  # noqa: F401  registers them
+        from core.history.approvals.answers import holds, release
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
@@ -33,6 +34,7 @@ class CoreConfig(AppConfig):
         post_migrate.connect(ensure_policy, sender=self)
         post_migrate.connect(search.ensure, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)
+        holds.began.connect(release.soon)
         accounts.connect()
         policy_changes.connect()
         sessions.connect()

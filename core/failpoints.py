@@ -15,6 +15,9 @@ SWITCH = "TELEMETRY_TESTING"
 PLACES = {
     "site.before_intent": "a person has answered, nothing is written",
     "site.after_signature": "a person's answer is signed, nothing is written",
+    "site.after_hold": "an approval is held in SQL, nobody was told and nothing will release it here",
+    "site.after_undo": "it was taken back, nobody was told",
+    "site.before_release": "an approval is held and its time has come, Redis was not asked",
     "site.after_intent": "the intent is in SQL, Redis was not asked",
     "site.after_script": "Redis has decided, nothing of that is in SQL",
     "site.after_note": "Redis has accepted it and that is in SQL, nobody was told",

@@ -16,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 from core.agents import fleet
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
+from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
@@ -157,7 +158,7 @@ def read_approval(request_id: str) -> Approval | None:
         live, now = None, timezone.now()
     waits = live is not None and live.status == PENDING
     askers = fleet.read_states(store, [live.agent_id]) if live is not None and waits else []
-    kept = ApprovalRecord.objects.filter(pk=request_id).first()
+    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
     return Approval(live, kept, now, next(iter(askers), None)) if live or kept else None
 
 

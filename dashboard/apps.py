@@ -11,14 +11,16 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handlers for signing out, and for votes."""
+        """Connect the handlers for signing out, for votes, and for approvals that are held."""
         from django.contrib.auth.signals import user_logged_out
 
+        from core.history.approvals.answers import holds
         from core.history.approvals.quorum import voted
-        from dashboard.live.control import tell_signed_out, tell_voted
+        from dashboard.live.control import tell_held, tell_signed_out, tell_voted
 
         user_logged_out.connect(tell_signed_out)
         voted.connect(tell_voted)
+        holds.changed.connect(tell_held)
 
 
 class RecordAdminConfig(admin.AdminConfig):

@@ -58,6 +58,10 @@ TELEMETRY_DECISION_KEY = environment.checked("TELEMETRY_DECISION_KEY", parse_pub
 
 TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
 
+# For so long an approval can be taken back by whoever gave it; 0 for not at all.
+
+TELEMETRY_UNDO_SECONDS = environment.number("TELEMETRY_UNDO_SECONDS", 4, most=60)
+
 # Backups by the clock: none without a folder.
 
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")

@@ -80,6 +80,8 @@ class DecisionIntent(models.Model):
         UNKNOWN = words.UNKNOWN
         CHANGED = words.CHANGED
         LAPSED = words.LAPSED
+        HELD = words.HELD
+        VOID = words.VOID
 
     decision_id = models.UUIDField(primary_key=True)
     # No foreign key: the recorder may not have written the request yet.
@@ -102,11 +104,14 @@ class DecisionIntent(models.Model):
     )
     settled_at = models.DateTimeField(null=True, blank=True)
     policy = models.PositiveIntegerField(default=0, db_default=0)  # the version that let this person decide
+    # While it is held: when it goes to Redis, by Redis's clock, and which needs of policy.py it brought.
+    release_at = models.DateTimeField(null=True, blank=True)
+    brought = models.CharField(max_length=100, blank=True, default="", db_default="")
     # The rule that answered; `user` is then who made it.
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, null=True, blank=True, related_name="intents")
 
     class Meta:
-        """Order, and the rule that at most one attempt per request was accepted."""
+        """Order, and the rules that of the attempts on a request at most one was accepted, and one is held."""
 
         ordering = ["-created_at"]
         constraints = [
@@ -117,6 +122,9 @@ class DecisionIntent(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["request_id"], condition=Q(rule__isnull=False), name="one_rule_per_request"
+            ),
+            models.UniqueConstraint(
+                fields=["request_id"], condition=Q(outcome=words.HELD), name="one_held_answer_per_request"
             ),
         ]
 

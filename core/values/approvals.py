@@ -24,6 +24,8 @@ CHANGED = "changed"
 LAPSED = "lapsed"
 VOTED = "voted"  # of several who must approve: counted, and nothing is decided yet
 OPEN = "open"  # nobody knows yet
+HELD = "on_hold"  # until its release its person can take it back, and Redis knows nothing of it
+VOID = "void"  # it was held, and never released
 OUTCOME_OF_END = {
     APPROVED: ALREADY_DECIDED,
     REJECTED: ALREADY_DECIDED,

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answers.holds import Holding, holding_of, holdings
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
@@ -26,6 +27,7 @@ from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
+from dashboard.approvals import words as answers
 from dashboard.display.text import as_tree, marked, whole_tree
 from dashboard.display.warnings import warnings_of
 
@@ -77,6 +79,8 @@ class Card:
     gone: str = ""  # why nobody waits for the answer
     warnings: tuple[str, ...] = ()  # what a reader must know of its text
     votes: tuple[str, ...] = ()  # who approved so far, where several must
+    held: Holding | None = None  # whose approval is held, and until when
+    now: datetime | None = None
 
     @property
     def approval_type(self) -> str:
@@ -94,6 +98,8 @@ class Card:
         asker: Asker | None = None,
         votes: tuple[str, ...] = (),
         heard: str | None = None,
+        held: Holding | None = None,
+        now: datetime | None = None,
     ) -> "Card":
         """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
         most, asked = most or CARD_CHARACTERS, record.context.decode()
@@ -115,6 +121,8 @@ class Card:
             words.card_of_gone(why_gone(asker, record.requested_at)),
             _warnings(record.agent_id, record.approval_type, said),
             votes,
+            held,
+            now,
             words.ALTERED if is_altered(record, heard) else "",
         )
 
@@ -180,20 +188,20 @@ class Step:
         """The audit entry for a reader."""
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
-        tried = words.TRIED[bool(details.get("approved"))]
+        tried = answers.TRIED[bool(details.get("approved"))]
         if entry.kind == "decision.refused" and "outcome" in details:
             why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
-            why = tried + words.UNCERTAIN
+            why = tried + answers.UNCERTAIN
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
-            why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
+            why = answers.REPAIRED.format(what=details.get("what", why), was=was, now=now)
         if entry.kind == UNCONFIRMED:
             status, by = details.get("status", "?"), details.get("responder", "?")
-            why = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
+            why = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
         what = words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
-            what += words.UNVERIFIED
+            what += answers.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
 
@@ -225,6 +233,11 @@ class ApprovalPage:
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
+
+    @property
+    def voided(self) -> list[Step]:
+        """Approvals that were held, and did not count."""
+        return [step for step in self.history if step.kind == "decision.voided"]
 
 
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
@@ -319,9 +332,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     said = masked_json(text_of(known))
     voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
     votes = votes_of([request_id]).get(request_id, ()) if voted else ()
+    # What SQL does not have yet has its own question.
+    held = (holding_of(kept) if kept else holdings([request_id]).get(request_id)) if pending else None
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes)
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),

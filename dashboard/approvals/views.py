@@ -22,6 +22,7 @@ from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
 from core.history.approvals.alarms import Altered
+from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import Given
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
@@ -33,6 +34,7 @@ from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from core.values.text import visible
 from dashboard import access, words
 from dashboard.access import Audience
+from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
@@ -47,6 +49,7 @@ class Notice:
     kind: str
     text: str
     status: int
+    held: Held | None = None  # it can be taken back yet
 
     @property
     def level(self) -> int:
@@ -104,6 +107,8 @@ def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpResponse:
     notice = _decide(request, request_id, approved=approved)
     failpoints.reach("site.before_reply")
+    if notice.held is not None:
+        return answers.show_held(request, notice.held)
     if request.headers.get("HX-Request") == "true":
         return render(
             request,
@@ -190,6 +195,8 @@ def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
         return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
+    if isinstance(decision, Held):
+        return Notice("done", name, 200, decision)
     if isinstance(decision, Counted):
         return Notice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
     if decision.outcome == ALREADY_DECIDED:

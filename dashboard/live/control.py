@@ -42,9 +42,20 @@ def tell_voted(**_signal: Any) -> None:
         logger.warning("a vote was not told to the other processes: %s", error)
 
 
+def tell_held(*, request_id: str, **_signal: Any) -> None:
+    """An approval is held, or is not any more: pages of its request show it. Unreached, they do at their next look."""
+    layer = get_channel_layer()
+    try:
+        async_to_sync(_tell)(layer, {"type": "answer.held", "request": request_id})
+    except Exception as error:
+        logger.warning("that an approval is held was not told to the other processes: %s", error)
+
+
 def _hear(message: dict[str, str]) -> None:
     if message["type"] == "vote.given":
         follower.look_at_votes()
+    elif message["type"] == "answer.held":
+        follower.look_at_request(message["request"])
     else:
         follower.end_session(message["session"])
 

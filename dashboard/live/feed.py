@@ -113,6 +113,10 @@ class Feed(threading.Thread):
         """SQL knows something new that live pages show."""
         self._inbox.put(self._ask_again)
 
+    def look_at_request(self, request_id: str) -> None:
+        """SQL knows something new that the pages of this request show."""
+        self._inbox.put(partial(self._distribute, [], {request_id}))
+
     # The thread
 
     def run(self) -> None:

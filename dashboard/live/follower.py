@@ -79,6 +79,12 @@ class Follower:
             if self._feed is not None:
                 self._feed.look_at_sql()
 
+    def look_at_request(self, request_id: str) -> None:
+        """SQL knows something new of a request, which its own pages show."""
+        with self._lock:
+            if self._feed is not None:
+                self._feed.look_at_request(request_id)
+
     def end_session(self, session_mark: str) -> None:
         """Close the sockets of a session that is ending; Django tells so before the session is gone."""
         for subscription in self._watching():

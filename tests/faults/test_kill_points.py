@@ -24,6 +24,8 @@ def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane
     if lane == "site":  # else nothing was tried
         assert verdict["acknowledged"] >= 4 * repeats
         assert verdict["yes"] > repeats
+    if lane == "held":  # each was heard: as yes, and as no where it was taken back
+        assert (verdict["answers"], verdict["yes"]) == (3 * repeats, 2 * repeats)
     if lane == "recorder":
         assert verdict["repaired"] >= repeats
     if lane in ("emptied", "restored"):  # people and agents were told before Redis lost it

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.approvals import alarms, ends, signing
+from core.history.approvals.answers import holds
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -25,11 +26,13 @@ from core.values.approvals import (
     ALREADY_DECIDED,
     DIRECT,
     ENDS,
+    HELD,
     OF_INTENTS,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
     TIMEOUT,
+    VOID,
     status_of_answer,
 )
 from core.values.malformed import with_visible_nul, without_nul
@@ -114,6 +117,7 @@ class Batch:
         self._standing: set[uuid.UUID] = set()
         self._lost: dict[str, set[str]] = {}
         self._intents = _intents_for(said)
+        self._held = _without_held(self._intents)
 
     def take(self, entry: OutboxEntry) -> list[Fact]:
         """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
@@ -204,6 +208,8 @@ class Batch:
         if row.status == PENDING:
             self._change(request_id, **end, ended_at=ended_at)
         self._settle_intents(row)
+        if (held := self._held.pop(request_id, None)) is not None:
+            facts += holds.void_of_ended(held, row.status, row.responder)
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(row, entry, ended_at)]
         known = End(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
@@ -353,6 +359,17 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
         for intent in DecisionIntent.objects.select_related("user").filter(request_id__in=valid):
             found.setdefault(str(intent.request_id), []).append(intent)
     return found
+
+
+def _without_held(intents: dict[str, list[DecisionIntent]]) -> dict[str, uuid.UUID]:
+    """Leave out the attempts that never went to Redis: no end can come of them. Those still held, by request."""
+    held = {}
+    for request_id, tried in intents.items():
+        for intent in tried:
+            if intent.outcome == HELD:
+                held[request_id] = intent.pk
+        intents[request_id] = [intent for intent in tried if intent.outcome not in (HELD, VOID)]
+    return held
 
 
 def _intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:

@@ -62,14 +62,19 @@ class Given(NamedTuple):
 
     def lacks(self, verdict: "Verdict", digest: str, *, approved: bool) -> str:
         """The first thing that an answer needs and does not bring; '' for none. A denial needs no proof of care."""
+        have = self.brings(digest)
+        needs = verdict.needs if approved else [need for need in verdict.needs if need in (OVERRIDE, REASON)]
+        return next((need for need in needs if need not in have), "")
+
+    def brings(self, digest: str) -> tuple[str, ...]:
+        """Every need that it meets, asked for or not."""
         have = {
             OVERRIDE: self.override,
             REASON: bool(visible(self.reason)),
             TYPED: self.typed.strip().lower() == digest[:TYPED_LENGTH],
             FRESH: self.fresh,
         }
-        needs = verdict.needs if approved else [need for need in verdict.needs if need in (OVERRIDE, REASON)]
-        return next((need for need in needs if not have[need]), "")
+        return tuple(need for need, is_met in have.items() if is_met)
 
 
 class Asked(Protocol):

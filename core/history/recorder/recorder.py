@@ -25,6 +25,7 @@ from core import failpoints
 from core.approval_gates import ApprovalGate
 from core.errors import StoreUnavailable
 from core.history.agents.runs import LostRuns
+from core.history.approvals.answers.release import Abandoned
 from core.history.approvals.repair import Repair
 from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
@@ -62,6 +63,7 @@ class Recorder:
         self._line = self._store.line()
         self._repair = Repair(self._store)
         self._rules = Rules(self._store)
+        self._abandoned = Abandoned(self._store)
         self._asked: list[RequestRecord] = []
         self._heartbeat = Heartbeat(self._store)
         self._lost_runs = LostRuns(self._store)
@@ -108,6 +110,7 @@ class Recorder:
             self._rules.answer(self._asked)
         if len(entries) < outbox.BATCH:
             self._rules.sweep()
+            self._abandoned.sweep()
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
