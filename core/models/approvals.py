@@ -9,6 +9,8 @@ from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
 
+ANSWER_LENGTH = 10
+
 
 class ApprovalRecord(models.Model):
     """One row per request, kept by the recorder. `context` is exactly the JSON text that was hashed."""
@@ -44,6 +46,10 @@ class ApprovalRecord(models.Model):
     channel = models.CharField(max_length=10, blank=True)
     decision_id = models.CharField(max_length=NAME_LENGTH, blank=True)
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
+    # Where it was answered beside yes and no: edited, with exactly the JSON text that was approved, or changes.
+    answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
+    edited_to = models.TextField(blank=True, default="", db_default="")
+    revises = models.UUIDField(null=True, blank=True)  # the request that was answered by asking back
     collected_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -98,6 +104,8 @@ class DecisionIntent(models.Model):
     not_after = models.DateTimeField()
     created_at = models.DateTimeField()
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
+    answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
+    edited_to = models.TextField(blank=True, default="", db_default="")
     accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True

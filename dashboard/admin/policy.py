@@ -86,6 +86,6 @@ class ApprovalTypeAdmin(PolicyAdmin):
 
     list_display = [
         *("name", "high_risk", "irreversible", "reason_required", "approvers"),
-        *("no_bulk", "fresh_sign_in", "digest_typed"),
+        *("no_bulk", "fresh_sign_in", "digest_typed", "edits"),
     ]
     search_fields = ["name"]

@@ -21,7 +21,7 @@ from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
-from core.values.approvals import DIRECT, OF_INTENTS, PENDING
+from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from core.values.text import plain
 from dashboard import words
@@ -81,6 +81,7 @@ class Card:
     votes: tuple[str, ...] = ()  # who approved so far, where several must
     held: Holding | None = None  # whose approval is held, and until when
     now: datetime | None = None
+    understands: tuple[str, ...] = ()  # which answers beside yes and no the agent takes
 
     @property
     def approval_type(self) -> str:
@@ -123,6 +124,7 @@ class Card:
             votes,
             held,
             now,
+            record.understands,
             words.ALTERED if is_altered(record, heard) else "",
         )
 
@@ -154,7 +156,7 @@ class Ended:
             record.approval_type,
             record.agent_id,
             record.status,
-            words.STATUSES.get(record.status, record.status),
+            answers.ANSWERED.get(record.answer) or words.STATUSES.get(record.status, record.status),
             record.responder,
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
@@ -199,7 +201,7 @@ class Step:
         if entry.kind == UNCONFIRMED:
             status, by = details.get("status", "?"), details.get("responder", "?")
             why = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
-        what = words.STEPS.get(entry.kind, entry.kind)
+        what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += answers.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
@@ -228,6 +230,9 @@ class ApprovalPage:
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
+    edited: SafeString | str = ""  # what was approved in the place of what was asked
+    revises: str = ""  # the request that was answered by asking back
+    revised_by: tuple[str, ...] = ()  # those that were asked then
 
     @property
     def uncertain(self) -> list[Step]:
@@ -332,8 +337,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     said = masked_json(text_of(known))
     voted = pending and any(entry.kind == VOTED for entry in entries)  # vote and entry are one transaction
     votes = votes_of([request_id]).get(request_id, ()) if voted else ()
-    # What SQL does not have yet has its own question.
-    held = (holding_of(kept) if kept else holdings([request_id]).get(request_id)) if pending else None
+    held = _holding(request_id, kept) if pending else None
     return ApprovalPage(
         request_id=request_id,
         card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes, held=held, now=now)
@@ -356,7 +360,33 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         may_stick=settings.TELEMETRY_RULES,
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
+        **_answered(known),
     )
+
+
+def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
+    """Whose approval is held; what SQL does not have yet takes a question of its own."""
+    return holding_of(kept) if kept else holdings([request_id]).get(request_id)
+
+
+def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
+    """What a page says of answers beside yes and no."""
+    revises, revised_by = str(known.revises or ""), _revised_by(known)
+    return {"edited": _edited(known), "revises": revises, "revised_by": revised_by}
+
+
+def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
+    text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
+    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+
+
+def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:
+    """The requests that were asked because people asked back on this one, oldest first."""
+    if known.answer != CHANGES:
+        return ()
+    id_ = str(known.request_id)
+    asked = ApprovalRecord.objects.filter(revises=id_, agent_id=known.agent_id).order_by("requested_at")
+    return tuple(str(pk) for pk in asked.values_list("pk", flat=True)[:SHOWN_ENDED])
 
 
 def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:

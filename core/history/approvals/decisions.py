@@ -20,7 +20,7 @@ from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import alarms, ends, quorum, signing
 from core.history.approvals.alarms import Altered
-from core.history.approvals.answers import holds
+from core.history.approvals.answers import edits, holds
 from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
@@ -32,6 +32,8 @@ from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
     CHANGED,
+    CHANGES,
+    EDITED,
     EXPIRED,
     HELD,
     OPEN,
@@ -42,9 +44,10 @@ from core.values.approvals import (
     VOTED,
     status_of_answer,
 )
+from core.values.digests import edited_digest
 from core.values.json import checked_text
 from core.values.malformed import without_nul
-from core.values.signature import Said
+from core.values.signature import Said, said_as
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +81,18 @@ class NotNoted(Exception):
 
 
 class Tried(NamedTuple):
-    """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock."""
+    """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock.
+
+    answer: edited or changes where it is that. edited: the changed arguments, as JSON.
+    """
 
     record: RequestRecord
     approved: bool
     digest: str
     given: Given
     now: datetime
+    answer: str = ""
+    edited: str = ""
 
     @property
     def not_after(self) -> datetime:
@@ -101,9 +109,12 @@ def decide(
     reason: str,
     digest: str,
     given: Given = NOTHING,
+    edited: str = "",
+    asks_back: bool = False,
 ) -> Decision:
     """Decide a request in the name of a signed-in user; a Counted where more people must approve.
 
+    edited: JSON to approve in the place of what was asked. asks_back: a denial whose reason is a question.
     digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. A Held where
     it can be taken back for some seconds first. Raises NotAllowed and Altered (both recorded: this person may not, or
     Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided), DecisionUnconfirmed
@@ -115,7 +126,8 @@ def decide(
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
-    tried = Tried(record, approved, digest, given._replace(reason=reason), now)
+    answer = EDITED if edited else CHANGES if asks_back else ""
+    tried = Tried(record, approved, digest, given._replace(reason=reason), now, answer, edited)
     try:
         intent = _intend(store, user, tried)
     except IntegrityError:  # another was held in the same moment: it is seen now
@@ -171,6 +183,8 @@ def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
         approved=intent.approved,
         reason=intent.reason,
         digest=intent.digest,
+        answer=intent.answer,
+        edited_to=intent.edited_to,
         outcome__in=[OPEN, ACCEPTED],
     )
     return same.exclude(pk=intent.pk).exists()
@@ -199,6 +213,8 @@ def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
         digest=intent.digest,
         seen=record.body if record.digest == intent.digest else b"",
         signature=intent.signature,
+        answer=intent.answer,
+        edited=intent.edited_to.encode(),
     )
 
 
@@ -245,7 +261,8 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
         if fresh and verdict.allowed and not need:
             alarm = alarms.altered(record) if record.status == PENDING else None
             if alarm is None:
-                return _attempt(store, fresh, powers, verdict, tried)
+                said = edits.checked(verdict, record, tried.answer, tried.edited, tried.given.reason)
+                return _attempt(store, fresh, powers, verdict, tried._replace(edited=said))
             entries.append([alarm])
         else:
             refusal = LACKING[need] if need else verdict.why
@@ -317,10 +334,17 @@ def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> Decis
         approved=tried.approved,
         reason=tried.given.reason,
         digest=tried.digest,
+        answer=tried.answer,
+        edited_to=tried.edited,
         not_after=tried.not_after,
         created_at=timezone.now(),
         policy=powers.version,
     )
+
+
+def how(intent: DecisionIntent) -> str:
+    """How it answers, as that is signed."""
+    return said_as(status_of_answer(intent.approved), intent.answer, edited_digest(intent.edited_to.encode()))
 
 
 def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
@@ -328,8 +352,7 @@ def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
 
     moment: by Redis's clock; else that from which its limit counts.
     """
-    status = status_of_answer(intent.approved)
-    said = Said(str(intent.request_id), intent.digest, status, intent.responder, intent.reason)
+    said = Said(str(intent.request_id), intent.digest, how(intent), intent.responder, intent.reason)
     moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
     intent.signature = signing.sign(said, moment)
     failpoints.reach("site.after_signature")

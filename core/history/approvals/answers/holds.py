@@ -90,7 +90,7 @@ def give_way(intent: DecisionIntent) -> DecisionIntent | None:
 
 
 def _said(intent: DecisionIntent) -> tuple[object, ...]:
-    return intent.approved, intent.reason, intent.digest
+    return intent.approved, intent.reason, intent.digest, intent.answer, intent.edited_to
 
 
 def take_back(user: Any, request_id: str) -> DecisionIntent | None:

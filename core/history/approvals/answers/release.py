@@ -17,7 +17,7 @@ from core import failpoints
 from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms, quorum
-from core.history.approvals.answers import holds
+from core.history.approvals.answers import edits, holds
 from core.history.approvals.decisions import INTENT_SECONDS, NotNoted, carry_out, fresh_powers, sign_intent
 from core.history.approvals.policy import LACKING, REASON
 from core.history.approvals.signing import CannotSign
@@ -25,7 +25,7 @@ from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import Store, open_store
-from core.values.approvals import HELD, OPEN
+from core.values.approvals import EDITED, HELD, OPEN
 from core.values.text import visible
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,8 @@ def _why_not(intent: DecisionIntent, record: RequestRecord | None, now: Any) -> 
     brought = {*intent.brought.split(","), *([REASON] if visible(intent.reason) else [])}
     lacking = next((LACKING[need] for need in verdict.needs if need not in brought), "")
     why = lacking if verdict.allowed else verdict.why
+    if not why and intent.answer == EDITED and not verdict.edits:
+        why = edits.NOT_EDITED
     if not why and verdict.approvers > max(1, len(quorum.standing(record))):
         why = MORE_PEOPLE
     return why, powers.version

@@ -1,7 +1,8 @@
 -- Stores a request, or answers the same again when its own id comes a second time.
 -- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn, limits[, key]
 -- ARGV  id, agent_id, approval_type, context, digest, timeout_ms or '' for no deadline, timeout in seconds as text,
---       key or '', id of a request that is gone, which the key may still name, or ''
+--       key or '', id of a request that is gone, which the key may still name, or '',
+--       answers that the asker understands beside yes and no or '', id of the request that it revises or ''
 -- Returns {requested_ms, deadline_ms, length of a capped outbox or 0}, {'taken'} when another request has this id,
 -- {'withdrawn'} when its asker was refused before, {'over', what, most} when this agent has too many, or {'known', id} of the request that the key names.
 local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -35,6 +36,8 @@ local deadline = ARGV[6] == '' and @NO_DEADLINE_MS@ or now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
   'digest', digest, 'requested_ms', digits(now), 'deadline_ms', digits(deadline),
   'timeout_seconds', ARGV[7], 'status', '@PENDING@')
+if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'understands', ARGV[10]) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'revises', ARGV[11]) end
 redis.call('PEXPIREAT', KEYS[1], digits(deadline + @ENDED_TTL_MS@))
 if KEYS[10] then
   redis.call('HSET', KEYS[1], 'key', ARGV[8])
@@ -47,7 +50,7 @@ redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -1 - @ASKED_LENGTH@)
 redis.call('PEXPIRE', KEYS[7], digits(math.max(asked_ms, math.min(deadline - now + @ENDED_TTL_MS@, @ASKED_TTL_MS@))))
 remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', agent,
   'approval_type', kind, 'digest', digest, 'requested_ms', digits(now),
-  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7], 'key', ARGV[8])
+  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7], 'key', ARGV[8], unpack(ARGV[11] ~= '' and {'revises', ARGV[11]} or {}))
 publish(KEYS[5], KEYS[6], '@APPROVAL_REQUESTED@', 'core', cjson.encode({
   request_id = id, agent_id = agent, approval_type = kind, digest = digest}))
 return {digits(now), digits(deadline), redis.call('EXISTS', KEYS[4]) == 1 and 0 or redis.call('XLEN', KEYS[3])}
