@@ -95,8 +95,10 @@ class ApprovalGate(UsesStore):
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
             guard.watch_task()
-            proof = Proof(keys, question.digest, asked.deadline_ms) if keys else None
-            hearing = Hearing(name, proof, question.understands)
+            hearing = Hearing(name, None, question.understands)
+            # A deadline that may be moved says nothing of when a yes must have been signed.
+            deadline_ms = None if hearing.extends else asked.deadline_ms
+            hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
             return waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
 
     def open_request(
@@ -139,7 +141,8 @@ class ApprovalGate(UsesStore):
         for every other name. Without a claim the response says when it was collected before.
         digest: of what was asked, as `open_request` returned it; needed where TELEMETRY_DECISION_KEY is set.
         understands: which answers beside yes and no this caller acts on: `edited` (an approval of other arguments,
-        `response.edited`; without it such an approval is none) and `changes` (a no that asks back).
+        `response.edited`; without it such an approval is none) and `changes` (a no that asks back); `extended`: it
+        waits on where people gave the request more time, within `timeout`.
         Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
         request is pending.
         """
@@ -153,6 +156,8 @@ class ApprovalGate(UsesStore):
         if left is None:
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         deadline = time.monotonic() + left
+        if hearing.extends and limit != math.inf:
+            return waiting.wait_within(self._store, request_id, deadline, started + limit, hearing)
         if started + limit >= deadline:
             return waiting.wait_for_end(self._store, request_id, deadline, hearing)
         return waiting.wait_until(self._store, request_id, started + limit, hearing)

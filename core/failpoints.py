@@ -15,6 +15,8 @@ SWITCH = "TELEMETRY_TESTING"
 PLACES = {
     "site.before_intent": "a person has answered, nothing is written",
     "site.after_signature": "a person's answer is signed, nothing is written",
+    "site.after_extension": "a later deadline is in SQL, Redis was not asked",
+    "site.after_extended": "Redis has the later deadline, nobody was told",
     "site.after_hold": "an approval is held in SQL, nobody was told and nothing will release it here",
     "site.after_undo": "it was taken back, nobody was told",
     "site.before_release": "an approval is held and its time has come, Redis was not asked",

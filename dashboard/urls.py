@@ -20,6 +20,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
     path("approvals/<uuid:request_id>/undo/", answers.undo, name="undo"),
     path("approvals/<uuid:request_id>/edit/", edits.edit, name="edit-request"),
+    path("approvals/<uuid:request_id>/extend/", answers.extend, name="extend"),
     path("approvals/<uuid:request_id>/ask-back/", edits.ask_back, name="ask-back"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),

@@ -62,6 +62,10 @@ TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
 
 TELEMETRY_UNDO_SECONDS = environment.number("TELEMETRY_UNDO_SECONDS", 4, most=60)
 
+# So many minutes people may add to the deadline of a request, whose agent hears of that.
+
+TELEMETRY_EXTEND_MINUTES = environment.number("TELEMETRY_EXTEND_MINUTES", 60, most=60 * 24 * 7)
+
 # Backups by the clock: none without a folder.
 
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")

@@ -21,6 +21,7 @@ from ..values.approvals import (
     CHANGES,
     EDITED,
     ENDS,
+    EXTENDED,
     PENDING,
     REJECTED,
     RESPONSE_OF_END,
@@ -66,6 +67,11 @@ class Hearing(NamedTuple):
     proof: Proof | None = None
     understands: str = ""
 
+    @property
+    def extends(self) -> bool:
+        """Whether a later deadline is heard."""
+        return EXTENDED in self.understands.split(",")
+
 
 PLAIN = Hearing()
 
@@ -75,14 +81,34 @@ def wait_for_end(
 ) -> ApprovalResponse:
     """Wait to the deadline (monotonic), then make the gate end; always an outcome.
 
-    hearing: AlreadyCollected where somebody else has collected what it claims.
+    hearing: AlreadyCollected where somebody else has collected what it claims. One that hears of a later deadline
+    looks for one when its own has come, and waits on.
     """
     try:
-        response = wait_until(store, request_id, deadline, hearing)
+        if hearing.extends:
+            response = wait_within(store, request_id, deadline, math.inf, hearing)
+        else:
+            response = wait_until(store, request_id, deadline, hearing)
         return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
     except StoreUnavailable as error:
         reason = f"unavailable: no answer from Redis at the deadline. {error}"
         return refusal(request_id, reason, UNAVAILABLE)
+
+
+def wait_within(
+    store: Store, request_id: str, deadline: float, end: float, hearing: Hearing
+) -> ApprovalResponse | None:
+    """Wait to the deadline and, where that was moved meanwhile, on to the next; until `end` at most: then None.
+
+    deadline, end: monotonic. Raises what `wait_until` raises.
+    """
+    while deadline < end:
+        response = wait_until(store, request_id, deadline, hearing)
+        left = None if response else seconds_left(store, request_id, deadline + OVERTIME_SECONDS)
+        if not left:
+            return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
+        deadline = time.monotonic() + left
+    return wait_until(store, request_id, end, hearing)
 
 
 def wait_until(

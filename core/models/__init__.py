@@ -1,7 +1,7 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalRecord, DecisionIntent
+from core.models.approvals import ApprovalRecord, DeadlineExtension, DecisionIntent
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -41,6 +41,7 @@ __all__ = [
     "Ballot",
     "CoverageRecord",
     "Cursor",
+    "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
     "Export",

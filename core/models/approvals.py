@@ -149,3 +149,24 @@ class DecisionIntent(models.Model):
     def channel(self) -> str:
         """The way by which it decides."""
         return words.SITE if self.rule_id is None else words.RULE
+
+
+class DeadlineExtension(models.Model):
+    """One row per later deadline that a person gave; committed before Redis is asked. Times by Redis's clock."""
+
+    extension_id = models.UUIDField(primary_key=True)
+    request_id = models.UUIDField(db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    was_at = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)  # when it was recorded that Redis has it
+
+    class Meta:
+        """Order. No permissions: the record tells of each."""
+
+        default_permissions = ()
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} until {self.deadline_at}"

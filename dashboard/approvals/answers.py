@@ -5,17 +5,23 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from core.history.approvals.answers import holds
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history.approvals.alarms import Altered
+from core.history.approvals.answers import extensions, holds
 from core.history.approvals.answers.holds import Held, Holding
+from core.history.approvals.decisions import NotAllowed
 from core.models import ApprovalRecord
+from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words as common
 from dashboard.approvals import words
+from dashboard.display.tags import local_time
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +48,44 @@ def undo(request: HttpRequest, request_id: UUID) -> HttpResponse:
         return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
     messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
     return redirect("approval", request_id)
+
+
+@require_POST
+@login_required
+def extend(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Let a request wait longer."""
+    kind, text, status = _extended(request, str(request_id))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
+    if status == 403:
+        raise PermissionDenied(text)
+    messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
+    return redirect("approval", request_id)
+
+
+def _extended(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
+    said = request.POST
+    minutes = said.get(f"minutes-{request_id}", "")
+    try:
+        until = extensions.extend(
+            open_store(),
+            request.user,
+            request_id,
+            int(minutes) if minutes.isascii() and minutes.isdecimal() and len(minutes) < 6 else 0,
+            said.get(f"digest-{request_id}", ""),
+        )
+    except NotAllowed as error:
+        return "refused", str(error), 403
+    except Altered as error:
+        return "refused", str(error), 409
+    except (ValueError, MalformedRecord) as error:
+        return "refused", words.NOT_EXTENDED.format(why=error), 409
+    except StoreUnavailable as error:
+        return "unsure", words.NOT_EXTENDED.format(why=common.unavailable(error)), 503
+    except Error:
+        logger.exception("a deadline could not be extended")
+        return "refused", words.NOT_EXTENDED.format(why=words.NOT_WRITTEN), 503
+    return "done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200
 
 
 def _undone(request: HttpRequest, request_id: str) -> tuple[str, str, int]:

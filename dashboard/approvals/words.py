@@ -4,7 +4,9 @@ TAKEN_BACK = "You took back your approval of {name}. Nothing was decided."
 NOT_TAKEN_BACK = "It was too late to take that back: {what}"
 NOTHING_HELD = "no approval of yours is held."
 NOT_YOURS = "Only {name} can take back that approval. You can deny the request."
-NOT_BACK_NOW = "Not taken back, because the record cannot be written. The page of the request shows what stands."
+NOT_BACK_NOW = (
+    "Not taken back, because the record cannot be written. The page of the request shows what stands."
+)
 HELD = "Approving {name}. The agent is told when the time to take it back is over."
 STOOD = "{status}, by {by}."
 UNCERTAIN = (
@@ -19,3 +21,6 @@ NOT_CHANGED = "Nothing is approved: {why}."
 AGENT_TAKES_NO_EDIT = "The agent did not say that it understands an approval with changes."
 KIND_TAKES_NO_EDIT = "Requests of this kind may not be edited. An administrator sets that."
 ANSWERED = {"edited": "Approved with changes", "changes": "Asked back"}
+NOT_EXTENDED = "It waits no longer than before: {why}."
+NOT_WRITTEN = "the record cannot be written"
+LONGER = "It waits until {until}. Its agent hears that."

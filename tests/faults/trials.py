@@ -198,6 +198,23 @@ def held_killed(site: Stand, name: str, turn: int) -> bool:
     return killed
 
 
+def extended_killed(site: Stand, name: str, turn: int) -> bool:
+    """The web server dies while it gives a request more time; the person does it again, and answers."""
+    gate, person = type(site.gate)(site.server.url, f"patient-{name}-{turn}"), site.people[turn % 2]
+    request_id = gate.open_request("deploy", timeout=600, understands=("extended",)).request_id
+    site.kill("web")
+    site.start_web(name)
+    digest = until(lambda: person.look().get(request_id), "its card is shown")
+    with suppress(SiteAway):
+        person.extend(request_id, digest)
+    killed = site.died("web")
+    site.start_web()
+    person.look()
+    assert person.extend(request_id, digest).status == 200
+    assert person.decide(request_id, digest, approved=False).status == 200
+    return killed
+
+
 RECORDER: dict[str, Trial] = {
     "recorder.after_read": recorder_killed(a_decision),
     "recorder.before_commit": recorder_killed(a_decision),
@@ -217,7 +234,7 @@ SITE: dict[str, Trial] = dict.fromkeys(
 )
 HELD: dict[str, Trial] = dict.fromkeys(
     ("site.after_hold", "site.before_release", "site.after_undo"), held_killed
-)
+) | dict.fromkeys(("site.after_extension", "site.after_extended"), extended_killed)
 AGENT: dict[str, Trial] = dict.fromkeys(
     ("agent.before_request", "agent.after_request", "agent.before_collect", "agent.after_collect"),
     agent_killed,

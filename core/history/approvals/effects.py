@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.approvals import alarms, ends, signing
-from core.history.approvals.answers import holds
+from core.history.approvals.answers import deadlines, holds
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -70,8 +70,7 @@ CHANGING = (
     "signature",
     "answer",
     "edited_to",
-    "ended_at",
-    "collected_at",
+    *("ended_at", "collected_at", "deadline_at", "timeout_seconds"),
 )
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
@@ -337,6 +336,13 @@ class Batch:
             raise ValueError(f"answer is {answer!r}")
         return answer, intent.edited_to if intent is not None else ""
 
+    def _extended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        row, extension = self._rows[request_id], deadlines.told(request_id, entry.fields)
+        if row.status == PENDING and row.deadline_at < extension.deadline_at:
+            seconds = (extension.deadline_at - row.requested_at).total_seconds()
+            self._change(request_id, deadline_at=extension.deadline_at, timeout_seconds=seconds)
+        return [deadlines.fact_of(extension, row, entry.fields)]
+
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
         if said["channel"] not in OF_INTENTS:
@@ -368,6 +374,7 @@ STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {
     "collected": Batch._collected,
     "restored": Batch._restored,
     "doubted": Batch._doubted,
+    "more_time": Batch._extended,
 }
 
 

@@ -112,3 +112,18 @@ def test_asking_back_is_a_no_with_a_question_and_both_pages_are_linked(gate, ask
     assert "Which account?" in first
     assert again.request_id in first
     assert request.request_id in second
+
+
+def test_more_time_is_given_where_the_agent_hears_of_it(gate, ask, signed_in, answer):
+    client, request = signed_in("approver"), ask(understands=("extended",), timeout=60)
+    assert "/extend/" in page_of(client, request)
+    before = live_record(gate, request.request_id).deadline_at
+    minutes = {f"minutes-{request.request_id}": "15"}
+    told = answer(client, request.request_id, "extend", htmx=True, **minutes)
+    assert (told.status_code, "It waits until" in told.content.decode()) == (200, True)
+    assert (live_record(gate, request.request_id).deadline_at - before).total_seconds() == 900
+    refused = answer(
+        client, request.request_id, "extend", htmx=True, **{f"minutes-{request.request_id}": "x"}
+    )
+    assert (refused.status_code, "at most" in refused.content.decode()) == (409, True)
+    assert answer(signed_in("viewer"), request.request_id, "extend", htmx=True, **minutes).status_code == 403

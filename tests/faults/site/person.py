@@ -56,6 +56,12 @@ class Person:
         form = {"csrfmiddlewaretoken": self._token}
         return self._call("POST", f"/approvals/{request_id}/undo/", urlencode(form))
 
+    def extend(self, request_id: str, digest: str) -> Answer:
+        """Give a request more time."""
+        said = {f"digest-{request_id}": digest, f"minutes-{request_id}": "5"}
+        form = {"csrfmiddlewaretoken": self._token, **said}
+        return self._call("POST", f"/approvals/{request_id}/extend/", urlencode(form))
+
     def page(self, path: str) -> Answer:
         """Open a page."""
         return self._call("GET", path)
