@@ -130,7 +130,8 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.__init__", "memory=None, agent_id=None"),
         (
             "ApprovalGate.request_approval",
-            "approval_type, context=None, timeout=None, key=None, claim=None, default=None, understands=(), revises=None",
+            "approval_type, context=None, timeout=None, key=None, claim=None, default=None, "
+            "understands=(), revises=None",
         ),
         (
             "ApprovalGate.open_request",
