@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0017_rules"),
+        ("core", "0018_agent_tokens"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0018_held_answers"),
+        ("core", "0019_held_answers"),
     ]
 
     operations = [

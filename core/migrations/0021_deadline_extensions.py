@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0019_answers_beside_yes_and_no"),
+        ("core", "0020_answers_beside_yes_and_no"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
