@@ -117,7 +117,10 @@ class Releases:
 
     def _run(self) -> None:
         while (decision_id := self._next()) is not None:
-            _tried(open_store(), decision_id)
+            try:
+                _tried(open_store(), decision_id)
+            except Exception:  # the next one is released all the same
+                logger.exception("a held approval (%s) was not released", decision_id)
             close_old_connections()
 
     def _next(self) -> uuid.UUID | None:

@@ -94,6 +94,8 @@ def test_the_process_that_holds_it_releases_it_by_itself(settings, maria, gate, 
     decide(maria, request.request_id)
     answer = gate.wait_for_decision(request.request_id, 30)
     assert answer.approved
+    noted = DecisionIntent.objects.exclude(accepted_at=None)
+    wait_until(noted.exists, "it is noted that Redis accepted it")
 
 
 def test_taking_it_back_leaves_the_request_open_and_is_recorded(
@@ -307,3 +309,17 @@ def test_redis_away_at_the_release_leaves_it_held(by_hand, monkeypatch, maria, g
     release._tried(gate._store, told.decision_id)
     assert DecisionIntent.objects.get().outcome == "on_hold"
     wait_until(lambda: holds.holdings([request.request_id]), "it is still shown as held")
+
+
+def test_what_goes_wrong_with_one_release_keeps_none_from_the_next(monkeypatch):
+    tried = []
+
+    def broken(_store, decision_id):
+        tried.append(decision_id)
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr(release, "release", broken)
+    releases = release.Releases()
+    for name in ("one", "two"):
+        releases.add(name, 0.0)
+    wait_until(lambda: tried == ["one", "two"], "both were tried")
