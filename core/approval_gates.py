@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -23,7 +23,16 @@ from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
 from .store.keys import new_request_id
-from .values.approvals import DENIED, DIRECT, NO_DEADLINE_MS, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
+from .values.approvals import (
+    DENIED,
+    DIRECT,
+    NO_DEADLINE_MS,
+    REJECTED,
+    STATUSES,
+    UNAVAILABLE,
+    UNDERSTANDABLE,
+    UNKNOWN,
+)
 from .values.json import encode_json_object
 from .values.moments import milliseconds_of
 from .values.names import checked_name
@@ -62,17 +71,20 @@ class ApprovalGate(UsesStore):
         key: str | None = None,
         claim: str | None = None,
         default: Callable[[Any], Any] | None = None,
+        understands: Iterable[str] = (),
+        revises: str | None = None,
     ) -> ApprovalResponse:
         """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
 
         timeout: seconds, above 0, at most 365 days, or `math.inf`; by default DEFAULT_TIMEOUT, 300. Returns within
         it and one second even when Redis is down or hangs. key, default: see `open_request`; with a key the
-        time of the request that it names counts. claim: see `wait_for_decision`. Bad arguments raise
-        ValueError or TypeError and store nothing.
+        time of the request that it names counts. claim, understands: see `wait_for_decision`. revises: see
+        `open_request`. Bad arguments raise ValueError or TypeError and store nothing.
         What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
         seconds, question = self._checked_request(approval_type, context, timeout, key, default)
+        question = _with_more(question, understands, revises)
         name = _checked_claim(claim)
         if self.agent_id is None:
             why = "no agent: give ApprovalGate an agent_id to ask with"
@@ -85,7 +97,10 @@ class ApprovalGate(UsesStore):
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
             guard.watch_task()
-            hearing = Hearing(name, Proof(keys, question.digest, asked.deadline_ms) if keys else None)
+            hearing = Hearing(name, None, question.understands)
+            # A deadline that may be moved says nothing of when a yes must have been signed.
+            deadline_ms = None if hearing.extends else asked.deadline_ms
+            hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
             answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
             return replace(answer, warning=asked.request.warning)
 
@@ -97,14 +112,18 @@ class ApprovalGate(UsesStore):
         *,
         key: str | None = None,
         default: Callable[[Any], Any] | None = None,
+        understands: Iterable[str] = (),
+        revises: str | None = None,
     ) -> ApprovalRequest:
         """Store a request and return at once; StoreUnavailable when it was not confirmed as stored.
 
         key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end;
         ValueError where that is another type or context. default: turns what JSON does not have into what it
-        has, as in `json.dumps`.
+        has, as in `json.dumps`. understands: what people may answer beside yes and no, as whoever waits for this must
+        say too. revises: the id of the request that was answered by asking back.
         """
         seconds, question = self._checked_request(approval_type, context, timeout, key, default)
+        question = _with_more(question, understands, revises)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
         return asking.ask(self._store, question, seconds).request
@@ -116,6 +135,7 @@ class ApprovalGate(UsesStore):
         *,
         claim: str | None = None,
         digest: str | None = None,
+        understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
         """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
 
@@ -123,11 +143,15 @@ class ApprovalGate(UsesStore):
         claim: an approval is for this name alone: it hears it as often as it asks, and AlreadyCollected is raised
         for every other name. Without a claim the response says when it was collected before.
         digest: of what was asked, as `open_request` returned it; needed where TELEMETRY_DECISION_KEY is set.
+        understands: which answers beside yes and no this caller acts on: `edited` (an approval of other arguments,
+        `response.edited`; without it such an approval is none) and `changes` (a no that asks back); `extended`: it
+        waits on where people gave the request more time, within `timeout`.
         Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
         request is pending.
         """
         limit = math.inf if timeout is None else _checked_limit(timeout)
-        hearing, started = Hearing(_checked_claim(claim), _checked_proof(digest)), time.monotonic()
+        words, started = _checked_understands(understands), time.monotonic()
+        hearing = Hearing(_checked_claim(claim), _checked_proof(digest), words)
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         patience = CONFIRM_SECONDS if timeout is None else limit
@@ -135,6 +159,8 @@ class ApprovalGate(UsesStore):
         if left is None:
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         deadline = time.monotonic() + left
+        if hearing.extends and limit != math.inf:
+            return waiting.wait_within(self._store, request_id, deadline, started + limit, hearing)
         if started + limit >= deadline:
             return waiting.wait_for_end(self._store, request_id, deadline, hearing)
         return waiting.wait_until(self._store, request_id, started + limit, hearing)
@@ -246,6 +272,23 @@ class ApprovalGate(UsesStore):
         encoded = encode_json_object(body, "context", MAX_CONTEXT_BYTES, default)
         agent = self.agent_id or ""
         return seconds, Question(new_request_id(agent), agent, approval_type, encoded, text, name)
+
+
+def _checked_understands(words: Iterable[str]) -> str:
+    """The words in order with commas between them; ValueError for one that is none."""
+    if isinstance(words, str) or not isinstance(words, Iterable):
+        raise TypeError(f"understands must be several words such as ('edited',), not {shown(words)}")
+    said = set(words)
+    for word in said:
+        if word not in UNDERSTANDABLE:
+            raise ValueError(f"understands must be of {', '.join(UNDERSTANDABLE)}, not {shown(word)}")
+    return ",".join(sorted(said))
+
+
+def _with_more(question: Question, understands: Iterable[str], revises: str | None) -> Question:
+    if revises is not None and not approvals.valid_id(revises):
+        raise ValueError(f"revises must be the id of a request, not {shown(revises)}")
+    return question._replace(understands=_checked_understands(understands), revises=revises or "")
 
 
 def _checked_claim(claim: str | None) -> str:

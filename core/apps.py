@@ -16,6 +16,7 @@ class CoreConfig(AppConfig):
         from core.automation import reports as automation_history
         from core.history import checks, door_checks  # noqa: F401  registers them
         from core.history.approvals import answerable
+        from core.history.approvals.answers import holds, release
         from core.history.audit.guards import ensure_guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
@@ -34,6 +35,7 @@ class CoreConfig(AppConfig):
         post_migrate.connect(ensure_policy, sender=self)
         post_migrate.connect(search.ensure, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)
+        holds.began.connect(release.soon)
         accounts.connect()
         policy_changes.connect()
         sessions.connect()

@@ -16,6 +16,7 @@ from django.utils.crypto import constant_time_compare
 from core.agents.glance import Glance, glance
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
+from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
@@ -168,7 +169,7 @@ def read_approval(request_id: str) -> Approval | None:
         live, now = None, timezone.now()
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = ApprovalRecord.objects.filter(pk=request_id).first()
+    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
     return Approval(live, kept, now, seen) if live or kept else None
 
 

@@ -11,16 +11,18 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handlers for signing out, for votes and for comments."""
+        """Connect the handlers for signing out, for votes, comments, and approvals that are held."""
         from django.contrib.auth.signals import user_logged_out
 
+        from core.history.approvals.answers import holds
         from core.history.approvals.comments import commented
         from core.history.approvals.quorum import voted
-        from dashboard.live.control import tell_commented, tell_signed_out, tell_voted
+        from dashboard.live.control import tell_signed_out, tell_touched, tell_voted
 
         user_logged_out.connect(tell_signed_out)
         voted.connect(tell_voted)
-        commented.connect(tell_commented)
+        commented.connect(tell_touched)
+        holds.changed.connect(tell_touched)
 
 
 class RecordAdminConfig(admin.AdminConfig):

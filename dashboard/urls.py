@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard.agents import views as agents
-from dashboard.approvals import rules
+from dashboard.approvals import answers, edits, rules
 from dashboard.approvals import views as approvals
 from dashboard.approvals.detail import comments
 from dashboard.connect import views as connect
@@ -21,6 +21,10 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),
+    path("approvals/<uuid:request_id>/undo/", answers.undo, name="undo"),
+    path("approvals/<uuid:request_id>/edit/", edits.edit, name="edit-request"),
+    path("approvals/<uuid:request_id>/extend/", answers.extend, name="extend"),
+    path("approvals/<uuid:request_id>/ask-back/", edits.ask_back, name="ask-back"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/comment/", comments.comment, name="comment"),
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),

@@ -77,6 +77,9 @@ STEPS = {
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "The agent has the answer",
     "approval.commented": "Comment",
+    "approval.extended": "Given more time",
+    "decision.taken_back": "Took back their approval",
+    "decision.voided": "Approval that did not count",
     "approval.altered": "Changed in the telemetry server since it was asked",
     "approval.doubted": "The agent did not believe a yes",
     "approval.unconfirmed": "Somebody claimed what nothing confirms",
@@ -91,7 +94,6 @@ STEPS = {
     "record.contradicted": "Ended in another way in a Redis that was restored",
     "secrets.shown": "Looked at hidden values",
 }
-UNVERIFIED = " by a direct call, person not verified"
 OUTCOMES = {
     "already_decided": "already decided",
     "expired": "too late",
@@ -141,19 +143,6 @@ def quoted(name: str) -> str:
 def request_name(kind: str, agent: str) -> str:
     """How a notice calls a request."""
     return f"{quoted(kind)} of {quoted(agent)}"
-
-
-TRIED = {True: "tried to approve: ", False: "tried to deny: "}
-UNCERTAIN = (
-    "the telemetry server lost the request before it was known what came of it. "
-    "The agent may have heard this answer and acted on it."
-)
-CLAIMED = "{status}, by {by}"
-CLAIMED_OF_END = {
-    "collected": "that the agent has the answer",
-    "restored": "that its end was given back to Redis",
-}
-REPAIRED = "{what}: was {was}, is {now}"
 
 
 def about(name: str, sentence: str) -> str:
@@ -410,6 +399,9 @@ ENTRIES = {
     **{f"approval.{status}": word.lower() for status, word in STATUSES.items() if status != PENDING},
     "approval.collected": "answer collected",
     "approval.commented": "comment on a request",
+    "approval.extended": "deadline extended",
+    "decision.taken_back": "approval taken back",
+    "decision.voided": "held approval that did not count",
     "approval.altered": "request changed in Redis",
     "approval.doubted": "yes that its agent did not believe",
     "approval.unconfirmed": "claim that nothing confirms",

@@ -78,6 +78,14 @@ TELEMETRY_CONTEXT_KEYS = (
 
 TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
 
+# For so long an approval can be taken back by whoever gave it; 0 for not at all.
+
+TELEMETRY_UNDO_SECONDS = environment.number("TELEMETRY_UNDO_SECONDS", 4, most=60)
+
+# So many minutes people may add to the deadline of a request, whose agent hears of that.
+
+TELEMETRY_EXTEND_MINUTES = environment.number("TELEMETRY_EXTEND_MINUTES", 60, most=60 * 24 * 7)
+
 # Backups by the clock: none without a folder.
 
 TELEMETRY_BACKUP_DIR = environment.folder("TELEMETRY_BACKUP_DIR")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 # Playwright's sync API leaves an event loop running in the main thread.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+# Of the processes that tests start; approvals take effect at once where Undo is not the subject.
+os.environ.setdefault("TELEMETRY_UNDO_SECONDS", "0")
 
 import pytest
 import uvicorn
@@ -65,6 +67,7 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
         "RQ_QUEUES": rq_queues(server.url, server.data_dir, "telemetry-jobs"),
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+        "TELEMETRY_UNDO_SECONDS": 0,
     }
     with override_settings(**settings):
         yield server.url

@@ -66,7 +66,7 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     requested_ms, deadline_ms, outbox, nobody, *_ = reply
     if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
         logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
-    request_id, agent_id, approval_type, context, _text, key = question
+    request_id, agent_id, approval_type, context, _text, key, *_more = question
     body, asked_at = json.loads(context), at(requested_ms)
     request = ApprovalRequest(
         request_id, approval_type, agent_id, body, asked_at, seconds, key=key, digest=question.digest

@@ -7,7 +7,18 @@ from ..errors import DecisionUnconfirmed, MalformedRecord, StoreRefused, StoreUn
 from ..store import approvals
 from ..store.approvals import Answer
 from ..store.client import Line, Store
-from ..values.approvals import DIRECT, EXPIRED, NOT_ALLOWED, PENDING, SYSTEM, TIMEOUT, UNKNOWN
+from ..values.approvals import (
+    ANSWER_OF,
+    DIRECT,
+    EDITED,
+    EXPIRED,
+    NOT_ALLOWED,
+    PENDING,
+    SYSTEM,
+    TIMEOUT,
+    UNKNOWN,
+    status_of_answer,
+)
 from ..values.json import checked_text
 from ..values.moments import at
 from ..values.names import checked_name
@@ -58,6 +69,10 @@ def _checked(answer: Answer) -> Answer:
     checked_name(answer.decision_id, "decision_id")
     if answer.digest is not None:
         checked_name(answer.digest, "digest")
+    if answer.answer and ANSWER_OF.get(answer.answer) != status_of_answer(answer.approved):
+        raise ValueError(f"answer must be one that goes with approved, not {shown(answer.answer)}")
+    if bool(answer.edited) != (answer.answer == EDITED):
+        raise ValueError("edited must be the changed arguments of an answer that is edited")
     if answer.not_after is None:
         return answer
     if not isinstance(answer.not_after, datetime):

@@ -60,7 +60,10 @@ class ApprovalRequest(PlainDict):
 class ApprovalResponse(PlainDict):
     """What came of a request. `responder` is `system` when no person answered; `reason` then says why.
 
-    status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked) or unknown.
+    status: approved, denied, timeout, cancelled, unavailable (Redis could not be asked), unknown, or changes: a no
+    that asks back, `reason` is the question, for who said that they understand it.
+    edited: what was approved in the place of what was asked, for who said that they understand it; empty where that is
+    the same.
     channel: site (a person who was signed in), rule (one that such a person made), direct (a call in Python, by
     whoever it says) or system; '' where that is not told. verified: whether a person's answer, or that of their rule,
     has a valid signature of the site; None where nobody can tell, as without TELEMETRY_DECISION_KEY.
@@ -79,6 +82,7 @@ class ApprovalResponse(PlainDict):
     collected_at: datetime | None = None
     collected_by: str = ""
     warning: str = ""
+    edited: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import failpoints
 from ..errors import AlreadyCollected, StoreUnavailable
@@ -15,18 +15,26 @@ from ..store import approvals, outbox
 from ..store.client import Line, Store
 from ..store.keys import ENDED_TTL_MS
 from ..values.approvals import (
+    ANSWER_OF,
     APPROVED,
     CANCELLED,
+    CHANGES,
+    EDITED,
     ENDS,
+    EXTENDED,
     PENDING,
     REJECTED,
     RESPONSE_OF_END,
     UNAVAILABLE,
     UNKNOWN,
+    mark_of,
 )
+from ..values.digests import edited_digest
+from ..values.json import loads_strictly
 from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
+from ..values.signature import said_as
 from .proof import Proof
 from .request import ApprovalResponse, refusal
 
@@ -38,14 +46,31 @@ NO_SUCH_REQUEST = "unknown: no such request"
 LOST = "cancelled: lost by the server, which no longer knows the request"
 TOO_LATE = "cancelled: the asker's time was up before the server's"
 _PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
-_MEANINGS = {(status, "1" if status == APPROVED else "0") for status in ENDS}
+_MEANINGS = {(status, mark_of(status), "") for status in ENDS}
+_MEANINGS |= {(status, mark_of(status, answer), answer) for answer, status in ANSWER_OF.items()}
+_END = (
+    *(b"status", b"approved", b"responder", b"reason", b"ended_ms"),
+    *(b"channel", b"signature", b"answer", b"arguments"),
+)
+NOT_UNDERSTOOD = (
+    "unavailable: it was approved with other arguments, and this call did not say that it understands that"
+)
 
 
 class Hearing(NamedTuple):
-    """How an outcome is heard. claim: an approval is for this name alone. proof: a yes is held to it."""
+    """How an outcome is heard. claim: an approval is for this name alone. proof: a yes is held to it.
+
+    understands: the answers beside yes and no that its caller acts on, with commas between them.
+    """
 
     claim: str = ""
     proof: Proof | None = None
+    understands: str = ""
+
+    @property
+    def extends(self) -> bool:
+        """Whether a later deadline is heard."""
+        return EXTENDED in self.understands.split(",")
 
 
 PLAIN = Hearing()
@@ -56,14 +81,34 @@ def wait_for_end(
 ) -> ApprovalResponse:
     """Wait to the deadline (monotonic), then make the gate end; always an outcome.
 
-    hearing: AlreadyCollected where somebody else has collected what it claims.
+    hearing: AlreadyCollected where somebody else has collected what it claims. One that hears of a later deadline
+    looks for one when its own has come, and waits on.
     """
     try:
-        response = wait_until(store, request_id, deadline, hearing)
+        if hearing.extends:
+            response = wait_within(store, request_id, deadline, math.inf, hearing)
+        else:
+            response = wait_until(store, request_id, deadline, hearing)
         return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
     except StoreUnavailable as error:
         reason = f"unavailable: no answer from Redis at the deadline. {error}"
         return refusal(request_id, reason, UNAVAILABLE)
+
+
+def wait_within(
+    store: Store, request_id: str, deadline: float, end: float, hearing: Hearing
+) -> ApprovalResponse | None:
+    """Wait to the deadline and, where that was moved meanwhile, on to the next; until `end` at most: then None.
+
+    deadline, end: monotonic. Raises what `wait_until` raises.
+    """
+    while deadline < end:
+        response = wait_until(store, request_id, deadline, hearing)
+        left = None if response else seconds_left(store, request_id, deadline + OVERTIME_SECONDS)
+        if not left:
+            return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
+        deadline = time.monotonic() + left
+    return wait_until(store, request_id, end, hearing)
 
 
 def wait_until(
@@ -133,9 +178,9 @@ def _expire(store: Store, request_id: str, end: float, hearing: Hearing) -> Appr
             if state == _UNKNOWN:
                 return refusal(request_id, LOST, CANCELLED)
             if state != _PENDING:
-                approved, by, why, ended_ms, _decision, channel, signature, *_ = [value, *rest]
-                end_ = [state, approved, by, why, ended_ms, channel, signature]
-                return _collected(line, _outcome(request_id, end_, hearing.proof), hearing)
+                by, why, ended_ms, _decision, *more, _by_this_call = rest
+                end_ = [state, value, by, why, ended_ms, *more]
+                return _collected(line, _outcome(request_id, end_, hearing), hearing)
             # The server stored it late, or its clock is slower: it still takes decisions, so we still
             # do, or it must stop taking them.
             left = int(value or 0) / 1000
@@ -156,21 +201,21 @@ def _read_ended(line: Line, request_id: str, seconds: float, hearing: Hearing) -
         return None
     flat = reply[0][1][0][1]
     fields = pairs(flat)
-    names = (b"status", b"approved", b"responder", b"reason", b"ended_ms", b"channel", b"signature")
-    return _outcome(request_id, [fields.get(name) for name in names], hearing.proof)
+    return _outcome(request_id, [fields.get(name) for name in _END], hearing)
 
 
-def _outcome(request_id: str, end: list[bytes | None], proof: Proof | None) -> ApprovalResponse:
+def _outcome(request_id: str, end: list[bytes | None], hearing: Hearing) -> ApprovalResponse:
     """The response that a stored end means; anything not exactly a decision is a refusal."""
-    status, approved, responder, reason, ended_ms, channel, signature = (
-        (part or b"").decode(errors="replace") for part in end
+    *parts, edited = [part or b"" for part in end]
+    status, approved, responder, reason, ended_ms, channel, signature, answer = (
+        part.decode(errors="replace") for part in parts
     )
-    if (status, approved) not in _MEANINGS:
+    if (status, approved, answer) not in _MEANINGS or bool(edited) != (answer == EDITED):
         return _malformed(request_id, f"is {status!r}, {approved!r}")
     try:
-        moment = at(ended_ms)
+        moment, changed = at(ended_ms), _arguments(edited)
     except ODD:
-        return _malformed(request_id, f"has the time {ended_ms[:40]!r}")
+        return _malformed(request_id, f"has the time {ended_ms[:40]!r}, or arguments that cannot be read")
     if not responder:
         return _malformed(request_id, "names nobody")
     response = ApprovalResponse(
@@ -179,16 +224,32 @@ def _outcome(request_id: str, end: list[bytes | None], proof: Proof | None) -> A
         responder,
         reason,
         moment,
-        RESPONSE_OF_END[status],
+        CHANGES if answer == CHANGES and _understands(hearing, answer) else RESPONSE_OF_END[status],
         channel,
+        edited=changed,
     )
-    return response if proof is None else _proven(response, status, proof, signature)
+    if hearing.proof is not None and status in (APPROVED, REJECTED):  # else it is nobody's answer
+        said = said_as(status, answer, edited_digest(edited))
+        response = _proven(response, said, hearing.proof, signature)
+    if response.approved and answer and not _understands(hearing, answer):
+        return refusal(request_id, NOT_UNDERSTOOD, UNAVAILABLE)
+    return response
+
+
+def _understands(hearing: Hearing, answer: str) -> bool:
+    return answer in hearing.understands.split(",")
+
+
+def _arguments(edited: bytes) -> dict[str, Any]:
+    """The changed arguments; empty for none."""
+    found = loads_strictly(edited) if edited else {}
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")
+    return found
 
 
 def _proven(response: ApprovalResponse, status: str, proof: Proof, signature: str) -> ApprovalResponse:
     """The response with whether a person's answer is signed; a yes that is not is a refusal that says why."""
-    if status not in (APPROVED, REJECTED):
-        return response  # nobody's answer
     why = proof.why_not(response.request_id, status, response.responder, response.reason, signature)
     if not why:
         return replace(response, verified=True)
@@ -205,8 +266,8 @@ def _malformed(request_id: str, what: str) -> ApprovalResponse:
 
 def _collected(line: Line, response: ApprovalResponse, hearing: Hearing) -> ApprovalResponse:
     failpoints.reach("agent.before_collect")
-    if response.verified is False and response.status == UNAVAILABLE:
-        return _told(line, response)
+    if response.status == UNAVAILABLE:  # it is not used up: who believes or understands it may collect it
+        return _told(line, response) if response.verified is False else response
     wanted = hearing.claim if response.approved else ""
     try:
         mark = line.run(approvals.collect(line.keys, response.request_id, wanted))

@@ -80,7 +80,7 @@ def deploy_bot() -> None:
             "service": "checkout-service",
             "environment": "production",
             "version": {"from": f"2.14.{build - 4118}", "to": f"2.14.{build - 4117}", "build": build},
-            "changes": ["Retry card payments once after a gateway timeout", "Drop the unused basket cache"],
+            "commits": ["Retry card payments once after a gateway timeout", "Drop the unused basket cache"],
             "tests": counts,
             "rollback": "automatic, within 2 min, when the error rate passes 1.5 %",
         }

@@ -1,7 +1,7 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalComment, ApprovalRecord, DecisionIntent
+from core.models.approvals import ApprovalComment, ApprovalRecord, DeadlineExtension, DecisionIntent
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -45,6 +45,7 @@ __all__ = [
     "Ballot",
     "CoverageRecord",
     "Cursor",
+    "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
     "Escalation",

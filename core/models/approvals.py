@@ -12,6 +12,8 @@ from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
 
+ANSWER_LENGTH = 10
+
 
 class ApprovalRecord(models.Model):
     """One row per request, kept by the recorder.
@@ -50,6 +52,10 @@ class ApprovalRecord(models.Model):
     channel = models.CharField(max_length=10, blank=True)
     decision_id = models.CharField(max_length=NAME_LENGTH, blank=True)
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
+    # Where it was answered beside yes and no: edited, with exactly the JSON text that was approved, or changes.
+    answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
+    edited_to = models.TextField(blank=True, default="", db_default="")
+    revises = models.UUIDField(null=True, blank=True)  # the request that was answered by asking back
     collected_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -104,6 +110,8 @@ class DecisionIntent(models.Model):
         UNKNOWN = words.UNKNOWN
         CHANGED = words.CHANGED
         LAPSED = words.LAPSED
+        HELD = words.HELD
+        VOID = words.VOID
 
     decision_id = models.UUIDField(primary_key=True)
     # No foreign key: the recorder may not have written the request yet.
@@ -120,17 +128,22 @@ class DecisionIntent(models.Model):
     not_after = models.DateTimeField()
     created_at = models.DateTimeField()
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
+    answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
+    edited_to = models.TextField(blank=True, default="", db_default="")
     accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
     )
     settled_at = models.DateTimeField(null=True, blank=True)
     policy = models.PositiveIntegerField(default=0, db_default=0)  # the version that let this person decide
+    # While it is held: when it goes to Redis, by Redis's clock, and which needs of policy.py it brought.
+    release_at = models.DateTimeField(null=True, blank=True)
+    brought = models.CharField(max_length=100, blank=True, default="", db_default="")
     # The rule that answered; `user` is then who made it.
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, null=True, blank=True, related_name="intents")
 
     class Meta:
-        """Order, and the rule that at most one attempt per request was accepted."""
+        """Order, and the rules that of the attempts on a request at most one was accepted, and one is held."""
 
         ordering = ["-created_at"]
         constraints = [
@@ -141,6 +154,9 @@ class DecisionIntent(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["request_id"], condition=Q(rule__isnull=False), name="one_rule_per_request"
+            ),
+            models.UniqueConstraint(
+                fields=["request_id"], condition=Q(outcome=words.HELD), name="one_held_answer_per_request"
             ),
         ]
 
@@ -176,3 +192,24 @@ class ApprovalComment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author} on {self.request_id}"
+
+
+class DeadlineExtension(models.Model):
+    """One row per later deadline that a person gave; committed before Redis is asked. Times by Redis's clock."""
+
+    extension_id = models.UUIDField(primary_key=True)
+    request_id = models.UUIDField(db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    was_at = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)  # when it was recorded that Redis has it
+
+    class Meta:
+        """Order. No permissions: the record tells of each."""
+
+        default_permissions = ()
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} until {self.deadline_at}"

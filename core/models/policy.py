@@ -94,6 +94,12 @@ class ApprovalType(models.Model):
     )
     no_bulk = models.BooleanField("one at a time", default=False)
     fresh_sign_in = models.BooleanField("password again", default=False, help_text="Within five minutes")
+    edits = models.BooleanField(
+        "may be edited",
+        default=False,
+        db_default=False,
+        help_text="Approvers may change values. Only for agents that say that they understand it",
+    )
     digest_typed = models.BooleanField("digest typed", default=False, help_text="The first six characters")
 
     class Meta:

@@ -18,14 +18,14 @@ from ..values.approvals import (
     APPROVAL_DECIDED,
     APPROVAL_EXPIRED,
     APPROVAL_REQUESTED,
-    APPROVED,
     EVENT_OF_END,
     LOST_REASON,
     PENDING,
     STATUSES,
+    mark_of,
     status_of_answer,
 )
-from ..values.digests import request_body, request_digest
+from ..values.digests import edited_digest, request_body, request_digest
 from ..values.json import finite, loads_strictly, measure
 from ..values.malformed import ODD, malformed
 from ..values.moments import at, milliseconds_of
@@ -55,7 +55,8 @@ PENDING_AT_ONCE = 50  # each may have 256 KiB of context
 class Question(NamedTuple):
     """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer.
 
-    `key`: the asker's own name for it, or ''.
+    `key`: the asker's own name for it, or ''. `understands`: the answers beside yes and no, with commas between them.
+    `revises`: the request that was answered by asking back, or ''.
     """
 
     request_id: str
@@ -64,6 +65,8 @@ class Question(NamedTuple):
     context: bytes
     timeout_text: str
     key: str = ""
+    understands: str = ""
+    revises: str = ""
 
     @property
     def digest(self) -> str:
@@ -85,7 +88,8 @@ class Mark(NamedTuple):
 class Answer(NamedTuple):
     """A decision on its way to Redis. `not_after`: Redis's clock must be before it. `digest`: of what was seen.
 
-    `seen`: what that digest was made of; None where Redis is to be asked for it.
+    `seen`: what that digest was made of; None where Redis is to be asked for it. `answer`: edited or changes where it
+    is that, `edited`: the changed arguments.
     """
 
     request_id: str
@@ -98,13 +102,12 @@ class Answer(NamedTuple):
     digest: str | None = None
     seen: bytes | None = None
     signature: str = ""
+    answer: str = ""
+    edited: bytes = b""
 
 
 class End(NamedTuple):
-    """How a request ended, as SQL knows it. `digest`: of the request that ended so.
-
-    `collected_at`, `claim`: who has used it already, None and '' for nobody.
-    """
+    """How a request ended, as SQL knows it. `digest`: of what ended so. `collected_at`, `claim`: who has used it."""
 
     request_id: str
     digest: str
@@ -117,6 +120,8 @@ class End(NamedTuple):
     signature: str = ""
     collected_at: datetime | None = None
     claim: str = ""
+    answer: str = ""
+    edited: bytes = b""
 
 
 def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
@@ -125,7 +130,7 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
     nobody: b'1' where the site says that nobody can approve it now.
     Else [b'known', id, nobody] of what its key names but `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
     """
-    request_id, agent_id, approval_type, context, timeout_text, key = question
+    request_id, agent_id, approval_type, context, timeout_text, key, understands, revises = question
     script_keys = [
         keys.approval_request(request_id),
         keys.approvals_pending,
@@ -141,7 +146,8 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
-    args: list[Argument] = [*about, "" if left_ms is None else left_ms, timeout_text, key, gone]
+    more = [timeout_text, key, gone, understands, revises]
+    args: list[Argument] = [*about, "" if left_ms is None else left_ms, *more]
     args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
     return Command(REQUEST, script_keys, args, as_it_is)
 
@@ -183,6 +189,7 @@ def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     status = status_of_answer(answer.approved)
     said = [answer.request_id, answer.decision_id, status, answer.responder, answer.reason, answer.channel]
     args: list[Argument] = [*said, not_after, answer.digest or "", answer.seen or b"", answer.signature]
+    args += [answer.answer, answer.edited, edited_digest(answer.edited)]
     script_keys = [*_ending_keys(keys, answer.request_id, APPROVAL_DECIDED), keys.approvals_policy]
     return Command(DECIDE, script_keys, args, as_it_is)
 
@@ -190,15 +197,14 @@ def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
 def expire(keys: Keys, request_id: str) -> Command[list[bytes | None]]:
     """End a request that is due: [b'pending', ms left], [b'unknown', b''], or its end from `status` on.
 
-    The eighth part of an end is b'1' when this call made it.
+    The last part of an end is b'1' when this call made it; before it stand signature, answer and changed arguments.
     """
     return Command(EXPIRE, _ending_keys(keys, request_id, APPROVAL_EXPIRED), [request_id], as_it_is)
 
 
 def cancel(keys: Keys, request_id: str, reason: str) -> Command[bool]:
     """End a pending request as cancelled; whether this call did."""
-    args = [request_id, reason, ""]
-    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
+    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), [request_id, reason, ""], bool)
 
 
 def cancel_lost(keys: Keys, request_id: str) -> Command[bool]:
@@ -232,11 +238,11 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
     collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
-    said = [end.status, "1" if end.status == APPROVED else "0", end.responder, end.reason]
+    said = [end.status, mark_of(end.status, end.answer), end.responder, end.reason]
     args: list[Argument] = [end.request_id, end.digest, event_type, *said]
     args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
     collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)
-    args += [collected_ms, end.claim, end.signature]
+    args += [collected_ms, end.claim, end.signature, end.answer, end.edited, edited_digest(end.edited)]
     return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
 
 
@@ -261,6 +267,10 @@ class RequestRecord(NamedTuple):
     claim: str = ""
     key: str = ""
     signature: str = ""
+    understands: tuple[str, ...] = ()
+    revises: str = ""
+    answer: str = ""
+    edited: bytes = b""
 
     @property
     def context_object(self) -> dict[str, Any]:
@@ -420,9 +430,8 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
     count, members = store.read_many(
         [["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)]
     )
-    for reply in (count, members):
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
+    if (trouble := next((one for one in (count, members) if isinstance(one, Exception)), None)) is not None:
+        raise StoreUnavailable(f"the queue cannot be read: {trouble}") from trouble
     time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, _ids(members))])
     now = at(milliseconds_of(time))
     return now, count, [request for request in _waiting(_ids(members), replies) if request.deadline_at > now]
@@ -486,8 +495,11 @@ def _parsed(request_id: str, fields: dict[bytes, bytes], known: RequestRecord | 
             finite(fields[b"timeout_seconds"].decode()),
             status,
             key=fields.get(b"key", b"").decode(),
+            understands=tuple(fields.get(b"understands", b"").decode().split(",")),
+            revises=fields.get(b"revises", b"").decode(),
         )
-        return record if status == PENDING else record._replace(**_parsed_end(fields))
+        edited = fields.get(b"arguments", b"")
+        return record if status == PENDING else record._replace(**_parsed_end(fields), edited=edited)
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
 
@@ -495,7 +507,7 @@ def _parsed(request_id: str, fields: dict[bytes, bytes], known: RequestRecord | 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:
     said = {
         name: fields.get(name.encode(), b"").decode()
-        for name in ("responder", "reason", "decision_id", "channel", "claim", "signature")
+        for name in ("responder", "reason", "decision_id", "channel", "claim", "signature", "answer")
     }
     ended, collected = (fields.get(name, b"").decode() for name in (b"ended_ms", b"collected_ms"))
     return {

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
 from ..values.approvals import PENDING, STATUSES
+from ..values.digests import edited_digest
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Line, Store
@@ -166,6 +167,7 @@ class Ended(NamedTuple):
     status: str
     responder: str
     ended_ms: str
+    edited: str = ""  # the digest of the changed arguments
 
 
 class Told(NamedTuple):
@@ -190,7 +192,7 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
     """The server's time, and what it says of the ends of these requests: one round trip."""
     commands: list[list[str | int]] = []
     for id_ in request_ids:
-        of_hash = ("status", "responder", "ended_ms", "collected_ms", *HASHED)
+        of_hash = ("status", "responder", "ended_ms", "arguments", "collected_ms", *HASHED)
         commands.append(["HMGET", store.keys.approval_request(id_), *of_hash])
         commands.append(["XRANGE", store.keys.approval_ended(id_), "-", "+", "COUNT", 1])
     time, *replies = store.read_many([["TIME"], *commands])
@@ -201,18 +203,19 @@ def read_told(store: Store, request_ids: list[str]) -> tuple[datetime, dict[str,
 def _told(hash_: Any, stream: Any) -> Told:
     own, heard, digest, collected_ms = None, None, "", ""
     if not isinstance(hash_, Exception) and any(hash_):
-        end = _ended(hash_[:3])
+        end = _ended(hash_[:4])
         own = None if end.status == PENDING else end
-        collected_ms = (hash_[3] or b"").decode(errors="replace")
-        digest = _digest(hash_[4:])
+        collected_ms = (hash_[4] or b"").decode(errors="replace")
+        digest = _digest(hash_[5:])
     if not isinstance(stream, Exception) and stream:
         said = pairs(stream[0][1] or [])
-        heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms")])
+        heard = _ended([said.get(name) for name in (b"status", b"responder", b"ended_ms", b"arguments")])
     return Told(own, heard, digest, collected_ms)
 
 
 def _ended(parts: Sequence[bytes | None]) -> Ended:
-    return Ended(*[(part or b"").decode(errors="replace") for part in parts])
+    status, responder, ended_ms = ((part or b"").decode(errors="replace") for part in parts[:3])
+    return Ended(status, responder, ended_ms, edited_digest(parts[3] or b""))
 
 
 class Standing(NamedTuple):

@@ -24,12 +24,22 @@ CHANGED = "changed"
 LAPSED = "lapsed"
 VOTED = "voted"  # of several who must approve: counted, and nothing is decided yet
 OPEN = "open"  # nobody knows yet
+HELD = "on_hold"  # until its release its person can take it back, and Redis knows nothing of it
+VOID = "void"  # it was held, and never released
 OUTCOME_OF_END = {
     APPROVED: ALREADY_DECIDED,
     REJECTED: ALREADY_DECIDED,
     TIMEOUT: EXPIRED,
     CANCELLED: CANCELLED,
 }
+
+# Answers beside yes and no, of which an asker says that it understands them: a yes to changed arguments, a no that asks
+# back, a later deadline. The first two also stand at an end, as how it was answered.
+EDITED = "edited"
+CHANGES = "changes"
+EXTENDED = "extended"
+UNDERSTANDABLE = (CHANGES, EDITED, EXTENDED)
+ANSWER_OF = {EDITED: APPROVED, CHANGES: REJECTED}
 
 # How a response stands for its asker. The others are those of the ends.
 DENIED = "denied"
@@ -65,6 +75,11 @@ NO_DEADLINE_MS = LATEST_MS - 1
 NO_DEADLINE = at(NO_DEADLINE_MS)
 
 LOST_REASON = "cancelled: lost by the server, which was emptied or replaced"
+
+
+def mark_of(status: str, answer: str = "") -> str:
+    """Whether an end is a yes, as Redis says it: a yes to changed arguments is none to who does not know of them."""
+    return EDITED if answer == EDITED else "1" if status == APPROVED else "0"
 
 
 def status_of_answer(approved: bool) -> str:

@@ -8,6 +8,11 @@ def request_body(agent_id: str, approval_type: str, context: bytes) -> bytes:
     return b"\n".join([agent_id.encode(), approval_type.encode(), context])
 
 
+def edited_digest(edited: bytes) -> str:
+    """SHA-256, hex, over changed arguments; '' for none."""
+    return hashlib.sha256(edited).hexdigest() if edited else ""
+
+
 def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
     """SHA-256, hex, over agent, type and the exact context."""
     return hashlib.sha256(request_body(agent_id, approval_type, context)).hexdigest()

@@ -6,7 +6,7 @@ The bytes are these lines, joined by newlines, in UTF-8; no value but the last c
     key id
     request id
     digest of the request
-    approved or rejected
+    approved or rejected; edited: and the digest of the changed arguments; changes
     person
     moment of the intent: milliseconds since 1970 by Redis's clock
     reason
@@ -20,6 +20,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import NamedTuple
 
+from .approvals import EDITED
 from .ed25519 import KEY_BYTES, SIGNATURE_BYTES
 
 FIRST_LINE = "agent-telemetry decision 1"
@@ -29,13 +30,21 @@ _KEY = re.compile(r"ed25519:([A-Za-z0-9_-]{43})=?")
 
 
 class Said(NamedTuple):
-    """What a person said to a request: `digest` of the bytes that were on the screen, `status` as it ended by it."""
+    """What a person said to a request: `digest` of the bytes that were on the screen, `status` as it ended by it.
+
+    `status` is of `said_as` where it was answered in another way than yes or no.
+    """
 
     request_id: str
     digest: str
     status: str
     person: str
     reason: str
+
+
+def said_as(status: str, answer: str, edited: str) -> str:
+    """How an end is called in what is signed. edited: the digest of the changed arguments."""
+    return f"{answer}:{edited}" if answer == EDITED else answer or status
 
 
 class Signature(NamedTuple):

@@ -106,7 +106,7 @@ class ApprovalTypeAdmin(PolicyAdmin):
 
     list_display = [
         *("kind", "high_risk", "irreversible", "reason_required", "approvers"),
-        *("no_bulk", "fresh_sign_in", "digest_typed"),
+        *("no_bulk", "fresh_sign_in", "digest_typed", "edits"),
     ]
     search_fields = ["name"]
 

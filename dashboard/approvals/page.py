@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answers.holds import Holding, holding_of, holdings
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
@@ -22,12 +23,13 @@ from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord, WaitingRequest, read_queue
 from core.store.client import open_store
-from core.values.approvals import DIRECT, OF_INTENTS, PENDING
+from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
+from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
@@ -82,6 +84,9 @@ class Card:
     gone: str = ""  # why nobody waits for the answer
     warnings: tuple[str, ...] = ()  # what a reader must know of its text
     votes: tuple[str, ...] = ()  # who approved so far, where several must
+    held: Holding | None = None  # whose approval is held, and until when
+    now: datetime | None = None
+    understands: tuple[str, ...] = ()  # which answers beside yes and no the agent takes
 
     @property
     def approval_type(self) -> str:
@@ -99,6 +104,8 @@ class Card:
         asker: Asker | None = None,
         votes: tuple[str, ...] = (),
         heard: str | None = None,
+        held: Holding | None = None,
+        now: datetime | None = None,
     ) -> "Card":
         """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
         most, asked = most or CARD_CHARACTERS, record.context.decode()
@@ -120,6 +127,9 @@ class Card:
             words.card_of_gone(why_gone(asker, record.requested_at)),
             _warnings(record.agent_id, record.approval_type, said),
             votes,
+            held,
+            now,
+            record.understands,
             words.ALTERED if is_altered(record, heard) else "",
         )
 
@@ -156,7 +166,7 @@ class Ended:
             record.approval_type,
             record.agent_id,
             record.status,
-            words.STATUSES.get(record.status, record.status),
+            answers.ANSWERED.get(record.answer) or words.STATUSES.get(record.status, record.status),
             record.responder,
             record.reason.removeprefix(f"{record.status}: "),
             record.ended_at or record.requested_at,
@@ -190,21 +200,21 @@ class Step:
         """The audit entry for a reader."""
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
-        tried = words.TRIED[bool(details.get("approved"))]
+        tried = answers.TRIED[bool(details.get("approved"))]
         if entry.kind == "decision.refused" and "outcome" in details:
             why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
-            why = tried + words.UNCERTAIN
+            why = tried + answers.UNCERTAIN
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
-            why = words.REPAIRED.format(what=details.get("what", why), was=was, now=now)
+            why = answers.REPAIRED.format(what=details.get("what", why), was=was, now=now)
         if entry.kind == UNCONFIRMED:
             status, by = details.get("status", "?"), details.get("responder", "?")
-            end = words.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
-            why = words.CLAIMED_OF_END.get(details.get("what", ""), end)
-        what = words.STEPS.get(entry.kind, entry.kind)
+            end = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
+            why = answers.CLAIMED_OF_END.get(details.get("what", ""), end)
+        what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
-            what += words.UNVERIFIED
+            what += answers.UNVERIFIED
         return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
 
 
@@ -235,11 +245,19 @@ class ApprovalPage:
     joined: Joined | None = None  # the agent, while it waits
     lately: Sequence[Ended] = ()  # others of its kind
     comments: Sequence[Comment] = ()
+    edited: SafeString | str = ""  # what was approved in the place of what was asked
+    revises: str = ""  # the request that was answered by asking back
+    revised_by: tuple[str, ...] = ()  # those that were asked then
 
     @property
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
+
+    @property
+    def voided(self) -> list[Step]:
+        """Approvals that were held, and did not count."""
+        return [step for step in self.history if step.kind == "decision.voided"]
 
 
 def urgency(request: RequestRecord) -> tuple[datetime, str]:
@@ -333,10 +351,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
     votes = _votes(request_id, entries) if pending else ()
+    held = _holding(request_id, kept) if pending else None
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes)
+        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
@@ -358,6 +377,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
         **_beside(known, request_id, approval if pending else None, entries),
+        **_answered(known),
     )
 
 
@@ -381,6 +401,31 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
     }
+
+
+def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
+    """Whose approval is held; what SQL does not have yet takes a question of its own."""
+    return holding_of(kept) if kept else holdings([request_id]).get(request_id)
+
+
+def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
+    """What a page says of answers beside yes and no."""
+    revises, revised_by = str(known.revises or ""), _revised_by(known)
+    return {"edited": _edited(known), "revises": revises, "revised_by": revised_by}
+
+
+def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
+    text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
+    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+
+
+def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:
+    """The requests that were asked because people asked back on this one, oldest first."""
+    if known.answer != CHANGES:
+        return ()
+    id_ = str(known.request_id)
+    asked = ApprovalRecord.objects.filter(revises=id_, agent_id=known.agent_id).order_by("requested_at")
+    return tuple(str(pk) for pk in asked.values_list("pk", flat=True)[:SHOWN_ENDED])
 
 
 def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:

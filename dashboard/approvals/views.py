@@ -22,6 +22,7 @@ from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
 from core.history.approvals.alarms import Altered
+from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import Given
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
@@ -33,6 +34,7 @@ from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from core.values.text import visible
 from dashboard import access, words
 from dashboard.access import Audience
+from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
@@ -47,6 +49,7 @@ class Notice:
     kind: str
     text: str
     status: int
+    held: Held | None = None  # it can be taken back yet
 
     @property
     def level(self) -> int:
@@ -91,19 +94,22 @@ def reveal(request: HttpRequest, request_id: UUID) -> HttpResponse:
 @login_required
 def approve(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say yes."""
-    return _answer(request, str(request_id), approved=True)
+    return answer(request, str(request_id), approved=True)
 
 
 @require_POST
 @login_required
 def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Say no."""
-    return _answer(request, str(request_id), approved=False)
+    return answer(request, str(request_id), approved=False)
 
 
-def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpResponse:
-    notice = _decide(request, request_id, approved=approved)
+def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: Any) -> HttpResponse:
+    """Answer as the form says. beside: what is said beside yes and no, as `decisions.decide` takes it."""
+    notice = _decide(request, request_id, approved=approved, **beside)
     failpoints.reach("site.before_reply")
+    if notice.held is not None:
+        return answers.show_held(request, notice.held)
     if request.headers.get("HX-Request") == "true":
         return render(
             request,
@@ -120,16 +126,14 @@ def _answer(request: HttpRequest, request_id: str, *, approved: bool) -> HttpRes
     return redirect(page)
 
 
-def _decide(request: HttpRequest, request_id: str, *, approved: bool) -> Notice:
+def _decide(request: HttpRequest, request_id: str, *, approved: bool, **beside: Any) -> Notice:
     # A page has one form for all its cards: each field's name ends with the request it belongs to.
     said = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
     reason = said if visible(said) else ""  # what nobody can see is no reason
     digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
-    given, user = _given(request, request_id), request.user
+    said_ = {"reason": reason, "digest": digest, "given": _given(request, request_id), **beside}
     try:
-        decision = decisions.decide(
-            store, user, request_id, approved=approved, reason=reason, digest=digest, given=given
-        )
+        decision = decisions.decide(store, request.user, request_id, approved=approved, **said_)
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
@@ -190,6 +194,8 @@ def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
         return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
+    if isinstance(decision, Held):
+        return Notice("done", name, 200, decision)
     if isinstance(decision, Counted):
         return Notice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
     if decision.outcome == ALREADY_DECIDED:

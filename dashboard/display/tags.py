@@ -1,6 +1,7 @@
 """How templates print what comes from agents, and time."""
 
 import json
+import math
 import re
 from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
@@ -130,6 +131,13 @@ def countdown(at: datetime, now: datetime) -> SafeString:
         milliseconds(at),
         duration(seconds),
     )
+
+
+@register.simple_tag
+def until(at: datetime, now: datetime) -> SafeString:
+    """How long until a moment, as text that the page keeps counting."""
+    seconds = max(0, math.ceil((at - now).total_seconds()))
+    return format_html('<time data-release="{}">{}</time>', milliseconds(at), duration(seconds))
 
 
 @register.filter

@@ -42,13 +42,16 @@ def tell_voted(**_signal: Any) -> None:
         logger.warning("a vote was not told to the other processes: %s", error)
 
 
-def tell_commented(*, request_id: str, **_signal: Any) -> None:
-    """Somebody commented on a request: its pages of every process show it. Unreached, they do so later."""
+def tell_touched(*, request_id: str, **_signal: Any) -> None:
+    """Something beside a request changed, as a comment or an approval that is held: its pages show it.
+
+    Unreached, they do so later.
+    """
     layer = get_channel_layer()
     try:
         async_to_sync(_tell)(layer, {"type": "request.touched", "request": request_id})
     except Exception as error:
-        logger.warning("a comment was not told to the other processes: %s", error)
+        logger.warning("what changed beside a request was not told to the other processes: %s", error)
 
 
 def _hear(message: dict[str, str]) -> None:

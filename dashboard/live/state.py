@@ -263,8 +263,12 @@ class LiveState:
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
-            self._pending.setdefault(request_id, queue.held(record))
-            return []
+            before = self._pending.setdefault(request_id, queue.held(record))
+            if before.deadline_at == record.deadline_at:
+                return []
+            self._pending[request_id] = queue.held(record)  # it was given more time
+            self._cards.pop(request_id, None)
+            return [self._reload_shown()]
         known = self._pending.pop(request_id, None)
         if record is None or record.status == PENDING:
             return [self._reload_shown()] if known is not None else []

@@ -130,10 +130,17 @@ def test_the_readme_uses_only_public_names():
         ("ApprovalGate.__init__", "memory=None, agent_id=None"),
         (
             "ApprovalGate.request_approval",
-            "approval_type, context=None, timeout=None, key=None, claim=None, default=None",
+            "approval_type, context=None, timeout=None, key=None, claim=None, default=None, "
+            "understands=(), revises=None",
         ),
-        ("ApprovalGate.open_request", "approval_type, context=None, timeout=None, key=None, default=None"),
-        ("ApprovalGate.wait_for_decision", "request_id, timeout=None, claim=None, digest=None"),
+        (
+            "ApprovalGate.open_request",
+            "approval_type, context=None, timeout=None, key=None, default=None, understands=(), revises=None",
+        ),
+        (
+            "ApprovalGate.wait_for_decision",
+            "request_id, timeout=None, claim=None, digest=None, understands=()",
+        ),
         ("ApprovalGate.find_requests", "key=None, status=None"),
         ("ApprovalGate.respond_to_approval", "request_id, approved, responder, reason=''"),
         (

@@ -26,6 +26,8 @@ def test_killed_at_each_place_of_it_nothing_is_lost_doubled_or_contradicted(lane
         assert verdict["yes"] > repeats
     if lane == "quorum":
         assert (verdict["answers"], verdict["yes"]) == (repeats, repeats)
+    if lane == "held":  # each was heard: as yes, and as no where it was taken back
+        assert (verdict["answers"], verdict["yes"]) == (3 * repeats, 2 * repeats)
     if lane == "recorder":
         assert verdict["repaired"] >= repeats
     if lane in ("emptied", "restored"):  # people and agents were told before Redis lost it

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from tests.faults.site.person import SiteAway
@@ -220,6 +221,46 @@ def _press(person: Any, request_id: str) -> str:
     return answer.text
 
 
+def held_killed(site: Stand, name: str, turn: int) -> bool:
+    """The web server dies while an approval is held; the recorder releases it, or it was taken back before."""
+    ask(site, f"{name}-{turn}")
+    [request_id] = asked_by(site, f"{name}-{turn}")
+    site.kill("web")
+    site.start_web(name)
+    person = site.people[turn % 2]
+    digest = until(lambda: person.look().get(request_id), "its card is shown")
+    with suppress(SiteAway):
+        person.decide(request_id, digest, approved=True)
+        if name == "site.after_undo":
+            person.undo(request_id)
+    killed = site.died("web")
+    if name == "site.after_undo":
+        site.start_web()
+        digest = until(lambda: person.look().get(request_id), "it waits")
+        assert person.decide(request_id, digest, approved=False).status == 200
+    heard(site, request_id)
+    if name != "site.after_undo":
+        site.start_web()
+    return killed
+
+
+def extended_killed(site: Stand, name: str, turn: int) -> bool:
+    """The web server dies while it gives a request more time; the person does it again, and answers."""
+    gate, person = type(site.gate)(site.server.url, f"patient-{name}-{turn}"), site.people[turn % 2]
+    request_id = gate.open_request("deploy", timeout=600, understands=("extended",)).request_id
+    site.kill("web")
+    site.start_web(name)
+    digest = until(lambda: person.look().get(request_id), "its card is shown")
+    with suppress(SiteAway):
+        person.extend(request_id, digest)
+    killed = site.died("web")
+    site.start_web()
+    person.look()
+    assert person.extend(request_id, digest).status == 200
+    assert person.decide(request_id, digest, approved=False).status == 200
+    return killed
+
+
 RECORDER: dict[str, Trial] = {
     "recorder.after_read": recorder_killed(a_decision),
     "recorder.before_commit": recorder_killed(a_decision),
@@ -238,6 +279,9 @@ SITE: dict[str, Trial] = dict.fromkeys(
     web_killed,
 )
 QUORUM: dict[str, Trial] = {"site.in_vote": vote_killed}
+HELD: dict[str, Trial] = dict.fromkeys(
+    ("site.after_hold", "site.before_release", "site.after_undo"), held_killed
+) | dict.fromkeys(("site.after_extension", "site.after_extended"), extended_killed)
 AGENT: dict[str, Trial] = dict.fromkeys(
     ("agent.before_request", "agent.after_request", "agent.before_collect", "agent.after_collect"),
     agent_killed,
@@ -246,6 +290,7 @@ AGENT: dict[str, Trial] = dict.fromkeys(
 LANES: dict[str, tuple[dict[str, Trial], bool]] = {
     "site": (SITE, True),
     "quorum": (QUORUM, False),
+    "held": (HELD, False),
     "agent": (AGENT, False),
     "recorder": (RECORDER, True),
     "emptied": (EMPTIED, False),
@@ -261,6 +306,7 @@ def run_lane(
     expect = {"set_aside": repeats} if "recorder.in_set_aside" in trials else {}
     killed = dict.fromkeys(trials, 0)
     with stand(postgresql) as site:
+        site.undo_seconds = 2 if lane == "held" else 0
         site.start("recorder")
         site.start_web()
         if asking:

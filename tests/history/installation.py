@@ -42,7 +42,11 @@ class Installation:
     def __init__(self, folder: Path, redis_url: str) -> None:
         self.file = folder / "history.sqlite3"
         self.environment = {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            **{
+                name: os.environ[name]
+                for name in ("PATH", "HOME", "TELEMETRY_UNDO_SECONDS")
+                if name in os.environ
+            },
             "TELEMETRY_DATA_DIR": str(folder),
             "REDIS_URL": redis_url,
             "LOG_LEVEL": "ERROR",

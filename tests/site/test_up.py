@@ -42,7 +42,7 @@ class Up:
     def __init__(self, data_dir: Path, *words: str, **settings: str) -> None:
         self.port = free_port()
         self.data_dir = data_dir
-        keep = ("PATH", "HOME", "LANG", "VIRTUAL_ENV")
+        keep = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TELEMETRY_UNDO_SECONDS")
         self.environment = {name: os.environ[name] for name in keep if name in os.environ}
         self.environment |= {"TELEMETRY_DATA_DIR": str(data_dir), "PORT": str(self.port), **settings}
         if self.environment.get("DATABASE_URL"):

@@ -72,7 +72,9 @@ def this_release(folder: Path) -> Release:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "HOME", "TELEMETRY_UNDO_SECONDS") if name in os.environ
+    }
     return {**kept, "SECRET_KEY": KEY, "LOG_LEVEL": "WARNING", "MALLOC_ARENA_MAX": "2", **settings}
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from core.history.approvals.answers import deadlines
 from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
@@ -41,7 +42,9 @@ def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime 
         return True
     if record.digest != record.stored_digest or digest not in (None, record.digest):
         return True
-    return deadline_at is not None and record.deadline_at > deadline_at
+    if deadline_at is None or record.deadline_at <= deadline_at:
+        return False
+    return not deadlines.explains(record.request_id, record.deadline_at)
 
 
 def altered(record: RequestRecord) -> Fact | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import Error, transaction
+from django.db import Error, IntegrityError, transaction
 from django.utils import timezone
 
 from core import failpoints
@@ -20,6 +20,8 @@ from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import alarms, ends, quorum, signing
 from core.history.approvals.alarms import Altered
+from core.history.approvals.answers import edits, holds
+from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
 from core.history.audit import entries
@@ -30,7 +32,10 @@ from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
     CHANGED,
+    CHANGES,
+    EDITED,
     EXPIRED,
+    HELD,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
@@ -39,9 +44,10 @@ from core.values.approvals import (
     VOTED,
     status_of_answer,
 )
+from core.values.digests import edited_digest
 from core.values.json import checked_text
 from core.values.malformed import without_nul
-from core.values.signature import Said
+from core.values.signature import Said, said_as
 
 logger = logging.getLogger(__name__)
 
@@ -75,13 +81,18 @@ class NotNoted(Exception):
 
 
 class Tried(NamedTuple):
-    """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock."""
+    """What a person wants to do to a request, and by when it must have taken effect. `now`: by Redis's clock.
+
+    answer: edited or changes where it is that. edited: the changed arguments, as JSON.
+    """
 
     record: RequestRecord
     approved: bool
     digest: str
     given: Given
     now: datetime
+    answer: str = ""
+    edited: str = ""
 
     @property
     def not_after(self) -> datetime:
@@ -98,26 +109,45 @@ def decide(
     reason: str,
     digest: str,
     given: Given = NOTHING,
+    edited: str = "",
+    asks_back: bool = False,
 ) -> Decision:
     """Decide a request in the name of a signed-in user; a Counted where more people must approve.
 
-    digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. Raises
-    NotAllowed and Altered (both recorded: this person may not, or Redis does not hold what was asked), CannotSign and
-    StoreUnavailable (nothing was decided), DecisionUnconfirmed (the intent stays open), MalformedRecord for a request
-    that cannot be read, ValueError for a bad reason or no digest, DatabaseError (nothing was decided), NotNoted (it
-    was). The same answer of the same person again is already_decided, and leaves nothing in the record.
+    edited: JSON to approve in the place of what was asked. asks_back: a denial whose reason is a question.
+    digest: of the request as the user saw it. given: what came beside the button; its reason is `reason`. A Held where
+    it can be taken back for some seconds first. Raises NotAllowed and Altered (both recorded: this person may not, or
+    Redis does not hold what was asked), CannotSign and StoreUnavailable (nothing was decided), DecisionUnconfirmed
+    (the intent stays open), MalformedRecord for a request that cannot be read, ValueError for a bad reason or no
+    digest, DatabaseError (nothing was decided), NotNoted (it was). The same answer of the same person again is
+    already_decided, and leaves nothing in the record.
     """
     record, now = read_record_and_time(store, request_id)
     if record is None:
         return Decision(UNKNOWN, request_id, "")
     failpoints.reach("site.before_intent")
-    tried = Tried(record, approved, digest, given._replace(reason=reason), now)
-    intent = _intend(store, user, tried)
+    answer = EDITED if edited else CHANGES if asks_back else ""
+    tried = Tried(record, approved, digest, given._replace(reason=reason), now, answer, edited)
+    try:
+        intent = _intend(store, user, tried)
+    except IntegrityError:  # another was held in the same moment: it is seen now
+        intent = _intend(store, user, tried)
     if isinstance(intent, Decision):
         if isinstance(intent, Counted):
             quorum.voted.send(Counted)
         return _about(intent, record)
+    if intent.outcome == HELD:
+        return _held(intent, tried)
     return carry_out(store, intent, record)
+
+
+def _held(intent: DecisionIntent, tried: Tried) -> Held:
+    failpoints.reach("site.after_hold")
+    told = holds.held(intent, tried.now)
+    left = ((intent.release_at or tried.now) - tried.now).total_seconds()
+    holds.began.send(Held, decision_id=intent.pk, seconds=left)
+    holds.changed.send(Held, request_id=told.request_id)
+    return told
 
 
 def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> Decision:
@@ -153,6 +183,8 @@ def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
         approved=intent.approved,
         reason=intent.reason,
         digest=intent.digest,
+        answer=intent.answer,
+        edited_to=intent.edited_to,
         outcome__in=[OPEN, ACCEPTED],
     )
     return same.exclude(pk=intent.pk).exists()
@@ -181,6 +213,8 @@ def _answer(intent: DecisionIntent, record: RequestRecord) -> Answer:
         digest=intent.digest,
         seen=record.body if record.digest == intent.digest else b"",
         signature=intent.signature,
+        answer=intent.answer,
+        edited=intent.edited_to.encode(),
     )
 
 
@@ -221,15 +255,14 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
     """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
     record, refusal = tried.record, ""
     with transaction.atomic():
-        # Fresh rows: a right that was taken a second ago is gone.
-        fresh = get_user_model().objects.filter(pk=user.pk).first()
-        powers = powers_of(fresh) if fresh else Powers()
+        fresh, powers = fresh_powers(user)
         verdict = powers.verdict(record) if fresh else Verdict(False, DELETED)
         need = _lacking(verdict, tried) if verdict.allowed else ""
         if fresh and verdict.allowed and not need:
             alarm = alarms.altered(record) if record.status == PENDING else None
             if alarm is None:
-                return _attempt(store, fresh, powers, verdict, tried)
+                said = edits.checked(verdict, record, tried.answer, tried.edited, tried.given.reason)
+                return _attempt(store, fresh, powers, verdict, tried._replace(edited=said))
             entries.append([alarm])
         else:
             refusal = LACKING[need] if need else verdict.why
@@ -237,6 +270,12 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
     if refusal:
         raise NotAllowed(refusal, need)
     raise Altered(ALTERED_SINCE)
+
+
+def fresh_powers(user: Any) -> tuple[Any, Powers]:
+    """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
+    fresh = get_user_model().objects.filter(pk=user.pk).first()
+    return fresh, powers_of(fresh) if fresh else Powers()
 
 
 def _attempt(
@@ -247,14 +286,30 @@ def _attempt(
     if tried.approved and verdict.approvers > 1:
         return _vote(store, user, powers, tried)
     intent = new_intent(user, powers, tried)
-    if record.status == PENDING:
-        sign_intent(intent)
-    elif _is_repeat(intent, _standing(record, str(intent.pk))):
-        return _standing(record, str(intent.pk))
-    intent.save(force_insert=True)
+    if record.status != PENDING:
+        if _is_repeat(intent, _standing(record, str(intent.pk))):
+            return _standing(record, str(intent.pk))
+        intent.save(force_insert=True)
+    elif (before := _write(intent, tried)) is not None:
+        return holds.held(before, tried.now)
     if verdict.why:
         entries.append([_exception(intent, verdict)])
     return intent
+
+
+def _write(intent: DecisionIntent, tried: Tried) -> DecisionIntent | None:
+    """Write an attempt down, held or signed. One that is held on the request gives way; the same one is returned."""
+    before = holds.give_way(intent) if tried.digest == tried.record.digest else None
+    if before is not None:
+        return before
+    seconds = holds.seconds_for(tried.record, tried.digest, tried.now) if tried.approved else 0
+    if seconds:
+        holds.hold(intent, tried.given, tried.now, seconds)
+        signing.keyring()  # or it could not be released
+    else:
+        sign_intent(intent)
+    intent.save(force_insert=True)
+    return None
 
 
 def _lacking(verdict: Verdict, tried: Tried) -> str:
@@ -279,17 +334,27 @@ def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> Decis
         approved=tried.approved,
         reason=tried.given.reason,
         digest=tried.digest,
+        answer=tried.answer,
+        edited_to=tried.edited,
         not_after=tried.not_after,
         created_at=timezone.now(),
         policy=powers.version,
     )
 
 
-def sign_intent(intent: DecisionIntent) -> None:
-    """Sign what it says, in the name of who decides by it; CannotSign where there is no key."""
-    status = status_of_answer(intent.approved)
-    said = Said(str(intent.request_id), intent.digest, status, intent.responder, intent.reason)
-    intent.signature = signing.sign(said, intent.not_after - timedelta(seconds=INTENT_SECONDS))
+def how(intent: DecisionIntent) -> str:
+    """How it answers, as that is signed."""
+    return said_as(status_of_answer(intent.approved), intent.answer, edited_digest(intent.edited_to.encode()))
+
+
+def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
+    """Sign what it says, in the name of who decides by it; CannotSign where there is no key.
+
+    moment: by Redis's clock; else that from which its limit counts.
+    """
+    said = Said(str(intent.request_id), intent.digest, how(intent), intent.responder, intent.reason)
+    moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
+    intent.signature = signing.sign(said, moment)
     failpoints.reach("site.after_signature")
 
 
@@ -303,9 +368,9 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
             entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, told)])
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
-    if count.complete:
-        sign_intent(intent)
-        intent.save(force_insert=True)
+    before = _write(intent, tried) if count.complete else None
+    if before is not None:
+        return holds.held(before, tried.now)
     entries.append(count.facts)
     counted = Counted(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
     return intent if count.complete else counted

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.approvals import alarms, ends, signing
+from core.history.approvals.answers import deadlines, holds
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -23,18 +24,22 @@ from core.store.recorder import Told, read_told
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
+    ANSWER_OF,
     DIRECT,
     ENDS,
+    HELD,
     OF_INTENTS,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
     TIMEOUT,
+    VOID,
     status_of_answer,
 )
+from core.values.digests import edited_digest
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
-from core.values.signature import Said
+from core.values.signature import Said, said_as
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +59,7 @@ LENGTHS = {
     field.name: field.max_length or 0
     for field in ApprovalRecord._meta.fields
     if field.name
-    in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel", "signature")
+    in ("agent_id", "approval_type", "digest", "responder", "decision_id", "channel", "signature", "answer")
 }
 CHANGING = (
     "status",
@@ -63,13 +68,13 @@ CHANGING = (
     "reason",
     "channel",
     "signature",
-    "ended_at",
-    "collected_at",
+    "answer",
+    "edited_to",
+    *("ended_at", "collected_at", "deadline_at", "timeout_seconds"),
 )
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
 CLAIMS = ("ended", "collected", "restored")  # believed where the request itself says so
-SIGNED = ("status", "responder", "reason")
 UNCOLLECTED = "uncollected"
 USED = "an approval that was used, which Redis, restored from an older file, would have given once more"
 PRUNED_AT_ONCE = 500
@@ -115,6 +120,7 @@ class Batch:
         self._standing: set[uuid.UUID] = set()
         self._lost: dict[str, set[str]] = {}
         self._intents = _intents_for(said)
+        self._held = _without_held(self._intents)
 
     def take(self, entry: OutboxEntry) -> list[Fact]:
         """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
@@ -158,6 +164,7 @@ class Batch:
     def _requested(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
         requested_at, deadline_at = at(said["requested_ms"]), at(said["deadline_ms"])
+        about = {"approval_type": said["approval_type"], "digest": said["digest"]}
         fact = Fact(
             event_id=f"request:{request_id}:requested",
             kind="approval.requested",
@@ -165,7 +172,7 @@ class Batch:
             actor=said["agent_id"],
             agent_id=said["agent_id"],
             request_id=request_id,
-            details={"approval_type": said["approval_type"], "digest": said["digest"], **_said(said, "key")},
+            details={**about, **_said(said, "key"), **_said(said, "revises")},
         )
         timeout_seconds = _seconds(said["timeout_seconds"])
         if request_id in self._rows:
@@ -184,6 +191,7 @@ class Batch:
             requested_at=requested_at,
             deadline_at=deadline_at,
             timeout_seconds=timeout_seconds,
+            revises=_uuid_or_none(said.get("revises", "")),
         )
         return facts
 
@@ -196,6 +204,7 @@ class Batch:
         end["reason"] = with_visible_nul(said["reason"])
         end["channel"] = self._proven_channel(request_id, said)
         end["signature"] = said.get("signature", "")
+        end["answer"], end["edited_to"] = self._answered(request_id, said)
         if not self._is_confirmed(request_id, said, ended_at):
             return [alarms.fact_of_unconfirmed(request_id, entry, said["agent_id"])]
         facts = [] if request_id in self._rows else self._never_told(request_id, entry, ended_at)
@@ -205,9 +214,12 @@ class Batch:
         if row.status == PENDING:
             self._change(request_id, **end, ended_at=ended_at)
         self._settle_intents(row)
+        if (held := self._held.pop(request_id, None)) is not None:
+            facts += holds.void_of_ended(held, row.status, row.responder)
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(row, entry, ended_at)]
-        known = End(request_id, said["digest"] or row.digest, **end, ended_at=ended_at)
+        edited = end.pop("edited_to").encode()
+        known = End(request_id, said["digest"] or row.digest, **end, edited=edited, ended_at=ended_at)
         return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row, said)]
 
     def _is_confirmed(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> bool:
@@ -215,11 +227,17 @@ class Batch:
         row, told = self._rows.get(request_id), self._records.told.get(request_id)
         if row is not None and row.status != PENDING:
             return True
-        if told is not None and told.ends == (said["status"], said["responder"], said["ended_ms"]):
+        if told is not None and (told.ends or ())[:3] == (
+            said["status"],
+            said["responder"],
+            said["ended_ms"],
+        ):
             return True
         if said["status"] == TIMEOUT and row is not None:
             return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
-        about = Said(request_id, row.digest if row else said["digest"], *(said[name] for name in SIGNED))
+        how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
+        digest = row.digest if row else said["digest"]
+        about = Said(request_id, digest, how, said["responder"], said["reason"])
         intents = [
             i for i in self._intents.get(request_id, ()) if i.outcome in (OPEN, ACCEPTED) or i.accepted_at
         ]
@@ -241,8 +259,9 @@ class Batch:
         if intent is None or str(intent.pk) == said["decision_id"]:
             return []
         end = KnownEnd.of_intent(intent).end
-        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel", "signature")
-        self._change(end.request_id, **{name: getattr(end, name) for name in names})
+        names = ("status", "responder", "reason", "ended_at", "decision_id", "channel", "signature", "answer")
+        said_ = {name: getattr(end, name) for name in names}
+        self._change(end.request_id, **said_, edited_to=end.edited.decode())
         fact = repaired(
             f"repaired:{row.pk}:noted",
             end.request_id,
@@ -319,6 +338,20 @@ class Batch:
             raise ValueError("the end of an unknown request was not believed")
         return [alarms.fact_of_doubted(row, entry)]
 
+    def _answered(self, request_id: str, said: Mapping[str, str]) -> tuple[str, str]:
+        """How it was answered beside yes and no, and the changed arguments: those of the very intent."""
+        answer, intent = said.get("answer", ""), _intent_of(self._intents.get(request_id, ()), said)
+        if answer and answer not in ANSWER_OF:
+            raise ValueError(f"answer is {answer!r}")
+        return answer, intent.edited_to if intent is not None else ""
+
+    def _extended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        row, extension = self._rows[request_id], deadlines.told(request_id, entry.fields)
+        if row.status == PENDING and row.deadline_at < extension.deadline_at:
+            seconds = (extension.deadline_at - row.requested_at).total_seconds()
+            self._change(request_id, deadline_at=extension.deadline_at, timeout_seconds=seconds)
+        return [deadlines.fact_of(extension, row, entry.fields)]
+
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
         if said["channel"] not in OF_INTENTS:
@@ -350,6 +383,7 @@ STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {
     "collected": Batch._collected,
     "restored": Batch._restored,
     "doubted": Batch._doubted,
+    "more_time": Batch._extended,
 }
 
 
@@ -364,12 +398,24 @@ def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIn
     return found
 
 
+def _without_held(intents: dict[str, list[DecisionIntent]]) -> dict[str, uuid.UUID]:
+    """Leave out the attempts that never went to Redis: no end can come of them. Those still held, by request."""
+    held = {}
+    for request_id, tried in intents.items():
+        for intent in tried:
+            if intent.outcome == HELD:
+                held[request_id] = intent.pk
+        intents[request_id] = [intent for intent in tried if intent.outcome not in (HELD, VOID)]
+    return held
+
+
 def _intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:
     """The intent of that very person, or of a rule of theirs, which this end says that it came of."""
-    stands = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
+    about = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
+    stands = (*about, said.get("answer", ""), said.get("edited_digest", ""))
     for intent in intents:
         mine = (str(intent.pk), status_of_answer(intent.approved), intent.responder, intent.channel)
-        if mine == stands:
+        if (*mine, intent.answer, edited_digest(intent.edited_to.encode())) == stands:
             return intent
     return None
 
@@ -448,7 +494,8 @@ def _prune_some(until: datetime, now: datetime, days: int) -> int:
         ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
         if not ids:
             return 0
-        count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", body_pruned_at=now)
+        count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", edited_to="", body_pruned_at=now)
+        DecisionIntent.objects.filter(request_id__in=ids).exclude(edited_to="").update(edited_to="")
         search.index_again(ids)
         fact = new_fact("record.pruned", requests=count, ended_until=until.isoformat(), days=days)
         append([fact])

@@ -20,6 +20,7 @@ from core.store import approvals
 from core.store.approvals import End
 from core.store.client import Store
 from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, status_of_answer
+from core.values.digests import edited_digest
 from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ class KnownEnd(NamedTuple):
                 decision_id=row.decision_id,
                 channel=row.channel,
                 signature=row.signature,
+                answer=row.answer,
+                edited=row.edited_to.encode(),
                 collected_at=row.collected_at,
                 claim=_claim_of(row),
             )
@@ -63,6 +66,8 @@ class KnownEnd(NamedTuple):
             decision_id=str(intent.pk),
             channel=intent.channel,
             signature=intent.signature,
+            answer=intent.answer,
+            edited=intent.edited_to.encode(),
         )
         return cls(end, noted=True)
 
@@ -90,6 +95,11 @@ def collection_id(request_id: str) -> str:
 def fact_of(end: End, agent_id: str) -> Fact:
     """What the record says of an end."""
     details = {name: getattr(end, name) for name in ("reason", "channel", "decision_id", "digest")}
+    more = {
+        "signature": end.signature,
+        "answer": end.answer,
+        "edited_digest": edited_digest(end.edited),
+    }
     return Fact(
         event_id=f"request:{end.request_id}:ended",
         kind=f"approval.{end.status}",
@@ -97,7 +107,7 @@ def fact_of(end: End, agent_id: str) -> Fact:
         actor=end.responder,
         agent_id=agent_id,
         request_id=end.request_id,
-        details={**details, **({"signature": end.signature} if end.signature else {})},
+        details={**details, **{name: said for name, said in more.items() if said}},
     )
 
 

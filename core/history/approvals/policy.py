@@ -47,7 +47,7 @@ OVERRIDE = "override"
 REASON = "reason"
 TYPED = "digest"
 FRESH = "sign_in"
-STRICTNESS = ("strict", "reason_required", "no_bulk", "fresh_sign_in", "digest_typed")
+STRICTNESS = ("strict", "reason_required", "no_bulk", "fresh_sign_in", "digest_typed", "edits")
 TYPED_LENGTH = 6
 _SOMEBODY = -2_063_548_190  # no key of a row, in the range of one; stands for it in a query
 
@@ -62,14 +62,19 @@ class Given(NamedTuple):
 
     def lacks(self, verdict: "Verdict", digest: str, *, approved: bool) -> str:
         """The first thing that an answer needs and does not bring; '' for none. A denial needs no proof of care."""
+        have = self.brings(digest)
+        needs = verdict.needs if approved else [need for need in verdict.needs if need in (OVERRIDE, REASON)]
+        return next((need for need in needs if need not in have), "")
+
+    def brings(self, digest: str) -> tuple[str, ...]:
+        """Every need that it meets, asked for or not."""
         have = {
             OVERRIDE: self.override,
             REASON: bool(visible(self.reason)),
             TYPED: self.typed.strip().lower() == digest[:TYPED_LENGTH],
             FRESH: self.fresh,
         }
-        needs = verdict.needs if approved else [need for need in verdict.needs if need in (OVERRIDE, REASON)]
-        return next((need for need in needs if not have[need]), "")
+        return tuple(need for need, is_met in have.items() if is_met)
 
 
 class Asked(Protocol):
@@ -88,7 +93,7 @@ class Verdict(NamedTuple):
     """Whether somebody may decide a request. `why`: a sentence, '' for the usual yes.
 
     `needs`: what the answer must bring. `approvers`: how many people must approve. `bulk`: whether it may be
-    answered together with others.
+    answered together with others. `edits`: whether values may be changed by who approves.
     """
 
     allowed: bool
@@ -96,6 +101,7 @@ class Verdict(NamedTuple):
     needs: tuple[str, ...] = ()
     approvers: int = 1
     bulk: bool = True
+    edits: bool = False
 
 
 class Demands(NamedTuple):
@@ -104,18 +110,23 @@ class Demands(NamedTuple):
     needs: tuple[str, ...] = ()
     approvers: int = 1
     bulk: bool = True
+    edits: bool = False
 
     @classmethod
-    def of(cls, people: int, strict: bool, reason: bool, single: bool, fresh: bool, typed: bool) -> "Demands":
+    def of(
+        cls, people: int, strict: bool, reason: bool, single: bool, fresh: bool, typed: bool, edits: bool
+    ) -> "Demands":
         """From a row. `strict`: of high risk, or not to be undone; that demands all but a reason."""
         wanted = ((REASON, reason), (TYPED, typed or strict), (FRESH, fresh or strict))
         needs = tuple(need for need, is_wanted in wanted if is_wanted)
-        return cls(needs, max(1, people), not (single or strict))
+        # Several people approve what they all read, so none of them changes it.
+        return cls(needs, max(1, people), not (single or strict), edits and people <= 1)
 
     def stricter(self, other: "Demands") -> "Demands":
         """What either of them demands."""
         needs = tuple(need for need in (REASON, TYPED, FRESH) if need in self.needs + other.needs)
-        return Demands(needs, max(self.approvers, other.approvers), self.bulk and other.bulk)
+        both = (self.bulk and other.bulk, self.edits and other.edits)
+        return Demands(needs, max(self.approvers, other.approvers), *both)
 
 
 @dataclass(frozen=True)
@@ -145,7 +156,7 @@ class Powers:
             return Verdict(True, ALONE, *demands)
         if self.breaks_glass and demands.approvers == 1:  # of several people each must be another one
             needs = (OVERRIDE, REASON, *(need for need in demands.needs if need != REASON))
-            return Verdict(True, GLASS, needs, demands.approvers, bulk=False)
+            return Verdict(True, GLASS, needs, demands.approvers, bulk=False, edits=demands.edits)
         return Verdict(False, conflict, approvers=demands.approvers)
 
     def demands(self, approval_type: str) -> Demands:
@@ -195,7 +206,8 @@ def powers_of(user: Any) -> Powers:
             owned.add((skeleton(one), bool(flags[0])))
         elif kind == "type":
             name = one if one == ANY else skeleton(one)
-            types[name] = Demands.of(number, *map(bool, flags)).stricter(types.get(name, Demands()))
+            found = Demands.of(number, *map(bool, flags))
+            types[name] = found.stricter(types.get(name, found))
         elif kind == "policy":
             version, alone = number, bool(flags[0])
     rights.remember(user, held)

@@ -1,5 +1,6 @@
 """Requests that several people must approve: their votes, counted under the request's lock."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,10 +53,20 @@ def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count
     others = (
         Vote.objects.filter(ballot=ballot, digest=record.digest).exclude(pk=mine.pk).select_related("user")
     )
-    standing = [vote.user.get_username() for vote in others if _stands(vote, record)]
-    by_look = {skeleton(name): name for name in [*standing, user.get_username()]}
-    votes, approvers = tuple(by_look.values()), powers.demands(record.approval_type).approvers
+    names = [vote.user.get_username() for vote in others if _stands(vote, record)]
+    votes = _different([*names, user.get_username()])
+    approvers = powers.demands(record.approval_type).approvers
     return Count(votes, approvers, [_fact(mine, record, votes, approvers)])
+
+
+def standing(record: RequestRecord) -> tuple[str, ...]:
+    """Who approved these bytes and may still: by the policy of now, people whose names look alike as one."""
+    votes = Vote.objects.filter(ballot_id=record.request_id, digest=record.digest).select_related("user")
+    return _different(vote.user.get_username() for vote in votes if _stands(vote, record))
+
+
+def _different(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple({skeleton(name): name for name in names}.values())
 
 
 def _stands(vote: Vote, record: RequestRecord) -> bool:

@@ -37,6 +37,7 @@ from core.values.approvals import (
     PENDING,
     UNKNOWN,
 )
+from core.values.digests import edited_digest
 from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
@@ -301,7 +302,8 @@ def _tell(record: approvals.RequestRecord, now: datetime) -> list[entries.Fact]:
     request_id, facts = record.request_id, []
     stands = ApprovalRecord.objects.filter(pk=request_id).values_list("status", flat=True)
     before = stands.first()
-    own = Ended(record.status, record.responder, milliseconds(record.ended_at)) if record.ended_at else None
+    about = (record.status, record.responder, edited_digest(record.edited))
+    own = Ended(*about[:2], milliseconds(record.ended_at), about[2]) if record.ended_at else None
     collected_ms = milliseconds(record.collected_at) if record.collected_at else ""
     told = {request_id: Told(own, None, record.digest, collected_ms)}
     try:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from core.store.approvals import RequestRecord
 from core.store.outbox import OutboxEntry
+from core.values.digests import edited_digest
 
 
 def replayed(record: RequestRecord) -> list[OutboxEntry]:
@@ -22,6 +23,7 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
             "deadline_ms": milliseconds(record.deadline_at),
             "timeout_seconds": repr(record.timeout_seconds),
             "key": record.key,
+            "revises": record.revises,
         }
     ]
     if record.ended_at is not None:
@@ -36,6 +38,8 @@ def replayed(record: RequestRecord) -> list[OutboxEntry]:
                 "decision_id": record.decision_id,
                 "channel": record.channel,
                 "signature": record.signature,
+                "answer": record.answer,
+                "edited_digest": edited_digest(record.edited),
             }
         )
     if record.collected_at is not None:

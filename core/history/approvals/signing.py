@@ -19,7 +19,8 @@ from django.conf import settings
 from core.approvals.proof import Proof
 from core.history.database.private_file import open_to_others
 from core.store.approvals import RequestRecord
-from core.values.signature import Said, Signature, key_id, message
+from core.values.digests import edited_digest
+from core.values.signature import Said, Signature, key_id, message, said_as
 
 RAW, RAW_FORMAT = serialization.Encoding.Raw, serialization.PublicFormat.Raw
 
@@ -83,7 +84,8 @@ def is_signed(said: Said, written: str) -> bool:
 
 def is_proven(record: RequestRecord) -> bool:
     """Whether the end that Redis tells of is signed, for the bytes that Redis holds."""
-    said = Said(record.request_id, record.digest, record.status, record.responder, record.reason)
+    how = said_as(record.status, record.answer, edited_digest(record.edited))
+    said = Said(record.request_id, record.digest, how, record.responder, record.reason)
     return is_signed(said, record.signature)
 
 

@@ -13,14 +13,14 @@ from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import missing_key
 from core.values.approvals import ENDS, PENDING
-from core.values.digests import request_digest
+from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
 ASKED = "approval.requested"
 STATUS_OF_KIND = {f"approval.{status}": status for status in ENDS}
-TOLD_OF_END = ("reason", "channel", "decision_id", "signature")
+TOLD_OF_END = ("reason", "channel", "decision_id", "signature", "answer")
 
 
 class Told(NamedTuple):
@@ -46,6 +46,8 @@ class Row(NamedTuple):
     channel: str
     decision_id: str
     signature: str
+    answer: str
+    edited_to: str
 
 
 def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
@@ -87,6 +89,8 @@ def _ended_otherwise(
     if end is None:
         return []
     said = {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
+    if row.edited_to:
+        said["changed arguments"] = (edited_digest(row.edited_to.encode()), details.get("edited_digest"))
     return _others(responder=(row.responder, actor), **said)
 
 

@@ -64,7 +64,16 @@ end
 local function finish(id, now, event_type, outcome)
   fail_on_wrong_type(KEYS[3], KEYS[2], KEYS[4], KEYS[6], KEYS[7])
   local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
-  local signed = (outcome.signature or '') ~= '' and {'signature', outcome.signature} or {}
+  -- What not every end has. The outbox carries the digest of changed arguments, as it does of what was asked.
+  local signed, told = {}, {}
+  local function also(name, value, in_outbox)
+    if (value or '') == '' then return end
+    signed[#signed + 1], signed[#signed + 2] = name, value
+    told[#told + 1], told[#told + 2] = in_outbox and in_outbox[1] or name, in_outbox and in_outbox[2] or value
+  end
+  also('signature', outcome.signature)
+  also('answer', outcome.answer)
+  also('arguments', outcome.edited, {'edited_digest', outcome.edited_digest})
   if about[1] then
     redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
       'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
@@ -79,8 +88,8 @@ local function finish(id, now, event_type, outcome)
   remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', about[1] or '',
     'approval_type', about[2] or '', 'digest', about[3] or '', 'status', outcome.status,
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
-    'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(signed))
+    'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(told))
   publish(KEYS[6], KEYS[7], event_type, 'core', cjson.encode({
     request_id = id, agent_id = about[1] or '', approval_type = about[2] or '', status = outcome.status,
-    responder = outcome.responder, reason = outcome.reason}))
+    responder = outcome.responder, reason = outcome.reason, answer = outcome.answer}))
 end

@@ -55,6 +55,17 @@ class Person:
         action = "approve" if approved else "deny"
         return self._call("POST", f"/approvals/{request_id}/{action}/", urlencode(form))
 
+    def undo(self, request_id: str) -> Answer:
+        """Take back an approval that is held."""
+        form = {"csrfmiddlewaretoken": self._token}
+        return self._call("POST", f"/approvals/{request_id}/undo/", urlencode(form))
+
+    def extend(self, request_id: str, digest: str) -> Answer:
+        """Give a request more time."""
+        said = {f"digest-{request_id}": digest, f"minutes-{request_id}": "5"}
+        form = {"csrfmiddlewaretoken": self._token, **said}
+        return self._call("POST", f"/approvals/{request_id}/extend/", urlencode(form))
+
     def page(self, path: str) -> Answer:
         """Open a page."""
         return self._call("GET", path)

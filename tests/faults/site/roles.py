@@ -56,6 +56,7 @@ def web(port: int = 0) -> None:
     from core.management.commands.up import web_command
 
     settings.PORT = port or settings.PORT
+    settings.TELEMETRY_UNDO_SECONDS = int(os.environ["TELEMETRY_UNDO_SECONDS"])
     command = web_command()
     uvicorn.main.main(args=command[command.index("uvicorn") + 1 :])
 

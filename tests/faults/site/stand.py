@@ -44,6 +44,7 @@ class Stand:
         self.nursery = Nursery(self._environment, self.log)
         self.pids: dict[str, int] = {}
         self.slowest_answer = 0.0
+        self.undo_seconds = 0
         self.clocks: dict[str, float] = {}  # by how many seconds the clock of a part is wrong
         self.logs: list[Path] = []
         sessions = self.call("prepare")
@@ -55,6 +56,7 @@ class Stand:
         """Start a part; with a failpoint it will kill itself there."""
         armed = {"TELEMETRY_FAILPOINT": failpoint, "TELEMETRY_TESTING": "1"} if failpoint else {}
         wrong = {CLOCK: str(self.clocks[part])} if part in self.clocks else {}
+        armed["TELEMETRY_UNDO_SECONDS"] = str(self.undo_seconds)
         self.pids[part] = self.nursery.start(part, *arguments, **armed, **wrong)
         return self.pids[part]
 

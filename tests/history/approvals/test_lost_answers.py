@@ -53,6 +53,7 @@ def decide_and_die(clean_redis, this_database, tmp_path):
             "DATABASE_URL": this_database,
             "TELEMETRY_TESTING": "1",
             "TELEMETRY_FAILPOINT": place,
+            "TELEMETRY_UNDO_SECONDS": "0",  # it is told at once
         }
         command = [sys.executable, "-c", DECIDE, clean_redis, request_id]
         ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=60)

@@ -2,7 +2,7 @@
 -- KEYS  request, ended, pending, outbox, installation, event stream, event types
 -- ARGV  id
 -- Returns {'pending', ms left}, {'unknown', ''}, or {status, approved, responder, reason, ended_ms,
--- decision_id, channel, signature or '', '1' if this call ended it} of the end that stands now.
+-- decision_id, channel, signature or '', answer or '', edited or '', '1' if this call ended it} of the end that stands now.
 local request = redis.pcall('HMGET', KEYS[1], 'status', 'deadline_ms', 'timeout_seconds')
 local ended = redis.pcall('XLEN', KEYS[2])
 -- An account that may not read it does not take it out of the queue.
@@ -24,6 +24,7 @@ else
   redis.call('ZREM', KEYS[3], ARGV[1])
 end
 local end_ = standing(KEYS[1])
-end_[8] = redis.call('HGET', KEYS[1], 'signature') or ''
-end_[9] = by_this_call
+local more = redis.call('HMGET', KEYS[1], 'signature', 'answer', 'arguments')
+for i = 1, 3 do end_[7 + i] = more[i] or '' end
+end_[11] = by_this_call
 return end_

@@ -2,6 +2,7 @@
 -- KEYS  request, pending, outbox, installation, event stream, event types, asked by this agent, withdrawn, limits, policy[, key]
 -- ARGV  id, agent_id, approval_type, context, digest, timeout_ms or '' for no deadline, timeout in seconds as text,
 --       key or '', id of a request that is gone, which the key may still name, or '',
+--       answers that the asker understands beside yes and no or '', id of the request that it revises or '',
 --       how many values and levels its context has, the fields of policy that may speak of it, the first that is there counts
 -- Returns {requested_ms, deadline_ms, length of a capped outbox or 0, '1' when nobody can approve it now or ''},
 -- {'taken'} when another request has this id, {'withdrawn'} when its asker was refused before,
@@ -10,8 +11,8 @@ local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARG
 
 -- What cannot be read, as by an account of before this key, is not known: then nobody says so.
 local function nobody_can()
-  local said = redis.pcall('HMGET', KEYS[10], unpack(ARGV, 12))
-  for place = 1, #ARGV - 11 do
+  local said = redis.pcall('HMGET', KEYS[10], unpack(ARGV, 14))
+  for place = 1, #ARGV - 13 do
     if said[place] then return said[place] == '0' and '1' or '' end
   end
   return ''
@@ -35,7 +36,7 @@ local asked, limits = redis.call('ZCARD', KEYS[7]), redis.call('HMGET', KEYS[9],
 local most, a_minute = tonumber(limits[1] or 0) or 0, tonumber(limits[2] or 0) or 0
 for place, name in ipairs({'values', 'levels'}) do
   local bound = tonumber(limits[place + 2] or 0) or 0
-  if bound > 0 and tonumber(ARGV[9 + place]) > bound then return {'over', name, digits(bound)} end
+  if bound > 0 and tonumber(ARGV[11 + place]) > bound then return {'over', name, digits(bound)} end
 end
 if a_minute > 0 and asked >= a_minute and redis.call('ZCOUNT', KEYS[7], digits(now - 60000), '+inf') >= a_minute then
   return {'over', 'a_minute', digits(a_minute)}
@@ -51,6 +52,8 @@ local deadline = ARGV[6] == '' and @NO_DEADLINE_MS@ or now + tonumber(ARGV[6])
 redis.call('HSET', KEYS[1], 'agent_id', agent, 'approval_type', kind, 'context', context,
   'digest', digest, 'requested_ms', digits(now), 'deadline_ms', digits(deadline),
   'timeout_seconds', ARGV[7], 'status', '@PENDING@')
+if ARGV[10] ~= '' then redis.call('HSET', KEYS[1], 'understands', ARGV[10]) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[1], 'revises', ARGV[11]) end
 redis.call('PEXPIREAT', KEYS[1], digits(deadline + @ENDED_TTL_MS@))
 if KEYS[11] then
   redis.call('HSET', KEYS[1], 'key', ARGV[8])
@@ -63,7 +66,7 @@ redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -1 - @ASKED_LENGTH@)
 redis.call('PEXPIRE', KEYS[7], digits(math.max(asked_ms, math.min(deadline - now + @ENDED_TTL_MS@, @ASKED_TTL_MS@))))
 remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', agent,
   'approval_type', kind, 'digest', digest, 'requested_ms', digits(now),
-  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7], 'key', ARGV[8])
+  'deadline_ms', digits(deadline), 'timeout_seconds', ARGV[7], 'key', ARGV[8], unpack(ARGV[11] ~= '' and {'revises', ARGV[11]} or {}))
 publish(KEYS[5], KEYS[6], '@APPROVAL_REQUESTED@', 'core', cjson.encode({
   request_id = id, agent_id = agent, approval_type = kind, digest = digest}))
 local length = redis.call('EXISTS', KEYS[4]) == 1 and 0 or redis.call('XLEN', KEYS[3])

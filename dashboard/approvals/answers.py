@@ -1,0 +1,110 @@
+"""What a person may do to a request beside yes and no at once."""
+
+import logging
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history.approvals.alarms import Altered
+from core.history.approvals.answers import extensions, holds
+from core.history.approvals.answers.holds import Held, Holding
+from core.history.approvals.decisions import NotAllowed
+from core.models import ApprovalRecord
+from core.store.client import open_store
+from core.values.approvals import PENDING
+from dashboard import words as common
+from dashboard.approvals import words
+from dashboard.display.tags import local_time
+
+logger = logging.getLogger(__name__)
+
+
+def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
+    """That an approval is held, with the button that takes it back: beside the page, or on the request's own."""
+    name = common.request_name(decision.approval_type, decision.agent_id)
+    if request.headers.get("HX-Request") != "true":
+        messages.success(request, words.HELD.format(name=name))
+        return redirect("approval", decision.request_id)
+    assert decision.release_at is not None
+    held = Holding(decision.responder, decision.release_at)
+    about = {"request_id": decision.request_id, "kind": decision.approval_type, "agent_id": decision.agent_id}
+    shown = {"card": {**about, "held": held, "now": decision.now}, "mine": True}
+    return render(request, "dashboard/approvals/_held.html", shown, status=202)
+
+
+@require_POST
+@login_required
+def undo(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Take back what is held."""
+    kind, text, status = _undone(request, str(request_id))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
+    messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
+    return redirect("approval", request_id)
+
+
+@require_POST
+@login_required
+def extend(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """Let a request wait longer."""
+    kind, text, status = _extended(request, str(request_id))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
+    if status == 403:
+        raise PermissionDenied(text)
+    messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
+    return redirect("approval", request_id)
+
+
+def _extended(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
+    said = request.POST
+    minutes = said.get(f"minutes-{request_id}", "")
+    try:
+        until = extensions.extend(
+            open_store(),
+            request.user,
+            request_id,
+            int(minutes) if minutes.isascii() and minutes.isdecimal() and len(minutes) < 6 else 0,
+            said.get(f"digest-{request_id}", ""),
+        )
+    except NotAllowed as error:
+        return "refused", str(error), 403
+    except Altered as error:
+        return "refused", str(error), 409
+    except (ValueError, MalformedRecord) as error:
+        return "refused", words.NOT_EXTENDED.format(why=error), 409
+    except StoreUnavailable as error:
+        return "unsure", words.NOT_EXTENDED.format(why=common.unavailable(error)), 503
+    except Error:
+        logger.exception("a deadline could not be extended")
+        return "refused", words.NOT_EXTENDED.format(why=words.NOT_WRITTEN), 503
+    return "done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200
+
+
+def _undone(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
+    try:
+        intent = holds.take_back(request.user, request_id)
+        if intent is not None:
+            name = common.request_name(intent.approval_type, intent.agent_id)
+            return "done", words.TAKEN_BACK.format(name=name), 200
+        of_another = holds.holdings([request_id]).get(request_id)
+        if of_another is not None:
+            return "refused", words.NOT_YOURS.format(name=of_another.name), 403
+        return "refused", words.NOT_TAKEN_BACK.format(what=_what_stands(request_id)), 409
+    except Error:
+        logger.exception("an approval could not be taken back")
+        return "unsure", words.NOT_BACK_NOW, 503
+
+
+def _what_stands(request_id: str) -> str:
+    row = ApprovalRecord.objects.defer("context").filter(pk=request_id).exclude(status=PENDING).first()
+    if row is None:
+        return words.NOTHING_HELD
+    return words.STOOD.format(status=common.STATUSES[row.status].lower(), by=row.responder)

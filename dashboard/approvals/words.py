@@ -1,0 +1,30 @@
+"""What pages say of the answers beside yes and no at once."""
+
+TAKEN_BACK = "You took back your approval of {name}. Nothing was decided."
+NOT_TAKEN_BACK = "It was too late to take that back: {what}"
+NOTHING_HELD = "no approval of yours is held."
+NOT_YOURS = "Only {name} can take back that approval. You can deny the request."
+NOT_BACK_NOW = (
+    "Not taken back, because the record cannot be written. The page of the request shows what stands."
+)
+HELD = "Approving {name}. The agent is told when the time to take it back is over."
+STOOD = "{status}, by {by}."
+UNCERTAIN = (
+    "the telemetry server lost the request before it was known what came of it. "
+    "The agent may have heard this answer and acted on it."
+)
+TRIED = {True: "tried to approve: ", False: "tried to deny: "}
+CLAIMED = "{status}, by {by}"
+CLAIMED_OF_END = {
+    "collected": "that the agent has the answer",
+    "restored": "that its end was given back to Redis",
+}
+REPAIRED = "{what}: was {was}, is {now}"
+UNVERIFIED = " by a direct call, person not verified"
+NOT_CHANGED = "Nothing is approved: {why}."
+AGENT_TAKES_NO_EDIT = "The agent did not say that it understands an approval with changes."
+KIND_TAKES_NO_EDIT = "Requests of this kind may not be edited. An administrator sets that."
+ANSWERED = {"edited": "Approved with changes", "changes": "Asked back"}
+NOT_EXTENDED = "It waits no longer than before: {why}."
+NOT_WRITTEN = "the record cannot be written"
+LONGER = "It waits until {until}. Its agent hears that."

@@ -1,0 +1,17 @@
+// An approval that is held: counts down to its release, and offers Undo until then.
+"use strict";
+
+function countHeld() {
+  const now = Date.now() + skew;
+  for (const held of document.querySelectorAll("[data-held]")) {
+    const time = held.querySelector("[data-release]");
+    const left = Math.ceil((time.dataset.release - now) / 1000);
+    time.textContent = duration(Math.max(0, left));
+    if (left > 0 || held.classList.contains("released")) continue;
+    held.classList.add("released");
+    held.querySelector("[data-until]").textContent = "The agent is being told.";
+    held.querySelector("[data-undo]").hidden = true;
+  }
+}
+
+setInterval(countHeld, 250);
