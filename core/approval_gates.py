@@ -8,7 +8,7 @@ import logging
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -97,10 +97,7 @@ class ApprovalGate(UsesStore):
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
             guard.watch_task()
-            hearing = Hearing(name, None, question.understands)
-            # A deadline that may be moved says nothing of when a yes must have been signed.
-            deadline_ms = None if hearing.extends else asked.deadline_ms
-            hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
+            hearing = _hearing(name, question, keys, asked.deadline_ms)
             answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
             return replace(answer, warning=asked.request.warning)
 
@@ -272,6 +269,13 @@ class ApprovalGate(UsesStore):
         encoded = encode_json_object(body, "context", MAX_CONTEXT_BYTES, default)
         agent = self.agent_id or ""
         return seconds, Question(new_request_id(agent), agent, approval_type, encoded, text, name)
+
+
+def _hearing(name: str, question: Question, keys: Mapping[str, bytes], deadline_ms: int | None) -> Hearing:
+    hearing = Hearing(name, None, question.understands)
+    # A deadline that may be moved says nothing of when a yes must have been signed.
+    deadline_ms = None if hearing.extends else deadline_ms
+    return hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
 
 
 def _checked_understands(words: Iterable[str]) -> str:

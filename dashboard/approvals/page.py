@@ -348,14 +348,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     pending = live is not None and live.status == PENDING and live.deadline_at > now
     recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
-    asker = None if approval.asker is None else Asker.of(approval.asker, now)
     said = masked_json(text_of(known))
     votes = _votes(request_id, entries) if pending else ()
     held = _holding(request_id, kept) if pending else None
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=asker, votes=votes, held=held, now=now)
+        card=Card.of(live, PAGE_CHARACTERS, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
@@ -371,14 +370,24 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         altered=_altered(kept, entries),
         wrong=words.ALTERED if wrong else "",
         waits=pending,
-        always=words.ALWAYS.get(precedents.always(known.digest), "") if settings.TELEMETRY_RULES else "",
-        may_stick=settings.TELEMETRY_RULES,
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
         **_beside(known, request_id, approval if pending else None, entries),
         **_answered(known),
+        **_by_rule(known.digest),
     )
+
+
+def _asker(approval: Approval) -> Asker | None:
+    return None if approval.asker is None else Asker.of(approval.asker, approval.now)
+
+
+def _by_rule(digest: str) -> dict[str, Any]:
+    """How people always answer this, and whether a denial can stand on; nothing where there are no rules."""
+    if not settings.TELEMETRY_RULES:
+        return {}
+    return {"always": words.ALWAYS.get(precedents.always(digest), ""), "may_stick": True}
 
 
 def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:

@@ -68,9 +68,7 @@ CHANGING = (
     "reason",
     "channel",
     "signature",
-    "answer",
-    "edited_to",
-    *("ended_at", "collected_at", "deadline_at", "timeout_seconds"),
+    *("answer", "edited_to", "ended_at", "collected_at", "deadline_at", "timeout_seconds"),
 )
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
