@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard.agents import views as agents
-from dashboard.approvals import rules
+from dashboard.approvals import bulk, rules
 from dashboard.approvals import views as approvals
 from dashboard.exports import views as exports
 from dashboard.health import views as health
@@ -14,7 +14,10 @@ from dashboard.usage import views as usage
 
 urlpatterns = [
     path("", live.show, name="live"),
-    path("approvals/", approvals.waiting, name="waiting"),
+    path("approvals/", live.moved, name="waiting"),
+    path("approvals/together/", bulk.confirm, name="together"),
+    path("approvals/together/approve/", bulk.approve, name="approve-together"),
+    path("approvals/together/deny/", bulk.deny, name="deny-together"),
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),

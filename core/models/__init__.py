@@ -12,7 +12,7 @@ from core.models.automation import (
     TestFailure,
 )
 from core.models.exports import Export
-from core.models.people import SignInMinute, WebSession
+from core.models.people import Preferences, SignInMinute, WebSession
 from core.models.policy import (
     AgentOwner,
     ApprovalType,
@@ -47,6 +47,7 @@ __all__ = [
     "FileTestRecord",
     "LLMCall",
     "PolicyState",
+    "Preferences",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",
