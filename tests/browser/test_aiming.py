@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
 from core.models import DecisionIntent
+from tests.browser import pressing
 from tests.waiting import wait_until
 
 # An eye of its own: whose button was under the pointer in each frame, and since when.
@@ -30,6 +31,16 @@ document.addEventListener('submit', (event) => {
   if (aimed.action !== action || rested < 450) wrong.push({action, under: aimed.action, rested});
 }, true);
 """
+# The last card goes and the page scrolls by itself: in that very moment the mouse, at rest, is pressed by the page.
+PRESS_WHEN_IT_HAS_SCROLLED = """([x, y]) => new Promise((tell) => {
+  const press = () => {
+    const click = new MouseEvent('click', {bubbles: true, cancelable: true, detail: 1, clientX: x, clientY: y});
+    document.elementFromPoint(x, y).dispatchEvent(click);
+    tell();
+  };
+  addEventListener('scroll', press, {once: true, capture: true});
+  document.querySelector('#cards .card:last-of-type').remove();
+})"""
 
 
 def rest_on(page: Page, request_id: str, word: str) -> None:
@@ -45,6 +56,14 @@ def press(page: Page) -> None:
     page.mouse.up()
 
 
+def press_until_taken(page: Page) -> None:
+    """At this very place, again and again."""
+    wait_until(
+        lambda: press(page) or page.locator("#notices", has_text="You approved").count(),
+        "what is under the pointer is approved",
+    )
+
+
 def test_a_click_in_flight_when_a_colleague_ends_the_card_above(sign_in, clean_redis):
     gate = ApprovalGate(clean_redis, "deployer")
     above, aimed, below = (gate.open_request(kind, {"lines": list(range(n))}) for kind, n in
@@ -53,8 +72,7 @@ def test_a_click_in_flight_when_a_colleague_ends_the_card_above(sign_in, clean_r
     rest_on(page, aimed.request_id, "Approve")
     gate.respond_to_approval(above.request_id, False, "tom")
     expect(page.locator(f"#request-{above.request_id}.over")).to_be_visible()
-    press(page)
-    expect(page.locator("#notices")).to_contain_text("You approved")
+    press_until_taken(page)
     assert gate.get_request(aimed.request_id).status == "approved"
     assert gate.get_request(below.request_id).status == "pending"
 
@@ -71,15 +89,10 @@ def test_a_page_that_becomes_shorter_brings_another_button_under_the_pointer(sig
     box = button.bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 15)
     page.wait_for_timeout(600)  # longer than any button has to rest
-    before = page.evaluate("scrollY")
-    page.evaluate("document.querySelector('#cards .card:last-of-type').remove()")
-    page.wait_for_function("before => scrollY < before", arg=before)
-    press(page)
+    page.evaluate(PRESS_WHEN_IT_HAS_SCROLLED, [box["x"] + 20, box["y"] + 15])
     expect(page.locator("#notices")).to_contain_text("only just come there")
     assert not DecisionIntent.objects.exists()
-    page.wait_for_timeout(600)
-    press(page)
-    expect(page.locator("#notices")).to_contain_text("You approved")
+    press_until_taken(page)
     assert gate.get_request(requests[5].request_id).status == "approved"
 
 
@@ -99,7 +112,7 @@ def test_a_button_that_has_just_come_takes_no_press(sign_in, clean_redis):
     expect(button).to_be_enabled()
     assert page.evaluate("tried") == 1
     assert not DecisionIntent.objects.exists()
-    button.click()
+    pressing.press(button)
     expect(page.locator("#notices")).to_contain_text("You approved")
 
 

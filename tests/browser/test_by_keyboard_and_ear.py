@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
+from tests.browser.pressing import press
 
 # Of each control that is seen: its name and height. A link within text is as high as its line.
 SIZES = """
@@ -64,8 +65,7 @@ def test_after_a_decision_by_keyboard_the_focus_is_on_the_next_card(sign_in, cle
     for request, after in ((first, f"#request-{second.request_id}"), (second, "#queue-title")):
         button = page.locator(f"#request-{request.request_id}").get_by_role("button", name="Approve")
         expect(button).to_be_enabled()
-        button.focus()
-        page.keyboard.press("Enter")
+        press(button, key="Enter")
         expect(page.locator(f"{after}:focus, {after} :focus")).to_have_count(1)
     assert [gate.get_request(r.request_id).status for r in (first, second)] == ["approved"] * 2
 
@@ -102,7 +102,7 @@ def test_a_notice_names_its_request_covers_nothing_and_leaves_by_itself(sign_in,
     gate.open_request("deploy", timeout=200)
     page = sign_in("maria", "approver")
     strip = page.locator("#notices")
-    page.get_by_role("button", name="Approve send_money of payments").click()
+    press(page.get_by_role("button", name="Approve send_money of payments"))
     notice = page.locator("#notices .notice")
     expect(notice).to_contain_text("You approved send_money of payments")
     # It stands in a strip at the lower edge, and the page ends above that.

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
+from tests.browser.pressing import press
 from tests.browser.test_fleet import SIZE, on_the_first_screen
 from tests.history.audit.chain import kinds_of
 from tests.servers import client_of
@@ -63,7 +64,7 @@ def test_an_agent_appears_without_reload_asks_and_goes_on_when_approved(sign_in,
     expect(page.locator("#agents")).to_contain_text("1 alive")
     expect(card(page, "deploy")).to_contain_text("production")
     card(page, "deploy").get_by_label("Reason").fill("The window is open")
-    card(page, "deploy").get_by_role("button", name="Approve").click()
+    press(card(page, "deploy").get_by_role("button", name="Approve"))
     answer = told(process)
     assert (answer["approved"], answer["responder"]) == (True, "maria")
     assert answer["reason"] == "The window is open"
@@ -81,7 +82,7 @@ def test_a_denied_agent_is_told_no_and_why(sign_in, start_agent):
     page = sign_in("maria", "approver")
     process = start_agent("cleaner", "delete")
     card(page, "delete").get_by_label("Reason").fill("Not without a backup")
-    card(page, "delete").get_by_role("button", name="Deny").click()
+    press(card(page, "delete").get_by_role("button", name="Deny"))
     answer = told(process)
     assert (answer["approved"], answer["responder"]) == (False, "maria")
     assert answer["reason"] == "Not without a backup"
@@ -109,9 +110,9 @@ def test_of_two_operators_one_decides_and_the_other_reads_who_did(sign_in, clean
         "document.addEventListener('htmx:ws:before:message:incoming', "
         "(event) => { if (!event.detail.message.data.startsWith('{')) event.preventDefault(); })"
     )
-    card(first, "deploy").get_by_role("button", name="Approve").click()
+    press(card(first, "deploy").get_by_role("button", name="Approve"))
     expect(first.locator("#notices")).to_contain_text("You approved ")
-    button.click()
+    press(button)
     expect(second.locator("#notices")).to_contain_text("maria already approved ")
     assert ApprovalGate(clean_redis).get_request(request.request_id).status == "approved"
 
@@ -119,7 +120,7 @@ def test_of_two_operators_one_decides_and_the_other_reads_who_did(sign_in, clean
 def test_the_others_page_shows_who_decided_without_a_reload(sign_in, clean_redis):
     first, second = sign_in("maria", "approver"), sign_in("tom", "approver")
     ApprovalGate(clean_redis, "deployer").open_request("deploy", {"n": 1})
-    card(first, "deploy").get_by_role("button", name="Approve").click()
+    press(card(first, "deploy").get_by_role("button", name="Approve"))
     expect(second.locator("#cards .card.over")).to_contain_text("Approved deploy of deployer by maria")
     expect(second.locator("#ended li").first).to_contain_text("by maria")
 
@@ -209,10 +210,7 @@ def test_a_request_waits_for_its_agent_across_the_whole_way_ten_times_over(sign_
         )
         thread.start()
         waiting = page.locator("#cards .card:not(.over)", has_text=f"agent-{number}")
-        page.mouse.move(
-            1, 1
-        )  # a hand comes from elsewhere: what scrolls under a pointer at rest takes no press
-        waiting.get_by_role("button", name="Approve").click()
+        press(waiting.get_by_role("button", name="Approve"))
         thread.join(PATIENCE)
         assert answers == [True] * (number + 1)
 

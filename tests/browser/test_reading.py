@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate
+from tests.browser.pressing import press
 
 LINES = "\n".join(f"line {number}" for number in range(3_000))
 
@@ -32,7 +33,7 @@ def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved(sign_in, 
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(approve).to_be_enabled()
     expect(approve).to_have_attribute("aria-disabled", "false")
-    approve.click()
+    press(approve)
     expect(page.locator(".outcome.approved")).to_be_visible()
 
 

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
+from tests.browser.pressing import press
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -76,7 +77,7 @@ def test_the_admin_shows_hostile_text_as_text_and_keeps_to_the_policy(sign_in, c
 def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
     page = sign_in("ada", "auditor", "approver")
     ApprovalGate(clean_redis, "robot").open_request("deploy", {"n": 1})
-    page.get_by_role("button", name="Deny").click()
+    press(page.get_by_role("button", name="Deny"))
     expect(page.locator("#ended li")).to_contain_text("recorded")
     page.get_by_role("link", name="Admin").click()
     page.get_by_role("link", name="Audit entries").click()
@@ -98,7 +99,7 @@ def test_the_tab_says_how_many_wait_in_its_title_and_its_icon(sign_in, clean_red
     ApprovalGate(clean_redis, "robot").open_request("deploy")
     expect(page).to_have_title("(1) Live - Agent telemetry")
     expect(icon).to_have_attribute("href", re.compile(r"/icon-waiting\.[^/]*svg$"))
-    page.get_by_role("button", name="Deny").click()
+    press(page.get_by_role("button", name="Deny"))
     expect(page).to_have_title("Live - Agent telemetry")
     expect(icon).to_have_attribute("href", re.compile(r"/icon\.[^/]*svg$"))
 

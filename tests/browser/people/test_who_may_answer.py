@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from core import ApprovalGate
 from core.models import AgentOwner, ApprovalType
+from tests.browser.pressing import press
 from tests.conftest import PASSWORD
 from tests.live_record import live_record
 from tests.waiting import wait_until
@@ -18,12 +19,12 @@ def test_two_people_approve_and_the_second_page_says_who_did(sign_in, clean_redi
     ann, bob = sign_in("ann", "approver"), sign_in("bob", "approver")
     request = gate.open_request("deploy", {"to": "production"})
     card = f"#request-{request.request_id}"
-    ann.locator(f"{card} .approve:enabled").click()
+    press(ann.locator(f"{card} .approve"))
     expect(ann.locator("#notices")).to_contain_text("Counted: 1 of 2")
     expect(bob.locator(".votes")).to_contain_text("1 of 2 approved by ann")  # on the live page, by itself
     bob.goto(f"/approvals/{request.request_id}/")
     expect(bob.locator(".votes")).to_contain_text("1 of 2 approved by ann")
-    bob.locator(f"{card} .approve:enabled").click()
+    press(bob.locator(f"{card} .approve"))
     expect(bob.locator(card)).to_contain_text("Approved")
     assert live_record(gate, request.request_id).responder == "bob"
 
@@ -34,7 +35,7 @@ def test_what_cannot_be_undone_wants_the_password_again_and_the_beginning_of_the
     page = sign_in("ann", "approver")
     request = gate.open_request("drop database")
     card, digest = f"#request-{request.request_id}", live_record(gate, request.request_id).digest
-    page.locator(f"{card} .approve:enabled").click()
+    press(page.locator(f"{card} .approve"))
     expect(page.locator("#notices")).to_contain_text("type the first six characters")
     page.locator(card).get_by_role("link", name="give your password again").click()
     page.get_by_label("Password").fill("wrong")
@@ -44,7 +45,7 @@ def test_what_cannot_be_undone_wants_the_password_again_and_the_beginning_of_the
     page.get_by_role("button", name="Go on").click()
     expect(page).to_have_url(re.compile(f"/approvals/{request.request_id}/$"))
     page.get_by_label("To approve this, type").fill(digest[:6])
-    page.locator(f"{card} .approve:enabled").click()
+    press(page.locator(f"{card} .approve"))
     expect(page.locator(card)).to_contain_text("Approved")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from core import ApprovalGate
 from tests.live_record import live_record
-from tests.waiting import wait_until
+from tests.waiting import Stopwatch, wait_until
 
 KEY = "{telemetry}:approvals:request:"
 
@@ -42,12 +42,16 @@ def test_a_second_contradicting_decision_is_refused(gate):
 
 
 def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, background, first_pending):
-    asked = background(gate.request_approval, "deploy", None, 1.5)
-    request = live_record(gate, first_pending(gate).request_id)
-    # Shorter before it than the interval at which the original polled.
-    time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.7))
-    assert gate.respond_to_approval(request.request_id, True, "ann") is True
-    assert asked.result(30).approved is True
+    def one_in_time() -> bool:
+        asked = background(gate.request_approval, "deploy", None, 1.5)
+        request = live_record(gate, first_pending(gate).request_id)
+        # Shorter before it than the interval at which the original polled.
+        time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.7))
+        accepted = gate.respond_to_approval(request.request_id, True, "ann")
+        assert asked.result(30).approved is accepted
+        return accepted
+
+    wait_until(one_in_time, "an answer that a busy machine has not made late")
 
 
 def test_the_sweep_leaves_a_denial_in_place(gate):
@@ -102,10 +106,10 @@ def test_only_a_bool_decides(gate, approved):
 
 
 def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_path):
-    started = time.monotonic()
-    response = ApprovalGate(f"unix://{tmp_path}/absent.sock", "a").request_approval("deploy", timeout=300)
+    with Stopwatch() as watch:
+        response = ApprovalGate(f"unix://{tmp_path}/absent.sock", "a").request_approval("deploy", timeout=300)
     assert response.reason.startswith("unavailable")
-    assert time.monotonic() - started < 60
+    assert watch.own < 60
 
 
 def test_a_decision_is_still_known_after_its_timeout_for_seven_days(gate, raw):

@@ -11,7 +11,7 @@ import pytest
 from core import CoordinationSignals, StoreRefused, StoreUnavailable
 from core.store.client import Line
 from tests.servers import client_of, proxy_before
-from tests.waiting import wait_until
+from tests.waiting import Stopwatch, wait_until
 
 LATE = 1.8  # what a busy machine may add; a command without a limit of its own would take 2 s
 
@@ -21,12 +21,12 @@ def blocked(raw, count: int = 1) -> None:
 
 
 def timed(call, *args, **options):
-    started = time.monotonic()
-    try:
-        result = call(*args, **options)
-    except StoreUnavailable as error:
-        result = error
-    return result, time.monotonic() - started
+    with Stopwatch() as watch:
+        try:
+            result = call(*args, **options)
+        except StoreUnavailable as error:
+            result = error
+    return result, watch
 
 
 def test_a_waiter_wakes_in_milliseconds(mailbox_of, raw, background):
@@ -49,7 +49,7 @@ def test_what_is_there_already_is_taken_without_blocking(mailbox_of):
     sent = mailbox_of("ann").signal("done", target_agent="bob")
     signal, took = timed(mailbox_of("bob").wait_for_signal, "done", timeout=20)
     assert signal.signal_id == sent
-    assert took < 10
+    assert took.own < 10
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -64,7 +64,7 @@ def test_a_signal_sent_between_the_check_and_the_block_is_not_missed(mailbox_of,
     monkeypatch.setattr(Line, "read", send_first)
     signal, took = timed(mailbox_of("bob").wait_for_signal, "done", timeout=20)
     assert signal.signal_id == sent[0]
-    assert took < 10
+    assert took.own < 10
 
 
 def test_of_1000_signals_sent_while_a_waiter_comes_and_goes_none_is_missed(mailbox_of, background):
@@ -96,7 +96,8 @@ def test_other_signals_do_not_end_a_wait_and_stay(mailbox_of, raw, background):
 def test_none_comes_at_the_timeout(mailbox_of, timeout):
     signal, took = timed(mailbox_of("bob").wait_for_signal, "done", timeout=timeout)
     assert signal is None
-    assert timeout <= took < timeout + 2
+    assert took.seconds >= timeout
+    assert took.own < timeout + 2
 
 
 def test_100_idle_waiters_cost_under_four_commands_a_second(mailbox_of, raw, background):
@@ -142,7 +143,8 @@ def test_a_wait_while_redis_is_down_raises_at_its_timeout(server, timeout):
     server.stop()
     error, took = timed(CoordinationSignals(server.url, "bob").wait_for_signal, "done", timeout=timeout)
     assert isinstance(error, StoreUnavailable)
-    assert timeout <= took < timeout + LATE
+    assert took.seconds >= timeout
+    assert took.own < timeout + LATE
 
 
 @pytest.mark.parametrize("timeout", [0, 0.3, 2.4])
@@ -152,7 +154,8 @@ def test_a_wait_while_redis_hangs_raises_at_its_timeout(server, timeout):
     server.hang()
     error, took = timed(signals.wait_for_signal, "done", timeout=timeout)
     assert isinstance(error, StoreUnavailable)
-    assert timeout <= took < timeout + LATE
+    assert took.seconds >= timeout
+    assert took.own < timeout + LATE
 
 
 @pytest.mark.parametrize("call", ["check_signal", "get_pending_signals", "clear_signals"])
@@ -163,7 +166,7 @@ def test_the_other_readings_raise_within_seconds_while_redis_is_away(server, cal
     server.stop()
     error, took = timed(getattr(signals, call), "done")
     assert isinstance(error, StoreUnavailable)
-    assert took < 10
+    assert took.own < 10
 
 
 def test_down_while_waiting_and_for_good(server, background):
@@ -173,7 +176,8 @@ def test_down_while_waiting_and_for_good(server, background):
     server.stop()
     error, took = waiter.result(30)
     assert isinstance(error, StoreUnavailable)
-    assert 2.9 < took < 3 + LATE
+    assert took.seconds > 2.9
+    assert took.own < 3 + LATE
 
 
 def test_restarted_while_waiting_and_sent_afterwards(durable_server, background):
@@ -220,7 +224,7 @@ def test_a_signal_to_a_hung_server_raises_and_is_stored_at_most_once(server):
     server.hang()
     error, took = timed(ann.signal, "done", target_agent="bob")
     assert isinstance(error, StoreUnavailable)
-    assert took < 5  # one attempt: three would be 6 s
+    assert took.own < 5  # one attempt: three would be 6 s
     server.resume()
     assert len(wait_until(lambda: bob.get_pending_signals("done"), "it was stored after all")) == 1
 
@@ -261,6 +265,13 @@ def test_a_connection_that_is_cut_while_waiting_is_opened_again(url, mailbox_of,
 
 
 def test_poll_interval_bounds_the_pause_between_attempts():
+    # At the usual pauses it would be 5; what a busy machine is late, it is not late each time.
+    wait_until(
+        lambda: attempts_within_a_second(poll_interval=0.02) > 8, "it tries as often as it was told to"
+    )
+
+
+def attempts_within_a_second(poll_interval: float) -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         attempts = []
 
@@ -271,8 +282,8 @@ def test_poll_interval_bounds_the_pause_between_attempts():
         threading.Thread(target=refuse_each, daemon=True).start()
         signals = CoordinationSignals(f"redis://127.0.0.1:{listener.getsockname()[1]}", "bob")
         with pytest.raises(StoreUnavailable):
-            signals.wait_for_signal("done", timeout=1, poll_interval=0.02)
-        assert len(attempts) > 8  # at the usual pauses it would be 5
+            signals.wait_for_signal("done", timeout=1, poll_interval=poll_interval)
+        return len(attempts)
 
 
 def test_a_read_only_server_lists_and_takes_nothing(server):

@@ -1,0 +1,50 @@
+"""A press on Approve or Deny as an operator makes it: the page takes none on a button that has only just come there."""
+
+import time
+from contextlib import suppress
+
+from playwright.sync_api import Locator, TimeoutError
+
+from tests.waiting import PATIENCE
+
+# What the page refuses never comes here: it listens first, and says so to nobody else.
+LISTEN = """button => {
+  if (!window.pressesTaken) {
+    window.pressesTaken = new Set();
+    const note = (event) => pressesTaken.add(event.submitter?.getAttribute('formaction'));
+    document.addEventListener('submit', note, true);
+  }
+  const action = button.getAttribute('formaction');
+  pressesTaken.delete(action);
+  return action;
+}"""
+IS_TAKEN_OR_OVER = """action => window.pressesTaken?.has(action)
+  || !document.querySelector(`[data-decide][formaction="${action}"]`)"""
+ONE_TRY_MS = 5_000  # a button may be closed, covered or over meanwhile
+BEFORE_THE_NEXT_MS = 100
+
+
+def press(button: Locator, key: str = "") -> None:
+    """Press a `[data-decide]` button, by a key where one is named, until the page takes that or has no such button.
+
+    What the server says to it is the caller's to look at. Pages without JavaScript take every press: click there.
+    """
+    page, end = button.page, time.monotonic() + PATIENCE
+    action = button.evaluate(LISTEN)
+    this_answer = button.and_(page.locator(f'[formaction="{action}"]'))  # never that of another request
+    while True:
+        with suppress(TimeoutError):
+            if key:
+                this_answer.press(key, timeout=ONE_TRY_MS)
+            else:
+                page.mouse.move(
+                    1, 1
+                )  # a hand comes from elsewhere: what scrolls under one at rest takes no press
+                this_answer.click(timeout=ONE_TRY_MS)
+        if page.evaluate(IS_TAKEN_OR_OVER, action):
+            return
+        said = page.locator("#notices").text_content()
+        assert time.monotonic() < end, (
+            f"in {PATIENCE} s no press on {action} was taken; the page says: {said!r}"
+        )
+        page.wait_for_timeout(BEFORE_THE_NEXT_MS)
