@@ -6,6 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from core.errors import MalformedRecord
+from core.history.approvals.alarms import is_altered
 from core.history.search.words import lines_of
 from core.store.approvals import RequestRecord, read_deadlines, read_records
 from core.store.client import Store
@@ -54,7 +55,8 @@ class Account:
         """From the request as Redis holds it."""
         kind, agent = record.approval_type, record.agent_id
         said = masked_json(record.context.decode()[:SEARCHED_CHARACTERS])
-        whole = len(record.context) <= COMPARED_CHARACTERS
+        # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
+        whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record)
         values = tuple(lines_of(said.text)) if whole else ()
         comparable = whole and not said.hidden and not warnings_of(kind, agent, said.text)
         comparable = comparable and len(values) <= COMPARED_VALUES
@@ -79,7 +81,7 @@ def facts_of(values: Iterable[Value]) -> str:
     """The values that tell most of a request, by fixed names; where it has none of these, by the alphabet."""
     found = list(dict(values).items())
     ranked = sorted((_rank(name), name, text) for name, text in found)
-    parts = [f"{name} {_short(text)}" for _rank_, name, text in ranked[:FACTS]]
+    parts = [plain(f"{name[:FACT_LENGTH]} {_short(text)}") for _rank_, name, text in ranked[:FACTS]]
     return " · ".join(parts)
 
 
@@ -90,7 +92,7 @@ def _rank(name: str) -> int:
 
 def _short(text: str) -> str:
     line = " ".join(text[: 4 * FACT_LENGTH].split())
-    return plain(line if len(line) <= FACT_LENGTH else f"{line[: FACT_LENGTH - 1]}…")
+    return line if len(line) <= FACT_LENGTH else f"{line[: FACT_LENGTH - 1]}…"
 
 
 def _shape(kind: str, agent: str, values: tuple[Value, ...]) -> str:

@@ -98,7 +98,8 @@ const isOver = () => !document.querySelector("#pane [data-decide], #pane [data-g
 
 async function selectFirst() {
   const first = waitingLines()[0];
-  if (first) await select(first.dataset.line);
+  const quiet = document.activeElement === document.body; // nobody has begun here
+  if (first) await select(first.dataset.line, { quiet });
 }
 
 async function takePane(got, id) {
@@ -111,7 +112,7 @@ async function takePane(got, id) {
 }
 
 // Another line: its request stands in the pane as soon as it is there.
-async function select(id, { chosen = false, focus = false } = {}) {
+async function select(id, { chosen = false, focus = false, quiet = false } = {}) {
   const had = wanted;
   wanted = id;
   showSelection();
@@ -134,7 +135,7 @@ async function select(id, { chosen = false, focus = false } = {}) {
   if (chosen && !inbox.classList.contains("chosen")) history.pushState({ chosen: true }, "", addressOf(id));
   else if (chosen || inbox.classList.contains("chosen")) history.replaceState({ chosen: true }, "", addressOf(id));
   if (chosen) inbox.classList.add("chosen");
-  if (inside || !WIDE.matches) pane().querySelector("h1, .empty")?.focus({ preventScroll: true });
+  if (!quiet && (inside || !WIDE.matches)) pane().querySelector("h1, .empty")?.focus({ preventScroll: true });
   await takeList(got);
 }
 
@@ -156,6 +157,7 @@ async function goOnAfter(id) {
   else {
     wanted = "";
     await rung();
+    if (!wanted) document.getElementById("queue-title").focus({ preventScroll: true });
   }
 }
 
@@ -192,7 +194,7 @@ async function takeInbox() {
   const got = await fetchInbox(id);
   if (!got) return false;
   if (wanted === id && id && pane().dataset.shows === id) await takePane(got, id);
-  if (wanted === id && !id && !pane().dataset.shows) await put(got.text, "pane", "outerMorph");
+  if (!wanted && !id) await put(got.text, "pane", "outerMorph");
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();
   return true;
@@ -234,11 +236,6 @@ document.addEventListener("telemetry:connection", () => {
 });
 document.addEventListener("htmx:finally:request", (event) => {
   const id = requestIn(event);
-  if (!id || event.detail.ctx.response?.status !== 200) return;
-  over.add(id);
-  const line = lineOf(id);
-  if (line) strike(line);
-  closePane(id);
-  if (wanted === id) goOnAfter(id);
+  if (id && event.detail.ctx.response?.status === 200 && wanted === id) goOnAfter(id);
 });
 if (WIDE.matches && !wanted) selectFirst();

@@ -1,4 +1,4 @@
-"""From a request stored in Redis to its card at N open websockets, beside a bare relay of a stream."""
+"""From a request stored in Redis to the word of it at N open websockets, beside a bare relay of a stream."""
 
 import asyncio
 import os
@@ -73,7 +73,7 @@ async def _measure(
         await asyncio.sleep(1.0)
         for number in range(WARM_UP + EVENTS):
             mark = f"mark-{number:06d}"
-            request = await mine.timed(mark, lambda mark=mark: gate.open_request("bench", {"mark": mark}))
+            request = await mine.timed(mark, lambda mark=mark: gate.open_request(mark, {"mark": mark}))
             gate.decide(request.request_id, False, "bench")
             await least.timed(mark, lambda mark=mark: plain.xadd(STREAM, {"text": mark}))
     plain.delete(STREAM)
