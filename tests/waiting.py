@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 Result = TypeVar("Result")
 
 
-PATIENCE = 25.0  # a limit costs nothing where all is well, and a busy machine may be many times slower
+PATIENCE = 30.0  # a limit costs nothing where all is well, and a busy machine may be many times slower
 
 
 def wait_until(predicate: Callable[[], Result], description: str, seconds: float = PATIENCE) -> Result:

@@ -56,7 +56,7 @@ class Account:
         kind, agent = record.approval_type, record.agent_id
         said = masked_json(record.context.decode()[:SEARCHED_CHARACTERS])
         # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
-        whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record)
+        whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record, None)
         values = tuple(lines_of(said.text)) if whole else ()
         comparable = whole and not said.hidden and not warnings_of(kind, agent, said.text)
         comparable = comparable and len(values) <= COMPARED_VALUES

@@ -234,7 +234,6 @@ def test_pages_say_sent_and_then_recorded(gate, client, operator, clean_redis):
     press(client, "approve", request, **HTMX)
     messages, _touched = state.apply(state.wait(5))
     sent = "".join(message.text for message in messages)
-    named = r'<q class="said" dir="ltr">delete</q>'
     went = json.loads(messages[0].text)["went"]
     assert (went["id"], went["word"], went["by"]) == (request.request_id, "Approved", "maria")
     assert '<span class="wait">sent</span>' in sent
