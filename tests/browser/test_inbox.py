@@ -74,9 +74,7 @@ def confirm(operator: Operator, press_it) -> None:
     page.wait_for_url("**/approvals/together/")
     expect(page.locator(".differences tbody tr")).to_have_count(ALIKE)
     assert "role" not in (page.locator(".differences").text_content() or "")
-    page.wait_for_function(
-        "document.querySelector('[data-decide]')?.getAttribute('aria-disabled') === 'false'"
-    )
+    page.wait_for_function(RESTS)
     press_it()
     page.wait_for_selector("[data-connection=live]")
     expect(page.locator("#notices")).to_contain_text(f"You approved {ALIKE} requests")
