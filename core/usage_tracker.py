@@ -173,7 +173,7 @@ class UsageTracker:
         numbers = numbers_of(cost, counts, (cache_hit, prompt_cache_hit, correct), duration_ms, odd, found)
         user = "" if user_id is None else self._people.digest(user_id)
         self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
-        self._tell_once(odd, f"{provider}/{named}")
+        self._tell_once(odd, provider, named)
 
     def _keep(self, said: str, call_id: str | None, found: Quantities | None) -> None:
         known = identity_of(found) if call_id is None else checked_name(call_id, "call_id")
@@ -185,8 +185,9 @@ class UsageTracker:
         self._spool.append(f'{{"call_id":{named},{said},"given":{given}}}\n'.encode())
         self._shipper.notice()
 
-    def _tell_once(self, odd: Odd, model: str) -> None:
+    def _tell_once(self, odd: Odd, provider: str, name: str | None) -> None:
         for sentence in odd.said:
+            model = f"{provider}/{name}"
             if (model, sentence) not in self._told and len(self._told) < MOST_TOLD:
                 self._told.add((model, sentence))
                 logger.warning("calls of %s are incomplete: %s; the rest of them counts", model, sentence)

@@ -19,6 +19,7 @@ from core.errors import MalformedRecord
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
+from core.history.people.tokens import MAKE
 from core.models import ApprovalRecord
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import open_store
@@ -55,6 +56,11 @@ def may_put_away(user: Any) -> bool:
 def may_revoke(user: Any) -> bool:
     """Whether this user may stop a rule: who decides, or sets who does."""
     return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
+
+
+def may_connect(user: Any) -> bool:
+    """Whether this user may make tokens: for any agent as an administrator, else for agents that are theirs."""
+    return bool(may_view(user) and (user.has_perm(MAKE) or powers(user).owned))
 
 
 def may_see_health(user: Any) -> bool:

@@ -5,6 +5,7 @@ from django.urls import include, path
 from dashboard.agents import views as agents
 from dashboard.approvals import bulk, rules
 from dashboard.approvals import views as approvals
+from dashboard.connect import views as connect
 from dashboard.exports import views as exports
 from dashboard.health import views as health
 from dashboard.live import views as live
@@ -25,6 +26,8 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),
     path("rules/", rules.show, name="rules"),
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),
+    path("connect/", connect.show, name="connect"),
+    path("connect/<int:number>/revoke/", connect.revoke, name="revoke-token"),
     path("record/", record.show, name="record"),
     path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),

@@ -471,6 +471,7 @@ ENTRIES = {
     "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
     "secrets.shown": "hidden values looked at",
+    **{"token.made": "token of an agent made", "token.revoked": "token of an agent revoked"},
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."
 NO_CHECKPOINT = "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."

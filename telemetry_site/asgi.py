@@ -1,4 +1,4 @@
-"""The ASGI entry: pages through Django, live updates through Channels.
+"""The ASGI entry: pages through Django, live updates through Channels, agents through a door of their own.
 
 Importing it opens no connection and starts no thread, so a server may load it before it forks.
 """
@@ -16,12 +16,14 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.db import connections  # noqa: E402
 
+from core.api.door import Door  # noqa: E402
 from core.history.configuration import note_or_log  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from telemetry_site.doors import Doors  # noqa: E402
 
+door = Door(pages)
 _inside: Any = ProtocolTypeRouter(
-    {"http": pages, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
+    {"http": door, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
 )
 routes = Doors(_inside)
 _unnoted = Lock()  # taken once in the life of a process, and never given back

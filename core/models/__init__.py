@@ -24,6 +24,7 @@ from core.models.policy import (
 )
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
+from core.models.tokens import AgentToken
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "AgentHour",
     "AgentOwner",
     "AgentRun",
+    "AgentToken",
     "AppendOnlyError",
     "AppendOnlyQuerySet",
     "ApprovalRecord",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..values.approvals import EVENTS
 from ..values.pairs import pairs
 from .keys import Keys
 from .script import SCRIPTS, Command
@@ -13,6 +14,8 @@ NEWEST = SCRIPTS["events/newest"]
 STREAM_INFO = SCRIPTS["events/stream_info"]
 PUBLISHED_BY = SCRIPTS["events/published_by"]
 TIDY = SCRIPTS["events/tidy"]
+# Written by the scripts and doors of this package: what a stranger publishes under these names would be believed.
+OWN_TYPES = frozenset({*EVENTS, "agent_heartbeat", "coordination_signal", "llm_call", "quality_feedback"})
 
 
 def publish(keys: Keys, *, event_type: str, source: str, data: bytes) -> Command[tuple[str, int]]:

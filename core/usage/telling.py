@@ -222,16 +222,18 @@ def numbers_of(
         else:
             odd.tell("usage: the cost is more than a sum can hold")
     duration = odd.good(checked_duration, duration_ms, NO_TIME)
-    hit, prompt_hit, corrected = (
-        "true" if checked_flag(flag, name) else "false"
-        for flag, name in zip(flags, ("cache_hit", "prompt_cache_hit", "correct"), strict=True)
-    )
+    hit, prompt_hit, corrected = flags
     rest = PLAIN if quantities is None and not odd.said else _rest(quantities or Quantities(), odd)
     return (
         f'"cost":{amount or 0},"cost_source":"{source}","input":{counts.input},"output":{counts.output},'
-        f'"cache_read":{counts.read},"cache_write":{counts.write},"hit":{hit},"prompt_hit":{prompt_hit},'
-        f'"corrected":{corrected},"duration_ms":{duration!r}{rest}'
+        f'"cache_read":{counts.read},"cache_write":{counts.write},"hit":{_flag(hit, "cache_hit")},'
+        f'"prompt_hit":{_flag(prompt_hit, "prompt_cache_hit")},"corrected":{_flag(corrected, "correct")},'
+        f'"duration_ms":{duration!r}{rest}'
     )
+
+
+def _flag(value: object, argument: str) -> str:
+    return "true" if checked_flag(value, argument) else "false"
 
 
 def _rest(of: Quantities, odd: Odd) -> str:

@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Context, Decimal, localcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
@@ -115,6 +116,9 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
+_NOT_CACHED = dict.fromkeys(
+    ("cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"), 0
+)
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
 
@@ -144,8 +148,10 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
     notes: list[str] = []
     with localcontext(_EXACT):
         tariff = _tariff(found, quantities, at, notes)
-        bare = _without_cache(quantities)
-        worth, uncached = tariff.cost(_billed(quantities)), tariff.cost(bare)
+        billed = _billed(quantities)
+        bare = _without_cache(quantities, billed)
+        worth = tariff.cost(billed)
+        uncached = worth if bare is billed else tariff.cost(bare)
         if worth is None or uncached is None:
             return Valuation(Prices(), (*notes, unpriced(provider, model)))
         baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
@@ -204,21 +210,18 @@ def _billed(of: Quantities) -> _Billed:
     return _Billed(tokens, {"web_searches": of.web_searches, "requests": of.requests}, of.whole_input)
 
 
-def _without_cache(of: Quantities) -> _Billed:
-    """The same work with all of its input at the full price."""
-    return _billed(
-        replace(
-            of,
-            input=of.whole_input,
-            audio_input=of.audio_input + of.audio_cache_read,
-            image_input=of.image_input + of.image_cache_read,
-            cache_read=0,
-            cache_write=0,
-            cache_write_1h=0,
-            audio_cache_read=0,
-            image_cache_read=0,
-        )
-    )
+def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
+    """The same work with all of its input at the full price; the very same where no cache had a part in it."""
+    if of.whole_input == of.input and not (of.audio_cache_read or of.image_cache_read):
+        return billed
+    heard = of.audio_input + of.audio_cache_read
+    seen = of.image_input + of.image_cache_read
+    whole = {
+        "input": max(of.whole_input - heard - seen - of.video_input, 0),
+        "audio_input": heard,
+        "image_input": seen,
+    }
+    return billed._replace(tokens={**billed.tokens, **_NOT_CACHED, **whole})
 
 
 # A tariff: the prices of one model for one call
@@ -229,20 +232,28 @@ class _Tariff:
     prices: Mapping[str, Price]  # dollars for a million tokens
     fees: Mapping[str, Decimal]  # dollars for a thousand
 
+    @cached_property
+    def _standing(self) -> dict[str, Price]:
+        """Of each kind of token the price that stands for it, its own or another's."""
+        standing: dict[str, Price] = {}
+        for kind in _PRICE_KEYS:
+            known = [name for name in (kind, *_ELSE.get(kind, ())) if name in self.prices]
+            if known:
+                standing[kind] = self.prices[known[0]]
+        return standing
+
     def cost(self, billed: _Billed) -> int | None:
         """In nano-dollars; None where a kind of token has no price."""
         thousands = Decimal(0)  # of nano-dollars, which dollars for a million tokens are
         for kind, count in billed.tokens.items():
             if not count:
                 continue
-            price = next(
-                (self.prices[name] for name in (kind, *_ELSE.get(kind, ())) if name in self.prices), None
-            )
+            price = self._standing.get(kind)
             if price is None:
                 return None
             thousands += count * price.at(billed.whole_input)
-        for kind, count in billed.fees.items():
-            thousands += count * self.fees.get(kind, Decimal(0)) * 1000
+        for kind, fee in self.fees.items():
+            thousands += billed.fees[kind] * fee * 1000
         return to_whole(thousands * 1000)
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("core", "dashboard", "telemetry_site")
 ROOMS = ("approvals", "agents", "signals", "events", "feedback", "usage", "automation")
-DJANGO_ROOMS = ("apps", "models", "jobs", "migrations", "management", "history")
+DJANGO_ROOMS = ("api", "apps", "models", "jobs", "migrations", "management", "history")
 GROUND = ("values", "errors", "failpoints")  # what everything stands on
 ENTRIES = ("", "cli", "__main__")  # `core` itself names all doors, and the commands ask them
 

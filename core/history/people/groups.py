@@ -20,6 +20,7 @@ GROUPS = {
     # Who sets who may approve, and may not by that.
     "administrator": [
         *("view_approvalrecord", "view_auditentry", "view_rule", "view_health"),
+        *("view_agenttoken", "add_agenttoken"),
         *(f"{verb}_{table}" for table in POLICY for verb in ("view", "add", "change", "delete")),
         *("auth.view_user", "auth.add_user", "auth.change_user", "auth.view_group"),
     ],

@@ -21,8 +21,8 @@ from django.shortcuts import resolve_url
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
 
-DEMO_PEOPLE = {"operator": ["approver", "auditor"], "viewer": ["viewer"]}
-DEMO_RIGHTS = {"operator": "answers requests, reads the record", "viewer": "may only look"}
+DEMO_PEOPLE = {"operator": ["approver", "auditor", "administrator"], "viewer": ["viewer"]}
+DEMO_RIGHTS = {"operator": "answers requests, reads the record, makes tokens", "viewer": "may only look"}
 
 
 class Command(BaseCommand):

@@ -1,0 +1,85 @@
+"""What goes out: JSON, and errors that name the field and the way out."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.approvals.request import ApprovalRequest, ApprovalResponse
+
+HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'"),
+]
+
+
+class Refused(Exception):
+    """No, with an HTTP status, a word of our own for programs, and a sentence for people.
+
+    `field`: which part of what was sent is wrong, or ''. `after`: seconds to wait before it is worth trying again.
+    """
+
+    def __init__(self, status: int, word: str, message: str, *, of: str = "", after: int = 0) -> None:
+        super().__init__(message)
+        self.status, self.word, self.field, self.after = status, word, of, after
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: its status, its body as JSON, or nothing for None, and further headers."""
+
+    status: int
+    body: Any = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, refused: Refused) -> "Reply":
+        """The answer that a refusal is."""
+        said = {"error": refused.word, "message": str(refused)}
+        headers = [(b"retry-after", str(refused.after).encode())] if refused.after else []
+        if refused.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        return cls(refused.status, {**said, "field": refused.field} if refused.field else said, headers)
+
+    @property
+    def bytes(self) -> bytes:
+        """The body as it is sent."""
+        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode() + b"\n"
+
+
+def request_said(request: ApprovalRequest) -> dict[str, Any]:
+    """A request as agents read it; times are ISO 8601 in UTC, `timeout` seconds or null for none."""
+    return {
+        "id": request.request_id,
+        "type": request.approval_type,
+        "agent": request.agent_id,
+        "context": request.context,
+        "status": request.status,
+        "asked_at": request.timestamp.isoformat(),
+        "timeout": None if math.isinf(request.timeout_seconds) else request.timeout_seconds,
+        "key": request.key or None,
+        "digest": request.digest or None,
+    }
+
+
+def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
+    """An outcome as agents read it."""
+    return {
+        "id": response.request_id,
+        "status": response.status,
+        "approved": response.approved,
+        "responder": response.responder,
+        "reason": response.reason,
+        "ended_at": response.timestamp.isoformat(),
+        "channel": response.channel,
+        "verified": response.verified,
+        "collected_at": _moment(response.collected_at),
+        "collected_by": response.collected_by or None,
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()

@@ -1,0 +1,146 @@
+"""Requests over HTTP: asked, found, read and withdrawn in the name of the agent of a token."""
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from core.api.answers import Refused, Reply, outcome_said, request_said
+from core.api.ends import Ends
+from core.approval_gates import ApprovalGate
+from core.approvals import waiting
+from core.approvals.request import ApprovalRequest
+from core.errors import AlreadyCollected, StoreRefused
+from core.store.client import CONFIRM_SECONDS, open_store
+from core.values.approvals import PENDING
+
+LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
+FIELDS = ("agent", "type", "context", "timeout", "key")
+Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
+
+
+def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
+    """Store a request: 201, or 200 for the one that its key names already."""
+    unknown = sorted(set(body) - set(FIELDS))
+    if unknown:
+        raise Refused(
+            400, "field", f"There is no field {unknown[0]!r}; there are {', '.join(FIELDS)}.", of=unknown[0]
+        )
+    key = body.get("key") or idempotency_key or None
+    if idempotency_key and body.get("key") not in (None, idempotency_key):
+        raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
+    gate = ApprovalGate(agent_id=agent)
+    before = gate.find_requests(key=key) if isinstance(key, str) and key else []
+    try:
+        request = gate.open_request(body.get("type"), _context(body), _timeout(body), key=key)  # type: ignore[arg-type]
+    except StoreRefused as error:
+        raise Refused(429, "too_many", _sentence(error), after=10) from error
+    except (TypeError, ValueError) as error:
+        raise _refused(error) from error
+    found = any(one.request_id == request.request_id for one in before)
+    return Reply(200 if found else 201, request_said(request))
+
+
+def _context(body: dict[str, Any]) -> Any:
+    return body.get("context")
+
+
+def _timeout(body: dict[str, Any]) -> Any:
+    """Seconds; null in JSON is no deadline, and left out it is the gate's own."""
+    return math.inf if "timeout" in body and body["timeout"] is None else body.get("timeout")
+
+
+def _refused(error: Exception) -> Refused:
+    message = str(error)
+    for name, field in (
+        ("approval_type", "type"),
+        ("context", "context"),
+        ("timeout", "timeout"),
+        ("key", "key"),
+    ):
+        if message.startswith(name):
+            status = 409 if field == "key" and "names a request" in message else 400
+            return Refused(status, field, message.replace("approval_type", "type", 1), of=field)
+    return Refused(400, "request", message)
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def find(agent: str, key: str | None, status: str | None) -> Reply:
+    """This agent's requests, newest first; by key and status where given."""
+    try:
+        found = ApprovalGate(agent_id=agent).find_requests(key=key, status=status)
+    except (TypeError, ValueError) as error:
+        of = "status" if str(error).startswith("status") else "key"
+        raise Refused(400, of, str(error), of=of) from error
+    return Reply(200, {"requests": [request_said(request) for request in found]})
+
+
+def read(agent: str, request_id: str) -> Reply:
+    """The request."""
+    return Reply(200, request_said(own(agent, request_id)))
+
+
+def cancel(agent: str, request_id: str) -> Reply:
+    """Withdraw it; what has ended stays as it is, and is told."""
+    own(agent, request_id)
+    gate = ApprovalGate(agent_id=agent)
+    cancelled = gate.cancel_request(request_id)
+    return Reply(200, {**request_said(own(agent, request_id)), "cancelled": cancelled})
+
+
+def own(agent: str, request_id: str) -> ApprovalRequest:
+    """The request, where this agent asked it; 404 as for one that there never was."""
+    request = ApprovalGate(agent_id=agent).get_request(request_id)
+    if request is None or request.agent_id != agent:
+        raise Refused(404, "request", "There is no such request of this agent.")
+    return request
+
+
+async def outcome(
+    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, claim: str | None
+) -> Reply:
+    """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
+    await run(partial(own, agent, request_id))
+    until = time.monotonic() + seconds
+    with ends.heard(request_id) as event:
+        while True:
+            event.clear()
+            said, due = await run(partial(_look, agent, request_id, claim))
+            left = until - time.monotonic()
+            if said is not None or left <= 0:
+                return said or Reply(202, {"id": request_id, "status": PENDING})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, due)):
+                    await event.wait()
+
+
+def _look(agent: str, request_id: str, claim: str | None) -> tuple[Reply | None, float]:
+    """How it ended; where it has not, None and in how many seconds it will."""
+    left = waiting.seconds_left(open_store(), request_id, time.monotonic() + CONFIRM_SECONDS)
+    if left:
+        return None, left
+    try:
+        response = ApprovalGate(agent_id=agent).wait_for_decision(request_id, timeout=0, claim=claim)
+    except AlreadyCollected as error:
+        raise Refused(409, "collected", _sentence(error), of="claim") from error
+    except (TypeError, ValueError) as error:
+        raise Refused(400, "claim", str(error), of="claim") from error
+    return (None if response is None else Reply(200, outcome_said(response))), 0.0
+
+
+def wait_seconds(text: str | None) -> float:
+    """How long to wait, as it stands in the address; 0 where it does not."""
+    try:
+        seconds = float(text or 0)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise Refused(400, "wait", f"wait must be seconds of 0 to {LONGEST_WAIT:.0f}.", of="wait")
+    return seconds

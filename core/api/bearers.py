@@ -1,0 +1,92 @@
+"""Whose token it is, remembered for a few seconds: a token that was revoked is refused within five."""
+
+import threading
+import time
+from collections import OrderedDict
+
+from django.db import close_old_connections
+from django.utils import timezone
+
+from core.api.answers import Refused
+from core.history.people import tokens
+from core.history.people.tokens import Bearer
+from core.values.names import NAME_LENGTH, checked_name
+
+KNOWN_SECONDS = 4.0
+KNOWN = 10_000
+TRIES = 60  # with tokens that are none, from one address in a minute
+MINUTE = 60.0
+
+
+class Bearers:
+    """Looks tokens up. Safe from several threads; an unknown one is never remembered, only counted by address."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, tuple[float, Bearer]] = OrderedDict()
+        self._tries: OrderedDict[str, list[float]] = OrderedDict()
+
+    def remembered(self, secret: str) -> Bearer | None:
+        """Who it is, where that was asked just now."""
+        kept = self._known.get(secret)
+        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
+
+    def look_up(self, secret: str, address: str) -> Bearer:
+        """Who it is by the database; Refused for nobody."""
+        self._refuse_a_flood(address)
+        close_old_connections()
+        found = tokens.bearer(secret, timezone.now())
+        if found is None:
+            self._count(address)
+            raise Refused(401, "token", "This token is not good: it is unknown, expired or revoked.")
+        with self._lock:
+            self._known[secret] = (time.monotonic() + KNOWN_SECONDS, found)
+            self._known.move_to_end(secret)
+            while len(self._known) > KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+    def _refuse_a_flood(self, address: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            tries = [at for at in self._tries.get(address, ()) if at > now - MINUTE]
+            if len(tries) >= TRIES:
+                wait = max(1, round(tries[0] + MINUTE - now))
+                raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
+
+    def _count(self, address: str) -> None:
+        now = time.monotonic()
+        with self._lock:
+            tries = [at for at in self._tries.get(address, ()) if at > now - MINUTE]
+            self._tries[address] = [*tries, now][-TRIES:]
+            self._tries.move_to_end(address)
+            while len(self._tries) > KNOWN:
+                self._tries.popitem(last=False)
+
+
+def secret_of(header: bytes) -> str:
+    """The token in `Authorization: Bearer ...`; Refused where there is none. It is read nowhere else."""
+    scheme, _, secret = header.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip() or len(secret) > 4 * NAME_LENGTH:
+        raise Refused(401, "token", "Send the agent's token as “Authorization: Bearer agt_...”.")
+    return secret.strip()
+
+
+def agent_of(bearer: Bearer, said: object) -> str:
+    """In whose name this is: the token's, with a fleet's token followed by what the client says; Refused else."""
+    if not bearer.is_prefix:
+        if said not in (None, "", bearer.agent):
+            raise Refused(403, "agent", f"This token is of {bearer.agent!r} alone.", of="agent")
+        return bearer.agent
+    try:
+        rest = checked_name(said, "agent")
+        return checked_name(bearer.agent + rest, "agent")
+    except (TypeError, ValueError) as error:
+        why = f"This token is of a fleet: say in “agent” what follows {bearer.agent!r}. {error}"
+        raise Refused(400, "agent", why, of="agent") from error
+
+
+def require(bearer: Bearer, scope: str) -> None:
+    """Refused unless the token has this scope."""
+    if scope not in bearer.scopes:
+        raise Refused(403, "scope", f"This token may not do that: it lacks the scope {scope!r}.")

@@ -1,0 +1,213 @@
+"""Heartbeats, signals, events and calls over HTTP: what an agent says of itself, by the same doors as in Python."""
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from core.agent_coordination import CoordinationSignals
+from core.agent_tracking import HeartbeatCoordinator
+from core.agents.instance import AgentInstance
+from core.api.answers import Refused, Reply
+from core.errors import StoreUnavailable
+from core.event_streaming import EventStreamer
+from core.store.events import OWN_TYPES
+from core.usage_tracker import UsageTracker
+
+KEPT = 10_000  # agents whose last word a process remembers
+CALLS_AT_ONCE = 1_000
+EVENTS_AT_ONCE = 1_000
+SPACE = uuid.UUID("7b1f7c52-6d0d-4a52-9f43-8a6f1a4f7a57")
+BEAT = ("agent", "status", "progress", "task", "run", "display_name", "metadata")
+SIGNAL = ("agent", "type", "target", "payload", "ttl")
+EVENT = ("agent", "type", "data")
+
+
+class Run(NamedTuple):
+    """One run of an agent, whichever process of the site hears of it: by the token, its agent and the client's word."""
+
+    token: int
+    agent: str
+    said: str
+
+    @property
+    def hex(self) -> str:
+        """Its id."""
+        return uuid.uuid5(SPACE, f"{self.token} {self.said} {self.agent}").hex
+
+
+class _Instance(AgentInstance):
+    """What beats by one token under one name is one process to its watchers, wherever its beats arrive."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        super().__init__()
+        self.id = uuid.uuid5(SPACE, f"{run.token} {run.agent}").hex
+
+    def begin_run(self) -> None:
+        super().begin_run()
+        self.run_id = self._run.hex
+
+
+class _Beats(HeartbeatCoordinator):
+    """A coordinator for an agent that is elsewhere."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._instance: AgentInstance = _Instance(run)
+
+    def report(self, said: Mapping[str, Any], mode: str) -> None:
+        """One beat; a first one begins what this process knows of the run."""
+        if mode == "start" or self.agent_id is None:
+            self.start_heartbeat(said["agent_id"], said.get("metadata"), said.get("display_name"))
+        if mode == "stop":
+            self.stop_heartbeat(said.get("status", "completed"))
+        elif mode == "beat":
+            self.beat(said.get("status", "running"), said.get("progress", 0.0), said.get("task"))
+
+
+class Beating:
+    """The runs that this process hears of, each with its last word; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[Run, _Beats] = OrderedDict()
+
+    def take(self, mode: str, token: int, agent: str, body: dict[str, Any]) -> Reply:
+        """A start, a beat or a stop."""
+        only(body, BEAT)
+        said_run = body.get("run", "")
+        if not isinstance(said_run, str) or len(said_run) > 255:
+            raise Refused(400, "run", "run must be a text of at most 255 characters.", of="run")
+        run = Run(token, agent, said_run)
+        with self._lock:
+            beats = self._runs.setdefault(run, _Beats(run))
+            self._runs.move_to_end(run)
+            while len(self._runs) > KEPT:
+                self._runs.popitem(last=False)
+        with_fields(
+            lambda: beats.report({**body, "agent_id": agent}, mode),
+            {"current_task": "task", "final_status": "status"},
+        )
+        return Reply(200, {"agent": agent, "conflict": beats.conflict})
+
+
+def send_signal(agent: str, body: dict[str, Any]) -> Reply:
+    """Send to one agent, or to all without a target."""
+    only(body, SIGNAL)
+    names = {"signal_type": "type", "target_agent": "target", "ttl_seconds": "ttl"}
+    signals = CoordinationSignals(agent_id=agent)
+    signal_id = with_fields(
+        lambda: signals.signal(
+            body.get("type"),  # type: ignore[arg-type]
+            None,
+            body.get("target"),
+            body.get("payload"),
+            body.get("ttl"),
+        ),
+        names,
+    )
+    return Reply(201, {"id": signal_id})
+
+
+def take_signal(agent: str, query: Mapping[str, str]) -> Reply:
+    """Consume the oldest that matches: 200, or 204 for none."""
+    signals = CoordinationSignals(agent_id=agent)
+    names = {"signal_type": "type", "source_agent": "from"}
+    found = with_fields(lambda: signals.check_signal(query.get("type"), query.get("from")), names)  # type: ignore[arg-type]
+    return Reply(204) if found is None else Reply(200, found.to_dict())
+
+
+def publish(agent: str, body: dict[str, Any]) -> Reply:
+    """Publish an event with the agent as its source; types of our own are nobody's."""
+    only(body, EVENT)
+    if body.get("type") in OWN_TYPES:
+        raise Refused(403, "type", f"Events of type {body['type']!r} are the site's own.", of="type")
+    events = _streamer()
+    event_id = with_fields(
+        lambda: events.publish_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
+        {"event_type": "type"},
+    )
+    if not event_id:
+        raise StoreUnavailable("nobody knows whether the event was stored")
+    return Reply(201, {"id": event_id})
+
+
+def read_events(query: Mapping[str, str]) -> Reply:
+    """What agents published after `after`, oldest first; of one type, or of all but the site's own."""
+    kinds = [query["type"]] if query.get("type") else None
+    if kinds and kinds[0] in OWN_TYPES:
+        raise Refused(403, "type", f"Events of type {kinds[0]!r} are the site's own.", of="type")
+    following = with_fields(
+        lambda: _streamer().consume_events(
+            kinds, start_id=query.get("after", "0"), count=100, idle_timeout=0
+        ),
+        {"event_types": "type", "start_id": "after"},
+    )
+    found = []
+    try:
+        for event in following:
+            if event.event_type not in OWN_TYPES:
+                found.append(event.to_dict())
+            if len(found) >= EVENTS_AT_ONCE:
+                break
+    finally:
+        following.close()
+    return Reply(200, {"events": found})
+
+
+@cache
+def _streamer() -> EventStreamer:
+    return EventStreamer()
+
+
+def track(agent: str, body: dict[str, Any]) -> Reply:
+    """Keep calls: one, or the list `calls`. All are checked by the tracker, which never loses one that it took."""
+    calls = (
+        body["calls"]
+        if set(body) - {"agent"} == {"calls"}
+        else [{k: v for k, v in body.items() if k != "agent"}]
+    )
+    if not isinstance(calls, list) or not 1 <= len(calls) <= CALLS_AT_ONCE:
+        raise Refused(400, "calls", f"calls must be a list of 1 to {CALLS_AT_ONCE:,}.", of="calls")
+    for number, call in enumerate(calls):
+        try:
+            _track(agent, call)
+        except (TypeError, ValueError) as error:
+            raise Refused(
+                400, "call", f"Call {number} of {len(calls)}: {error}. Those before it are kept.", of="calls"
+            ) from error
+    return Reply(202, {"kept": len(calls)})
+
+
+def _track(agent: str, call: Any) -> None:
+    if not isinstance(call, dict):
+        raise TypeError("a call must be an object")
+    said = {**call, "agent_id": agent}
+    if isinstance(said.get("at"), str):
+        said["at"] = datetime.fromisoformat(said["at"])
+    for name, otherwise in (("stage", None), ("model", None), ("tier", "unknown")):
+        said.setdefault(name, otherwise)
+    UsageTracker.get_instance().track_llm_call(**said)
+
+
+def only(body: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+    """Refused for a field that there is not."""
+    unknown = sorted(set(body) - set(fields))
+    if unknown:
+        said = f"There is no field {unknown[0]!r}; there are {', '.join(fields)}."
+        raise Refused(400, "field", said, of=unknown[0])
+
+
+def with_fields(action: Callable[[], Any], names: Mapping[str, str]) -> Any:
+    """What the action answers; a bad argument is Refused under the name that it has over HTTP."""
+    try:
+        return action()
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        argument = message.split(" ", 1)[0].split("[", 1)[0]
+        field = names.get(argument, argument)
+        raise Refused(400, field, message.replace(argument, field, 1), of=field) from error

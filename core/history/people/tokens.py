@@ -1,0 +1,163 @@
+"""Tokens of agents: made for an owner, shown once, revoked, and looked up at the door."""
+
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from core.history.audit import entries
+from core.history.audit.at_commit import append_at_commit
+from core.history.database import locks
+from core.history.people.actor import actor
+from core.history.people.lookalikes import skeleton
+from core.models import AgentOwner, AgentToken
+from core.values.names import checked_name
+
+SCOPES = ("ask", "beat", "signal", "events", "usage")
+MAKE = "core.add_agenttoken"
+BEGINNING = "agt_"  # by which scanners of code and logs know it
+LONGEST_DAYS = 365
+ASKS_LENGTH = 1000
+USED_AGAIN = timedelta(minutes=1)  # how exact "last used" is
+
+
+class NotYours(Exception):
+    """This person may not make or end such a token; the message is a sentence for them."""
+
+
+class Bearer(NamedTuple):
+    """Who stands at the door: what a token that is good says."""
+
+    number: int
+    agent: str
+    is_prefix: bool
+    scopes: frozenset[str]
+    expires_at: datetime
+    asks: str = "*"
+
+
+class Wanted(NamedTuple):
+    """A token as its form says it. `days`: how long it is good.
+
+    `asks`: for which tools of a coding agent people are asked: * for every one, `prompted` for what the client itself
+    would ask its user, or names with spaces between them.
+    """
+
+    label: str
+    agent: str
+    is_prefix: bool
+    scopes: tuple[str, ...]
+    days: int
+    asks: str = "*"
+
+    def checked(self) -> "Wanted":
+        """The same; ValueError that names what is wrong with it."""
+        checked_name(self.label, "label")
+        checked_name(self.agent, "agent")
+        unknown = [scope for scope in self.scopes if scope not in SCOPES]
+        if unknown or not self.scopes:
+            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
+        if not 1 <= self.days <= LONGEST_DAYS:
+            raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
+        asks = " ".join(self.asks.split())
+        if not asks or len(asks) > ASKS_LENGTH or not asks.isprintable():
+            raise ValueError(
+                f"asks must be names of tools of {ASKS_LENGTH} characters at most, or * for every one"
+            )
+        return self._replace(asks=asks, scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
+
+
+def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
+    """A new token of this person's and its secret, which is shown now and never again.
+
+    An administrator may make one for any name and owns that agent from then on; everybody else for agents that are
+    theirs. Raises NotYours, or ValueError for what is no token. Recorded.
+    """
+    said = wanted.checked()
+    secret = BEGINNING + secrets.token_urlsafe(32)
+    now = timezone.now()
+    with transaction.atomic():
+        locks.hold_people()
+        if not owns(user, said.agent, said.is_prefix):
+            if not user.has_perm(MAKE):
+                raise NotYours(
+                    "Only an administrator makes a token for an agent that is not yours. Nothing was made."
+                )
+            AgentOwner.objects.create(agent=said.agent, is_prefix=said.is_prefix, person=user)
+        token = AgentToken.objects.create(
+            label=said.label,
+            digest=digest_of(secret),
+            agent=said.agent,
+            is_prefix=said.is_prefix,
+            scopes=" ".join(said.scopes),
+            asks=said.asks,
+            owner=user,
+            created_at=now,
+            expires_at=now + timedelta(days=said.days),
+        )
+        _record(
+            "token.made", token, label=said.label, scopes=list(said.scopes), days=said.days, asks=said.asks
+        )
+    return token, secret
+
+
+def revoke(user: Any, number: int) -> AgentToken | None:
+    """End a token for good, whether it still is one; None where there is none of this number. Raises NotYours."""
+    with transaction.atomic():
+        token = AgentToken.objects.select_for_update(of=("self",)).filter(pk=number).first()
+        if token is None:
+            return None
+        if token.owner_id != user.pk and not user.has_perm(MAKE):
+            raise NotYours("This token is not yours, and only its owner or an administrator ends it.")
+        if token.revoked_at is None:
+            token.revoked_at = timezone.now()
+            token.save(update_fields=["revoked_at"])
+            _record("token.revoked", token, label=token.label)
+    return token
+
+
+def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
+    """Whether an agent, or all whose names begin so, are this person's or their team's."""
+    mine = AgentOwner.objects.filter(Q(person=user) | Q(team__people=user)).values_list("agent", "is_prefix")
+    seen = skeleton(agent)
+    return any(
+        seen.startswith(skeleton(name)) if begins else not is_prefix and seen == skeleton(name)
+        for name, begins in mine
+    )
+
+
+def bearer(secret: str, now: datetime) -> Bearer | None:
+    """Who shows this secret; None unless its token is good now and its owner is active. One query, two at times."""
+    good = AgentToken.objects.filter(
+        digest=digest_of(secret), revoked_at=None, expires_at__gt=now, owner__is_active=True
+    )
+    token = good.first()
+    if token is None:
+        return None
+    if token.last_used_at is None or token.last_used_at < now - USED_AGAIN:
+        AgentToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return Bearer(
+        token.pk, token.agent, token.is_prefix, frozenset(token.scopes.split()), token.expires_at, token.asks
+    )
+
+
+def listed(user: Any) -> Any:
+    """The tokens that this person may see: all of them for an administrator, else their own; newest first."""
+    found = AgentToken.objects.select_related("owner").order_by(F("revoked_at").asc(nulls_first=True), "-pk")
+    return found if user.has_perm(MAKE) else found.filter(owner=user)
+
+
+def digest_of(secret: str) -> str:
+    """What is kept of a secret."""
+    return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
+
+
+def _record(kind: str, token: AgentToken, **said: Any) -> None:
+    name, how = actor()
+    fact = entries.new_fact(kind, name or token.owner.get_username(), what=str(token), **said, **how)
+    append_at_commit(replace(fact, agent_id=token.agent))

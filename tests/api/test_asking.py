@@ -1,0 +1,170 @@
+"""Agents that ask over HTTP: stored, waited for, withdrawn, and each its own alone."""
+
+import threading
+import uuid
+
+import pytest
+
+from core import ApprovalGate
+from core.models import AuditEntry
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+
+
+def waits(client, request_id, found, **query):
+    """In a thread: long polls until the request has ended."""
+
+    def poll():
+        while True:
+            answer = client.get(f"/requests/{request_id}/outcome", params={"wait": 30, **query})
+            if answer.status_code != 202:
+                found.append(answer)
+                return
+
+    thread = threading.Thread(target=poll, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_an_agent_asks_waits_and_hears_the_decision(agent, gate_of, patience):
+    client = agent("deployer")
+    asked = client.post("/requests", json={"type": "deploy", "context": {"version": "1.10"}, "timeout": 600})
+    assert asked.status_code == 201
+    request = asked.json()
+    assert {key: request[key] for key in ("type", "agent", "status", "timeout")} == {
+        "type": "deploy", "agent": "deployer", "status": "pending", "timeout": 600,
+    }  # fmt: skip
+    found = []
+    thread = waits(client, request["id"], found)
+    assert gate_of("x").decide(request["id"], True, "maria", "go on", digest=request["digest"]).accepted
+    thread.join(patience)
+    outcome = found[0].json()
+    assert (outcome["status"], outcome["approved"], outcome["responder"]) == ("approved", True, "maria")
+    assert client.get(f"/requests/{request['id']}").json()["status"] == "approved"
+
+
+def test_a_denial_says_why_and_a_wait_that_is_over_says_pending(agent, gate_of):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    pending = client.get(f"/requests/{request_id}/outcome")
+    assert (pending.status_code, pending.json()["status"]) == (202, "pending")
+    gate_of("x").decide(request_id, False, "tom", "not today")
+    outcome = client.get(f"/requests/{request_id}/outcome").json()
+    assert (outcome["status"], outcome["approved"], outcome["reason"]) == ("denied", False, "not today")
+
+
+def test_the_same_key_gives_the_same_request_and_another_question_under_it_is_a_conflict(agent):
+    client = agent("deployer")
+    body = {"type": "deploy", "context": {"version": "1"}}
+    first = client.post("/requests", json=body, headers={"Idempotency-Key": "run-7"})
+    again = client.post("/requests", json={**body, "key": "run-7"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    other = client.post("/requests", json={**body, "context": {"version": "2"}, "key": "run-7"})
+    assert (other.status_code, other.json()["field"]) == (409, "key")
+    assert [one["id"] for one in client.get("/requests?key=run-7").json()["requests"]] == [first.json()["id"]]
+
+
+def test_what_is_withdrawn_has_ended_and_what_has_ended_is_not_withdrawn(agent, gate_of):
+    client = agent("deployer")
+    one, two = (client.post("/requests", json={"type": "deploy"}).json()["id"] for _ in range(2))
+    gate_of("x").decide(two, True, "maria")
+    cancelled = client.post(f"/requests/{one}/cancel").json()
+    assert (cancelled["cancelled"], cancelled["status"]) == (True, "cancelled")
+    late = client.post(f"/requests/{two}/cancel").json()
+    assert (late["cancelled"], late["status"]) == (False, "approved")
+
+
+def test_an_approval_that_is_claimed_is_for_that_name_alone(agent, gate_of):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    gate_of("x").decide(request_id, True, "maria")
+    mine = client.get(f"/requests/{request_id}/outcome", params={"claim": "run-1"})
+    assert mine.json()["approved"] is True
+    other = client.get(f"/requests/{request_id}/outcome", params={"claim": "run-2"})
+    assert (other.status_code, other.json()["error"]) == (409, "collected")
+
+
+def test_64_parallel_claims_have_one_winner(agent, gate_of, patience):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    gate_of("x").decide(request_id, True, "maria")
+    found = []
+    threads = [waits(client, request_id, found, claim=f"run-{number}") for number in range(64)]
+    for thread in threads:
+        thread.join(patience)
+    assert sorted(answer.status_code for answer in found) == [200] + [409] * 63
+
+
+def test_what_nobody_answers_ends_at_its_deadline(agent):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy", "timeout": 0.3}).json()["id"]
+    outcome = client.get(f"/requests/{request_id}/outcome", params={"wait": 30}).json()
+    assert (outcome["status"], outcome["approved"]) == ("timeout", False)
+
+
+def test_another_agents_request_is_not_there(agent):
+    mine, theirs = agent("deployer"), agent("payments")
+    request_id = theirs.post("/requests", json={"type": "pay", "key": "k"}).json()["id"]
+    for method, path in (("GET", ""), ("GET", "/outcome"), ("POST", "/cancel")):
+        answer = mine.request(method, f"/requests/{request_id}{path}")
+        assert (answer.status_code, answer.json()["error"]) == (404, "request")
+    assert mine.get("/requests").json() == {"requests": []}
+    assert mine.get(f"/requests/{uuid.uuid4()}").status_code == 404
+    assert theirs.get(f"/requests/{request_id}").json()["status"] == "pending"
+
+
+def test_the_token_of_a_fleet_names_the_rest_and_nothing_else(agent):
+    client = agent("pod-", is_prefix=True)
+    assert client.post("/requests", json={"type": "deploy", "agent": "7"}).json()["agent"] == "pod-7"
+    assert client.post("/requests", json={"type": "deploy"}).json()["field"] == "agent"
+    other = agent("deployer").post("/requests", json={"type": "deploy", "agent": "payments"})
+    assert (other.status_code, other.json()["field"]) == (403, "agent")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 400, "type"),
+        ({"type": ""}, 400, "type"),
+        ({"type": 7}, 400, "type"),
+        ({"type": "deploy", "context": [1]}, 400, "context"),
+        ({"type": "deploy", "timeout": -1}, 400, "timeout"),
+        ({"type": "deploy", "timeout": "soon"}, 400, "timeout"),
+        ({"type": "deploy", "key": ""}, 201, None),
+        ({"type": "deploy", "approved": True}, 400, "approved"),
+    ],
+)
+def test_a_bad_question_is_refused_by_the_name_of_its_field_and_stores_nothing(agent, body, status, field):
+    client = agent("deployer")
+    answer = client.post("/requests", json=body)
+    assert (answer.status_code, answer.json().get("field")) == (status, field)
+    assert len(client.get("/requests").json()["requests"]) == (status == 201)
+
+
+def test_a_request_asked_over_http_is_recorded_like_every_other(agent, recorder, soon):
+    request_id = agent("deployer").post("/requests", json={"type": "deploy"}).json()["id"]
+    soon(lambda: AuditEntry.objects.filter(request_id=request_id, kind="approval.requested").exists())
+
+
+def test_whoever_goes_away_while_it_waits_leaves_nothing_behind(agent, soon):
+    import httpx
+
+    from telemetry_site.asgi import door
+
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    with pytest.raises(httpx.ReadTimeout):
+        client.get(f"/requests/{request_id}/outcome", params={"wait": 30}, timeout=0.5)
+    soon(lambda: not door._ends._waiting)
+
+
+def test_there_is_no_address_that_decides(agent):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    for path in ("approve", "deny", "decide", "outcome", "respond", "undo"):
+        answer = client.post(f"/requests/{request_id}/{path}", json={"approved": True})
+        assert answer.status_code in (404, 405)
+        page = client.post(str(client.base_url).replace("/api/v1", f"/approvals/{request_id}/{path}/"))
+        assert page.status_code in (302, 403, 404, 405)
+    assert ApprovalGate(agent_id="deployer").get_request(request_id).status == "pending"

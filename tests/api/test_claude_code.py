@@ -1,0 +1,128 @@
+"""The real `claude` with a model of ours: what people answer is what its tool does. npm brings the client."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+
+from core import HeartbeatCoordinator
+from core.history.people import tokens
+from core.models import AgentToken
+from dashboard.connect.views import settings_of
+from tests.api.model_stub import Model, model_that_runs
+from tests.waiting import PATIENCE
+
+PACKAGE, VERSION = "@anthropic-ai/claude-code-linux-x64", "2.1.332"
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
+
+
+@pytest.fixture(scope="session")
+def claude(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client, in a folder of its own."""
+    if shutil.which("npm") is None:
+        pytest.skip("NO CODING AGENTS: npm is missing, so Claude Code was not tried")
+    folder = tmp_path_factory.mktemp("claude")
+    command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"{PACKAGE}@{VERSION}"]
+    installed = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    if installed.returncode:
+        pytest.skip(f"NO CODING AGENTS: npm did not bring {PACKAGE}: {installed.stderr[-300:]}")
+    return folder / "node_modules" / PACKAGE / "claude"
+
+
+@pytest.fixture
+def session(
+    claude: Path, agent: Callable, owner: User, site: str, tmp_path: Path
+) -> Iterator[Callable[[str], "Session"]]:
+    """Starts the client in a project whose settings are those of the page Connect."""
+    sessions: list[Session] = []
+
+    def begin(address: str = "", *, revoked: bool = False) -> Session:
+        secret = agent("ann-laptop").headers["Authorization"].removeprefix("Bearer ")
+        if revoked:
+            tokens.revoke(owner, AgentToken.objects.get().pk)
+        sessions.append(Session(claude, tmp_path, address or site, secret))
+        return sessions[-1]
+
+    yield begin
+    for one in sessions:
+        one.end()
+
+
+class Session:
+    """One `claude -p` whose model wants to run a command that leaves a trace."""
+
+    def __init__(self, claude: Path, folder: Path, address: str, secret: str) -> None:
+        self._project = folder / "project"
+        self.trace = self._project / "trace"
+        (self._project / ".claude").mkdir(parents=True)
+        settings = settings_of(address).replace("600", "20")
+        (self._project / ".claude" / "settings.json").write_text(settings)
+        self._stub = model_that_runs(f"touch {self.trace}")
+        self.model: Model = self._stub.__enter__()
+        known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        environment = known | {
+            "HOME": str(folder / "home"), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "AGENT_TOKEN": secret,
+        }  # fmt: skip
+        (folder / "home").mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            [str(claude), "-p", "leave a trace", "--output-format", "json", "--permission-mode", "default"],
+            cwd=self._project, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def result(self) -> dict:
+        """What it printed at its end."""
+        said, _ = self._process.communicate(timeout=4 * PATIENCE)
+        return json.loads(said)
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+        self._stub.__exit__(None, None, None)
+
+
+def waiting(gate, soon):
+    soon(lambda: len(gate.get_pending_approvals()) == 1)
+    return gate.get_pending_approvals()[0]
+
+
+def test_what_is_approved_runs_and_the_session_is_seen_to_live_and_end(session, gate_of, soon):
+    begun, gate = session(), gate_of("x")
+    request = waiting(gate, soon)
+    assert (request.agent_id, request.approval_type) == ("ann-laptop", "Bash")
+    assert request.context["input"]["command"] == f"touch {begun.trace}"
+    assert not begun.trace.exists()
+    assert HeartbeatCoordinator().is_agent_alive("ann-laptop")
+    gate.decide(request.request_id, True, "maria")
+    assert begun.result()["is_error"] is False
+    assert begun.trace.exists()
+    soon(lambda: not HeartbeatCoordinator().is_agent_alive("ann-laptop"))
+
+
+def test_what_is_denied_does_not_run_and_the_model_reads_why(session, gate_of, soon):
+    begun, gate = session(), gate_of("x")
+    gate.decide(waiting(gate, soon).request_id, False, "tom", "not on a Friday")
+    assert begun.result()["permission_denials"]
+    assert not begun.trace.exists()
+    assert any("not on a Friday" in text for text in begun.model.heard)
+
+
+def test_what_nobody_answers_is_parked_and_does_not_run(session, gate_of, soon):
+    begun, gate = session(), gate_of("x")
+    begun.result()
+    assert not begun.trace.exists()
+    assert any("parked as" in text for text in begun.model.heard)
+    assert waiting(gate, soon).status == "pending"
+
+
+@pytest.mark.parametrize("fault", [{"address": "http://127.0.0.1:9"}, {"revoked": True}])
+def test_where_nobody_can_be_asked_nothing_runs(session, fault):
+    begun = session(**fault)
+    begun.result()
+    assert not begun.trace.exists()

@@ -1,0 +1,45 @@
+"""The door itself: its description is true, and what it does not know it says."""
+
+import re
+
+import pytest
+
+from core.api.description import PATHS
+from core.api.door import HOOK
+from telemetry_site.asgi import door
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+
+
+def test_every_way_is_described_and_every_description_is_a_way(agent, site):
+    described = {(method.upper(), path) for path, ways in PATHS.items() for method in ways}
+    of_requests = {
+        ("GET", "requests/{id}"),
+        ("GET", "requests/{id}/outcome"),
+        ("POST", "requests/{id}/cancel"),
+    }
+    assert described == set(door._routes) | of_requests | {HOOK}
+    client = agent("worker")
+    assert client.get("/openapi.json").json()["openapi"] == "3.1.0"
+    for method, path in sorted(described):
+        answer = client.request(method, "/" + re.sub(r"\{id\}", "00000000-0000-4000-8000-000000000000", path))
+        assert answer.status_code not in (405, 500), (method, path)
+        assert answer.status_code != 404 or answer.json()["error"] == "request", (method, path)
+
+
+def test_an_address_or_a_method_that_there_is_not_is_said(agent):
+    client = agent("worker")
+    assert client.get("/nothing").json()["error"] == "address"
+    wrong = client.delete("/requests")
+    assert (wrong.status_code, wrong.json()["message"]) == (405, "This takes GET and POST, not DELETE.")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b"a=1", "text/plain", 415),
+     (b'{"timeout": NaN}', "application/json", 400),
+     (b" " * 1_100_000, "application/json", 413)],
+)  # fmt: skip
+def test_a_body_that_is_no_object_is_refused(agent, content, kind, status):
+    answer = agent("worker").post("/requests", content=content, headers={"Content-Type": kind})
+    assert (answer.status_code, answer.json()["field"]) == (status, "body")

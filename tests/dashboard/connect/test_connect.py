@@ -1,0 +1,80 @@
+"""The page of tokens: who makes one, that it is shown once, and that it ends."""
+
+import re
+
+import pytest
+
+from core.models import AgentOwner, AgentToken
+
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
+FORM = {"agent": "deployer", "scopes": ["ask", "beat"], "days": "30", "label": "my laptop"}
+
+
+def secret_in(response) -> str:
+    return re.search(r"agt_[\w-]{43}", response.content.decode())[0]
+
+
+def test_an_administrator_makes_a_token_that_is_shown_once(clean_redis, make_user, client):
+    client.force_login(make_user("anna", "administrator"))
+    made = client.post("/connect/", FORM)
+    assert secret_in(made)
+    assert "no-store" in made["Cache-Control"]
+    later = client.get("/connect/").content.decode()
+    assert "agt_" not in later
+    assert "my laptop" in later
+    token = AgentToken.objects.get()
+    client.post(f"/connect/{token.pk}/revoke/")
+    token.refresh_from_db()
+    assert token.revoked_at is not None
+    assert "revoked" in client.get("/connect/").content.decode()
+
+
+def test_whoever_owns_an_agent_makes_tokens_for_it_alone_and_sees_no_others(clean_redis, make_user, client):
+    olga = make_user("olga", "approver")
+    AgentOwner.objects.create(agent="deployer", person=olga)
+    client.force_login(make_user("anna", "administrator"))
+    client.post("/connect/", {**FORM, "agent": "payments"})
+    client.force_login(olga)
+    assert client.post("/connect/", FORM).status_code == 200
+    refused = client.post("/connect/", {**FORM, "agent": "payments"})
+    assert (refused.status_code, "is not yours" in refused.content.decode()) == (403, True)
+    assert "payments" not in client.get("/connect/").content.decode()
+    theirs = AgentToken.objects.get(agent="payments")
+    assert client.post(f"/connect/{theirs.pk}/revoke/").status_code == 403
+
+
+def test_a_viewer_sees_why_there_is_no_form(clean_redis, make_user, client):
+    client.force_login(make_user("vera", "viewer"))
+    assert "make no token" in client.get("/connect/").content.decode()
+    assert client.post("/connect/", FORM).status_code == 403
+    assert not AgentToken.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"days": "soon"}, "days"),
+        ({"days": "400"}, "days"),
+        ({"scopes": []}, "scopes"),
+        ({"agent": " "}, "agent"),
+    ],
+)
+def test_what_is_no_token_is_said_and_what_was_typed_stays(clean_redis, make_user, client, change, why):
+    client.force_login(make_user("anna", "administrator"))
+    answer = client.post("/connect/", {**FORM, **change})
+    assert answer.status_code == 400
+    assert (
+        f"Nothing was made: {'the ' if change.get('days') == 'soon' else ''}{why}" in answer.content.decode()
+    )
+    assert "my laptop" in answer.content.decode()
+
+
+def test_however_many_tokens_there_are_the_page_asks_the_same(
+    clean_redis, make_user, client, django_assert_max_num_queries
+):
+    anna = make_user("anna", "administrator")
+    client.force_login(anna)
+    for number in range(8):
+        client.post("/connect/", {**FORM, "agent": f"agent-{number}"})
+    with django_assert_max_num_queries(8):
+        assert client.get("/connect/").status_code == 200
