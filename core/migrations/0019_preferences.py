@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0017_rules"),
+        ("core", "0018_agent_tokens"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
