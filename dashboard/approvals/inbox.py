@@ -94,6 +94,11 @@ class Inbox:
         return self.filters.to_page(self.filters.page + 1)
 
     @property
+    def rows(self) -> list[tuple[Line, str]]:
+        """Each line, and the query that shows it."""
+        return [(line, self.filters.selecting(line.id)) for line in self.shown]
+
+    @property
     def onward(self) -> str:
         """The query that shows the line after the selected one, or before it where that is the last."""
         ids = [line.id for line in self.shown]

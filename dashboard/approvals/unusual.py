@@ -13,8 +13,8 @@ from core.models import ApprovalRecord
 from core.values.approvals import APPROVED
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, Account
 
-SECONDS = 60.0
-LOOKED_AT = 2_000  # of what was approved, the newest
+SECONDS = 15.0
+LOOKED_AT = 500  # of what was approved, the newest
 ENOUGH = 3  # approved before: then these say what is usual, and else those that wait do
 PAIRS = 200  # of kind and agent that are asked for
 
@@ -44,6 +44,7 @@ class Before:
 
 _before: dict[Pair, Before] = {}
 _asked_for: frozenset[Pair] = frozenset()
+_marked: set[str] = set()  # requests that were unusual once: they stay so when the usual ones are answered
 _read_at = -SECONDS
 
 
@@ -65,12 +66,16 @@ def refresh(accounts: Iterable[Account]) -> None:
 
 
 def odd_ones(accounts: Iterable[Account]) -> set[str]:
-    """The ids of those that are unusual; from memory alone."""
+    """The ids of those that are unusual, or were before; from memory alone."""
+    global _marked
+    accounts = list(accounts)
     crowds: dict[str, list[Account]] = defaultdict(list)
     for account in accounts:
         if account.shape:
             crowds[account.shape].append(account)
-    return {account.request_id for crowd in crowds.values() for account in _odd_of(crowd)}
+    found = {account.request_id for crowd in crowds.values() for account in _odd_of(crowd)}
+    _marked = found | {account.request_id for account in accounts if account.request_id in _marked}
+    return _marked
 
 
 def _odd_of(crowd: list[Account]) -> list[Account]:

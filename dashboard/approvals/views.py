@@ -122,14 +122,9 @@ def inbox_address(back: str) -> str:
 
 
 def answer_one(request: HttpRequest, request_id: str, *, approved: bool, together: bool = False) -> Notice:
-    """Decide one request as a form says, and what came of it, in words. Http404 for one that nobody knows.
-
-    together: with others, for one reason.
-    """
+    """Decide one request as a form says, together with others or alone; Http404 for one that nobody knows."""
     # Where a form is about several requests, each field's name ends with the one it belongs to.
-    field = "reason" if together else f"reason-{request_id}"
-    said = request.POST.get(field, "").replace("\r\n", "\n").strip()
-    reason = said if visible(said) else ""  # what nobody can see is no reason
+    reason = _reason(request, "reason" if together else f"reason-{request_id}")
     digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
     given, user = _given(request, request_id), request.user
     try:
@@ -166,6 +161,12 @@ def answer_one(request: HttpRequest, request_id: str, *, approved: bool, togethe
     notice = _notice_of(decision, approved=approved, by=request.user.get_username())
     sticks = not approved and decision.accepted and request.POST.get(f"sticks-{request_id}") == "1"
     return _stuck(request.user, decision, digest, notice) if sticks else notice
+
+
+def _reason(request: HttpRequest, field: str) -> str:
+    """What somebody wrote; what nobody can see is no reason."""
+    said = request.POST.get(field, "").replace("\r\n", "\n").strip()
+    return said if visible(said) else ""
 
 
 def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:

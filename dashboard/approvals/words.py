@@ -12,8 +12,8 @@ NOT_TOGETHER = "{name}: it must be looked at alone."
 
 def together(count: int, *, approved: bool) -> str:
     """So many answers took effect."""
-    did, what = "approved" if approved else "denied", "request" if count == 1 else "requests"
-    return f"You {did} {count} {what}, each recorded for itself."
+    what = "request" if count == 1 else "requests"
+    return f"You {'approved' if approved else 'denied'} {count} {what}, each recorded for itself."
 
 
 def failed(count: int) -> str:

@@ -18,7 +18,6 @@ from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
-from dashboard.approvals.filters import Filters
 from dashboard.display import amounts
 from dashboard.display.text import json_word, plain, said, visible
 
@@ -145,12 +144,6 @@ def agent_url(agent_id: str) -> str:
 def agent_query(agent_id: str) -> str:
     """An agent's name as the query of an address: any name survives it."""
     return f"id={quote(agent_id, safe='')}"
-
-
-@register.simple_tag
-def selecting(filters: Filters, line: str) -> str:
-    """The query of the inbox that shows one of its lines."""
-    return filters.selecting(line)
 
 
 @register.filter

@@ -23,9 +23,7 @@ function write(toDeny) {
   reasonField()?.focus();
 }
 
-function press(name) {
-  if (paneIsSelected()) answerButton(name)?.click();
-}
+const press = (name) => { if (paneIsSelected()) answerButton(name)?.click(); };
 
 function deny() {
   if (!paneIsSelected()) return;

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
-from tests.browser.inbox import choose
+from tests.browser.inbox.choosing import choose
 from tests.browser.pressing import press
 
 # Of each control that is seen: its name and height. A link within text is as high as its line.

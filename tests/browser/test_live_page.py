@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import ApprovalRecord
-from tests.browser.inbox import choose, line_of
+from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.pressing import press
 from tests.browser.test_fleet import SIZE, on_the_first_screen
 from tests.history.audit.chain import kinds_of

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
-from tests.browser.inbox import choose, line_of
+from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.pressing import press
 
 HOSTILE = [

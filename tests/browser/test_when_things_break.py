@@ -12,7 +12,7 @@ from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder.recorder import Recorder
 from telemetry_site.layers import channel_layers
 from tests.browser.conftest import fill_in
-from tests.browser.inbox import choose, line_of
+from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.pressing import press
 from tests.dashboard.live.frames import TICKS_PROMISED, clock_ms
 from tests.servers import client_of, faulty_server

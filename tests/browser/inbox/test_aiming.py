@@ -3,7 +3,6 @@
 import random
 import re
 import threading
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 from core import ApprovalGate
 from core.models import DecisionIntent
 from tests.browser import pressing
-from tests.browser.inbox import choose
+from tests.browser.inbox.choosing import choose
 from tests.waiting import wait_until
 
 # An eye of its own: whose button was under the pointer in each frame, and since when.
@@ -161,6 +160,7 @@ class Colleagues(threading.Thread):
 
     def __init__(self, raw, requests: int, chance: random.Random) -> None:
         super().__init__(daemon=True)
+        self.ending = threading.Event()
         self._gate, self._requests, self._chance = ApprovalGate(raw, "deployer"), requests, chance
 
     def run(self) -> None:
@@ -173,7 +173,8 @@ class Colleagues(threading.Thread):
             if len(waiting) > 10:
                 ended = waiting.pop(self._chance.randrange(len(waiting)))
                 self._gate.respond_to_approval(ended, False, "tom")
-            time.sleep(self._chance.uniform(0.1, 0.9))  # how fast colleagues are
+            if self.ending.wait(self._chance.uniform(0.1, 0.9)):  # how fast colleagues are
+                return
 
 
 def come_to_rest(page: Page, chance: random.Random) -> None:
@@ -189,21 +190,26 @@ def come_to_rest(page: Page, chance: random.Random) -> None:
         box = buttons.nth(chance.randrange(2)).bounding_box()
         if box:
             page.mouse.move(box["x"] + 20, box["y"] + 15)
-    page.wait_for_timeout(chance.choice((0, 600)))
+    page.wait_for_timeout(600)
 
 
 def click_at_random(page: Page, raw, presses: int, *, until_wrong: bool = False) -> None:
     """Press at random moments while colleagues ask, end and ask again with other deadlines."""
     chance = random.Random(7)
     page.evaluate(WATCH)
-    Colleagues(raw, 200, random.Random(8)).start()
-    for number in range(presses):
-        if number % 5 == 0:
-            come_to_rest(page, chance)
-        press(page)
-        page.wait_for_timeout(chance.uniform(0, 350))  # at random moments
-        if until_wrong and page.evaluate("wrong.length"):
-            return
+    colleagues = Colleagues(raw, 200, random.Random(8))
+    colleagues.start()
+    try:
+        for number in range(presses):
+            if number % 5 == 0:
+                come_to_rest(page, chance)
+            press(page)
+            page.wait_for_timeout(chance.uniform(0, 350))  # at random moments
+            if until_wrong and page.evaluate("wrong.length"):
+                return
+    finally:
+        colleagues.ending.set()
+        colleagues.join()
 
 
 @pytest.mark.long

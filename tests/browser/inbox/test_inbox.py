@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
 from core.models import AuditEntry
-from tests.browser.inbox import choose, line_of
+from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.pressing import press
 from tests.waiting import wait_until
 
