@@ -11,7 +11,8 @@ async function selectFirst() {
 
 async function takePane(got, id) {
   const same = pane().dataset.shows === id;
-  await put(got.text, "pane", same ? "outerMorph" : "outerHTML");
+  if (same) await put(got.text, "pane", "outerMorph");
+  else pane().replaceWith(document.importNode(got.page.getElementById("pane"), true));
   const shown = pane();
   shown.classList.remove("leaving");
   if (!same) shown.scrollTop = 0;
