@@ -82,7 +82,7 @@ def confirm(operator: Operator, press_it) -> None:
 
 def is_all_recorded(name: str) -> None:
     """Each of the hundred is in the record, in the name of this person, the unusual ones too."""
-    counts = {"approval.approved": ALIKE + ODD + LOOKED_AT, "approval.denied": DENIED}
+    counts = {"approval.approved": ALIKE + ODD + LOOKED_AT, "approval.rejected": DENIED}
     for kind, count in counts.items():
         entries = AuditEntry.objects.filter(kind=kind, actor=name)
         wait_until(lambda entries=entries, count=count: entries.count() == count, f"{count} {kind}")
@@ -109,7 +109,7 @@ def test_a_hundred_are_cleared_by_keyboard_alone_with_under_150_presses(sign_in,
     assert operator.presses < 150
     assert sum("role" in text for text in operator.seen) == ODD
     is_all_recorded("maria")
-    assert AuditEntry.objects.filter(kind="approval.denied", details__contains="no").count() == DENIED
+    assert AuditEntry.objects.filter(kind="approval.rejected", details__contains="no").count() == DENIED
 
 
 @pytest.mark.long
