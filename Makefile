@@ -24,7 +24,7 @@ screenshots: setup
 # that neither run imports the tests of the other.
 PYTEST = python -m pytest -n auto --dist worksteal
 BROWSER = tests/browser
-WITHOUT_BROWSER = --ignore=$(BROWSER)
+WITHOUT_BROWSER = --ignore=$(BROWSER) -p no:playwright
 SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
 	$(PYTEST) -m "not long" $(WITHOUT_BROWSER)

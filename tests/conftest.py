@@ -133,27 +133,36 @@ def agent_process(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen]]
 
 
 @pytest.fixture
-def site(clean_redis: str, transactional_db: None) -> Iterator[str]:
+def site_socket() -> socket.socket:
+    """Where the site of a test listens: a port of its own."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+@pytest.fixture
+def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -> Iterator[str]:
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
     from dashboard.live.follower import follower
     from telemetry_site.asgi import application
 
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
         application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [site_socket]}, daemon=True)
     thread.start()
     wait_until(lambda: server.started, "the web server has started")
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    yield address
     server.should_exit = True
     thread.join(PATIENCE)
     follower.stop()
 
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# The same browser without what draws windows: a context of its own costs a seventh.
+SHELL, WHOLE = "/usr/bin/chromium-headless-shell", "/usr/bin/chromium"
+CHROMIUM = os.environ.get("CHROMIUM", SHELL if Path(SHELL).exists() else WHOLE)
 NO_BROWSER = (
     f"NO BROWSER TESTS: {CHROMIUM} is missing. Get it with: apt-get install chromium (or set CHROMIUM)"
 )

@@ -76,6 +76,7 @@ class Bench:
     url: str
     crowded_url: str
     idle_url: str
+    large: bool = False  # search and imports at the sizes that documents speak of
 
     @property
     def urls(self) -> tuple[str, str, str]:
@@ -101,7 +102,7 @@ def store_in(url: str, namespace: str) -> Store:
 
 
 @contextmanager
-def started() -> Iterator[Bench]:
+def started(*, large: bool = False) -> Iterator[Bench]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench")))
         urls = []
@@ -110,7 +111,7 @@ def started() -> Iterator[Bench]:
             stack.callback(server.stop)
             urls.append(server.url)
         _crowd(plain_client(urls[1]))
-        yield Bench(*urls)
+        yield Bench(*urls, large=large)
 
 
 def _crowd(client: redis.Redis) -> None:

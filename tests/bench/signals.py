@@ -2,6 +2,11 @@
 
 The floors: one script with the writes of a signal and none of its checks; an LPOP and a script of one LPOP;
 LPUSH to a BLPOP in another process, as for decisions.
+
+Who waits for a signal reads twice: what wakes it, and then a script takes the signal. Both can be sent at once, as a
+blocking read with the script behind it on the same connection, and that is about as quick as one. But then the server
+takes the signal for whoever it believes to be there: for a machine that is gone without a word, up to half a minute
+after, and its successor never hears it. So it stays at two.
 """
 
 import time

@@ -1,6 +1,7 @@
 """A press on Approve or Deny as an operator makes it: the page takes none on a button that has only just come there."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from playwright.sync_api import Locator, TimeoutError
@@ -29,18 +30,24 @@ def press(button: Locator, key: str = "") -> None:
 
     What the server says to it is the caller's to look at. Pages without JavaScript take every press: click there.
     """
-    page, end = button.page, time.monotonic() + PATIENCE
-    action = button.evaluate(LISTEN)
-    this_answer = button.and_(page.locator(f'[formaction="{action}"]'))  # never that of another request
-    while True:
+
+    def once(this_answer: Locator) -> None:
         with suppress(TimeoutError):
             if key:
                 this_answer.press(key, timeout=ONE_TRY_MS)
             else:
-                page.mouse.move(
-                    1, 1
-                )  # a hand comes from elsewhere: what scrolls under one at rest takes no press
+                button.page.mouse.move(1, 1)  # from elsewhere: what scrolls under one at rest takes no press
                 this_answer.click(timeout=ONE_TRY_MS)
+
+    until_taken(button, once)
+
+
+def until_taken(button: Locator, press_once: Callable[[Locator], None]) -> None:
+    """The same with another way to press; it is given the button of this very answer, never of another request."""
+    page, end = button.page, time.monotonic() + PATIENCE
+    action = button.evaluate(LISTEN)
+    while True:
+        press_once(button.and_(page.locator(f'[formaction="{action}"]')))
         if page.evaluate(IS_TAKEN_OR_OVER, action):
             return
         said = page.locator("#notices").text_content()

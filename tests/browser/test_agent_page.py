@@ -58,8 +58,6 @@ def test_two_real_processes_are_shown_as_a_conflict_and_one_that_is_killed_ends_
 
 def test_hostile_text_stays_text(sign_in, clean_redis):
     page = sign_in("maria", "approver")
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     fill(clean_redis)
     for agent in ("<i>agent</i>", "robot <b>1</b>"):
         page.goto("/agents/" if "<i" in agent else "/")
@@ -68,7 +66,6 @@ def test_hostile_text_stays_text(sign_in, clean_redis):
         page.wait_for_selector("#agent-page")
         assert page.locator("#agent-page :is(script, img, i, [onerror], [onfocus])").count() == 0
     expect(page.locator(".asks", has_text=HOSTILE[0]).first).to_be_visible()
-    assert dialogs == []
 
 
 @on_each_screen(1440, 390)
@@ -91,14 +88,10 @@ def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, 
         assert_accessible(page)
 
 
-def test_without_scripts_the_page_and_its_links_work(sign_in, clean_redis, browser, site):
+def test_without_scripts_the_page_and_its_links_work(sign_in, clean_redis):
     HeartbeatCoordinator(clean_redis).start_heartbeat("worker")
-    page = sign_in("maria", "viewer")
-    state = page.context.storage_state()
-    plain = browser.new_context(base_url=site, java_script_enabled=False, storage_state=state).new_page()
-    plain.goto("/")
+    plain = sign_in("maria", "viewer", wait=False, java_script_enabled=False)
     plain.get_by_role("link", name="Agents", exact=True).click()
     plain.locator("#fleet").get_by_role("link", name="worker").click()
     expect(plain.get_by_role("heading", name="worker")).to_be_visible()
     expect(plain.locator(".verdict")).to_contain_text("alive")
-    plain.context.close()

@@ -54,9 +54,7 @@ def test_counts_lead_to_the_agents_and_the_dead_are_put_away_by_keyboard(sign_in
 
 def test_the_list_follows_without_a_reload_and_leaves_what_is_typed(sign_in, raw):
     beat_all(raw, ["worker-1"])
-    page = sign_in("maria", "viewer")
-    page.goto("/agents/")
-    page.wait_for_selector("[data-connection=live]")
+    page = sign_in("maria", "viewer", at="/agents/")
     page.evaluate("window.same = true")
     page.get_by_label("Name or task").fill("half a na")
     beat_all(raw, ["worker-2"], status="failed")
@@ -133,12 +131,9 @@ def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, 
         assert_accessible(page)
 
 
-def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw, browser, site):
+def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw):
     a_fleet(raw, alive=60, lost=5)
-    page = sign_in("maria", "approver")
-    state = page.context.storage_state()
-    plain = browser.new_context(base_url=site, java_script_enabled=False, storage_state=state).new_page()
-    plain.goto("/agents/")
+    plain = sign_in("maria", "approver", at="/agents/", wait=False, java_script_enabled=False)
     plain.get_by_role("link", name="Next").click()
     assert "page=2" in plain.url
     plain.get_by_role("link", name="Name", exact=True).click()
@@ -148,4 +143,3 @@ def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw, 
     expect(plain.locator(".rows tbody tr")).to_have_count(1)
     plain.get_by_role("button", name="Put nightly-export away").click()
     expect(plain.locator("#notices")).to_contain_text("1 agent is put away")
-    plain.context.close()

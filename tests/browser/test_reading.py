@@ -9,16 +9,15 @@ from tests.browser.pressing import press
 LINES = "\n".join(f"line {number}" for number in range(3_000))
 
 
-def open_page(page, request):
-    page.goto(f"/approvals/{request.request_id}/")
-    page.wait_for_selector("[data-connection=live]")
+def buttons(page):
     return page.get_by_role("button", name="Approve"), page.get_by_role("button", name="Deny")
 
 
 @pytest.mark.parametrize("context", [{"script": LINES + "\nrm -rf /"}, {f"key {n}": "v" for n in range(300)}])
 def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved(sign_in, clean_redis, context):
-    page = sign_in("maria", "approver")
-    approve, deny = open_page(page, ApprovalGate(clean_redis, "robot").open_request("run", context))
+    request = ApprovalGate(clean_redis, "robot").open_request("run", context)
+    page = sign_in("maria", "approver", at=f"/approvals/{request.request_id}/")
+    approve, deny = buttons(page)
     expect(deny).to_be_enabled()
     expect(page.get_by_text("Approve opens when")).to_be_visible()
     for _look in range(3):  # past the moments at which the guard of aiming opens buttons
@@ -38,9 +37,8 @@ def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved(sign_in, 
 
 
 def test_a_short_text_can_be_approved_at_once(sign_in, clean_redis):
-    page = sign_in("maria", "approver")
-    approve, _deny = open_page(
-        page, ApprovalGate(clean_redis, "robot").open_request("run", {"a": "b\n" * 10})
-    )
+    request = ApprovalGate(clean_redis, "robot").open_request("run", {"a": "b\n" * 10})
+    page = sign_in("maria", "approver", at=f"/approvals/{request.request_id}/")
+    approve, _deny = buttons(page)
     expect(approve).to_be_enabled()
     expect(page.get_by_text("Approve opens when")).to_be_hidden()

@@ -66,9 +66,8 @@ def test_the_page_of_calls_is_readable(sign_in, scheme, width):
         )
         for number in range(120)
     )
-    page = sign_in("ada", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
-    page.goto("/usage/?by=agent&tz=Europe/Vienna")
-    page.wait_for_selector("[data-connection=live]")
+    at, viewport = "/usage/?by=agent&tz=Europe/Vienna", {"width": width, "height": 844}
+    page = sign_in("ada", "viewer", at=at, color_scheme=scheme, viewport=viewport)
     assert fits(page)
     page.get_by_role("region", name="Costs by agent").get_by_role("link", name="tester").click()
     expect(page.locator(".narrowed")).to_contain_text("tester")

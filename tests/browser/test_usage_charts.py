@@ -33,11 +33,6 @@ def tracker(clean_redis, tmp_path):
     tracking.close()
 
 
-def open_usage(page: Page, query: str = "") -> None:
-    page.goto(f"/usage/{query}")
-    page.wait_for_selector("[data-connection=live]")
-
-
 def ink(page: Page, canvas: str) -> dict[str, int]:
     return page.evaluate(COUNT_INK, canvas)
 
@@ -53,8 +48,7 @@ def rgb(page: Page, selector: str) -> str:
 
 
 def test_a_call_appears_without_reload_first_on_the_empty_page_then_in_its_tables(sign_in, tracker):
-    page = sign_in("maria", "viewer")
-    open_usage(page)
+    page = sign_in("maria", "viewer", at="/usage/")
     expect(page.get_by_role("heading", name="No model call is recorded yet")).to_be_visible()
     page.evaluate("window.same = true")
     track(tracker, cost=2)
@@ -73,8 +67,7 @@ def test_a_call_appears_without_reload_first_on_the_empty_page_then_in_its_table
 
 
 def test_a_burst_of_calls_ends_with_the_last_one_shown(sign_in, tracker):
-    page = sign_in("maria", "viewer")
-    open_usage(page)
+    page = sign_in("maria", "viewer", at="/usage/")
     for number in range(120):
         track(tracker, cost=1, stage=f"stage {number}")
     tracker.flush()
@@ -84,8 +77,7 @@ def test_a_burst_of_calls_ends_with_the_last_one_shown(sign_in, tracker):
 
 
 def test_an_answer_that_fails_is_said_and_fetched_again(sign_in, tracker):
-    page = sign_in("maria", "viewer")
-    open_usage(page)
+    page = sign_in("maria", "viewer", at="/usage/")
     page.wait_for_load_state("networkidle")
     failing = {"left": 1}
 
@@ -102,8 +94,7 @@ def test_an_answer_that_fails_is_said_and_fetched_again(sign_in, tracker):
 
 def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(sign_in):
     keep(many(60))
-    page = sign_in("maria", "viewer", color_scheme="light")
-    open_usage(page, "?by=tier")
+    page = sign_in("maria", "viewer", at="/usage/?by=tier", color_scheme="light")
     wait_until(lambda: ink(page, "costs-canvas"), "the chart is drawn")
     light, of_the_name = main_colour(page, "costs-canvas"), f".colour-{colour_of('capable')}"
     assert light == rgb(page, of_the_name)
@@ -116,8 +107,7 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_again_when_it_changes(
 
 def test_a_bar_leads_to_its_calls(sign_in):
     keep(many(60))
-    page = sign_in("maria", "viewer")
-    open_usage(page, "?by=model&range=7d")
+    page = sign_in("maria", "viewer", at="/usage/?by=model&range=7d")
     wait_until(lambda: ink(page, "costs-canvas"), "the chart is drawn")
     plot = page.locator("#costs-plot")
     box = plot.bounding_box()
@@ -129,9 +119,14 @@ def test_a_bar_leads_to_its_calls(sign_in):
 @on_each_screen(1440, 390)
 def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
     long_name = "a-model-with-a-name-that-goes-on-" * 5
-    page = sign_in("maria", "viewer", color_scheme=scheme, viewport={"width": width, "height": 844})
     keep([*many(6), a_call("evil", model=EVIL, workflow=EVIL, tier=EVIL), a_call("long", model=long_name)])
-    open_usage(page, "?by=model")
+    page = sign_in(
+        "maria",
+        "viewer",
+        at="/usage/?by=model",
+        color_scheme=scheme,
+        viewport={"width": width, "height": 844},
+    )
     page.locator("#costs-table summary").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#usage img").count() == 0
@@ -140,21 +135,15 @@ def test_the_page_is_accessible_and_never_wider_than_the_screen(sign_in, scheme,
 
 @pytest.mark.parametrize("query", ["", "?from=x"])
 def test_a_page_without_calls_or_days_is_accessible_too(sign_in, query):
-    page = sign_in("maria", "viewer", viewport={"width": 390, "height": 844})
-    open_usage(page, query)
+    page = sign_in("maria", "viewer", at=f"/usage/{query}", viewport={"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     expect(page.locator("#notices")).to_be_empty()
     assert_accessible(page)
 
 
-def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in, browser, site):
+def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in):
     keep(many(30))
-    page = sign_in("maria", "viewer")
-    cookies = page.context.cookies()
-    context = browser.new_context(base_url=site, java_script_enabled=False)
-    context.add_cookies(cookies)
-    plain = context.new_page()
-    plain.goto("/usage/")
+    plain = sign_in("maria", "viewer", at="/usage/", wait=False, java_script_enabled=False)
     expect(plain.locator(".plot").first).to_be_hidden()
     expect(plain.locator(".steps-table")).to_contain_text("Baseline")
     plain.locator("#costs-table summary").click()
@@ -166,13 +155,11 @@ def test_without_script_the_tables_are_readable_and_days_can_be_chosen(sign_in, 
     plain.get_by_label("to", exact=True).fill("2025-01-04")
     plain.get_by_role("button", name="Show").click()
     expect(plain.get_by_role("alert")).to_contain_text("from is after to")
-    context.close()
 
 
 def test_files_are_offered_for_the_days_shown(sign_in):
     keep(many(30))
-    page = sign_in("maria", "viewer")
-    open_usage(page, "?range=30d")
+    page = sign_in("maria", "viewer", at="/usage/?range=30d")
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     text = download.value.path().read_text()

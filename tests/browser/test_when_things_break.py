@@ -198,15 +198,14 @@ def test_a_right_taken_away_takes_the_buttons_within_five_seconds(sign_in, clean
     expect(page.locator("#pane .card")).to_contain_text("deploy")
 
 
-def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_user, clean_redis, monkeypatch):
+def test_a_recorder_that_does_not_run_is_said_on_the_page(open_page, make_user, clean_redis, monkeypatch):
     from dashboard.live import state as live_state
 
     monkeypatch.setattr(live_state, "BEHIND_SECONDS", 1.0)
     make_user("maria", "approver")
     ApprovalGate(clean_redis, "robot").open_request("before any recorder")
     Recorder(clean_redis).step()
-    context = browser.new_context(base_url=site)
-    page = context.new_page()
+    page = open_page()
     page.goto("/")
     fill_in(page, "maria")
     page.wait_for_selector("[data-connection=live]")
@@ -217,4 +216,3 @@ def test_a_recorder_that_does_not_run_is_said_on_the_page(browser, site, make_us
     Recorder(clean_redis).step()
     expect(page.locator("#ended li")).to_contain_text("recorded")
     expect(page.locator("#queue-head")).not_to_contain_text("The recorder is behind")
-    context.close()

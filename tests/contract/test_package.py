@@ -306,6 +306,7 @@ def test_importing_it_loads_no_django_where_there_is_one(beside):
     assert installed.run("-c", program, **django) == (0, "False False\n", "")
 
 
+@pytest.mark.long
 def test_a_strict_check_of_types_sees_those_of_the_package(installed, tmp_path):
     (tmp_path / "agent.py").write_text(TYPED)
     (tmp_path / "wrong.py").write_text(TYPED.replace('agent_id="typed"', "agent_id=7"))

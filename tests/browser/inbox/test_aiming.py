@@ -11,6 +11,7 @@ from core import ApprovalGate
 from core.models import DecisionIntent
 from tests.browser import pressing
 from tests.browser.inbox.choosing import choose
+from tests.browser.pressing import until_taken
 from tests.waiting import wait_until
 
 # An eye of its own: whose button was under the pointer in each frame, and since when.
@@ -67,7 +68,7 @@ def test_a_click_in_flight_when_a_colleague_ends_the_request_above(sign_in, clea
     page.wait_for_timeout(600)  # longer than any button has to rest
     gate.respond_to_approval(above.request_id, False, "tom")
     expect(page.locator(f"#line-{above.request_id}.over")).to_be_visible()
-    press(page)
+    until_taken(page.locator(f"#request-{aimed.request_id} .approve"), lambda _button: press(page))
     expect(page.locator("#notices")).to_contain_text("You approved")
     assert gate.get_request(aimed.request_id).status == "approved"
     assert gate.get_request(below.request_id).status == "pending"
@@ -99,8 +100,7 @@ def test_another_button_that_slides_under_the_pointer_takes_no_press(sign_in, cl
     press(page)
     expect(page.locator("#notices")).to_contain_text("only just come there")
     assert not DecisionIntent.objects.exists()
-    page.wait_for_timeout(600)
-    press(page)
+    until_taken(page.locator(f"#request-{request.request_id} .deny"), lambda _button: press(page))
     expect(page.locator("#notices")).to_contain_text("You denied")
     assert gate.get_request(request.request_id).status == "rejected"
 

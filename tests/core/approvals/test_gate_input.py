@@ -171,6 +171,7 @@ def test_a_context_is_kept_byte_for_byte(gate, context, exact):
     assert repr(gate.get_pending_approvals()[0].context) == repr(json.loads(exact))
 
 
+@pytest.mark.long
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(
     st.dictionaries(

@@ -34,7 +34,7 @@ def test_at_true_quality_059_the_climb_is_advised_within_40_ratings_in_95_percen
     assert climbs >= 0.95
 
 
-@pytest.mark.parametrize("make", [beta, pass_or_fail])
+@pytest.mark.parametrize("make", [pytest.param(beta, marks=pytest.mark.long), pass_or_fail])
 def test_exactly_at_the_bar_a_climb_is_advised_in_under_5_percent(make):
     source = make(random.Random(70), 0.7)
     climbs, _ = rate(1_000, lambda: first_change(source, CHEAP, 100))
@@ -47,7 +47,7 @@ def test_ratings_that_only_pass_or_fail_at_075_seldom_move_the_tier():
     assert changes < 0.01
 
 
-@pytest.mark.parametrize("make", [beta, pass_or_fail])
+@pytest.mark.parametrize("make", [pytest.param(beta, marks=pytest.mark.long), pass_or_fail])
 def test_a_lower_tier_of_true_quality_085_is_stepped_down_to_in_under_5_percent(make):
     rng = random.Random(85)
     lower, steps = make(rng, 0.85), 0
@@ -68,6 +68,7 @@ def test_a_stage_that_earned_it_steps_down_within_its_100_ratings():
     assert steps > 0.9
 
 
+@pytest.mark.long
 def test_a_newest_100_that_slides_over_1000_ratings_stays_under_1_percent_too():
     source = beta(random.Random(1_000), 0.75)
     changes, _ = rate(200, lambda: first_change(source, CAPABLE, 1_000, [0.95] * 100))

@@ -45,6 +45,7 @@ def test_200_agents_receive_one_broadcast_once_each(mailbox_of, raw, background)
     assert mailbox_of("late").check_signal("go").signal_id == sent
 
 
+@pytest.mark.long
 def test_8_threads_on_one_mailbox_of_5000_signals(mailbox_of, background):
     fill(mailbox_of)
     start = threading.Barrier(READERS)

@@ -294,6 +294,7 @@ def test_calls_and_cost_are_the_agents_own(beat, record, viewer, clean_redis, tm
     assert sums[2] == f"Cost, 30 days${today + 1:,.2f} 3 calls"
 
 
+@pytest.mark.long
 def test_it_costs_the_same_with_100_and_100000_calls_and_10000_other_agents(gate, beat, raw, record, viewer):
     beat("deployer", task="working")
     gate.open_request("deploy")

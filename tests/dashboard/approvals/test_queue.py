@@ -50,8 +50,8 @@ def test_the_former_address_of_the_list_leads_to_it_with_what_it_asked_for(gate,
 @pytest.mark.parametrize(
     "asked",
     [
-        {f"key {number}": number for number in range(15_000)},
-        {"text": "\u202e" * 80_000},
+        pytest.param({f"key {number}": number for number in range(15_000)}, marks=pytest.mark.long),
+        pytest.param({"text": "\u202e" * 80_000}, marks=pytest.mark.long),
         {"text": "x" * 250_000},
     ],
     ids=["15,000 keys", "80,000 odd characters", "one long text"],
@@ -100,7 +100,7 @@ def test_a_reason_that_nobody_can_see_is_none(gate, signed_in):
     "context",
     [
         {f"key {number}": "пароль" for number in range(8_000)},
-        {"раssword": "x" * 250_000},
+        pytest.param({"раssword": "x" * 250_000}, marks=pytest.mark.long),
         {"text": "rооt" * 20_000, "token": "t" * 80_000},
     ],
     ids=["many keys", "one value", "one word"],

@@ -33,9 +33,9 @@ def within_one_window(monkeypatch):
     monkeypatch.setattr(throttle, "time", SimpleNamespace(time=lambda: 1_800_000_100.0))
 
 
-def test_sixty_wrong_passwords_are_throttled_and_the_owner_comes_in_from_elsewhere():
-    codes = [try_from(HERE).status_code for _ in range(60)]
-    assert codes == [200] * 5 + [429] * 55
+def test_wrong_passwords_are_throttled_and_the_owner_comes_in_from_elsewhere():
+    codes = [try_from(HERE).status_code for _ in range(12)]
+    assert codes == [200] * 5 + [429] * 7
     refused = try_from(HERE, password=PASSWORD)
     assert refused.status_code == 429
     assert 0 < int(refused["Retry-After"]) <= throttle.SECONDS
@@ -47,7 +47,7 @@ def test_a_browser_that_is_known_comes_in_from_the_very_address_of_the_attack():
     known = Client()
     assert try_from(HERE, password=PASSWORD, client=known).status_code == 302
     known.post("/sign-out/")
-    for _ in range(60):
+    for _ in range(7):
         try_from(HERE)
     assert try_from(HERE, password=PASSWORD).status_code == 429
     assert try_from(HERE, password=PASSWORD, client=known).status_code == 302
@@ -83,7 +83,7 @@ def test_a_right_password_forgets_what_was_mistyped_before():
 
 
 def test_the_first_refused_try_is_recorded_and_the_rest_is_not():
-    for _ in range(20):
+    for _ in range(9):
         try_from(HERE)
     [entry] = AuditEntry.objects.filter(kind="session.throttled")
     assert HERE in entry.details

@@ -14,6 +14,7 @@ from core.history.search import index
 from core.history.search.find import NoIndex, Question, everything, find
 from core.history.search.words import MARK, fact, terms_of
 from core.models import ApprovalRecord
+from tests import chosen_servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,6 +218,17 @@ def test_a_request_of_more_words_than_a_row_takes_is_found_by_the_parts_of_its_r
     runs = ["-".join(f"{start + part:06x}" for part in range(500)) for start in range(0, 20_000, 500)]
     wanted = ask({"runs": runs, "last": "marmalade"}, by="maria")
     assert found("marmalade") == found("004e1f") == found("000000", person="maria") == [wanted]
+
+
+@pytest.mark.skipif(chosen_servers.DATABASE != "postgresql", reason="FTS5 keeps no words of a row")
+def test_the_words_of_a_usual_request_stand_beside_its_row_so_that_many_are_looked_through(ask):
+    beside = f"SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = '{index.REQUESTS}'"
+    ask({"text": " ".join(f"word{number * 7919:08x}" for number in range(150))})
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_column_size(words) FROM {index.REQUESTS}")
+        assert cursor.fetchone()[0] > 2_000  # from where on PostgreSQL would put them elsewhere
+        cursor.execute(beside)
+        assert cursor.fetchone() == (0,)
 
 
 def test_pages_follow_one_another_newest_first(ask):

@@ -1,6 +1,6 @@
 """The floor of live pages: a stream tailed by a thread, its text handed to plain websockets.
 
-python -m tests.bench.relay REDIS_URL PORT
+python -m tests.bench.live.relay REDIS_URL PORT
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from typing import Any
 
 import uvicorn
 
+from tests.bench.live.names import STREAM
 from tests.bench.measure import plain_client
-from tests.bench.relay_stream import STREAM
 
 url, port = sys.argv[1], int(sys.argv[2])
 queues: set[asyncio.Queue[str]] = set()
@@ -38,8 +38,11 @@ async def relay(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if not queues:
         threading.Thread(target=tail, args=(asyncio.get_running_loop(),), daemon=True).start()
     queues.add(queue)
-    while True:
-        await send({"type": "websocket.send", "text": await queue.get()})
+    try:
+        while True:
+            await send({"type": "websocket.send", "text": await queue.get()})
+    finally:
+        queues.discard(queue)
 
 
 if __name__ == "__main__":

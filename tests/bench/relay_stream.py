@@ -1,3 +1,0 @@
-"""The name both ends of the relay know."""
-
-STREAM = "bench:relay"
