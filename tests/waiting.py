@@ -1,8 +1,9 @@
-"""One way to wait in tests: for a condition, with a deadline and a name."""
+"""One way to wait in tests: for a condition, with a deadline and a name. And one to say how long something took."""
 
+import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 
@@ -20,3 +21,34 @@ def wait_until(predicate: Callable[[], Result], description: str, seconds: float
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not true: {description}")
         time.sleep(0.005)
+
+
+class Stopwatch:
+    """How long a block takes: `seconds` by the clock; `own` without what the machine was late.
+
+    A thread beside the block only sleeps: as late as that one wakes, a busy machine lets everybody wait. So what
+    must not take longer than so many seconds is measured by `own`, and what must take as many by `seconds`.
+    """
+
+    TICK = 0.01
+
+    def __enter__(self) -> Self:
+        self.seconds = self.own = self._late = 0.0
+        self._over = threading.Event()
+        self._sleeper = threading.Thread(target=self._sleep, daemon=True)
+        self._began = time.monotonic()
+        self._sleeper.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.seconds = time.monotonic() - self._began
+        self._over.set()
+        self._sleeper.join()
+        self.own = self.seconds - self._late
+
+    def _sleep(self) -> None:
+        before = time.monotonic()
+        while not self._over.wait(self.TICK):
+            now = time.monotonic()
+            self._late += max(0.0, now - before - self.TICK)
+            before = now
