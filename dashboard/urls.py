@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard.agents import views as agents
-from dashboard.approvals import answers, edits, rules
+from dashboard.approvals import answers, bulk, edits, rules
 from dashboard.approvals import views as approvals
 from dashboard.approvals.detail import comments
 from dashboard.connect import views as connect
@@ -17,7 +17,10 @@ from dashboard.usage import views as usage
 
 urlpatterns = [
     path("", live.show, name="live"),
-    path("approvals/", approvals.waiting, name="waiting"),
+    path("approvals/", live.moved, name="waiting"),
+    path("approvals/together/", bulk.confirm, name="together"),
+    path("approvals/together/approve/", bulk.approve, name="approve-together"),
+    path("approvals/together/deny/", bulk.deny, name="deny-together"),
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),
     path("approvals/<uuid:request_id>/deny/", approvals.deny, name="deny"),

@@ -13,7 +13,7 @@ from core.models.automation import (
 )
 from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
-from core.models.people import SignInMinute, WebSession
+from core.models.people import Preferences, SignInMinute, WebSession
 from core.models.policy import (
     AgentOwner,
     ApprovalType,
@@ -56,6 +56,7 @@ __all__ = [
     "NoticeChannel",
     "NoticeWish",
     "PolicyState",
+    "Preferences",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",

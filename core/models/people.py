@@ -47,3 +47,20 @@ class SignInMinute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.minute}: {self.listed} and {self.unlisted} more"
+
+
+class Preferences(models.Model):
+    """What one person set for themselves. `single_keys`: whether one key alone does something on a page."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"
+    )
+    single_keys = models.BooleanField(default=True)
+
+    class Meta:
+        """Internal: no permissions."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"of {self.person}"

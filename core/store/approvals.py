@@ -402,6 +402,15 @@ def count_waiting(store: Store) -> tuple[int, float]:
     return len(undecided), max(0.0, (now_ms - min(times)) / 1000) if times else 0.0
 
 
+def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
+    """The server's time, and each queued request with its deadline in milliseconds, by deadline: one round trip."""
+    time, queue = store.read_many([["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, -1, "WITHSCORES"]])
+    if isinstance(queue, Exception):
+        raise StoreUnavailable(f"the queue cannot be read: {queue}") from queue
+    named = zip(queue[::2], queue[1::2], strict=True)
+    return at(milliseconds_of(time)), {id_.decode(errors="replace"): float(due) for id_, due in named}
+
+
 def pending_ids(store: Store, start: int, most: int) -> list[str]:
     """A part of the queue, in the order of deadlines."""
     return _ids(store.read(*_part(store.keys, start, most)))

@@ -1,14 +1,12 @@
 """What pages and fragments print of requests: plain values, shaped here and nowhere else."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -21,8 +19,7 @@ from core.history.audit.kinds import read_details
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
-from core.store.approvals import RequestRecord, WaitingRequest, read_queue
-from core.store.client import open_store
+from core.store.approvals import RequestRecord
 from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from core.values.text import plain
@@ -36,8 +33,6 @@ from dashboard.approvals.detail.since import Since
 from dashboard.display.text import as_tree, marked, whole_tree
 from dashboard.display.warnings import warnings_of
 
-SHOWN_REQUESTS = 50
-LISTED_REQUESTS = 100
 CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
 PAGE_CHARACTERS = 1_500_000
 BEGINNING = 1_000
@@ -260,47 +255,6 @@ class ApprovalPage:
         return [step for step in self.history if step.kind == "decision.voided"]
 
 
-def urgency(request: RequestRecord) -> tuple[datetime, str]:
-    """What is to be answered first stands first."""
-    return request.deadline_at, request.request_id
-
-
-def most_urgent(requests: Iterable[RequestRecord], most: int = SHOWN_REQUESTS) -> list[RequestRecord]:
-    """Those that have a place on a page, by deadline: each agent's first before any agent's second, and so on.
-
-    So however many one agent asks, nobody else's request is hidden behind them.
-    """
-    turns: Counter[str] = Counter()
-    queued = []
-    for request in sorted(requests, key=urgency):
-        queued.append((turns[request.agent_id], *urgency(request), request))
-        turns[request.agent_id] += 1
-    queued.sort(key=itemgetter(0, 1, 2))
-    return sorted((request for *_place, request in queued[:most]), key=urgency)
-
-
-@dataclass(frozen=True)
-class WaitingPage:
-    """A part of all that wait, by deadline."""
-
-    requests: list[WaitingRequest]
-    waiting: int
-    number: int
-    now: datetime
-
-    @property
-    def parts(self) -> int:
-        """How many such parts there are."""
-        return max(1, -(-self.waiting // LISTED_REQUESTS))
-
-
-def waiting_page(number: str) -> WaitingPage:
-    """The part of that number, the first where it is none: two round trips, however many wait."""
-    part = int(number) if number.isdecimal() and len(number) < 7 and int(number) > 0 else 1
-    now, waiting, requests = read_queue(open_store(), (part - 1) * LISTED_REQUESTS, LISTED_REQUESTS)
-    return WaitingPage(requests, waiting, part, now)
-
-
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
@@ -316,25 +270,15 @@ Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to
 
 
 class Known(NamedTuple):
-    """What SQL knows that the live page shows: the newest ends, the digests of what was asked, votes; by request."""
+    """What SQL knows that live pages show: the newest ends, and votes by request."""
 
     ended: list[Ended]
-    asked: dict[str, str]
     votes: Votes
 
 
-def known_of(shown: list[str], *, every: bool = False) -> Known:
-    """The newest ends, and of the requests `shown` what was asked and who approved so far.
-
-    every: what was asked of all that wait. Two queries, one where nothing is shown.
-    """
-    names.refresh()
-    waiting = Q(status=PENDING) if every else Q(pk__in=shown)
-    rows = ApprovalRecord.objects.defer("context").filter(waiting | Q(pk__in=_newest_ended().values("pk")))
-    found = list(rows.order_by("-ended_at", "-pk"))
-    ended = [Ended.of(row, recorded=True) for row in found if row.status != PENDING]
-    asked = {str(row.pk): row.digest for row in found}
-    return Known(ended[:SHOWN_ENDED], asked, votes_of(shown) if shown else {})
+def known_of(waiting: list[str]) -> Known:
+    """The newest ends, and who approved so far of these requests: two queries, one where nothing waits."""
+    return Known(recently_ended(), votes_of(waiting) if waiting else {})
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import Error, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -36,6 +36,7 @@ from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
+from dashboard.approvals.filters import BadFilter, Filters
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
 
@@ -68,15 +69,6 @@ def show(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return render(request, "dashboard/approvals/approval.html", context)
 
 
-@require_safe
-@never_cache
-@access.viewer_required
-def waiting(request: HttpRequest) -> HttpResponse:
-    """All that wait, a part at a time, by deadline."""
-    page = contexts.waiting_page(request.GET.get("page", ""))
-    return render(request, "dashboard/approvals/waiting.html", {"page": page})
-
-
 @require_POST
 @never_cache
 @access.reveal_required
@@ -106,7 +98,7 @@ def deny(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: Any) -> HttpResponse:
     """Answer as the form says. beside: what is said beside yes and no, as `decisions.decide` takes it."""
-    notice = _decide(request, request_id, approved=approved, **beside)
+    notice = answer_one(request, request_id, approved=approved, **beside)
     failpoints.reach("site.before_reply")
     if notice.held is not None:
         return answers.show_held(request, notice.held)
@@ -120,16 +112,27 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
     if notice.status == 403:
         raise PermissionDenied(notice.text)
     messages.add_message(request, notice.level, notice.text)
-    page = (
-        reverse("approval", args=[request_id]) if request.POST.get("page") == request_id else reverse("live")
+    own = request.POST.get("page") == request_id
+    return redirect(
+        reverse("approval", args=[request_id]) if own else inbox_address(request.POST.get("back", ""))
     )
-    return redirect(page)
 
 
-def _decide(request: HttpRequest, request_id: str, *, approved: bool, **beside: Any) -> Notice:
-    # A page has one form for all its cards: each field's name ends with the request it belongs to.
-    said = request.POST.get(f"reason-{request_id}", "").replace("\r\n", "\n").strip()
-    reason = said if visible(said) else ""  # what nobody can see is no reason
+def inbox_address(back: str) -> str:
+    """The inbox as it was; of what a form says of it, only what can be in an address of ours."""
+    try:
+        query = Filters.of(QueryDict(back)).query
+    except BadFilter:
+        query = ""
+    return f"{reverse('live')}?{query}" if query else reverse("live")
+
+
+def answer_one(
+    request: HttpRequest, request_id: str, *, approved: bool, together: bool = False, **beside: Any
+) -> Notice:
+    """Decide one request as a form says, together with others or alone; Http404 for one that nobody knows."""
+    # Where a form is about several requests, each field's name ends with the one it belongs to.
+    reason = _reason(request, "reason" if together else f"reason-{request_id}")
     digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
     said_ = {"reason": reason, "digest": digest, "given": _given(request, request_id), **beside}
     try:
@@ -164,6 +167,12 @@ def _decide(request: HttpRequest, request_id: str, *, approved: bool, **beside: 
     notice = _notice_of(decision, approved=approved, by=request.user.get_username())
     sticks = not approved and decision.accepted and request.POST.get(f"sticks-{request_id}") == "1"
     return _stuck(request.user, decision, digest, notice) if sticks else notice
+
+
+def _reason(request: HttpRequest, field: str) -> str:
+    """What somebody wrote; what nobody can see is no reason."""
+    said = request.POST.get(field, "").replace("\r\n", "\n").strip()
+    return said if visible(said) else ""
 
 
 def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:

@@ -15,7 +15,7 @@ from core.values.names import checked_name
 from dashboard import access
 from dashboard.access import Audience
 from dashboard.live import control, doorbells
-from dashboard.live.feed import LIVE
+from dashboard.live.doorbells import LIVE
 from dashboard.live.follower import current_version, follower
 from dashboard.live.subscription import Subscription
 from dashboard.sign_in import demands

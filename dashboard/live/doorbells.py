@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.malformed import ODD
 
+LIVE = "live"  # the inbox: it is sent its head, and fetches its list
 USAGE = "usage"
 AGENTS = "agents"
 _AGENT = "agent:"
@@ -26,7 +27,7 @@ def agent(agent_id: str) -> str:
 
 
 def is_doorbell(topic: str) -> bool:
-    """Whether pages of this topic fetch what changed themselves."""
+    """Whether pages of this topic fetch all that changed themselves."""
     return topic in (USAGE, AGENTS) or topic.startswith(_AGENT)
 
 
@@ -57,6 +58,10 @@ class Changes:
         """A request moved: its agent's page shows it at once, and again when it is recorded."""
         self._changed.add(agent(agent_id))
         self._await(position, {agent(agent_id)})
+
+    def of_queue(self) -> None:
+        """What waits is not what it was."""
+        self._changed.add(LIVE)
 
     def of_calls(self, entries: Iterable[OutboxEntry]) -> None:
         """Calls, and resets of them, among these entries of the outbox."""
@@ -123,7 +128,7 @@ class Bells(Generic[D]):
 
     def add(self, door: D) -> None:
         """A page was opened; what happened since it was rendered is owed to it."""
-        if is_doorbell(door.topic):
+        if is_doorbell(door.topic) or door.topic == LIVE:
             self._doors.setdefault(door, -RING_SECONDS)
             self._owed.setdefault(door)
 

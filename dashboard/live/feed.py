@@ -19,7 +19,7 @@ from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Known
 from dashboard.live import fragments
-from dashboard.live.doorbells import Bells, is_doorbell
+from dashboard.live.doorbells import LIVE, Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
 from dashboard.live.subscription import Subscription
 from dashboard.live.timers import Timers
@@ -36,8 +36,6 @@ PAUSE_SECONDS = 0.5
 PAGE_THREADS = 3
 
 Regions = dict[Audience, str]
-
-LIVE = "live"  # the topic of the live page; an approval page's is its request id, others are in doorbells.py
 
 
 def _sentence(error: BaseException) -> str:
@@ -229,7 +227,7 @@ class Feed(threading.Thread):
         if "sql" not in self._asked:
             self._asked.add("sql")
             waiting = state.begin_verification()
-            self._pages.do(partial(contexts.known_of, waiting, every=True), partial(self._verify, state))
+            self._pages.do(partial(contexts.known_of, waiting), partial(self._verify, state))
 
     def _verify(self, state: LiveState, done: Future[Known]) -> None:
         self._asked.discard("sql")
@@ -338,7 +336,8 @@ class Feed(threading.Thread):
                 self._bells.add(subscription)
                 self._give(subscription)
             elif subscription.topic == LIVE:
-                self._give(subscription, self._state.region(subscription.audience))
+                self._bells.add(subscription)
+                self._give(subscription, self._state.region())
             else:
                 requests.setdefault(subscription.topic, set()).add(subscription.audience)
         for request_id, audiences in requests.items():
@@ -361,7 +360,7 @@ class Feed(threading.Thread):
             elif subscription.owed_since is None:
                 heard = messages if subscription.topic == LIVE else everywhere
                 if heard:
-                    subscription.tell([message.text(subscription.audience) for message in heard])
+                    subscription.tell([message.text for message in heard])
         self._welcome(changed)
 
     def _ring(self) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from core.store.approvals import RequestRecord
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.agents.look import Agents
-from dashboard.approvals.page import ApprovalPage, Card, Ended
+from dashboard.approvals.page import ApprovalPage, Ended
+from dashboard.display.text import plain
 from dashboard.live.page import LivePage
 
 
@@ -18,9 +20,9 @@ def _fragment(target: str, template: str, swap: str = "outerMorph", **shown: obj
     return f'<hx-partial hx-target="#{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
-def live_region(page: LivePage, audience: Audience) -> str:
-    """The whole live page below its head, as one morph."""
-    return _fragment("live", "live/_region", page=page, audience=audience)
+def live_region(page: LivePage) -> str:
+    """The whole head of the inbox, as one morph."""
+    return _fragment("live", "live/_region", page=page)
 
 
 def approval_region(page: ApprovalPage, audience: Audience) -> str:
@@ -28,31 +30,39 @@ def approval_region(page: ApprovalPage, audience: Audience) -> str:
     return _fragment("approval", "approvals/_approval", page=page, audience=audience)
 
 
-def agents_region(agents: Agents, now: datetime) -> str:
-    """The agents that need a look, and how many there are of each state."""
-    return _fragment("agents", "agents/_look", agents=agents, now=now)
+def agents_region(agents: Agents) -> str:
+    """How many agents there are of each state."""
+    return _fragment("agents", "agents/_figures", agents=agents)
 
 
-def new_card(card: Card, now: datetime, audience: Audience, before: str = "") -> str:
-    """A new request: before the card of another one, or at the end of the queue."""
-    target, swap = (f"request-{before}", "beforebegin") if before else ("cards", "beforeend")
-    return _fragment(target, "approvals/_card", swap, card=card, now=now, audience=audience)
+def came(record: RequestRecord, now: datetime) -> str:
+    """That a request came, or has another deadline now: enough to say so; the list fetches itself."""
+    return _told(
+        now, came=_named(record.request_id, record.approval_type, record.agent_id, record.deadline_at)
+    )
 
 
-def asker(card: Card) -> str:
-    """Whether somebody waits for the answer, in its place on a card: nothing moves."""
-    return _fragment(f"asker-{card.request_id}", "approvals/_asker", card=card)
+def went(ended: Ended, now: datetime) -> str:
+    """That a request has ended, how, and by whom: its line is struck through at once."""
+    named = _named(ended.request_id, ended.kind, ended.agent_id, ended.ended_at)
+    return _told(
+        now, went={**named, "word": ended.word, "by": plain(ended.responder), "status": ended.status}
+    )
 
 
-def ended_card(ended: Ended, now: datetime) -> str:
-    """What stands in a card's place when its request has ended: nothing else moves."""
-    return _fragment(f"request-{ended.request_id}", "approvals/_card_ended", ended=ended, now=now)
+def _named(request_id: str, kind: str, agent_id: str, at: datetime) -> dict[str, Any]:
+    return {"id": request_id, "kind": plain(kind), "agent": plain(agent_id), "at": _milliseconds(at)}
 
 
-def queue_head(waiting: int, hidden: int, unreadable: int, *, behind: bool) -> str:
+def _told(now: datetime, **said: object) -> str:
+    return json.dumps({"tick": _milliseconds(now), "ok": True, **said})
+
+
+def queue_head(waiting: int, unreadable: int, *, behind: bool) -> str:
     """How many wait, and what is not as it should be."""
-    counts: dict[str, Any] = {"waiting": waiting, "hidden": hidden, "unreadable": unreadable}
-    return _fragment("queue-head", "approvals/_queue_head", **counts, behind=behind)
+    return _fragment(
+        "queue-head", "approvals/_queue_head", waiting=waiting, unreadable=unreadable, behind=behind
+    )
 
 
 def ended_list(ended: list[Ended], now: datetime) -> str:

@@ -1,14 +1,25 @@
-"""The live page: who works, and who waits for an answer."""
+"""The inbox: who waits for an answer, the one that is looked at, and how the agents are."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.history import health
+from core.history.people.preferences import presses_keys
+from core.store.approvals import valid_id
+from core.store.client import open_store
 from dashboard import access, words
 from dashboard.access import Audience
+from dashboard.approvals import page as requests
+from dashboard.approvals.filters import BadFilter, Filters
+from dashboard.approvals.inbox import inbox_page, nothing_known
+from dashboard.approvals.waiting import read_waiting
 from dashboard.health import page as health_page
 from dashboard.live import page as contexts
 
@@ -17,11 +28,53 @@ from dashboard.live import page as contexts
 @never_cache
 @access.viewer_required
 def show(request: HttpRequest) -> HttpResponse:
-    """The page as it stands now; with 503 and a sentence when Redis is away."""
+    """The inbox as it stands now; with 503 and a sentence when Redis is away.
+
+    With `X-Part` the list and the request alone, as a page that is open fetches them.
+    """
     try:
-        page, problem, alarm = contexts.live_page(), "", health_page.alarm(health.read_heartbeat())
+        filters, problem, status = Filters.of(request.GET), "", 200
+    except BadFilter as error:
+        filters, problem, status = Filters(), str(error), 400
+    try:
+        context = _known(request, filters)
     except StoreUnavailable as error:
-        page, problem, alarm = contexts.nothing_known(), words.unavailable(error), ""
+        problem, status = words.unavailable(error), 503
+        context = {"inbox": nothing_known(filters, timezone.now()), "head": contexts.nothing_known()}
+    if "X-Part" in request.headers:
+        return render(request, "dashboard/approvals/_inbox.html", context, status=status)
+    return render(request, "dashboard/live/live.html", {**context, "problem": problem}, status=status)
+
+
+@require_safe
+@access.viewer_required
+def moved(request: HttpRequest) -> HttpResponse:
+    """The list has another address now; what it asked for stays asked."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('live')}?{query}" if query else reverse("live"))
+
+
+def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     audience = Audience.of(request.user)
-    context = {"page": page, "problem": problem, "alarm": alarm, "audience": audience}
-    return render(request, "dashboard/live/live.html", context, status=503 if problem else 200)
+    assert audience is not None  # the view lets in nobody else
+    waiting = read_waiting(open_store())
+    inbox = inbox_page(filters, audience, waiting)
+    context: dict[str, Any] = {"inbox": inbox, "audience": audience, **_selected(request, filters)}
+    if "X-Part" not in request.headers:
+        context["head"] = contexts.live_page(waiting)
+        context["alarm"] = health_page.alarm(health.read_heartbeat())
+        context["keys"] = presses_keys(request.user)
+    return context
+
+
+def _selected(request: HttpRequest, filters: Filters) -> dict[str, Any]:
+    """The request that is looked at; `gone` where nobody knows it any more."""
+    if not filters.selected or filters.shape:
+        return {}
+    try:
+        if not valid_id(filters.selected):
+            raise Http404
+        approval = access.approval_or_404(request.user, filters.selected)
+    except Http404:
+        return {"gone": True}
+    return {"page": requests.approval_page(filters.selected, approval)}

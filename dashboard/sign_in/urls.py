@@ -36,6 +36,7 @@ urlpatterns = [
     path("sign-out/everywhere/", views.sign_out_everywhere, name="sign-out-everywhere"),
     path("account/", views.show, name="account"),
     path("account/", _mine, name="mfa_index"),
+    path("account/keys/", views.set_keys, name="set-keys"),
     path("account/password/", views.ChangePassword.as_view(), name="change-password"),
     path("account/app/", totp.activate_totp, name="mfa_activate_totp"),
     path("account/app/remove/", totp.deactivate_totp, name="mfa_deactivate_totp"),

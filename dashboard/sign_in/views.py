@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView
 
-from core.history.people import rights_changes, sessions
+from core.history.people import preferences, rights_changes, sessions
 from dashboard.sign_in import account, demands, throttle, words
 
 
@@ -108,6 +108,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "sessions": account.sessions_of(user, request.session.session_key or ""),
         "idle_minutes": settings.TELEMETRY_SESSION_IDLE_MINUTES,
         "hours": settings.TELEMETRY_SESSION_HOURS,
+        "keys": preferences.presses_keys(user),
     }
     return render(request, "dashboard/account/account.html", context)
 
@@ -119,3 +120,11 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponse:
     with rights_changes.change():
         account.end_all(request)
     return redirect("sign-in")
+
+
+@require_POST
+@login_required
+def set_keys(request: HttpRequest) -> HttpResponse:
+    """Whether one key alone does something on this person's pages."""
+    preferences.set_keys(request.user, on=request.POST.get("keys") == "on")
+    return redirect("account")

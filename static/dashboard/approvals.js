@@ -14,13 +14,15 @@ function keepHeights() {
   }
 }
 
-// Only a live page may decide: what a stale one shows may be over.
+// Only a live page may decide: what a stale one shows may be over. One without a socket shows what the server just said.
+const isLive = () => ["live", "none"].includes(document.documentElement.dataset.connection);
+
 function guardButtons() {
-  const live = document.documentElement.dataset.connection === "live";
+  const live = isLive();
   for (const button of decides()) {
     const card = button.closest(".card");
     card.classList.toggle("sending", sending.has(requestOf(card)));
-    button.disabled = !live || card.classList.contains("sending") || card.classList.contains("due");
+    button.disabled = !live || ["sending", "due", "over"].some((state) => card.classList.contains(state));
     button.setAttribute("aria-disabled", String(button.disabled || !rests(button)));
   }
 }
@@ -37,7 +39,7 @@ document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (event.target.id !== "decide" || !button?.matches("[data-decide]")) return;
   const request = requestOf(button);
-  const live = document.documentElement.dataset.connection === "live";
+  const live = isLive();
   measure(); // the page may have changed since the last frame
   const free = live && !button.disabled && !sending.has(request);
   if (!free || !wasAimedAt(button, byKey)) {

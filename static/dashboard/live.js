@@ -25,6 +25,7 @@ function say(text) {
 // True when the region is as the server has it; a page that may not be seen any more is left to its socket.
 async function fetchRegion() {
   try {
+    if (document.getElementById("inbox")) return await takeInbox(); // it holds still: what comes waits
     const options = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(FETCH_MS) };
     const answer = await fetch(location.href, options);
     const text = await answer.text();

@@ -6,7 +6,9 @@
   let due = false;
 
   const inner = (text) => [...text.querySelectorAll(".long, pre")].filter((box) => box.scrollHeight > box.clientHeight + 1);
-  const bottom = () => innerHeight - (document.getElementById("notices")?.offsetHeight ?? 0);
+  // What is covered was not seen: by the strip of notices, and in the inbox by the answer that stands above it.
+  const bottom = () => document.querySelector(".inbox .answer")?.getBoundingClientRect().top
+    ?? innerHeight - (document.getElementById("notices")?.offsetHeight ?? 0);
 
   function isLong(text, boxes) {
     const hidden = boxes.reduce((sum, box) => sum + box.scrollHeight - box.clientHeight, 0);

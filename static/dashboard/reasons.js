@@ -1,10 +1,8 @@
-// What a person typed or must hear: reasons outlive the page, notices leave, arrivals are said, the focus goes on.
+// What a person typed or must hear: reasons outlive the page, notices leave, the focus goes on.
 "use strict";
 
-const OVER_MS = 6000; // how long an ended card keeps its place
 const NOTICE_MS = 10000;
 const DRAFT = "reason of ";
-const announced = new Set([...document.querySelectorAll("#cards .card")].map((card) => card.id));
 
 function notice(text, kind = "unsure") {
   const said = Object.assign(document.createElement("p"), { className: `notice ${kind}`, textContent: text });
@@ -32,35 +30,18 @@ function keepDrafts() {
   }
 }
 
-// A card that is over keeps its place while somebody may be about to press a button near it.
 function tidy() {
   for (const said of document.querySelectorAll("#notices :is(.done, .passing)")) {
     said.dataset.seen ??= Date.now();
     if (Date.now() - said.dataset.seen > NOTICE_MS) said.remove();
   }
-  const cards = document.getElementById("cards");
-  if (!cards || cards.matches(":hover, :focus-within")) return;
-  for (const card of cards.querySelectorAll(".over")) {
-    card.dataset.seen ??= Date.now();
-    if (Date.now() - card.dataset.seen > OVER_MS && !card.querySelector(".draft")) card.remove();
-  }
 }
 
-// For who does not see the page: what came, in one sentence.
-function announce() {
-  const news = [...document.querySelectorAll("#cards .card:not(.over)")].filter((card) => !announced.has(card.id));
-  if (!news.length) return;
-  for (const card of news) announced.add(card.id);
-  const first = news[0].getAttribute("aria-labelledby");
-  const kind = document.getElementById(first)?.textContent.trim() ?? "";
-  document.getElementById("arrivals").textContent = news.length > 1 ? `${news.length} new requests` : `New request: ${kind}`;
-}
-
-// Whoever answered by keyboard goes on with the next card.
+// Whoever answered by keyboard goes on where they were: the inbox shows the next one.
 function goOn(request) {
+  if (document.getElementById("inbox")) return;
   if (document.activeElement !== document.body && document.activeElement?.closest(".card")?.id !== `request-${request}`) return;
-  const next = [...document.querySelectorAll("#cards .card:not(.over)")].find((card) => card.id !== `request-${request}`);
-  (next?.querySelector("h2 a") ?? document.querySelector("#queue-title, .approval h1"))?.focus({ preventScroll: true });
+  document.querySelector(".approval h1")?.focus({ preventScroll: true });
 }
 
 document.addEventListener("input", (event) => {
@@ -73,7 +54,6 @@ document.addEventListener("htmx:finally:request", (event) => { if (requestIn(eve
 document.addEventListener("htmx:error", (event) => {
   if (requestIn(event)) notice("No answer from the site. The card shows what is true once the page is live again.");
 });
-new MutationObserver(() => { keepDrafts(); announce(); })
-  .observe(document.getElementById("main"), { childList: true, subtree: true });
+new MutationObserver(keepDrafts).observe(document.getElementById("main"), { childList: true, subtree: true });
 setInterval(tidy, 500);
 keepDrafts();

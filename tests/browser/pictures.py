@@ -22,10 +22,11 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(base_url=os.environ.get("DEMO", "http://localhost:8000"), viewport=SIZE)
         sign_in(page)
-        expect(page.locator("#cards .card:not(.over)").nth(ASKED - 1)).to_be_visible(timeout=60_000)
+        expect(page.locator("#lines .line").nth(ASKED - 1)).to_be_visible(timeout=60_000)
         for name, address in PAGES.items():
             page.goto(address)
             page.wait_for_selector("[data-connection=live]")
+            page.wait_for_selector("#pane [data-decide]")
             page.wait_for_timeout(1_000)  # until buttons rest
             page.screenshot(path=folder / f"{name}.png")
             print(folder / f"{name}.png")

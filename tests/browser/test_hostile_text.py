@@ -85,7 +85,7 @@ def addresses(texts: list[str]) -> list[str]:
     agents = AgentRun.objects.order_by("agent_id").values_list("agent_id", flat=True).distinct()
     change += [f"/agents/?{urlencode({'id': name})}" for name in agents]
     pages = ["/", "/agents/", "/record/", "/record/?q=alert", "/usage/", "/health/", "/exports/", "/admin/"]
-    parts = [f"/approvals/?page={part}" for part in range(1, 1 + len(texts) // 100)]
+    parts = [f"/?page={part}" for part in range(1, 1 + len(texts) // 50)]
     return [*pages, *parts, *own, *(f"/admin/core/{name}/" for name in lists), *admin, *change]
 
 
@@ -100,7 +100,7 @@ def test_no_text_of_an_agent_becomes_more_than_text_or_hides_on_any_page(
     for text in texts:
         say(clean_redis, text)
     wait_until(lambda: ApprovalRecord.objects.count() >= 2 * len(texts), "all of it is recorded", 60)
-    expect(page.locator("#cards .card").first).to_be_visible()
+    expect(page.locator("#lines .line").first).to_be_visible()
     for address in addresses(texts):
         look_at(page, address)
     for kind, body in files(page):

@@ -254,7 +254,7 @@ def test_every_kind_of_person_at_every_door_and_in_every_state(gate, client_of, 
         page = client.get(f"/approvals/{request_id}/")
         assert status_of(page) == (SIGN_IN if why == SIGN_IN else 200)
         offered = state == "pending" and why == ""
-        for opened in (page, client.get("/")):
+        for opened in (page, client.get(f"/?selected={request_id}")):
             assert (f"/approvals/{request_id}/{word}/" in opened.content.decode()) is offered
         response = answer(client, request_id, word, htmx=True)
         told = attempts(request_id)

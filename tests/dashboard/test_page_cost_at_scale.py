@@ -28,7 +28,7 @@ WHOLE = "WHOLE_SCALE" in os.environ
 FEW = [f"worker-{number}" for number in range(10)]
 ADDRESSES = (
     "/",
-    "/approvals/",
+    "/?show=mine",
     "/agents/",
     "/agents/?id=deployer",
     "/usage/",

@@ -19,7 +19,7 @@ from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.keys import Keys
 from core.store.outbox import Watcher
 from core.values.digests import request_digest
-from dashboard.access import Audience
+from dashboard.live.doorbells import LIVE
 from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.audit.chain import of_requests
@@ -29,7 +29,6 @@ from tests.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = Keys()
-APPROVER, VIEWER = Audience(may_decide=True), Audience(may_decide=False)
 CONTEXT = {"table": "page_views_2024", "rows": 48200}
 HTMX = {"HX-Request": "true"}
 
@@ -98,19 +97,25 @@ def test_every_watcher_notices_the_request(gate, clean_redis):
 
 
 @pytest.mark.django_db
-def test_the_card_shows_the_context_and_the_digest_of_the_bytes_shown(gate, raw):
-    """The card that is sent to pages holds what was asked; only those who may decide get buttons."""
+def test_the_inbox_shows_the_context_and_the_digest_of_the_bytes_shown(gate, raw, client, make_user):
+    """Pages are told that it came and rung; what they fetch holds what was asked, and buttons for who may decide."""
     state = LiveState()
     request = gate.open_request("delete", CONTEXT, timeout=60)
     messages, _touched = state.apply(state.wait(5))
     state.close()
-    card = messages[0]
+    assert json.loads(messages[0].text)["came"]["id"] == request.request_id
+    assert LIVE in state.changes.take()
     shown = raw.hget(KEYS.approval_request(request.request_id), "context").encode()
-    assert request_digest("data-janitor", "delete", shown) in card.text(APPROVER)
-    assert "page_views_2024" in card.text(APPROVER)
-    assert "48200" in card.text(VIEWER)
-    assert reverse("approve", args=[request.request_id]) in card.text(APPROVER)
-    assert "data-decide" not in card.text(VIEWER)
+    texts = {}
+    for name in ("approver", "viewer"):
+        client.force_login(make_user(name, name))
+        page = client.get(f"/?selected={request.request_id}", headers={"X-Part": "inbox"})
+        texts[name] = page.content.decode()
+        assert "page_views_2024" in texts[name]
+        assert "48200" in texts[name]
+    assert request_digest("data-janitor", "delete", shown) in texts["approver"]
+    assert reverse("approve", args=[request.request_id]) in texts["approver"]
+    assert "data-decide" not in texts["viewer"]
 
 
 # 4. Intend
@@ -228,14 +233,14 @@ def test_pages_say_sent_and_then_recorded(gate, client, operator, clean_redis):
     state = LiveState()
     press(client, "approve", request, **HTMX)
     messages, _touched = state.apply(state.wait(5))
-    sent = "".join(message.text(VIEWER) for message in messages)
-    named = r'<q class="said" dir="ltr">delete</q>'
-    assert re.search(rf"Approved</b>\s+{named} of data-janitor\s+by <b>maria</b>", sent)
+    sent = "".join(message.text for message in messages)
+    went = json.loads(messages[0].text)["went"]
+    assert (went["id"], went["word"], went["by"]) == (request.request_id, "Approved", "maria")
     assert '<span class="wait">sent</span>' in sent
     settling.step()
     messages, _touched = state.apply(state.wait(5))
     state.close()
-    assert '<span class="done">recorded</span>' in "".join(message.text(VIEWER) for message in messages)
+    assert '<span class="done">recorded</span>' in "".join(message.text for message in messages)
     page = client.get(reverse("approval", args=[request.request_id])).content.decode()
     assert page.index("Asked") < page.index("Approved</b> maria")
 

@@ -1,4 +1,4 @@
-"""From a request stored in Redis to its card at N open websockets, beside a bare relay of a stream.
+"""From a request stored in Redis to the word of it at N open websockets, beside a bare relay of a stream.
 
 With 500 agents that wait it is measured beside the groups of Channels too, in the same run. What a socket hears is
 all that is looked at, not how it is written.
@@ -56,7 +56,7 @@ def _asked(url: str) -> Tell:
     gate = ApprovalGate(store_in(url, NAMESPACE), "bench-agent")
 
     async def tell(mark: str) -> Callable[[], object]:
-        request = gate.open_request("bench", {"mark": mark})
+        request = gate.open_request(mark)  # its kind is what sockets are told
         return lambda: gate.decide(request.request_id, False, "bench")
 
     return tell

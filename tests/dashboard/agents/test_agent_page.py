@@ -144,7 +144,7 @@ def test_every_name_has_a_page_to_which_the_list_and_its_requests_lead(beat, gat
     page = page_of(viewer, name)
     assert read_back(page.with_class("vital")[0].text).strip().startswith(name.strip())
     assert "not mine" not in page.text
-    for where in ("/", "/agents/", f"/approvals/{request.request_id}/"):
+    for where in (f"/?selected={request.request_id}", "/agents/", f"/approvals/{request.request_id}/"):
         links = [e.attributes.get("href") for e in parse(viewer.get(where).content.decode()).elements]
         assert address(name) in links, where
 

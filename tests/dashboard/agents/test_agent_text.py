@@ -5,7 +5,6 @@ import unicodedata
 
 import pytest
 
-from dashboard.access import Audience
 from dashboard.display.text import plain, visible, visible_json
 from dashboard.live import fragments
 from dashboard.live import page as contexts
@@ -63,7 +62,10 @@ def shape_of(gate, beat, signed_in_client, text: str) -> tuple[tuple, str, str]:
     beat(f"failing {named}", status="failed", task=f"last task {text}", display=f"broken {named}")
     request_id = gate.get_pending_approvals()[0].request_id
     own = ADDRESS.format(request_id)
-    pages = [signed_in_client.get(address).content.decode() for address in ("/", "/agents/", own)]
+    pages = [
+        signed_in_client.get(address).content.decode()
+        for address in (f"/?selected={request_id}", "/agents/", own)
+    ]
     gate.respond_to_approval(request_id, False, f"person {named}", f"reason {text}")
     pages.append(signed_in_client.get(own).content.decode())
     assert not hiding_in("".join(pages))
@@ -105,11 +107,10 @@ def test_fragments_hold_one_partial_each_whatever_agents_say(gate, beat, clean_r
     named = text if text in NAMES else "name"
     type(gate)(clean_redis, named).open_request(named, {text: text})
     beat(named, status="failed", task=text, display=named)
-    for may_decide in (True, False):
-        tree = parse(fragments.live_region(contexts.live_page(), Audience(may_decide)))
-        partials = [element for element in tree.elements if element.tag == "hx-partial"]
-        assert [child.attributes["hx-target"] for child in partials] == ["#live"]
-        assert [child for child in tree.children if child == partials[0]] == tree.children
+    tree = parse(fragments.live_region(contexts.live_page()))
+    partials = [element for element in tree.elements if element.tag == "hx-partial"]
+    assert [child.attributes["hx-target"] for child in partials] == ["#live"]
+    assert [child for child in tree.children if child == partials[0]] == tree.children
 
 
 @pytest.mark.parametrize("text", some_at_once([*MARKUP[:12], HIDDEN["right to left override"]]))
@@ -166,7 +167,7 @@ def test_a_deep_nest_written_past_the_gate_harms_no_page(gate, raw, signed_in, d
     raw.hset(key, "context", '{"a":' + "[" * depth + "1" + "]" * depth + "}")
     page = client.get("/")
     assert page.status_code == 200
-    assert f"request-{other.request_id}" in page.content.decode()
+    assert f"line-{other.request_id}" in page.content.decode()
     assert client.get(ADDRESS.format(deep.request_id)).status_code in (200, 404)
 
 

@@ -10,15 +10,13 @@ import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.store.keys import Keys
-from dashboard.access import Audience
+from dashboard.live.doorbells import LIVE
 from dashboard.live.state import LiveState
 from tests.dashboard.approvals.test_deciding import notice_of
 from tests.dashboard.display.markup import parse
-from tests.dashboard.live.test_live_truth import page_of
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-APPROVER = Audience(may_decide=True)
 GONE = "Nobody waits for the answer now."
 ASKER = """
 import sys
@@ -62,7 +60,7 @@ def test_an_asker_that_fell_silent_is_said_to_be_gone_on_card_page_and_notice(as
     page = f"/approvals/{request.request_id}/"
     assert said_by_card(client.get(page).content.decode()) == [""]
     fall_silent(raw)
-    for address in ("/", page):
+    for address in (f"/?selected={request.request_id}", page):
         [said] = said_by_card(client.get(address).content.decode())
         assert said.startswith("The agent that asked is gone")
         assert said.endswith(GONE)
@@ -76,35 +74,34 @@ def test_an_asker_that_has_stopped_is_said_to_have_stopped(asks, signed_in, answ
     heart, request = asks
     heart.stop_heartbeat()
     client = signed_in("approver")
-    [said] = said_by_card(client.get("/").content.decode())
+    [said] = said_by_card(client.get(f"/?selected={request.request_id}").content.decode())
     assert said.startswith("The agent that asked has stopped")
     assert "has stopped" in notice_of(answer(client, request.request_id, htmx=True))[1]
 
 
 def test_an_asker_that_stopped_beating_before_it_asked_is_not_judged(clean_redis, beat, gate, signed_in):
     beat("deployer").stop_heartbeat()
-    gate.open_request("deploy")
-    assert said_by_card(signed_in("approver").get("/").content.decode()) == [""]
+    request = gate.open_request("deploy")
+    assert said_by_card(signed_in("approver").get(f"/?selected={request.request_id}").content.decode()) == [
+        ""
+    ]
 
 
-def test_an_open_card_hears_that_its_asker_is_gone_and_is_back(asks, raw, clean_redis):
+def test_open_pages_hear_that_its_asker_is_gone_and_is_back(asks, raw, clean_redis):
     heart, request = asks
     fall_silent(raw)
     heart.beat()
     state = LiveState()
-    page = page_of(state.region(APPROVER))
+    state.changes.take()
     fall_silent(raw)
     state.now = state.now.fromtimestamp(0, state.now.tzinfo)  # as if the look before was long ago
-    for message in state.look():
-        page.apply(message.text(APPROVER))
-    [said] = [element.text for element in page.tree.with_class("asker")]
-    assert said.endswith(GONE)
+    state.look()
     assert state.take_touched() == {request.request_id}
+    assert LIVE in state.changes.take()
     heart.beat()
-    for message in state.look():
-        page.apply(message.text(APPROVER))
-    assert [element.text for element in page.tree.with_class("asker")] == [""]
-    assert said_by_card(state.region(APPROVER)) == [""]
+    state.look()
+    assert state.take_touched() == {request.request_id}
+    assert LIVE in state.changes.take()
     state.close()
 
 
@@ -112,12 +109,12 @@ def test_a_clean_end_of_the_asker_leaves_no_card(clean_redis, background, signed
     gate = ApprovalGate(clean_redis, "release-bot")
     request = gate.open_request("deploy")
     gate.cancel_request(request.request_id)
-    assert said_by_card(signed_in("approver").get("/").content.decode()) == []
+    assert "data-line" not in signed_in("approver").get("/").content.decode()
 
 
 def test_a_request_without_a_deadline_says_so_on_card_and_page(gate, signed_in):
     request, client = gate.open_request("deploy", timeout=math.inf), signed_in("approver")
-    for address in ("/", f"/approvals/{request.request_id}/"):
+    for address in (f"/?selected={request.request_id}", f"/approvals/{request.request_id}/"):
         text = client.get(address).content.decode()
         assert "no deadline" in text
         assert "2199" not in text
@@ -145,12 +142,13 @@ def test_the_asker_is_dead_by_sigkill_and_33_seconds_later_card_page_and_notice_
     asking_process, gate, signed_in, answer
 ):
     client, [request] = signed_in("approver"), gate.get_pending_approvals()
-    assert said_by_card(client.get("/").content.decode()) == [""]
+    address = f"/?selected={request.request_id}"
+    assert said_by_card(client.get(address).content.decode()) == [""]
     asking_process.send_signal(signal.SIGKILL)
     asking_process.wait(30)
 
     def said() -> list[str]:
-        return [text for text in said_by_card(client.get("/").content.decode()) if text]
+        return [text for text in said_by_card(client.get(address).content.decode()) if text]
 
     [on_card] = wait_until(said, "the card says so", 60)
     [on_page] = said_by_card(client.get(f"/approvals/{request.request_id}/").content.decode())
@@ -167,5 +165,5 @@ def test_an_asker_that_is_told_to_end_withdraws_and_leaves_no_card(asking_proces
     client, [request] = signed_in("approver"), gate.get_pending_approvals()
     asking_process.send_signal(word)
     assert asking_process.wait(30) == -word
-    assert said_by_card(client.get("/").content.decode()) == []
+    assert "data-line" not in client.get("/").content.decode()
     assert gate.get_request(request.request_id).status == "cancelled"

@@ -32,7 +32,10 @@ def asked(gate, beat, record, signed_in):
     def ask(agent: str, kind: str = "deploy", context=None) -> str:
         request = ApprovalGate(gate._store, agent).open_request(kind, context or {})
         record()
-        live, own = warnings_on(client, "/"), warnings_on(client, f"/approvals/{request.request_id}/")
+        live, own = (
+            warnings_on(client, f"/?selected={request.request_id}"),
+            warnings_on(client, f"/approvals/{request.request_id}/"),
+        )
         assert live == own
         return live
 

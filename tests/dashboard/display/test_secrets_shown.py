@@ -8,7 +8,6 @@ import logging
 import pytest
 
 from core.models import ApprovalRecord, AuditEntry
-from dashboard.access import Audience
 from dashboard.live import fragments
 from dashboard.live import page as contexts
 from telemetry_site.log_lines import OneLine
@@ -43,6 +42,7 @@ def test_no_page_fragment_file_or_search_shows_a_secret(gate, beat, record, sign
     row = ApprovalRecord.objects.get(pk=ended.request_id)
     pages = [
         "/",
+        f"/?selected={open_one.request_id}",
         f"/approvals/{open_one.request_id}/",
         f"/approvals/{ended.request_id}/",
         "/agents/?id=deployer",
@@ -55,14 +55,14 @@ def test_no_page_fragment_file_or_search_shows_a_secret(gate, beat, record, sign
         address: auditor.get(address).content.decode() for address in ("/admin/core/approvalrecord/", own)
     }
     texts["file"] = b"".join(auditor.post("/record/export/", {"q": "deploy"}).streaming_content).decode()
-    texts["live"] = fragments.live_region(contexts.live_page(), Audience(may_decide=True))
+    texts["live"] = fragments.live_region(contexts.live_page())
     assert "No request" in texts[f"/record/?q={CANARIES[0]}"]
     for address, text in texts.items():
         shown = text if "q=canary" not in address and "q=ghp" not in address else text.split("<main", 1)[1]
         known = [canary for canary in found_in(shown) if canary not in address]
         assert known == [], address
     assert "⟦hidden: 19 characters⟧" in texts[f"/approvals/{open_one.request_id}/"]
-    assert "4 values are hidden" in texts["live"]
+    assert "4 values are hidden" in texts[f"/?selected={open_one.request_id}"]
     assert row.context == json.dumps(CONTEXT, separators=(",", ":"))
 
 

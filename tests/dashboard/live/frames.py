@@ -59,6 +59,17 @@ def next_tick(socket: ClientConnection, *, ok: bool, seconds: float = PATIENCE) 
     )
 
 
+def next_word(socket: ClientConnection, word: str, request_id: str, seconds: float = PATIENCE) -> dict:
+    """The next word that a request `came` or `went`."""
+    frame = next_frame(
+        socket,
+        lambda frame: frame.startswith("{") and json.loads(frame).get(word, {}).get("id") == request_id,
+        f"that {request_id} {word}",
+        seconds,
+    )
+    return json.loads(frame)[word]
+
+
 def code_of_closing(socket: ClientConnection, seconds: float = PATIENCE) -> tuple[int | None, list[str]]:
     """Wait until the server closes: its code, and the frames until then."""
     end, frames = time.monotonic() + seconds, []
@@ -89,7 +100,7 @@ def ticks_after(frames: list[str], moment_ms: int) -> int:
 
 
 class Page:
-    """A page in a browser, as far as fragments go: outerMorph replaces by id, beforeend and beforebegin put in."""
+    """A page in a browser, as far as fragments go: outerMorph replaces by id."""
 
     def __init__(self, html: str) -> None:
         self.tree = parse(html)
@@ -98,17 +109,11 @@ class Page:
         """Apply every fragment of a frame; one without its target on the page changes nothing."""
         for target, swap, content in partials(frame):
             new = [child for child in content.children if isinstance(child, Element)]
-            if swap == "beforeend":
-                self.tree.by_id(target).children += new
-            elif swap == "outerMorph":
-                self._replace(target, new)
-            elif swap == "beforebegin":
-                self._replace(target, [*new, self.tree.by_id(target)])
-            else:
-                raise AssertionError(f"unknown swap {swap}")
+            assert swap == "outerMorph"
+            self._replace(target, new)
 
-    def without_what_is_over(self) -> str:
-        """The text of the live region; cards that ended and only keep their place are left out, and times."""
+    def read(self) -> str:
+        """The text of the head, times left out."""
         return _text(self.tree.by_id("live"))
 
     def _replace(self, target: str, new: list[Element]) -> None:
@@ -120,7 +125,7 @@ class Page:
 
 
 def _text(element: Element) -> str:
-    if element.tag == "time" or "over" in element.attributes.get("class", "").split():
+    if element.tag == "time":
         return ""
     words = [child if isinstance(child, str) else _text(child) for child in element.children]
     return " ".join(" ".join(words).split())

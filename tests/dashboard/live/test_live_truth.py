@@ -6,17 +6,15 @@ import time
 import pytest
 
 from core.store.outbox import Watcher
-from dashboard.access import Audience
-from dashboard.approvals.page import SHOWN_ENDED, SHOWN_REQUESTS, recently_ended
+from dashboard.approvals.page import SHOWN_ENDED, recently_ended
 from dashboard.live import fragments
+from dashboard.live.doorbells import LIVE
 from dashboard.live.page import live_page
 from dashboard.live.state import LiveState, Message
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-
-APPROVER, VIEWER = Audience(may_decide=True), Audience(may_decide=False)
 
 
 @pytest.fixture
@@ -33,18 +31,18 @@ def page_of(region: str) -> Page:
     return page
 
 
-def fresh(audience: Audience = APPROVER) -> str:
+def fresh() -> str:
     """What somebody would read who loads the page now."""
-    return page_of(fragments.live_region(live_page(), audience)).without_what_is_over()
+    return page_of(fragments.live_region(live_page())).read()
 
 
-def drain(state: LiveState, page: Page, audience: Audience = APPROVER) -> None:
+def drain(state: LiveState, page: Page) -> None:
     """Bring a page up to date as the follower does."""
     while True:
         entries = state.wait(0)
         messages, _touched = state.apply(entries)
         for message in [*messages, *state.look()]:
-            page.apply(message.text(audience))
+            page.apply(message.text)
         if not entries:
             return
 
@@ -100,25 +98,24 @@ class Life:
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2, 3))])
-@pytest.mark.parametrize("audience", [APPROVER, VIEWER], ids=["approver", "viewer"])
-def test_a_stale_page_with_all_its_fragments_reads_as_a_fresh_one(gate, beat, record, state, seed, audience):
-    page, life = page_of(state.region(audience)), Life(gate, beat, record, seed)
+def test_a_stale_page_with_all_its_fragments_reads_as_a_fresh_one(gate, beat, record, state, seed):
+    page, life = page_of(state.region()), Life(gate, beat, record, seed)
     for number in range(120):
         life.go_on()
         if number % 3 == 0:
-            drain(state, page, audience)
+            drain(state, page)
     record()
-    drain(state, page, audience)
-    wanted = fresh(audience)
+    drain(state, page)
+    wanted = fresh()
     assert "agent" in wanted
     assert "kind" in wanted
-    assert page.without_what_is_over() == wanted
-    assert page_of(state.region(audience)).without_what_is_over() == wanted
+    assert page.read() == wanted
+    assert page_of(state.region()).read() == wanted
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_reading_everything_again_finds_nothing_to_correct(gate, beat, record, state, seed):
-    page, life = page_of(state.region(APPROVER)), Life(gate, beat, record, 100 + seed)
+    page, life = page_of(state.region()), Life(gate, beat, record, 100 + seed)
     for _ in range(60):
         life.go_on()
     record()
@@ -127,35 +124,51 @@ def test_reading_everything_again_finds_nothing_to_correct(gate, beat, record, s
 
 
 def test_an_end_that_is_recorded_while_sql_is_asked_stays_on_the_page(gate, record, state):
-    page = page_of(state.region(APPROVER))
+    page = page_of(state.region())
     state.begin_verification()
     as_sql_was = recently_ended()
     gate.respond_to_approval(gate.open_request("deploy").request_id, True, "ann")
     record()
     drain(state, page)
     assert state.verify(as_sql_was) == []
-    assert page_of(state.region(APPROVER)).without_what_is_over() == fresh()
+    assert page_of(state.region()).read() == fresh()
     assert verified(state) == []
 
 
-def test_a_queue_longer_than_the_page_moves_up_as_it_is_answered(gate, record, state):
-    page = page_of(state.region(APPROVER))
-    ids = [
-        gate.open_request("deploy", {"number": number}).request_id for number in range(SHOWN_REQUESTS + 12)
-    ]
+def test_the_count_follows_a_queue_of_any_length(gate, record, state):
+    page = page_of(state.region())
+    ids = [gate.open_request("deploy", {"number": number}).request_id for number in range(62)]
     drain(state, page)
-    assert page.without_what_is_over() == fresh()
-    assert "12 more wait, with more time than these" in fresh()
+    assert page.read() == fresh()
+    assert page.tree.by_id("queue-head").attributes["data-waiting"] == "62"
     for request_id in ids[:20]:
         gate.respond_to_approval(request_id, True, "ann")
     record()
     drain(state, page)
-    assert page.without_what_is_over() == fresh()
-    assert "more wait" not in fresh()
+    assert page.read() == fresh()
+    assert page.tree.by_id("queue-head").attributes["data-waiting"] == "42"
+
+
+def told(state: LiveState) -> str:
+    """What pages are sent of what happened since."""
+    return " ".join(message.text for message in state.apply(state.wait(5))[0])
+
+
+def test_whatever_changes_the_list_rings_for_it(gate, record, state):
+    assert LIVE not in state.changes.take()
+    request = gate.open_request("deploy")
+    assert request.request_id in told(state)
+    assert LIVE in state.changes.take()
+    record()
+    told(state)
+    assert LIVE not in state.changes.take()
+    gate.respond_to_approval(request.request_id, True, "ann")
+    assert request.request_id in told(state)
+    assert LIVE in state.changes.take()
 
 
 def test_only_the_newest_ends_are_listed_newest_first(gate, record, state):
-    page = page_of(state.region(APPROVER))
+    page = page_of(state.region())
     for number in range(SHOWN_ENDED + 5):
         request = gate.open_request(f"kind {number:02}")
         gate.respond_to_approval(request.request_id, True, "ann")
@@ -164,7 +177,7 @@ def test_only_the_newest_ends_are_listed_newest_first(gate, record, state):
     before_the_record = page.tree.by_id("ended").text
     record()
     drain(state, page)
-    assert page.without_what_is_over() == fresh()
+    assert page.read() == fresh()
     assert before_the_record.count("sent") == SHOWN_ENDED
     assert page.tree.by_id("ended").text.count("recorded") == SHOWN_ENDED
 
@@ -174,47 +187,49 @@ def test_an_end_while_nobody_looked_is_seen_by_the_next_follower(gate, record, c
     record()
     gate.respond_to_approval(request.request_id, True, "ann")
     late = LiveState()
-    page = page_of(late.region(APPROVER))
+    page = page_of(late.region())
     drain(late, page)
     assert "sent" in page.tree.by_id("ended").text
     record()
     drain(late, page)
-    assert page.without_what_is_over() == fresh()
+    assert page.read() == fresh()
     late.close()
 
 
-def test_a_request_past_its_deadline_is_a_card_until_it_is_ended_and_then_none(gate, record, state):
-    page = page_of(state.region(APPROVER))
+def test_a_request_past_its_deadline_counts_until_it_is_ended_and_then_no_more(gate, record, state):
+    page = page_of(state.region())
     request = gate.open_request("deploy", timeout=0.2)
     drain(state, page)
-    assert page.tree.by_id(f"request-{request.request_id}")
+    assert page.tree.by_id("queue-head").attributes["data-waiting"] == "1"
     gate.wait_for_decision(request.request_id)
     record()
-    wait_until(lambda: drain(state, page) or page.without_what_is_over() == fresh(), "the page follows")
-    assert "Timed out" in page.without_what_is_over()
+    wait_until(lambda: drain(state, page) or page.read() == fresh(), "the page follows")
+    assert "Timed out" in page.read()
 
 
 def test_a_request_that_vanished_from_redis_vanishes_from_the_page(gate, raw, record, state):
-    page = page_of(state.region(APPROVER))
-    kept, gone = gate.open_request("kept"), gate.open_request("gone")
+    page = page_of(state.region())
+    gate.open_request("kept")
+    gone = gate.open_request("gone")
     drain(state, page)
+    state.changes.take()
     raw.delete("{telemetry}:approvals:request:" + gone.request_id)
     raw.zrem("{telemetry}:approvals:pending", gone.request_id)
     for message in verified(state):
-        page.apply(message.text(APPROVER))
-    assert page.tree.by_id(f"request-{kept.request_id}")
-    assert page.tree.by_id(f"request-{gone.request_id}") is None
-    assert page.without_what_is_over() == fresh()
+        page.apply(message.text)
+    assert page.tree.by_id("queue-head").attributes["data-waiting"] == "1"
+    assert LIVE in state.changes.take()
+    assert page.read() == fresh()
 
 
 def test_poison_in_the_outbox_does_not_stop_the_page(gate, raw, state):
-    page = page_of(state.region(APPROVER))
+    page = page_of(state.region())
     raw.xadd("{telemetry}:outbox", {"type": "ended", "request_id": "nothing"})
     raw.xadd("{telemetry}:outbox", {"x": "y"})
     raw.xadd("{telemetry}:recorded", {"position": "12"})
-    request = gate.open_request("deploy")
+    gate.open_request("deploy")
     drain(state, page)
-    assert page.tree.by_id(f"request-{request.request_id}")
+    assert page.tree.by_id("queue-head").attributes["data-waiting"] == "1"
 
 
 def test_a_watcher_ignores_a_commit_it_cannot_read(gate, raw, clean_redis):

@@ -14,7 +14,14 @@ from core.approval_gates import ApprovalGate
 from dashboard.live import feed as live
 from dashboard.live.feed import TICK_SECONDS
 from dashboard.live.follower import follower
-from tests.dashboard.live.frames import code_of_closing, next_frame, next_partial, next_tick, partials
+from tests.dashboard.live.frames import (
+    code_of_closing,
+    next_frame,
+    next_partial,
+    next_tick,
+    next_word,
+    partials,
+)
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,11 +90,11 @@ def test_a_request_whose_history_is_slow_delays_no_other_page(
     while time.monotonic() - held < STALE_SECONDS + TICK_SECONDS:
         with Stopwatch() as watch:
             request = gate.open_request("quick")
-            next_partial(page, "cards", holding=request.request_id)
+            next_word(page, "came", request.request_id)
             next_tick(page, ok=True)
         assert watch.own < STALE_SECONDS
     gate.respond_to_approval(slow.request_id, True, "ann")
-    next_partial(page, f"request-{slow.request_id}")
+    next_word(page, "went", slow.request_id)
     assert "slow to answer" in next_partial(waiting, "problem").text
     next_tick(waiting, ok=False)
     database.release()
@@ -184,11 +191,11 @@ def test_a_database_that_refuses_to_tell_rights_stops_all_pages_until_it_does(
     database.refuses = True
     database.hold(SESSIONS)
     assert "cannot be read" in next_partial(page, "problem").text
-    request = gate.open_request("deploy")
+    gate.open_request("deploy")
     assert next_tick(page, ok=False)["why"] == "Not live: the record cannot be read or written"
     database.release()
     region = next_partial(page, "live")
-    assert region.by_id(f"request-{request.request_id}")
+    assert region.by_id("queue-head").attributes["data-waiting"] == "1"
     next_tick(page, ok=True)
 
 

@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 from tests.waiting import PATIENCE
 
 CARD = re.compile(r'name="digest-([0-9a-f-]{36})" value="([0-9a-f]+)"')
+LINE = re.compile(r'data-line="([^"]+)"')
+CHOICE = re.compile(r'name="id" value="([0-9a-f-]{36})"')
+LOOKED_AT = 50
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -34,9 +37,15 @@ class Person:
         self.acknowledged: list[list] = []
 
     def look(self) -> dict[str, str]:
-        """The open requests on the live page: id to digest."""
-        answer = self._call("GET", "/")
-        return dict(CARD.findall(answer.text)) if answer.status == 200 else {}
+        """The first open requests of the inbox, those of its groups too: id to digest, each from its own page."""
+        ids: list[str] = []
+        for line in LINE.findall(self._call("GET", "/").text):
+            alike = line.startswith("alike-")
+            ids += CHOICE.findall(self._call("GET", f"/?selected={line}").text) if alike else [line]
+            if len(ids) >= LOOKED_AT:
+                break
+        pages = (self._call("GET", f"/approvals/{request_id}/").text for request_id in ids[:LOOKED_AT])
+        return {found[1]: found[2] for text in pages if (found := CARD.search(text))}
 
     def decide(self, request_id: str, digest: str, *, approved: bool) -> Answer:
         """Press a button of a card that was looked at; what took effect is acknowledged."""

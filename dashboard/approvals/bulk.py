@@ -1,0 +1,126 @@
+"""Several requests answered at once: what is in it is shown first, and each is decided and recorded for itself."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from core.errors import StoreUnavailable
+from core.store.client import open_store
+from dashboard import access, words
+from dashboard.access import Audience
+from dashboard.approvals import known as names
+from dashboard.approvals import unusual
+from dashboard.approvals.inbox import MOST_TOGETHER, Line, Together, may_go_together
+from dashboard.approvals.views import answer_one, inbox_address
+from dashboard.approvals.waiting import Account, read_waiting
+from dashboard.approvals.words import (
+    GONE,
+    NOT_TOGETHER,
+    NOTHING_CHOSEN,
+    TOO_MANY,
+    failed,
+    together,
+)
+
+
+@require_POST
+@never_cache
+@access.viewer_required
+def confirm(request: HttpRequest) -> HttpResponse:
+    """What would be answered, once more and whole. It decides nothing."""
+    chosen, back = request.POST.getlist("id"), request.POST.get("back", "")
+    if not 0 < len(chosen) <= MOST_TOGETHER:
+        messages.error(request, TOO_MANY.format(most=MOST_TOGETHER) if chosen else NOTHING_CHOSEN)
+        return redirect(inbox_address(back))
+    try:
+        now, answered, left = _sorted_out(request, chosen)
+    except StoreUnavailable as error:
+        messages.error(request, words.unavailable(error))
+        return redirect(inbox_address(back))
+    for sentence in left:
+        messages.warning(request, sentence)
+    if not answered:
+        return redirect(inbox_address(back))
+    audience: Any = Audience.of(request.user)
+    shown = Together.of(Line(answered[0], tuple(answered)), audience.verdict(answered[0]))
+    approved = request.POST.get("answer") != "deny"
+    context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": now}}
+    return render(request, "dashboard/approvals/together.html", context)
+
+
+@require_POST
+@login_required
+def approve(request: HttpRequest) -> HttpResponse:
+    """Say yes to each."""
+    return _answer(request, approved=True)
+
+
+@require_POST
+@login_required
+def deny(request: HttpRequest) -> HttpResponse:
+    """Say no to each."""
+    return _answer(request, approved=False)
+
+
+def _answer(request: HttpRequest, *, approved: bool) -> HttpResponse:
+    chosen, back = request.POST.getlist("id")[:MOST_TOGETHER], request.POST.get("back", "")
+    try:
+        _now, answered, failures = _sorted_out(request, chosen)
+    except StoreUnavailable as error:
+        messages.error(request, words.unavailable(error))
+        return redirect(inbox_address(back))
+    decided = 0
+    for account in answered:
+        try:
+            notice = answer_one(request, account.request_id, approved=approved, together=True)
+        except Http404:
+            failures.append(GONE.format(name=_name(account)))
+            continue
+        if notice.kind == "done" or notice.held is not None:
+            decided += 1
+        else:
+            failures.append(notice.text)
+    if decided:
+        messages.success(request, together(decided, approved=approved))
+    if failures:
+        messages.error(request, " ".join([failed(len(failures)), *failures]))
+    return redirect(inbox_address(back))
+
+
+def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> tuple[datetime, list[Account], list[str]]:
+    """Those of the chosen that may be answered together, and a sentence for each that may not."""
+    waiting, audience = read_waiting(open_store()), Audience.of(request.user)
+    by_id = {account.request_id: account for account in waiting.accounts}
+    unusual.refresh(waiting.accounts)
+    names.refresh()
+    odd = unusual.odd_ones(waiting.accounts)
+    answered: list[Account] = []
+    left = []
+    for request_id in dict.fromkeys(chosen):
+        account = by_id.get(request_id)
+        if account is None:
+            left.append(GONE.format(name=request_id))
+        elif (
+            audience is None
+            or not audience.verdict(account).allowed
+            or not may_go_together(audience, account)
+            or request_id in odd
+            or not account.shape
+            or (answered and account.shape != answered[0].shape)
+            or names.lookalikes(account.agent_id, account.approval_type, account.context)
+        ):
+            left.append(NOT_TOGETHER.format(name=_name(account)))
+        else:
+            answered.append(account)
+    return waiting.now, answered, left
+
+
+def _name(account: Account) -> str:
+    return words.request_name(account.approval_type, account.agent_id)

@@ -1,0 +1,99 @@
+"""Which of what waits the inbox shows, from its address."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from dashboard.approvals import words
+
+LONGEST = 300
+SHOWS = ("", "soon", "unusual", "mine", "risky")
+AGES = {"": 0, "5": 5, "30": 30, "120": 120}  # minutes that it waits already
+SOON = timedelta(minutes=2)
+ALIKE = "alike-"
+
+
+class BadFilter(ValueError):
+    """The address asks for what cannot be shown; the message says which part and what it may be."""
+
+
+class Link(NamedTuple):
+    """One way to look at the queue: its name, how many are there, its address, whether it is the one at hand."""
+
+    word: str
+    many: int
+    query: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Filters:
+    """`selected` is the id of a request, or `alike-` and a shape; '' for none."""
+
+    show: str = ""
+    kind: str = ""
+    agent: str = ""
+    age: str = ""
+    q: str = ""
+    page: int = 1
+    selected: str = ""
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> "Filters":
+        """From an address; BadFilter for what is none of ours."""
+        texts = {
+            name: said.get(name, "").strip() for name in ("show", "kind", "agent", "age", "q", "selected")
+        }
+        page = said.get("page") or "1"
+        for name, text in texts.items():
+            if len(text) > LONGEST or "\x00" in text:
+                raise BadFilter(words.TOO_LONG.format(name=name, most=LONGEST))
+        if texts["show"] not in SHOWS:
+            raise BadFilter(words.NO_SUCH.format(name="show", names=", ".join(filter(None, SHOWS))))
+        if texts["age"] not in AGES:
+            raise BadFilter(words.NO_SUCH.format(name="age", names=", ".join(filter(None, AGES))))
+        known = page.isascii() and page.isdecimal() and len(page) < 7 and int(page) > 0
+        return cls(**texts, page=int(page) if known else 1)
+
+    @property
+    def query(self) -> str:
+        """The part of an address that asks for this; only what is not usual."""
+        said = {
+            "show": self.show,
+            "kind": self.kind,
+            "agent": self.agent,
+            "age": self.age,
+            "q": self.q,
+            "page": "" if self.page == 1 else str(self.page),
+            "selected": self.selected,
+        }
+        return urlencode({name: value for name, value in said.items() if value})
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it leaves anything out."""
+        return bool(self.show or self.kind or self.agent or self.age or self.q)
+
+    @property
+    def bare(self) -> str:
+        """The query without the selection."""
+        return replace(self, selected="").query
+
+    @property
+    def shape(self) -> str:
+        """The shape of the requests that are selected together; '' for none."""
+        return self.selected.removeprefix(ALIKE) if self.selected.startswith(ALIKE) else ""
+
+    def selecting(self, selected: str) -> str:
+        """The query that shows one of its lines."""
+        return replace(self, selected=selected).query
+
+    def on(self, **said: str) -> "Filters":
+        """The same with another part, from its first page."""
+        return replace(self, page=1, selected="", **said)  # type: ignore[arg-type]
+
+    def to_page(self, page: int) -> str:
+        """The query of another page."""
+        return replace(self, page=page, selected="").query

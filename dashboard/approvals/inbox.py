@@ -1,0 +1,262 @@
+"""What the inbox prints: what waits, line by line, requests of one sort folded into one line."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple
+
+from core.history.approvals.policy import FRESH, TYPED, Verdict
+from dashboard.access import Audience
+from dashboard.approvals import unusual, words
+from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
+from dashboard.approvals.waiting import Account, Waiting, urgency
+
+PAGE_LINES = 50
+LISTED = 20  # kinds, and agents, in the column of groups
+FEWEST = 3  # that are folded
+MOST_TOGETHER = 100  # that one press answers
+MOST_COLUMNS = 8  # that differ; what differs in more is looked at one by one
+
+
+class Line(NamedTuple):
+    """One request, or several that are alike, of which `first` is the most urgent."""
+
+    first: Account
+    alike: tuple[Account, ...] = ()
+    odd: bool = False
+    risky: bool = False
+
+    @property
+    def id(self) -> str:
+        """What selects it."""
+        return f"{ALIKE}{self.first.shape}" if self.alike else self.first.request_id
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the values that differ."""
+        return differing(self.alike)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Requests that are alike: what they share, and a row each of what differs."""
+
+    first: Account
+    columns: list[str]
+    shared: list[tuple[str, str]]
+    rows: list[tuple[Account, list[str]]]
+    count: int
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, line: Line, verdict: Verdict) -> "Together":
+        """The first of them, as many as one press answers."""
+        columns, alike = line.columns, line.alike
+        shared = [(name, text) for name, text in line.first.values if name not in columns]
+        rows = [
+            (account, [dict(account.values)[name] for name in columns]) for account in alike[:MOST_TOGETHER]
+        ]
+        return cls(line.first, columns, shared, rows, len(alike), verdict)
+
+    @property
+    def more(self) -> int:
+        """How many are left for the next press."""
+        return self.count - len(self.rows)
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """One page of the queue. `found` counts requests, `lines` what stands for them."""
+
+    filters: Filters
+    shown: list[Line]
+    together: Together | None
+    groups: dict[str, list[Link]]
+    waiting: int
+    unreadable: int
+    found: int
+    lines: int
+    pages: int
+    now: datetime
+    known: bool = True  # False while Redis is away
+
+    @property
+    def earlier(self) -> str:
+        """The query of the page before."""
+        return self.filters.to_page(self.filters.page - 1)
+
+    @property
+    def later(self) -> str:
+        """The query of the page after."""
+        return self.filters.to_page(self.filters.page + 1)
+
+    @property
+    def rows(self) -> list[tuple[Line, str]]:
+        """Each line, and the query that shows it."""
+        return [(line, self.filters.selecting(line.id)) for line in self.shown]
+
+    @property
+    def onward(self) -> str:
+        """The query that shows the line after the selected one, or before it where that is the last."""
+        ids = [line.id for line in self.shown]
+        if self.filters.selected not in ids:
+            return self.filters.bare
+        place = ids.index(self.filters.selected)
+        return self.filters.selecting(next(iter(ids[place + 1 :] or ids[:place][-1:]), ""))
+
+
+def differing(accounts: Iterable[Account]) -> list[str]:
+    """The names of the values that are not the same in all of them."""
+    texts: dict[str, set[str]] = defaultdict(set)
+    for account in accounts:
+        for name, text in account.values:
+            texts[name].add(text)
+    return [name for name, found in texts.items() if len(found) > 1]
+
+
+def inbox_page(filters: Filters, audience: Audience, waiting: Waiting) -> Inbox:
+    """The page of what waits: SQL in one query where what was approved was not read for a minute."""
+    unusual.refresh(waiting.accounts)
+    odd = unusual.odd_ones(waiting.accounts)
+    holds = _tests(waiting, audience, odd)
+    found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
+    lines = lines_of(found, audience, odd)
+    pages = max(1, -(-len(lines) // PAGE_LINES))
+    page = min(filters.page, pages)  # they end: a page that was there may be gone
+    filters = replace(filters, page=page)
+    chosen = next((line for line in lines if line.alike and line.first.shape == filters.shape), None)
+    return Inbox(
+        filters,
+        page_of(lines, page),
+        Together.of(chosen, audience.verdict(chosen.first)) if chosen else None,
+        _groups(waiting, filters, holds),
+        len(waiting.accounts),
+        waiting.unreadable,
+        len(found),
+        len(lines),
+        pages,
+        waiting.now,
+    )
+
+
+def nothing_known(filters: Filters, now: datetime) -> Inbox:
+    """The page while Redis is away."""
+    return Inbox(filters, [], None, {}, 0, 0, 0, 0, 1, now, known=False)
+
+
+def is_risky(audience: Audience, account: Account) -> bool:
+    """Whether a yes to it asks for more than a press: what cannot be undone, is of high risk, or needs several."""
+    demands = audience.powers.demands(account.approval_type)
+    return not demands.bulk or demands.approvers > 1 or TYPED in demands.needs or FRESH in demands.needs
+
+
+def may_go_together(audience: Audience, account: Account) -> bool:
+    """Whether it may be answered with others: never where an answer brings anything but the button."""
+    verdict = audience.verdict(account)
+    plain = verdict.bulk and verdict.approvers == 1 and not verdict.needs
+    return plain if verdict.allowed else not is_risky(audience, account)
+
+
+def lines_of(accounts: Iterable[Account], audience: Audience, odd: set[str]) -> list[Line]:
+    """The lines by deadline. What is unusual, or must be looked at alone, is never folded."""
+    crowds: dict[str, list[Account]] = defaultdict(list)
+    lines = []
+    for account in accounts:
+        if account.shape and account.request_id not in odd and may_go_together(audience, account):
+            crowds[account.shape].append(account)
+        else:
+            risky = is_risky(audience, account)
+            lines.append(Line(account, odd=account.request_id in odd, risky=risky))
+    for alike in crowds.values():
+        if len(alike) >= FEWEST and len(differing(alike)) <= MOST_COLUMNS:
+            lines.append(Line(alike[0], tuple(alike)))
+        else:
+            lines += [Line(account, risky=is_risky(audience, account)) for account in alike]
+    return sorted(lines, key=lambda line: urgency(line.first))
+
+
+def page_of(lines: Iterable[Line], page: int) -> list[Line]:
+    """Those of one page, by deadline: each agent's first before any agent's second, and so on.
+
+    So however many one agent asks, nobody else's request is hidden behind them.
+    """
+    turns: Counter[str] = Counter()
+    queued = []
+    for line in lines:
+        queued.append((turns[line.first.agent_id], *urgency(line.first), line))
+        turns[line.first.agent_id] += 1
+    queued.sort(key=itemgetter(0, 1, 2))
+    shown = (line for *_place, line in queued[(page - 1) * PAGE_LINES : page * PAGE_LINES])
+    return sorted(shown, key=lambda line: urgency(line.first))
+
+
+Tests = dict[str, Callable[[Account], bool]]
+
+
+def _tests(waiting: Waiting, audience: Audience, odd: set[str]) -> Tests:
+    """What each word of `show` asks of a request."""
+    return {
+        "": lambda _account: True,
+        "soon": lambda account: account.deadline_at - waiting.now < SOON,
+        "unusual": lambda account: account.request_id in odd,
+        "risky": partial(is_risky, audience),
+        "mine": lambda account: audience.verdict(account).allowed,
+    }
+
+
+def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetime) -> bool:
+    return (
+        (not filters.kind or account.approval_type == filters.kind)
+        and (not filters.agent or account.agent_id == filters.agent)
+        and now - account.requested_at >= timedelta(minutes=AGES[filters.age])
+        and all(word in account.text for word in filters.q.casefold().split())
+        and holds[filters.show](account)
+    )
+
+
+def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[Link]]:
+    """Ways to look at all that waits, with how many there are."""
+    shows = {show: sum(map(holds[show], waiting.accounts)) for show in SHOWS}
+    kinds = Counter(account.approval_type for account in waiting.accounts)
+    agents = Counter(account.agent_id for account in waiting.accounts)
+    return {
+        "shows": [
+            Link(words.SHOWS[show], count, filters.on(show=show).query, filters.show == show)
+            for show, count in shows.items()
+        ],
+        "kinds": [
+            Link(
+                kind, count, filters.on(kind="" if filters.kind == kind else kind).query, filters.kind == kind
+            )
+            for kind, count in _most(kinds, filters.kind)
+        ],
+        "agents": [
+            Link(
+                name,
+                count,
+                filters.on(agent="" if filters.agent == name else name).query,
+                filters.agent == name,
+            )
+            for name, count in _most(agents, filters.agent)
+        ],
+        "ages": [
+            Link(words.AGES[age], _older(waiting, minutes), filters.on(age=age).query, filters.age == age)
+            for age, minutes in AGES.items()
+        ],
+    }
+
+
+def _most(counts: Counter[str], chosen: str) -> list[tuple[str, int]]:
+    """Those that most wait for, and the chosen one, by name: a list that holds still."""
+    most = dict(counts.most_common(LISTED))
+    if chosen:
+        most[chosen] = counts[chosen]
+    return sorted(most.items())
+
+
+def _older(waiting: Waiting, minutes: int) -> int:
+    """How many wait for so long already."""
+    return sum(waiting.now - one.requested_at >= timedelta(minutes=minutes) for one in waiting.accounts)

@@ -1,0 +1,140 @@
+"""What waits, as lists show it: a short account of each request, made once and kept while the request waits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from core.errors import MalformedRecord
+from core.history.approvals.alarms import is_altered
+from core.history.search.words import lines_of
+from core.store.approvals import RequestRecord, read_deadlines, read_records
+from core.store.client import Store
+from core.values.approvals import PENDING
+from core.values.secrets import masked_json
+from core.values.text import plain
+from dashboard.display.warnings import warnings_of
+
+COMPARED_CHARACTERS = 4_000  # a longer context is looked at alone
+COMPARED_VALUES = 40
+COMPARED_LENGTH = 200  # of one value
+SEARCHED_CHARACTERS = 8_000
+FACTS, FACT_LENGTH = 4, 60
+# What a line says of a request, the first words first: never what its agent would like to be seen.
+TELLING = (
+    ("amount", "total", "price", "sum", "quantity", "count"),
+    ("currency",),
+    ("to", "recipient", "target", "iban", "account", "supplier", "customer", "contact", "email", "user", "role"),
+    ("environment", "host", "server", "url", "service", "domain", "region"),
+    ("table", "database", "bucket", "path", "file", "branch"),
+    ("command", "cmd", "sql", "query", "script", "statement"),
+)  # fmt: skip
+
+Value = tuple[str, str]  # the names that lead to it, and its text
+
+
+@dataclass(frozen=True)
+class Account:
+    """One request that waits. `shape` names its kind of text: '' for one that is looked at alone."""
+
+    request_id: str
+    approval_type: str
+    agent_id: str
+    requested_at: datetime
+    deadline_at: datetime
+    digest: str
+    shape: str
+    values: tuple[Value, ...]  # none where it is looked at alone
+    facts: str
+    size: int  # of its context, in bytes
+    text: str  # that a search looks through, without secrets
+    context: str  # where it can be compared
+
+    @classmethod
+    def of(cls, record: RequestRecord) -> "Account":
+        """From the request as Redis holds it."""
+        kind, agent = record.approval_type, record.agent_id
+        said = masked_json(record.context.decode()[:SEARCHED_CHARACTERS])
+        # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
+        whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record, None)
+        values = tuple(lines_of(said.text)) if whole else ()
+        comparable = whole and not said.hidden and not warnings_of(kind, agent, said.text)
+        comparable = comparable and len(values) <= COMPARED_VALUES
+        comparable = comparable and all(len(text) <= COMPARED_LENGTH for _name, text in values)
+        return cls(
+            record.request_id,
+            kind,
+            agent,
+            record.requested_at,
+            record.deadline_at,
+            record.digest,
+            _shape(kind, agent, values) if comparable else "",
+            values if comparable else (),
+            facts_of(values),
+            len(record.context),
+            f"{kind} {agent} {said.text}".casefold(),
+            said.text if comparable else "",
+        )
+
+
+def facts_of(values: Iterable[Value]) -> str:
+    """The values that tell most of a request, by fixed names; where it has none of these, by the alphabet."""
+    found = list(dict(values).items())
+    ranked = sorted((_rank(name), name, text) for name, text in found)
+    parts = [plain(f"{name[:FACT_LENGTH]} {_short(text)}") for _rank_, name, text in ranked[:FACTS]]
+    return " · ".join(parts)
+
+
+def _rank(name: str) -> int:
+    words = set(name.casefold().replace("-", "_").replace(".", "_").split("_"))
+    return next((place for place, group in enumerate(TELLING) if words & set(group)), len(TELLING))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text[: 4 * FACT_LENGTH].split())
+    return line if len(line) <= FACT_LENGTH else f"{line[: FACT_LENGTH - 1]}…"
+
+
+def _shape(kind: str, agent: str, values: tuple[Value, ...]) -> str:
+    """What requests have in common that can be compared: kind, agent, and the names of their values."""
+    names = sorted({name for name, _text in values})
+    return sha256(repr((kind, agent, names)).encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """All that wait at a moment of Redis's clock, the first due first."""
+
+    accounts: list[Account]
+    unreadable: int
+    now: datetime
+
+
+# A request never says anything else than it did. Its deadline may change: then it is read again.
+_kept: dict[tuple[str, float], Account | None] = {}
+
+
+def read_waiting(store: Store) -> Waiting:
+    """What waits: one round trip, and a second one for what this process has not read yet."""
+    global _kept
+    now, due = read_deadlines(store)
+    missing = [id_ for id_, deadline in due.items() if (id_, deadline) not in _kept]
+    read = dict(zip(missing, read_records(store, missing), strict=True)) if missing else {}
+    kept: dict[tuple[str, float], Account | None] = {}
+    for place in due.items():
+        account = _kept[place] if place in _kept else _account(read.get(place[0]))
+        if account is not None or isinstance(read.get(place[0]), MalformedRecord):
+            kept[place] = account
+    unreadable = sum(account is None for account in kept.values())
+    _kept = kept
+    waits = (account for account in kept.values() if account is not None and account.deadline_at > now)
+    return Waiting(sorted(waits, key=urgency), unreadable, now)
+
+
+def urgency(account: Account) -> tuple[datetime, str]:
+    """What is to be answered first stands first."""
+    return account.deadline_at, account.request_id
+
+
+def _account(record: RequestRecord | MalformedRecord | None) -> Account | None:
+    return Account.of(record) if isinstance(record, RequestRecord) and record.status == PENDING else None

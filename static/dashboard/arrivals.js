@@ -1,0 +1,53 @@
+// What the inbox hears and is told: hands, the socket, and answers that came back.
+"use strict";
+
+// For who does not see the page: what came, in one sentence.
+function announce() {
+  if (!arrived.length) return;
+  const news = arrived.splice(0);
+  const now = Date.now() + skew;
+  const soon = news.filter((one) => one.at - now < SOON_MS).sort((one, other) => one.at - other.at);
+  const first = news.length > 1 ? `${news.length} new requests` : `New request: ${news[0].kind} of ${news[0].agent}`;
+  const left = soon.length ? `, ${soon.length > 1 ? `${soon.length} expire, the first` : "it expires"} in ${duration(Math.max(0, Math.ceil((soon[0].at - now) / 1000)))}` : "";
+  document.getElementById("arrivals").textContent = first + left;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#lines a, #pane .back");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (link.matches(".back")) back();
+  else select(link.closest(".line").dataset.line, { chosen: true });
+});
+document.addEventListener("click", (event) => { if (event.target.id === "news") showFresh(); });
+addEventListener("popstate", () => location.reload());
+document.addEventListener("change", (event) => {
+  if (!event.target.matches("#together input[type=checkbox]")) return;
+  const count = document.querySelectorAll("#together input[type=checkbox]:checked").length;
+  for (const said of document.querySelectorAll("#together [data-count]")) said.textContent = count;
+});
+document.addEventListener("htmx:ws:after:message:incoming", (event) => {
+  const text = event.detail.message.data;
+  if (!text.startsWith("{")) return;
+  const said = JSON.parse(text);
+  if (said.came) {
+    over.delete(said.came.id);
+    arrived.push(said.came);
+    setTimeout(announce, 1000);
+  }
+  if (said.went) {
+    over.add(said.went.id);
+    const line = lineOf(said.went.id);
+    if (line) strike(line);
+    closePane(said.went.id);
+  }
+});
+document.addEventListener("telemetry:connection", () => {
+  if (root.dataset.connection !== "live") whole = true;
+  for (const button of document.querySelectorAll("[data-group]")) button.disabled = root.dataset.connection !== "live";
+});
+document.addEventListener("htmx:finally:request", (event) => {
+  const id = requestIn(event);
+  if (id && event.detail.ctx.response?.status === 200 && wanted === id) goOnAfter(id);
+});
+if (WIDE.matches && !wanted) selectFirst();

@@ -1,0 +1,107 @@
+// The list of the inbox: one line is selected by its id, what comes waits until it is asked for, what ends keeps its place.
+"use strict";
+
+const WIDE = matchMedia("(width >= 62rem)");
+const SOON_MS = 120000;
+const over = new Set(); // lines that are known to have ended
+const arrived = []; // requests that nobody was told of yet
+let wanted = document.getElementById("inbox").dataset.selected; // the line that is selected
+let fresh = ""; // the list as the server has it, where that is another one
+let asked = 0; // how many fetches began
+let applied = 0; // the last of them whose list is shown
+let whole = false; // the list is to be taken as it is: the page was away
+
+const lines = () => [...document.querySelectorAll("#lines > .line")];
+const waitingLines = () => lines().filter((line) => !line.classList.contains("over"));
+const lineOf = (id) => lines().find((line) => line.dataset.line === id);
+const pane = () => document.getElementById("pane");
+
+function addressOf(id) {
+  const address = new URL(location.href);
+  if (id) address.searchParams.set("selected", id);
+  else address.searchParams.delete("selected");
+  return address;
+}
+
+// The list and the request of an address; null where it cannot be had now.
+async function fetchInbox(id) {
+  const number = (asked += 1);
+  try {
+    const options = { cache: "no-store", redirect: "manual", headers: { "X-Part": "inbox" }, signal: AbortSignal.timeout(FETCH_MS) };
+    const answer = await fetch(addressOf(id), options);
+    const text = await answer.text();
+    if (!answer.ok || !text.includes('id="inbox"')) return null;
+    return { text, number, page: new DOMParser().parseFromString(text, "text/html") };
+  } catch {
+    return null;
+  }
+}
+
+const put = (text, id, swap) => {
+  const target = document.getElementById(id);
+  return htmx.swap({ text, target, sourceElement: target, select: `#${id}`, swap });
+};
+
+function showSelection() {
+  for (const line of lines()) {
+    const link = line.querySelector("a");
+    if (line.dataset.line === wanted) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+function strike(line) {
+  line.classList.add("over");
+}
+
+// What is not on the server's list any more is struck through; what is new there waits.
+async function takeList(got) {
+  if (got.number < applied) return;
+  applied = got.number;
+  await put(got.text, "groups", "outerMorph");
+  const here = new Map(lines().map((line) => [line.dataset.line, line]));
+  const there = [...got.page.querySelectorAll("#lines > .line")].filter((line) => !over.has(line.dataset.line));
+  const ids = new Set(there.map((line) => line.dataset.line));
+  for (const [id, line] of here) if (!ids.has(id)) strike(line);
+  for (const line of there) {
+    const shown = here.get(line.dataset.line);
+    if (!shown) continue;
+    shown.classList.remove("over");
+    if (shown.dataset.state === line.dataset.state) continue;
+    shown.dataset.state = line.dataset.state;
+    shown.className = line.className;
+    shown.querySelector("a").replaceChildren(...line.querySelector("a").cloneNode(true).childNodes);
+  }
+  const news = there.filter((line) => !here.has(line.dataset.line)).length;
+  fresh = got.text;
+  if (whole || !waitingLines().length) await showFresh();
+  else offer(news);
+  showSelection();
+}
+
+function offer(news) {
+  const button = document.getElementById("news");
+  button.hidden = !news;
+  button.textContent = news ? `${news} new, show` : "";
+}
+
+async function showFresh() {
+  whole = false;
+  if (fresh) await put(fresh, "queue", "outerMorph");
+  for (const line of lines()) if (over.has(line.dataset.line)) line.remove(); // the list is older than that word
+  offer(0);
+  showSelection();
+  if (WIDE.matches && !lineOf(wanted) && (!wanted || isOver())) await selectFirst();
+}
+
+// What live.js calls when the page was rung: true when what is shown is as the server has it.
+async function takeInbox() {
+  const id = wanted;
+  const got = await fetchInbox(id);
+  if (!got) return false;
+  if (wanted === id && id && pane().dataset.shows === id) await takePane(got, id);
+  if (!wanted && !id) await put(got.text, "pane", "outerMorph");
+  await takeList(got);
+  if (WIDE.matches && !wanted) await selectFirst();
+  return true;
+}

@@ -1,0 +1,120 @@
+// One key alone: only while the page is live, never while somebody writes, and only if this person wants it.
+"use strict";
+
+const dialog = document.getElementById("keys");
+const marked = new Set(); // lines that were selected with x
+let before = ""; // the first of two keys
+let denies = false; // the reason was opened to deny
+
+const reasonField = () => document.querySelector("#pane textarea[name^=reason-]");
+const answerButton = (name) => document.querySelector(`#pane [data-decide].${name}`);
+const paneIsSelected = () => pane().dataset.shows === wanted && !pane().classList.contains("leaving");
+
+function step(by) {
+  const all = waitingLines();
+  if (!all.length) return;
+  const place = all.findIndex((line) => line.dataset.line === wanted);
+  const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
+  if (next.dataset.line !== wanted) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
+}
+
+function write(toDeny) {
+  denies = toDeny;
+  reasonField()?.focus();
+}
+
+const press = (name) => { if (paneIsSelected()) answerButton(name)?.click(); };
+
+function deny() {
+  if (!paneIsSelected()) return;
+  if (reasonField()?.value) press("deny");
+  else write(true);
+}
+
+// The group that is looked at, or what was selected: its page asks once more.
+function together() {
+  const form = document.getElementById("together");
+  if (form && paneIsSelected()) form.querySelector("[data-group].approve")?.click();
+  else if (marked.size) sendMarked();
+}
+
+function sendMarked() {
+  const form = document.getElementById("decide").cloneNode(true);
+  form.removeAttribute("id");
+  for (const name of form.getAttributeNames()) if (name.startsWith("hx-")) form.removeAttribute(name);
+  for (const value of marked) form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "id", value }));
+  form.action = "/approvals/together/";
+  document.body.append(form);
+  form.submit();
+}
+
+function mark() {
+  const box = document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]");
+  if (box) {
+    box.click();
+    return;
+  }
+  if (!wanted || wanted.startsWith("alike-")) return;
+  if (!marked.delete(wanted)) marked.add(wanted);
+  for (const line of lines()) line.classList.toggle("marked", marked.has(line.dataset.line));
+}
+
+function unfold() {
+  const folds = [...pane().querySelectorAll("details")];
+  const open = folds.some((fold) => !fold.open);
+  for (const fold of folds) fold.open = open;
+}
+
+function leave() {
+  if (marked.size) {
+    marked.clear();
+    for (const line of lines()) line.classList.remove("marked");
+  } else if (!WIDE.matches && document.getElementById("inbox").classList.contains("chosen")) back();
+  else lineOf(wanted)?.querySelector("a").focus();
+}
+
+const KEYS = {
+  j: () => step(1),
+  k: () => step(-1),
+  a: () => press("approve"),
+  d: deny,
+  r: () => write(false),
+  x: mark,
+  A: together,
+  e: unfold,
+  o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
+  "/": () => document.getElementById("search").focus(),
+  z: () => document.querySelector("[data-undo]")?.click(),
+};
+const GO = { i: "/", a: "/agents/" };
+
+const writes = (element) => element?.matches("textarea, select, input:not([type=checkbox], [type=radio])");
+
+function pressed(event) {
+  const { key } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || dialog.open) return;
+  if (writes(event.target)) {
+    if (key === "Escape") {
+      event.preventDefault();
+      event.target.blur();
+      (lineOf(wanted)?.querySelector("a") ?? pane().querySelector("h1"))?.focus({ preventScroll: true });
+    }
+    return;
+  }
+  if (key === "?") dialog.showModal();
+  else if (key === "Escape") leave();
+  else if (dialog.hasAttribute("data-on") && root.dataset.connection === "live" && !event.repeat) {
+    const act = before === "g" && GO[key] ? () => location.assign(GO[key]) : KEYS[key];
+    before = key;
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+}
+
+document.addEventListener("keydown", pressed);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.target !== reasonField() || !denies) return;
+  event.preventDefault();
+  press("deny");
+});

@@ -1,0 +1,200 @@
+"""A hundred requests of every sort, cleared by keyboard alone and by mouse alone, and what the keys do."""
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import ApprovalGate
+from core.models import AuditEntry
+from tests.browser.inbox.choosing import choose, line_of
+from tests.browser.pressing import press
+from tests.waiting import wait_until
+
+ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
+RESTS = """() => {
+  const button = document.querySelector('[data-decide]');
+  return button && !button.disabled && button.getAttribute('aria-disabled') === 'false';
+}"""
+
+
+def ask_a_hundred(url: str) -> None:
+    """70 that are alike, of which 3 are unusual; 20 to look at; 10 to deny."""
+    crm, robot = ApprovalGate(url, "crm"), ApprovalGate(url, "robot")
+    for n in range(ALIKE + ODD):
+        field = "phone" if n < ALIKE else "role"
+        asked = {"contact": f"C{n}", "field": field, "new": f"+49 {n}"}
+        crm.open_request("update_contact", asked, timeout=900 + n)
+    for n in range(LOOKED_AT):
+        robot.open_request(f"release {n}", {"service": f"shop-{n}"}, timeout=1_200 + n)
+    for n in range(DENIED):
+        robot.open_request(f"wipe {n}", {"table": f"t{n}"}, timeout=1_500 + n)
+
+
+class Operator:
+    """Somebody who waits until a button rests, and counts what they press. `seen`: what they looked at alone."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.presses = 0
+        self.seen: list[str] = []
+
+    def key(self, name: str) -> None:
+        self.presses += 1
+        self.page.keyboard.press(name)
+
+    def click(self, selector: str) -> None:
+        self.presses += 1
+        self.page.locator(selector).click()
+
+    def waits_for_another(self, before: str) -> str:
+        """The request that is shown after `before`, when its answer can be pressed."""
+        self.page.wait_for_function(
+            "before => document.getElementById('pane').dataset.shows !== before", arg=before
+        )
+        self.page.wait_for_function(RESTS)
+        return self.page.locator("#pane").get_attribute("data-shows") or ""
+
+    def answer_all(self, approve, deny) -> None:
+        """One by one, until nobody waits."""
+        shown = ""
+        for _ in range(ODD + LOOKED_AT + DENIED):
+            shown = self.waits_for_another(shown)
+            text = self.page.locator("#pane .claim").text_content() or ""
+            self.seen.append(text)
+            if "table" in text:
+                deny()
+            else:
+                approve()
+
+
+def confirm(operator: Operator, press_it) -> None:
+    """Go to the page that asks once more, and say yes there."""
+    page = operator.page
+    page.wait_for_url("**/approvals/together/")
+    expect(page.locator(".differences tbody tr")).to_have_count(ALIKE)
+    assert "role" not in (page.locator(".differences").text_content() or "")
+    page.wait_for_function(RESTS)
+    press_it()
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.locator("#notices")).to_contain_text(f"You approved {ALIKE} requests")
+
+
+def is_all_recorded(name: str) -> None:
+    """Each of the hundred is in the record, in the name of this person, the unusual ones too."""
+    counts = {"approval.approved": ALIKE + ODD + LOOKED_AT, "approval.rejected": DENIED}
+    for kind, count in counts.items():
+        entries = AuditEntry.objects.filter(kind=kind, actor=name)
+        wait_until(lambda entries=entries, count=count: entries.count() == count, f"{count} {kind}")
+        assert entries.values("request_id").distinct().count() == count
+
+
+@pytest.mark.long
+def test_a_hundred_are_cleared_by_keyboard_alone_with_under_150_presses(sign_in, clean_redis):
+    ask_a_hundred(clean_redis)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    operator, began = Operator(page), time.monotonic()
+    expect(page.locator("#together")).to_be_visible()
+    expect(page.locator("#pane")).not_to_have_class("leaving")
+    operator.key("Shift+A")
+    confirm(operator, lambda: operator.key("Enter"))
+
+    def deny() -> None:
+        for name in ("d", "n", "o", "Control+Enter"):
+            operator.key(name)
+
+    operator.answer_all(lambda: operator.key("a"), deny)
+    expect(page.locator("#queue-head .count")).to_have_text("0")
+    print(f"keyboard: {operator.presses} presses, {time.monotonic() - began:.1f} s")
+    assert operator.presses < 150
+    assert sum("role" in text for text in operator.seen) == ODD
+    is_all_recorded("maria")
+    assert AuditEntry.objects.filter(kind="approval.rejected", details__contains="no").count() == DENIED
+
+
+@pytest.mark.long
+def test_a_hundred_are_cleared_by_mouse_with_under_60_clicks(sign_in, clean_redis):
+    ask_a_hundred(clean_redis)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    operator, began = Operator(page), time.monotonic()
+    operator.click("#together .approve")
+    confirm(operator, lambda: operator.click("[data-decide]"))
+
+    def deny() -> None:
+        operator.click("#pane textarea")
+        page.keyboard.type("no")
+        operator.click("#pane [data-decide].deny")
+
+    operator.answer_all(lambda: operator.click("#pane [data-decide].approve"), deny)
+    expect(page.locator("#queue-head .count")).to_have_text("0")
+    print(f"mouse: {operator.presses} clicks, {time.monotonic() - began:.1f} s")
+    assert operator.presses < 60
+    is_all_recorded("maria")
+
+
+def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    requests = [gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("first", "second"))]
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    shown = page.locator("#pane")
+    expect(shown).to_have_attribute("data-shows", requests[0].request_id)
+    page.keyboard.press("j")
+    expect(shown).to_have_attribute("data-shows", requests[1].request_id)
+    page.keyboard.press("k")
+    expect(shown).to_have_attribute("data-shows", requests[0].request_id)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    page.keyboard.press("r")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("a reason, and d and a")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.goto("/account/")
+    page.get_by_role("button", name="Switch them off").click()
+    page.goto("/")
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.get_by_role("button", name="Approve")).to_have_attribute("aria-disabled", "false")
+    page.keyboard.press("a")
+    page.wait_for_timeout(500)
+    assert {gate.get_request(one.request_id).status for one in requests} == {"pending"}
+
+
+def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    first, second = (gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("first", "second")))
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    choose(page, "second")
+    before = line_of(page, "second").bounding_box()
+    gate.open_request("urgent", timeout=30)
+    expect(page.locator("#news")).to_have_text("1 new, show")
+    expect(page.locator("#arrivals")).to_contain_text("New request: urgent of robot, it expires in")
+    gate.respond_to_approval(first.request_id, False, "tom")
+    expect(page.locator(f"#line-{first.request_id}.over")).to_be_visible()
+    assert line_of(page, "second").bounding_box() == before
+    expect(page.locator("#pane")).to_have_attribute("data-shows", second.request_id)
+    page.locator("#news").click()
+    expect(page.locator("#lines .line")).to_have_count(2)
+    expect(page.locator("#lines .line").first).to_contain_text("urgent")
+    press(page.locator("#pane").get_by_role("button", name="Approve"))
+    expect(page.locator("#pane h1")).to_contain_text("urgent")
+
+
+def test_on_a_phone_the_list_leads_to_the_request_and_back(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    for n, kind in enumerate(("first", "second")):
+        gate.open_request(kind, timeout=600 + n)
+    page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
+    expect(page.locator("#pane")).to_be_hidden()
+    choose(page, "second")
+    expect(page.locator("#list")).to_be_hidden()
+    box = page.get_by_role("button", name="Approve").bounding_box()
+    assert box["height"] >= 44
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator("#pane")).to_be_hidden()
+    choose(page, "first")
+    press(page.get_by_role("button", name="Deny"))
+    expect(page.locator("#pane h1")).to_contain_text("second")

@@ -1,0 +1,274 @@
+"""The inbox as the server prints it: groups of what is alike, what is unusual, filters, and answers to many at once."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core import ApprovalGate
+from core.models import ApprovalRecord, ApprovalType, AuditEntry
+from dashboard.approvals import unusual
+from dashboard.approvals.inbox import MOST_TOGETHER
+from tests.dashboard.display.markup import parse
+from tests.live_record import live_record
+from tests.round_trips import round_trips
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _read_anew(monkeypatch):
+    monkeypatch.setattr(unusual, "SECONDS", 0.0)
+
+
+def tree(client, address: str = "/"):
+    response = client.get(address)
+    assert response.status_code == 200
+    return parse(response.content.decode())
+
+
+def lines(client, address: str = "/") -> list[str]:
+    return [e.attributes["data-line"] for e in tree(client, address).elements if "data-line" in e.attributes]
+
+
+def group_of(client) -> str:
+    [group] = [line for line in lines(client) if line.startswith("alike-")]
+    return group
+
+
+def change(gate, count: int, **fixed: object) -> list[str]:
+    """So many changes of contacts that differ in name and number."""
+    return [
+        gate.open_request(
+            "update_contact", {"contact": f"C{n}", "number": n, **fixed}, timeout=600 + n
+        ).request_id
+        for n in range(count)
+    ]
+
+
+# What is alike
+
+
+def test_three_of_one_sort_are_one_line_and_two_are_two(gate, signed_in):
+    client = signed_in("approver")
+    change(gate, 2)
+    assert len(lines(client)) == 2
+    change(gate, 1)
+    assert lines(client) == [group_of(client)]
+
+
+def test_another_agent_kind_or_key_is_another_sort(gate, signed_in):
+    client, ids = signed_in("approver"), change(gate, 3)
+    others = [
+        ApprovalGate(gate._store, "other").open_request("update_contact", {"contact": "C", "number": 1}),
+        gate.open_request("delete_contact", {"contact": "C", "number": 1}),
+        gate.open_request("update_contact", {"contact": "C", "number": 1, "role": "admin"}),
+    ]
+    assert len(ids) == 3
+    assert sorted(lines(client)) == sorted([group_of(client), *(one.request_id for one in others)])
+
+
+def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
+    client, ids = signed_in("approver"), change(gate, 4, table="customers")
+    pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
+    assert [e.text for e in pane.elements if e.tag == "th"][1:-1] == ["contact", "number"]
+    boxes = [e for e in pane.elements if e.attributes.get("type") == "checkbox"]
+    assert [box.attributes["value"] for box in boxes] == ids
+    assert "table" in pane.with_class("shared")[0].text
+    assert "C3" in pane.text
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"contact": "C", "note": "x" * 201},
+        {"contact": "C", "password": "hunter22"},
+        {"contact": "C\u202e"},
+        {f"key {n}": n for n in range(41)},
+    ],
+    ids=["a long value", "a hidden value", "unseen characters", "many values"],
+)
+def test_what_a_table_cannot_show_whole_is_looked_at_alone(gate, signed_in, context):
+    for number in range(3):
+        gate.open_request("odd", {**context, "n": number})
+    assert not any(line.startswith("alike-") for line in lines(signed_in("approver")))
+
+
+@pytest.mark.parametrize("demand", ["irreversible", "high_risk", "no_bulk", "digest_typed"])
+def test_what_must_be_looked_at_alone_is_never_folded_nor_answered_together(gate, signed_in, demand):
+    client, ids = signed_in("approver"), change(gate, 3)
+    ApprovalType.objects.create(name="update_contact", **{demand: True})
+    assert lines(client) == ids
+    assert lines(client, "/?show=risky") == ids
+    response = client.post("/approvals/together/approve/", posted(gate, ids), follow=True)
+    assert response.content.decode().count("it must be looked at alone") == 3
+    assert not ApprovalRecord.objects.exclude(status="pending").exists()
+    assert {gate.get_request(one).status for one in ids} == {"pending"}
+
+
+# What is unusual
+
+
+def test_in_a_place_whose_values_repeat_a_rare_one_is_unusual_and_taken_out(gate, signed_in):
+    client = signed_in("approver")
+    change(gate, 20, field="phone")
+    odd = gate.open_request("update_contact", {"contact": "C99", "number": 99, "field": "role"}, timeout=100)
+    assert lines(client) == [odd.request_id, group_of(client)]
+    assert lines(client, "/?show=unusual") == [odd.request_id]
+    pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
+    chosen = [e.attributes["value"] for e in pane.elements if e.attributes.get("type") == "checkbox"]
+    assert len(chosen) == 20
+    assert odd.request_id not in chosen
+
+
+def test_what_was_approved_before_says_what_is_usual_however_many_ask_now(gate, record, signed_in):
+    client = signed_in("approver")
+    for request_id in change(gate, 8, field="phone"):
+        gate.respond_to_approval(request_id, True, "ann")
+    record()
+    ids = change(gate, 5, field="role")
+    assert lines(client, "/?show=unusual") == ids
+    assert lines(client) == ids
+
+
+def test_values_that_never_repeat_are_never_unusual(gate, record, signed_in):
+    client = signed_in("approver")
+    for request_id in change(gate, 8):
+        gate.respond_to_approval(request_id, True, "ann")
+    record()
+    for n in range(100, 103):
+        gate.open_request("update_contact", {"contact": f"C{n}", "number": n})
+    assert lines(client, "/?show=unusual") == []
+    assert lines(client) == [group_of(client)]
+
+
+# Which are shown
+
+
+def test_filters_and_search_stand_in_the_address(gate, signed_in):
+    client = signed_in("approver")
+    pay = ApprovalGate(gate._store, "payments").open_request("send_money", {"to": "ACME"}, timeout=60)
+    deploy = gate.open_request("deploy", {"service": "checkout"}, timeout=900)
+    assert lines(client) == [pay.request_id, deploy.request_id]
+    for query, found in (
+        ("kind=deploy", [deploy]),
+        ("agent=payments", [pay]),
+        ("q=CHECKOUT", [deploy]),
+        ("q=acme+send", [pay]),
+        ("show=soon", [pay]),
+        ("show=mine", [pay, deploy]),
+        ("age=5", []),
+        ("kind=deploy&agent=payments", []),
+    ):
+        assert lines(client, f"/?{query}") == [one.request_id for one in found], query
+    assert "None of those that wait" in tree(client, "/?age=5").text
+
+
+def test_a_viewer_may_answer_none_and_has_no_boxes(gate, signed_in):
+    client = signed_in("viewer")
+    change(gate, 3)
+    assert lines(client, "/?show=mine") == []
+    pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
+    assert not [e for e in pane.elements if e.tag in ("button", "input") and "csrf" not in str(e.attributes)
+                and e.attributes.get("name") != "back"]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", ["show=x", "age=7", f"q={'x' * 301}", "kind=%00"])
+def test_what_cannot_be_asked_for_is_said(clean_redis, signed_in, query):
+    response = signed_in("viewer").get(f"/?{query}")
+    assert response.status_code == 400
+    assert f"{query.partition('=')[0]} m" in response.content.decode()
+
+
+def test_a_secret_is_found_by_nobody_and_stands_in_no_line(gate, signed_in):
+    client, request = signed_in("approver"), gate.open_request("deploy", {"password": "hunter22secret"})
+    assert lines(client, "/?q=hunter22secret") == []
+    assert lines(client, "/?q=password") == [request.request_id]
+    assert "hunter22" not in client.get("/").content.decode()
+
+
+# Many at once
+
+
+def posted(gate, ids: list[str], **changed: str) -> dict[str, object]:
+    """What the page that asks once more posts."""
+    digests = {f"digest-{one}": live_record(gate, one).digest for one in ids}
+    return {"id": ids, **digests, "reason": "a batch", **changed}
+
+
+def test_the_page_that_asks_once_more_lists_all_that_is_in_it_and_decides_nothing(gate, signed_in):
+    client, ids = signed_in("approver"), change(gate, 5)
+    page = parse(client.post("/approvals/together/", {"id": ids[:4], "answer": "approve"}).content.decode())
+    fields = {e.attributes.get("name"): e.attributes.get("value") for e in page.elements if e.tag == "input"}
+    assert [fields[f"digest-{one}"] for one in ids[:4]] == [live_record(gate, one).digest for one in ids[:4]]
+    assert f"digest-{ids[4]}" not in fields
+    assert all(f"C{number}" in page.text for number in range(4))
+    assert {gate.get_request(one).status for one in ids} == {"pending"}
+
+
+@pytest.mark.parametrize(("word", "status"), [("approve", "approved"), ("deny", "rejected")])
+def test_each_is_decided_and_recorded_for_itself(gate, record, signed_in, word, status):
+    client, ids = signed_in("approver"), change(gate, 5)
+    response = client.post(f"/approvals/together/{word}/", posted(gate, ids), follow=True)
+    assert "5 requests, each recorded for itself." in response.content.decode()
+    record()
+    rows = ApprovalRecord.objects.filter(pk__in=ids)
+    assert {(row.status, row.responder, row.reason, row.channel) for row in rows} == {
+        (status, "the approver", "a batch", "site")
+    }
+    assert AuditEntry.objects.filter(kind=f"approval.{status}").count() == 5
+
+
+def test_what_fails_is_listed_and_the_others_are_decided(gate, signed_in):
+    client, ids = signed_in("approver"), change(gate, 5)
+    said = posted(gate, ids, **{f"digest-{ids[1]}": "0" * 64})
+    gate.respond_to_approval(ids[0], False, "ann")
+    odd = gate.open_request("deploy")
+    said["id"] = [*ids, odd.request_id]
+    text = parse(client.post("/approvals/together/approve/", said, follow=True).content.decode()).text
+    assert "You approved 3 requests" in text
+    assert "3 were not decided:" in text
+    assert [gate.get_request(one).status for one in ids] == ["rejected", "pending", *["approved"] * 3]
+    assert gate.get_request(odd.request_id).status == "pending"
+
+
+def test_no_more_than_a_hundred_go_together(gate, signed_in):
+    client = signed_in("approver")
+    ids = change(gate, MOST_TOGETHER + 5)
+    pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
+    assert len([e for e in pane.elements if e.attributes.get("type") == "checkbox"]) == MOST_TOGETHER
+    assert "5 more of this sort" in pane.text
+    text = parse(client.post("/approvals/together/", {"id": ids}, follow=True).content.decode()).text
+    assert f"at most {MOST_TOGETHER}" in text
+
+
+def test_who_may_not_decide_decides_none(gate, signed_in):
+    ids = change(gate, 3)
+    for kind in ("viewer", "no group", "anonymous"):
+        signed_in(kind).post("/approvals/together/approve/", posted(gate, ids))
+    assert {gate.get_request(one).status for one in ids} == {"pending"}
+
+
+# What it costs
+
+
+@pytest.mark.long
+def test_a_thousand_that_wait_cost_what_ten_do_and_leave_the_page_small(gate, record, signed_in):
+    client = signed_in("approver")
+
+    def cost() -> tuple[int, int]:
+        client.get("/")
+        with CaptureQueriesContext(connection) as queries, round_trips() as trips:
+            page = client.get("/").content.decode()
+        assert len(parse(page).elements) < 3_000
+        return len(queries), trips.count
+
+    def ask(first: int, last: int) -> None:
+        for n in range(first, last):
+            agent = ApprovalGate(gate._store, f"robot-{n % 4}")
+            agent.open_request(f"kind {n % 90}", {f"key {n}": n, "amount": n}, timeout=3_600)
+
+    ask(0, 10)
+    few = cost()
+    ask(10, 1_000)
+    record()
+    assert cost() == few
