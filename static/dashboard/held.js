@@ -3,11 +3,11 @@
 
 function countHeld() {
   const now = Date.now() + skew;
-  for (const held of document.querySelectorAll("[data-held]")) {
+  for (const held of document.querySelectorAll("[data-held]:not(.released)")) {
     const time = held.querySelector("[data-release]");
     const left = Math.ceil((time.dataset.release - now) / 1000);
     time.textContent = duration(Math.max(0, left));
-    if (left > 0 || held.classList.contains("released")) continue;
+    if (left > 0) continue;
     held.classList.add("released");
     held.querySelector("[data-until]").textContent = "The agent is being told.";
     held.querySelector("[data-undo]").hidden = true;
