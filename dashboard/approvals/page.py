@@ -148,8 +148,11 @@ class Ended:
 
     @property
     def took(self) -> timedelta:
-        """From the question to its end."""
-        return max(timedelta(), self.ended_at - self.requested_at)
+        """From the question to its end; none where somebody damaged a time."""
+        try:
+            return max(timedelta(), self.ended_at - self.requested_at)
+        except TypeError:
+            return timedelta()
 
     @classmethod
     def of(
@@ -340,7 +343,8 @@ def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:
 
 
 def _before(known: Any, request_id: str) -> ApprovalRecord | None:
-    return precedents.approved_before(known.agent_id, known.approval_type, known.ended_at, request_id)
+    ended_at = known.ended_at if isinstance(known.ended_at, datetime) else None
+    return precedents.approved_before(known.agent_id, known.approval_type, ended_at, request_id)
 
 
 def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[AuditEntry]) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_a_request_of_any_bytes_takes_nobody_elses_place(gate, raw, examples, si
             if fields:
                 raw.hset(KEYS.approval_request(id_), mapping=fields)
             raw.zadd(KEYS.approvals_pending, {id_: 4102444800000})
-        for address in ("/", "/approvals/"):
+        for address in ("/", "/?show=mine"):
             page = client.get(address)
             assert page.status_code == 200
             assert other.request_id in page.content.decode()

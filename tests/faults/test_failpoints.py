@@ -99,7 +99,7 @@ def test_the_document_lists_every_place_as_the_code_does():
     text = (ROOT / "docs/running/security.md").read_text()
     rows = dict(
         re.findall(
-            r"^\| `((?:site|agent|recorder|repair|backup|migrate|restore)\.\w+)` \| ([^|]+) \|",
+            r"^\| `((?:site|agent|recorder|repair|backup|migrate|restore|notices)\.\w+)` \| ([^|]+) \|",
             text,
             re.MULTILINE,
         )

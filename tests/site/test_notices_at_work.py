@@ -26,6 +26,8 @@ State = Notice.State
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+KILLED = [("notices.after_claim", 0), ("notices.after_send", 1)]  # where, and how many were sent by then
+
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
@@ -85,7 +87,7 @@ def test_the_worker_finds_by_itself_what_is_due_and_tells_it(asked, run, receive
     assert states() == [State.SENT]
 
 
-@pytest.mark.parametrize(("place", "reached"), [("notices.after_claim", 0), ("notices.after_send", 1)])
+@pytest.mark.parametrize(("place", "reached"), KILLED)
 def test_whoever_is_killed_around_the_sending_leaves_it_unknown_and_nobody_hears_it_twice(
     asked, run, receiver, place, reached
 ):

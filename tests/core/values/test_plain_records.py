@@ -243,7 +243,7 @@ def test_fields_and_defaults_are_the_documented_ones():
     ]  # fmt: skip
     assert list(REQUEST.to_dict()) == [
         "request_id", "approval_type", "agent_id", "context", "timestamp", "timeout_seconds", "status",
-        "key", "digest",
+        "key", "digest", "warning",
     ]  # fmt: skip
     before = datetime.now(UTC)
     response = ApprovalResponse("id", False, "ann")

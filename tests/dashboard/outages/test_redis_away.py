@@ -76,7 +76,7 @@ def test_pages_work_again_as_soon_as_the_server_is_back(server, request_id, sign
     server.start()
     response = client.get("/")
     assert response.status_code == 200
-    assert parse(response.content.decode()).by_id(f"request-{request_id}")
+    assert parse(response.content.decode()).by_id(f"line-{request_id}")
 
 
 def test_signing_in_and_the_record_need_no_redis(server, signed_in):

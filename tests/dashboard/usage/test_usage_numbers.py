@@ -173,7 +173,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_every_colour_of_a_series_stands_out_from_its_panel_in_both_themes():
     pair = r"light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)"
-    [surface] = re.findall(rf"--surface: {pair}", (CSS / "app.css").read_text())
+    [surface] = re.findall(rf"--surface: {pair}", (CSS / "tokens.css").read_text())
     series = re.findall(rf"--colour-\d: {pair}", (CSS / "usage.css").read_text())
     assert len(series) == 8
     for colours in series:

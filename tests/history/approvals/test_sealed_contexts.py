@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 NOWHERE = Path("/none")
 CONTEXT = {"card": "4929-7731.canary", "to": "zebrastripes limited", "path": "/srv/quagga/okapi.py"}
-PIECES = ("4929", "7731", "canary", "zebr", "limited", "quagga", "okapi")
+PIECES = ("4929-7731", "canary", "zebr", "limited", "quagga", "okapi")
 
 
 @pytest.fixture
