@@ -58,11 +58,10 @@ def _told(now: datetime, **said: object) -> str:
     return json.dumps({"tick": _milliseconds(now), "ok": True, **said})
 
 
-def queue_head(waiting: int, unreadable: int, *, behind: bool) -> str:
-    """How many wait, and what is not as it should be."""
-    return _fragment(
-        "queue-head", "approvals/_queue_head", waiting=waiting, unreadable=unreadable, behind=behind
-    )
+def queue_head(waiting: int, unreadable: int, deadlines: tuple[int, ...], *, behind: bool) -> str:
+    """How many wait, the next deadlines, and what is not as it should be."""
+    said: dict[str, Any] = {"waiting": waiting, "unreadable": unreadable, "deadlines": deadlines}
+    return _fragment("queue-head", "approvals/_queue_head", behind=behind, **said)
 
 
 def ended_list(ended: list[Ended], now: datetime) -> str:

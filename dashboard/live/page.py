@@ -1,16 +1,22 @@
 """What everybody reads at the head of the inbox: how many wait, how the agents are, and what ended last."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 
 from django.utils import timezone
 
 from core.agents import fleet
 from core.store.client import open_store
+from core.values.approvals import NO_DEADLINE
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
 from dashboard.approvals.page import Ended, recently_ended
 from dashboard.approvals.waiting import Waiting, read_waiting
+from dashboard.display.tags import milliseconds
+
+SOONEST = 50
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,13 @@ class LivePage:
     now: datetime
     behind: bool = False  # the recorder lags
     known: bool = True  # False while Redis is away: empty lists then say nothing
+    deadlines: tuple[int, ...] = ()  # the next ones, in ms since 1970
+
+
+def soonest(deadlines: Iterable[datetime]) -> tuple[int, ...]:
+    """The next deadlines of all that wait, so that a page can say how many expire soon."""
+    some = (milliseconds(at) for at in deadlines if at != NO_DEADLINE)
+    return tuple(nsmallest(SOONEST, some))
 
 
 def live_page(waiting: Waiting | None = None) -> LivePage:
@@ -39,6 +52,7 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
         unreadable=waiting.unreadable,
         ended=recently_ended(),
         now=now,
+        deadlines=soonest(account.deadline_at for account in waiting.accounts),
     )
 
 

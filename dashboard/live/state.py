@@ -19,7 +19,7 @@ from dashboard.approvals.page import SHOWN_ENDED, Asker, Ended, Votes, why_gone
 from dashboard.health import page as health_page
 from dashboard.live import fragments, queue
 from dashboard.live.doorbells import Changes
-from dashboard.live.page import LivePage
+from dashboard.live.page import LivePage, soonest
 
 BEHIND_SECONDS = 10.0
 
@@ -67,7 +67,13 @@ class LiveState:
     def region(self) -> str:
         """The whole head as it stands; rendered again only when something of it has changed."""
         page = LivePage(
-            self.agents, len(self._pending), self._unreadable, self._ended, self.now, self._behind
+            self.agents,
+            len(self._pending),
+            self._unreadable,
+            self._ended,
+            self.now,
+            self._behind,
+            deadlines=self._deadlines(),
         )
         # The page counts the time itself, so a later `now` alone is no change.
         if self._drawn_of is None or replace(page, now=self._drawn_of.now) != self._drawn_of:
@@ -118,7 +124,7 @@ class LiveState:
                 del self._unrecorded[request_id]
         if not positions and not recorded:
             return [], set()
-        waiting, ended = len(self._pending), list(self._ended)
+        waiting, ended = (len(self._pending), self._deadlines()), list(self._ended)
         self._ended = [replace(e, recorded=e.recorded or e.request_id in recorded) for e in self._ended]
         messages: list[Message] = []
         ids = list(positions)
@@ -129,7 +135,7 @@ class LiveState:
             messages += self._move(request_id, known)
         if messages:
             self.changes.of_queue()
-        if len(self._pending) != waiting:
+        if (len(self._pending), self._deadlines()) != waiting:
             messages.append(Message(self._queue_head()))
         if self._ended != ended:
             messages.append(Message(fragments.ended_list(self._ended, self.now)))
@@ -223,7 +229,12 @@ class LiveState:
         return why_gone(asker, record.requested_at)
 
     def _queue_head(self) -> str:
-        return fragments.queue_head(len(self._pending), self._unreadable, behind=self._behind)
+        return fragments.queue_head(
+            len(self._pending), self._unreadable, self._deadlines(), behind=self._behind
+        )
+
+    def _deadlines(self) -> tuple[int, ...]:
+        return soonest(record.deadline_at for record in self._pending.values())
 
     def _seconds_behind(self) -> float:
         oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)

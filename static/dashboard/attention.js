@@ -1,13 +1,14 @@
 // For who looks elsewhere: how many wait, in title and icon; sound and desktop, where they asked for it; a forecast.
-// It reads what any page may have: [data-waiting] says how many wait, a [data-deadline] (ms since 1970) in a
-// [data-request] or #request-... when one is due, and [data-forecast] is the place of the sentence.
+// It reads what any page may have: [data-waiting] says how many wait, its data-deadlines when the next are due (ms
+// since 1970), a [data-deadline] in a [data-line] or #request-... when one is, and [data-forecast] is the place of the
+// sentence.
 "use strict";
 
 const FRESH = ["live", "connecting", "none"];
 const SPANS = [1, 3, 5, 10]; // minutes of a forecast
 const SOUND_MS = 3000; // of several open tabs one makes the sound
 const SETTLE_MS = 300; // what came at once, a card and the count of all, is one arrival
-const REQUESTS = "[data-request], [id^=request-]";
+const REQUESTS = "[data-line], [id^=request-]";
 let settling = null;
 let seenLast = null; // who waited when somebody looked last: how many, and their ids
 
@@ -31,13 +32,19 @@ function sayHowMany() {
 
 function requestKey(element) {
   const holder = element.closest(REQUESTS);
-  return holder?.dataset.request ?? holder?.id.replace(/^request-/, "") ?? "";
+  return holder?.dataset.line ?? holder?.id.replace(/^request-/, "") ?? "";
 }
 
 function deadlines() {
   const found = new Map();
   for (const time of document.querySelectorAll("[data-deadline]")) found.set(requestKey(time), Number(time.dataset.deadline));
   return found;
+}
+
+// Of all that wait where the page was told so, else of what it shows.
+function nextDue() {
+  const told = document.querySelector("main [data-deadlines]")?.dataset.deadlines;
+  return told === undefined ? [...deadlines().values()] : told.split(" ").filter(Boolean).map(Number);
 }
 
 // The shortest of a few spans in which something expires, and how much does.
@@ -53,7 +60,7 @@ function sayForecast() {
   const place = document.querySelector("[data-forecast]");
   if (!place) return;
   const now = Date.now() + skew;
-  const said = isFresh() ? forecastOf([...deadlines().values()].map((deadline) => deadline - now)) : "";
+  const said = isFresh() ? forecastOf(nextDue().map((deadline) => deadline - now)) : "";
   if (place.textContent !== said) place.textContent = said;
 }
 

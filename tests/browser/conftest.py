@@ -63,11 +63,16 @@ def idle_tabs() -> dict[str, list[Tab]]:
 
 @pytest.fixture
 def open_page(browser: Browser, site: str, idle_tabs: dict[str, list[Tab]]) -> Iterator[Callable[..., Page]]:
-    """A page of somebody who is nobody yet, with cookies of its own: `open_page(viewport=..., has_touch=True)`."""
+    """A page of somebody who is nobody yet, with cookies of its own: `open_page(viewport=..., has_touch=True)`.
+
+    fresh: in a tab that no other test has, as for scripts that are put into each page of it.
+    """
     taken: list[tuple[list[Tab], Tab]] = []
 
-    def new_page(viewport: ViewportSize | None = None, color_scheme: Any = None, **options: Any) -> Page:
-        idle = idle_tabs.setdefault(repr(sorted(options.items())), [])
+    def new_page(
+        viewport: ViewportSize | None = None, color_scheme: Any = None, fresh: bool = False, **options: Any
+    ) -> Page:
+        idle = idle_tabs.setdefault(repr(sorted(options.items())), []) if not fresh else []
         tab = idle.pop() if idle else Tab(browser, site, **options)
         taken.append((idle, tab))
         return tab.begin(viewport, color_scheme)
@@ -77,6 +82,8 @@ def open_page(browser: Browser, site: str, idle_tabs: dict[str, list[Tab]]) -> I
     for idle, tab in taken:
         errors += tab.end()
         idle.append(tab)
+        if idle not in idle_tabs.values():
+            tab.context.close()
     assert errors == []
 
 

@@ -44,7 +44,7 @@ class Tab:
         for page in self.context.pages:
             if page.url.startswith(self._ours[:2]):
                 self.errors += page.evaluate("window.violations ?? []")
-                page.evaluate("sessionStorage.clear()")
+                page.evaluate("sessionStorage.clear(); localStorage.clear()")
             if page != self.page:
                 page.close()
         self.page.unroute_all()

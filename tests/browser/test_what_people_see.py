@@ -120,7 +120,7 @@ def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, cle
     card = choose(page, "deploy")
     expect(card).to_have_id(f"request-{request.request_id}")
     assert page.locator(".value.long").text_content() == long_text
-    expect(page.locator(".size")).to_contain_text("200,010 characters, 1 line")
+    expect(page.locator(".size").first).to_contain_text("200,010 characters, 1 line")
     numbers = page.locator(".context .number").all_text_contents()
     assert numbers == [json.dumps(1.10), str(2**53 + 1)]
 

@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 SHAPE_OF_PAGE = """() => {
   const copy = document.querySelector('main').cloneNode(true);
   copy.querySelectorAll('time').forEach((time) => { time.textContent = ''; time.className = ''; });
-  const passing = copy.querySelectorAll('#socket, #notices, #arrivals, [name=csrfmiddlewaretoken]');
+  const passing = copy.querySelectorAll('#socket, #notices, #arrivals, .read-at, [name=csrfmiddlewaretoken]');
   passing.forEach((element) => element.remove());
   copy.querySelectorAll('*').forEach((element) => {
     for (const name of ['data-htmx-powered', 'disabled', 'aria-disabled', 'class', 'hidden']) {
