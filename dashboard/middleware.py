@@ -6,6 +6,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -131,7 +132,9 @@ def _is_odd_filter(request: HttpRequest, error: Exception) -> bool:
     match = request.resolver_match
     if request.method not in ("GET", "HEAD") or match is None or match.app_name != "admin" or not request.GET:
         return False
-    return isinstance(error, (OverflowError, ValueError)) or str(error).startswith("user-defined function")
+    return isinstance(error, (FieldDoesNotExist, OverflowError, ValueError)) or str(error).startswith(
+        "user-defined function"
+    )
 
 
 def _busy(request: HttpRequest) -> HttpResponse:

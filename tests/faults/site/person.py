@@ -37,15 +37,20 @@ class Person:
         self.acknowledged: list[list] = []
 
     def look(self) -> dict[str, str]:
-        """The first open requests of the inbox, those of its groups too: id to digest, each from its own page."""
+        """The first open requests of the inbox, those of its groups too: id to digest, each from its own page.
+
+        A site of before the inbox has their cards on its first page.
+        """
         ids: list[str] = []
-        for line in LINE.findall(self._call("GET", "/").text):
+        first = self._call("GET", "/").text
+        for line in LINE.findall(first):
             alike = line.startswith("alike-")
             ids += CHOICE.findall(self._call("GET", f"/?selected={line}").text) if alike else [line]
             if len(ids) >= LOOKED_AT:
                 break
         pages = (self._call("GET", f"/approvals/{request_id}/").text for request_id in ids[:LOOKED_AT])
-        return {found[1]: found[2] for text in pages if (found := CARD.search(text))}
+        shown = {found[1]: found[2] for text in pages if (found := CARD.search(text))}
+        return dict(CARD.findall(first)) | shown
 
     def decide(self, request_id: str, digest: str, *, approved: bool) -> Answer:
         """Press a button of a card that was looked at; what took effect is acknowledged."""

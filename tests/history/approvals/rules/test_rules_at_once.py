@@ -15,6 +15,7 @@ from core.history.approvals import decisions, rules
 from core.history.approvals.rules import Draft, Rules
 from core.history.approvals.terms import Scope, Term
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent, Rule
+from core.store.approvals import RequestRecord
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
@@ -58,11 +59,19 @@ def test_64_threads_of_recorders_and_people_have_one_outcome_each_and_keep_the_c
         start.wait()
         Rules(gate._store).answer(random.Random(number).sample(records, len(records)))
 
+    def answered(one: RequestRecord) -> bool:
+        with suppress(OperationalError):
+            with suppress(decisions.NotNoted, DecisionUnconfirmed):
+                decisions.decide(
+                    gate._store, bob, one.request_id, approved=False, reason="no", digest=one.digest
+                )
+            return True
+        return False
+
     def person(number: int) -> None:
         start.wait()
         one = records[number % len(records)]
-        with suppress(OperationalError, decisions.NotNoted, DecisionUnconfirmed):  # SQLite has one writer
-            decisions.decide(gate._store, bob, one.request_id, approved=False, reason="no", digest=one.digest)
+        wait_until(lambda: answered(one), "SQLite has one writer: bob's turn comes")
 
     work = [background(recorder if number % 8 else person, number) for number in range(64)]
     for future in work:
