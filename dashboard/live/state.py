@@ -22,6 +22,9 @@ from dashboard.live.doorbells import Changes
 from dashboard.live.page import LivePage, soonest
 
 BEHIND_SECONDS = 10.0
+MOST_TOLD = (
+    20  # requests that came or went at once, one by one; of more a page that reads slowly would be cut off
+)
 
 
 class Message(NamedTuple):
@@ -135,6 +138,8 @@ class LiveState:
             messages += self._move(request_id, known)
         if messages:
             self.changes.of_queue()
+        if len(messages) > MOST_TOLD:
+            messages = [Message(self.region())]  # the ring tells pages to fetch their lists
         if (len(self._pending), self._deadlines()) != waiting:
             messages.append(Message(self._queue_head()))
         if self._ended != ended:

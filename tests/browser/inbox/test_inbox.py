@@ -121,7 +121,7 @@ def test_a_hundred_are_cleared_by_mouse_with_under_60_clicks(sign_in, clean_redi
     confirm(operator, lambda: operator.click("[data-decide]"))
 
     def deny() -> None:
-        operator.click("#pane textarea")
+        operator.click("#pane textarea[form=decide]")
         page.keyboard.type("no")
         operator.click("#pane [data-decide].deny")
 
