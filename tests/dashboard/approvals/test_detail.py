@@ -10,9 +10,12 @@ import pytest
 from core import ApprovalGate, CoordinationSignals, EventStreamer
 from core.models import ApprovalComment, AuditEntry
 from core.store.keys import Keys
+from core.values.moments import milliseconds_of
+from dashboard.display.tags import milliseconds
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.dashboard.display.markup import parse
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
+from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +31,8 @@ def part(client, request, name: str) -> str:
 def ended(gate, kind: str, context: dict, *, approved: bool = True, by: str = "tom") -> str:
     request_id = gate.open_request(kind, context).request_id
     gate.respond_to_approval(request_id, approved, by)
+    at_ms = milliseconds(live_record(gate, request_id).ended_at)
+    wait_until(lambda: milliseconds_of(gate._store.read("TIME")) > at_ms, "the next ends later")
     return request_id
 
 
