@@ -199,10 +199,11 @@ def test_with_5000_requests_open_the_page_is_whole_and_each_answer_brings_up_the
         assert re.search(r"5[,  ]?000", page.text)
         shown = person.look()
         assert 0 < len(shown) <= 50
-        for request_id, digest in list(shown.items())[:3]:
+        answered = dict(list(shown.items())[:3])
+        for request_id, digest in answered.items():
             assert person.decide(request_id, digest, approved=True).status == 200
             assert site.gate.wait_for_decision(request_id).approved
         after = person.look()
         assert len(after) == len(shown)
-        assert len(set(after) - set(shown)) == 3
+        assert not set(after) & set(answered)
         wait_until(lambda: "5,000" not in person.page("/").text, "the count goes down")
