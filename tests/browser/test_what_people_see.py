@@ -1,6 +1,7 @@
 """What is on the screen: text from agents as text, both themes, small screens, and nothing from elsewhere."""
 
 import json
+import os
 import re
 
 import pytest
@@ -25,11 +26,11 @@ HOSTILE = [
 
 
 def on_each_screen(*widths: int) -> pytest.MarkDecorator:
-    """Each width in one of the two themes, which take turns; in long runs also in the other one."""
+    """Each width in one of the two themes, which take turns; with WHOLE_SCALE=1 long runs have the other one too."""
     themes = ("light", "dark")
     short = [(width, themes[number % 2]) for number, width in enumerate(widths)]
     rest = [(width, themes[1 - number % 2]) for number, width in enumerate(widths)]
-    long = [pytest.param(*pair, marks=pytest.mark.long) for pair in rest]
+    long = [pytest.param(*pair, marks=pytest.mark.long) for pair in rest if "WHOLE_SCALE" in os.environ]
     return pytest.mark.parametrize(("width", "scheme"), [*short, *long])
 
 
