@@ -1,4 +1,4 @@
-"""Every failpoint: the process is killed exactly there, started again, and nothing is lost; five times in long runs.
+"""Every failpoint: the process is killed exactly there, started again, and nothing is lost; several times in long runs.
 
 What the oracle reads: the agents' own synced logs, what people were told, and the database.
 """
