@@ -29,6 +29,7 @@ BEFORE, PROMPT = "PreToolUse", "PermissionRequest"
 PARKED_SECONDS = (
     3600.0  # a request outlives the call that asked it by so long, for the same call to take its answer
 )
+PARKED_LOOKED_AT = 50  # of its agent's newest requests; an older one is asked again
 EARLY_SECONDS = 5.0  # before the client's own time-out
 LEAST, USUAL, MOST = 10.0, 60.0, 3600.0  # seconds of that
 EVERY, PROMPTED = "*", "prompted"  # what a token's calls ask for, beside a list of tools
@@ -137,7 +138,7 @@ def _new(agent: str, tool: Tool) -> str:
 
 
 def _parked(agent: str, tool: Tool) -> str | None:
-    now, records = read_asked(open_store(), agent)
+    now, records = read_asked(open_store(), agent, most=PARKED_LOOKED_AT)
 
     def is_free(record: RequestRecord) -> bool:
         same = record.approval_type == tool.name and record.context_object == tool.context
