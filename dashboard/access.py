@@ -59,6 +59,11 @@ def may_revoke(user: Any) -> bool:
     return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
 
 
+def may_hand_over(user: Any) -> bool:
+    """Whether this user may ask others to answer a request: who decides on any."""
+    return bool(may_view(user) and powers(user).decides)
+
+
 def may_connect(user: Any) -> bool:
     """Whether this user may make tokens: for any agent as an administrator, else for agents that are theirs."""
     return bool(may_view(user) and (user.has_perm(MAKE) or powers(user).owned))
@@ -105,6 +110,7 @@ put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
+hand_over_required = _required(may_hand_over, words.NO_HANDING)
 reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 

@@ -12,7 +12,9 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
+from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
@@ -210,6 +212,8 @@ class Step:
             status, by = details.get("status", "?"), details.get("responder", "?")
             end = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
             why = answers.CLAIMED_OF_END.get(details.get("what", ""), end)
+        if entry.kind == HANDED:
+            why = answers.GIVEN.format(name=details.get("name", "?"))
         what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += answers.UNVERIFIED
@@ -246,6 +250,8 @@ class ApprovalPage:
     edited: SafeString | str = ""  # what was approved in the place of what was asked
     revises: str = ""  # the request that was answered by asking back
     revised_by: tuple[str, ...] = ()  # those that were asked then
+
+    handed: Handed | None = None  # to whom it was handed over last
 
     @property
     def uncertain(self) -> list[Step]:
@@ -357,7 +363,14 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "joined": joined,
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
+        "handed": _handed(entries) if asks else None,
     }
+
+
+def _handed(entries: list[AuditEntry]) -> Handed | None:
+    """To whom it was handed over last: entry and row are one transaction."""
+    last = next((entry for entry in reversed(entries) if entry.kind == HANDED), None)
+    return Handed(str(read_details(last.details).get("name", "?")), last.actor) if last else None
 
 
 def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
