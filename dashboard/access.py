@@ -18,6 +18,7 @@ from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.notices.told import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
@@ -175,7 +176,7 @@ def read_approval(request_id: str) -> Approval | None:
         live, now = None, timezone.now()
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
+    kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
     return Approval(live, kept, now, seen) if live or kept else None
 
 

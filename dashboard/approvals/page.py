@@ -18,6 +18,7 @@ from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
+from core.history.notices.told import told_of
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
@@ -34,6 +35,7 @@ from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
 from dashboard.display.text import as_tree, marked, whole_tree
 from dashboard.display.warnings import warnings_of
+from dashboard.notices.lines import Line as NoticeLine
 
 CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
 PAGE_CHARACTERS = 1_500_000
@@ -252,6 +254,7 @@ class ApprovalPage:
     revised_by: tuple[str, ...] = ()  # those that were asked then
 
     handed: Handed | None = None  # to whom it was handed over last
+    told: Sequence[NoticeLine] = ()  # the notices of it, newest first
 
     @property
     def uncertain(self) -> list[Step]:
@@ -326,6 +329,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
+        told=[NoticeLine.of(notice) for notice in told_of(kept)],
         **_beside(known, request_id, approval if pending else None, entries),
         **_answered(known),
         **_by_rule(known.digest),
