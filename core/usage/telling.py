@@ -178,8 +178,8 @@ def counts_of(
 
 def quantities_of(usage: object, odd: Odd) -> Quantities | None:
     """What a provider's answer holds, or its usage; None for None. What was odd about it is told in `odd`."""
-    if usage is None:
-        return None
+    if usage is None or isinstance(usage, Quantities):
+        return usage
     try:
         found = read_usage(usage)
     except Exception as error:  # an answer of any kind must not stop an agent
