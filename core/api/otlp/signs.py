@@ -64,6 +64,11 @@ class Signs:
             self._beat(who, heard)
         self._keep_going()
 
+    def forget(self) -> None:
+        """Keep nobody alive any more."""
+        with self._lock:
+            self._heard.clear()
+
     def _beat(self, who: Who, heard: _Heard) -> None:
         heard.beaten, heard.told = time.monotonic(), heard.task
         try:
