@@ -1,8 +1,15 @@
 """Calls of models in exports, in the words of each sender: counted once, with what they cost."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from core.cli.sources import of_transcript
+from core.history.usage.imports import RecordedCalls
+from core.models import LLMCall
+from core.usage_tracker import UsageTracker
 from tests.api.otlp.exports import logs, points, spans
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -48,26 +55,95 @@ def counts(row):
     return (row.input_tokens, row.cache_read_tokens, row.cache_write_tokens, row.output_tokens, row.reasoning_tokens)
 
 
-@pytest.mark.parametrize("form", ["json", "protobuf"])
-@pytest.mark.parametrize(
-    ("signal", "export", "provider", "told"),
-    [
-        ("logs", logs("claude-code", CLAUDE), "anthropic", (10, 100, 5, 20, 0)),
-        ("logs", logs("codex_exec", CODEX), "openai", (200, 1000, 0, 50, 30)),
-        ("logs", logs("gemini-cli", GEMINI), "google", (7011, 477, 0, 3999, 1939)),
-        ("traces", spans("bot", NEW), "openai", (400, 600, 0, 500, 200)),
-        ("traces", spans("bot", OLD), "anthropic", (1000, 0, 0, 500, 0)),
-        ("traces", spans("bot", OPENINFERENCE), "anthropic", (600, 400, 0, 500, 0)),
-        ("traces", spans("github-copilot", COPILOT), "github", (900, 0, 0, 90, 0)),
-    ],
-    ids=["claude", "codex", "gemini", "new", "old", "openinference", "copilot"],
-)
-def test_every_sender_is_understood_and_what_is_sent_again_counts_once(
-    post, counted, signal, export, provider, told, form
-):
+SAID = [
+    ("logs", logs("claude-code", CLAUDE), "anthropic", (10, 100, 5, 20, 0)),
+    ("logs", logs("codex_exec", CODEX), "openai", (200, 1000, 0, 50, 30)),
+    ("logs", logs("gemini-cli", GEMINI), "google", (7011, 477, 0, 3999, 1939)),
+    ("traces", spans("bot", NEW), "openai", (400, 600, 0, 500, 200)),
+    ("traces", spans("bot", OLD), "anthropic", (1000, 0, 0, 500, 0)),
+    ("traces", spans("bot", OPENINFERENCE), "anthropic", (600, 400, 0, 500, 0)),
+    ("traces", spans("github-copilot", COPILOT), "github", (900, 0, 0, 90, 0)),
+]
+
+
+def test_every_sender_is_understood_and_what_is_sent_again_counts_once(post, counted):
     for zipped in (False, True):
-        answer = post(signal, export, form, zipped)
-        assert (answer.status_code, answer.content) == (200, b"{}" if form == "json" else b"")
+        for signal, export, _provider, _told in SAID:
+            for form, empty in (("json", b"{}"), ("protobuf", b"")):
+                answer = post(signal, export, form, zipped)
+                assert (answer.status_code, answer.content) == (200, empty)
+    rows = counted(len(SAID))
+    assert sorted((row.provider, counts(row)) for row in rows) == sorted(told[2:] for told in SAID)
+    assert {(row.agent_id, row.incomplete) for row in rows} == {("exporter", "")}
+
+
+def test_what_a_sender_says_it_cost_holds_to_the_millionth_and_writes_for_an_hour_are_told_apart(post, counted):
+    post("logs", logs("claude-code", CLAUDE))
     [row] = counted(1)
-    assert (row.agent_id, row.provider, counts(row)) == ("exporter", provider, told)
-    assert row.incomplete == ""
+    assert (row.cost_nano, row.cost_source, row.cache_write_1h_tokens) == (376_000, "told", 3)
+    assert (row.workflow, row.stage, row.duration_ms) == ("claude-code", "main", 812)
+
+
+@pytest.mark.parametrize(
+    ("signal", "export"),
+    [
+        ("traces", spans("bot", {**NEW, "gen_ai.operation.name": "invoke_agent"})),
+        ("traces", spans("bot", {**NEW, "gen_ai.operation.name": "invoke_workflow"})),
+        ("traces", spans("bot", {**OLD, "agent_name": "planner"})),
+        ("traces", spans("bot", {**OPENINFERENCE, "openinference.span.kind": "AGENT"})),
+        ("traces", spans("gemini-cli", NEW)),
+        ("logs", logs("gemini-cli", {**NEW, "event": "gen_ai.client.inference.operation.details"})),
+        ("logs", logs("codex", {**CODEX, "event.kind": "response.created"})),
+    ],
+)
+def test_totals_of_agents_and_what_another_record_tells_are_not_counted(post, counted, signal, export):
+    assert post(signal, export).content == b"{}"
+    post("logs", logs("claude-code", CLAUDE))
+    [row] = counted(1)
+    assert row.workflow == "claude-code"
+
+
+def test_a_call_of_another_day_stands_in_that_day_at_its_price(post, counted, now_ns):
+    ten_days = 10 * 86_400 * 10**9
+    post("traces", spans("bot", OLD, at=now_ns - ten_days))
+    [row] = counted(1)
+    assert round(row.at.timestamp()) == round((now_ns - ten_days) / 10**9)
+    assert (row.book_nano, row.cost_source, row.duration_ms) == (10_500_000, "book", 1500)
+
+
+def test_one_call_told_by_its_sdk_by_telemetry_and_by_a_transcript_is_one(post, counted, soon):
+    request = {"_request_id": "req_1", "id": "msg_1", "model": "claude-sonnet-4-5", "usage": {
+        "input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 5}}  # fmt: skip
+    UsageTracker.get_instance().track_llm_call(
+        "review", "read", "capable", "claude-sonnet-4-5", "anthropic", usage=request
+    )
+    post("logs", logs("claude-code", {**CLAUDE, "request_id": "req_1"}))
+    UsageTracker.get_instance().flush()
+    soon(lambda: LLMCall.objects.filter(call_id="req_1", tellings=2).exists())
+    line = {"type": "assistant", "requestId": "req_1", "cwd": "/x", "message": request, "sessionId": "s-1",
+            "timestamp": datetime.now(UTC).isoformat()}  # fmt: skip
+    RecordedCalls().take([of_transcript(line)])
+    [row] = counted(1)
+    assert (row.call_id, row.workflow, row.tier, row.agent_id) == ("req_1", "review", "capable", "exporter")
+    assert (counts(row), row.cache_write_1h_tokens, row.cost_nano) == ((10, 100, 5, 20, 0), 3, 376_000)
+
+
+def test_metrics_are_money_only_of_senders_that_a_setting_names(post, counted, settings, now_ns):
+    minute = 60 * 10**9
+
+    def sums(service, start, at, of, cumulative=False):
+        told = [{"model": "gpt-5", "gen_ai.token.type": kind, "value": of * n} for kind, n in (("input", 2), ("output", 1))]
+        export = points(service, "gen_ai.client.token.usage", *told, start=start, at=at, cumulative=cumulative)
+        assert post("metrics", export).content == b"{}"
+
+    settings.TELEMETRY_METRICS_OF = ["deltas", "running"]
+    sums("others", now_ns - minute, now_ns, 1000)
+    for _ in range(2):  # what is sent again counts once
+        sums("deltas", now_ns - 2 * minute, now_ns - minute, 100)
+        sums("deltas", now_ns - minute, now_ns, 50)
+    for number in (1, 2, 3):
+        sums("running", now_ns - 3 * minute, now_ns - (3 - number) * minute, number, cumulative=True)
+    counted(3)
+    wait_until(lambda: LLMCall.objects.get(workflow="running").output_tokens == 3, "the running sum grew")
+    told = sorted(LLMCall.objects.values_list("workflow", "input_tokens", "output_tokens"))
+    assert told == [("deltas", 100, 50), ("deltas", 200, 100), ("running", 6, 3)]
