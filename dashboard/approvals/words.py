@@ -21,6 +21,7 @@ CLAIMED_OF_END = {
     "collected": "that the agent has the answer",
     "restored": "that its end was given back to Redis",
 }
+TOOL = "{name}, at {at} by the agent's own telemetry"
 REPAIRED = "{what}: was {was}, is {now}"
 UNVERIFIED = " by a direct call, person not verified"
 NOT_CHANGED = "Nothing is approved: {why}."
