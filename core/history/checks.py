@@ -182,14 +182,13 @@ def check_context_key(app_configs: Any = None, **_options: Any) -> list[CheckMes
 
 @register(Tags.database)
 def check_sealed(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """W110: of the newest contexts some are sealed with a key that is not here. W111: some stand in clear."""
-    from core.models import ApprovalRecord
+    """W110: of the newest texts some are sealed with a key that is not here. W111: some stand in clear."""
+    from core.history.approvals.sealing import newest_of_each
 
     found: list[CheckMessage] = []
     for alias in databases or []:
         try:
-            newest = ApprovalRecord.objects.using(alias).exclude(context="").order_by("-requested_at")
-            texts = list(newest.values_list("context", flat=True)[:_SEALED_LOOKED_AT])
+            texts = newest_of_each(alias, _SEALED_LOOKED_AT)
         except DatabaseError:
             continue  # W101 says so
         found += _not_as_sealed(texts)
@@ -203,12 +202,14 @@ def _not_as_sealed(texts: list[str]) -> list[CheckMessage]:
     if missing := sorted({missing_key(text) for text in texts} - {""}):
         found.append(
             Warning(
-                f"Contexts are sealed with keys that this site does not have: {', '.join(missing)}.",
+                f"Contexts or rules are sealed with keys that this site does not have: {', '.join(missing)}.",
                 hint="Give them back in TELEMETRY_CONTEXT_KEY, behind the newest. Nobody can read these texts before.",
                 id="core.W110",
             )
         )
     if settings.TELEMETRY_CONTEXT_KEYS and not all(map(is_sealed, texts)):
-        what = "There is a key for contexts, and some stand in the database in clear."
+        what = (
+            "There is a key for contexts, and some, or what goes with them, stand in the database in clear."
+        )
         found.append(Warning(what, hint="Run `manage.py seal_contexts`.", id="core.W111"))
     return found
