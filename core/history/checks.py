@@ -144,14 +144,14 @@ def check_direct_answers(app_configs: Any = None, **_options: Any) -> list[Check
 
 @register(Tags.security, deploy=True)
 def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
-    """I106: nobody says that agents have the key; W106: they have another one, or ours is read by others."""
+    """I106: agents are not known to have the key; W107, I113: not this one, or the next; W106: others may read ours."""
     try:
         keys = signing.keyring()
     except CannotSign as error:
         return [Error(f"Nothing can be approved or denied: {error}", id="core.E106")]
     found: list[CheckMessage] = []
     if signing.is_open_to_others():
-        hint = f"As its owner: chmod go= {settings.TELEMETRY_DECISION_KEY_FILE}, then decision_key --rotate."
+        hint = f"As its owner: chmod go= {settings.TELEMETRY_DECISION_KEY_FILE}, then decision_key --rotate --at-once."
         found.append(
             Warning("Others on this machine may read the key that signs.", hint=hint, id="core.W106")
         )
@@ -163,6 +163,11 @@ def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMe
         hint = "Give agents all lines that `manage.py decision_key` prints."
         found.append(
             Warning("TELEMETRY_DECISION_KEY does not have the key that signs now.", hint=hint, id="core.W107")
+        )
+    elif keys.announced is not None and keys.announced not in given.values():
+        hint = "Give agents all lines that `manage.py decision_key` prints, before `decision_key --rotate`."
+        found.append(
+            Info("TELEMETRY_DECISION_KEY does not have the key that signs next.", hint=hint, id="core.I113")
         )
     return found
 
