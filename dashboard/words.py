@@ -413,6 +413,7 @@ ENTRIES = {
     "approval.unconfirmed": "claim that nothing confirms",
     "approval.told_otherwise": "waiters told another end",
     "contexts.sealed": "contexts sealed or opened",
+    "decision_key.announced": "next key for signing decisions",
     "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",

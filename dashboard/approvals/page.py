@@ -398,7 +398,7 @@ def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
 
 def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
     text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
-    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+    return whole_tree(masked_json(key_lost(text) or text).text, PAGE_CHARACTERS) if text else ""
 
 
 def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:
