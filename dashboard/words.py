@@ -95,6 +95,9 @@ STEPS = {
     "agents.put_away": "Put away",
     "record.contradicted": "Ended in another way in a Redis that was restored",
     "secrets.shown": "Looked at hidden values",
+    "tool.ran": "Then the tool ran",
+    "tool.failed": "Then the tool failed",
+    "tool.never_ran": "The tool never ran",
 }
 OUTCOMES = {
     "already_decided": "already decided",
@@ -410,6 +413,7 @@ ENTRIES = {
     "approval.unconfirmed": "claim that nothing confirms",
     "approval.told_otherwise": "waiters told another end",
     "contexts.sealed": "contexts sealed or opened",
+    "decision_key.announced": "next key for signing decisions",
     "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
@@ -448,6 +452,9 @@ ENTRIES = {
     "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
     "secrets.shown": "hidden values looked at",
+    "tool.ran": "a tool ran that was asked about",
+    "tool.failed": "a tool failed that was asked about",
+    "tool.never_ran": "a tool never ran that was asked about",
     **{"token.made": "token of an agent made", "token.revoked": "token of an agent revoked"},
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from core.models.policy import Team
 from core.models.rules import Rule, rule_name
-from core.models.sealed import SealedTextField
+from core.models.sealed import SealedTextField, sealed_column
 from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
@@ -19,7 +19,8 @@ ANSWER_LENGTH = 10
 class ApprovalRecord(models.Model):
     """One row per request, kept by the recorder.
 
-    `context` is exactly the JSON text that was hashed, sealed where it stands if the site has a key for that.
+    `context` is exactly the JSON text that was hashed; it and what it was changed to are sealed where they stand if the
+    site has a key for that.
     """
 
     class Status(models.TextChoices):
@@ -55,7 +56,7 @@ class ApprovalRecord(models.Model):
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     # Where it was answered beside yes and no: edited, with exactly the JSON text that was approved, or changes.
     answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
-    edited_to = models.TextField(blank=True, default="", db_default="")
+    edited_to = SealedTextField(blank=True, default="", db_default="")
     revises = models.UUIDField(null=True, blank=True)  # the request that was answered by asking back
     collected_at = models.DateTimeField(null=True, blank=True)
 
@@ -83,14 +84,7 @@ class ApprovalRecord(models.Model):
     @classmethod
     def opened(cls, context: Any, request_id: Any) -> Any:
         """What the column `context` of a request holds, open: for who reads it otherwise than as an attribute."""
-        return cls.context_column().opened(context, request_id)
-
-    @classmethod
-    def context_column(cls) -> SealedTextField:
-        """The column `context`, which seals and opens."""
-        field = cls._meta.get_field("context")
-        assert isinstance(field, SealedTextField)
-        return field
+        return sealed_column(cls, "context").opened(context, request_id)
 
 
 class DecisionIntent(models.Model):
@@ -130,7 +124,7 @@ class DecisionIntent(models.Model):
     created_at = models.DateTimeField()
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
-    edited_to = models.TextField(blank=True, default="", db_default="")
+    edited_to = SealedTextField(blank=True, default="", db_default="")
     accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True

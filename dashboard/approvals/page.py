@@ -42,6 +42,7 @@ PAGE_CHARACTERS = 1_500_000
 BEGINNING = 1_000
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
+TOOL = "tool."  # how the kinds begin of what a tool did
 
 
 class Asker(NamedTuple):
@@ -207,6 +208,8 @@ class Step:
             why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
             why = tried + answers.UNCERTAIN
+        if entry.kind.startswith(TOOL):
+            why = answers.TOOL.format(name=details.get("name") or "?", at=details.get("told_at") or "?")
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
             why = answers.REPAIRED.format(what=details.get("what", why), was=was, now=now)
@@ -260,6 +263,11 @@ class ApprovalPage:
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
+
+    @property
+    def tools(self) -> list[Step]:
+        """What the tool did that was asked about."""
+        return [step for step in self.history if step.kind.startswith(TOOL)]
 
     @property
     def voided(self) -> list[Step]:
@@ -390,7 +398,7 @@ def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
 
 def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
     text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
-    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+    return whole_tree(masked_json(key_lost(text) or text).text, PAGE_CHARACTERS) if text else ""
 
 
 def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:

@@ -21,8 +21,10 @@ CLAIMED_OF_END = {
     "collected": "that the agent has the answer",
     "restored": "that its end was given back to Redis",
 }
+TOOL = "{name}, at {at} by the agent's own telemetry"
 REPAIRED = "{what}: was {was}, is {now}"
 UNVERIFIED = " by a direct call, person not verified"
+ANSWERS_NOTHING = "Which values it looks at cannot be read, so it answers nothing."
 NOT_CHANGED = "Nothing is approved: {why}."
 AGENT_TAKES_NO_EDIT = "The agent did not say that it understands an approval with changes."
 KIND_TAKES_NO_EDIT = "Requests of this kind may not be edited. An administrator sets that."
