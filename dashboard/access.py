@@ -18,6 +18,7 @@ from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.notices.told import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
@@ -57,6 +58,11 @@ def may_put_away(user: Any) -> bool:
 def may_revoke(user: Any) -> bool:
     """Whether this user may stop a rule: who decides, or sets who does."""
     return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
+
+
+def may_hand_over(user: Any) -> bool:
+    """Whether this user may ask others to answer a request: who decides on any."""
+    return bool(may_view(user) and powers(user).decides)
 
 
 def may_connect(user: Any) -> bool:
@@ -105,6 +111,7 @@ put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
+hand_over_required = _required(may_hand_over, words.NO_HANDING)
 reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 
@@ -169,7 +176,7 @@ def read_approval(request_id: str) -> Approval | None:
         live, now = None, timezone.now()
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
+    kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
     return Approval(live, kept, now, seen) if live or kept else None
 
 

@@ -1,7 +1,13 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalComment, ApprovalRecord, DeadlineExtension, DecisionIntent
+from core.models.approvals import (
+    ApprovalComment,
+    ApprovalRecord,
+    DeadlineExtension,
+    DecisionIntent,
+    HandOver,
+)
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -19,6 +25,7 @@ from core.models.policy import (
     ApprovalType,
     Ballot,
     DecisionGrant,
+    DenyPreset,
     PolicyState,
     Team,
     Vote,
@@ -48,9 +55,11 @@ __all__ = [
     "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
+    "DenyPreset",
     "Escalation",
     "Export",
     "FileTestRecord",
+    "HandOver",
     "LLMCall",
     "Notice",
     "NoticeChannel",

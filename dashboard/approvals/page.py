@@ -12,10 +12,13 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
+from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
+from core.history.notices.told import told_of
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
@@ -31,10 +34,12 @@ from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
 from dashboard.display.text import whole_tree
 from dashboard.display.warnings import warnings_of
+from dashboard.notices.lines import Line as NoticeLine
 
 PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
+TOOL = "tool."  # how the kinds begin of what a tool did
 
 
 class Asker(NamedTuple):
@@ -179,6 +184,8 @@ class Step:
             why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
             why = tried + answers.UNCERTAIN
+        if entry.kind.startswith(TOOL):
+            why = answers.TOOL.format(name=details.get("name") or "?", at=details.get("told_at") or "?")
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
             why = answers.REPAIRED.format(what=details.get("what", why), was=was, now=now)
@@ -186,6 +193,8 @@ class Step:
             status, by = details.get("status", "?"), details.get("responder", "?")
             end = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
             why = answers.CLAIMED_OF_END.get(details.get("what", ""), end)
+        if entry.kind == HANDED:
+            why = answers.GIVEN.format(name=details.get("name", "?"))
         what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += answers.UNVERIFIED
@@ -223,10 +232,18 @@ class ApprovalPage:
     revises: str = ""  # the request that was answered by asking back
     revised_by: tuple[str, ...] = ()  # those that were asked then
 
+    handed: Handed | None = None  # to whom it was handed over last
+    told: Sequence[NoticeLine] = ()  # the notices of it, newest first
+
     @property
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
+
+    @property
+    def tools(self) -> list[Step]:
+        """What the tool did that was asked about."""
+        return [step for step in self.history if step.kind.startswith(TOOL)]
 
     @property
     def voided(self) -> list[Step]:
@@ -296,6 +313,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
+        told=[NoticeLine.of(notice) for notice in told_of(kept)],
         **_beside(known, request_id, approval if pending else None, entries),
         **_answered(known),
         **_by_rule(known.digest),
@@ -333,7 +351,14 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "joined": joined,
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
+        "handed": _handed(entries) if asks else None,
     }
+
+
+def _handed(entries: list[AuditEntry]) -> Handed | None:
+    """To whom it was handed over last: entry and row are one transaction."""
+    last = next((entry for entry in reversed(entries) if entry.kind == HANDED), None)
+    return Handed(str(read_details(last.details).get("name", "?")), last.actor) if last else None
 
 
 def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
@@ -349,7 +374,7 @@ def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
 
 def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
     text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
-    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+    return whole_tree(masked_json(key_lost(text) or text).text, PAGE_CHARACTERS) if text else ""
 
 
 def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def tell_voted(**_signal: Any) -> None:
 
 
 def tell_touched(*, request_id: str, **_signal: Any) -> None:
-    """Something beside a request changed, as a comment or an approval that is held: its pages show it.
+    """Something beside a request changed, as a comment, or an approval that is held: its pages show it.
 
     Unreached, they do so later.
     """

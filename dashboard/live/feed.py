@@ -113,7 +113,7 @@ class Feed(threading.Thread):
 
     def touch(self, request_id: str) -> None:
         """The page of a request shows something that no change of the request tells of."""
-        self._inbox.put(partial(self._distribute, [], {request_id}))
+        self._inbox.put(partial(self._touch, request_id))
 
     # The thread
 
@@ -146,6 +146,12 @@ class Feed(threading.Thread):
         # Whatever the time asks for is asked at this one rhythm, also when there is nothing to look at.
         if self._timers.due("look", LOOK_SECONDS):
             self._look()
+
+    def _touch(self, request_id: str) -> None:
+        self._distribute([], {request_id})
+        if self._state is not None:
+            self._state.changes.of_queue()  # its line says it too
+            self._ring()
 
     def _enter(self, subscription: Subscription) -> None:
         self._require_rights_if_live()

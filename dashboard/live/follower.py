@@ -107,6 +107,7 @@ class Follower:
                 subscription.send([RIGHTS_CHANGED])
             else:
                 subscription.confirmed_at, subscription.version = began, version
+                subscription.audience = audience  # equal, and of the newest version of policy
 
     def _watching(self) -> list[Subscription]:
         with self._lock:
