@@ -25,7 +25,6 @@ from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord
 from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
-from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
@@ -33,13 +32,11 @@ from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
-from dashboard.display.text import as_tree, marked, whole_tree
+from dashboard.display.text import whole_tree
 from dashboard.display.warnings import warnings_of
 from dashboard.notices.lines import Line as NoticeLine
 
-CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
-PAGE_CHARACTERS = 1_500_000
-BEGINNING = 1_000
+PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
 TOOL = "tool."  # how the kinds begin of what a tool did
@@ -68,21 +65,15 @@ def why_gone(asker: Asker | None, requested_at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """One request to answer: exactly what was asked, and the digest of what is shown."""
+    """One request to answer, and the digest of what is shown. The text itself is its page's."""
 
     request_id: str
     kind: str
     agent_id: str
-    context: SafeString | str
-    size: int
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    whole: bool = (
-        True  # else the context is too large for a card: it is read, and answered, on the request's page
-    )
     gone: str = ""  # why nobody waits for the answer
-    warnings: tuple[str, ...] = ()  # what a reader must know of its text
     votes: tuple[str, ...] = ()  # who approved so far, where several must
     held: Holding | None = None  # whose approval is held, and until when
     now: datetime | None = None
@@ -93,44 +84,29 @@ class Card:
         """Its kind, as policy calls it."""
         return self.kind
 
-    altered: str = ""  # that this is not what was asked: nobody can answer it
-
     @classmethod
     def of(
         cls,
         record: RequestRecord,
-        most: int = 0,
         *,
         asker: Asker | None = None,
         votes: tuple[str, ...] = (),
-        heard: str | None = None,
         held: Holding | None = None,
         now: datetime | None = None,
     ) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
-        most, asked = most or CARD_CHARACTERS, record.context.decode()
-        # Of a large one the beginning alone is looked through: a page has fifty cards.
-        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
-        text = said.text if len(asked) <= most else said.text[:BEGINNING]
-        context = as_tree(text) if len(asked) <= most else marked("")
-        whole = len(asked) <= most and len(context) <= most
+        """The card; its digest is computed from the very bytes that the page shows."""
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            context if whole else plain(text[:BEGINNING]),
-            len(record.context),
             record.digest,
             record.requested_at,
             record.deadline_at,
-            whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            _warnings(record.agent_id, record.approval_type, said),
             votes,
             held,
             now,
             record.understands,
-            words.ALTERED if is_altered(record, heard) else "",
         )
 
 
@@ -318,7 +294,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=_asker(approval), votes=votes, held=held, now=now)
+        card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
