@@ -16,6 +16,8 @@ UNCERTAIN = (
 TRIED = {True: "tried to approve: ", False: "tried to deny: "}
 CLAIMED = "{status}, by {by}"
 CLAIMED_OF_END = {
+    "requested": "that this was asked",
+    "doubted": "that its agent did not believe a yes",
     "collected": "that the agent has the answer",
     "restored": "that its end was given back to Redis",
 }
