@@ -51,3 +51,11 @@ def together(count: int, *, approved: bool) -> str:
 def failed(count: int) -> str:
     """So many did not."""
     return f"{count} {'was' if count == 1 else 'were'} not decided:"
+
+
+def nobody(may: int, must: int) -> str:
+    """That a request cannot be approved, whoever looks at it."""
+    if must == 1:
+        return "Nobody can approve this, as people and grants are now."
+    who = "nobody may" if not may else f"{may} may" if may > 1 else "one may"
+    return f"Nobody can approve this: {must} different people must, and {who}, as people and grants are now."
