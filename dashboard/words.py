@@ -445,7 +445,12 @@ ENTRIES = {
     "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
     "secrets.shown": "hidden values looked at",
-    **{"token.made": "token of an agent made", "token.revoked": "token of an agent revoked"},
+    "token.made": "token of an agent made",
+    "token.renewed": "token of an agent renewed",
+    "token.revoked": "token of an agent revoked",
+    "token.shortened": "secret from before a renewal ended",
+    "device.given": "command on a machine given a token",
+    "device.refused": "command on a machine refused a token",
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."
 

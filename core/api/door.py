@@ -5,12 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from django.db import Error, close_old_connections
 
-from core.api import asking, hooks, living
+from core.api import asking, connecting, hooks, living
 from core.api.answers import HEADERS, Refused, Reply
 from core.api.bearers import Bearers, agent_of, require, secret_of
 from core.api.description import DESCRIPTION
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/api/v1/"
 HOOK = ("POST", "hooks/claude-code")
+OPEN = {("POST", "connect"), ("POST", "connect/token")}  # without a token
 BODY_BYTES = 1024 * 1024
 THREADS = 16  # for what asks Redis or the database; who waits for an answer holds none
 AWAY_SECONDS = 5
@@ -75,6 +76,7 @@ class Door:
             ("POST", "events"): ("events", lambda call: living.publish(call.agent, call.body)),
             ("GET", "events"): ("events", lambda call: living.read_events(call.query)),
             ("POST", "calls"): ("usage", lambda call: living.track(call.agent, call.body)),
+            ("POST", "token/rotate"): ("", lambda call: connecting.rotate(call.bearer)),
         }
 
     def _beat(self, mode: str, call: Call) -> Reply:
@@ -103,8 +105,13 @@ class Door:
         if (scope["method"], path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
         headers = dict(scope["headers"])
-        secret = secret_of(headers.get(b"authorization", b""))
         address = (scope.get("client") or ("", 0))[0]
+        if (scope["method"], path) in OPEN:
+            body = await _body(scope, headers, receive)
+            given = self._bearers.counted(partial(connecting.fetch, body), address)
+            action = partial(connecting.begin, body, address) if path == "connect" else given
+            return cast(Reply, await self._run(action))
+        secret = secret_of(headers.get(b"authorization", b""))
         bearer = self._bearers.remembered(secret) or await self._run(
             partial(self._bearers.look_up, secret, address)
         )
@@ -119,7 +126,8 @@ class Door:
         route = self._routes.get((scope["method"], path))
         if route is None:
             return await self._of_request(scope["method"], path, call, receive)
-        require(bearer, route[0])
+        if route[0]:
+            require(bearer, route[0])
         reply: Reply = await self._run(partial(route[1], call))
         return reply
 

@@ -25,7 +25,7 @@ from core.models.policy import (
 )
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
-from core.models.tokens import AgentToken
+from core.models.tokens import AgentToken, DeviceCode
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
+    "DeviceCode",
     "Escalation",
     "Export",
     "FileTestRecord",
