@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from core.api.hooks import EVERY
 from core.history.agents import devices
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import DeviceCode
@@ -90,7 +91,7 @@ def _page(
 ) -> HttpResponse:
     tried = request.POST if status in (400, 403, 409, 503) and asked is not None else None
     scopes = tried.getlist("scopes") if tried is not None else asked.scopes.split() if asked else ()
-    said = tried or (asked and {"agent": asked.agent, "label": str(asked), "days": terms.DAYS, "asks": "*"})
+    said = tried or _proposed(asked)
     here = request.META.get("REMOTE_ADDR", "")
     context = {
         "asked": asked,
@@ -104,3 +105,10 @@ def _page(
         **more,
     }
     return render(request, "dashboard/connect/code.html", context, status=status)
+
+
+def _proposed(asked: DeviceCode | None) -> dict[str, Any] | None:
+    """What the form shows at first: what the command wants."""
+    if asked is None:
+        return None
+    return {"agent": asked.agent, "label": str(asked)[:255], "days": terms.DAYS, "asks": EVERY}
