@@ -47,19 +47,15 @@ class Bearers:
                 self._known.popitem(last=False)
         return found
 
-    def counted(self, action: Callable[[], Reply], address: str) -> Callable[[], Reply]:
-        """What looks up a secret that is no token: whoever guesses is held off as with tokens."""
-
-        def look() -> Reply:
-            self._refuse_a_flood(address)
-            try:
-                return action()
-            except Refused as refused:
-                if refused.status == 410:
-                    self._count(address)
-                raise
-
-        return look
+    def counted(self, action: Callable[[], Reply], address: str) -> Reply:
+        """What an action answers that looks up a secret: whoever guesses is held off as with tokens."""
+        self._refuse_a_flood(address)
+        try:
+            return action()
+        except Refused as refused:
+            if refused.status == 410:
+                self._count(address)
+            raise
 
     def _refuse_a_flood(self, address: str) -> None:
         now = time.monotonic()

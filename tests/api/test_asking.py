@@ -156,7 +156,7 @@ def test_whoever_goes_away_while_it_waits_leaves_nothing_behind(agent, soon):
     request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
     with pytest.raises(httpx.ReadTimeout):
         client.get(f"/requests/{request_id}/outcome", params={"wait": 30}, timeout=0.5)
-    soon(lambda: not door._ends._waiting)
+    soon(lambda: not door.desk.ends._waiting)
 
 
 def test_there_is_no_address_that_decides(agent):

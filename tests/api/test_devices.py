@@ -117,7 +117,7 @@ def test_guessing_is_bounded_for_people_and_for_commands(command, owner, monkeyp
     assert codes == [404] * 10 + [429]
     assert page.post("/connect/code/give/", {"code": said["user_code"], **GIVES}).status_code == 429
     monkeypatch.setattr("core.api.bearers.TRIES", 2)
-    monkeypatch.setattr(door, "_bearers", Bearers())
+    monkeypatch.setattr(door.desk, "bearers", Bearers())
     wrong = [fetch(command, {"device_code": f"x{number}"}).status_code for number in range(4)]
     assert wrong == [410, 410, 429, 429]
     assert len(devices.LETTERS) ** devices.LENGTH > 2**34
