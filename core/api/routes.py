@@ -66,8 +66,8 @@ def _beat(mode: str, call: Call) -> Reply:
 
 
 async def _outcome(call: Call) -> Reply:
-    seconds, claim = asking.wait_seconds(call.query.get("wait")), call.query.get("claim")
-    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, claim)
+    seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
+    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
 async def _hook(call: Call) -> Reply:

@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.api.hooks import BEFORE, PROMPT, TOLD
+from core.api.elicitation import ELICITATION
+from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
 from core.history.agents import renewal
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
@@ -136,15 +137,14 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
     rest = "&agent=1" if is_fleet else ""
     hook = {
         "type": "http",
-        "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}{rest}",
+        "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}&understands=edited{rest}",
         "headers": {"Authorization": "Bearer $AGENT_TOKEN"},
         "allowedEnvVars": ["AGENT_TOKEN"],
         "timeout": HOOK_SECONDS,
     }
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
-    hooks = dict.fromkeys((BEFORE, PROMPT), held) | {
-        event: [{"hooks": [hook]}] for event in (*TOLD, "SessionEnd")
-    }
+    asked = {**dict.fromkeys((BEFORE, PROMPT), held), ELICITATION: [{"hooks": held[0]["hooks"]}]}
+    hooks = asked | {event: [{"hooks": [hook]}] for event in (*TOLD, ENDED)}
     return json.dumps({"hooks": hooks}, indent=2)
 
 

@@ -28,8 +28,8 @@ TOLD = (
     *("notification_type", "agent_type", "agent_id", "reason"),
 )
 TOLD_LENGTH, TOLD_SECONDS = 1_000, 5.0
-BEFORE, PROMPT = "PreToolUse", "PermissionRequest"
-ANSWERED = (BEFORE, PROMPT, "Elicitation")  # every other event is only told
+BEFORE, PROMPT, FORM = "PreToolUse", "PermissionRequest", "Elicitation"
+ANSWERED = (BEFORE, PROMPT, FORM)  # every other event is only told
 
 Body = dict[str, Any]
 
@@ -122,7 +122,7 @@ def _ask(client: Client, environment: Mapping[str, str], body: Body, until: floa
             now, pause = time.monotonic(), max(PAUSE_SECONDS, error.after)
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
             away_since = now if was_held or not away_since else away_since
-            if now + pause >= min(away_since + AWAY_SECONDS, until):
+            if now + pause >= min(away_since + AWAY_SECONDS, until - 1):
                 raise Fault(str(error)) from error
             time.sleep(pause)
 
@@ -209,22 +209,22 @@ def _as_it_is(body: Body) -> Body | None:
     return body
 
 
-def _say_whole(_body: Body, said: Said) -> Any:
-    if said.whole is None:  # nobody answered in time
-        why = {"permissionDecision": said.word, "permissionDecisionReason": said.why}
-        return {"hookSpecificOutput": {"hookEventName": BEFORE, **why}}
-    return said.whole
+def _say_whole(body: Body, said: Said) -> Any:
+    return said.whole if said.whole is not None else _no(body, said.why)
 
 
 def _say_no_to_codex(body: Body, said: Said) -> Any:
     """It knows a no alone: what is allowed is allowed by silence."""
-    if said.word != "deny":
-        return None
+    return _no(body, said.why) if said.word == "deny" else None
+
+
+def _no(body: Body, why: str) -> Body:
     event = body.get("hook_event_name")
+    more: Body = {"permissionDecision": "deny", "permissionDecisionReason": why}
     if event == PROMPT:
-        more: Body = {"decision": {"behavior": "deny", "message": said.why}}
-    else:
-        more = {"permissionDecision": "deny", "permissionDecisionReason": said.why}
+        more = {"decision": {"behavior": "deny", "message": why}}
+    elif event == FORM:
+        more = {"action": "decline"}
     return {"hookSpecificOutput": {"hookEventName": event, **more}}
 
 
