@@ -5,7 +5,7 @@ from typing import Any
 from core.api.answers import Refused, Reply
 from core.api.living import only
 from core.history.agents import devices, renewal
-from core.history.agents.devices import INTERVAL_SECONDS, LIVES, TooMany
+from core.history.agents.devices import LIVES, TooMany
 from core.history.agents.renewal import AlreadyRenewed
 from core.history.people.tokens import SCOPES, Bearer
 from core.models import AgentToken
@@ -29,7 +29,7 @@ def begin(body: dict[str, Any], address: str) -> Reply:
     except (TypeError, ValueError) as error:
         field = str(error).split(" ", 1)[0]
         raise Refused(400, field, str(error), of=field) from error
-    times = {"expires_in": int(LIVES.total_seconds()), "interval": INTERVAL_SECONDS}
+    times = {"expires_in": int(LIVES.total_seconds()), "interval": devices.INTERVAL_SECONDS}
     names = {"device_code": secret, "user_code": devices.shown(code.code), "verification_path": PAGE}
     return Reply(201, {**names, **times})
 
@@ -42,7 +42,8 @@ def fetch(body: dict[str, Any]) -> Reply:
         raise Refused(400, "device_code", "device_code must be a text.", of="device_code")
     told = devices.fetch(secret)
     if told.word == "slow":
-        raise Refused(429, "slow", f"Ask every {INTERVAL_SECONDS} seconds.", after=INTERVAL_SECONDS)
+        pause = devices.INTERVAL_SECONDS
+        raise Refused(429, "slow", f"Ask every {pause} seconds.", after=pause)
     if told.word == "refused":
         raise Refused(403, "refused", "Somebody refused this on the site. Nothing was made.")
     if told.token is None:

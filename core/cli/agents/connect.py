@@ -108,8 +108,8 @@ def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes
         _keep_token(wiring, given)
         print(f"The token of {one_line(given.agent)} is in {wiring.token_file}, for you alone.")
     for agent, addition, change in left:
-        change.make()
         journal.keep(change, addition)
+        change.make()
         print(f"{agent.title}: {change.file} is written. {agent.after}".rstrip())
     return DONE if args.no_trial else _try(wiring)
 

@@ -21,6 +21,9 @@ class Addition(Protocol):
     def removed(self, text: str) -> str:
         """The text without it: what somebody changed meanwhile stays."""
 
+    def beyond(self, text: str) -> "Addition":
+        """What of it is not in the text already: that is somebody else's, and not to be taken away."""
+
     def kept(self) -> Any:
         """It as JSON."""
 
@@ -38,6 +41,10 @@ class InJson(NamedTuple):
     def removed(self, text: str) -> str:
         """Without those values that are as they were written; objects and lists that this leaves empty go too."""
         return _written(_without(_object(text), self.values) or {}, text)
+
+    def beyond(self, text: str) -> Addition:
+        """What of it is not in the text already."""
+        return InJson(_beyond(_object(text), self.values) or {})
 
     def kept(self) -> Any:
         """It as JSON."""
@@ -62,6 +69,10 @@ class InToml(NamedTuple):
     def removed(self, text: str) -> str:
         """Without the block."""
         return re.sub(rf"(?ms)^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n?", "", text)
+
+    def beyond(self, text: str) -> Addition:
+        """All of it: the block is ours."""
+        return self
 
     def kept(self) -> Any:
         """It as JSON."""
@@ -109,6 +120,15 @@ def _merged(value: Any, more: Any) -> Any:
     if isinstance(more, (dict, list)):
         raise Unreadable("something else stands where its hooks belong")
     return value
+
+
+def _beyond(value: Any, more: Any) -> Any:
+    if isinstance(value, dict) and isinstance(more, dict):
+        found = {name: _beyond(value[name], said) if name in value else said for name, said in more.items()}
+        return {name: said for name, said in found.items() if said is not None} or None
+    if isinstance(value, list) and isinstance(more, list):
+        return [said for said in more if said not in value] or None
+    return None
 
 
 def _without(value: Any, more: Any) -> Any:

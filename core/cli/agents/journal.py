@@ -78,9 +78,10 @@ class Journal:
         return addition_of(known["addition"]).removed(text)
 
     def keep(self, change: Change, addition: Addition) -> None:
-        """Remember what was written and what stood there before."""
+        """Remember what is written now and what stood there before. Call it first: what is written is taken back."""
         base = self._without(change.file, change.before)
-        said = {"before": base, "after": change.after, "addition": addition.kept()}
+        ours = addition.beyond(base or "")
+        said = {"before": base, "after": change.after, "addition": ours.kept()}
         self._files[str(change.file)] = said
         self._write()
 
