@@ -69,6 +69,11 @@ def may_connect(user: Any) -> bool:
     return bool(may_view(user) and (user.has_perm(MAKE) or powers(user).owned))
 
 
+def may_connect_any(user: Any) -> bool:
+    """Whether this user may make tokens for any agent, also for one that was heard without a token."""
+    return bool(may_view(user) and user.has_perm(MAKE))
+
+
 def may_see_health(user: Any) -> bool:
     """Whether this user may see how the site itself is doing."""
     return bool(user.is_active and user.has_perm(HEALTH))

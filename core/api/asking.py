@@ -3,10 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
 from core.api.ends import Ends
@@ -14,6 +14,7 @@ from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
+from core.store.approvals import read_record
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
@@ -103,8 +104,22 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
     return request
 
 
+class Hearing(NamedTuple):
+    """How an outcome is heard: for which name an approval is, and which answers beside yes and no are understood."""
+
+    claim: str | None = None
+    understands: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Hearing":
+        """As it stands in the address."""
+        return cls(
+            query.get("claim"), tuple(word for word in query.get("understands", "").split(",") if word)
+        )
+
+
 async def outcome(
-    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, claim: str | None
+    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     await run(partial(own, agent, request_id))
@@ -112,7 +127,7 @@ async def outcome(
     with ends.heard(request_id) as event:
         while True:
             event.clear()
-            said, due = await run(partial(_look, agent, request_id, claim))
+            said, due = await run(partial(_look, agent, request_id, hearing))
             left = until - time.monotonic()
             if said is not None or left <= 0:
                 return said or Reply(202, {"id": request_id, "status": PENDING})
@@ -121,17 +136,26 @@ async def outcome(
                     await event.wait()
 
 
-def _look(agent: str, request_id: str, claim: str | None) -> tuple[Reply | None, float]:
+def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
-    left = waiting.seconds_left(open_store(), request_id, time.monotonic() + CONFIRM_SECONDS)
+    store = open_store()
+    left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
+    record = read_record(store, request_id)
     try:
-        response = ApprovalGate(agent_id=agent).wait_for_decision(request_id, timeout=0, claim=claim)
+        response = ApprovalGate(agent_id=agent).wait_for_decision(
+            request_id,
+            timeout=0,
+            claim=hearing.claim,
+            digest=record.digest if record else None,
+            understands=hearing.understands,
+        )
     except AlreadyCollected as error:
         raise Refused(409, "collected", _sentence(error), of="claim") from error
     except (TypeError, ValueError) as error:
-        raise Refused(400, "claim", str(error), of="claim") from error
+        field = "understands" if str(error).startswith("understands") else "claim"
+        raise Refused(400, field, str(error), of=field) from error
     return (None if response is None else Reply(200, outcome_said(response))), 0.0
 
 

@@ -32,7 +32,7 @@ from core.models.policy import (
 )
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
-from core.models.tokens import AgentToken
+from core.models.tokens import AgentToken, DeviceCode
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "DecisionGrant",
     "DecisionIntent",
     "DenyPreset",
+    "DeviceCode",
     "Escalation",
     "Export",
     "FileTestRecord",

@@ -12,8 +12,8 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
-from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answerable import reach_of
+from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
 from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
