@@ -72,6 +72,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
+        "edited": response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),

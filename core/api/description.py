@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.history.people.tokens import SCOPES
-from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNKNOWN
+from core.values.approvals import CHANGES, RESPONSE_OF_END, UNAVAILABLE, UNDERSTANDABLE, UNKNOWN
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -51,6 +51,8 @@ def _way(
     }
 
 
+_CLAIM = _query("claim", "An approval is for this name alone; 409 for every other one")
+_UNDERSTANDS = _query("understands", "The words of understands at asking, with commas between them")
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
 _REQUEST = ("The request", _reference("Request"))
 _BEAT = _schema(
@@ -73,6 +75,13 @@ _QUESTION = _schema(
         "type": ["string", "null"],
         "description": "The same key gives the same request, whoever asks again",
     },
+    understands={
+        "type": ["array", "null"],
+        "items": {"enum": [*UNDERSTANDABLE]},
+        "description": "What people may answer beside yes and no, as whoever waits must say too",
+    },
+    revises={"type": ["string", "null"], "description": "The request that was answered by asking back"},
+    callback_url={"type": ["string", "null"], "description": "Where the decision is posted to, signed"},
 )
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -107,7 +116,8 @@ PATHS: dict[str, dict[str, Any]] = {
             fields=(
                 _ID,
                 _query("wait", "Seconds to wait, at most 30", _NUMBER),
-                _query("claim", "An approval is for this name alone; 409 for every other one"),
+                _CLAIM,
+                _UNDERSTANDS,
             ),
         )
     },
@@ -183,12 +193,17 @@ _SCHEMAS = {
         key=_MAYBE,
         digest=_MAYBE,
         warning=_MAYBE,
+        callback={"type": ["object", "null"], "description": "What became of telling the asker"},
     ),
     "Outcome": _schema(
         ("id", "status", "approved", "responder", "reason"),
         id=_TEXT,
-        status={"enum": [*RESPONSE_OF_END.values(), UNAVAILABLE, UNKNOWN]},
+        status={"enum": [*RESPONSE_OF_END.values(), CHANGES, UNAVAILABLE, UNKNOWN]},
         approved={"type": "boolean"},
+        edited={
+            "type": ["object", "null"],
+            "description": "What was approved in the place of what was asked",
+        },
         responder=_TEXT,
         reason=_TEXT,
         ended_at=_TEXT,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from core.api.aap.room import Provider
 from core.api.desk import Desk, Receive, Room, Scope, Send
 from core.api.routes import Calls
 
@@ -10,6 +11,7 @@ from core.api.routes import Calls
 # nothing of a body before `desk.bearer`, and may be an ASGI application of any kind. One line here is a new room.
 ROOMS: dict[str, Callable[[Desk], Room]] = {
     "/api/v1/": Calls,
+    "/api/aap/": Provider,
 }
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from core.errors import TelemetryError
 from core.store.outbox import Watcher
@@ -14,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 READ_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
+Look = Callable[[], Awaitable[tuple[Any, float]]]
 
 
 class Ends:
@@ -82,6 +85,25 @@ class Ends:
             for waiters in self._waiting.values():
                 for waiter in waiters:
                     waiter.wake()
+
+
+async def until_ended(ends: Ends, request_id: str, seconds: float, look: Look) -> Any:
+    """What `look` finds, waiting at most so long for it; None where it found nothing until then.
+
+    `look` is asked when something is told of the request, and when its time is up: what it found or None, and in how
+    many seconds the request will end by itself.
+    """
+    until = time.monotonic() + seconds
+    with ends.heard(request_id) as event:
+        while True:
+            event.clear()
+            found, due = await look()
+            left = until - time.monotonic()
+            if found is not None or left <= 0:
+                return found
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, due)):
+                    await event.wait()
 
 
 class _Waiter:

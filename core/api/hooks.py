@@ -103,13 +103,13 @@ async def claude_code(
     seconds = _patience(query.get("timeout")) - EARLY_SECONDS
     request_id = await run(partial(_asked, agent, tool))
     try:
-        reply = await asking.outcome(run, ends, agent, request_id, seconds, tool.use)
+        reply = await asking.outcome(run, ends, agent, request_id, seconds, asking.Hearing(tool.use))
     except Refused as refused:
         if refused.word != "collected":
             raise
         # Another call of the same took what was parked: this one has a request of its own.
         request_id = await run(partial(_new, agent, tool))
-        reply = await asking.outcome(run, ends, agent, request_id, seconds, tool.use)
+        reply = await asking.outcome(run, ends, agent, request_id, seconds, asking.Hearing(tool.use))
     return _said(tool, reply.status, reply.body)
 
 

@@ -66,8 +66,8 @@ def _beat(mode: str, call: Call) -> Reply:
 
 
 async def _outcome(call: Call) -> Reply:
-    seconds, claim = asking.wait_seconds(call.query.get("wait")), call.query.get("claim")
-    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, claim)
+    seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
+    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
 async def _hook(call: Call) -> Reply:
@@ -78,7 +78,9 @@ async def _hook(call: Call) -> Reply:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("POST", "requests"): Route("ask", lambda call: asking.ask(call.agent, call.body, call.key)),
+    ("POST", "requests"): Route(
+        "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
+    ),
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),

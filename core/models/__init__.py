@@ -11,6 +11,7 @@ from core.models.automation import (
     TestExecution,
     TestFailure,
 )
+from core.models.callbacks import Callback
 from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import Preferences, SignInMinute, WebSession
@@ -23,6 +24,7 @@ from core.models.policy import (
     Team,
     Vote,
 )
+from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolRequest
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
 from core.models.tokens import AgentToken
@@ -43,6 +45,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ballot",
+    "Callback",
     "CoverageRecord",
     "Cursor",
     "DeadlineExtension",
@@ -57,6 +60,9 @@ __all__ = [
     "NoticeWish",
     "PolicyState",
     "Preferences",
+    "ProtocolAnswer",
+    "ProtocolInstance",
+    "ProtocolRequest",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.api.hooks import BEFORE, EVERY, PROMPT, PROMPTED, TOLD
 from core.history.people import tokens
-from core.history.people.tokens import LONGEST_DAYS, SCOPES, NotYours, Wanted
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, NotYours, Wanted
 from core.models import AgentToken
 from dashboard import access
 from dashboard.connect import words
@@ -134,7 +134,7 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "lines": [Line.of(token, now) for token in page],
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
-        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in SCOPES],
+        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in (*SCOPES, PROVISION)],
         "asks": [(word, words.ASKS[word]) for word in (EVERY, PROMPTED, LISTED_TOOLS)],
         "longest": LONGEST_DAYS,
         "said": posted or {"days": DAYS, "asks": EVERY},

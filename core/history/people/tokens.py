@@ -19,6 +19,9 @@ from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
+PROVISION = (
+    "provision"  # makes instances of the Agent Approval Protocol; alone, and with the token of a fleet
+)
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
@@ -60,8 +63,12 @@ class Wanted(NamedTuple):
         checked_name(self.label, "label")
         checked_name(self.agent, "agent")
         unknown = [scope for scope in self.scopes if scope not in SCOPES]
-        if unknown or not self.scopes:
-            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
+        if (unknown or not self.scopes) and self.scopes != (PROVISION,):
+            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}, or {PROVISION} alone")
+        if self.scopes == (PROVISION,) and not self.is_prefix:
+            raise ValueError(
+                f"scopes: {PROVISION} is for the token of a fleet, whose names begin with its own"
+            )
         if not 1 <= self.days <= LONGEST_DAYS:
             raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
         asks = " ".join(self.asks.split())
@@ -69,7 +76,9 @@ class Wanted(NamedTuple):
             raise ValueError(
                 f"asks must be names of tools of {ASKS_LENGTH} characters at most, or * for every one"
             )
-        return self._replace(asks=asks, scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
+        return self._replace(
+            asks=asks, scopes=tuple(scope for scope in (*SCOPES, PROVISION) if scope in self.scopes)
+        )
 
 
 def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
