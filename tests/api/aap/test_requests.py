@@ -49,7 +49,11 @@ def test_an_approval_is_waited_for_used_once_and_reported(asker, ask, decide):
     said = asker.get(f"/requests/{request_id}", params={"wait": "30s"}).json()
     timer.join()
     decision = said["decision"]
-    assert (said["status"], decision["status"], decision["note"]) == ("approved", "approved", "the charge is confirmed")
+    assert (said["status"], decision["status"], decision["note"]) == (
+        "approved",
+        "approved",
+        "the charge is confirmed",
+    )
     decided, expires = (datetime.fromisoformat(decision[name]) for name in ("decided_at", "expires_at"))
     assert (expires - decided).total_seconds() == 300
     assert "consumption" not in said
@@ -62,7 +66,10 @@ def test_an_approval_is_waited_for_used_once_and_reported(asker, ask, decide):
     outcome = told.json()["consumption"]["outcome"]
     assert (outcome["status"], outcome["note"]) == ("succeeded", "paid back")
     assert asker.post(f"/requests/{request_id}/outcome", json=report).json() == told.json()
-    assert code(asker.post(f"/requests/{request_id}/outcome", json={"status": "failed"})) == (409, "outcome_conflict")
+    assert code(asker.post(f"/requests/{request_id}/outcome", json={"status": "failed"})) == (
+        409,
+        "outcome_conflict",
+    )
     assert asker.get(f"/requests/{request_id}").json() == told.json()
 
 
@@ -74,14 +81,19 @@ def test_a_denial_is_an_answer_and_allows_nothing(asker, ask, decide):
     assert (said["status"], said["decision"]["note"]) == ("denied", "not today")
     assert "expires_at" not in said["decision"]
     assert code(consume(asker, request_id)) == (409, "not_approved")
-    assert code(asker.post(f"/requests/{request_id}/outcome", json={"status": "failed"})) == (409, "not_consumed")
+    assert code(asker.post(f"/requests/{request_id}/outcome", json={"status": "failed"})) == (
+        409,
+        "not_consumed",
+    )
     assert code(asker.delete(f"/requests/{request_id}")) == (409, "already_terminal")
 
 
 def test_what_is_withdrawn_wakes_who_waits_and_stays_withdrawn(asker, ask):
     request_id = ask(asker).json()["id"]
     found = []
-    waiter = threading.Thread(target=lambda: found.append(asker.get(f"/requests/{request_id}?wait=30s").json()))
+    waiter = threading.Thread(
+        target=lambda: found.append(asker.get(f"/requests/{request_id}?wait=30s").json())
+    )
     waiter.start()
     first = asker.delete(f"/requests/{request_id}")
     waiter.join(PATIENCE)
@@ -200,7 +212,10 @@ def test_each_kind_of_token_does_its_own_and_none_does_nothing(asker, provisione
     assert code(ask(provisioner)) == (403, "wrong_credential")
     assert code(ask(speaking("worker", "beat"))) == (403, "missing_scope")
     assert code(ask(speaking("pod-", "ask", is_prefix=True))) == (403, "wrong_credential")
-    assert code(asker.post("/instances", json={}, headers={"Idempotency-Key": "k"})) == (403, "wrong_credential")
+    assert code(asker.post("/instances", json={}, headers={"Idempotency-Key": "k"})) == (
+        403,
+        "wrong_credential",
+    )
     nobody = speaking("nobody", "ask", token="agt_wrong")
     assert code(ask(nobody)) == (401, "token")
 
