@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
-from core.api.ends import Ends, until_ended
+from core.api.ends import Ends, until
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.request import ApprovalRequest
@@ -158,7 +158,7 @@ async def outcome(
         found: tuple[Reply | None, float] = await run(partial(_look, agent, request_id, hearing))
         return found
 
-    said = await until_ended(ends, request_id, seconds, look)
+    said = await until(ends, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 

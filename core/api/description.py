@@ -121,6 +121,14 @@ PATHS: dict[str, dict[str, Any]] = {
             ),
         )
     },
+    "requests/{id}/stream": {
+        "get": _way(
+            "How it ended, as a server-sent event",
+            "ask",
+            {"200": ("The event outcome, and the end of the stream", None)},
+            fields=(_ID, _CLAIM, _UNDERSTANDS),
+        )
+    },
     "requests/{id}/cancel": {
         "post": _way("Withdraw it", "ask", {"200": _REQUEST}, body=_schema(agent=_AGENT), fields=(_ID,))
     },
@@ -135,12 +143,14 @@ PATHS: dict[str, dict[str, Any]] = {
             body=_schema(("type",), agent=_AGENT, type=_TEXT, target=_MAYBE, payload=_OBJECT, ttl=_NUMBER),
         ),
         "get": _way(
-            "Consume the oldest signal of a type",
+            "Consume the oldest signal of a type, waiting for it",
             "signal",
             {"200": ("The signal", _OBJECT), "204": ("There is none", None)},
             fields=(
                 {**_query("type", "Of which type"), "required": True},
                 _query("from", "Only of this sender"),
+                _query("wait", "Seconds to wait, at most 30", _NUMBER),
+                _query("claim", "The client's own word: with it the same signal comes again for 10 seconds"),
             ),
         ),
     },
@@ -157,6 +167,39 @@ PATHS: dict[str, dict[str, Any]] = {
             {"200": ("They", _schema(events={"type": "array", "items": _OBJECT}))},
             fields=(_query("type", "Of this type"), _query("after", "The id of the last one that is known")),
         ),
+    },
+    "events/stream": {
+        "get": _way(
+            "What is published, as server-sent events without an end",
+            "events",
+            {"200": ("One after the other, with their ids", None)},
+            fields=(
+                _query("type", "Of this type"),
+                _query("after", "The id of the last one that is known; left out, from now on"),
+                {
+                    "name": "Last-Event-ID",
+                    "in": "header",
+                    "description": "The same, as clients send it by themselves",
+                    "schema": _TEXT,
+                },
+            ),
+        )
+    },
+    "feedback": {
+        "post": _way(
+            "Rate the work of a stage",
+            "usage",
+            {"201": ("Kept", _schema(id=_TEXT))},
+            body=_schema(
+                ("workflow", "stage", "tier", "quality"),
+                agent=_AGENT,
+                workflow=_TEXT,
+                stage=_TEXT,
+                tier={"enum": ["cheap", "capable", "premium"]},
+                quality={"type": "number", "minimum": 0, "maximum": 1},
+                metadata=_OBJECT,
+            ),
+        )
     },
     "hooks/claude-code": {
         "post": _way(

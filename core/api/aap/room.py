@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from core.api.aap import instances, requests, words
 from core.api.answers import Refused, Reply
 from core.api.desk import Desk, Receive, Scope, Send, answer, body_of, header, refused_by, unless_gone
-from core.api.ends import until_ended
+from core.api.ends import until
 from core.history.people.tokens import PROVISION, Bearer
 
 logger = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Provider:
             found: tuple[Reply | None, float] = await self._desk.run(partial(requests.ended, agent, named))
             return found
 
-        return await until_ended(self._desk.ends, str(named), seconds, look)
+        return await until(self._desk.ends, str(named), seconds, look)
 
     @contextmanager
     def _polling(self, agent: str) -> Iterator[None]:

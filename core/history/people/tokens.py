@@ -155,6 +155,12 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     )
 
 
+def is_good(number: int, now: datetime) -> bool:
+    """Whether this token is good now and its owner is active."""
+    good = AgentToken.objects.filter(pk=number, revoked_at=None, expires_at__gt=now, owner__is_active=True)
+    return good.exists()
+
+
 def listed(user: Any) -> Any:
     """The tokens that this person may see: all of them for an administrator, else their own; newest first."""
     found = AgentToken.objects.select_related("owner").order_by(F("revoked_at").asc(nulls_first=True), "-pk")
