@@ -17,6 +17,7 @@ from core.models.automation import (
     TestExecution,
     TestFailure,
 )
+from core.models.callbacks import Callback
 from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import Preferences, SignInMinute, WebSession
@@ -30,6 +31,7 @@ from core.models.policy import (
     Team,
     Vote,
 )
+from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolRequest
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
 from core.models.tokens import AgentToken, DeviceCode
@@ -50,6 +52,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ballot",
+    "Callback",
     "CoverageRecord",
     "Cursor",
     "DeadlineExtension",
@@ -67,6 +70,9 @@ __all__ = [
     "NoticeWish",
     "PolicyState",
     "Preferences",
+    "ProtocolAnswer",
+    "ProtocolInstance",
+    "ProtocolRequest",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",
