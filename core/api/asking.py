@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -12,13 +13,16 @@ from core.api.answers import Refused, Reply, outcome_said, request_said
 from core.api.ends import Ends
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
+from core.approvals.proof import public_keys
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
+from core.store import approvals
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
-FIELDS = ("agent", "type", "context", "timeout", "key")
+FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises")
+MOST_AT_ONCE = 1000  # requests that one call may wait for
 Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
 
 
@@ -35,7 +39,8 @@ def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
     gate = ApprovalGate(agent_id=agent)
     before = gate.find_requests(key=key) if isinstance(key, str) and key else []
     try:
-        request = gate.open_request(body.get("type"), _context(body), _timeout(body), key=key)  # type: ignore[arg-type]
+        more = {name: body[name] for name in ("understands", "revises") if body.get(name)}
+        request = gate.open_request(body.get("type"), _context(body), _timeout(body), key=key, **more)  # type: ignore[arg-type]
     except StoreRefused as error:
         raise Refused(429, "too_many", _sentence(error), after=10) from error
     except (TypeError, ValueError) as error:
@@ -60,6 +65,8 @@ def _refused(error: Exception) -> Refused:
         ("context", "context"),
         ("timeout", "timeout"),
         ("key", "key"),
+        ("understands", "understands"),
+        ("revises", "revises"),
     ):
         if message.startswith(name):
             status = 409 if field == "key" and "names a request" in message else 400
@@ -104,15 +111,24 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
 
 
 async def outcome(
-    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, claim: str | None
+    run: Run,
+    ends: Ends,
+    agent: str,
+    request_id: str,
+    seconds: float,
+    claim: str | None,
+    understands: str = "",
 ) -> Reply:
-    """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
+    """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once.
+
+    understands: what whoever waits acts on beside yes and no, with commas between.
+    """
     await run(partial(own, agent, request_id))
     until = time.monotonic() + seconds
     with ends.heard(request_id) as event:
         while True:
             event.clear()
-            said, due = await run(partial(_look, agent, request_id, claim))
+            said, due = await run(partial(_look, agent, request_id, claim, understands))
             left = until - time.monotonic()
             if said is not None or left <= 0:
                 return said or Reply(202, {"id": request_id, "status": PENDING})
@@ -121,18 +137,62 @@ async def outcome(
                     await event.wait()
 
 
-def _look(agent: str, request_id: str, claim: str | None) -> tuple[Reply | None, float]:
+def _look(agent: str, request_id: str, claim: str | None, understands: str) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
     left = waiting.seconds_left(open_store(), request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
+    words = understands.split(",") if understands else ()
+    gate = ApprovalGate(agent_id=agent)
     try:
-        response = ApprovalGate(agent_id=agent).wait_for_decision(request_id, timeout=0, claim=claim)
+        response = gate.wait_for_decision(
+            request_id, timeout=0, claim=claim, digest=_digest(request_id), understands=words
+        )
     except AlreadyCollected as error:
-        raise Refused(409, "collected", _sentence(error), of="claim") from error
+        more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
+        raise Refused(409, "collected", _sentence(error), of="claim", more=more) from error
     except (TypeError, ValueError) as error:
-        raise Refused(400, "claim", str(error), of="claim") from error
+        of = "understands" if str(error).startswith("understands") else "claim"
+        raise Refused(400, of, str(error), of=of) from error
     return (None if response is None else Reply(200, outcome_said(response))), 0.0
+
+
+def _digest(request_id: str) -> str | None:
+    """Of what stands in Redis, where this process is told the site's keys: the agent has its own to compare."""
+    record = approvals.read_record(open_store(), request_id) if public_keys() else None
+    return None if record is None else record.digest
+
+
+async def ended(run: Run, ends: Ends, agent: str, body: dict[str, Any]) -> Reply:
+    """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
+    ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
+    if (
+        not isinstance(ids, list)
+        or not 1 <= len(ids) <= MOST_AT_ONCE
+        or not all(map(approvals.valid_id, ids))
+    ):
+        raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
+    until = time.monotonic() + seconds
+    with ends.heard(*ids) as event:
+        while True:
+            event.clear()
+            found, due = await run(partial(_ended, agent, ids))
+            left = until - time.monotonic()
+            if found or left <= 0:
+                return Reply(200, {"ended": found})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, due)):
+                    await event.wait()
+
+
+def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:
+    """Those of which this agent has nothing to wait for; else in how many seconds the first one is due."""
+    now = datetime.now(UTC)
+    left = {
+        request.request_id: (request.deadline_at - now).total_seconds()
+        for request in approvals.read_waiting(open_store(), ids, agent)
+    }
+    return [id_ for id_ in ids if left.get(id_, 0.0) <= 0], min(left.values(), default=0.0)
 
 
 def wait_seconds(text: str | None) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.history.people.tokens import SCOPES
-from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNKNOWN
+from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNDERSTANDABLE, UNKNOWN
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -73,6 +73,12 @@ _QUESTION = _schema(
         "type": ["string", "null"],
         "description": "The same key gives the same request, whoever asks again",
     },
+    understands={
+        "type": "array",
+        "items": {"enum": list(UNDERSTANDABLE)},
+        "description": "Which answers beside yes and no the agent acts on",
+    },
+    revises={"type": "string", "description": "The id of the request that was answered by asking back"},
 )
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -108,6 +114,20 @@ PATHS: dict[str, dict[str, Any]] = {
                 _ID,
                 _query("wait", "Seconds to wait, at most 30", _NUMBER),
                 _query("claim", "An approval is for this name alone; 409 for every other one"),
+                _query("understands", "As it was asked with, with commas between"),
+            ),
+        )
+    },
+    "requests/ended": {
+        "post": _way(
+            "Which of many have ended, waiting for the first",
+            "ask",
+            {"200": ("They", _schema(ended={"type": "array", "items": _TEXT}))},
+            body=_schema(
+                ("ids",),
+                agent=_AGENT,
+                ids={"type": "array", "items": _TEXT, "description": "At most 1,000"},
+                wait={"type": "number", "description": "Seconds to wait, at most 30"},
             ),
         )
     },
@@ -196,6 +216,8 @@ _SCHEMAS = {
         verified={"type": ["boolean", "null"]},
         collected_at=_MAYBE,
         collected_by=_MAYBE,
+        edited={"type": ["object", "null"], "description": "What was approved in the place of the context"},
+        signature={"type": ["string", "null"], "description": "Of the site, as signed decisions have it"},
     ),
 }
 DESCRIPTION: dict[str, Any] = {

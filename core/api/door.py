@@ -126,6 +126,9 @@ class Door:
     async def _of_request(self, method: str, path: str, call: Call, receive: Receive) -> Reply:
         room, _, rest = path.partition("/")
         request_id, _, what = rest.partition("/")
+        if (method, path) == ("POST", "requests/ended"):
+            require(call.bearer, "ask")
+            return await _unless_gone(asking.ended(self._run, self._ends, call.agent, call.body), receive)
         known = {("GET", ""), ("GET", "outcome"), ("POST", "cancel")}
         if room != "requests" or not request_id or (method, what) not in known:
             raise self._no_such(method, path)
@@ -133,7 +136,8 @@ class Door:
         agent = call.agent
         if what == "outcome":
             seconds, claim = asking.wait_seconds(call.query.get("wait")), call.query.get("claim")
-            waiting = asking.outcome(self._run, self._ends, agent, request_id, seconds, claim)
+            words = call.query.get("understands", "")
+            waiting = asking.outcome(self._run, self._ends, agent, request_id, seconds, claim, words)
             return await _unless_gone(waiting, receive)
         action = asking.cancel if what == "cancel" else asking.read
         reply: Reply = await self._run(partial(action, agent, request_id))

@@ -28,11 +28,12 @@ class Ends:
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def heard(self, request_id: str) -> Iterator[asyncio.Event]:
-        """An event of the running loop that is set when it is time to look at this request."""
+    def heard(self, *request_ids: str) -> Iterator[asyncio.Event]:
+        """An event of the running loop that is set when it is time to look at one of these requests."""
         waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            self._waiting[request_id].add(waiter)
+            for request_id in request_ids:
+                self._waiting[request_id].add(waiter)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._follow, name="ends", daemon=True)
                 self._thread.start()
@@ -40,9 +41,10 @@ class Ends:
             yield waiter.event
         finally:
             with self._lock:
-                self._waiting[request_id].discard(waiter)
-                if not self._waiting[request_id]:
-                    del self._waiting[request_id]
+                for request_id in set(request_ids):
+                    self._waiting[request_id].discard(waiter)
+                    if not self._waiting[request_id]:
+                        del self._waiting[request_id]
 
     def _follow(self) -> None:
         pause = threading.Event()

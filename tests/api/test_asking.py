@@ -6,7 +6,9 @@ import uuid
 import pytest
 
 from core import ApprovalGate
+from core.approvals import deciding
 from core.models import AuditEntry
+from core.store.approvals import Answer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -168,3 +170,28 @@ def test_there_is_no_address_that_decides(agent):
         page = client.post(str(client.base_url).replace("/api/v1", f"/approvals/{request_id}/{path}/"))
         assert page.status_code in (302, 403, 404, 405)
     assert ApprovalGate(agent_id="deployer").get_request(request_id).status == "pending"
+
+
+def test_many_are_waited_for_in_one_call(agent, gate_of):
+    client = agent("deployer")
+    ids = [client.post("/requests", json={"type": "deploy"}).json()["id"] for _ in range(3)]
+    assert client.post("/requests/ended", json={"ids": ids}).json() == {"ended": []}
+    threading.Timer(0.1, lambda: gate_of("x").decide(ids[1], True, "maria")).start()
+    assert client.post("/requests/ended", json={"ids": ids, "wait": 30}).json() == {"ended": [ids[1]]}
+    theirs = agent("payments").post("/requests/ended", json={"ids": ids})
+    assert theirs.json() == {"ended": ids}  # as of those that never were
+    for bad in ([], "x", ["x"], [str(uuid.uuid4())] * 1001):
+        assert client.post("/requests/ended", json={"ids": bad}).json()["field"] == "ids"
+
+
+def test_what_an_asker_understands_is_stored_and_said_back_with_the_answer(agent, gate_of):
+    client = agent("deployer")
+    body = {"type": "deploy", "understands": ["changes"]}
+    request_id = client.post("/requests", json=body).json()["id"]
+    answer = Answer(request_id, False, "maria", "which one?", "site", str(uuid.uuid4()), answer="changes")
+    assert deciding.decide(gate_of("x")._store, answer).accepted
+    outcome = client.get(f"/requests/{request_id}/outcome", params={"understands": "changes"}).json()
+    assert (outcome["status"], outcome["reason"], outcome["edited"]) == ("changes", "which one?", None)
+    assert client.get(f"/requests/{request_id}/outcome").json()["status"] == "denied"
+    wrong = client.get(f"/requests/{request_id}/outcome", params={"understands": "maybe"})
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "understands")
