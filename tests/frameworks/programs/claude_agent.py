@@ -3,9 +3,8 @@
 import asyncio
 import sys
 
-from claude_agent_sdk import ClaudeAgentOptions, query
-
 from agent_telemetry.frameworks.claude_agent import before_tools, can_use_tool
+from claude_agent_sdk import ClaudeAgentOptions, query
 
 
 async def prompt():
