@@ -2,13 +2,12 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
-from core.values.approvals import EDITED
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -41,11 +40,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: its status, its body as JSON, or nothing for None, and further headers."""
+    """An answer: its status, its body as JSON, or nothing for None, and further headers.
+
+    unsent: what is done where its client is gone when it is ready.
+    """
 
     status: int
     body: Any = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    unsent: Callable[[], Awaitable[Any]] | None = None
 
     @classmethod
     def of(cls, refused: Refused) -> "Reply":
@@ -84,6 +87,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
+        "edited": response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),
@@ -91,7 +95,6 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "verified": response.verified,
         "collected_at": _moment(response.collected_at),
         "collected_by": response.collected_by or None,
-        EDITED: response.edited or None,
         "signature": response.signature or None,
     }
 

@@ -1,33 +1,35 @@
 """Requests over HTTP: asked, found, read and withdrawn in the name of the agent of a token."""
 
-import asyncio
 import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
-from core.api.ends import Ends
+from core.api.ends import Ends, until
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
-from core.approvals.proof import public_keys
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
-from core.store import approvals
+from core.history.callbacks import asked as callbacks
+from core.history.notices import addresses
+from core.store.approvals import read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
-LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
-FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises")
+URL_LENGTH = 2_000
 MOST_AT_ONCE = 1000  # requests that one call may wait for
+LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
+FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
 
 
-def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
+def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> Reply:
     """Store a request: 201, or 200 for the one that its key names already."""
+    url = body.get("callback_url")
+    _refuse_callback(url)
     unknown = sorted(set(body) - set(FIELDS))
     if unknown:
         raise Refused(
@@ -39,18 +41,41 @@ def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
     gate = ApprovalGate(agent_id=agent)
     before = gate.find_requests(key=key) if isinstance(key, str) and key else []
     try:
-        more = {name: body[name] for name in ("understands", "revises") if body.get(name)}
-        request = gate.open_request(body.get("type"), _context(body), _timeout(body), key=key, **more)  # type: ignore[arg-type]
+        request = gate.open_request(
+            body.get("type"),  # type: ignore[arg-type]
+            body.get("context"),
+            _timeout(body),
+            key=key,
+            understands=_words(body),
+            revises=body.get("revises"),
+        )
     except StoreRefused as error:
         raise Refused(429, "too_many", _sentence(error), after=10) from error
     except (TypeError, ValueError) as error:
         raise _refused(error) from error
     found = any(one.request_id == request.request_id for one in before)
+    if url is not None:
+        callbacks.wish(request.request_id, token, url)
     return Reply(200 if found else 201, request_said(request))
 
 
-def _context(body: dict[str, Any]) -> Any:
-    return body.get("context")
+def _refuse_callback(url: Any) -> None:
+    """Refused for an address to which nothing is ever sent, before anything is stored."""
+    if url is None:
+        return
+    try:
+        if not isinstance(url, str) or len(url) > URL_LENGTH:
+            raise addresses.Refused(f"it must be a text of at most {URL_LENGTH:,} characters")
+        if addresses.parsed(url).scheme == "http" and not addresses.may_be_plain():
+            raise addresses.Refused("it must begin with https://")
+    except addresses.Refused as error:
+        raise Refused(400, "callback_url", f"callback_url: {error}.", of="callback_url") from error
+
+
+def _words(body: dict[str, Any]) -> Any:
+    """What is understood beside yes and no; null and left out are nothing."""
+    said = body.get("understands")
+    return () if said is None else said
 
 
 def _timeout(body: dict[str, Any]) -> Any:
@@ -90,8 +115,9 @@ def find(agent: str, key: str | None, status: str | None) -> Reply:
 
 
 def read(agent: str, request_id: str) -> Reply:
-    """The request."""
-    return Reply(200, request_said(own(agent, request_id)))
+    """The request, and what became of telling its asker."""
+    said = request_said(own(agent, request_id))
+    return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
 
 
 def cancel(agent: str, request_id: str) -> Reply:
@@ -110,79 +136,69 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
     return request
 
 
+class Hearing(NamedTuple):
+    """How an outcome is heard: for which name an approval is, and which answers beside yes and no are understood."""
+
+    claim: str | None = None
+    understands: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Hearing":
+        """As it stands in the address."""
+        return cls(
+            query.get("claim"), tuple(word for word in query.get("understands", "").split(",") if word)
+        )
+
+
 async def outcome(
-    run: Run,
-    ends: Ends,
-    agent: str,
-    request_id: str,
-    seconds: float,
-    claim: str | None,
-    understands: str = "",
+    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
-    """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once.
-
-    understands: what whoever waits acts on beside yes and no, with commas between.
-    """
+    """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     await run(partial(own, agent, request_id))
-    until = time.monotonic() + seconds
-    with ends.heard(request_id) as event:
-        while True:
-            event.clear()
-            said, due = await run(partial(_look, agent, request_id, claim, understands))
-            left = until - time.monotonic()
-            if said is not None or left <= 0:
-                return said or Reply(202, {"id": request_id, "status": PENDING})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, due)):
-                    await event.wait()
+
+    async def look() -> tuple[Reply | None, float]:
+        found: tuple[Reply | None, float] = await run(partial(_look, agent, request_id, hearing))
+        return found
+
+    said = await until(ends, request_id, seconds, look)
+    return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
-def _look(agent: str, request_id: str, claim: str | None, understands: str) -> tuple[Reply | None, float]:
+def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
-    left = waiting.seconds_left(open_store(), request_id, time.monotonic() + CONFIRM_SECONDS)
+    store = open_store()
+    left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
-    words = understands.split(",") if understands else ()
-    gate = ApprovalGate(agent_id=agent)
+    record = read_record(store, request_id)
     try:
-        response = gate.wait_for_decision(
-            request_id, timeout=0, claim=claim, digest=_digest(request_id), understands=words
+        response = ApprovalGate(agent_id=agent).wait_for_decision(
+            request_id,
+            timeout=0,
+            claim=hearing.claim,
+            digest=record.digest if record else None,
+            understands=hearing.understands,
         )
     except AlreadyCollected as error:
         more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
         raise Refused(409, "collected", _sentence(error), of="claim", more=more) from error
     except (TypeError, ValueError) as error:
-        of = "understands" if str(error).startswith("understands") else "claim"
-        raise Refused(400, of, str(error), of=of) from error
+        field = "understands" if str(error).startswith("understands") else "claim"
+        raise Refused(400, field, str(error), of=field) from error
     return (None if response is None else Reply(200, outcome_said(response))), 0.0
-
-
-def _digest(request_id: str) -> str | None:
-    """Of what stands in Redis, where this process is told the site's keys: the agent has its own to compare."""
-    record = approvals.read_record(open_store(), request_id) if public_keys() else None
-    return None if record is None else record.digest
 
 
 async def ended(run: Run, ends: Ends, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
-    if (
-        not isinstance(ids, list)
-        or not 1 <= len(ids) <= MOST_AT_ONCE
-        or not all(map(approvals.valid_id, ids))
-    ):
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
-    until = time.monotonic() + seconds
-    with ends.heard(*ids) as event:
-        while True:
-            event.clear()
-            found, due = await run(partial(_ended, agent, ids))
-            left = until - time.monotonic()
-            if found or left <= 0:
-                return Reply(200, {"ended": found})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, due)):
-                    await event.wait()
+
+    async def look() -> tuple[list[str] | None, float]:
+        found, due = await run(partial(_ended, agent, ids))
+        return found or None, due
+
+    return Reply(200, {"ended": await until(ends, ids, seconds, look) or []})
 
 
 def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:
@@ -190,7 +206,7 @@ def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:
     now = datetime.now(UTC)
     left = {
         request.request_id: (request.deadline_at - now).total_seconds()
-        for request in approvals.read_waiting(open_store(), ids, agent)
+        for request in read_waiting(open_store(), ids, agent)
     }
     return [id_ for id_ in ids if left.get(id_, 0.0) <= 0], min(left.values(), default=0.0)
 

@@ -22,7 +22,7 @@ from tests.waiting import wait_until
 @pytest.fixture
 def token(make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch) -> str:
     """A token of the agent "deployer"."""
-    monkeypatch.setattr(door, "_bearers", Bearers())  # tries of other tests do not count
+    monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
     owner = make_user("otto", "administrator")
     return tokens.make(owner, Wanted("for tests", "deployer", False, tokens.SCOPES, 30, "*"))[1]
 
