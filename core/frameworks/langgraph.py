@@ -113,7 +113,7 @@ def _resume_of(value: Any, answers: Sequence[ApprovalResponse]) -> Any:
         return [_inbox_answer(one["action_request"], said) for one, said in zip(inbox, answers, strict=True)]
     said = answers[0]
     return {
-        "approved": said.approved, "reason": said.reason, "responder": said.responder, "edited": said.edited,
+        "approved": said.approved, "reason": said.reason, "responder": said.responder, EDITED: said.edited,
     }  # fmt: skip
 
 

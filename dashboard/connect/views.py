@@ -151,7 +151,10 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
     hooks = settings_of(_address(request), token.is_prefix)
-    program = {"environment": environment(_address(request), secret, token.is_prefix), "snippets": SNIPPETS}
+    program: dict[str, Any] = {
+        "environment": environment(_address(request), secret, token.is_prefix),
+        "snippets": SNIPPETS,
+    }
     return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, **program)
 
 
