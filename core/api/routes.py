@@ -77,6 +77,10 @@ async def _outcome(call: Call) -> Reply:
     return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
+async def _ended(call: Call) -> Reply:
+    return await asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
+
+
 async def _stream(call: Call) -> Stream:
     return await streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
 
@@ -116,6 +120,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
+    ("POST", "requests/ended"): Route("ask", _ended, waits=True),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
     ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
