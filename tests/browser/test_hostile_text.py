@@ -99,7 +99,7 @@ def test_no_text_of_an_agent_becomes_more_than_text_or_hides_on_any_page(
     page = sign_in("root")
     for text in texts:
         say(clean_redis, text)
-    wait_until(lambda: ApprovalRecord.objects.count() >= 2 * len(texts), "all of it is recorded", 60)
+    wait_until(lambda: ApprovalRecord.objects.count() >= 2 * len(texts), "all of it is recorded")
     expect(page.locator("#lines .line").first).to_be_visible()
     for address in addresses(texts):
         look_at(page, address)
