@@ -322,6 +322,7 @@ def test_noted_by_the_site_while_two_recorders_record_everything_agrees(
     clean_redis, gate, make_user, decide, running, background
 ):
     from core.history.recorder.recorder import Recorder
+
     for _ in range(2):
         running(Recorder(clean_redis))
     people = [make_user(f"person {number}", "approver") for number in range(4)]
