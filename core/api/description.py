@@ -51,6 +51,14 @@ def _way(
     }
 
 
+def _open_way(
+    says: str, answers: Mapping[str, tuple[str, dict[str, Any] | None]], body: dict[str, Any]
+) -> dict[str, Any]:
+    way = {**_way(says, "", answers, body=body), "description": "Needs no token.", "security": []}
+    del way["parameters"]
+    return way
+
+
 _CLAIM = _query("claim", "An approval is for this name alone; 409 for every other one")
 _UNDERSTANDS = _query("understands", "The words of understands at asking, with commas between them")
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
@@ -222,7 +230,50 @@ PATHS: dict[str, dict[str, Any]] = {
         )
     },
 }
+PATHS |= {
+    "connect": {
+        "post": _open_way(
+            "Ask for a token by a code that a person confirms",
+            {"201": ("The code, and what to fetch the token with", _OBJECT)},
+            _schema(
+                ("machine", "agent", "client"),
+                machine=_TEXT,
+                agent=_TEXT,
+                client=_TEXT,
+                scopes={"type": "array", "items": {"enum": list(SCOPES)}},
+            ),
+        )
+    },
+    "connect/token": {
+        "post": _open_way(
+            "Fetch the token that a person gave to a code",
+            {"200": ("The token", _reference("Token")), "202": ("Nobody has answered", _OBJECT)},
+            _schema(("device_code",), device_code=_TEXT),
+        )
+    },
+    "token/rotate": {
+        "post": {
+            **_way(
+                "The next secret of this token; the one that was shown works on for a while",
+                "",
+                {"200": ("The token", _reference("Token"))},
+                body=_OBJECT,
+            ),
+            "description": "Needs no scope.",
+        }
+    },
+}
 _SCHEMAS = {
+    "Token": _schema(
+        ("token", "agent", "scopes", "expires_at"),
+        token=_TEXT,
+        agent=_TEXT,
+        is_prefix={"type": "boolean"},
+        scopes={"type": "array", "items": _TEXT},
+        asks=_TEXT,
+        expires_at=_TEXT,
+        previous_until=_MAYBE,
+    ),
     "Error": _schema(("error", "message"), error=_TEXT, message=_TEXT, field=_TEXT),
     "Request": _schema(
         ("id", "type", "agent", "context", "status"),

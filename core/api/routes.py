@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from core.api import asking, hooks, living, streams
+from core.api import asking, connecting, hooks, living, streams
 from core.api.answers import Refused, Reply
 from core.api.bearers import agent_of, require
 from core.api.description import DESCRIPTION
@@ -129,6 +129,14 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "feedback"): Route("usage", lambda call: living.rate(call.body)),
     ("POST", "calls"): Route("usage", lambda call: living.track(call.agent, call.body)),
     ("POST", "hooks/claude-code"): Route("", _hook, waits=True),
+    ("POST", "token/rotate"): Route("", lambda call: connecting.rotate(call.bearer)),
+}
+# Without a token: what answers is told the body and the address of who asks.
+OPEN: dict[tuple[str, str], Callable[[Desk, dict[str, Any], str], Reply]] = {
+    ("POST", "connect"): lambda _desk, body, address: connecting.begin(body, address),
+    ("POST", "connect/token"): lambda desk, body, address: desk.bearers.counted(
+        partial(connecting.fetch, body), address
+    ),
 }
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
@@ -154,6 +162,10 @@ class Calls:
         method, path = scope["method"], scope["path"].removeprefix(PREFIX)
         if (method, path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
+        if (method, path) in OPEN:
+            given, address = await _object(scope, receive), (scope.get("client") or ("", 0))[0]
+            opened: Reply = await self._desk.run(partial(OPEN[method, path], self._desk, given, address))
+            return opened
         bearer = await self._desk.bearer(scope)
         body = await _object(scope, receive)
         route, named = _found(method, path)

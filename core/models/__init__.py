@@ -1,7 +1,13 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalComment, ApprovalRecord, DeadlineExtension, DecisionIntent
+from core.models.approvals import (
+    ApprovalComment,
+    ApprovalRecord,
+    DeadlineExtension,
+    DecisionIntent,
+    HandOver,
+)
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -20,6 +26,7 @@ from core.models.policy import (
     ApprovalType,
     Ballot,
     DecisionGrant,
+    DenyPreset,
     PolicyState,
     Team,
     Vote,
@@ -27,7 +34,7 @@ from core.models.policy import (
 from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolRequest
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
-from core.models.tokens import AgentToken
+from core.models.tokens import AgentToken, DeviceCode
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -51,9 +58,12 @@ __all__ = [
     "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
+    "DenyPreset",
+    "DeviceCode",
     "Escalation",
     "Export",
     "FileTestRecord",
+    "HandOver",
     "LLMCall",
     "Notice",
     "NoticeChannel",

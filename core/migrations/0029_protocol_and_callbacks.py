@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     keeps_rows = True
 
     dependencies = [
-        ("core", "0025_preferences"),
+        ("core", "0028_tokens_of_machines"),
     ]
 
     operations = [
