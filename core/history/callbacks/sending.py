@@ -25,7 +25,7 @@ from core.history.notices.post import NotSent, Unsure, exchange
 from core.history.notices.sealing import Unreadable, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
-from core.values.approvals import APPROVED, CHANGES, PENDING, RESPONSE_OF_END
+from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, RESPONSE_OF_END
 from core.values.json import loads_strictly
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ def _said(row: Callback, end: ApprovalRecord) -> dict[str, Any]:
         "request_id": str(end.pk),
         "status": CHANGES if asks_back else RESPONSE_OF_END[end.status],
         "approved": end.status == APPROVED,
-        "edited": changed,
+        EDITED: changed,
         "responder": end.responder,
         "reason": end.reason,
         "ended_at": None if end.ended_at is None else _moment(end.ended_at),
