@@ -143,6 +143,7 @@ OPEN: dict[tuple[str, str], Callable[[Desk, dict[str, Any], str], Reply]] = {
         partial(connecting.fetch, body), address
     ),
 }
+_PLAIN = {way for way in ROUTES if "{" not in way[1]}
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
 
@@ -187,6 +188,8 @@ class Calls:
 
 def _found(method: str, path: str) -> tuple[Route, str]:
     """The way that a call goes, and the id in its address or ''; Refused where there is none."""
+    if (method, path) in _PLAIN:
+        return ROUTES[method, path], ""
     ways = []
     for (way, known), route in ROUTES.items():
         match = _PATTERNS[known].fullmatch(path)
