@@ -59,7 +59,9 @@ def moment(nanoseconds: int, now: float) -> float:
     if nanoseconds == 0:
         return now
     if not now - LONGEST_DAYS * DAY_SECONDS <= at <= now + AHEAD_SECONDS:
-        raise ValueError(f"its time is not of the last {LONGEST_DAYS} days: is the clock of the sender right?")
+        raise ValueError(
+            f"its time is not of the last {LONGEST_DAYS} days: is the clock of the sender right?"
+        )
     return at
 
 
@@ -150,7 +152,11 @@ def dollars(value: Any, name: str) -> Decimal:
 def _duration(record: Record, dialect: Dialect) -> float:
     told = first(record.attributes, dialect.duration)
     if isinstance(told, str):
-        told = float(told) if told.isascii() and told.replace(".", "", 1).isdecimal() and len(told) < 20 else None
+        told = (
+            float(told)
+            if told.isascii() and told.replace(".", "", 1).isdecimal() and len(told) < 20
+            else None
+        )
     if isinstance(told, int | float) and 0 <= told <= LONGEST_MS:
         return told
     spent = (record.end - record.at) / 1e6

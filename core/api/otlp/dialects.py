@@ -157,7 +157,11 @@ def _of_span(record: Record) -> Dialect | None:
     if operation is not None:
         return CONVENTION if operation in _INFERENCE and _counts(CONVENTION, said) else None
     if kind is not None:
-        return OPENINFERENCE if str(kind).upper() in _OPENINFERENCE_CALLS and _counts(OPENINFERENCE, said) else None
+        return (
+            OPENINFERENCE
+            if str(kind).upper() in _OPENINFERENCE_CALLS and _counts(OPENINFERENCE, said)
+            else None
+        )
     # Before there were operations, a call named its system and model, and what sums up calls named an agent.
     old = "gen_ai.request.model" in said and ("gen_ai.system" in said or "gen_ai.provider.name" in said)
     sums_up = "agent_name" in said or "gen_ai.agent.name" in said or "traceloop.span.kind" in said

@@ -7,7 +7,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from core.api.otlp.records import GONE_WRONG, LOGS, METRICS, TRACES, Attributes, Point, Record, Records, event_name
+from core.api.otlp.records import (
+    GONE_WRONG,
+    LOGS,
+    METRICS,
+    TRACES,
+    Attributes,
+    Point,
+    Record,
+    Records,
+    event_name,
+)
 from core.values.json import loads_strictly
 
 _REJECTED = {LOGS: "rejectedLogRecords", TRACES: "rejectedSpans", METRICS: "rejectedDataPoints"}
@@ -76,7 +86,12 @@ def _value(said: Node) -> Any:
 
 def _whole(value: Any) -> Any:
     """A number that may stand as a text; anything else as it is."""
-    if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii() and len(value) <= 20:
+    if (
+        isinstance(value, str)
+        and value.removeprefix("-").isdecimal()
+        and value.isascii()
+        and len(value) <= 20
+    ):
         return int(value)
     return value
 

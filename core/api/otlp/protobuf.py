@@ -18,7 +18,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 
-from core.api.otlp.records import GONE_WRONG, LOGS, METRICS, TRACES, Attributes, Point, Record, Records, event_name
+from core.api.otlp.records import (
+    GONE_WRONG,
+    LOGS,
+    METRICS,
+    TRACES,
+    Attributes,
+    Point,
+    Record,
+    Records,
+    event_name,
+)
 
 _SCALARS = ("string_value", "int_value", "double_value", "bool_value")
 _REJECTED = {LOGS: "rejected_log_records", TRACES: "rejected_spans", METRICS: "rejected_data_points"}
@@ -100,7 +110,11 @@ def _of_metrics(part: Any) -> Records:
             data = getattr(metric, kind)
             cumulative = data.aggregation_temporality == AGGREGATION_TEMPORALITY_CUMULATIVE
             for point in data.data_points:
-                value = point.sum if kind == "histogram" else getattr(point, point.WhichOneof("value") or "as_int")
+                value = (
+                    point.sum
+                    if kind == "histogram"
+                    else getattr(point, point.WhichOneof("value") or "as_int")
+                )
                 times = (point.start_time_unix_nano, point.time_unix_nano)
                 yield Point(metric.name, *times, value, cumulative, _attributes(point.attributes), resource)
 

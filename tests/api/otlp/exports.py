@@ -75,7 +75,9 @@ def spans(service: str, *told: dict[str, Any], at: int | None = None) -> dict[st
             "startTimeUnixNano": str(start),
             "endTimeUnixNano": str(start + 1_500_000_000),
             "status": {"code": one.get("status", 0)},
-            "attributes": attributes({n: said for n, said in one.items() if n not in ("id", "name", "status")}),
+            "attributes": attributes(
+                {n: said for n, said in one.items() if n not in ("id", "name", "status")}
+            ),
         }
         for one in told
     ]
@@ -91,7 +93,11 @@ def points(
         {
             "startTimeUnixNano": str(start),
             "timeUnixNano": str(at),
-            **({"asDouble": one["value"]} if isinstance(one["value"], float) else {"asInt": str(one["value"])}),
+            **(
+                {"asDouble": one["value"]}
+                if isinstance(one["value"], float)
+                else {"asInt": str(one["value"])}
+            ),
             "attributes": attributes({n: said for n, said in one.items() if n != "value"}),
         }
         for one in told

@@ -52,7 +52,13 @@ COPILOT = {
 
 
 def counts(row):
-    return (row.input_tokens, row.cache_read_tokens, row.cache_write_tokens, row.output_tokens, row.reasoning_tokens)
+    return (
+        row.input_tokens,
+        row.cache_read_tokens,
+        row.cache_write_tokens,
+        row.output_tokens,
+        row.reasoning_tokens,
+    )
 
 
 SAID = [
@@ -77,7 +83,9 @@ def test_every_sender_is_understood_and_what_is_sent_again_counts_once(post, cou
     assert {(row.agent_id, row.incomplete) for row in rows} == {("exporter", "")}
 
 
-def test_what_a_sender_says_it_cost_holds_to_the_millionth_and_writes_for_an_hour_are_told_apart(post, counted):
+def test_what_a_sender_says_it_cost_holds_to_the_millionth_and_writes_for_an_hour_are_told_apart(
+    post, counted
+):
     post("logs", logs("claude-code", CLAUDE))
     [row] = counted(1)
     assert (row.cost_nano, row.cost_source, row.cache_write_1h_tokens) == (376_000, "told", 3)
@@ -132,8 +140,13 @@ def test_metrics_are_money_only_of_senders_that_a_setting_names(post, counted, s
     minute = 60 * 10**9
 
     def sums(service, start, at, of, cumulative=False):
-        told = [{"model": "gpt-5", "gen_ai.token.type": kind, "value": of * n} for kind, n in (("input", 2), ("output", 1))]
-        export = points(service, "gen_ai.client.token.usage", *told, start=start, at=at, cumulative=cumulative)
+        told = [
+            {"model": "gpt-5", "gen_ai.token.type": kind, "value": of * n}
+            for kind, n in (("input", 2), ("output", 1))
+        ]
+        export = points(
+            service, "gen_ai.client.token.usage", *told, start=start, at=at, cumulative=cumulative
+        )
         assert post("metrics", export).content == b"{}"
 
     settings.TELEMETRY_METRICS_OF = ["deltas", "running"]

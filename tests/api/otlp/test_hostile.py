@@ -76,7 +76,10 @@ def test_a_number_that_is_none_is_refused_in_protobuf_and_json(post, settings, n
         ("json", b'{"resourceLogs": [7]}'),
         ("json", b'{"resourceLogs": [{"resource": 7}]}'),
         ("json", b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": {}}]}]}]}'),
-        ("json", b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"value": []}]}, 7]}]}]}'),
+        (
+            "json",
+            b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"value": []}]}, 7]}]}]}',
+        ),
         ("json", b'{"resourceLogs": NaN}'),
         ("json", b"[" * 100_000),
         ("json", b'{"resourceLogs": ' * 10_000),

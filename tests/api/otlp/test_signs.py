@@ -26,7 +26,9 @@ def test_a_fleet_is_told_apart_by_what_each_calls_itself(post, counted):
     named = {**CLAUDE, "gen_ai.agent.name": "planner"}
     for export in (logs("search", CLAUDE), logs("search", named), logs("unknown_service:python", CLAUDE)):
         assert post("logs", export, of=of, is_prefix=True).content == b"{}"
-    answer = post("logs", logs("", {"event": "claude_code.api_request", "model": "m", "input_tokens": 1}), of=of)
+    answer = post(
+        "logs", logs("", {"event": "claude_code.api_request", "model": "m", "input_tokens": 1}), of=of
+    )
     assert "fleet" in answer.json()["partialSuccess"]["errorMessage"]
     assert {row.agent_id for row in counted(1)} <= {"pod-search", "pod-planner", "pod-s-1"}
     assert {beat.agent_id for beat in HeartbeatCoordinator().get_active_agents()} == {

@@ -11,12 +11,20 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 
 def result(use, **said):
-    return {"event": "claude_code.tool_result", "session.id": "s-1", "tool_use_id": use, "tool_name": "Bash", **said}
+    return {
+        "event": "claude_code.tool_result",
+        "session.id": "s-1",
+        "tool_use_id": use,
+        "tool_name": "Bash",
+        **said,
+    }
 
 
 def test_a_request_hears_once_whether_its_tool_ran_failed_or_never_ran(post, agent, gate_of):
     gate = gate_of("exporter")
-    asked = {use: gate.open_request("Bash", {"n": use}, key=f"s-1:{use}").request_id for use in ("a", "b", "c")}
+    asked = {
+        use: gate.open_request("Bash", {"n": use}, key=f"s-1:{use}").request_id for use in ("a", "b", "c")
+    }
     alone = gate.open_request("pay", {}, key="call-7").request_id
     others = gate_of("another").open_request("Bash", {}, key="s-1:d").request_id
     export = logs(
