@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answerable import reach_of
 from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
 from core.history.approvals.answers.standing import Handed
@@ -220,6 +221,7 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
     waits: bool = False
+    nobody: str = ""  # that nobody can approve it, as people and grants are now
     always: str = ""  # how people always answer this
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
@@ -320,6 +322,11 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     )
 
 
+def _nobody(asks: Approval) -> str:
+    reach = None if asks.live is None else reach_of(asks.live, asks.rights)
+    return answers.nobody(reach.may, reach.must) if reach is not None and reach.nobody else ""
+
+
 def _asker(approval: Approval) -> Asker | None:
     return None if approval.asker is None else Asker.of(approval.asker, approval.now)
 
@@ -352,6 +359,7 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
+        "nobody": _nobody(asks) if asks is not None else "",
     }
 
 

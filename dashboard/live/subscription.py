@@ -80,6 +80,9 @@ class Subscription:
     owed_since: float | None = field(default_factory=time.monotonic)
     why: str = words.SLOW
     held: list[str] = field(default_factory=list)
+    looks_at: str = ""  # the request that a page of the inbox shows, as it said itself
+    lookers: tuple[str, ...] = ()  # who else looks, as it was told last
+    lookers_of: str = ""  # at what
     mail: Mail = field(init=False)
 
     def __post_init__(self) -> None:
