@@ -48,10 +48,10 @@ def rows(bench: Bench) -> Iterator[Row]:
         ours, plain = site.web(), site.beside("tests.bench.door.plain", bench.url)
         yield from _beats(ours, plain, fleet)
         yield from _hooks(ours, plain, laptop)
-        yield from _exports(ours, plain, laptop)
         store = store_in(bench.url, NAMESPACE)
         for count in (*WAITING, MANY_WAITING) if bench.large else WAITING:
             yield from _decisions(store, ours, plain, fleet, count)
+        yield from _exports(ours, plain, laptop)  # at the end: what was posted is shipped for a while yet
 
 
 def _beats(ours: Server, plain: Server, token: str) -> Iterator[Row]:
