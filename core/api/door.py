@@ -18,13 +18,14 @@ from core.api.ends import Ends
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
-from core.values.json import loads_strictly
+from core.values.json import loads_from_outside
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "/api/v1/"
 HOOK = ("POST", "hooks/claude-code")
 BODY_BYTES = 1024 * 1024
+ONCE = (b"authorization", b"content-type", b"idempotency-key")
 THREADS = 16  # for what asks Redis or the database; who waits for an answer holds none
 AWAY_SECONDS = 5
 
@@ -93,6 +94,8 @@ class Door:
             logger.warning("%s %s: %s", scope["method"], scope["path"], error)
             away = "This could not be asked or stored now. Nothing tells whether it was: ask again with the same key."
             reply = Reply.of(Refused(503, UNAVAILABLE, away, after=AWAY_SECONDS))
+        except RecursionError:
+            reply = Reply.of(Refused(400, "body", "The body nests too deeply.", of="body"))
         body = reply.bytes
         headers = [*HEADERS, *reply.headers, (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
@@ -102,13 +105,13 @@ class Door:
         path = scope["path"].removeprefix(PREFIX)
         if (scope["method"], path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
-        headers = dict(scope["headers"])
+        headers = _headers(scope)
         secret = secret_of(headers.get(b"authorization", b""))
         address = (scope.get("client") or ("", 0))[0]
         bearer = self._bearers.remembered(secret) or await self._run(
             partial(self._bearers.look_up, secret, address)
         )
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        query = _query(scope)
         body = await _body(scope, headers, receive)
         call = Call(bearer, query, body, headers.get(b"idempotency-key", b"").decode("latin-1"))
         if (scope["method"], path) == HOOK:
@@ -158,6 +161,25 @@ def _fresh(action: Callable[[], Any]) -> Any:
         close_old_connections()
 
 
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """By name; Refused where one that counts comes twice: a proxy before us may have looked at the other."""
+    names = [name for name, _value in scope["headers"]]
+    for name in ONCE:
+        if names.count(name) > 1:
+            raise Refused(400, "header", f"The header {name.decode()} came twice.", of=name.decode())
+    return dict(scope["headers"])
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """The fields of the address; Refused where one comes twice."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, _value in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise Refused(400, "query", f"{twice[:100]!r} comes twice in the address.", of=twice[:100])
+    return found
+
+
 async def _body(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> dict[str, Any]:
     """The JSON object that was sent, {} for none; Refused for anything else and for more than 1 MiB."""
     parts, size, more = [], 0, True
@@ -177,7 +199,7 @@ async def _body(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> 
     if kind != b"application/json":
         raise Refused(415, "body", "Send JSON, with the header “Content-Type: application/json”.", of="body")
     try:
-        said = loads_strictly(text)
+        said = loads_from_outside(text)
     except ValueError as error:
         raise Refused(400, "body", f"The body is no JSON: {error}", of="body") from error
     if not isinstance(said, dict):

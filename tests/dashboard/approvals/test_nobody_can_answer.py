@@ -17,7 +17,8 @@ def seen(gate):
 
     def look(client: Client, request_id: str) -> str:
         page, pane = (
-            client.get(at).content.decode() for at in (f"/approvals/{request_id}/", f"/?selected={request_id}")
+            client.get(at).content.decode()
+            for at in (f"/approvals/{request_id}/", f"/?selected={request_id}")
         )
         assert (NOBODY in page) == (NOBODY in pane), "the two differ"
         return page
