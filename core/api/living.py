@@ -124,8 +124,7 @@ def take_signal(agent: str, query: Mapping[str, str]) -> Reply:
 def publish(agent: str, body: dict[str, Any]) -> Reply:
     """Publish an event with the agent as its source; types of our own are nobody's."""
     only(body, EVENT)
-    if body.get("type") in OWN_TYPES:
-        raise Refused(403, "type", f"Events of type {body['type']!r} are the site's own.", of="type")
+    _refuse_own(body.get("type"))
     events = _streamer()
     event_id = with_fields(
         lambda: events.publish_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
@@ -136,11 +135,15 @@ def publish(agent: str, body: dict[str, Any]) -> Reply:
     return Reply(201, {"id": event_id})
 
 
+def _refuse_own(kind: object) -> None:
+    if isinstance(kind, str) and kind in OWN_TYPES:
+        raise Refused(403, "type", f"Events of type {kind!r} are the site's own.", of="type")
+
+
 def read_events(query: Mapping[str, str]) -> Reply:
     """What agents published after `after`, oldest first; of one type, or of all but the site's own."""
     kinds = [query["type"]] if query.get("type") else None
-    if kinds and kinds[0] in OWN_TYPES:
-        raise Refused(403, "type", f"Events of type {kinds[0]!r} are the site's own.", of="type")
+    _refuse_own(query.get("type"))
     following = with_fields(
         lambda: _streamer().consume_events(
             kinds, start_id=query.get("after", "0"), count=100, idle_timeout=0
