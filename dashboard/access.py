@@ -17,6 +17,7 @@ from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.notices.told import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
@@ -58,9 +59,19 @@ def may_revoke(user: Any) -> bool:
     return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
 
 
+def may_hand_over(user: Any) -> bool:
+    """Whether this user may ask others to answer a request: who decides on any."""
+    return bool(may_view(user) and powers(user).decides)
+
+
 def may_connect(user: Any) -> bool:
     """Whether this user may make tokens: for any agent as an administrator, else for agents that are theirs."""
     return bool(may_view(user) and (user.has_perm(MAKE) or powers(user).owned))
+
+
+def may_connect_any(user: Any) -> bool:
+    """Whether this user may make tokens for any agent, also for one that was heard without a token."""
+    return bool(may_view(user) and user.has_perm(MAKE))
 
 
 def may_see_health(user: Any) -> bool:
@@ -104,6 +115,7 @@ put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
+hand_over_required = _required(may_hand_over, words.NO_HANDING)
 reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 
@@ -170,7 +182,7 @@ def read_approval(request_id: str) -> Approval | None:
     live = None if isinstance(found, MalformedRecord) else found
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
+    kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
     return Approval(live, kept, now, seen, rights) if live or kept else None
 
 

@@ -3,9 +3,10 @@
 from django.urls import include, path
 
 from dashboard.agents import views as agents
-from dashboard.approvals import answers, bulk, edits, rules
+from dashboard.approvals import answers, bulk, edits, handing, rules
 from dashboard.approvals import views as approvals
 from dashboard.approvals.detail import comments
+from dashboard.connect import devices
 from dashboard.connect import views as connect
 from dashboard.exports import views as exports
 from dashboard.health import views as health
@@ -27,6 +28,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/undo/", answers.undo, name="undo"),
     path("approvals/<uuid:request_id>/edit/", edits.edit, name="edit-request"),
     path("approvals/<uuid:request_id>/extend/", answers.extend, name="extend"),
+    path("approvals/<uuid:request_id>/hand-over/", handing.hand_over, name="hand-over"),
     path("approvals/<uuid:request_id>/ask-back/", edits.ask_back, name="ask-back"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/comment/", comments.comment, name="comment"),
@@ -35,6 +37,11 @@ urlpatterns = [
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),
     path("connect/", connect.show, name="connect"),
     path("connect/<int:number>/revoke/", connect.revoke, name="revoke-token"),
+    path("connect/<int:number>/renew/", connect.renew, name="renew-token"),
+    path("connect/<int:number>/end-old/", connect.end_old, name="end-old-secret"),
+    path("connect/code/", devices.show, name="connect-code"),
+    path("connect/code/give/", devices.give, name="give-token"),
+    path("connect/code/refuse/", devices.refuse, name="refuse-token"),
     path("record/", record.show, name="record"),
     path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),

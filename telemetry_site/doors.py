@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from core.api.door import PREFIX
+from core.api.door import is_behind
 from telemetry_site.addresses import Network
 
 Scope = MutableMapping[str, Any]
@@ -118,9 +118,7 @@ class _Body:
         self._scope, self._receive, self._send = scope, receive, send
         cookies = dict(scope["headers"]).get(b"cookie", b"")
         known = f"{settings.SESSION_COOKIE_NAME}=".encode() in cookies
-        known = known or scope["path"].startswith(
-            PREFIX
-        )  # there nothing is read of a body without a good token
+        known = known or is_behind(scope["path"])  # there nothing is read of a body without a good token
         self._most = (
             settings.TELEMETRY_BODY_BYTES if known else min(ANONYMOUS_BYTES, settings.TELEMETRY_BODY_BYTES)
         )

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from django.db import close_old_connections
 from django.utils import timezone
 
-from core.api.answers import Refused
+from core.api.answers import Refused, Reply
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.names import NAME_LENGTH, checked_name
@@ -52,6 +53,16 @@ class Bearers:
                 self._known.popitem(last=False)
         return found
 
+    def counted(self, action: Callable[[], Reply], address: str) -> Reply:
+        """What an action answers that looks up a secret: whoever guesses is held off as with tokens."""
+        self._refuse_a_flood(address)
+        try:
+            return action()
+        except Refused as refused:
+            if refused.status == 410:
+                self._count(address)
+            raise
+
     def _refuse_a_flood(self, address: str) -> None:
         now = time.monotonic()
         with self._lock:
@@ -72,7 +83,8 @@ class Bearers:
 
 def secret_of(header: bytes) -> str:
     """The token in `Authorization: Bearer ...`; Refused where there is none. It is read nowhere else."""
-    scheme, _, secret = header.decode("latin-1").partition(" ")
+    # Exporters of OpenTelemetry disagree whether %20 in a header of their environment is a space.
+    scheme, _, secret = header.decode("latin-1").replace("%20", " ", 1).partition(" ")
     if scheme.lower() != "bearer" or not secret.strip() or len(secret) > 4 * NAME_LENGTH:
         raise Refused(401, "token", "Send the agent's token as “Authorization: Bearer agt_...”.")
     return secret.strip()

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.models.policy import Team
 from core.models.rules import Rule, rule_name
 from core.models.sealed import SealedTextField, sealed_column
 from core.values import approvals as words
@@ -207,3 +208,42 @@ class DeadlineExtension(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} until {self.deadline_at}"
+
+
+class HandOver(models.Model):
+    """Who is asked to answer a request that waits, by whom. It gives nobody a right and takes none.
+
+    `is_open` is the last one of a request. When a request has ended is not known here: whoever reads asks what waits.
+    """
+
+    # No foreign key to the request: the recorder may not have written it yet.
+    request_id = models.UUIDField(db_index=True)
+    giver = models.CharField(max_length=NAME_LENGTH)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="+")
+    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(max_length=NAME_LENGTH)  # of whom it was handed to, as it was then
+    is_open = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        """Oldest first. No permissions: the record tells of each."""
+
+        default_permissions = ()
+        ordering = ["created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request_id"], condition=Q(is_open=True), name="one_open_hand_over"
+            ),
+            models.CheckConstraint(
+                condition=Q(person__isnull=False, team__isnull=True, group__isnull=True)
+                | Q(person__isnull=True, team__isnull=False, group__isnull=True)
+                | Q(person__isnull=True, team__isnull=True, group__isnull=False),
+                name="handed_to_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} to {self.name} by {self.giver}"

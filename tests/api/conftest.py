@@ -24,7 +24,7 @@ def owner(make_user: Callable[..., User]) -> User:
 @pytest.fixture
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
-    monkeypatch.setattr(door, "_bearers", Bearers())  # tries of other tests do not count
+    monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
     monkeypatch.setattr(UsageTracker, "_instance", None)
     clients: list[httpx.Client] = []
 

@@ -1,0 +1,166 @@
+"""What every room behind the door shares: whose token it is, threads, word of every end, and how bytes come and go."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
+
+from django.db import Error, close_old_connections
+from django.utils import timezone
+
+from core.api.answers import HEADERS, Refused, Reply
+from core.api.bearers import Bearers, secret_of
+from core.api.ends import Ends, Happenings, Mail
+from core.api.living import Beating
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history.people import tokens
+from core.history.people.tokens import Bearer
+from core.values.approvals import UNAVAILABLE
+
+logger = logging.getLogger(__name__)
+
+BODY_BYTES = 1024 * 1024
+THREADS = 16  # for what asks Redis or the database; who waits for an answer holds none
+AWAY_SECONDS = 5
+AWAY = "This could not be asked or stored now. Nothing tells whether it was: ask again with the same key."
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Room(Protocol):
+    """What answers everything under its prefix: an ASGI application that is made with the desk."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+
+
+class Stream(NamedTuple):
+    """An answer that comes in pieces for as long as its iterator gives them, or the client stays."""
+
+    pieces: AsyncIterator[bytes]
+    headers: list[tuple[bytes, bytes]]
+
+
+class Desk:
+    """One for all rooms of a process. Nothing is opened and no thread started before the first call."""
+
+    def __init__(self) -> None:
+        self.bearers, self.beating = Bearers(), Beating()
+        self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
+        self.streams: Counter[int] = Counter()  # that are open, by token
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
+
+    async def run(self, action: Callable[[], Any]) -> Any:
+        """In a thread of this desk's, with database connections that are good."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _fresh, action)
+
+    async def bearer(self, scope: Scope) -> Bearer:
+        """Who calls, by the token in `Authorization` alone; Refused for nobody. Ask it before the body is read."""
+        secret = secret_of(header(scope, b"authorization"))
+        address = (scope.get("client") or ("", 0))[0]
+        found: Bearer | None = self.bearers.remembered(secret)
+        return found or await self.run(partial(self.bearers.look_up, secret, address))
+
+    async def still(self, bearer: Bearer) -> bool:
+        """Whether its token is good now, by the database: for an answer that goes on for hours."""
+        good: bool = await self.run(partial(tokens.is_good, bearer.number, timezone.now()))
+        return good
+
+
+def _fresh(action: Callable[[], Any]) -> Any:
+    close_old_connections()
+    try:
+        return action()
+    finally:
+        close_old_connections()
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """A header of the call, whose name is in small letters; b'' where it is not there.
+
+    Refused where it came twice: a proxy before us may have looked at the other.
+    """
+    found = [value for known, value in scope["headers"] if known == name]
+    if len(found) > 1:
+        raise Refused(400, "header", f"The header {name.decode()} came twice.", of=name.decode())
+    return found[0] if found else b""
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """The fields of the address; Refused where one comes twice."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    twice = next((name for name, count in Counter(name for name, _value in pairs).items() if count > 1), None)
+    if twice is not None:
+        raise Refused(400, "query", f"{twice[:100]!r} comes twice in the address.", of=twice[:100])
+    return dict(pairs)
+
+
+async def body_of(receive: Receive, most: int = BODY_BYTES) -> bytes:
+    """All that was sent; Refused for more than `most` bytes, and for a client that leaves before its end."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "body", "The body did not come whole.", of="body")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise Refused(413, "body", f"A body may have {most:,} bytes.", of="body")
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def refused_by(scope: Scope, error: Exception) -> Refused:
+    """The refusal that an error is, when Redis or the database is away; what is none is raised again."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, (StoreUnavailable, MalformedRecord, Error)):
+        logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+        return Refused(503, UNAVAILABLE, AWAY, after=AWAY_SECONDS)
+    if isinstance(error, RecursionError):
+        return Refused(400, "body", "The body nests too deeply.", of="body")
+    raise error
+
+
+async def answer(scope: Scope, send: Send, reply: Reply) -> None:
+    """Send a reply."""
+    body = reply.bytes
+    headers = [*HEADERS, *reply.headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def pour(receive: Receive, send: Send, stream: Stream) -> None:
+    """Send a stream until it ends or the client leaves; its iterator is closed in both cases."""
+    headers = [*(one for one in HEADERS if one[0] != b"content-type"), *stream.headers]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def each() -> None:
+        async for piece in stream.pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    with suppress(Refused):  # it went
+        await unless_gone(each(), receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def unless_gone(waiting: Awaitable[Any], receive: Receive) -> Any:
+    """What it gives, unless the client leaves first: then nobody waits any more."""
+    task, left = asyncio.ensure_future(waiting), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+        if left.done():
+            if task.done() and isinstance(reply := task.result(), Reply) and reply.unsent is not None:
+                await reply.unsent()
+            raise Refused(499, "gone", "The client went away.")
+        return task.result()
+    finally:
+        for one in (task, left):
+            one.cancel()
