@@ -63,7 +63,9 @@ class Reply:
     @property
     def bytes(self) -> bytes:
         """The body as it is sent."""
-        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode() + b"\n"
+        # What UTF-8 cannot hold, such as half a surrogate that somebody sent, goes out as its escape.
+        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False) + "\n"
+        return text.encode(errors="backslashreplace")
 
 
 def request_said(request: ApprovalRequest) -> dict[str, Any]:
