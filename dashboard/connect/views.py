@@ -18,16 +18,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
-from core.history.agents import renewal
+from core.history.agents import coverage, renewal
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
-from dashboard.connect import terms, words
+from dashboard.connect import snippets, terms, words
 
 logger = logging.getLogger(__name__)
 
 LISTED = 50
+COVERAGE_DAYS = 7
 HOOK_SECONDS = 600
 FIRST = ("ask", "beat")  # what a new token may, unless somebody says otherwise
 
@@ -149,8 +150,12 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
-    hooks = settings_of(_address(request), token.is_prefix)
-    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks)
+    address, begins = _address(request), token.is_prefix
+    shown: dict[str, Any] = {
+        "hooks": settings_of(address, begins),
+        "snippets": snippets.filled(address, begins),
+    }
+    return _page(request, made=token, secret=secret, renewed=renewed, **shown)
 
 
 def _address(request: HttpRequest) -> str:
@@ -167,6 +172,8 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "address": _address(request),
+        "ungated": coverage.ungated(now, COVERAGE_DAYS),
+        "coverage_days": COVERAGE_DAYS,
         "heard_says": words.HEARD,
         **terms.fields(posted, posted.getlist("scopes") if posted is not None else FIRST),
         **more,

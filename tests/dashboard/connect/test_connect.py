@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from core import ApprovalGate, HeartbeatCoordinator
 from core.models import AgentOwner, AgentToken
+from dashboard.connect import snippets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 FORM = {"agent": "deployer", "scopes": ["ask", "beat"], "days": "30", "label": "my laptop"}
@@ -107,3 +109,23 @@ def test_a_name_that_was_heard_is_bound_where_an_administrator_ticks_it(gate, re
     answer = client.post("/connect/", form)
     assert (answer.status_code, 'name="binds"' in answer.content.decode()) == (409, True)
     assert secret_in(client.post("/connect/", {**form, "binds": "1"}))
+
+
+def test_agents_that_were_heard_of_and_cannot_be_stopped_are_listed(gate, record, make_user, client):
+    for name in ("silent", "asks", "deployer", "pod-7"):
+        HeartbeatCoordinator().start_heartbeat(name)
+    ApprovalGate(agent_id="asks").open_request("deploy")
+    record()
+    client.force_login(make_user("anna", "administrator"))
+    client.post("/connect/", {**FORM, "binds": "1"})
+    client.post("/connect/", {**FORM, "agent": "pod-", "is_prefix": "1", "scopes": ["beat"], "binds": "1"})
+    page = client.get("/connect/").content.decode().partition('id="coverage-title"')[2]
+    assert re.findall(r"agents/\?id=([^\"]+)", page) == ["pod-7", "silent"]
+
+
+def test_the_lines_for_every_kind_of_agent_are_few_and_filled_in():
+    for is_fleet in (False, True):
+        for snippet in snippets.filled("https://telemetry.example", is_fleet):
+            assert len(snippet.lines.splitlines()) <= snippets.LONGEST
+            assert not re.search(r"\{(site|json|query)\}", snippet.lines)
+            assert "agt_" not in snippet.lines
