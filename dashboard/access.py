@@ -10,7 +10,6 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from core.agents.glance import Glance, glance
@@ -18,11 +17,12 @@ from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.notices.told import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
 from core.models import ApprovalRecord
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.approvals import RequestRecord, read_record_and_rights
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words
@@ -57,6 +57,11 @@ def may_put_away(user: Any) -> bool:
 def may_revoke(user: Any) -> bool:
     """Whether this user may stop a rule: who decides, or sets who does."""
     return bool(may_view(user) and (powers(user).decides or user.has_perm(SET_POLICY)))
+
+
+def may_hand_over(user: Any) -> bool:
+    """Whether this user may ask others to answer a request: who decides on any."""
+    return bool(may_view(user) and powers(user).decides)
 
 
 def may_connect(user: Any) -> bool:
@@ -110,6 +115,7 @@ put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
+hand_over_required = _required(may_hand_over, words.NO_HANDING)
 reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 
@@ -123,11 +129,14 @@ class Audience:
 
     may_decide: bool
     powers: Powers = EVERYTHING
+    sets_policy: bool = False  # so a page offers the way to grants
 
     @classmethod
     def of(cls, user: Any) -> "Audience | None":
         """The audience that this user belongs to; None for somebody who sees nothing."""
-        return cls(powers(user).decides, powers(user)) if may_view(user) else None
+        if not may_view(user):
+            return None
+        return cls(powers(user).decides, powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
 
     def verdict(self, request: Asked) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
@@ -143,13 +152,14 @@ class Audience:
 class Approval:
     """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time.
 
-    `glance`: at the agent that asked, while it waits for an answer.
+    `glance`: at the agent that asked, while it waits for an answer. `rights`: the version of rights, '' where unknown.
     """
 
     live: RequestRecord | None
     kept: ApprovalRecord | None
     now: datetime
     glance: Glance | None = None
+    rights: str = ""
 
     @property
     def asker(self) -> AgentState | None:
@@ -168,14 +178,12 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
     store = open_store()
-    try:
-        live, now = read_record_and_time(store, request_id)
-    except MalformedRecord:
-        live, now = None, timezone.now()
+    found, now, rights = read_record_and_rights(store, request_id)
+    live = None if isinstance(found, MalformedRecord) else found
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id)).first()
-    return Approval(live, kept, now, seen) if live or kept else None
+    kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
+    return Approval(live, kept, now, seen, rights) if live or kept else None
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:

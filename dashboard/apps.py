@@ -11,10 +11,10 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handlers for signing out, for votes, comments, and approvals that are held."""
+        """Connect the handlers for signing out, for votes, comments, and what is held or handed over."""
         from django.contrib.auth.signals import user_logged_out
 
-        from core.history.approvals.answers import holds
+        from core.history.approvals.answers import handing, holds
         from core.history.approvals.comments import commented
         from core.history.approvals.quorum import voted
         from dashboard.live.control import tell_signed_out, tell_touched, tell_voted
@@ -23,6 +23,7 @@ class DashboardConfig(AppConfig):
         voted.connect(tell_voted)
         commented.connect(tell_touched)
         holds.changed.connect(tell_touched)
+        handing.handed.connect(tell_touched)
 
 
 class RecordAdminConfig(admin.AdminConfig):

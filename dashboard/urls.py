@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard.agents import views as agents
-from dashboard.approvals import answers, bulk, edits, rules
+from dashboard.approvals import answers, bulk, edits, handing, rules
 from dashboard.approvals import views as approvals
 from dashboard.approvals.detail import comments
 from dashboard.connect import devices
@@ -28,6 +28,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/undo/", answers.undo, name="undo"),
     path("approvals/<uuid:request_id>/edit/", edits.edit, name="edit-request"),
     path("approvals/<uuid:request_id>/extend/", answers.extend, name="extend"),
+    path("approvals/<uuid:request_id>/hand-over/", handing.hand_over, name="hand-over"),
     path("approvals/<uuid:request_id>/ask-back/", edits.ask_back, name="ask-back"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/comment/", comments.comment, name="comment"),

@@ -50,6 +50,7 @@ NO_HEALTH = "This account may not see how the site is doing. Ask for the group �
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
 NO_REVOKING = "This account may not revoke rules. Ask an administrator for the group “approver”."
+NO_HANDING = "This account may not hand requests over. Ask an administrator for the group “approver”."
 NO_SECRETS = "This account may not see what is hidden. Ask for the group “approver” or “auditor”."
 NO_JOBS = "This account may not see the jobs. Ask for the group “maintainer”."
 
@@ -78,6 +79,7 @@ STEPS = {
     "approval.collected": "The agent has the answer",
     "approval.commented": "Comment",
     "approval.extended": "Given more time",
+    "approval.handed_over": "Handed over",
     "decision.taken_back": "Took back their approval",
     "decision.voided": "Approval that did not count",
     "approval.altered": "Changed in the telemetry server since it was asked",
@@ -93,6 +95,9 @@ STEPS = {
     "agents.put_away": "Put away",
     "record.contradicted": "Ended in another way in a Redis that was restored",
     "secrets.shown": "Looked at hidden values",
+    "tool.ran": "Then the tool ran",
+    "tool.failed": "Then the tool failed",
+    "tool.never_ran": "The tool never ran",
 }
 OUTCOMES = {
     "already_decided": "already decided",
@@ -400,6 +405,7 @@ ENTRIES = {
     "approval.collected": "answer collected",
     "approval.commented": "comment on a request",
     "approval.extended": "deadline extended",
+    "approval.handed_over": "request handed over",
     "decision.taken_back": "approval taken back",
     "decision.voided": "held approval that did not count",
     "approval.altered": "request changed in Redis",
@@ -407,6 +413,7 @@ ENTRIES = {
     "approval.unconfirmed": "claim that nothing confirms",
     "approval.told_otherwise": "waiters told another end",
     "contexts.sealed": "contexts sealed or opened",
+    "decision_key.announced": "next key for signing decisions",
     "decision_key.rotated": "new key for signing decisions",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
@@ -445,6 +452,9 @@ ENTRIES = {
     "record.restored": "restored from a backup",
     "record.retried": "repair tried in vain",
     "secrets.shown": "hidden values looked at",
+    "tool.ran": "a tool ran that was asked about",
+    "tool.failed": "a tool failed that was asked about",
+    "tool.never_ran": "a tool never ran that was asked about",
     "token.made": "token of an agent made",
     "token.renewed": "token of an agent renewed",
     "token.revoked": "token of an agent revoked",

@@ -86,6 +86,12 @@ TELEMETRY_UNDO_SECONDS = environment.number("TELEMETRY_UNDO_SECONDS", 4, most=60
 
 TELEMETRY_TOKEN_OVERLAP_MINUTES = environment.number("TELEMETRY_TOKEN_OVERLAP_MINUTES", 60, most=60 * 24 * 7)
 
+# For so long an approval by the Agent Approval Protocol may be used.
+
+TELEMETRY_APPROVAL_SECONDS = environment.number(
+    "TELEMETRY_APPROVAL_SECONDS", 300, least=10, most=7 * 24 * 3600
+)
+
 # So many minutes people may add to the deadline of a request, whose agent hears of that.
 
 TELEMETRY_EXTEND_MINUTES = environment.number("TELEMETRY_EXTEND_MINUTES", 60, most=60 * 24 * 7)
@@ -284,6 +290,8 @@ TELEMETRY_TRUSTED_PROXIES = environment.parsed(
     "TELEMETRY_TRUSTED_PROXIES", lambda said: networks(said, ["127.0.0.1", "::1"] if BEHIND_TLS_PROXY else [])
 )
 TELEMETRY_BODY_BYTES = environment.number("TELEMETRY_BODY_BYTES", 2 * 1024 * 1024, least=64 * 1024)
+# Of which senders, by service.name, metrics are money: of those that send neither logs nor spans of their calls.
+TELEMETRY_METRICS_OF = environment.words("TELEMETRY_METRICS_OF", [])
 TELEMETRY_HALF_OPEN = environment.number("TELEMETRY_HALF_OPEN", 64, least=1)
 TELEMETRY_SOCKETS_PER_SESSION = environment.number("TELEMETRY_SOCKETS_PER_SESSION", 40, least=1)
 SECURE_SSL_REDIRECT = HTTPS

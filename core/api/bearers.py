@@ -77,7 +77,8 @@ class Bearers:
 
 def secret_of(header: bytes) -> str:
     """The token in `Authorization: Bearer ...`; Refused where there is none. It is read nowhere else."""
-    scheme, _, secret = header.decode("latin-1").partition(" ")
+    # Exporters of OpenTelemetry disagree whether %20 in a header of their environment is a space.
+    scheme, _, secret = header.decode("latin-1").replace("%20", " ", 1).partition(" ")
     if scheme.lower() != "bearer" or not secret.strip() or len(secret) > 4 * NAME_LENGTH:
         raise Refused(401, "token", "Send the agent's token as “Authorization: Bearer agt_...”.")
     return secret.strip()

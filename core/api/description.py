@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.history.people.tokens import SCOPES
-from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNKNOWN
+from core.values.approvals import CHANGES, RESPONSE_OF_END, UNAVAILABLE, UNDERSTANDABLE, UNKNOWN
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -59,6 +59,8 @@ def _open_way(
     return way
 
 
+_CLAIM = _query("claim", "An approval is for this name alone; 409 for every other one")
+_UNDERSTANDS = _query("understands", "The words of understands at asking, with commas between them")
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
 _REQUEST = ("The request", _reference("Request"))
 _BEAT = _schema(
@@ -81,6 +83,13 @@ _QUESTION = _schema(
         "type": ["string", "null"],
         "description": "The same key gives the same request, whoever asks again",
     },
+    understands={
+        "type": ["array", "null"],
+        "items": {"enum": [*UNDERSTANDABLE]},
+        "description": "What people may answer beside yes and no, as whoever waits must say too",
+    },
+    revises={"type": ["string", "null"], "description": "The request that was answered by asking back"},
+    callback_url={"type": ["string", "null"], "description": "Where the decision is posted to, signed"},
 )
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -115,8 +124,17 @@ PATHS: dict[str, dict[str, Any]] = {
             fields=(
                 _ID,
                 _query("wait", "Seconds to wait, at most 30", _NUMBER),
-                _query("claim", "An approval is for this name alone; 409 for every other one"),
+                _CLAIM,
+                _UNDERSTANDS,
             ),
+        )
+    },
+    "requests/{id}/stream": {
+        "get": _way(
+            "How it ended, as a server-sent event",
+            "ask",
+            {"200": ("The event outcome, and the end of the stream", None)},
+            fields=(_ID, _CLAIM, _UNDERSTANDS),
         )
     },
     "requests/{id}/cancel": {
@@ -133,12 +151,14 @@ PATHS: dict[str, dict[str, Any]] = {
             body=_schema(("type",), agent=_AGENT, type=_TEXT, target=_MAYBE, payload=_OBJECT, ttl=_NUMBER),
         ),
         "get": _way(
-            "Consume the oldest signal of a type",
+            "Consume the oldest signal of a type, waiting for it",
             "signal",
             {"200": ("The signal", _OBJECT), "204": ("There is none", None)},
             fields=(
                 {**_query("type", "Of which type"), "required": True},
                 _query("from", "Only of this sender"),
+                _query("wait", "Seconds to wait, at most 30", _NUMBER),
+                _query("claim", "The client's own word: with it the same signal comes again for 10 seconds"),
             ),
         ),
     },
@@ -155,6 +175,39 @@ PATHS: dict[str, dict[str, Any]] = {
             {"200": ("They", _schema(events={"type": "array", "items": _OBJECT}))},
             fields=(_query("type", "Of this type"), _query("after", "The id of the last one that is known")),
         ),
+    },
+    "events/stream": {
+        "get": _way(
+            "What is published, as server-sent events without an end",
+            "events",
+            {"200": ("One after the other, with their ids", None)},
+            fields=(
+                _query("type", "Of this type"),
+                _query("after", "The id of the last one that is known; left out, from now on"),
+                {
+                    "name": "Last-Event-ID",
+                    "in": "header",
+                    "description": "The same, as clients send it by themselves",
+                    "schema": _TEXT,
+                },
+            ),
+        )
+    },
+    "feedback": {
+        "post": _way(
+            "Rate the work of a stage",
+            "usage",
+            {"201": ("Kept", _schema(id=_TEXT))},
+            body=_schema(
+                ("workflow", "stage", "tier", "quality"),
+                agent=_AGENT,
+                workflow=_TEXT,
+                stage=_TEXT,
+                tier={"enum": ["cheap", "capable", "premium"]},
+                quality={"type": "number", "minimum": 0, "maximum": 1},
+                metadata=_OBJECT,
+            ),
+        )
     },
     "hooks/claude-code": {
         "post": _way(
@@ -234,12 +287,17 @@ _SCHEMAS = {
         key=_MAYBE,
         digest=_MAYBE,
         warning=_MAYBE,
+        callback={"type": ["object", "null"], "description": "What became of telling the asker"},
     ),
     "Outcome": _schema(
         ("id", "status", "approved", "responder", "reason"),
         id=_TEXT,
-        status={"enum": [*RESPONSE_OF_END.values(), UNAVAILABLE, UNKNOWN]},
+        status={"enum": [*RESPONSE_OF_END.values(), CHANGES, UNAVAILABLE, UNKNOWN]},
         approved={"type": "boolean"},
+        edited={
+            "type": ["object", "null"],
+            "description": "What was approved in the place of what was asked",
+        },
         responder=_TEXT,
         reason=_TEXT,
         ended_at=_TEXT,

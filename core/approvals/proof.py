@@ -64,8 +64,8 @@ def _parsed(text: str) -> Mapping[str, bytes]:
 
 @lru_cache(maxsize=1)
 def verifier() -> Verify:
-    """A library's, where there is one, else our own: 0.1 ms, or 2."""
-    return _of_cryptography() or _of_nacl() or ed25519.verify
+    """That of `cryptography`, where it is installed, else our own: 0.1 ms, or 2."""
+    return _of_cryptography() or ed25519.verify
 
 
 def _of_cryptography() -> Verify | None:
@@ -79,23 +79,6 @@ def _of_cryptography() -> Verify | None:
         try:
             Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
         except (InvalidSignature, ValueError):
-            return False
-        return True
-
-    return verify
-
-
-def _of_nacl() -> Verify | None:
-    try:
-        from nacl.exceptions import CryptoError  # type: ignore[import-not-found, unused-ignore]
-        from nacl.signing import VerifyKey  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        return None
-
-    def verify(key: bytes, signed: bytes, signature: bytes) -> bool:
-        try:
-            VerifyKey(key).verify(signed, signature)
-        except (CryptoError, ValueError):
             return False
         return True
 

@@ -144,14 +144,14 @@ def check_direct_answers(app_configs: Any = None, **_options: Any) -> list[Check
 
 @register(Tags.security, deploy=True)
 def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
-    """I106: nobody says that agents have the key; W106: they have another one, or ours is read by others."""
+    """I106: agents are not known to have the key; W107, I113: not this one, or the next; W106: others may read ours."""
     try:
         keys = signing.keyring()
     except CannotSign as error:
         return [Error(f"Nothing can be approved or denied: {error}", id="core.E106")]
     found: list[CheckMessage] = []
     if signing.is_open_to_others():
-        hint = f"As its owner: chmod go= {settings.TELEMETRY_DECISION_KEY_FILE}, then decision_key --rotate."
+        hint = f"As its owner: chmod go= {settings.TELEMETRY_DECISION_KEY_FILE}, then decision_key --rotate --at-once."
         found.append(
             Warning("Others on this machine may read the key that signs.", hint=hint, id="core.W106")
         )
@@ -163,6 +163,11 @@ def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMe
         hint = "Give agents all lines that `manage.py decision_key` prints."
         found.append(
             Warning("TELEMETRY_DECISION_KEY does not have the key that signs now.", hint=hint, id="core.W107")
+        )
+    elif keys.announced is not None and keys.announced not in given.values():
+        hint = "Give agents all lines that `manage.py decision_key` prints, before `decision_key --rotate`."
+        found.append(
+            Info("TELEMETRY_DECISION_KEY does not have the key that signs next.", hint=hint, id="core.I113")
         )
     return found
 
@@ -182,14 +187,13 @@ def check_context_key(app_configs: Any = None, **_options: Any) -> list[CheckMes
 
 @register(Tags.database)
 def check_sealed(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """W110: of the newest contexts some are sealed with a key that is not here. W111: some stand in clear."""
-    from core.models import ApprovalRecord
+    """W110: of the newest texts some are sealed with a key that is not here. W111: some stand in clear."""
+    from core.history.approvals.sealing import newest_of_each
 
     found: list[CheckMessage] = []
     for alias in databases or []:
         try:
-            newest = ApprovalRecord.objects.using(alias).exclude(context="").order_by("-requested_at")
-            texts = list(newest.values_list("context", flat=True)[:_SEALED_LOOKED_AT])
+            texts = newest_of_each(alias, _SEALED_LOOKED_AT)
         except DatabaseError:
             continue  # W101 says so
         found += _not_as_sealed(texts)
@@ -203,12 +207,14 @@ def _not_as_sealed(texts: list[str]) -> list[CheckMessage]:
     if missing := sorted({missing_key(text) for text in texts} - {""}):
         found.append(
             Warning(
-                f"Contexts are sealed with keys that this site does not have: {', '.join(missing)}.",
+                f"Contexts or rules are sealed with keys that this site does not have: {', '.join(missing)}.",
                 hint="Give them back in TELEMETRY_CONTEXT_KEY, behind the newest. Nobody can read these texts before.",
                 id="core.W110",
             )
         )
     if settings.TELEMETRY_CONTEXT_KEYS and not all(map(is_sealed, texts)):
-        what = "There is a key for contexts, and some stand in the database in clear."
+        what = (
+            "There is a key for contexts, and some, or what goes with them, stand in the database in clear."
+        )
         found.append(Warning(what, hint="Run `manage.py seal_contexts`.", id="core.W111"))
     return found

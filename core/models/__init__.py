@@ -1,7 +1,13 @@
 """What SQL remembers. Only `core.history` writes here."""
 
 from core.models.agents import AgentRun
-from core.models.approvals import ApprovalComment, ApprovalRecord, DeadlineExtension, DecisionIntent
+from core.models.approvals import (
+    ApprovalComment,
+    ApprovalRecord,
+    DeadlineExtension,
+    DecisionIntent,
+    HandOver,
+)
 from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
 from core.models.automation import (
     AgentAssignment,
@@ -11,6 +17,7 @@ from core.models.automation import (
     TestExecution,
     TestFailure,
 )
+from core.models.callbacks import Callback
 from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import Preferences, SignInMinute, WebSession
@@ -19,10 +26,12 @@ from core.models.policy import (
     ApprovalType,
     Ballot,
     DecisionGrant,
+    DenyPreset,
     PolicyState,
     Team,
     Vote,
 )
+from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolRequest
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
 from core.models.tokens import AgentToken, DeviceCode
@@ -43,21 +52,27 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ballot",
+    "Callback",
     "CoverageRecord",
     "Cursor",
     "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
+    "DenyPreset",
     "DeviceCode",
     "Escalation",
     "Export",
     "FileTestRecord",
+    "HandOver",
     "LLMCall",
     "Notice",
     "NoticeChannel",
     "NoticeWish",
     "PolicyState",
     "Preferences",
+    "ProtocolAnswer",
+    "ProtocolInstance",
+    "ProtocolRequest",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",

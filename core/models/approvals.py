@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from core.models.policy import Team
 from core.models.rules import Rule, rule_name
-from core.models.sealed import SealedTextField
+from core.models.sealed import SealedTextField, sealed_column
 from core.values import approvals as words
 from core.values.names import NAME_LENGTH
 from core.values.signature import SIGNATURE_LENGTH
@@ -18,7 +19,8 @@ ANSWER_LENGTH = 10
 class ApprovalRecord(models.Model):
     """One row per request, kept by the recorder.
 
-    `context` is exactly the JSON text that was hashed, sealed where it stands if the site has a key for that.
+    `context` is exactly the JSON text that was hashed; it and what it was changed to are sealed where they stand if the
+    site has a key for that.
     """
 
     class Status(models.TextChoices):
@@ -54,7 +56,7 @@ class ApprovalRecord(models.Model):
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     # Where it was answered beside yes and no: edited, with exactly the JSON text that was approved, or changes.
     answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
-    edited_to = models.TextField(blank=True, default="", db_default="")
+    edited_to = SealedTextField(blank=True, default="", db_default="")
     revises = models.UUIDField(null=True, blank=True)  # the request that was answered by asking back
     collected_at = models.DateTimeField(null=True, blank=True)
 
@@ -82,14 +84,7 @@ class ApprovalRecord(models.Model):
     @classmethod
     def opened(cls, context: Any, request_id: Any) -> Any:
         """What the column `context` of a request holds, open: for who reads it otherwise than as an attribute."""
-        return cls.context_column().opened(context, request_id)
-
-    @classmethod
-    def context_column(cls) -> SealedTextField:
-        """The column `context`, which seals and opens."""
-        field = cls._meta.get_field("context")
-        assert isinstance(field, SealedTextField)
-        return field
+        return sealed_column(cls, "context").opened(context, request_id)
 
 
 class DecisionIntent(models.Model):
@@ -129,7 +124,7 @@ class DecisionIntent(models.Model):
     created_at = models.DateTimeField()
     signature = models.CharField(max_length=SIGNATURE_LENGTH, blank=True, default="", db_default="")
     answer = models.CharField(max_length=ANSWER_LENGTH, blank=True, default="", db_default="")
-    edited_to = models.TextField(blank=True, default="", db_default="")
+    edited_to = SealedTextField(blank=True, default="", db_default="")
     accepted_at = models.DateTimeField(null=True, blank=True)  # by Redis's clock
     outcome = models.CharField(
         max_length=16, choices=Outcome.choices, default=Outcome.OPEN, db_default=Outcome.OPEN, db_index=True
@@ -213,3 +208,42 @@ class DeadlineExtension(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} until {self.deadline_at}"
+
+
+class HandOver(models.Model):
+    """Who is asked to answer a request that waits, by whom. It gives nobody a right and takes none.
+
+    `is_open` is the last one of a request. When a request has ended is not known here: whoever reads asks what waits.
+    """
+
+    # No foreign key to the request: the recorder may not have written it yet.
+    request_id = models.UUIDField(db_index=True)
+    giver = models.CharField(max_length=NAME_LENGTH)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, related_name="+")
+    group = models.ForeignKey("auth.Group", on_delete=models.CASCADE, null=True, related_name="+")
+    name = models.CharField(max_length=NAME_LENGTH)  # of whom it was handed to, as it was then
+    is_open = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        """Oldest first. No permissions: the record tells of each."""
+
+        default_permissions = ()
+        ordering = ["created_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["request_id"], condition=Q(is_open=True), name="one_open_hand_over"
+            ),
+            models.CheckConstraint(
+                condition=Q(person__isnull=False, team__isnull=True, group__isnull=True)
+                | Q(person__isnull=True, team__isnull=False, group__isnull=True)
+                | Q(person__isnull=True, team__isnull=True, group__isnull=False),
+                name="handed_to_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} to {self.name} by {self.giver}"

@@ -8,6 +8,7 @@ from django.db.models import Q
 from core.values.names import NAME_LENGTH
 
 ANY = "*"
+PRESET_LENGTH = 120
 
 
 class Team(models.Model):
@@ -111,6 +112,29 @@ class ApprovalType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DenyPreset(models.Model):
+    """A reason that pages offer for a denial of a kind; `*` is every kind. What is sent is what the page showed."""
+
+    approval_type = models.CharField("kind", max_length=NAME_LENGTH, default=ANY, help_text="* is every kind")
+    text = models.CharField(
+        "reason", max_length=PRESET_LENGTH, help_text="The agent reads it, as it would read one that is typed"
+    )
+    place = models.PositiveSmallIntegerField(
+        default=10, help_text="The lowest stand first. Nine are offered at most"
+    )
+
+    class Meta:
+        """In the order in which pages offer them; none twice."""
+
+        verbose_name = "reason to deny"
+        verbose_name_plural = "reasons to deny"
+        ordering = ["place", "pk"]
+        constraints = [models.UniqueConstraint(fields=["approval_type", "text"], name="one_deny_preset")]
+
+    def __str__(self) -> str:
+        return f"{self.approval_type}: {self.text}"
 
 
 class PolicyState(models.Model):

@@ -4,13 +4,15 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from core.models.sealed import SealedTextField
 from core.values.names import NAME_LENGTH
 
 
 class Rule(models.Model):
     """An answer that a person gives beforehand, within a scope, for a time and so many times.
 
-    `terms` is JSON: of each value in the context, its path and what it must be. `digest`: only of requests that say
+    `terms` is JSON: of each value in the context, its path and what it must be; sealed where it stands if the site has
+    a key for that, so a row has its number before it has them. `digest`: only of requests that say
     the very same, and with `run_id` only in that run of the agent.
     """
 
@@ -18,7 +20,7 @@ class Rule(models.Model):
     approved = models.BooleanField()
     approval_type = models.CharField("kind", max_length=NAME_LENGTH)
     agent = models.CharField(max_length=NAME_LENGTH)
-    terms = models.TextField(default="[]")
+    terms = SealedTextField(default="[]")
     digest = models.CharField(max_length=64, blank=True)
     run_id = models.UUIDField(null=True, blank=True)
     reason = models.TextField()

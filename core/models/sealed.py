@@ -130,6 +130,10 @@ class SealedTextField(models.TextField):  # type: ignore[type-arg]  # generic fo
         text = getattr(model_instance, self.attname)
         if not isinstance(text, str) or (is_sealed(text) and not add):
             return text
+        if text and model_instance.pk is None and keys():
+            raise ValueError(
+                f"{self.attname} is sealed for its row, which has no number yet: save it without first"
+            )
         return self.sealed(text, model_instance.pk)
 
     def sealed(self, text: str, pk: Any) -> str:
@@ -146,3 +150,10 @@ class SealedTextField(models.TextField):  # type: ignore[type-arg]  # generic fo
         except (ValidationError, *ODD):  # a damaged one: then nothing opens there
             pk = repr(pk)
         return f"{self.model._meta.db_table}.{self.column}:{pk}"
+
+
+def sealed_column(table: type[models.Model], name: str) -> SealedTextField:
+    """A column of this table that seals and opens."""
+    field = table._meta.get_field(name)
+    assert isinstance(field, SealedTextField)
+    return field

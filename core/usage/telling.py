@@ -178,8 +178,8 @@ def counts_of(
 
 def quantities_of(usage: object, odd: Odd) -> Quantities | None:
     """What a provider's answer holds, or its usage; None for None. What was odd about it is told in `odd`."""
-    if usage is None:
-        return None
+    if usage is None or isinstance(usage, Quantities):
+        return usage
     try:
         found = read_usage(usage)
     except Exception as error:  # an answer of any kind must not stop an agent
@@ -293,6 +293,8 @@ def checked_tier(tier: object) -> str:
 
 # Two tellings of one call
 
+# Files and telemetry do not know for what a call was: whoever does goes before them, and telemetry before files.
+_KNOWS_LESS = ("imported", "unknown")
 _EMPTY_ELSE_OTHER = ("stage", "agent_id", "user", "cache_type", "request_id")
 
 
@@ -308,6 +310,9 @@ def standing(held: Call, told: Call) -> Call:
     found = replace(kept, us=min(held.us, told.us), given=held.given and told.given)
     for name in _EMPTY_ELSE_OTHER:
         setattr(found, name, getattr(kept, name) or getattr(other, name))
+    if _knows_more(other, kept):
+        found.tier, found.workflow, found.stage = other.tier, other.workflow, other.stage
+        found.agent_id = other.agent_id or kept.agent_id
     if told.corrected:
         return found
     found.take(replace(fuller(held.quantities, told.quantities), request_id=found.request_id))
@@ -315,6 +320,11 @@ def standing(held: Call, told: Call) -> Call:
     if knows_cost and kept.output == other.output:
         found.cost, found.cost_source = other.cost, other.cost_source
     return found
+
+
+def _knows_more(one: Call, other: Call) -> bool:
+    ranks = [_KNOWS_LESS.index(call.tier) if call.tier in _KNOWS_LESS else 2 for call in (one, other)]
+    return ranks[0] > ranks[1]
 
 
 def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: bool) -> Call | None:

@@ -16,3 +16,8 @@ def edited_digest(edited: bytes) -> str:
 def request_digest(agent_id: str, approval_type: str, context: bytes) -> str:
     """SHA-256, hex, over agent, type and the exact context."""
     return hashlib.sha256(request_body(agent_id, approval_type, context)).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256, hex, over a text of our own, such as the terms of a rule."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

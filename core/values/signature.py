@@ -55,7 +55,7 @@ class Signature(NamedTuple):
     signature: bytes
 
     def __str__(self) -> str:
-        return f"1:{self.key_id}:{self.moment_ms}:{_text(self.signature)}"
+        return f"{signed_by(self.key_id)}{self.moment_ms}:{_text(self.signature)}"
 
 
 def message(said: Said, key_id: str, moment_ms: int) -> bytes:
@@ -88,6 +88,11 @@ def parse_public_keys(text: str) -> dict[str, bytes]:
         raw = urlsafe_b64decode(found[1] + "=")[:KEY_BYTES]
         keys[key_id(raw)] = raw
     return keys
+
+
+def signed_by(key_id: str) -> str:
+    """How every signature of this key begins, as it is written."""
+    return f"1:{key_id}:"
 
 
 def key_id(public_key: bytes) -> str:

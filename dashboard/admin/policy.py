@@ -8,7 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 
 from core.history.approvals.reach import let_in, let_in_by_team
-from core.models import AgentOwner, ApprovalType, DecisionGrant, Team
+from core.models import AgentOwner, ApprovalType, DecisionGrant, DenyPreset, Team
 from core.models.policy import ANY
 from dashboard import words
 from dashboard.display.text import said, visible
@@ -114,3 +114,17 @@ class ApprovalTypeAdmin(PolicyAdmin):
     def kind(self, kind: ApprovalType) -> str:
         """In quotes, as agents choose it; every other kind as it is written."""
         return _kind(kind.name)
+
+
+@admin.register(DenyPreset)
+class DenyPresetAdmin(PolicyAdmin):
+    """Reasons that pages offer for a denial."""
+
+    list_display = ["text", "kind", "place"]
+    list_editable = ["place"]
+    search_fields = ["approval_type", "text"]
+
+    @admin.display(description="kind", ordering="approval_type")
+    def kind(self, preset: DenyPreset) -> str:
+        """In quotes, as agents choose it; every kind as it is written."""
+        return _kind(preset.approval_type)

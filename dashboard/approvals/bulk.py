@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from core.errors import StoreUnavailable
+from core.history.approvals.answers import presets
 from core.store.client import open_store
 from dashboard import access, words
 from dashboard.access import Audience
@@ -52,6 +53,8 @@ def confirm(request: HttpRequest) -> HttpResponse:
     shown = Together.of(Line(answered[0], tuple(answered)), audience.verdict(answered[0]))
     approved = request.POST.get("answer") != "deny"
     context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": now}}
+    if not approved:
+        context["presets"] = presets.offered(shown.first.approval_type, audience.powers.version)
     return render(request, "dashboard/approvals/together.html", context)
 
 

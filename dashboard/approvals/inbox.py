@@ -8,11 +8,17 @@ from functools import partial
 from operator import itemgetter
 from typing import NamedTuple
 
+from core.agents import fleet
+from core.history.approvals.answers.standing import NOTHING, Handed, Standing
 from core.history.approvals.policy import FRESH, TYPED, Verdict
+from core.store.client import open_store
+from dashboard import words as house
 from dashboard.access import Audience
 from dashboard.approvals import unusual, words
 from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
+from dashboard.approvals.page import Asker, why_gone
 from dashboard.approvals.waiting import Account, Waiting, urgency
+from dashboard.display.tags import milliseconds
 
 PAGE_LINES = 50
 LISTED = 20  # kinds, and agents, in the column of groups
@@ -28,11 +34,31 @@ class Line(NamedTuple):
     alike: tuple[Account, ...] = ()
     odd: bool = False
     risky: bool = False
+    held: str = ""  # that somebody is approving it now
+    handed: Handed | None = None
+    gone: str = ""  # why nobody waits for the answer, as its card says it
 
     @property
     def id(self) -> str:
         """What selects it."""
         return f"{ALIKE}{self.first.shape}" if self.alike else self.first.request_id
+
+    @property
+    def state(self) -> str:
+        """What it says beside its request: another one is another line."""
+        deadline = milliseconds(self.first.deadline_at)
+        said = (deadline, len(self.alike), self.odd, self.risky, self.held, self.handed_to, self.gone)
+        return "|".join(map(str, said))
+
+    @property
+    def handed_to(self) -> str:
+        """To whom it was handed, '' for nobody."""
+        return words.handed_to(*self.handed[:2], mine=self.handed.mine) if self.handed else ""
+
+    @property
+    def gone_in_short(self) -> str:
+        """The beginning of why nobody waits."""
+        return words.gone_in_short(self.gone)
 
     @property
     def columns(self) -> list[str]:
@@ -117,11 +143,14 @@ def differing(accounts: Iterable[Account]) -> list[str]:
     return [name for name, found in texts.items() if len(found) > 1]
 
 
-def inbox_page(filters: Filters, audience: Audience, waiting: Waiting) -> Inbox:
-    """The page of what waits: SQL in one query where what was approved was not read for a minute."""
+def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: Standing = NOTHING) -> Inbox:
+    """The page of what waits: SQL in one query where what was approved was not read for a minute.
+
+    Redis in one round trip, for the agents whose requests are on the page.
+    """
     unusual.refresh(waiting.accounts)
     odd = unusual.odd_ones(waiting.accounts)
-    holds = _tests(waiting, audience, odd)
+    holds = _tests(waiting, audience, odd, standing)
     found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
     lines = lines_of(found, audience, odd)
     pages = max(1, -(-len(lines) // PAGE_LINES))
@@ -130,7 +159,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting) -> Inbox:
     chosen = next((line for line in lines if line.alike and line.first.shape == filters.shape), None)
     return Inbox(
         filters,
-        page_of(lines, page),
+        _told(page_of(lines, page), standing, waiting.now),
         Together.of(chosen, audience.verdict(chosen.first)) if chosen else None,
         _groups(waiting, filters, holds),
         len(waiting.accounts),
@@ -193,15 +222,38 @@ def page_of(lines: Iterable[Line], page: int) -> list[Line]:
     return sorted(shown, key=lambda line: urgency(line.first))
 
 
+def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
+    """The same, each with what people and its agent do meanwhile."""
+    ids = list(dict.fromkeys(line.first.agent_id for line in lines))
+    states = fleet.read_states(open_store(), ids)
+    askers = {state.heartbeat.agent_id: Asker.of(state, now) for state in states}
+    told = []
+    for line in lines:
+        alike = line.alike or (line.first,)
+        holders = [standing.held[one.request_id] for one in alike if one.request_id in standing.held]
+        gone = why_gone(askers.get(line.first.agent_id), line.first.requested_at)
+        told.append(
+            line._replace(
+                held=words.approving(dict.fromkeys(holders), len(holders), len(alike)),
+                handed=standing.handed.get(line.first.request_id) if not line.alike else None,
+                gone=house.card_of_gone(gone),
+            )
+        )
+    return told
+
+
 Tests = dict[str, Callable[[Account], bool]]
 
 
-def _tests(waiting: Waiting, audience: Audience, odd: set[str]) -> Tests:
+def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: Standing) -> Tests:
     """What each word of `show` asks of a request."""
     return {
         "": lambda _account: True,
         "soon": lambda account: account.deadline_at - waiting.now < SOON,
         "unusual": lambda account: account.request_id in odd,
+        "handed": lambda account: (
+            account.request_id in standing.handed and standing.handed[account.request_id].mine
+        ),
         "risky": partial(is_risky, audience),
         "mine": lambda account: audience.verdict(account).allowed,
     }

@@ -12,17 +12,20 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answerable import reach_of
+from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
+from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
+from core.history.notices.told import told_of
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord
 from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
-from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
@@ -30,14 +33,14 @@ from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
-from dashboard.display.text import as_tree, marked, whole_tree
+from dashboard.display.text import whole_tree
 from dashboard.display.warnings import warnings_of
+from dashboard.notices.lines import Line as NoticeLine
 
-CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
-PAGE_CHARACTERS = 1_500_000
-BEGINNING = 1_000
+PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
+TOOL = "tool."  # how the kinds begin of what a tool did
 
 
 class Asker(NamedTuple):
@@ -63,21 +66,15 @@ def why_gone(asker: Asker | None, requested_at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """One request to answer: exactly what was asked, and the digest of what is shown."""
+    """One request to answer, and the digest of what is shown. The text itself is its page's."""
 
     request_id: str
     kind: str
     agent_id: str
-    context: SafeString | str
-    size: int
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    whole: bool = (
-        True  # else the context is too large for a card: it is read, and answered, on the request's page
-    )
     gone: str = ""  # why nobody waits for the answer
-    warnings: tuple[str, ...] = ()  # what a reader must know of its text
     votes: tuple[str, ...] = ()  # who approved so far, where several must
     held: Holding | None = None  # whose approval is held, and until when
     now: datetime | None = None
@@ -88,44 +85,29 @@ class Card:
         """Its kind, as policy calls it."""
         return self.kind
 
-    altered: str = ""  # that this is not what was asked: nobody can answer it
-
     @classmethod
     def of(
         cls,
         record: RequestRecord,
-        most: int = 0,
         *,
         asker: Asker | None = None,
         votes: tuple[str, ...] = (),
-        heard: str | None = None,
         held: Holding | None = None,
         now: datetime | None = None,
     ) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
-        most, asked = most or CARD_CHARACTERS, record.context.decode()
-        # Of a large one the beginning alone is looked through: a page has fifty cards.
-        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
-        text = said.text if len(asked) <= most else said.text[:BEGINNING]
-        context = as_tree(text) if len(asked) <= most else marked("")
-        whole = len(asked) <= most and len(context) <= most
+        """The card; its digest is computed from the very bytes that the page shows."""
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            context if whole else plain(text[:BEGINNING]),
-            len(record.context),
             record.digest,
             record.requested_at,
             record.deadline_at,
-            whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            _warnings(record.agent_id, record.approval_type, said),
             votes,
             held,
             now,
             record.understands,
-            words.ALTERED if is_altered(record, heard) else "",
         )
 
 
@@ -203,6 +185,8 @@ class Step:
             why = tried + words.OUTCOMES.get(details["outcome"], str(details["outcome"]))
         if entry.kind == "decision.uncertain":
             why = tried + answers.UNCERTAIN
+        if entry.kind.startswith(TOOL):
+            why = answers.TOOL.format(name=details.get("name") or "?", at=details.get("told_at") or "?")
         if entry.kind == "record.repaired":
             was, now = details.get("was", "?"), details.get("is", "?")
             why = answers.REPAIRED.format(what=details.get("what", why), was=was, now=now)
@@ -210,6 +194,8 @@ class Step:
             status, by = details.get("status", "?"), details.get("responder", "?")
             end = answers.CLAIMED.format(status=words.STATUSES.get(status, status), by=by)
             why = answers.CLAIMED_OF_END.get(details.get("what", ""), end)
+        if entry.kind == HANDED:
+            why = answers.GIVEN.format(name=details.get("name", "?"))
         what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += answers.UNVERIFIED
@@ -235,6 +221,7 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
     waits: bool = False
+    nobody: str = ""  # that nobody can approve it, as people and grants are now
     always: str = ""  # how people always answer this
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
@@ -247,10 +234,18 @@ class ApprovalPage:
     revises: str = ""  # the request that was answered by asking back
     revised_by: tuple[str, ...] = ()  # those that were asked then
 
+    handed: Handed | None = None  # to whom it was handed over last
+    told: Sequence[NoticeLine] = ()  # the notices of it, newest first
+
     @property
     def uncertain(self) -> list[Step]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
+
+    @property
+    def tools(self) -> list[Step]:
+        """What the tool did that was asked about."""
+        return [step for step in self.history if step.kind.startswith(TOOL)]
 
     @property
     def voided(self) -> list[Step]:
@@ -301,7 +296,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=_asker(approval), votes=votes, held=held, now=now)
+        card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
         ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
@@ -320,10 +315,16 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
+        told=[NoticeLine.of(notice) for notice in told_of(kept)],
         **_beside(known, request_id, approval if pending else None, entries),
         **_answered(known),
         **_by_rule(known.digest),
     )
+
+
+def _nobody(asks: Approval) -> str:
+    reach = None if asks.live is None else reach_of(asks.live, asks.rights)
+    return answers.nobody(reach.may, reach.must) if reach is not None and reach.nobody else ""
 
 
 def _asker(approval: Approval) -> Asker | None:
@@ -357,7 +358,15 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "joined": joined,
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
+        "handed": _handed(entries) if asks else None,
+        "nobody": _nobody(asks) if asks is not None else "",
     }
+
+
+def _handed(entries: list[AuditEntry]) -> Handed | None:
+    """To whom it was handed over last: entry and row are one transaction."""
+    last = next((entry for entry in reversed(entries) if entry.kind == HANDED), None)
+    return Handed(str(read_details(last.details).get("name", "?")), last.actor) if last else None
 
 
 def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
@@ -373,7 +382,7 @@ def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
 
 def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:
     text = known.edited_to if isinstance(known, ApprovalRecord) else known.edited.decode(errors="replace")
-    return whole_tree(masked_json(text).text, PAGE_CHARACTERS) if text else ""
+    return whole_tree(masked_json(key_lost(text) or text).text, PAGE_CHARACTERS) if text else ""
 
 
 def _revised_by(known: RequestRecord | ApprovalRecord) -> tuple[str, ...]:

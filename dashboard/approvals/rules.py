@@ -23,10 +23,12 @@ from core.history.approvals.precedents import LOOKED_AT, past_of
 from core.history.approvals.terms import FREE, Term, read_terms
 from core.history.people import rights
 from core.models import Rule
+from core.models.sealed import key_lost
 from core.store.client import open_store
 from core.values.approvals import APPROVED, REJECTED
 from core.values.malformed import ODD
 from dashboard import access, words
+from dashboard.approvals import words as answers
 from dashboard.approvals.drafts import Writing, mark_of
 
 logger = logging.getLogger(__name__)
@@ -42,15 +44,17 @@ class Line:
     rule: Rule
     terms: list[tuple[Term, str]]
     state: str
+    unread: str = ""  # why nobody can say which values it looks at
 
     @classmethod
     def of(cls, rule: Rule, deciders: set[int], now: datetime) -> "Line":
         """As it stands now."""
+        state = _state(rule, deciders, now)
         try:
             named = [(term, words.HOW[term.how]) for term in read_terms(rule.terms) if term.how != FREE]
         except ODD:
-            named = []
-        return cls(rule, named, _state(rule, deciders, now))
+            return cls(rule, [], state, f"{key_lost(rule.terms)} {answers.ANSWERS_NOTHING}".strip())
+        return cls(rule, named, state)
 
     @property
     def word(self) -> str:

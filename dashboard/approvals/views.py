@@ -22,6 +22,7 @@ from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
 from core.history.approvals.alarms import Altered
+from core.history.approvals.answers import presets
 from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import Given
 from core.history.approvals.quorum import Counted
@@ -132,7 +133,7 @@ def answer_one(
 ) -> Notice:
     """Decide one request as a form says, together with others or alone; Http404 for one that nobody knows."""
     # Where a form is about several requests, each field's name ends with the one it belongs to.
-    reason = _reason(request, "reason" if together else f"reason-{request_id}")
+    reason = _reason(request, "" if together else f"-{request_id}", approved=approved)
     digest, store = request.POST.get(f"digest-{request_id}", ""), open_store()
     said_ = {"reason": reason, "digest": digest, "given": _given(request, request_id), **beside}
     try:
@@ -169,9 +170,10 @@ def answer_one(
     return _stuck(request.user, decision, digest, notice) if sticks else notice
 
 
-def _reason(request: HttpRequest, field: str) -> str:
-    """What somebody wrote; what nobody can see is no reason."""
-    said = request.POST.get(field, "").replace("\r\n", "\n").strip()
+def _reason(request: HttpRequest, ending: str, *, approved: bool) -> str:
+    """What somebody chose for a denial, and wrote; what nobody can see is no reason."""
+    typed = request.POST.get(f"reason{ending}", "").replace("\r\n", "\n").strip()
+    said = presets.joined([] if approved else request.POST.getlist(f"preset{ending}"), typed)
     return said if visible(said) else ""
 
 

@@ -1,5 +1,7 @@
 """What a person reads of Python of one request and of the inbox; a part of dashboard/words.py of this room."""
 
+from collections.abc import Iterable
+
 TAKEN_BACK = "You took back your approval of {name}. Nothing was decided."
 NOT_TAKEN_BACK = "It was too late to take that back: {what}"
 NOTHING_HELD = "no approval of yours is held."
@@ -16,11 +18,15 @@ UNCERTAIN = (
 TRIED = {True: "tried to approve: ", False: "tried to deny: "}
 CLAIMED = "{status}, by {by}"
 CLAIMED_OF_END = {
+    "requested": "that this was asked",
+    "doubted": "that its agent did not believe a yes",
     "collected": "that the agent has the answer",
     "restored": "that its end was given back to Redis",
 }
+TOOL = "{name}, at {at} by the agent's own telemetry"
 REPAIRED = "{what}: was {was}, is {now}"
 UNVERIFIED = " by a direct call, person not verified"
+ANSWERS_NOTHING = "Which values it looks at cannot be read, so it answers nothing."
 NOT_CHANGED = "Nothing is approved: {why}."
 AGENT_TAKES_NO_EDIT = "The agent did not say that it understands an approval with changes."
 KIND_TAKES_NO_EDIT = "Requests of this kind may not be edited. An administrator sets that."
@@ -29,7 +35,21 @@ NOT_EXTENDED = "It waits no longer than before: {why}."
 NOT_WRITTEN = "the record cannot be written"
 LONGER = "It waits until {until}. Its agent hears that."
 
-SHOWS = {"": "All", "soon": "Expiring", "unusual": "Unusual", "risky": "High risk", "mine": "I may answer"}
+GIVEN = "to {name}"
+HANDED = "{name} is asked to answer {request}. {others}"
+TOLD = "They are told outside of the page too, where they have a channel or an address."
+TAKEN = "You answer {request}: others see that."
+NOT_HANDED = "It was not handed over: {why}."
+RECEIVERS = {"person": "People", "team": "Teams", "group": "Groups"}
+
+SHOWS = {
+    "": "All",
+    "soon": "Expiring",
+    "unusual": "Unusual",
+    "handed": "Handed to me",
+    "risky": "High risk",
+    "mine": "I may answer",
+}
 AGES = {"": "Any age", "5": "Waits for 5 min", "30": "Waits for 30 min", "120": "Waits for 2 h"}
 TOO_LONG = "{name} may have {most} characters."
 NO_SUCH = "{name} must be one of {names}."
@@ -48,3 +68,31 @@ def together(count: int, *, approved: bool) -> str:
 def failed(count: int) -> str:
     """So many did not."""
     return f"{count} {'was' if count == 1 else 'were'} not decided:"
+
+
+def approving(names: Iterable[str], count: int, many: int) -> str:
+    """Whose approvals of a line are held: all of the request, or so many of what is alike."""
+    who = " and ".join(names)
+    if not who:
+        return ""
+    return f"{who} is approving" if many < 2 else f"{who} is approving {count} of {many}"
+
+
+def handed_to(name: str, giver: str, *, mine: bool) -> str:
+    """What a line says of a request that was handed over."""
+    if name == giver:
+        return "yours" if mine else f"{name} answers it"
+    return "handed to you" if mine else f"handed to {name}"
+
+
+def gone_in_short(sentence: str) -> str:
+    """The beginning of what a card says of an asker that is gone: without when that was."""
+    return sentence.partition(",")[0]
+
+
+def nobody(may: int, must: int) -> str:
+    """That a request cannot be approved, whoever looks at it."""
+    if must == 1:
+        return "Nobody can approve this, as people and grants are now."
+    who = "nobody may" if not may else f"{may} may" if may > 1 else "one may"
+    return f"Nobody can approve this: {must} different people must, and {who}, as people and grants are now."

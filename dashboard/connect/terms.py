@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
-from core.history.people.tokens import LONGEST_DAYS, SCOPES, Wanted
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, Wanted
 from dashboard.connect import words
 
 DAYS = 90
@@ -30,7 +30,7 @@ def fields(said: Mapping[str, Any] | None, scopes: Iterable[str]) -> dict[str, A
     """What the form shows: what was posted, or where nothing was the usual, and which scopes are chosen."""
     chosen = set(scopes)
     return {
-        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in SCOPES],
+        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in (*SCOPES, PROVISION)],
         "asks": [(word, words.ASKS[word]) for word in (EVERY, PROMPTED, LISTED_TOOLS)],
         "longest": LONGEST_DAYS,
         "said": said or {"days": DAYS, "asks": EVERY},

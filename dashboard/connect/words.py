@@ -6,6 +6,7 @@ SCOPES = {
     "signal": "Send and take signals",
     "events": "Publish and read events",
     "usage": "Report calls of models",
+    "provision": "Make instances of the Agent Approval Protocol (alone, with all names that begin so)",
 }
 ASKS = {
     "*": "before every tool",

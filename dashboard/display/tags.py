@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.history.approvals.answers.presets import offered
 from core.history.approvals.policy import Asked, Verdict
 from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
@@ -49,6 +50,12 @@ def drawing(svg: str) -> dict[str, str]:
 def verdict(audience: Audience, request: Asked) -> Verdict:
     """Whether these people may answer a request, and what that needs."""
     return audience.verdict(request)
+
+
+@register.filter
+def presets(audience: Audience, request: Asked) -> tuple[str, ...]:
+    """The reasons that are offered for a denial."""
+    return offered(request.approval_type, audience.powers.version)
 
 
 @register.filter

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.history import health
-from core.history.people.preferences import presses_keys
+from core.history.approvals.answers.standing import standing_for
 from core.store.approvals import valid_id
 from core.store.client import open_store
 from dashboard import access, words
@@ -58,12 +58,13 @@ def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     audience = Audience.of(request.user)
     assert audience is not None  # the view lets in nobody else
     waiting = read_waiting(open_store())
-    inbox = inbox_page(filters, audience, waiting)
+    standing = standing_for(request.user)
+    inbox = inbox_page(filters, audience, waiting, standing)
     context: dict[str, Any] = {"inbox": inbox, "audience": audience, **_selected(request, filters)}
     if "X-Part" not in request.headers:
         context["head"] = contexts.live_page(waiting)
         context["alarm"] = health_page.alarm(health.read_heartbeat())
-        context["keys"] = presses_keys(request.user)
+        context["keys"] = standing.keys
     return context
 
 

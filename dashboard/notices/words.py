@@ -21,6 +21,7 @@ STEPS = {
     "first": "waits",
     "reminder": "reminder",
     "escalation": "nobody answered",
+    "handed": "handed over",
     "nobody": "nobody may answer",
     "test": "test",
 }

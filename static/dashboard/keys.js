@@ -27,7 +27,7 @@ const press = (name) => { if (paneIsSelected()) answerButton(name)?.click(); };
 
 function deny() {
   if (!paneIsSelected()) return;
-  if (reasonField()?.value) press("deny");
+  if (hasReason()) press("deny");
   else write(true);
 }
 
@@ -59,12 +59,6 @@ function mark() {
   for (const line of lines()) line.classList.toggle("marked", marked.has(line.dataset.line));
 }
 
-function unfold() {
-  const folds = [...pane().querySelectorAll("details")];
-  const open = folds.some((fold) => !fold.open);
-  for (const fold of folds) fold.open = open;
-}
-
 function leave() {
   if (marked.size) {
     marked.clear();
@@ -82,8 +76,10 @@ const KEYS = {
   x: mark,
   A: together,
   e: unfold,
+  h: () => { if (paneIsSelected()) pane().querySelector("[data-hand-over]")?.click(); },
   o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
   "/": () => document.getElementById("search").focus(),
+  ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => { if (paneIsSelected()) choosePreset(digit - 1); }])),
   z: () => document.querySelector("[data-undo]")?.click(),
 };
 const GO = { i: "/", a: "/agents/" };

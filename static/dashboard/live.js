@@ -9,8 +9,6 @@ const NOT_FETCHED = "The newest state could not be fetched. Trying again.";
 let fetching = false;
 let owed = false; // a ring came that no fetch has answered yet
 
-htmx.config.morphIgnore.push("open"); // what somebody unfolded stays unfolded
-
 function say(text) {
   const notices = document.getElementById("notices");
   const said = notices.querySelector("[data-not-fetched]");

@@ -6,6 +6,11 @@ from playwright.sync_api import expect
 from core import ApprovalGate
 from tests.browser.pressing import press
 
+# Past the bar that covers the lower edge; what was on the screen for no frame was not seen.
+A_WHEEL_AND_A_LOOK = """() => new Promise((seen) => {
+  scrollBy(0, 80);
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(seen)));
+})"""
 LINES = "\n".join(f"line {number}" for number in range(3_000))
 
 
@@ -26,9 +31,8 @@ def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved(sign_in, 
     approve.evaluate("button => { button.disabled = false; button.form.requestSubmit(button); }")
     expect(page.locator("#notices .notice")).to_have_count(0)
     for box in page.locator(".claim .long").all():
-        box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
-        box.evaluate("box => box.scrollIntoView({ block: 'end' })")
-        page.mouse.wheel(0, 80)
+        box.evaluate("box => { box.scrollTop = box.scrollHeight; box.scrollIntoView({ block: 'end' }); }")
+        page.evaluate(A_WHEEL_AND_A_LOOK)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(approve).to_be_enabled()
     expect(approve).to_have_attribute("aria-disabled", "false")

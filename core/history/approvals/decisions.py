@@ -24,8 +24,10 @@ from core.history.approvals.answers import edits, holds
 from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
+from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
+from core.models.sealed import key_lost
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import (
@@ -184,10 +186,10 @@ def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
         reason=intent.reason,
         digest=intent.digest,
         answer=intent.answer,
-        edited_to=intent.edited_to,
         outcome__in=[OPEN, ACCEPTED],
     )
-    return same.exclude(pk=intent.pk).exists()
+    # What it was changed to is sealed where it stands, each time otherwise.
+    return any(one.edited_to == intent.edited_to for one in same.exclude(pk=intent.pk))
 
 
 def _about(decision: Decision, record: RequestRecord) -> Decision:
@@ -352,6 +354,8 @@ def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
 
     moment: by Redis's clock; else that from which its limit counts.
     """
+    if lost := key_lost(intent.edited_to):
+        raise CannotSign(lost)
     said = Said(str(intent.request_id), intent.digest, how(intent), intent.responder, intent.reason)
     moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
     intent.signature = signing.sign(said, moment)

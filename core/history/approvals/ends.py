@@ -16,9 +16,11 @@ from core.approvals.request import Decision
 from core.history.approvals.replay import milliseconds
 from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
+from core.models.sealed import key_lost
 from core.store import approvals
 from core.store.approvals import End
 from core.store.client import Store
+from core.store.recorder import UNREADABLE
 from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, status_of_answer
 from core.values.digests import edited_digest
 from core.values.malformed import ODD
@@ -72,7 +74,13 @@ class KnownEnd(NamedTuple):
         return cls(end, noted=True)
 
     def bring_to(self, store: Store) -> str:
-        """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore`."""
+        """Give it to a request that Redis offers again or, where it is only noted, has lost; see `restore`.
+
+        `unreadable`, and nothing is done, where what it was changed to is sealed with a key that is not here.
+        """
+        if lost := key_lost(self.end.edited.decode(errors="replace")):
+            logger.error("request %s does not get its end: %s", self.end.request_id, lost)
+            return UNREADABLE
         return store.run(approvals.restore(store.keys, self.end, lost=self.noted))
 
 

@@ -28,9 +28,11 @@ from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
 from core.models import AgentRun, ApprovalRecord, DecisionIntent, Rule
+from core.models.sealed import keys
 from core.store.approvals import RequestRecord, read_record_and_time, read_records
 from core.store.client import Store
 from core.values.approvals import OPEN, PENDING
+from core.values.digests import text_digest
 from core.values.json import checked_text
 from core.values.malformed import ODD, without_nul
 from core.values.text import visible
@@ -124,12 +126,12 @@ def _refusal(powers: Powers, asked: _Asked, draft: Draft) -> str:
 
 def _created(owner: Any, draft: Draft, now: datetime) -> Rule:
     scope = draft.scope
-    return Rule.objects.create(
+    rule = Rule.objects.create(
         owner=owner,
         approved=scope.approved,
         approval_type=scope.approval_type,
         agent=scope.agent,
-        terms=written(scope.terms),
+        terms="",
         digest=scope.digest,
         run_id=draft.run_id,
         reason=draft.reason,
@@ -138,13 +140,18 @@ def _created(owner: Any, draft: Draft, now: datetime) -> Rule:
         expires_at=now + draft.lasts,
         most_uses=draft.most_uses,
     )
+    rule.terms = written(scope.terms)  # sealed for its number, where there is a key
+    rule.save(update_fields=["terms"])
+    return rule
 
 
 def said_of(rule: Rule) -> dict[str, Any]:
-    """What the record says of a rule."""
-    said = {name: getattr(rule, name) for name in ("approved", "approval_type", "agent", "terms", "digest")}
+    """What the record says of a rule; of terms that are sealed their digest, for no line of it can be sealed anew."""
+    said = {name: getattr(rule, name) for name in ("approved", "approval_type", "agent", "digest")}
+    terms = {"terms_digest": text_digest(rule.terms)} if keys() else {"terms": rule.terms}
     return {
         **said,
+        **terms,
         "what": str(rule),
         "reason": rule.reason,
         "expires_at": rule.expires_at.isoformat(),

@@ -1,13 +1,14 @@
 """The key with which the site signs decisions. It stays in a file of the site's own and is in no backup.
 
-The file holds one private key, and the public keys of those that it took the place of: what they signed stays proven.
+The file holds the private key that signs; behind it, where one is announced, the private key that signs next; and the
+public keys of those before: what they signed stays proven.
 """
 
 import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -15,13 +16,18 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
+from django.utils import timezone
 
 from core.approvals.proof import Proof
 from core.history.database.private_file import open_to_others
+from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord
+from core.store.keys import ENDED_TTL_MS
+from core.values.approvals import APPROVED, OPEN
 from core.values.digests import edited_digest
-from core.values.signature import Said, Signature, key_id, message, said_as
+from core.values.signature import Said, Signature, key_id, message, said_as, signed_by
 
+_PRIVATE = b"-----BEGIN PRIVATE KEY-----"
 RAW, RAW_FORMAT = serialization.Encoding.Raw, serialization.PublicFormat.Raw
 
 
@@ -30,16 +36,25 @@ class CannotSign(Exception):
 
 
 class Keyring(NamedTuple):
-    """The key that signs, its public part, and all public keys whose signatures count, by id."""
+    """The key that signs, its public part, and all public keys whose signatures count, by id, the one that signs first.
+
+    next: the key that signs next, where one is announced; agents are given its public part before it does.
+    """
 
     private: Ed25519PrivateKey
     public: bytes
     known: Mapping[str, bytes]
+    next: Ed25519PrivateKey | None = None
 
     @property
     def key_id(self) -> str:
         """Of the key that signs."""
         return key_id(self.public)
+
+    @property
+    def announced(self) -> bytes | None:
+        """The public part of the key that signs next; None where none is announced."""
+        return None if self.next is None else _public(self.next)
 
 
 def keyring() -> Keyring:
@@ -54,12 +69,41 @@ def keyring() -> Keyring:
         raise CannotSign(f"the key that signs decisions cannot be read or made: {path}: {error}") from error
 
 
-def rotate() -> Keyring:
-    """Sign with a new key from now on; what older ones signed stays proven."""
-    before = keyring()
-    retired = b"".join(_public_text(key) for key in before.known.values())
-    _write(_path(), _private_text(Ed25519PrivateKey.generate()) + retired, replace=True)
+def announce() -> Keyring:
+    """Make the key that signs next, so that agents can be given it; the one that is announced already stays."""
+    now = keyring()
+    if now.next is None:
+        upcoming = _private_text(Ed25519PrivateKey.generate())
+        _write(_path(), _private_text(now.private) + upcoming + _retired(now, now.public), replace=True)
     return keyring()
+
+
+def rotate(*, at_once: bool = False) -> Keyring:
+    """Sign with the announced key from now on, or with a new one; what older ones signed stays proven.
+
+    at_once: with a new one that nobody was given yet, as where the file was read by others.
+    """
+    before = keyring()
+    upcoming = before.next if before.next is not None and not at_once else Ed25519PrivateKey.generate()
+    _write(_path(), _private_text(upcoming) + _retired(before, _public(upcoming)), replace=True)
+    return keyring()
+
+
+def _retired(keys: Keyring, but: bytes) -> bytes:
+    """The public keys as the file holds them, without this one and the one that is announced."""
+    return b"".join(_public_text(key) for key in keys.known.values() if key not in (but, keys.announced))
+
+
+def unheard(key: str) -> int:
+    """How many approvals that this key signed their agents may not have yet: until then they need it."""
+    since = timezone.now() - timedelta(milliseconds=ENDED_TTL_MS)  # Redis tells no end that is older
+    by = signed_by(key)
+    told = ApprovalRecord.objects.filter(
+        signature__startswith=by, status=APPROVED, collected_at=None, ended_at__gte=since
+    )
+    on_their_way = DecisionIntent.objects.filter(signature__startswith=by, approved=True, outcome=OPEN)
+    ids = {*told.values_list("pk", flat=True), *on_their_way.values_list("request_id", flat=True)}
+    return len(ids)
 
 
 def sign(said: Said, moment: datetime) -> str:
@@ -101,17 +145,28 @@ def _path() -> Path:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed_ns: int, _inode: int) -> Keyring:
     text = path.read_bytes()
-    private = serialization.load_pem_private_key(text, None)
-    if not isinstance(private, Ed25519PrivateKey):
-        raise ValueError("it holds a key of another kind")
-    public = private.public_key().public_bytes(RAW, RAW_FORMAT)
-    known = {key_id(public): public}
+    if _PRIVATE not in text:
+        raise ValueError("it holds no private key")
+    first, *others = (_private(part) for part in text.split(_PRIVATE)[1:])
+    public = _public(first)
+    known = {key_id(key): key for key in (public, *map(_public, others[:1]))}
     for part in text.split(b"-----BEGIN PUBLIC KEY-----")[1:]:
         retired = serialization.load_pem_public_key(b"-----BEGIN PUBLIC KEY-----" + part)
         if isinstance(retired, Ed25519PublicKey):
             raw = retired.public_bytes(RAW, RAW_FORMAT)
             known[key_id(raw)] = raw
-    return Keyring(private, public, known)
+    return Keyring(first, public, known, others[0] if others else None)
+
+
+def _private(part: bytes) -> Ed25519PrivateKey:
+    found = serialization.load_pem_private_key(_PRIVATE + part, None)
+    if not isinstance(found, Ed25519PrivateKey):
+        raise ValueError("it holds a key of another kind")
+    return found
+
+
+def _public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(RAW, RAW_FORMAT)
 
 
 def _write(path: Path, text: bytes, *, replace: bool) -> None:

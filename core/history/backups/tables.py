@@ -29,6 +29,7 @@ MADE_BY_MIGRATE = (
     "auth.Group",
     "contenttypes.ContentType",
     "core.DecisionGrant",
+    "core.DenyPreset",
     "core.PolicyState",
 )
 # Others' applications that came after the first release: a backup may know nothing of them.

@@ -7,6 +7,7 @@ is that of the requests that wait, times those who wish to hear.
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -17,14 +18,15 @@ from django.utils import timezone
 from core.errors import StoreUnavailable
 from core.history.approvals.policy import Powers, powers_of
 from core.history.notices.channels import is_personal
-from core.history.notices.texts import ESCALATION, FIRST, NOBODY
-from core.history.notices.wishes import LIKE_OTHERS, Asked, is_quiet, wanted_step
+from core.history.notices.texts import ESCALATION, FIRST, HANDED, NOBODY
+from core.history.notices.wishes import ALWAYS, LIKE_OTHERS, Asked, is_quiet, wanted_step
 from core.history.people import rights
 from core.history.people.lookalikes import skeleton
 from core.models import (
     ApprovalRecord,
     ApprovalType,
     Escalation,
+    HandOver,
     Notice,
     NoticeChannel,
     NoticeWish,
@@ -85,10 +87,26 @@ class Look:
     def due(self) -> Iterator[Due]:
         """What is due of each request, each key once."""
         for asked in self._asked:
-            for one in (*self._wished(asked), *self._escalated(asked), *self._unanswerable(asked)):
+            found = (
+                self._handed(asked),
+                self._wished(asked),
+                self._escalated(asked),
+                self._unanswerable(asked),
+            )
+            for one in chain.from_iterable(found):
                 if one.key not in self._told:
                     self._told.add(one.key)
                     yield one
+
+    def _handed(self, asked: Asked) -> Iterator[Due]:
+        """Whom it was handed to hears at once, whatever they wish, or when their quiet hours end."""
+        one, risky = self._hand_overs.get(asked.request_id), self._is_risky(asked.approval_type)
+        for person in _receivers(one) if one else ():
+            wish = self._wishes.get(person.pk)
+            quiet = wish is not None and is_quiet(wish, self._now)
+            loud = risky and wish is not None and wish.high_risk == ALWAYS
+            if one and person.get_username() != one.giver and (loud or not quiet):
+                yield from self._to(person, self._channels_of(person), asked, f"{HANDED}-{one.pk}")
 
     def _wished(self, asked: Asked) -> Iterator[Due]:
         risky = self._is_risky(asked.approval_type)
@@ -172,6 +190,12 @@ class Look:
         return {wish.pk: list(wish.channels.all()) for wish in self._wishes.values()}
 
     @cached_property
+    def _hand_overs(self) -> dict[Any, HandOver]:
+        found = HandOver.objects.filter(is_open=True, request_id__in=[one.request_id for one in self._asked])
+        rows = found.select_related("person").prefetch_related("team__people", "group__user_set")
+        return {row.request_id: row for row in rows}
+
+    @cached_property
     def _escalations(self) -> list[Escalation]:
         return list(Escalation.objects.select_related("team").prefetch_related("team__people"))
 
@@ -199,6 +223,15 @@ class Look:
         recent = Notice.objects.filter(claimed_at__gt=since, request_id__isnull=False)
         rows = recent.order_by().values_list("channel", "person").annotate(last=Max("claimed_at"))
         return {(channel, person): last for channel, person, last in rows}
+
+
+def _receivers(one: HandOver) -> list[Any]:
+    """The people whom it was handed to."""
+    if one.person is not None:
+        return [one.person]
+    if one.team is not None:
+        return list(one.team.people.all())
+    return list(one.group.user_set.all()) if one.group is not None else []
 
 
 def administrators() -> Any:

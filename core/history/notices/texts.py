@@ -14,10 +14,12 @@ SHOWN = 20
 LONGEST_NAME = 60
 
 FIRST, REMINDER, ESCALATION, NOBODY, TEST = "first", "reminder", "escalation", "nobody", "test"
+HANDED = "handed"
 WHY = {
     FIRST: "",
     REMINDER: ", its time is nearly over",
     ESCALATION: ", nobody has answered so far",
+    HANDED: ", handed over to you, or to people that you are one of",
     NOBODY: ", and nobody here may answer this: see who may, under “Grants” in the admin",
 }
 
@@ -57,7 +59,7 @@ class Message(NamedTuple):
     @property
     def is_urgent(self) -> bool:
         """Whether something in it has waited for others already, or for nobody."""
-        return any(item.step in (REMINDER, ESCALATION, NOBODY) for item in self.items)
+        return any(item.step in (REMINDER, ESCALATION, HANDED, NOBODY) for item in self.items)
 
     def _end(self) -> list[str]:
         more = len(self.items) - SHOWN

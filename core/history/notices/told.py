@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from core.history.notices.texts import TEST
-from core.models import Notice
+from core.models import ApprovalRecord, Notice
 
 SHOWN = 30
 LOOKED_BACK = timedelta(days=1)
@@ -20,6 +20,18 @@ def told(person: Any) -> list[Notice]:
     chosen = Q(channel__wishes=person.pk) & ~Q(channel__kind="mail")
     mine = Notice.objects.filter(Q(person=person) | chosen).select_related("channel").distinct()
     return list(mine[:SHOWN])
+
+
+def with_told(rows: "QuerySet[ApprovalRecord]") -> "QuerySet[ApprovalRecord]":
+    """Rows of requests that also tell, in the same query, as `was_told`, whether anybody was told of them."""
+    return rows.annotate(was_told=Exists(Notice.objects.filter(request_id=OuterRef("pk"))))
+
+
+def told_of(row: ApprovalRecord | None) -> list[Notice]:
+    """The notices of such a row, newest first; no query where there is none."""
+    if not getattr(row, "was_told", False) or row is None:
+        return []
+    return list(Notice.objects.filter(request_id=row.pk).select_related("channel", "person")[:SHOWN])
 
 
 def tested_lately(person: Any) -> bool:

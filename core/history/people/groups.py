@@ -3,7 +3,10 @@
 from contextlib import nullcontext
 from typing import Any
 
-POLICY = ("team", "decisiongrant", "agentowner", "approvaltype", "noticechannel", "escalation")
+POLICY = (
+    *("team", "decisiongrant", "agentowner", "approvaltype", "denypreset"),
+    *("noticechannel", "escalation"),
+)
 GROUPS = {
     "viewer": ["view_approvalrecord"],
     "approver": ["view_approvalrecord", "decide_approval", "view_health"],

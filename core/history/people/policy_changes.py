@@ -12,9 +12,17 @@ from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import rights_changes
 from core.history.people.actor import actor
-from core.models import AgentOwner, ApprovalType, DecisionGrant, Escalation, PolicyState, Team
+from core.models import (
+    AgentOwner,
+    ApprovalType,
+    DecisionGrant,
+    DenyPreset,
+    Escalation,
+    PolicyState,
+    Team,
+)
 
-TABLES: tuple[Any, ...] = (Team, DecisionGrant, AgentOwner, ApprovalType, Escalation)
+TABLES: tuple[Any, ...] = (Team, DecisionGrant, AgentOwner, ApprovalType, DenyPreset, Escalation)
 
 
 def connect() -> None:

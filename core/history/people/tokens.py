@@ -20,6 +20,9 @@ from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
+PROVISION = (
+    "provision"  # makes instances of the Agent Approval Protocol; alone, and with the token of a fleet
+)
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
@@ -68,8 +71,12 @@ class Wanted(NamedTuple):
         checked_name(self.label, "label")
         checked_name(self.agent, "agent")
         unknown = [scope for scope in self.scopes if scope not in SCOPES]
-        if unknown or not self.scopes:
-            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
+        if (unknown or not self.scopes) and self.scopes != (PROVISION,):
+            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}, or {PROVISION} alone")
+        if self.scopes == (PROVISION,) and not self.is_prefix:
+            raise ValueError(
+                f"scopes: {PROVISION} is for the token of a fleet, whose names begin with its own"
+            )
         if not 1 <= self.days <= LONGEST_DAYS:
             raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
         asks = " ".join(self.asks.split())
@@ -77,7 +84,9 @@ class Wanted(NamedTuple):
             raise ValueError(
                 f"asks must be names of tools of {ASKS_LENGTH} characters at most, or * for every one"
             )
-        return self._replace(asks=asks, scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
+        return self._replace(
+            asks=asks, scopes=tuple(scope for scope in (*SCOPES, PROVISION) if scope in self.scopes)
+        )
 
 
 def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
@@ -169,6 +178,12 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     ends = token.expires_at if token.digest == digest else token.previous_until or now
     scopes = frozenset(token.scopes.split())
     return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest)
+
+
+def is_good(number: int, now: datetime) -> bool:
+    """Whether this token is good now and its owner is active."""
+    good = AgentToken.objects.filter(pk=number, revoked_at=None, expires_at__gt=now, owner__is_active=True)
+    return good.exists()
 
 
 def listed(user: Any) -> Any:

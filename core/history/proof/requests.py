@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
-from core.models.sealed import missing_key
+from core.models.sealed import missing_key, sealed_column
 from core.values.approvals import ENDS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What of a request's row an entry speaks of; the context open, where the site has its key."""
+    """What of a request's row an entry speaks of; the texts open, where the site has their keys."""
 
     pk: uuid.UUID
     agent_id: str
@@ -89,7 +89,7 @@ def _ended_otherwise(
     if end is None:
         return []
     said = {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
-    if row.edited_to:
+    if row.edited_to and not missing_key(row.edited_to):
         said["changed arguments"] = (edited_digest(row.edited_to.encode()), details.get("edited_digest"))
     return _others(responder=(row.responder, actor), **said)
 
@@ -139,8 +139,8 @@ def wrong_requests(unread: Counter[str] | None = None) -> Iterator[tuple[str, st
         while piece := list(islice(rows, ROWS_AT_ONCE)):
             told = _told_of([row.pk for row in piece if isinstance(row.pk, uuid.UUID)])
             for row in piece:
-                if unread is not None and (key := missing_key(row.context)):
-                    unread[key] += 1
+                if unread is not None:
+                    unread.update(filter(None, map(missing_key, (row.context, row.edited_to))))
                 if not isinstance(row.pk, uuid.UUID):
                     yield str(row.pk), "its id is none"
                 elif differences(row, told[row.pk]):
@@ -154,7 +154,8 @@ def wrong_requests(unread: Counter[str] | None = None) -> Iterator[tuple[str, st
 
 
 def _opened(row: Row) -> Row:
-    return row._replace(context=ApprovalRecord.opened(row.context, row.pk))
+    edited_to = sealed_column(ApprovalRecord, "edited_to").opened(row.edited_to, row.pk)
+    return row._replace(context=ApprovalRecord.opened(row.context, row.pk), edited_to=edited_to)
 
 
 def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Told]]:

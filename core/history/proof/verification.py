@@ -20,6 +20,7 @@ from core.history.audit.chain import START, Link, Walk, span
 from core.history.database.sqlite.base import exact_text
 from core.history.proof.checkpoints import Checkpoint, Line, read
 from core.history.proof.requests import wrong_requests
+from core.history.proof.rules import wrong_rules
 from core.models import AuditCheck, AuditEntry, AuditHead
 from core.values.json import storable
 from core.values.malformed import ODD
@@ -31,8 +32,8 @@ VERIFICATION_OLD = timedelta(hours=36)
 CHECKPOINT_OLD = timedelta(hours=1)
 
 KEY_LOST = (
-    "{count} texts of requests are sealed with the key {key}, which this site does not have: they were not compared "
-    "with their digests. Give it back in TELEMETRY_CONTEXT_KEY"
+    "{count} texts of requests and rules are sealed with the key {key}, which this site does not have: they were not "
+    "compared with their digests. Give it back in TELEMETRY_CONTEXT_KEY"
 )
 
 Progress = Callable[[int, int], None]
@@ -72,6 +73,8 @@ def verify(checkpoint_file: Path, progress: Progress = lambda done, of: None) ->
         unread: Counter[str] = Counter()
         for request_id, what in wrong_requests(unread):
             verdict.wrong(f"request {request_id}: {what}")
+        for number, what in wrong_rules(unread):
+            verdict.wrong(f"rule {number}: {what}")
         verdict.notices += [KEY_LOST.format(count=count, key=key) for key, count in unread.items()]
     for fault in guards.faults():
         verdict.wrong(f"the database no longer refuses changes: {fault}")

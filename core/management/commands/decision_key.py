@@ -1,4 +1,4 @@
-"""The public key by which agents know this site's decisions, and a new one."""
+"""The public keys by which agents know this site's decisions, and the way to a new one."""
 
 from typing import Any
 
@@ -11,35 +11,82 @@ from core.history.approvals import signing
 from core.history.approvals.signing import CannotSign, Keyring
 from core.history.audit import entries
 from core.history.people.actor import actor
-from core.values.signature import public_key_text
+from core.values.signature import key_id, parse_public_keys, public_key_text
+
+NOT_ANNOUNCED = (
+    "no key is announced, so no agent has it, and each would refuse what it signs: run `decision_key --announce` and "
+    "give agents the lines first. Where the key was stolen: --rotate --at-once"
+)
+NOT_GIVEN = (
+    f"the {KEY_SETTING} of this site, which says what agents have, lacks the announced key: give agents and the site "
+    "all lines that `decision_key` prints, and start them again. To rotate all the same: --rotate --at-once"
+)
 
 
 class Command(BaseCommand):
     """See docs/agents/signed-decisions.md."""
 
-    help = f"Print the public key that agents get as {KEY_SETTING}, the newest first."
+    help = f"Print the public keys that agents get as {KEY_SETTING}, the one that signs now first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One switch."""
-        parser.add_argument("--rotate", action="store_true", help="sign with a new key from now on")
+        """The two steps to a new key, and the way without the first."""
+        steps = parser.add_mutually_exclusive_group()
+        steps.add_argument(
+            "--announce", action="store_true", help="make the key that signs next, for agents to get"
+        )
+        steps.add_argument("--rotate", action="store_true", help="sign with the announced key from now on")
+        parser.add_argument(
+            "--at-once", action="store_true", help="with --rotate: with a key that no agent has yet"
+        )
 
-    def handle(self, *_args: Any, rotate: bool, **_options: Any) -> None:
-        """Print every public key whose signatures count, in the form of the setting."""
+    def handle(self, *_args: Any, announce: bool, rotate: bool, at_once: bool, **_options: Any) -> None:
+        """Print every public key whose signatures count, in the form of the setting, and say what each is for."""
+        if at_once and not rotate:
+            raise CommandError("--at-once goes with --rotate")
         try:
-            keys = self._rotated() if rotate else signing.keyring()
+            keys = self._announced() if announce else self._rotated(at_once) if rotate else signing.keyring()
         except CannotSign as error:
             raise CommandError(str(error)) from error
         for public in keys.known.values():
             self.stdout.write(public_key_text(public))
+        for public in keys.known.values():
+            self.stderr.write(f"{key_id(public)}: {self._what(keys, public)}")
         self.stderr.write(
-            f"The key that signs is {keys.key_id}, in {settings.TELEMETRY_DECISION_KEY_FILE}. "
-            f"Give agents all lines above as {KEY_SETTING}, with spaces between them."
+            f"The file is {settings.TELEMETRY_DECISION_KEY_FILE}. Give agents and the site all lines above that they "
+            f"need as {KEY_SETTING}, with spaces between them."
         )
 
-    def _rotated(self) -> Keyring:
-        before, keys = signing.keyring(), signing.rotate()
+    def _what(self, keys: Keyring, public: bytes) -> str:
+        if public == keys.public:
+            return "signs now"
+        if public == keys.announced:
+            return "announced: signs after --rotate"
+        count = signing.unheard(key_id(public))
+        if not count:
+            return "before it: agents need it no more"
+        approvals = (
+            "1 approval that it signed was" if count == 1 else f"{count:,} approvals that it signed were"
+        )
+        return f"before it: {approvals} not collected yet, so agents need it"
+
+    def _announced(self) -> Keyring:
+        before, keys = signing.keyring(), signing.announce()
+        if before.announced is None and keys.announced is not None:
+            self._record("decision_key.announced", now=keys.key_id, next=key_id(keys.announced))
+        return keys
+
+    def _rotated(self, at_once: bool) -> Keyring:
+        before = signing.keyring()
+        given = parse_public_keys(settings.TELEMETRY_DECISION_KEY)
+        if not at_once and before.announced is None:
+            raise CommandError(NOT_ANNOUNCED)
+        if not at_once and given and before.announced not in given.values():
+            raise CommandError(NOT_GIVEN)
+        keys = signing.rotate(at_once=at_once)
+        self._record("decision_key.rotated", was=before.key_id, now=keys.key_id)
+        return keys
+
+    def _record(self, kind: str, **said: str) -> None:
         with transaction.atomic():
             name, how = actor()
-            fact = entries.new_fact("decision_key.rotated", name, was=before.key_id, now=keys.key_id, **how)
-            entries.append([fact])
-        return keys
+            entries.append([entries.new_fact(kind, name, **said, **how)])

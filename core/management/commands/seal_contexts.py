@@ -10,9 +10,10 @@ from core.history.approvals import sealing
 from core.history.approvals.sealing import NoKey
 
 LEFT_BEHIND = (
-    "PostgreSQL keeps what stood there until it writes the tables anew: run VACUUM FULL core_approvalrecord, and "
-    "think of its log and of your backups."
+    "PostgreSQL keeps what stood there until it writes the tables anew: run VACUUM FULL core_approvalrecord, "
+    "core_decisionintent, core_rule, and think of its log and of your backups."
 )
+OTHERS = "changed arguments and values of rules"
 OPENED = "Now take the key away, start everything anew, and run `manage.py search_index --rebuild`."
 
 
@@ -29,12 +30,13 @@ class Command(BaseCommand):
         """Do it, and say how many that were and what cannot be read."""
         unread: Counter[str] = Counter()
         try:
-            count = sealing.open_all(unread) if options["open"] else sealing.seal_all(unread)
+            brought = sealing.open_all(unread) if options["open"] else sealing.seal_all(unread)
         except NoKey as error:
             raise CommandError(
                 "there is no key: set TELEMETRY_CONTEXT_KEY or TELEMETRY_CONTEXT_KEY_FILE"
             ) from error
-        self.stdout.write(f"{count:,} contexts {'put back in clear' if options['open'] else 'sealed'}")
+        done = "put back in clear" if options["open"] else "sealed"
+        self.stdout.write(f"{brought.contexts:,} contexts {done}, and {brought.others:,} {OTHERS}")
         if options["open"]:
             self.stdout.write(OPENED)
         if connection.vendor == "postgresql" and not options["open"]:

@@ -1,8 +1,13 @@
 """How an operator comes to a request of the inbox."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
+
+from tests.waiting import wait_until
+
+SHOW_NEWS = "() => document.querySelector('#news:not([hidden])')?.click()"
 
 
 def line_of(page: Page, name: str) -> Locator:
@@ -14,11 +19,25 @@ def line_of(page: Page, name: str) -> Locator:
 
 def choose(page: Page, name: str) -> Locator:
     """Look at a request: what came meanwhile is shown first. The card in the pane."""
-    line, news = line_of(page, name), page.locator("#news:visible")
-    expect(line.or_(news).first).to_be_visible()
-    if not line.count():
-        news.click()
+    line = line_of(page, name)
+    show_until(page, lambda: line.count() == 1, f"{name} is on the list")
     selected = line.get_attribute("data-line")
     line.locator("a").click()
     expect(page.locator("#pane")).to_have_attribute("data-shows", selected or "")
     return page.locator("#pane .card")
+
+
+def show_until(page: Page, is_shown: Callable[[], bool], description: str) -> None:
+    """Show what came, again and again, since what comes after that waits behind the next "1 new, show"."""
+
+    def shown() -> bool:
+        page.evaluate(SHOW_NEWS)
+        return is_shown()
+
+    wait_until(shown, description)
+
+
+def show_all(page: Page, many: int) -> None:
+    """The same until so many wait on the list."""
+    waiting = page.locator("#lines > .line:not(.over)")
+    show_until(page, lambda: waiting.count() == many, f"{many} requests are on the list")

@@ -1,8 +1,11 @@
 """Nothing is decided but what was aimed at: the page moves under a hand, and the hand presses all the same."""
 
+import os
 import random
 import re
 import threading
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,12 +22,12 @@ WATCH = """
 window.aimed = {action: '', since: 0, x: 0, y: 0};
 window.wrong = [];
 window.taken = 0;
-addEventListener('mousemove', (event) => { aimed.x = event.clientX; aimed.y = event.clientY; }, true);
-(function look() {
+function see() {
   const action = document.elementFromPoint(aimed.x, aimed.y)?.closest('[data-decide]')?.formAction ?? '';
   if (action !== aimed.action) Object.assign(aimed, {action, since: performance.now()});
-  requestAnimationFrame(look);
-})();
+}
+addEventListener('mousemove', (event) => { aimed.x = event.clientX; aimed.y = event.clientY; see(); }, true);
+(function seeEachFrame() { see(); requestAnimationFrame(seeEachFrame); })();
 // What the page refuses never comes here; what it takes may wait in line before it is sent.
 document.addEventListener('submit', (event) => {
   const action = event.submitter?.formAction ?? '', rested = performance.now() - aimed.since;
@@ -33,24 +36,44 @@ document.addEventListener('submit', (event) => {
   if (aimed.action !== action || rested < 450) wrong.push({action, under: aimed.action, rested});
 }, true);
 """
-# The last card goes and the page scrolls by itself: in that very moment the mouse, at rest, is pressed by the page.
-PRESS_WHEN_IT_HAS_SCROLLED = """([x, y]) => new Promise((tell) => {
-  const press = () => {
-    const click = new MouseEvent('click', {bubbles: true, cancelable: true, detail: 1, clientX: x, clientY: y});
-    document.elementFromPoint(x, y).dispatchEvent(click);
-    tell();
-  };
-  addEventListener('scroll', press, {once: true, capture: true});
-  document.querySelector('#cards .card:last-of-type').remove();
-})"""
+# Approve and Deny change places, and in that very moment the mouse, at rest, is pressed by the page.
+SLIDE_AND_PRESS = """([x, y]) => {
+  document.querySelector('#pane .deny').after(document.querySelector('#pane .approve'));
+  const click = new MouseEvent('click', {bubbles: true, cancelable: true, detail: 1, clientX: x, clientY: y});
+  document.elementFromPoint(x, y).dispatchEvent(click);
+}"""
+IS_UNDER = "(button, [x, y]) => button.contains(document.elementFromPoint(x, y))"
+# A line, or what has come, is chosen: by which a number between 0 and 1 decides.
+CHOOSE = """([news, place]) => {
+  const fresh = document.querySelector('#news:not([hidden])');
+  const links = document.querySelectorAll('#lines > .line:not(.over) a');
+  if (fresh && news < 0.5) fresh.click();
+  else links[Math.floor(place * links.length)]?.click();
+}"""
+PLACE_OF_A_BUTTON = """(place) => {
+  const buttons = document.querySelectorAll('#pane [data-decide]');
+  const box = buttons[Math.floor(place * buttons.length)]?.getBoundingClientRect();
+  return box?.width ? [box.x + 20, box.y + 15] : null;
+}"""
 
 
-def rest_on(page: Page, word: str) -> None:
-    """Point at a button of the request that is looked at."""
+# Half a second each, and more; with WHOLE_SCALE=1 long runs have them all.
+PRESSES = 500 if "WHOLE_SCALE" in os.environ else 120
+
+
+def rest_on(page: Page, word: str) -> tuple[float, float]:
+    """Point at a button of the request that is looked at, and stay there for longer than any has to rest. Where."""
     button = page.locator("#pane").get_by_role("button", name=word)
     expect(button).to_have_attribute("aria-disabled", "false")
-    box = button.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+    def points() -> tuple[float, float] | None:
+        box = button.bounding_box()
+        at = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(*at)
+        page.wait_for_timeout(600)
+        return at if button.evaluate(IS_UNDER, list(at)) else None
+
+    return wait_until(points, "the pointer rests on the button")
 
 
 def press(page: Page) -> None:
@@ -65,7 +88,6 @@ def test_a_click_in_flight_when_a_colleague_ends_the_request_above(sign_in, clea
     page = sign_in("maria", "approver")
     choose(page, "delete")
     rest_on(page, "Approve")
-    page.wait_for_timeout(600)  # longer than any button has to rest
     gate.respond_to_approval(above.request_id, False, "tom")
     expect(page.locator(f"#line-{above.request_id}.over")).to_be_visible()
     until_taken(page.locator(f"#request-{aimed.request_id} .approve"), lambda _button: press(page))
@@ -80,7 +102,6 @@ def test_a_click_in_flight_when_a_colleague_ends_the_very_request(sign_in, clean
     page = sign_in("maria", "approver")
     choose(page, "delete")
     rest_on(page, "Approve")
-    page.wait_for_timeout(600)
     gate.respond_to_approval(aimed.request_id, False, "tom")
     expect(page.locator(f"#line-{aimed.request_id}.over")).to_be_visible()
     for _ in range(3):
@@ -94,10 +115,7 @@ def test_another_button_that_slides_under_the_pointer_takes_no_press(sign_in, cl
     gate = ApprovalGate(clean_redis, "deployer")
     request = gate.open_request("deploy")
     page = sign_in("maria", "approver")
-    rest_on(page, "Approve")
-    page.wait_for_timeout(600)
-    page.evaluate("document.querySelector('#pane .deny').after(document.querySelector('#pane .approve'))")
-    press(page)
+    page.evaluate(SLIDE_AND_PRESS, list(rest_on(page, "Approve")))
     expect(page.locator("#notices")).to_contain_text("only just come there")
     assert not DecisionIntent.objects.exists()
     until_taken(page.locator(f"#request-{request.request_id} .deny"), lambda _button: press(page))
@@ -130,11 +148,9 @@ def test_a_double_click_is_one_answer_and_three_quick_answers_are_three(sign_in,
     requests = [gate.open_request(f"deploy {n}", {}, timeout=600 + n) for n in range(3)]
     page = sign_in("maria", "approver")
     for request in requests:
-        card = page.locator(f"#request-{request.request_id}")
-        expect(card.get_by_role("button", name="Approve")).to_have_attribute("aria-disabled", "false")
-        page.evaluate(
-            "(() => { const one = document.querySelector('#pane .approve'); one.click(); one.click(); })()"
-        )
+        button = page.locator(f"#request-{request.request_id}").get_by_role("button", name="Approve")
+        expect(button).to_have_attribute("aria-disabled", "false")
+        until_taken(button, lambda one: one.evaluate("one => { one.click(); one.click(); }"))
     wait_until(
         lambda: [gate.get_request(r.request_id).status for r in requests] == ["approved"] * 3,
         "all are approved",
@@ -158,14 +174,14 @@ def test_a_typed_reason_outlives_a_reload_and_the_end_of_its_request(sign_in, cl
 class Colleagues(threading.Thread):
     """Ask, end and ask again with other deadlines, so that cards come, go and stand in another order."""
 
-    def __init__(self, raw, requests: int, chance: random.Random) -> None:
+    def __init__(self, raw, chance: random.Random) -> None:
         super().__init__(daemon=True)
         self.ending = threading.Event()
-        self._gate, self._requests, self._chance = ApprovalGate(raw, "deployer"), requests, chance
+        self._gate, self._chance = ApprovalGate(raw, "deployer"), chance
 
     def run(self) -> None:
         waiting: list[str] = []
-        for number in range(self._requests):
+        for number in count():
             lines = list(range(self._chance.randrange(12)))
             deadline = self._chance.choice((60, 300, 900))  # seconds: it stands among the others by it
             asked = self._gate.open_request(f"kind {number}", {"lines": lines}, timeout=deadline)
@@ -179,45 +195,37 @@ class Colleagues(threading.Thread):
 
 def come_to_rest(page: Page, chance: random.Random) -> None:
     """Choose a request, or what has come, and point at one of its buttons."""
-    news, lines = page.locator("#news:visible"), page.locator("#lines > .line:not(.over) a")
-    if news.count() and chance.random() < 0.5:
-        news.evaluate("button => button.click()")
-    elif lines.count():
-        lines.nth(chance.randrange(lines.count())).evaluate("link => link.click()")
+    page.evaluate(CHOOSE, [chance.random(), chance.random()])
     page.wait_for_timeout(250)
-    buttons = page.locator("#pane [data-decide]")
-    if buttons.count():
-        box = buttons.nth(chance.randrange(2)).bounding_box()
-        if box:
-            page.mouse.move(box["x"] + 20, box["y"] + 15)
+    place = page.evaluate(PLACE_OF_A_BUTTON, chance.random())
+    if place:
+        page.mouse.move(*place)
     page.wait_for_timeout(600)
 
 
-def click_at_random(page: Page, raw, presses: int, *, until_wrong: bool = False) -> None:
-    """Press at random moments while colleagues ask, end and ask again with other deadlines."""
+def press_at_random(page: Page, raw, is_enough: Callable[[int], bool]) -> None:
+    """Press at random moments while colleagues ask, end and ask again, until so many presses are enough."""
     chance = random.Random(7)
     page.evaluate(WATCH)
-    colleagues = Colleagues(raw, 200, random.Random(8))
+    colleagues = Colleagues(raw, random.Random(8))
     colleagues.start()
     try:
-        for number in range(presses):
+        for number in range(4 * PRESSES):
+            if is_enough(number):
+                return
             if number % 5 == 0:
                 come_to_rest(page, chance)
             press(page)
             page.wait_for_timeout(chance.uniform(0, 350))  # at random moments
-            if until_wrong and page.evaluate("wrong.length"):
-                return
     finally:
         colleagues.ending.set()
         colleagues.join()
 
 
 @pytest.mark.long
-def test_500_presses_while_200_requests_come_and_go_decide_only_what_was_under_the_pointer(
-    sign_in, clean_redis
-):
+def test_presses_while_requests_come_and_go_decide_only_what_was_under_the_pointer(sign_in, clean_redis):
     page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
-    click_at_random(page, clean_redis, 500)
+    press_at_random(page, clean_redis, lambda n: n >= PRESSES and DecisionIntent.objects.count() >= 15)
     print("taken", page.evaluate("taken"), "wrong", page.evaluate("wrong.length"))
     assert page.evaluate("wrong") == []
     assert page.evaluate("taken") >= 15
@@ -238,7 +246,7 @@ def test_without_the_judge_and_the_fixed_bar_the_same_presses_decide_wrongly(sig
     )
     page.reload()
     page.wait_for_selector("[data-connection=live]")
-    click_at_random(page, clean_redis, 500, until_wrong=True)
+    press_at_random(page, clean_redis, lambda _n: page.evaluate("wrong.length") > 0)
     assert page.evaluate("wrong.length") > 0
 
 

@@ -18,6 +18,7 @@ from playwright.sync_api import BrowserContext, Page
 from core import ApprovalGate, CoordinationSignals, EventStreamer, HeartbeatCoordinator
 from core.history.approvals.comments import comment
 from core.models import ApprovalRecord, Export, Rule, SetAsideEntry
+from tests.browser.test_what_people_see import nothing_is_on_its_way
 from tests.dashboard.usage.usage_rows import a_call, keep
 from tests.waiting import wait_until
 
@@ -128,6 +129,7 @@ def findings(page: Page, path: str) -> list[str]:
     page.goto(path)
     if page.locator("#socket").count():
         page.wait_for_selector("[data-connection=live]")
+    nothing_is_on_its_way(page)
     broken = Axe().run(page).response["violations"]
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     found = [f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in broken]

@@ -64,7 +64,7 @@ def test_without_a_connection_the_number_is_marked_as_one_that_may_be_old(page, 
     expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile(r"/icon-stale\.[^/]*svg$"))
     expect(page.locator("[data-forecast]")).to_be_empty()
     page.context.set_offline(False)
-    expect(page).to_have_title("(1) Live - Agent telemetry", timeout=30_000)
+    expect(page).to_have_title("(1) Live - Agent telemetry")
 
 
 def test_nothing_that_waited_is_no_certain_nothing_either(page):

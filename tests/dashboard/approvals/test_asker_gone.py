@@ -64,6 +64,8 @@ def test_an_asker_that_fell_silent_is_said_to_be_gone_on_card_page_and_notice(as
         [said] = said_by_card(client.get(address).content.decode())
         assert said.startswith("The agent that asked is gone")
         assert said.endswith(GONE)
+    [mark] = parse(client.get("/").content.decode()).with_class("mark-gone")
+    assert (mark.text, mark.attributes["title"]) == ("The agent that asked is gone", said)
     kind, sentence = notice_of(answer(client, request.request_id, htmx=True))
     assert kind == "done"
     assert sentence.startswith("You approved deploy of release-bot. Nobody waits for it now: ")

@@ -3,12 +3,14 @@
 import json
 import re
 import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
+from django.utils import timezone
 
 from core import ApprovalGate, CoordinationSignals, EventStreamer
-from core.models import ApprovalComment, AuditEntry
+from core.models import ApprovalComment, AuditEntry, Notice, NoticeChannel
 from core.store.keys import Keys
 from core.values.moments import milliseconds_of
 from dashboard.display.tags import milliseconds
@@ -210,6 +212,26 @@ def test_of_an_unknown_request_nobody_can_say_anything(clean_redis, signed_in):
     response = signed_in("viewer").post(f"/approvals/{UNKNOWN_ID}/comment/", {"comment": "x"})
     assert response.status_code == 404
     assert not ApprovalComment.objects.exists()
+
+
+def test_the_page_lists_who_was_told_and_what_came_of_it(gate, record, signed_in, make_user):
+    client, asked = signed_in("viewer"), gate.open_request("deploy", {})
+    record()
+    assert "Nobody so far" in part(client, asked, "notified")
+    channel, now = NoticeChannel.objects.create(name="night watch", kind="slack"), timezone.now()
+    for name, state, error in (("ann", "sent", ""), ("ben", "failed", "its host was not found")):
+        Notice.objects.create(
+            key=name, request_id=asked.request_id, step="first", channel=channel, person=make_user(name),
+            message=uuid.uuid4(), state=state, error=error, claimed_at=now, finished_at=now,
+        )  # fmt: skip
+    said = part(client, asked, "notified")
+    for words in (
+        "ann by night watch",
+        "sent (waits)",
+        "ben by night watch",
+        "failed (waits): its host was not found",
+    ):
+        assert words in said
 
 
 def test_others_who_look_at_the_request_see_a_comment_at_once(gate, signed_in, open_socket):

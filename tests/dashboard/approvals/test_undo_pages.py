@@ -63,6 +63,19 @@ def test_others_see_who_holds_it_and_cannot_take_it_back(gate, signed_in, answer
     assert DecisionIntent.objects.get().outcome == "on_hold"
 
 
+def test_its_line_says_who_is_approving_and_the_notice_of_what(gate, signed_in, answer):
+    client, request = signed_in("approver"), gate.open_request("deploy", {"secret_place": "x"})
+    held = answer(client, request.request_id, htmx=True).content.decode()
+    assert (request.request_id in held, "secret_place" in held) == (True, False)
+    viewer = signed_in("viewer")
+    shown = parse(viewer.get(f"/?selected={request.request_id}").content.decode())
+    assert [e.text for e in shown.with_class("mark-held")] == ["the approver is approving"]
+    [strip] = shown.with_class("held")
+    assert "the approver is approving deploy of deployer" in " ".join(strip.text.split())
+    undo(client, request)
+    assert parse(viewer.get("/").content.decode()).with_class("mark-held") == []
+
+
 def test_too_late_is_said_with_what_stands(gate, signed_in, answer, record):
     client, request = signed_in("approver"), gate.open_request("deploy")
     answer(client, request.request_id)

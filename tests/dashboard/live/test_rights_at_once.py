@@ -93,7 +93,7 @@ def read_all(socket: ClientConnection, frames: list[str]) -> int:
     """Gather what comes; the code with which it ends. TimeoutError where nothing comes and it stays open."""
     try:
         while True:
-            frames.append(socket.recv(timeout=8.0))
+            frames.append(socket.recv(timeout=PATIENCE))
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else 0
 

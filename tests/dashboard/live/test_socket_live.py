@@ -21,9 +21,11 @@ CLOSE_FRAME = b"\x88\x02"  # with a code
 
 def test_a_socket_first_gets_the_whole_region_and_the_time(gate, signed_in, open_socket):
     gate.open_request("deploy", {"place": "production"})
+    before = time.time()
     socket = open_socket(signed_in("approver"))
     assert next_partial(socket, "live").by_id("queue-head").attributes["data-waiting"] == "1"
-    assert abs(next_tick(socket, ok=True)["tick"] / 1000 - time.time()) < 5
+    tick = next_tick(socket, ok=True)["tick"] / 1000
+    assert before - 5 < tick < time.time() + 5
 
 
 def test_every_page_hears_at_once_that_a_request_came_and_went_counts_it_and_is_rung(
@@ -144,17 +146,15 @@ def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
     deaf = _deaf_client(site, signed_in("viewer"))
     quick = open_socket(signed_in("approver"))
     next_partial(quick, "live")
-    slowest = 0.0
     for number in range(subscription.QUEUE_LENGTH + 180):
-        started = time.perf_counter()
-        request = gate.open_request("deploy")
-        next_word(quick, "came", request.request_id)
-        slowest = max(slowest, time.perf_counter() - started)
+        with Stopwatch() as watch:
+            request = gate.open_request("deploy")
+            next_word(quick, "came", request.request_id)
+        assert watch.own < 10.0  # it took 0.7 on a machine ten times overloaded
         # Other text each time, or compression makes it small: what ended last is sent with its reasons.
         gate.respond_to_approval(request.request_id, True, "ann", os.urandom(1_000).hex())
         if number % 10 == 0:
             next_word(quick, "went", request.request_id)
-    assert slowest < 10.0  # it took 0.7 on a machine ten times overloaded
     deaf.settimeout(PATIENCE)
     heard = bytearray()
     # Whoever does not answer the close frame is waited for; this one goes.

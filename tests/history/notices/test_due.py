@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.history.notices import due
-from core.history.notices.texts import FIRST, NOBODY, REMINDER
+from core.history.notices.texts import FIRST, HANDED, NOBODY, REMINDER
 from core.history.notices.wishes import is_quiet, matches
 from core.models import (
     AgentOwner,
@@ -16,6 +16,7 @@ from core.models import (
     Ballot,
     DecisionGrant,
     Escalation,
+    HandOver,
     Notice,
     NoticeWish,
     Team,
@@ -247,6 +248,31 @@ def test_where_redis_is_away_the_record_alone_says_what_waits(ann, hook, wish, p
     pending()
     settings.REDIS_URL = nobody_listens().replace("http", "redis").replace("/hook", "")
     assert steps() == [("ann", FIRST)]
+
+
+def handed(request, giver: str, **to):
+    return HandOver.objects.create(
+        request_id=request.pk, giver=giver, name="x", created_at=timezone.now(), **to
+    )
+
+
+def test_whom_it_was_handed_to_hears_at_once_but_not_who_handed_it_over(ann, make_user, channel, pending):
+    channel("mail")
+    ben = make_user("ben", "approver", email="ben@example.org")
+    vera = make_user("vera", "viewer", email="vera@example.org")
+    night = Team.objects.create(name="night")
+    night.people.add(ann, ben, vera)
+    handed(pending(ago=1), "ann", person=ben)
+    handed(pending(ago=1), "ann", team=night)
+    handed(pending(ago=1), "ann", person=ann)
+    assert steps() == [("ben", HANDED), ("ben", HANDED)]
+
+
+def test_what_was_handed_over_in_quiet_hours_is_told_when_they_end(ann, hook, wish, pending):
+    wish(ann, hook, kinds="pay", **around(timezone.now()))
+    handed(pending(ago=1, left=3 * 3600), "tom", person=ann)
+    assert steps() == []
+    assert steps(timezone.now() + timedelta(hours=2)) == [("ann", HANDED)]
 
 
 def test_ten_requests_cost_as_many_queries_as_one(ann, make_user, channel, hook, wish, pending):

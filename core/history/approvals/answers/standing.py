@@ -1,0 +1,102 @@
+"""What people do with the requests that wait: whose approval is held, and to whom each was handed over."""
+
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast
+
+from core.models import DecisionIntent, HandOver, Preferences, Team
+from core.values.approvals import HELD
+
+_SOMEBODY = -2_063_548_191  # no key of a row, in the range of one; stands for it in a query
+
+
+class Handed(NamedTuple):
+    """To whom a request was handed over, and by whom. `mine`: it was handed to who looks, or to people with them."""
+
+    name: str
+    giver: str
+    mine: bool = False
+
+
+class Standing(NamedTuple):
+    """By request. `keys`: whether one key alone does something on the pages of whoever looks."""
+
+    held: dict[str, str]
+    handed: dict[str, Handed]
+    keys: bool = True
+
+
+NOTHING = Standing({}, {})
+
+
+def standing_for(user: Any) -> Standing:
+    """As one person sees it; one query, with what they set for their pages. What has ended may be among it."""
+    held, handed, keys = {}, {}, True
+    for kind, request_id, name, giver, flag in _read(user):
+        if kind == "keys":
+            keys = bool(flag)
+        elif kind == "held":
+            held[str(UUID(str(request_id)))] = name
+        else:
+            handed[str(UUID(str(request_id)))] = Handed(name, giver, bool(flag))
+    return Standing(held, handed, keys)
+
+
+def _read(user: Any) -> list[tuple[Any, ...]]:
+    """The rows of `_rows`, whose query is put together once: Django takes longer for that than the database."""
+    sql, parameters = _sql(connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [user.pk if value == _SOMEBODY else value for value in parameters])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+@cache
+def _sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
+    sql, parameters = _rows(get_user_model()(pk=_SOMEBODY)).query.sql_with_params()
+    return sql, tuple(parameters)
+
+
+def _rows(user: Any) -> Any:
+    in_team = Team.people.through.objects.filter(team=OuterRef("team"), user=user.pk)
+    in_group = User.groups.through.objects.filter(group=OuterRef("group"), user=user.pk)
+    mine = ExpressionWrapper(
+        Q(person=user.pk) | Q(Exists(in_team)) | Q(Exists(in_group)), output_field=BooleanField()
+    )
+    no, nobody = Value(False, BooleanField()), Value("", CharField())
+    nothing = Cast(Value(None), UUIDField())
+    rows = [
+        _row(
+            DecisionIntent.objects.filter(outcome=HELD),
+            "held",
+            F("request_id"),
+            F("user__username"),
+            nobody,
+            no,
+        ),
+        _row(HandOver.objects.filter(is_open=True), "handed", F("request_id"), F("name"), F("giver"), mine),
+        _row(Preferences.objects.filter(person=user.pk), "keys", nothing, nobody, nobody, F("single_keys")),
+    ]
+    return rows[0].union(*rows[1:], all=True)
+
+
+def _row(found: Any, kind: str, *columns: Any) -> Any:
+    names = ("row_kind", "row_request", "row_name", "row_giver", "row_flag")
+    said = dict(zip(names, (Value(kind, CharField()), *columns), strict=True))
+    return found.order_by().annotate(**said).values_list(*names)

@@ -1,0 +1,68 @@
+"""Asking somebody else to answer a request."""
+
+import logging
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history.approvals.answers import handing
+from core.history.approvals.decisions import NotAllowed
+from core.store.client import open_store
+from core.values.approvals import PENDING
+from dashboard import access
+from dashboard import words as common
+from dashboard.approvals import words
+
+logger = logging.getLogger(__name__)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@access.hand_over_required
+def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
+    """The form, and what came of it: back to the inbox, where the request still waits for whoever may answer it."""
+    approval = access.approval_or_404(request.user, str(request_id))
+    asked: Any = approval.live or approval.kept
+    problem, status = "", 200
+    if request.method == "POST":
+        told, problem, status = _handed(request, str(request_id), asked)
+        if told:
+            messages.success(request, told)
+            return redirect(f"{reverse('live')}?selected={request_id}")
+    waits = approval.live is not None and approval.live.status == PENDING
+    choices = [
+        (words.RECEIVERS[kind], list(found))
+        for kind, found in groupby(handing.receivers() if waits else [], lambda one: one.kind)
+    ]
+    context = {"asked": asked, "request_id": request_id, "choices": choices, "waits": waits}
+    context |= {"problem": problem, "me": f"{handing.PERSON}:{request.user.pk}"}
+    return render(request, "dashboard/approvals/hand_over.html", context, status=status)
+
+
+def _handed(request: HttpRequest, request_id: str, asked: Any) -> tuple[str, str, int]:
+    """What was done, or why nothing was, and the status of HTTP."""
+    name = common.request_name(asked.approval_type, asked.agent_id)
+    try:
+        to = handing.hand_over(open_store(), request.user, request_id, request.POST.get("to", ""))
+    except NotAllowed as error:
+        raise PermissionDenied(str(error)) from error
+    except (ValueError, MalformedRecord) as error:
+        return "", words.NOT_HANDED.format(why=error), 409
+    except StoreUnavailable as error:
+        return "", words.NOT_HANDED.format(why=common.unavailable(error)), 503
+    except Error:
+        logger.exception("a request could not be handed over")
+        return "", words.NOT_HANDED.format(why=words.NOT_WRITTEN), 503
+    if to.kind == handing.PERSON and to.pk == request.user.pk:
+        return words.TAKEN.format(request=name), "", 200
+    return words.HANDED.format(name=common.quoted(to.name), request=name, others=words.TOLD), "", 200
