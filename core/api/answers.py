@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
+from core.values.approvals import EDITED
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -77,7 +78,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
-        "edited": response.edited or None,
+        EDITED: response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),
