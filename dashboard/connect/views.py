@@ -134,7 +134,7 @@ def end_old(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def settings_of(address: str, is_fleet: bool = False) -> str:
-    """The hooks of a coding agent, as they stand in its settings: what cannot be asked is blocked."""
+    """The hooks of a coding agent, a line each, as they stand in its settings: what cannot be asked is blocked."""
     rest = "&agent=1" if is_fleet else ""
     hook = {
         "type": "http",
@@ -146,7 +146,8 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
     asked = {**dict.fromkeys((BEFORE, PROMPT), held), ELICITATION: [{"hooks": held[0]["hooks"]}]}
     hooks = asked | {event: [{"hooks": [hook]}] for event in (*TOLD, ENDED)}
-    return json.dumps({"hooks": hooks}, indent=2)
+    lines = ",\n".join(f"    {json.dumps(event)}: {json.dumps(said)}" for event, said in hooks.items())
+    return f'{{\n  "hooks": {{\n{lines}\n  }}\n}}'
 
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
