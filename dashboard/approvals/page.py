@@ -286,9 +286,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
     # What SQL has is what was asked, and how it ended. Redis may have been written to since.
     known: Any = kept if kept is not None and (wrong or kept.status != PENDING) else live or kept
-    collected = live is not None and live.collected_at is not None
     pending = live is not None and live.status == PENDING and live.deadline_at > now
-    recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     said = masked_json(text_of(known))
     votes = _votes(request_id, entries) if pending else ()
@@ -299,7 +297,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
-        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
+        ended=_ended(known, live, kept),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=text.html,
@@ -320,6 +318,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         **_answered(known),
         **_by_rule(known.digest),
     )
+
+
+def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> Ended | None:
+    if known.status == PENDING:
+        return None
+    recorded = kept is not None and kept.status != PENDING
+    return Ended.of(known, recorded=recorded, collected=live is not None and live.collected_at is not None)
 
 
 def _nobody(asks: Approval) -> str:
