@@ -1,40 +1,95 @@
-"""The lines that connect an agent, by what it is written in: one table, shown with the reader's own address.
-
-Each is the whole of what somebody adds, and at most LONGEST lines. The token is in AGENT_TOKEN, so no line holds it.
-`{site}` is the address; `{json}` and `{query}` are what the token of a fleet adds to a body and to an address.
-"""
+"""Lines for each framework, as the page of a new token shows them; a test runs every one of Python."""
 
 from typing import NamedTuple
 
-LONGEST = 10
-OF_A_FLEET = {"{json}": ', "agent": "1"', "{query}": "&agent=1"}
-
 
 class Snippet(NamedTuple):
-    """Lines for one kind of agent. `before`: what is installed first, or ''."""
+    """At most ten lines. `name`: of what they are for."""
 
     name: str
-    title: str
-    lines: str
-    before: str = ""
+    text: str
+
+
+SNIPPETS = (
+    Snippet(
+        "Python",
+        """\
+from agent_telemetry import Gate
+
+answer = Gate().ask("deploy", {"version": "1.10"}, key="release-7", timeout="2h")
+print("go on" if answer.approved else answer.reason)""",
+    ),
+    Snippet(
+        "Python, asyncio",
+        """\
+from agent_telemetry import AsyncGate
+
+async with AsyncGate() as gate:
+    answer = await gate.ask("deploy", {"version": "1.10"}, timeout="2h")""",
+    ),
+    Snippet(
+        "LangGraph, LangChain",
+        """\
+from agent_telemetry.frameworks.langgraph import run
+
+held = HumanInTheLoopMiddleware({"pay": {"allowed_decisions": ["approve", "edit", "reject"]}})
+agent = create_agent(model, [pay], middleware=[held], checkpointer=saver)
+result = run(agent, {"messages": [("user", "Pay Ann")]}, {"configurable": {"thread_id": "7"}})""",
+    ),
+    Snippet(
+        "Pydantic AI",
+        """\
+from agent_telemetry.frameworks.pydantic_ai import run
+
+agent = Agent(model, output_type=[str, DeferredToolRequests])
+agent.tool_plain(requires_approval=True)(pay)
+result = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+    ),
+    Snippet(
+        "OpenAI Agents SDK",
+        """\
+from agent_telemetry.frameworks.openai_agents import run
+
+agent = Agent("payer", tools=[function_tool(needs_approval=True)(pay)])
+result = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+    ),
+    Snippet(
+        "Claude Agent SDK",
+        """\
+from agent_telemetry.frameworks.claude_agent import before_tools
+
+options = ClaudeAgentOptions(hooks=before_tools("Bash|Write"))""",
+    ),
+    Snippet(
+        "TypeScript, Node",
+        """\
+// curl -sO "$TELEMETRY_URL/static/clients/agent-telemetry.ts"
+import { Gate } from "./agent-telemetry.ts";
+
+const answer = await new Gate().ask("deploy", { version: "1.10" }, { timeout: "2h" });
+console.log(answer.approved ? "go on" : answer.reason);""",
+    ),
+    Snippet(
+        "Shell",
+        """\
+agent-telemetry ask deploy --context @plan.json --timeout 2h && ./deploy.sh""",
+    ),
+)
+
+
+def environment(address: str, secret: str, is_fleet: bool) -> str:
+    """What each of them finds in its environment."""
+    fleet = "\nexport TELEMETRY_AGENT=1" if is_fleet else ""
+    return f"export TELEMETRY_URL={address}\nexport TELEMETRY_TOKEN={secret}{fleet}"
 
 
 CURL = """\
 ID=$(curl -s {site}/api/v1/requests -H "Authorization: Bearer $AGENT_TOKEN" -H "Content-Type: application/json" \\
-  -d '{"type": "deploy", "context": {"version": "1.10"}, "timeout": 600{json}}' | cut -d '"' -f 4)
-curl -s "{site}/api/v1/requests/$ID/outcome?wait=30{query}" -H "Authorization: Bearer $AGENT_TOKEN"
-"""
-
-SNIPPETS = (Snippet("curl", "A shell, with curl", CURL),)
+  -d '{"type": "deploy", "context": {"version": "1.10"}, "timeout": 600{body}}' | cut -d '"' -f 4)
+curl -s "{site}/api/v1/requests/$ID/outcome?wait=30{query}" -H "Authorization: Bearer $AGENT_TOKEN\""""
 
 
-def filled(site: str, is_fleet: bool) -> list[Snippet]:
-    """The table with an address, for a token of one agent or of a fleet."""
-    places = {"{site}": site, **{place: said if is_fleet else "" for place, said in OF_A_FLEET.items()}}
-    found = []
-    for snippet in SNIPPETS:
-        lines = snippet.lines.strip()
-        for place, said in places.items():
-            lines = lines.replace(place, said)
-        found.append(snippet._replace(lines=lines))
-    return found
+def curl(site: str, is_fleet: bool) -> str:
+    """The lines that ask and wait in a shell; the token of a fleet is told the rest of the name."""
+    body, query = (', "agent": "1"', "&agent=1") if is_fleet else ("", "")
+    return CURL.replace("{site}", site).replace("{body}", body).replace("{query}", query)

@@ -23,7 +23,8 @@ from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
-from dashboard.connect import snippets, terms, words
+from dashboard.connect import terms, words
+from dashboard.connect.snippets import SNIPPETS, curl, environment
 
 logger = logging.getLogger(__name__)
 
@@ -151,12 +152,13 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
-    address, begins = _address(request), token.is_prefix
-    shown: dict[str, Any] = {
-        "hooks": settings_of(address, begins),
-        "snippets": snippets.filled(address, begins),
+    hooks = settings_of(_address(request), token.is_prefix)
+    program: dict[str, Any] = {
+        "environment": environment(_address(request), secret, token.is_prefix),
+        "snippets": SNIPPETS,
+        "curl": curl(_address(request), token.is_prefix),
     }
-    return _page(request, made=token, secret=secret, renewed=renewed, **shown)
+    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, **program)
 
 
 def _address(request: HttpRequest) -> str:

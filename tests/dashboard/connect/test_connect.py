@@ -6,7 +6,6 @@ import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import AgentOwner, AgentToken
-from dashboard.connect import snippets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 FORM = {"agent": "deployer", "scopes": ["ask", "beat"], "days": "30", "label": "my laptop"}
@@ -121,11 +120,3 @@ def test_agents_that_were_heard_of_and_cannot_be_stopped_are_listed(gate, record
     client.post("/connect/", {**FORM, "agent": "pod-", "is_prefix": "1", "scopes": ["beat"], "binds": "1"})
     page = client.get("/connect/").content.decode().partition('id="coverage-title"')[2]
     assert re.findall(r"agents/\?id=([^\"]+)", page) == ["pod-7", "silent"]
-
-
-def test_the_lines_for_every_kind_of_agent_are_few_and_filled_in():
-    for is_fleet in (False, True):
-        for snippet in snippets.filled("https://telemetry.example", is_fleet):
-            assert len(snippet.lines.splitlines()) <= snippets.LONGEST
-            assert not re.search(r"\{(site|json|query)\}", snippet.lines)
-            assert "agt_" not in snippet.lines
