@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
+from core.values.approvals import EDITED
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -62,7 +63,9 @@ class Reply:
     @property
     def bytes(self) -> bytes:
         """The body as it is sent."""
-        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode() + b"\n"
+        # What UTF-8 cannot hold, such as half a surrogate that somebody sent, goes out as its escape.
+        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False) + "\n"
+        return text.encode(errors="backslashreplace")
 
 
 def request_said(request: ApprovalRequest) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
-        "edited": response.edited or None,
+        EDITED: response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
@@ -15,7 +16,7 @@ from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
-from core.store.approvals import read_record, read_waiting, valid_id
+from core.store.approvals import read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
@@ -132,8 +133,12 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
     """The request, where this agent asked it; 404 as for one that there never was."""
     request = ApprovalGate(agent_id=agent).get_request(request_id)
     if request is None or request.agent_id != agent:
-        raise Refused(404, "request", "There is no such request of this agent.")
+        raise _no_such()
     return request
+
+
+def _no_such() -> Refused:
+    return Refused(404, "request", "There is no such request of this agent.")
 
 
 class Hearing(NamedTuple):
@@ -154,14 +159,21 @@ async def outcome(
     run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
-    await run(partial(own, agent, request_id))
+    looks = chain((_first_look,), repeat(_look))
 
     async def look() -> tuple[Reply | None, float]:
-        found: tuple[Reply | None, float] = await run(partial(_look, agent, request_id, hearing))
+        found: tuple[Reply | None, float] = await run(partial(next(looks), agent, request_id, hearing))
         return found
 
     said = await until(ends, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
+
+
+def _first_look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
+    """The same, of this agent's own request alone."""
+    if read_asker(open_store(), request_id) != agent:
+        raise _no_such()
+    return _look(agent, request_id, hearing)
 
 
 def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
