@@ -61,6 +61,21 @@ from agent_telemetry.frameworks.claude_agent import before_tools
 options = ClaudeAgentOptions(hooks=before_tools("Bash|Write"))""",
     ),
     Snippet(
+        "Microsoft Agent Framework",
+        """\
+from agent_telemetry.frameworks.agent_framework import run
+
+agent = Agent(client, tools=[tool(approval_mode="always_require")(pay)])
+response = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+    ),
+    Snippet(
+        "CrewAI",
+        """\
+from agent_telemetry.frameworks.crewai import hold
+
+hold("pay", thread="payday 7")""",
+    ),
+    Snippet(
         "TypeScript, Node",
         """\
 // curl -sO "$TELEMETRY_URL/static/clients/agent-telemetry.ts"
