@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.api.desk import Desk, Receive, Room, Scope, Send
+from core.api.mcp.room import ADDRESS, ModelContext
 from core.api.otlp.room import ADDRESSES, Telemetry
 from core.api.routes import Calls
 
@@ -12,6 +13,7 @@ from core.api.routes import Calls
 ROOMS: dict[str, Callable[[Desk], Room]] = {
     "/api/v1/": Calls,
     **dict.fromkeys(ADDRESSES, Telemetry),
+    ADDRESS: ModelContext,
 }
 
 

@@ -45,7 +45,7 @@ def use_of(record: Record, agent: str) -> Use | None:
     if not kind or not isinstance(use, str) or not use:
         return None
     session = first(said, SESSIONS)
-    keys = (f"{session}:{use}"[:NAME_LENGTH], use[:NAME_LENGTH])
+    keys = tuple(key[:NAME_LENGTH] for key in (f"{session}:{use}", f"mcp:{use}", use))
     tool = str(first(said, NAMES) or "")[:NAME_LENGTH]
     return Use(agent, kind, use[:NAME_LENGTH], keys, tool, record.end or record.at)
 
