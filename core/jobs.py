@@ -24,6 +24,7 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from core.errors import StoreUnavailable
 from core.history import exports
 from core.history.backups import backup as backups
+from core.history.callbacks import sending as callbacks
 from core.history.notices import sending as notices
 from core.history.proof import checkpoints, verification
 from core.history.usage import late_prices
@@ -112,6 +113,16 @@ def tidy_notices() -> int:
     return notices.tidy()
 
 
+def tell_askers() -> dict[str, int]:
+    """Send the ends that are due to whoever asked to be told: how many are how now."""
+    return callbacks.tell()
+
+
+def tidy_callbacks() -> int:
+    """Delete what is known of ends told a month ago: how many rows."""
+    return callbacks.tidy()
+
+
 @dataclass(frozen=True)
 class Periodic:
     """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC.
@@ -142,6 +153,8 @@ TIMETABLE = (
     Periodic("checkpoint", checkpoint, 10 * MINUTE),
     Periodic("tidy-exports", tidy_exports, HOUR),
     Periodic("tell-people", tell_people, 10, seconds=5 * MINUTE, kept=5 * MINUTE, is_first=True),
+    Periodic("tell-askers", tell_askers, 5, seconds=5 * MINUTE, kept=5 * MINUTE, is_first=True),
+    Periodic("tidy-callbacks", tidy_callbacks, DAY, at=4 * HOUR),
     Periodic("tidy-notices", tidy_notices, DAY, at=4 * HOUR),
 )
 

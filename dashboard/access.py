@@ -10,7 +10,6 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from core.agents.glance import Glance, glance
@@ -23,7 +22,7 @@ from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
 from core.models import ApprovalRecord
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.approvals import RequestRecord, read_record_and_rights
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words
@@ -68,6 +67,11 @@ def may_hand_over(user: Any) -> bool:
 def may_connect(user: Any) -> bool:
     """Whether this user may make tokens: for any agent as an administrator, else for agents that are theirs."""
     return bool(may_view(user) and (user.has_perm(MAKE) or powers(user).owned))
+
+
+def may_connect_any(user: Any) -> bool:
+    """Whether this user may make tokens for any agent, also for one that was heard without a token."""
+    return bool(may_view(user) and user.has_perm(MAKE))
 
 
 def may_see_health(user: Any) -> bool:
@@ -125,11 +129,14 @@ class Audience:
 
     may_decide: bool
     powers: Powers = EVERYTHING
+    sets_policy: bool = False  # so a page offers the way to grants
 
     @classmethod
     def of(cls, user: Any) -> "Audience | None":
         """The audience that this user belongs to; None for somebody who sees nothing."""
-        return cls(powers(user).decides, powers(user)) if may_view(user) else None
+        if not may_view(user):
+            return None
+        return cls(powers(user).decides, powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
 
     def verdict(self, request: Asked) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
@@ -145,13 +152,14 @@ class Audience:
 class Approval:
     """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time.
 
-    `glance`: at the agent that asked, while it waits for an answer.
+    `glance`: at the agent that asked, while it waits for an answer. `rights`: the version of rights, '' where unknown.
     """
 
     live: RequestRecord | None
     kept: ApprovalRecord | None
     now: datetime
     glance: Glance | None = None
+    rights: str = ""
 
     @property
     def asker(self) -> AgentState | None:
@@ -170,14 +178,12 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
     store = open_store()
-    try:
-        live, now = read_record_and_time(store, request_id)
-    except MalformedRecord:
-        live, now = None, timezone.now()
+    found, now, rights = read_record_and_rights(store, request_id)
+    live = None if isinstance(found, MalformedRecord) else found
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
     kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
-    return Approval(live, kept, now, seen) if live or kept else None
+    return Approval(live, kept, now, seen, rights) if live or kept else None
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:

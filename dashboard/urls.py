@@ -6,6 +6,7 @@ from dashboard.agents import views as agents
 from dashboard.approvals import answers, bulk, edits, handing, rules
 from dashboard.approvals import views as approvals
 from dashboard.approvals.detail import comments
+from dashboard.connect import devices
 from dashboard.connect import views as connect
 from dashboard.exports import views as exports
 from dashboard.health import views as health
@@ -36,6 +37,11 @@ urlpatterns = [
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),
     path("connect/", connect.show, name="connect"),
     path("connect/<int:number>/revoke/", connect.revoke, name="revoke-token"),
+    path("connect/<int:number>/renew/", connect.renew, name="renew-token"),
+    path("connect/<int:number>/end-old/", connect.end_old, name="end-old-secret"),
+    path("connect/code/", devices.show, name="connect-code"),
+    path("connect/code/give/", devices.give, name="give-token"),
+    path("connect/code/refuse/", devices.refuse, name="refuse-token"),
     path("record/", record.show, name="record"),
     path("record/export/", record.export, name="export-found"),
     path("health/", health.show, name="health"),

@@ -455,7 +455,12 @@ ENTRIES = {
     "tool.ran": "a tool ran that was asked about",
     "tool.failed": "a tool failed that was asked about",
     "tool.never_ran": "a tool never ran that was asked about",
-    **{"token.made": "token of an agent made", "token.revoked": "token of an agent revoked"},
+    "token.made": "token of an agent made",
+    "token.renewed": "token of an agent renewed",
+    "token.revoked": "token of an agent revoked",
+    "token.shortened": "secret from before a renewal ended",
+    "device.given": "command on a machine given a token",
+    "device.refused": "command on a machine refused a token",
 }
 NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit daily."
 

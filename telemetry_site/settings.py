@@ -82,6 +82,16 @@ TELEMETRY_RULES = environment.flag("TELEMETRY_RULES", True)
 
 TELEMETRY_UNDO_SECONDS = environment.number("TELEMETRY_UNDO_SECONDS", 4, most=60)
 
+# For so long the secret of an agent's token works after it was renewed.
+
+TELEMETRY_TOKEN_OVERLAP_MINUTES = environment.number("TELEMETRY_TOKEN_OVERLAP_MINUTES", 60, most=60 * 24 * 7)
+
+# For so long an approval by the Agent Approval Protocol may be used.
+
+TELEMETRY_APPROVAL_SECONDS = environment.number(
+    "TELEMETRY_APPROVAL_SECONDS", 300, least=10, most=7 * 24 * 3600
+)
+
 # So many minutes people may add to the deadline of a request, whose agent hears of that.
 
 TELEMETRY_EXTEND_MINUTES = environment.number("TELEMETRY_EXTEND_MINUTES", 60, most=60 * 24 * 7)

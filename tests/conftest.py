@@ -22,6 +22,7 @@ from django.core.cache import cache
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 
+from core.history.approvals import answerable
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
@@ -83,8 +84,9 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
-    """Tries of other tests do not count."""
+    """Tries of other tests do not count, nor does who could approve what in them."""
     cache.clear()
+    answerable.forget()
 
 
 @pytest.fixture

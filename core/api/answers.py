@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -29,11 +30,15 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer: its status, its body as JSON, or nothing for None, and further headers."""
+    """An answer: its status, its body as JSON, or nothing for None, and further headers.
+
+    unsent: what is done where its client is gone when it is ready.
+    """
 
     status: int
     body: Any = None
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    unsent: Callable[[], Awaitable[Any]] | None = None
 
     @classmethod
     def of(cls, refused: Refused) -> "Reply":
@@ -72,6 +77,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
+        "edited": response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),

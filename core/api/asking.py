@@ -1,29 +1,33 @@
 """Requests over HTTP: asked, found, read and withdrawn in the name of the agent of a token."""
 
-import asyncio
 import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
-from core.api.ends import Ends
+from core.api.ends import Ends, until
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
+from core.history.callbacks import asked as callbacks
+from core.history.notices import addresses
+from core.store.approvals import read_record
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
+URL_LENGTH = 2_000
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
-FIELDS = ("agent", "type", "context", "timeout", "key")
+FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
 
 
-def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
+def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> Reply:
     """Store a request: 201, or 200 for the one that its key names already."""
+    url = body.get("callback_url")
+    _refuse_callback(url)
     unknown = sorted(set(body) - set(FIELDS))
     if unknown:
         raise Refused(
@@ -35,17 +39,41 @@ def ask(agent: str, body: dict[str, Any], idempotency_key: str) -> Reply:
     gate = ApprovalGate(agent_id=agent)
     before = gate.find_requests(key=key) if isinstance(key, str) and key else []
     try:
-        request = gate.open_request(body.get("type"), _context(body), _timeout(body), key=key)  # type: ignore[arg-type]
+        request = gate.open_request(
+            body.get("type"),  # type: ignore[arg-type]
+            body.get("context"),
+            _timeout(body),
+            key=key,
+            understands=_words(body),
+            revises=body.get("revises"),
+        )
     except StoreRefused as error:
         raise Refused(429, "too_many", _sentence(error), after=10) from error
     except (TypeError, ValueError) as error:
         raise _refused(error) from error
     found = any(one.request_id == request.request_id for one in before)
+    if url is not None:
+        callbacks.wish(request.request_id, token, url)
     return Reply(200 if found else 201, request_said(request))
 
 
-def _context(body: dict[str, Any]) -> Any:
-    return body.get("context")
+def _refuse_callback(url: Any) -> None:
+    """Refused for an address to which nothing is ever sent, before anything is stored."""
+    if url is None:
+        return
+    try:
+        if not isinstance(url, str) or len(url) > URL_LENGTH:
+            raise addresses.Refused(f"it must be a text of at most {URL_LENGTH:,} characters")
+        if addresses.parsed(url).scheme == "http" and not addresses.may_be_plain():
+            raise addresses.Refused("it must begin with https://")
+    except addresses.Refused as error:
+        raise Refused(400, "callback_url", f"callback_url: {error}.", of="callback_url") from error
+
+
+def _words(body: dict[str, Any]) -> Any:
+    """What is understood beside yes and no; null and left out are nothing."""
+    said = body.get("understands")
+    return () if said is None else said
 
 
 def _timeout(body: dict[str, Any]) -> Any:
@@ -60,6 +88,8 @@ def _refused(error: Exception) -> Refused:
         ("context", "context"),
         ("timeout", "timeout"),
         ("key", "key"),
+        ("understands", "understands"),
+        ("revises", "revises"),
     ):
         if message.startswith(name):
             status = 409 if field == "key" and "names a request" in message else 400
@@ -83,8 +113,9 @@ def find(agent: str, key: str | None, status: str | None) -> Reply:
 
 
 def read(agent: str, request_id: str) -> Reply:
-    """The request."""
-    return Reply(200, request_said(own(agent, request_id)))
+    """The request, and what became of telling its asker."""
+    said = request_said(own(agent, request_id))
+    return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
 
 
 def cancel(agent: str, request_id: str) -> Reply:
@@ -103,35 +134,54 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
     return request
 
 
+class Hearing(NamedTuple):
+    """How an outcome is heard: for which name an approval is, and which answers beside yes and no are understood."""
+
+    claim: str | None = None
+    understands: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Hearing":
+        """As it stands in the address."""
+        return cls(
+            query.get("claim"), tuple(word for word in query.get("understands", "").split(",") if word)
+        )
+
+
 async def outcome(
-    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, claim: str | None
+    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     await run(partial(own, agent, request_id))
-    until = time.monotonic() + seconds
-    with ends.heard(request_id) as event:
-        while True:
-            event.clear()
-            said, due = await run(partial(_look, agent, request_id, claim))
-            left = until - time.monotonic()
-            if said is not None or left <= 0:
-                return said or Reply(202, {"id": request_id, "status": PENDING})
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, due)):
-                    await event.wait()
+
+    async def look() -> tuple[Reply | None, float]:
+        found: tuple[Reply | None, float] = await run(partial(_look, agent, request_id, hearing))
+        return found
+
+    said = await until(ends, request_id, seconds, look)
+    return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
-def _look(agent: str, request_id: str, claim: str | None) -> tuple[Reply | None, float]:
+def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
-    left = waiting.seconds_left(open_store(), request_id, time.monotonic() + CONFIRM_SECONDS)
+    store = open_store()
+    left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
+    record = read_record(store, request_id)
     try:
-        response = ApprovalGate(agent_id=agent).wait_for_decision(request_id, timeout=0, claim=claim)
+        response = ApprovalGate(agent_id=agent).wait_for_decision(
+            request_id,
+            timeout=0,
+            claim=hearing.claim,
+            digest=record.digest if record else None,
+            understands=hearing.understands,
+        )
     except AlreadyCollected as error:
         raise Refused(409, "collected", _sentence(error), of="claim") from error
     except (TypeError, ValueError) as error:
-        raise Refused(400, "claim", str(error), of="claim") from error
+        field = "understands" if str(error).startswith("understands") else "claim"
+        raise Refused(400, field, str(error), of=field) from error
     return (None if response is None else Reply(200, outcome_said(response))), 0.0
 
 

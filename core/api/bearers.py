@@ -3,11 +3,12 @@
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 
 from django.db import close_old_connections
 from django.utils import timezone
 
-from core.api.answers import Refused
+from core.api.answers import Refused, Reply
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.names import NAME_LENGTH, checked_name
@@ -45,6 +46,16 @@ class Bearers:
             while len(self._known) > KNOWN:
                 self._known.popitem(last=False)
         return found
+
+    def counted(self, action: Callable[[], Reply], address: str) -> Reply:
+        """What an action answers that looks up a secret: whoever guesses is held off as with tokens."""
+        self._refuse_a_flood(address)
+        try:
+            return action()
+        except Refused as refused:
+            if refused.status == 410:
+                self._count(address)
+            raise
 
     def _refuse_a_flood(self, address: str) -> None:
         now = time.monotonic()

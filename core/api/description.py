@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.history.people.tokens import SCOPES
-from core.values.approvals import RESPONSE_OF_END, UNAVAILABLE, UNKNOWN
+from core.values.approvals import CHANGES, RESPONSE_OF_END, UNAVAILABLE, UNDERSTANDABLE, UNKNOWN
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -51,6 +51,16 @@ def _way(
     }
 
 
+def _open_way(
+    says: str, answers: Mapping[str, tuple[str, dict[str, Any] | None]], body: dict[str, Any]
+) -> dict[str, Any]:
+    way = {**_way(says, "", answers, body=body), "description": "Needs no token.", "security": []}
+    del way["parameters"]
+    return way
+
+
+_CLAIM = _query("claim", "An approval is for this name alone; 409 for every other one")
+_UNDERSTANDS = _query("understands", "The words of understands at asking, with commas between them")
 _ID = {"name": "id", "in": "path", "required": True, "schema": _TEXT}
 _REQUEST = ("The request", _reference("Request"))
 _BEAT = _schema(
@@ -73,6 +83,13 @@ _QUESTION = _schema(
         "type": ["string", "null"],
         "description": "The same key gives the same request, whoever asks again",
     },
+    understands={
+        "type": ["array", "null"],
+        "items": {"enum": [*UNDERSTANDABLE]},
+        "description": "What people may answer beside yes and no, as whoever waits must say too",
+    },
+    revises={"type": ["string", "null"], "description": "The request that was answered by asking back"},
+    callback_url={"type": ["string", "null"], "description": "Where the decision is posted to, signed"},
 )
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -107,8 +124,17 @@ PATHS: dict[str, dict[str, Any]] = {
             fields=(
                 _ID,
                 _query("wait", "Seconds to wait, at most 30", _NUMBER),
-                _query("claim", "An approval is for this name alone; 409 for every other one"),
+                _CLAIM,
+                _UNDERSTANDS,
             ),
+        )
+    },
+    "requests/{id}/stream": {
+        "get": _way(
+            "How it ended, as a server-sent event",
+            "ask",
+            {"200": ("The event outcome, and the end of the stream", None)},
+            fields=(_ID, _CLAIM, _UNDERSTANDS),
         )
     },
     "requests/{id}/cancel": {
@@ -125,12 +151,14 @@ PATHS: dict[str, dict[str, Any]] = {
             body=_schema(("type",), agent=_AGENT, type=_TEXT, target=_MAYBE, payload=_OBJECT, ttl=_NUMBER),
         ),
         "get": _way(
-            "Consume the oldest signal of a type",
+            "Consume the oldest signal of a type, waiting for it",
             "signal",
             {"200": ("The signal", _OBJECT), "204": ("There is none", None)},
             fields=(
                 {**_query("type", "Of which type"), "required": True},
                 _query("from", "Only of this sender"),
+                _query("wait", "Seconds to wait, at most 30", _NUMBER),
+                _query("claim", "The client's own word: with it the same signal comes again for 10 seconds"),
             ),
         ),
     },
@@ -147,6 +175,39 @@ PATHS: dict[str, dict[str, Any]] = {
             {"200": ("They", _schema(events={"type": "array", "items": _OBJECT}))},
             fields=(_query("type", "Of this type"), _query("after", "The id of the last one that is known")),
         ),
+    },
+    "events/stream": {
+        "get": _way(
+            "What is published, as server-sent events without an end",
+            "events",
+            {"200": ("One after the other, with their ids", None)},
+            fields=(
+                _query("type", "Of this type"),
+                _query("after", "The id of the last one that is known; left out, from now on"),
+                {
+                    "name": "Last-Event-ID",
+                    "in": "header",
+                    "description": "The same, as clients send it by themselves",
+                    "schema": _TEXT,
+                },
+            ),
+        )
+    },
+    "feedback": {
+        "post": _way(
+            "Rate the work of a stage",
+            "usage",
+            {"201": ("Kept", _schema(id=_TEXT))},
+            body=_schema(
+                ("workflow", "stage", "tier", "quality"),
+                agent=_AGENT,
+                workflow=_TEXT,
+                stage=_TEXT,
+                tier={"enum": ["cheap", "capable", "premium"]},
+                quality={"type": "number", "minimum": 0, "maximum": 1},
+                metadata=_OBJECT,
+            ),
+        )
     },
     "hooks/claude-code": {
         "post": _way(
@@ -169,7 +230,50 @@ PATHS: dict[str, dict[str, Any]] = {
         )
     },
 }
+PATHS |= {
+    "connect": {
+        "post": _open_way(
+            "Ask for a token by a code that a person confirms",
+            {"201": ("The code, and what to fetch the token with", _OBJECT)},
+            _schema(
+                ("machine", "agent", "client"),
+                machine=_TEXT,
+                agent=_TEXT,
+                client=_TEXT,
+                scopes={"type": "array", "items": {"enum": list(SCOPES)}},
+            ),
+        )
+    },
+    "connect/token": {
+        "post": _open_way(
+            "Fetch the token that a person gave to a code",
+            {"200": ("The token", _reference("Token")), "202": ("Nobody has answered", _OBJECT)},
+            _schema(("device_code",), device_code=_TEXT),
+        )
+    },
+    "token/rotate": {
+        "post": {
+            **_way(
+                "The next secret of this token; the one that was shown works on for a while",
+                "",
+                {"200": ("The token", _reference("Token"))},
+                body=_OBJECT,
+            ),
+            "description": "Needs no scope.",
+        }
+    },
+}
 _SCHEMAS = {
+    "Token": _schema(
+        ("token", "agent", "scopes", "expires_at"),
+        token=_TEXT,
+        agent=_TEXT,
+        is_prefix={"type": "boolean"},
+        scopes={"type": "array", "items": _TEXT},
+        asks=_TEXT,
+        expires_at=_TEXT,
+        previous_until=_MAYBE,
+    ),
     "Error": _schema(("error", "message"), error=_TEXT, message=_TEXT, field=_TEXT),
     "Request": _schema(
         ("id", "type", "agent", "context", "status"),
@@ -183,12 +287,17 @@ _SCHEMAS = {
         key=_MAYBE,
         digest=_MAYBE,
         warning=_MAYBE,
+        callback={"type": ["object", "null"], "description": "What became of telling the asker"},
     ),
     "Outcome": _schema(
         ("id", "status", "approved", "responder", "reason"),
         id=_TEXT,
-        status={"enum": [*RESPONSE_OF_END.values(), UNAVAILABLE, UNKNOWN]},
+        status={"enum": [*RESPONSE_OF_END.values(), CHANGES, UNAVAILABLE, UNKNOWN]},
         approved={"type": "boolean"},
+        edited={
+            "type": ["object", "null"],
+            "description": "What was approved in the place of what was asked",
+        },
         responder=_TEXT,
         reason=_TEXT,
         ended_at=_TEXT,

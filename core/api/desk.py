@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -9,12 +10,14 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from django.db import Error, close_old_connections
+from django.utils import timezone
 
 from core.api.answers import HEADERS, Refused, Reply
 from core.api.bearers import Bearers, secret_of
-from core.api.ends import Ends
+from core.api.ends import Ends, Happenings, Mail
 from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
+from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
 
@@ -48,7 +51,9 @@ class Desk:
     """One for all rooms of a process. Nothing is opened and no thread started before the first call."""
 
     def __init__(self) -> None:
-        self.bearers, self.ends, self.beating = Bearers(), Ends(), Beating()
+        self.bearers, self.beating = Bearers(), Beating()
+        self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
+        self.streams: Counter[int] = Counter()  # that are open, by token
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
     async def run(self, action: Callable[[], Any]) -> Any:
@@ -61,6 +66,11 @@ class Desk:
         address = (scope.get("client") or ("", 0))[0]
         found: Bearer | None = self.bearers.remembered(secret)
         return found or await self.run(partial(self.bearers.look_up, secret, address))
+
+    async def still(self, bearer: Bearer) -> bool:
+        """Whether its token is good now, by the database: for an answer that goes on for hours."""
+        good: bool = await self.run(partial(tokens.is_good, bearer.number, timezone.now()))
+        return good
 
 
 def _fresh(action: Callable[[], Any]) -> Any:
@@ -128,7 +138,9 @@ async def unless_gone(waiting: Awaitable[Any], receive: Receive) -> Any:
     task, left = asyncio.ensure_future(waiting), asyncio.ensure_future(receive())
     try:
         await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        if left.done():
+            if task.done() and isinstance(reply := task.result(), Reply) and reply.unsent is not None:
+                await reply.unsent()
             raise Refused(499, "gone", "The client went away.")
         return task.result()
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from core.api.aap.room import Provider
 from core.api.desk import Desk, Receive, Room, Scope, Send
 from core.api.mcp.room import ADDRESS, ModelContext
 from core.api.otlp.room import ADDRESSES, Telemetry
@@ -14,6 +15,7 @@ ROOMS: dict[str, Callable[[Desk], Room]] = {
     "/api/v1/": Calls,
     **dict.fromkeys(ADDRESSES, Telemetry),
     ADDRESS: ModelContext,
+    "/api/aap/": Provider,
 }
 
 

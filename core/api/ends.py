@@ -1,96 +1,100 @@
-"""Word of every end, for as many as wait: one thread follows the outbox, and those who wait hold none."""
+"""Word of every end, of every signal and of every event, for as many as wait."""
 
 import asyncio
-import logging
-import threading
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
 
-from core.errors import TelemetryError
+from core.api.wakes import Wakes
+from core.event_streaming import EventStreamer
+from core.store import signals
+from core.store.client import open_store
 from core.store.outbox import Watcher
 
-logger = logging.getLogger(__name__)
-
 READ_SECONDS = 20.0
-PAUSE_SECONDS = 0.5
+NEWCOMER_SECONDS = 0.25  # after which an agent that begins to wait for signals is listened for
+EVERY_TYPE = ""
+Look = Callable[[], Awaitable[tuple[Any, float]]]
 
 
-class Ends:
-    """Wakes whoever waits for a request when something is told of it, and everybody when that cannot be known.
+class Ends(Wakes):
+    """By the ids of requests: something is told of it in the outbox. Redis alone says how it ended."""
 
-    What is heard is only a reason to look: Redis alone says how a request ended.
-    """
+    NAME = "ends"
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: dict[str, set[_Waiter]] = defaultdict(set)
-        self._thread: threading.Thread | None = None
-
-    @contextmanager
-    def heard(self, request_id: str) -> Iterator[asyncio.Event]:
-        """An event of the running loop that is set when it is time to look at this request."""
-        waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            self._waiting[request_id].add(waiter)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._follow, name="ends", daemon=True)
-                self._thread.start()
+    def listen(self) -> None:
+        """The outbox of all requests."""
+        watcher = Watcher()
         try:
-            yield waiter.event
+            self.wake_all()  # what came before the place at which it begins
+            while self.goes_on():
+                for entry in watcher.wait(READ_SECONDS):
+                    self.wake(entry.fields.get("request_id", ""))
         finally:
-            with self._lock:
-                self._waiting[request_id].discard(waiter)
-                if not self._waiting[request_id]:
-                    del self._waiting[request_id]
-
-    def _follow(self) -> None:
-        pause = threading.Event()
-        while self._goes_on():
-            try:
-                watcher = Watcher()
-                try:
-                    self._wake_all()  # what came before the place at which it begins
-                    self._hear(watcher)
-                finally:
-                    watcher.close()
-            except TelemetryError as error:
-                logger.warning("agents that wait over HTTP look again: %s", error)
-                self._wake_all()
-                pause.wait(PAUSE_SECONDS)
-
-    def _hear(self, watcher: Watcher) -> None:
-        while self._goes_on():
-            for entry in watcher.wait(READ_SECONDS):
-                self._wake(entry.fields.get("request_id", ""))
-
-    def _goes_on(self) -> bool:
-        """While somebody waits; decided under the lock, so that nobody begins to wait for a thread that ends."""
-        with self._lock:
-            if self._waiting:
-                return True
-            self._thread = None
-            return False
-
-    def _wake(self, request_id: str) -> None:
-        with self._lock:
-            for waiter in self._waiting.get(request_id, ()):
-                waiter.wake()
-
-    def _wake_all(self) -> None:
-        with self._lock:
-            for waiters in self._waiting.values():
-                for waiter in waiters:
-                    waiter.wake()
+            watcher.close()
 
 
-class _Waiter:
-    """One who waits, in its loop."""
+class Mail(Wakes):
+    """By the names of agents: something came into its mailbox, or to everybody."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-        self._loop, self.event = loop, event
+    NAME = "mail"
 
-    def wake(self) -> None:
-        """From any thread."""
-        with suppress(RuntimeError):  # its loop is closed
-            self._loop.call_soon_threadsafe(self.event.set)
+    def listen(self) -> None:
+        """The mailboxes of those who wait, and what is sent to all. Whoever is new looks once more when it is in."""
+        line = open_store().line()
+        after: dict[str | None, str] = {None: signals.newest(line, None)}
+        try:
+            self.wake_all()
+            while self.goes_on():
+                names = self.names()
+                after = {name: place for name, place in after.items() if name is None or name in names}
+                for new in names - after.keys():
+                    after[new] = signals.newest(line, new)
+                    self.wake(new)
+                came = signals.arrived(line, after, NEWCOMER_SECONDS)
+                after |= came
+                if None in came:
+                    self.wake_all()
+                for name in came.keys() - {None}:
+                    self.wake(str(name))
+        finally:
+            line.close()
+
+
+class Happenings(Wakes):
+    """By the types of events, '' for all of them."""
+
+    NAME = "happenings"
+
+    def listen(self) -> None:
+        """Every event, from now on."""
+        following = EventStreamer().consume_events(idle_timeout=READ_SECONDS)
+        try:
+            self.wake_all()
+            for event in following:
+                self.wake(event.event_type)
+                self.wake(EVERY_TYPE)
+                if not self.goes_on():
+                    return
+        finally:
+            following.close()
+
+
+async def until(wakes: Wakes, name: str, seconds: float, look: Look) -> Any:
+    """What `look` finds, waiting at most so long for it; None where it found nothing until then.
+
+    `look` is asked at once, when something is heard, and when it is due: what it found or None, and in how many
+    seconds it wants to be asked again whatever is heard.
+    """
+    ends_at = time.monotonic() + seconds
+    with wakes.heard(name) as event:
+        while True:
+            event.clear()
+            found, due = await look()
+            left = ends_at - time.monotonic()
+            if found is not None or left <= 0:
+                return found
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, due)):
+                    await event.wait()

@@ -4,26 +4,29 @@ Field names are theirs (https://docs.claude.com/en/docs/claude-code/hooks). An a
 client's own rules go on. Whoever waits is answered before the client gives up, since a client that gives up may go on.
 """
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from core.api import asking
+from core.api import asking, living
 from core.api.answers import Refused, Reply
 from core.api.asking import Run
 from core.api.bearers import require
+from core.api.elicitation import ELICITATION, Form
 from core.api.ends import Ends
 from core.api.living import Beating
 from core.approval_gates import ApprovalGate
-from core.errors import StoreRefused
+from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
 from core.store.approvals import RequestRecord, read_asked
 from core.store.client import open_store
-from core.values.approvals import APPROVED, PENDING, REJECTED
+from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, REJECTED
 
 BEFORE, PROMPT = "PreToolUse", "PermissionRequest"
 PARKED_SECONDS = (
@@ -44,6 +47,19 @@ TOLD = {
     "SubagentStop": ("running", "agent_type"),
     "Stop": ("idle", ""),
 }
+ENDED = "SessionEnd"
+EVENT = "coding_agent"  # under which each of these is published too, with these fields of it
+PUBLISHED = {
+    "session_id": "session",
+    "tool_name": "tool",
+    "tool_use_id": "call",
+    "message": "message",
+    "notification_type": "kind",
+    "agent_type": "subagent",
+    "agent_id": "subagent id",
+    "reason": "reason",
+}
+BEAT_SECONDS = 10.0  # so often an agent is seen to live whose tool is held
 NO_MORE = "Do not try to do the same in another way. Do something else, or stop and say what you need."
 
 
@@ -80,6 +96,13 @@ class Tool:
         """Under which it is asked: the same call, posted again, is the same request."""
         return f"{self.session}:{self.use}"[:255]
 
+    def is_same_but_input(self, edited: Mapping[str, Any]) -> bool:
+        """Whether what was approved is this very call, with another input at most."""
+        return {**edited, "input": None} == {**self.context, "input": None}
+
+
+Question = Tool | Form
+
 
 async def claude_code(
     run: Run,
@@ -92,58 +115,112 @@ async def claude_code(
 ) -> Reply:
     """Answer one hook: a tool is held until people have answered, everything else is heard as a sign of life."""
     event = body.get("hook_event_name")
-    if event not in (BEFORE, PROMPT):
-        if "beat" in bearer.scopes:
-            await run(partial(_hear, beating, bearer.number, agent, body))
+    if event not in (BEFORE, PROMPT, ELICITATION):
+        await run(partial(_hear, beating, bearer, agent, body))
         return Reply(200, {})
-    tool = Tool.of(body)
-    if not asks(bearer.asks, tool):
+    question = Form.of(body) if event == ELICITATION else Tool.of(body)
+    if not asks(bearer.asks, question):
         return Reply(200, {})
     require(bearer, "ask")
+    if isinstance(question, Form) and not question.is_simple:
+        return question.declined
     seconds = _patience(query.get("timeout")) - EARLY_SECONDS
-    request_id = await run(partial(_asked, agent, tool))
+    # An edit is offered only where the client takes one; a question back is words for its model.
+    understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
+    hold = _Hold(run, ends, agent, question, understands, seconds)
+    with_beats = _beats(beating, bearer, agent, question) if "beat" in bearer.scopes else None
+    reply = await _while_alive(run, with_beats, hold.answer())
+    return (
+        _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
+    )
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """A question that is held until people have answered, or its seconds are over."""
+
+    run: Run
+    ends: Ends
+    agent: str
+    question: Question
+    understands: tuple[str, ...]
+    seconds: float
+
+    async def answer(self) -> Reply:
+        """How it ended: 200, or 202 where nobody has answered."""
+        request_id = await self.run(partial(_asked, self.agent, self.question, self.understands))
+        try:
+            return await self._outcome(request_id)
+        except Refused as refused:
+            if refused.word != "collected":
+                raise
+            # Another call of the same took what was parked: this one has a request of its own.
+            return await self._outcome(
+                await self.run(partial(_new, self.agent, self.question, self.understands))
+            )
+
+    async def _outcome(self, request_id: str) -> Reply:
+        hearing = asking.Hearing(self.question.use, self.understands)
+        return await asking.outcome(self.run, self.ends, self.agent, request_id, self.seconds, hearing)
+
+
+async def _while_alive(run: Run, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:
+    """What is waited for; meanwhile its agent, which cannot speak, is seen to live."""
+
+    async def beats() -> None:
+        while beat is not None:
+            with suppress(TelemetryError):  # its tool waits all the same
+                await run(beat)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    task = asyncio.ensure_future(beats())
     try:
-        reply = await asking.outcome(run, ends, agent, request_id, seconds, tool.use)
-    except Refused as refused:
-        if refused.word != "collected":
-            raise
-        # Another call of the same took what was parked: this one has a request of its own.
-        request_id = await run(partial(_new, agent, tool))
-        reply = await asking.outcome(run, ends, agent, request_id, seconds, tool.use)
-    return _said(tool, reply.status, reply.body)
+        return await waiting
+    finally:
+        task.cancel()
 
 
-def asks(policy: str, tool: Tool) -> bool:
+def _beats(beating: Beating, bearer: Bearer, agent: str, question: Question) -> Callable[[], Any]:
+    said = {
+        "run": question.session[:255],
+        "status": "waiting",
+        "task": f"{question.name}: waits for an answer",
+    }
+    return partial(beating.take, "beat", bearer.number, agent, said)
+
+
+def asks(policy: str, question: Question) -> bool:
     """Whether people are asked: for every tool, for what the client itself would ask, or for those of a list."""
-    if policy == EVERY:
-        return tool.event == BEFORE
-    if policy == PROMPTED:
-        return tool.event == PROMPT
-    return tool.event == BEFORE and tool.name in policy.split()
+    if policy in (EVERY, PROMPTED):
+        return question.event == ELICITATION or question.event == (BEFORE if policy == EVERY else PROMPT)
+    return question.event != PROMPT and question.name in policy.split()
 
 
-def _asked(agent: str, tool: Tool) -> str:
+def _asked(agent: str, question: Question, understands: tuple[str, ...]) -> str:
     """The request of this call: one of the very same call that was parked in the last hour, or a new one."""
-    return _parked(agent, tool) or _new(agent, tool)
+    return _parked(agent, question) or _new(agent, question, understands)
 
 
-def _new(agent: str, tool: Tool) -> str:
-    gate = ApprovalGate(agent_id=agent)
+def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
+    gate, key = ApprovalGate(agent_id=agent), question.key
     try:
-        return gate.open_request(tool.name, tool.context, PARKED_SECONDS, key=tool.key).request_id
+        asked = gate.open_request(
+            question.name, question.context, PARKED_SECONDS, key=key, understands=understands
+        )
+        return asked.request_id
     except StoreRefused as error:
         raise Refused(429, "too_many", f"{error}", after=10) from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
 
 
-def _parked(agent: str, tool: Tool) -> str | None:
+def _parked(agent: str, question: Question) -> str | None:
     now, records = read_asked(open_store(), agent, most=PARKED_LOOKED_AT)
 
     def is_free(record: RequestRecord) -> bool:
-        same = record.approval_type == tool.name and record.context_object == tool.context
+        same = record.approval_type == question.name and record.context_object == question.context
         recent = record.requested_at > now - timedelta(seconds=PARKED_SECONDS)
-        untaken = record.collected_at is None or record.claim == tool.use
+        untaken = record.collected_at is None or record.claim == question.use
         return same and recent and untaken and record.status in (PENDING, APPROVED, REJECTED)
 
     return next((record.request_id for record in records if is_free(record)), None)
@@ -152,33 +229,57 @@ def _parked(agent: str, tool: Tool) -> str | None:
 def _said(tool: Tool, status: int, outcome: dict[str, Any]) -> Reply:
     """What the client does now, with words for its model."""
     approved = status == 200 and outcome["status"] == APPROVED
-    if status == 202:
+    edited = outcome.get("edited") if approved else None
+    if edited and not tool.is_same_but_input(edited):
+        approved, edited = False, None
+        why = f"{outcome['responder']} changed more than the input of the tool, which cannot be done here. {NO_MORE}"
+    elif status == 202:
         why = (
             f"Nobody has answered yet. The request is parked as {outcome['id']} and stays open for an hour. "
             "Do something else now, and try this very same call again later."
         )
     elif approved:
-        why = f"Approved by {outcome['responder']}. {outcome['reason']}".strip()
+        change = " With another input than you gave: look at what ran." if edited else ""
+        why = f"Approved by {outcome['responder']}. {outcome['reason']}".strip() + change
+    elif outcome["status"] == CHANGES:
+        why = (
+            f"{outcome['responder']} asks back: {outcome['reason']} Answer that in words, and then try again."
+        )
     else:
         reason = outcome["reason"] or "no reason given"
         why = f"Refused ({outcome['status']}) by {outcome['responder']}: {reason}. {NO_MORE}"
+    updated = {"updatedInput": edited["input"]} if edited else {}
     if tool.event == PROMPT:
-        decision = {"behavior": "allow"} if approved else {"behavior": "deny", "message": why}
+        decision = {"behavior": "allow", **updated} if approved else {"behavior": "deny", "message": why}
         return Reply(200, {"hookSpecificOutput": {"hookEventName": PROMPT, "decision": decision}})
-    said = {"permissionDecision": "allow" if approved else "deny", "permissionDecisionReason": why}
+    said = {"permissionDecision": "allow" if approved else "deny", "permissionDecisionReason": why, **updated}
     return Reply(200, {"hookSpecificOutput": {"hookEventName": BEFORE, **said}})
 
 
-def _hear(beating: Beating, token: int, agent: str, body: Mapping[str, Any]) -> None:
+def _of_form(form: Form, reply: Reply) -> Reply:
+    """What was filled in; declined where nobody answered, somebody refused, or what was left does not fit."""
+    approved = reply.status == 200 and reply.body["status"] == APPROVED
+    filled = (reply.body.get("edited") or form.context) if approved else {}
+    return form.accepted(filled.get("answer")) or form.declined
+
+
+def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any]) -> None:
     """What an event says of the agent; one that says nothing is passed over."""
     event, session = body.get("hook_event_name"), body.get("session_id")
-    run = session if isinstance(session, str) else ""
-    if event == "SessionEnd":
-        beating.take("stop", token, agent, {"run": run[:255]})
-    elif isinstance(event, str) and event in TOLD:
+    if not isinstance(event, str) or event not in (*TOLD, ENDED):
+        return
+    run = session[:255] if isinstance(session, str) else ""
+    if "events" in bearer.scopes:
+        said = {name: body[field] for field, name in PUBLISHED.items() if isinstance(body.get(field), str)}
+        living.publish(agent, {"type": EVENT, "data": {"event": event, **said}})
+    if "beat" not in bearer.scopes:
+        return
+    if event == ENDED:
+        beating.take("stop", bearer.number, agent, {"run": run})
+    else:
         status, field = TOLD[event]
         task = " ".join(str(body.get(field, "")).split())[:TASK_LENGTH] if field else ""
-        beating.take("beat", token, agent, {"run": run[:255], "status": status, "task": task})
+        beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
 
 
 def _patience(text: str | None) -> float:

@@ -4,7 +4,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,8 +14,15 @@ from core.agents.instance import AgentInstance
 from core.api.answers import Refused, Reply
 from core.errors import StoreUnavailable
 from core.event_streaming import EventStreamer
+from core.feedback_loop import FeedbackLoop
+from core.signals import mailbox
+from core.signals.signal import CoordinationSignal, Wanted
+from core.store.client import open_store
 from core.store.events import OWN_TYPES
+from core.store.signals import START
 from core.usage_tracker import UsageTracker
+from core.values.moments import milliseconds_of
+from core.values.names import checked_name
 
 KEPT = 10_000  # agents whose last word a process remembers
 CALLS_AT_ONCE = 1_000
@@ -24,6 +31,7 @@ SPACE = uuid.UUID("7b1f7c52-6d0d-4a52-9f43-8a6f1a4f7a57")
 BEAT = ("agent", "status", "progress", "task", "run", "display_name", "metadata")
 SIGNAL = ("agent", "type", "target", "payload", "ttl")
 EVENT = ("agent", "type", "data")
+RATING = ("agent", "workflow", "stage", "tier", "quality", "metadata")
 
 
 class Run(NamedTuple):
@@ -113,12 +121,31 @@ def send_signal(agent: str, body: dict[str, Any]) -> Reply:
     return Reply(201, {"id": signal_id})
 
 
-def take_signal(agent: str, query: Mapping[str, str]) -> Reply:
-    """Consume the oldest that matches: 200, or 204 for none."""
-    signals = CoordinationSignals(agent_id=agent)
-    names = {"signal_type": "type", "source_agent": "from"}
-    found = with_fields(lambda: signals.check_signal(query.get("type"), query.get("from")), names)  # type: ignore[arg-type]
-    return Reply(204) if found is None else Reply(200, found.to_dict())
+def take_signal(agent: str, query: Mapping[str, str]) -> CoordinationSignal | None:
+    """Consume the oldest that matches. With `claim`, the client's own word, it hears the same again for ten seconds."""
+    wanted = with_fields(
+        lambda: Wanted(
+            agent,
+            checked_name(query.get("type"), "type"),
+            checked_name(query["from"], "from") if "from" in query else None,
+        ),
+        {},
+    )
+    claim = mailbox.Claim()
+    if query.get("claim"):
+        claim.id, claim.unanswered = uuid.uuid5(SPACE, f"{agent} {query['claim']}").hex, True
+    found: CoordinationSignal | None = open_store().run_confirmed(
+        lambda line: mailbox.take(line, wanted, claim, START)
+    )[0]
+    return found
+
+
+def put_back(agent: str, signal: CoordinationSignal) -> None:
+    """Into the mailbox of this agent alone, for as long as it is still good."""
+    left = signal.ttl_seconds - (datetime.now(UTC) - signal.timestamp).total_seconds()
+    if left > 0:
+        sender = CoordinationSignals(agent_id=signal.source_agent)
+        sender.signal(signal.signal_type, None, agent, signal.payload, left)
 
 
 def publish(agent: str, body: dict[str, Any]) -> Reply:
@@ -136,27 +163,53 @@ def publish(agent: str, body: dict[str, Any]) -> Reply:
     return Reply(201, {"id": event_id})
 
 
+class Read(NamedTuple):
+    """Events as they are told, up to which id was read, and how many were removed before they were read."""
+
+    events: list[dict[str, Any]]
+    after: str
+    missed: int
+
+
 def read_events(query: Mapping[str, str]) -> Reply:
     """What agents published after `after`, oldest first; of one type, or of all but the site's own."""
-    kinds = [query["type"]] if query.get("type") else None
-    if kinds and kinds[0] in OWN_TYPES:
-        raise Refused(403, "type", f"Events of type {kinds[0]!r} are the site's own.", of="type")
+    return Reply(200, {"events": events_after(query.get("type", ""), query.get("after", "0")).events})
+
+
+def events_after(kind: str, after: str) -> Read:
+    """The same as `Read`; Refused for a type that is the site's own, and for what is no type or no id."""
+    if kind in OWN_TYPES:
+        raise Refused(403, "type", f"Events of type {kind!r} are the site's own.", of="type")
     following = with_fields(
         lambda: _streamer().consume_events(
-            kinds, start_id=query.get("after", "0"), count=100, idle_timeout=0
+            [kind] if kind else None, start_id=after, count=100, idle_timeout=0
         ),
         {"event_types": "type", "start_id": "after"},
     )
-    found = []
+    found: list[dict[str, Any]] = []
     try:
         for event in following:
+            after = event.event_id
             if event.event_type not in OWN_TYPES:
                 found.append(event.to_dict())
             if len(found) >= EVENTS_AT_ONCE:
                 break
     finally:
         following.close()
-    return Reply(200, {"events": found})
+    return Read(found, after, following.missed)
+
+
+def now_as_id() -> str:
+    """The id that an event of this moment would have."""
+    return f"{milliseconds_of(open_store().read('TIME'))}-0"
+
+
+def rate(body: dict[str, Any]) -> Reply:
+    """Keep what somebody thinks of a stage's work."""
+    only(body, RATING)
+    names = {"workflow_name": "workflow", "stage_name": "stage", "quality_score": "quality"}
+    said = [body.get(name) for name in ("workflow", "stage", "tier", "quality", "metadata")]
+    return Reply(201, {"id": with_fields(lambda: FeedbackLoop().record_feedback(*said), names)})  # type: ignore[arg-type]
 
 
 @cache

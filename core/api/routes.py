@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from core.api import asking, hooks, living
+from core.api import asking, connecting, hooks, living, streams
 from core.api.answers import Refused, Reply
 from core.api.bearers import agent_of, require
 from core.api.description import DESCRIPTION
@@ -23,14 +23,20 @@ from core.api.desk import (
     refused_by,
     unless_gone,
 )
+from core.api.ends import until
 from core.history.people.tokens import Bearer
+from core.signals.signal import CoordinationSignal
 from core.values.json import loads_strictly
 
 PREFIX = "/api/v1/"
+LOOK_SECONDS = 10.0  # after which a mailbox is looked at, whatever was heard of it
 
 
 class Call(NamedTuple):
-    """What came: whose it is, the fields of the address, the body as an object, the key of the header, and the id."""
+    """What came: whose it is, the fields of the address, the body as an object, the key of the header, and the id.
+
+    last: what the client of a stream had last.
+    """
 
     bearer: Bearer
     query: dict[str, str]
@@ -38,6 +44,7 @@ class Call(NamedTuple):
     key: str
     id: str
     desk: Desk
+    last: str = ""
 
     @property
     def agent(self) -> str:
@@ -66,8 +73,33 @@ def _beat(mode: str, call: Call) -> Reply:
 
 
 async def _outcome(call: Call) -> Reply:
-    seconds, claim = asking.wait_seconds(call.query.get("wait")), call.query.get("claim")
-    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, claim)
+    seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
+    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
+
+
+async def _stream(call: Call) -> Stream:
+    return await streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
+
+
+async def _events(call: Call) -> Stream:
+    return await streams.of_events(call.desk, call.bearer, call.query, call.last)
+
+
+async def _signal(call: Call) -> Reply:
+    """The oldest of a type, waiting for it; one that nobody is there to hear any more stays in its mailbox."""
+    seconds, agent, run = asking.wait_seconds(call.query.get("wait")), call.agent, call.desk.run
+
+    async def give_back(signal: CoordinationSignal) -> None:
+        await run(partial(living.put_back, agent, signal))
+
+    async def look() -> tuple[CoordinationSignal | None, float]:
+        take = partial(run, partial(living.take_signal, agent, call.query))
+        return await streams.handed(take, give_back), LOOK_SECONDS
+
+    found = await until(call.desk.mail, agent, seconds, look) if seconds else (await look())[0]
+    if found is None:
+        return Reply(204)
+    return Reply(200, found.to_dict(), unsent=partial(give_back, found))
 
 
 async def _hook(call: Call) -> Reply:
@@ -78,20 +110,33 @@ async def _hook(call: Call) -> Reply:
 
 
 ROUTES: dict[tuple[str, str], Route] = {
-    ("POST", "requests"): Route("ask", lambda call: asking.ask(call.agent, call.body, call.key)),
+    ("POST", "requests"): Route(
+        "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
+    ),
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
+    ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
     ("POST", "requests/{id}/cancel"): Route("ask", lambda call: asking.cancel(call.agent, call.id)),
     **{("POST", mode): Route("beat", partial(_beat, mode)) for mode in ("start", "beat", "stop")},
     ("POST", "signals"): Route("signal", lambda call: living.send_signal(call.agent, call.body)),
-    ("GET", "signals"): Route("signal", lambda call: living.take_signal(call.agent, call.query)),
+    ("GET", "signals"): Route("signal", _signal, waits=True),
     ("POST", "events"): Route("events", lambda call: living.publish(call.agent, call.body)),
     ("GET", "events"): Route("events", lambda call: living.read_events(call.query)),
+    ("GET", "events/stream"): Route("events", _events, waits=True),
+    ("POST", "feedback"): Route("usage", lambda call: living.rate(call.body)),
     ("POST", "calls"): Route("usage", lambda call: living.track(call.agent, call.body)),
     ("POST", "hooks/claude-code"): Route("", _hook, waits=True),
+    ("POST", "token/rotate"): Route("", lambda call: connecting.rotate(call.bearer)),
+}
+# Without a token: what answers is told the body and the address of who asks.
+OPEN: dict[tuple[str, str], Callable[[Desk, dict[str, Any], str], Reply]] = {
+    ("POST", "connect"): lambda _desk, body, address: connecting.begin(body, address),
+    ("POST", "connect/token"): lambda desk, body, address: desk.bearers.counted(
+        partial(connecting.fetch, body), address
+    ),
 }
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
@@ -117,12 +162,17 @@ class Calls:
         method, path = scope["method"], scope["path"].removeprefix(PREFIX)
         if (method, path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
+        if (method, path) in OPEN:
+            given, address = await _object(scope, receive), (scope.get("client") or ("", 0))[0]
+            opened: Reply = await self._desk.run(partial(OPEN[method, path], self._desk, given, address))
+            return opened
         bearer = await self._desk.bearer(scope)
         body = await _object(scope, receive)
         route, named = _found(method, path)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         key = header(scope, b"idempotency-key").decode("latin-1")
-        call = Call(bearer, query, body, key, named, self._desk)
+        last = header(scope, b"last-event-id").decode("latin-1")
+        call = Call(bearer, query, body, key, named, self._desk, last)
         if route.scope:
             require(bearer, route.scope)
         waiting: Any = route.answer(call) if route.waits else self._desk.run(partial(route.answer, call))

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 # Each module adds its commands to the parser when it is imported.
+from .agents.connect import cmd_connect, cmd_hook
 from .analysis import cmd_sonnet_opus_analysis
 from .automation import (
     cmd_agent_performance,
@@ -23,7 +24,9 @@ __all__ = [
     "COMMANDS",
     "add_commands",
     "cmd_agent_performance",
+    "cmd_connect",
     "cmd_file_test_status",
+    "cmd_hook",
     "cmd_sonnet_opus_analysis",
     "cmd_task_routing_report",
     "cmd_telemetry_cache_stats",

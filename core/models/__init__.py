@@ -17,6 +17,7 @@ from core.models.automation import (
     TestExecution,
     TestFailure,
 )
+from core.models.callbacks import Callback
 from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import Preferences, SignInMinute, WebSession
@@ -30,9 +31,10 @@ from core.models.policy import (
     Team,
     Vote,
 )
+from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolRequest
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
-from core.models.tokens import AgentToken
+from core.models.tokens import AgentToken, DeviceCode
 from core.models.usage import AgentHour, LLMCall, UsageHour
 
 __all__ = [
@@ -50,12 +52,14 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ballot",
+    "Callback",
     "CoverageRecord",
     "Cursor",
     "DeadlineExtension",
     "DecisionGrant",
     "DecisionIntent",
     "DenyPreset",
+    "DeviceCode",
     "Escalation",
     "Export",
     "FileTestRecord",
@@ -66,6 +70,9 @@ __all__ = [
     "NoticeWish",
     "PolicyState",
     "Preferences",
+    "ProtocolAnswer",
+    "ProtocolInstance",
+    "ProtocolRequest",
     "Rule",
     "SetAsideEntry",
     "SignInMinute",

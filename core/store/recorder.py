@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
-from ..values.approvals import PENDING, STATUSES
+from ..values.approvals import APPROVED, PENDING, STATUSES
 from ..values.digests import edited_digest
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
@@ -183,6 +183,11 @@ class Told(NamedTuple):
     collected_ms: str = ""
 
     @property
+    def says_yes(self) -> bool:
+        """Whether there is a yes in any place that its asker reads."""
+        return any(end is not None and end.status == APPROVED for end in (self.own, self.heard))
+
+    @property
     def ends(self) -> Ended | None:
         """The end that stands; what waiters read counts only where there is no hash that could say otherwise."""
         return self.own or (None if self.digest else self.heard)
@@ -216,6 +221,18 @@ def _told(hash_: Any, stream: Any) -> Told:
 def _ended(parts: Sequence[bytes | None]) -> Ended:
     status, responder, ended_ms = ((part or b"").decode(errors="replace") for part in parts[:3])
     return Ended(status, responder, ended_ms, edited_digest(parts[3] or b""))
+
+
+def read_queued(store: Store, agents: Mapping[str, str]) -> dict[str, bool]:
+    """Whether requests that Redis does not have, by id with the agent that is said to ask, are in the queue yet, or in
+    the list of what that agent asked: one round trip."""
+    commands: list[list[str | int]] = []
+    for id_, agent in agents.items():
+        commands.append(["ZSCORE", store.keys.approvals_pending, id_])
+        commands.append(["ZSCORE", store.keys.approvals_asked(agent), id_])
+    replies = store.read_many(commands)
+    found = zip(agents, replies[::2], replies[1::2], strict=True)
+    return {id_: any(isinstance(score, bytes | float) for score in scores) for id_, *scores in found}
 
 
 class Standing(NamedTuple):

@@ -1,7 +1,10 @@
 """The commands of signals: sending one, and reading a mailbox."""
 
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from .client import Line
 from .keys import Keys
 from .script import SCRIPTS, Argument, Command, nothing
 
@@ -86,3 +89,23 @@ def _page(reply: list[Any]) -> MailboxPage:
     more, inbox, broadcast, count, malformed, signals = reply
     position = Position(inbox.decode(), broadcast.decode())
     return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)
+
+
+def newest(line: Line, agent: str | None) -> str:
+    """The id of the newest entry in an agent's inbox, or among the broadcasts for None; 0-0 where there is none."""
+    found = line.read("XREVRANGE", _stream(line.keys, agent), "+", "-", "COUNT", 1)
+    return found[0][0].decode() if found else "0-0"
+
+
+def arrived(line: Line, after: Mapping[str | None, str], seconds: float) -> dict[str | None, str]:
+    """In which of these mailboxes something is behind these ids, and its id: waiting so long for the first."""
+    names = {_stream(line.keys, agent): agent for agent in after}
+    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000)), "COUNT", 1, "STREAMS"]
+    reply = line.read(
+        "XREAD", *block, *names, *(after[agent] for agent in names.values()), seconds=seconds + 2
+    )
+    return {names[key.decode()]: entries[-1][0].decode() for key, entries in reply or [] if entries}
+
+
+def _stream(keys: Keys, agent: str | None) -> str:
+    return keys.signals_broadcast if agent is None else keys.signals_inbox(agent)

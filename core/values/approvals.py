@@ -48,6 +48,7 @@ RESPONSE_OF_END = {APPROVED: APPROVED, REJECTED: DENIED, TIMEOUT: TIMEOUT, CANCE
 
 # The way by which an end came. What ends by itself has `system` as its responder too.
 DIRECT = "direct"
+BEGINNINGS = "beginnings"  # of names of agents, of which the site says whether anybody can approve
 SITE = "site"
 RULE = "rule"  # one that a person made; its intent stands in SQL as theirs does
 SYSTEM = "system"

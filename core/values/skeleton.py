@@ -11,7 +11,7 @@ from .text import is_unsafe
 _TABLE = Path(__file__).with_name("lookalikes.txt")
 _ASCII = str.maketrans({"0": "o", "1": "l", "m": "rn", "|": "l"})
 _ASCII_AS_WRITTEN = str.maketrans({"0": "O", "1": "l", "I": "l", "m": "rn", "|": "l"})
-_WORD = re.compile(r"[^\s\"'<>(){}\[\],;]*[^\x00-\x7f\s][^\s\"'<>(){}\[\],;]*")
+_WORD = re.compile(r"[^\s\"'<>(){}\[\],;]+")
 _PART = re.compile(r"[^\W_]+")
 # Letters of these beside Latin ones in a word are a mask far more often than a language.
 _SCRIPTS = frozenset(
@@ -41,6 +41,9 @@ def skeleton(text: str) -> str:
 @lru_cache(maxsize=8192)
 def skeletons(text: str) -> frozenset[str]:
     """All that `text` looks like: its skeleton, its folded letters, and its shapes as they are written."""
+    if text.isascii() and text.isprintable():  # nothing in it is unseen, composed, or looks like ASCII
+        plain = " ".join(text.split())
+        return frozenset((plain.lower().translate(_ASCII), plain.translate(_ASCII_AS_WRITTEN)))
     composed, table = _composed(text), _lookalikes()
     folded = _decomposed(composed.casefold()).translate(_ASCII)
     shapes = "".join(table.get(character, character) for character in _decomposed(composed))
@@ -59,14 +62,13 @@ def mixed_script_words(text: str, most: int = 100) -> list[MixedWord]:
     """
     if text.isascii():
         return []
-    found: dict[str, MixedWord] = {}
-    for match in _WORD.finditer(text):
-        word = match[0]
-        if word not in found and (scripts := _mixed(word)):
-            found[word] = MixedWord(word, scripts)
+    found: list[MixedWord] = []
+    for word in dict.fromkeys(_WORD.findall(text)):
+        if not word.isascii() and (scripts := _mixed(word)):
+            found.append(MixedWord(word, scripts))
             if len(found) >= most:
                 break
-    return list(found.values())
+    return found
 
 
 def scripts_of(text: str) -> list[str]:
@@ -87,7 +89,7 @@ def _mixed(word: str) -> tuple[str, ...]:
 
 
 def _scripts(part: str) -> set[str]:
-    return {script for character in part if (script := _script(character))}
+    return {script for character in set(part) if (script := _script(character))}
 
 
 @cache

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections import Counter
+from functools import lru_cache
 
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 # Letters and marks that are drawn as nothing.
@@ -13,7 +15,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def plain(text: object) -> str:
     """`text` with unsafe characters as ⟦U+202E⟧; line ends and tabs stay."""
-    return _NOT_PLAIN.sub(_chip_or_same, str(text))
+    said = str(text)
+    return _NOT_PLAIN.sub(_chip_or_same, said) if unsafe_in(said) else said
 
 
 def one_line(text: object) -> str:
@@ -23,7 +26,16 @@ def one_line(text: object) -> str:
 
 def unsafe_count(text: str) -> int:
     """How many unsafe characters `text` has."""
-    return sum(is_unsafe(character) for character in _NOT_PLAIN.findall(text))
+    unsafe = unsafe_in(text)
+    counts = Counter(text) if unsafe else Counter()
+    return sum(counts[character] for character in unsafe)
+
+
+def unsafe_in(text: str) -> set[str]:
+    """The unsafe characters of `text`, each once; line ends and tabs are none."""
+    if text.isascii() and text.isprintable():
+        return set()
+    return {one for one in set(text) if _NOT_PLAIN.match(one) and is_unsafe(one)}
 
 
 def no_formula(text: str) -> str:
@@ -33,6 +45,7 @@ def no_formula(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) or first.startswith(_FORMULA) else text
 
 
+@lru_cache(maxsize=4096)
 def is_unsafe(character: str) -> bool:
     """Whether a character draws nothing, moves other text, or is no character at all."""
     category = unicodedata.category(character)

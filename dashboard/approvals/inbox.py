@@ -18,6 +18,7 @@ from dashboard.approvals import unusual, words
 from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
 from dashboard.approvals.page import Asker, why_gone
 from dashboard.approvals.waiting import Account, Waiting, urgency
+from dashboard.display.tags import milliseconds
 
 PAGE_LINES = 50
 LISTED = 20  # kinds, and agents, in the column of groups
@@ -45,7 +46,8 @@ class Line(NamedTuple):
     @property
     def state(self) -> str:
         """What it says beside its request: another one is another line."""
-        said = (len(self.alike), self.odd, self.risky, self.held, self.handed_to, self.gone)
+        deadline = milliseconds(self.first.deadline_at)
+        said = (deadline, len(self.alike), self.odd, self.risky, self.held, self.handed_to, self.gone)
         return "|".join(map(str, said))
 
     @property

@@ -7,10 +7,11 @@ from itertools import islice
 from django.contrib.auth import get_user_model
 from django.db.models.functions import Length
 
-from core.history.search.words import lines_of
+from core.history.search.words import values_in
 from core.models import AgentRun, ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
+from core.values.secrets import masked_json
 from core.values.skeleton import skeletons
 from dashboard import words
 
@@ -41,12 +42,15 @@ def refresh() -> None:
     texts = approved.filter(size__lte=2 * BODY).order_by("-ended_at").values_list("pk", "context")
     for pk, text in texts[:APPROVED_BEFORE]:
         said = ApprovalRecord.opened(text, pk)
-        _add(known, "value", _values(said if len(said) <= BODY else ""))
+        _add(known, "value", _values(masked_json(said).text if len(said) <= BODY else ""))
     _known, _read_at = known, time.monotonic()
 
 
 def lookalikes(agent_id: str, kind: str, context: str) -> list[str]:
-    """Sentences about names and values that look like known ones and are others; from memory alone."""
+    """Sentences about names and values that look like known ones and are others; from memory alone.
+
+    context: without its secrets, as it is shown.
+    """
     told = [words.lookalike(agent_id, what, like) for what, like in _alike(agent_id, ("agent", "person"))]
     told += [words.lookalike(kind, what, like) for what, like in _alike(kind, ("agent", "person"))]
     for value in dict.fromkeys(_values(context)):
@@ -70,5 +74,5 @@ def _add(known: Known, what: str, names: Iterable[str]) -> None:
 
 
 def _values(context: str) -> Iterable[str]:
-    texts = (text for _name, text in lines_of(context)) if context and not is_sealed(context) else ()
+    texts = values_in(context) if context and not is_sealed(context) else ()
     return islice((text for text in texts if SHORTEST <= len(text) <= LONGEST), VALUES)

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from core.agents.heartbeat import LOST_SECONDS, AgentState
 from core.history.approvals import precedents, signing
 from core.history.approvals.alarms import UNCONFIRMED, is_altered
+from core.history.approvals.answerable import reach_of
 from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
 from core.history.approvals.answers.standing import Handed
@@ -25,7 +26,6 @@ from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord
 from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
-from core.values.text import plain
 from dashboard import words
 from dashboard.access import Approval
 from dashboard.approvals import known as names
@@ -33,13 +33,11 @@ from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
-from dashboard.display.text import as_tree, marked, whole_tree
+from dashboard.display.text import whole_tree
 from dashboard.display.warnings import warnings_of
 from dashboard.notices.lines import Line as NoticeLine
 
-CARD_CHARACTERS = 16_000  # of HTML; with fifty cards a page stays below a megabyte
-PAGE_CHARACTERS = 1_500_000
-BEGINNING = 1_000
+PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
 TOOL = "tool."  # how the kinds begin of what a tool did
@@ -68,21 +66,15 @@ def why_gone(asker: Asker | None, requested_at: datetime) -> str:
 
 @dataclass(frozen=True)
 class Card:
-    """One request to answer: exactly what was asked, and the digest of what is shown."""
+    """One request to answer, and the digest of what is shown. The text itself is its page's."""
 
     request_id: str
     kind: str
     agent_id: str
-    context: SafeString | str
-    size: int
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    whole: bool = (
-        True  # else the context is too large for a card: it is read, and answered, on the request's page
-    )
     gone: str = ""  # why nobody waits for the answer
-    warnings: tuple[str, ...] = ()  # what a reader must know of its text
     votes: tuple[str, ...] = ()  # who approved so far, where several must
     held: Holding | None = None  # whose approval is held, and until when
     now: datetime | None = None
@@ -93,44 +85,29 @@ class Card:
         """Its kind, as policy calls it."""
         return self.kind
 
-    altered: str = ""  # that this is not what was asked: nobody can answer it
-
     @classmethod
     def of(
         cls,
         record: RequestRecord,
-        most: int = 0,
         *,
         asker: Asker | None = None,
         votes: tuple[str, ...] = (),
-        heard: str | None = None,
         held: Holding | None = None,
         now: datetime | None = None,
     ) -> "Card":
-        """The card; its digest is computed from the very bytes that it shows. heard: the digest that SQL has."""
-        most, asked = most or CARD_CHARACTERS, record.context.decode()
-        # Of a large one the beginning alone is looked through: a page has fifty cards.
-        said = masked_json(asked if len(asked) <= most else asked[: 4 * BEGINNING])
-        text = said.text if len(asked) <= most else said.text[:BEGINNING]
-        context = as_tree(text) if len(asked) <= most else marked("")
-        whole = len(asked) <= most and len(context) <= most
+        """The card; its digest is computed from the very bytes that the page shows."""
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            context if whole else plain(text[:BEGINNING]),
-            len(record.context),
             record.digest,
             record.requested_at,
             record.deadline_at,
-            whole,
             words.card_of_gone(why_gone(asker, record.requested_at)),
-            _warnings(record.agent_id, record.approval_type, said),
             votes,
             held,
             now,
             record.understands,
-            words.ALTERED if is_altered(record, heard) else "",
         )
 
 
@@ -244,6 +221,7 @@ class ApprovalPage:
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
     waits: bool = False
+    nobody: str = ""  # that nobody can approve it, as people and grants are now
     always: str = ""  # how people always answer this
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
@@ -308,9 +286,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
     # What SQL has is what was asked, and how it ended. Redis may have been written to since.
     known: Any = kept if kept is not None and (wrong or kept.status != PENDING) else live or kept
-    collected = live is not None and live.collected_at is not None
     pending = live is not None and live.status == PENDING and live.deadline_at > now
-    recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     said = masked_json(text_of(known))
     votes = _votes(request_id, entries) if pending else ()
@@ -318,10 +294,10 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, PAGE_CHARACTERS, asker=_asker(approval), votes=votes, held=held, now=now)
+        card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
-        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
+        ended=_ended(known, live, kept),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=text.html,
@@ -342,6 +318,18 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         **_answered(known),
         **_by_rule(known.digest),
     )
+
+
+def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> Ended | None:
+    if known.status == PENDING:
+        return None
+    recorded = kept is not None and kept.status != PENDING
+    return Ended.of(known, recorded=recorded, collected=live is not None and live.collected_at is not None)
+
+
+def _nobody(asks: Approval) -> str:
+    reach = None if asks.live is None else reach_of(asks.live, asks.rights)
+    return answers.nobody(reach.may, reach.must) if reach is not None and reach.nobody else ""
 
 
 def _asker(approval: Approval) -> Asker | None:
@@ -376,6 +364,7 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
+        "nobody": _nobody(asks) if asks is not None else "",
     }
 
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from core.errors import MalformedRecord
 from core.history.approvals.alarms import is_altered
-from core.history.search.words import lines_of
+from core.history.search.words import lines_in
 from core.store.approvals import RequestRecord, read_deadlines, read_records
 from core.store.client import Store
 from core.values.approvals import PENDING
@@ -57,7 +57,7 @@ class Account:
         said = masked_json(record.context.decode()[:SEARCHED_CHARACTERS])
         # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
         whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record, None)
-        values = tuple(lines_of(said.text)) if whole else ()
+        values = tuple(lines_in(said.text)) if whole else ()
         comparable = whole and not said.hidden and not warnings_of(kind, agent, said.text)
         comparable = comparable and len(values) <= COMPARED_VALUES
         comparable = comparable and all(len(text) <= COMPARED_LENGTH for _name, text in values)

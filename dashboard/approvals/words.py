@@ -18,6 +18,8 @@ UNCERTAIN = (
 TRIED = {True: "tried to approve: ", False: "tried to deny: "}
 CLAIMED = "{status}, by {by}"
 CLAIMED_OF_END = {
+    "requested": "that this was asked",
+    "doubted": "that its agent did not believe a yes",
     "collected": "that the agent has the answer",
     "restored": "that its end was given back to Redis",
 }
@@ -86,3 +88,11 @@ def handed_to(name: str, giver: str, *, mine: bool) -> str:
 def gone_in_short(sentence: str) -> str:
     """The beginning of what a card says of an asker that is gone: without when that was."""
     return sentence.partition(",")[0]
+
+
+def nobody(may: int, must: int) -> str:
+    """That a request cannot be approved, whoever looks at it."""
+    if must == 1:
+        return "Nobody can approve this, as people and grants are now."
+    who = "nobody may" if not may else f"{may} may" if may > 1 else "one may"
+    return f"Nobody can approve this: {must} different people must, and {who}, as people and grants are now."

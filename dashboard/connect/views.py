@@ -4,6 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -15,19 +16,19 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from core.api.hooks import BEFORE, EVERY, PROMPT, PROMPTED, TOLD
+from core.api.elicitation import ELICITATION
+from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
+from core.history.agents import renewal
 from core.history.people import tokens
-from core.history.people.tokens import LONGEST_DAYS, SCOPES, NotYours, Wanted
+from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
-from dashboard.connect import words
+from dashboard.connect import terms, words
 
 logger = logging.getLogger(__name__)
 
 LISTED = 50
-DAYS = 90
 HOOK_SECONDS = 600
-LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
 FIRST = ("ask", "beat")  # what a new token may, unless somebody says otherwise
 
 
@@ -38,11 +39,15 @@ class Line:
     token: AgentToken
     state: str
     scopes: list[str]
+    old_until: datetime | None
+    is_mine: bool
 
     @classmethod
-    def of(cls, token: AgentToken, now: datetime) -> "Line":
-        """As it stands now."""
-        return cls(token, _state(token, now), token.scopes.split())
+    def of(cls, token: AgentToken, now: datetime, user: Any) -> "Line":
+        """As it stands now, for who looks."""
+        until, is_mine = token.previous_until, token.owner_id == user.pk
+        old = until if until is not None and until > now else None
+        return cls(token, _state(token, now), token.scopes.split(), old, is_mine)
 
     @property
     def word(self) -> str:
@@ -68,7 +73,9 @@ def show(request: HttpRequest) -> HttpResponse:
     if not access.may_connect(request.user):
         raise PermissionDenied(words.NOBODY)
     try:
-        token, secret = tokens.make(request.user, _wanted(request))
+        token, secret = tokens.make(request.user, terms.wanted(request))
+    except HeardElsewhere as refusal:
+        return _page(request, 409, problem=str(refusal), heard=access.may_connect_any(request.user))
     except NotYours as refusal:
         return _page(request, 403, problem=str(refusal))
     except ValueError as error:
@@ -76,10 +83,7 @@ def show(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         logger.exception("a token could not be recorded, so it was not made")
         return _page(request, 503, problem=words.AWAY)
-    address = request.build_absolute_uri("/").rstrip("/")
-    return _page(
-        request, made=token, secret=secret, address=address, hooks=settings_of(address, token.is_prefix)
-    )
+    return _made(request, token, secret)
 
 
 @require_POST
@@ -96,48 +100,75 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
     return redirect("connect")
 
 
+@require_POST
+@never_cache
+@access.viewer_required
+def renew(request: HttpRequest, number: int) -> HttpResponse:
+    """A new secret for a token, in this one answer alone; the old one works on for a while."""
+    try:
+        renewed = renewal.renew(request.user, number)
+    except NotYours as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    except DatabaseError:
+        logger.exception("a renewal could not be recorded, so nothing was renewed")
+        return _page(request, 503, problem=words.AWAY)
+    if renewed is None:
+        raise Http404(words.NO_TOKEN)
+    token, secret = renewed
+    return _made(request, token, secret, renewed=True)
+
+
+@require_POST
+@access.viewer_required
+def end_old(request: HttpRequest, number: int) -> HttpResponse:
+    """End the secret from before a renewal now."""
+    try:
+        token = renewal.end_previous(request.user, number)
+    except NotYours as refusal:
+        raise PermissionDenied(str(refusal)) from refusal
+    if token is None:
+        raise Http404(words.NO_TOKEN)
+    messages.success(request, words.SHORTENED.format(token=str(token)))
+    return redirect("connect")
+
+
 def settings_of(address: str, is_fleet: bool = False) -> str:
     """The hooks of a coding agent, as they stand in its settings: what cannot be asked is blocked."""
     rest = "&agent=1" if is_fleet else ""
     hook = {
         "type": "http",
-        "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}{rest}",
+        "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}&understands=edited{rest}",
         "headers": {"Authorization": "Bearer $AGENT_TOKEN"},
         "allowedEnvVars": ["AGENT_TOKEN"],
         "timeout": HOOK_SECONDS,
     }
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
-    hooks = dict.fromkeys((BEFORE, PROMPT), held) | {
-        event: [{"hooks": [hook]}] for event in (*TOLD, "SessionEnd")
-    }
+    asked = {**dict.fromkeys((BEFORE, PROMPT), held), ELICITATION: [{"hooks": held[0]["hooks"]}]}
+    hooks = asked | {event: [{"hooks": [hook]}] for event in (*TOLD, ENDED)}
     return json.dumps({"hooks": hooks}, indent=2)
 
 
-def _wanted(request: HttpRequest) -> Wanted:
-    said = request.POST
-    days = said.get("days", "")
-    if not days.isascii() or not days.isdigit() or len(days) > 4:
-        raise ValueError(words.NO_DAYS)
-    agent = said.get("agent", "").strip()
-    label = said.get("label", "").strip() or agent
-    asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
-    return Wanted(label, agent, said.get("is_prefix") == "1", tuple(said.getlist("scopes")), int(days), asks)
+def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
+    hooks = settings_of(_address(request), token.is_prefix)
+    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks)
+
+
+def _address(request: HttpRequest) -> str:
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpResponse:
     now = timezone.now()
     page = Paginator(tokens.listed(request.user), LISTED).get_page(request.GET.get("page"))
-    posted = request.POST if status != 200 else None
-    chosen = posted.getlist("scopes") if posted is not None else FIRST
+    posted = request.POST if status != 200 and "agent" in request.POST else None
     context = {
         "page": page,
-        "lines": [Line.of(token, now) for token in page],
+        "lines": [Line.of(token, now, request.user) for token in page],
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
-        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in SCOPES],
-        "asks": [(word, words.ASKS[word]) for word in (EVERY, PROMPTED, LISTED_TOOLS)],
-        "longest": LONGEST_DAYS,
-        "said": posted or {"days": DAYS, "asks": EVERY},
+        "address": _address(request),
+        "heard_says": words.HEARD,
+        **terms.fields(posted, posted.getlist("scopes") if posted is not None else FIRST),
         **more,
     }
     return render(request, "dashboard/connect/connect.html", context, status=status)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from core.values.malformed import ODD
 from dashboard.display import code
-from dashboard.display.text import Number, Pairs, marked, parsed, scalar
+from dashboard.display.text import Number, Pairs, is_over, marked, parsed, scalar
 
 COLOURED = 60_000  # characters of one context that get colours
 COMPARED_AT_ONCE = 60  # items, or lines, on either side; of more the places are compared
@@ -29,7 +28,8 @@ class Cell(NamedTuple):
     @classmethod
     def of(cls, shown: str, real: str) -> "Cell":
         """From two JSON texts; what is ODD where one is none."""
-        return cls(parsed(shown), parsed(real))
+        value = parsed(shown)
+        return cls(value, value if shown == real else parsed(real))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,10 @@ def draw_or_none(shown: str, real: str, before: tuple[str, str] | None, most: in
     if len(shown) > most:
         return None
     try:
-        drawn = draw(Cell.of(shown, real), None if before is None else Cell.of(*before))
+        now = Cell.of(shown, real)
+        if is_over(now.shown, len(shown), most):
+            return None
+        drawn = draw(now, None if before is None else Cell.of(*before))
     except ODD:
         return None
     return drawn if len(drawn.html) <= most else None
@@ -94,19 +97,14 @@ class _Tree:
         rows = list(self._rows(now, old)) if old is not None else []
         members = _members(now)
         if not members and not rows:
-            return format_html('<span class="value word">empty {}</span>', kind)
+            return SafeString(f'<span class="value word">empty {kind}</span>')
         called = " argv" if code.is_argument_list(name, now.shown) else ""
         lines = (
             [self._gone(row.member) if row.gone else self._compared(row, kind) for row in rows]
             if old is not None
             else [self._line(member, kind) for member in members]
         )
-        return format_html(
-            '<ul class="tree {}{}">{}</ul>',
-            kind,
-            called,
-            format_html_join("", "{}", ((line,) for line in lines)),
-        )
+        return SafeString(f'<ul class="tree {kind}{called}">{"".join(lines)}</ul>')
 
     def _line(
         self, member: _Member, kind: str, mark: SafeString | str = "", old: Cell | None = None
@@ -115,15 +113,13 @@ class _Tree:
         label = _label(member, kind)
         if not _holds(member.cell.shown):
             text = self._scalar(member.name if kind == "object" else "", member.cell.shown)
-            return format_html("<li>{} {}{}</li>", label, mark, text)
+            return SafeString(f"<li>{label} {mark}{text}</li>")
         count = len(member.cell.shown)
         inside = self.list_of(member.name, member.cell, old)
         if not count:
-            return format_html("<li>{} {}{}</li>", label, mark, inside)
-        return format_html(
-            '<li><details open><summary>{} {}<span class="size">{} {}</span></summary>{}</details></li>',
-            label, mark, count, "value" if count == 1 else "values", inside,
-        )  # fmt: skip
+            return SafeString(f"<li>{label} {mark}{inside}</li>")
+        size = f'<span class="size">{count} {"value" if count == 1 else "values"}</span>'
+        return SafeString(f"<li><details open><summary>{label} {mark}{size}</summary>{inside}</details></li>")
 
     def _scalar(self, name: str, value: Any) -> SafeString:
         if not isinstance(value, str) or isinstance(value, Number) or len(value) > self._colours:
@@ -150,20 +146,18 @@ class _Tree:
 
     def _gone(self, member: _Member) -> SafeString:
         self.removed += 1
-        return format_html(
-            '<li class="gone"><span class="key">{}</span> {}<del class="was value" dir="ltr">{}</del></li>',
-            marked(member.name), _mark("gone", "removed"), _short(member.cell.shown),
-        )  # fmt: skip
+        name, mark, text = marked(member.name), _mark("gone", "removed"), _short(member.cell.shown)
+        was = f'<del class="was value" dir="ltr">{text}</del>'
+        return SafeString(f'<li class="gone"><span class="key">{name}</span> {mark}{was}</li>')
 
     def _was(self, now: Cell, old: Cell) -> SafeString:
         mark = _mark("other", "changed")
         if _is_text(now.shown) and _is_text(old.shown) and "\n" in now.shown and "\n" in old.shown:
-            return format_html("{}{}", mark, self._lines(old.shown.split("\n"), now.shown.split("\n")))
-        return format_html(
-            '{}<del class="was value" dir="ltr">{}</del> <span class="to" aria-hidden="true">→</span>'
-            '<span class="unseen">, is now</span> ',
-            mark, _short(old.shown),
-        )  # fmt: skip
+            return mark + self._lines(old.shown.split("\n"), now.shown.split("\n"))
+        return SafeString(
+            f'{mark}<del class="was value" dir="ltr">{_short(old.shown)}</del> '
+            '<span class="to" aria-hidden="true">→</span><span class="unseen">, is now</span> '
+        )
 
     def _lines(self, before: list[str], now: list[str]) -> SafeString:
         """Which lines of a text differ, with a few beside them."""
@@ -179,14 +173,12 @@ class _Tree:
                 lines += [("tk tk-added", f"+ {line}") for line in now[k:m]]
         gone = sum(j - i for word, i, j, _k, _m in steps if word != "equal")
         new = sum(m - k for word, _i, _j, k, m in steps if word != "equal")
-        shown = format_html_join(
-            "\n", '<span class="{}">{}</span>', ((name, marked(line)) for name, line in lines)
+        shown = "\n".join(f'<span class="{name}">{marked(line)}</span>' for name, line in lines)
+        said = f"{new} {'line' if new == 1 else 'lines'} new, {gone} gone"
+        return SafeString(
+            f'<details class="lines-changed"><summary>{said}</summary>'
+            f'<pre class="value" dir="ltr" tabindex="0">{shown}</pre></details>'
         )
-        return format_html(
-            '<details class="lines-changed"><summary>{} {} new, {} gone</summary>'
-            '<pre class="value" dir="ltr" tabindex="0">{}</pre></details>',
-            new, "line" if new == 1 else "lines", gone, shown,
-        )  # fmt: skip
 
     def _rows(self, now: Cell, old: Cell) -> Iterator[_Row]:
         ours, theirs = _members(now), _members(old)
@@ -228,11 +220,15 @@ class _Tree:
 def _members(cell: Cell) -> list[_Member]:
     """What a list or object holds; shown and real in step, as the masks leave the shape alone."""
     shown, real = cell
+    if shown is real:
+        numbered = ((str(place), value) for place, value in enumerate(shown, 1))
+        named: Iterable[tuple[str, Any]] = shown if isinstance(shown, Pairs) else numbered
+        return [_Member(name, name, Cell(value, value)) for name, value in named]
     if not (isinstance(real, list) and type(real) is type(shown) and len(real) == len(shown)):
         real = shown
     if isinstance(shown, Pairs):
-        both: Iterable[Any] = zip(shown, real, strict=True)
-        return [_Member(key, name, Cell(value, other)) for (name, value), (key, other) in both]
+        pairs = zip(shown, real, strict=True)
+        return [_Member(key, name, Cell(value, other)) for (name, value), (key, other) in pairs]
     return [
         _Member(str(place), str(place), Cell(value, other))
         for place, (value, other) in enumerate(zip(shown, real, strict=True), 1)
@@ -258,20 +254,20 @@ def _key(value: Any) -> str:
 
 def _label(member: _Member, kind: str) -> SafeString:
     if kind == "object":
-        return format_html('<span class="key">{}</span>', marked(member.name))
-    return format_html('<span class="index">{}</span>', member.name)
+        return SafeString(f'<span class="key">{marked(member.name)}</span>')
+    return SafeString(f'<span class="index">{member.name}</span>')
 
 
 def _mark(name: str, word: str) -> SafeString:
     """A word with a shape: no colour says anything alone."""
-    return format_html('<b class="mark {}">{}</b> ', name, word)
+    return SafeString(f'<b class="mark {name}">{word}</b> ')
 
 
 def _short(value: Any) -> SafeString:
     text = value if isinstance(value, str) else _plain(value)
     if len(text) <= SHORT:
-        return marked(text) if text else format_html("<i>{}</i>", "empty text")
-    return format_html("{}… <i>and {} more characters</i>", marked(text[:SHORT]), f"{len(text) - SHORT:,}")
+        return marked(text) if text else SafeString("<i>empty text</i>")
+    return SafeString(f"{marked(text[:SHORT])}… <i>and {len(text) - SHORT:,} more characters</i>")
 
 
 def _plain(value: Any) -> str:

@@ -5,21 +5,24 @@ chip such as ⟦U+202E⟧, and secrets are hidden; the stored bytes are never ch
 """
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
+from html import escape
 from typing import Any
 
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from core.values import text as marks
 from core.values.malformed import ODD
 from core.values.secrets import masked_json, masked_text
-from core.values.text import chip, is_unsafe
+from core.values.text import chip, is_unsafe, unsafe_count, unsafe_in
 
 LONG_TEXT = 2_000
 LONG_LINES = 20
+LEAST, LEAST_CHIP = 50, 30  # characters of HTML that a value takes at the least, and an unsafe one more
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 
@@ -35,7 +38,7 @@ def visible(text: object) -> SafeString:
 
 def said(name: object) -> SafeString:
     """A name that somebody outside chose, as `visible`, in quotes: it is no word of ours."""
-    return mark_safe(f'<q class="said" dir="ltr">{visible(name)}</q>')
+    return SafeString(f'<q class="said" dir="ltr">{visible(name)}</q>')
 
 
 def plain(text: object) -> str:
@@ -45,7 +48,8 @@ def plain(text: object) -> str:
 
 def marked(text: str) -> SafeString:
     """Escape `text` and make every unsafe character in it a visible chip. Secrets stay: see `visible`."""
-    return mark_safe(_NOT_PLAIN.sub(_chip_or_same, escape(text)))
+    said = escape(text)
+    return SafeString(_NOT_PLAIN.sub(_chip_or_same, said) if unsafe_in(text) else said)
 
 
 def visible_json(text: str) -> SafeString:
@@ -53,10 +57,11 @@ def visible_json(text: str) -> SafeString:
     return as_tree(masked_json(text).text)
 
 
-def as_tree(text: str) -> SafeString:
-    """The same with all that is in it."""
+def as_tree(text: str, most: float = math.inf) -> SafeString:
+    """The same with all that is in it; '' where that surely takes more than `most` characters of HTML."""
     try:
-        return mark_safe(_shown(parsed(text)))
+        value = parsed(text)
+        return SafeString("" if is_over(value, len(text), most) else _shown(value))
     except ODD:
         return string(text)  # no JSON, or nested deeper than we ever store: shown as it is
 
@@ -70,16 +75,30 @@ def parsed(text: str) -> Any:
 
 def whole_tree(text: str, most: int) -> SafeString:
     """The same, and where that takes more than so many characters of HTML, the text as it was written, in one piece."""
-    shown = as_tree(text) if len(text) <= most else SafeString("")
+    shown = as_tree(text, most) if len(text) <= most else SafeString("")
     if shown and len(shown) <= most:
         return shown
     size = _size(text)
     pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(marks.plain(text))}</pre>'
-    return mark_safe(f'<span class="size">{size}</span>{pre}')
+    return SafeString(f'<span class="size">{size}</span>{pre}')
 
 
 class Pairs(list[tuple[str, Any]]):
     """An object's members in order, a repeated key twice."""
+
+
+def is_over(value: Any, length: int, most: float) -> bool:
+    """Whether the tree of a value, read from JSON of this length, surely takes more than `most` characters of HTML."""
+    return LEAST * length > most and _least(value) > most
+
+
+def _least(value: Any) -> int:
+    if isinstance(value, Pairs):
+        return sum(_least(item) for _key, item in value)
+    if isinstance(value, list):
+        return sum(map(_least, value))
+    text = value if isinstance(value, str) and not isinstance(value, Number) else ""
+    return LEAST + len(text) + LEAST_CHIP * (0 if text.isascii() else unsafe_count(text))
 
 
 def _shown(value: Any) -> str:
@@ -93,11 +112,11 @@ def _shown(value: Any) -> str:
 def scalar(value: Any, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
     """A value that holds no others. `pieces`: of a text, with the class of each, '' for none."""
     if isinstance(value, Number):
-        return mark_safe(f'<span class="value number">{escape(value)}</span>')
+        return SafeString(f'<span class="value number">{escape(value)}</span>')
     if isinstance(value, str):
         return string(value, pieces)
     word = "null" if value is None else "true" if value else "false"
-    return mark_safe(f'<span class="value word">{word}</span>')
+    return SafeString(f'<span class="value word">{word}</span>')
 
 
 def _list(kind: str, members: list[tuple[str, Any]]) -> str:
@@ -110,14 +129,14 @@ def _list(kind: str, members: list[tuple[str, Any]]) -> str:
 def string(value: str, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
     """A text of a context, whole; a long one in a box that scrolls. `pieces`: the same with classes."""
     if value == "":
-        return mark_safe('<span class="value word">empty text</span>')
+        return SafeString('<span class="value word">empty text</span>')
     many = value.count("\n") >= LONG_LINES
     size = f'<span class="size">{_size(value)}</span>' if many or len(value) > LONG_TEXT else ""
     inside = "".join(map(_piece, pieces)) or marked(value)
     if len(value) <= LONG_TEXT:
         lines = " lines" if "\n" in value else ""
-        return mark_safe(f'{size}<span class="value string{lines}" dir="ltr">{inside}</span>')
-    return mark_safe(
+        return SafeString(f'{size}<span class="value string{lines}" dir="ltr">{inside}</span>')
+    return SafeString(
         f'{size}<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{_size(value)}">'
         f"{inside}</span>"
     )
@@ -139,7 +158,11 @@ def _size(text: str) -> str:
 
 
 def _chip_or_same(match: re.Match[str]) -> str:
-    character = match[0]
+    return _shown_as(match[0])
+
+
+@lru_cache(maxsize=4096)
+def _shown_as(character: str) -> str:
     if not is_unsafe(character):
         return character
     title = escape(unicodedata.name(character, "control character").lower())

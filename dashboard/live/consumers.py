@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import Error
 
 from core.errors import StoreUnavailable
+from core.store.approvals import valid_id
 from core.values.names import checked_name
 from dashboard import access
 from dashboard.access import Audience
@@ -25,7 +26,7 @@ TOO_MANY = 4429
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
-    """Sends only; what a browser says here is ignored, decisions are POST requests."""
+    """Sends; what a browser may say here is which request it shows, and decisions are POST requests."""
 
     # No layer per socket: control messages reach the process once (dashboard/live/control.py).
     channel_layer_alias = "none"
@@ -66,7 +67,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             self.sender.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Nothing a browser says here has a meaning."""
+        """A page of the inbox says which request it shows, '' for none. Nothing else has a meaning."""
+        if self.subscription is None or self.subscription.topic != LIVE or text_data is None:
+            return
+        if text_data == "" or valid_id(text_data):
+            self.subscription.looks_at = text_data
 
     async def _send_queued(self, subscription: Subscription) -> None:
         while True:

@@ -10,14 +10,14 @@ from channels.layers import get_channel_layer
 from django.http import HttpRequest
 
 from core.values.trouble import Trouble
+from dashboard.live import looking
 from dashboard.live.follower import follower, mark_of
+from dashboard.live.group import GROUP, send
 
 logger = logging.getLogger(__name__)
 
-GROUP = "control"
 LISTEN_SECONDS = 3600.0
 PAUSE_SECONDS = 1.0
-TELL_SECONDS = 1.0
 
 _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
@@ -28,7 +28,7 @@ def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
     if layer is None or session_key is None:
         return
     try:
-        async_to_sync(_tell)(layer, {"type": "session.ended", "session": mark_of(session_key)})
+        async_to_sync(send)(layer, {"type": "session.ended", "session": mark_of(session_key)})
     except Exception as error:
         logger.warning("a sign-out was not told to the other processes: %s", error)
 
@@ -37,7 +37,7 @@ def tell_voted(**_signal: Any) -> None:
     """Somebody approved one of several: live pages of every process show it. Unreached, they do so within seconds."""
     layer = get_channel_layer()
     try:
-        async_to_sync(_tell)(layer, {"type": "vote.given"})
+        async_to_sync(send)(layer, {"type": "vote.given"})
     except Exception as error:
         logger.warning("a vote was not told to the other processes: %s", error)
 
@@ -49,23 +49,20 @@ def tell_touched(*, request_id: str, **_signal: Any) -> None:
     """
     layer = get_channel_layer()
     try:
-        async_to_sync(_tell)(layer, {"type": "request.touched", "request": request_id})
+        async_to_sync(send)(layer, {"type": "request.touched", "request": request_id})
     except Exception as error:
         logger.warning("what changed beside a request was not told to the other processes: %s", error)
 
 
-def _hear(message: dict[str, str]) -> None:
+def _hear(message: dict[str, Any]) -> None:
     if message["type"] == "vote.given":
         follower.look_at_votes()
     elif message["type"] == "request.touched":
         follower.touch(message["request"])
+    elif message["type"] == looking.KIND:
+        follower.hear_lookers(message)
     else:
         follower.end_session(message["session"])
-
-
-async def _tell(layer: Any, message: dict[str, str]) -> None:
-    # The layer itself waits without a limit: a Redis that hangs must not keep anybody signed in.
-    await asyncio.wait_for(layer.group_send(GROUP, message), TELL_SECONDS)
 
 
 def listen() -> None:

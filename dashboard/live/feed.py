@@ -2,10 +2,12 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Any
 
 from django.db import Error
 
@@ -14,11 +16,12 @@ from core.history.approvals.policy import Verdict
 from core.store import rights
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
+from core.values.trouble import Trouble
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Known
-from dashboard.live import fragments
+from dashboard.live import fragments, looking
 from dashboard.live.doorbells import LIVE, Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
 from dashboard.live.subscription import Subscription
@@ -56,13 +59,22 @@ def _read_regions(request_id: str, audiences: set[Audience]) -> Regions:
         return dict.fromkeys(audiences, fragments.problem(words.FORGOTTEN_REQUEST))
     page = contexts.approval_page(request_id, approval)
     regions: Regions = {}
-    texts: dict[Verdict | None, str] = {}
+    texts: dict[tuple[Verdict | None, bool], str] = {}
     for audience in audiences:
         verdict = audience.verdict(page.card) if page.card else None
-        if verdict not in texts:
-            texts[verdict] = fragments.approval_region(page, audience)
-        regions[audience] = texts[verdict]
+        held = page.card.held if page.card else None
+        shown = (verdict, held is not None and held.name == audience.powers.name)  # theirs to take back
+        if shown not in texts:
+            texts[shown] = fragments.approval_region(page, audience)
+        regions[audience] = texts[shown]
     return regions
+
+
+def _looked_at(subscription: Subscription) -> str:
+    """The request that is on this page; '' for none."""
+    if subscription.topic == LIVE:
+        return subscription.looks_at
+    return "" if is_doorbell(subscription.topic) else subscription.topic
 
 
 class Feed(threading.Thread):
@@ -80,6 +92,9 @@ class Feed(threading.Thread):
         self._outbox = Worker("outbox", self._inbox)
         self._rights = Worker("rights", self._inbox, keeps_connection=True)
         self._pages = Worker("pages", self._inbox, threads=PAGE_THREADS)
+        self._telling = Worker("looking", self._inbox)
+        self._lookers = looking.Lookers()
+        self._untold = Trouble(logger)
         self._reading: dict[str, bool] = {}  # requests that a worker reads: was one wanted again meanwhile
         self._bells: Bells[Subscription] = Bells()
         self._timers = Timers()
@@ -115,6 +130,10 @@ class Feed(threading.Thread):
         """The page of a request shows something that no change of the request tells of."""
         self._inbox.put(partial(self._touch, request_id))
 
+    def hear_lookers(self, message: dict[str, Any]) -> None:
+        """Another process told who looks at what."""
+        self._inbox.put(partial(self._lookers.hear, message))
+
     # The thread
 
     def run(self) -> None:
@@ -130,7 +149,7 @@ class Feed(threading.Thread):
             self._end()
 
     def _end(self) -> None:
-        for worker in (self._outbox, self._rights, self._pages):
+        for worker in (self._outbox, self._rights, self._pages, self._telling):
             worker.stop()
         for state in (self._state, self._opened):
             if state is not None:
@@ -184,7 +203,38 @@ class Feed(threading.Thread):
             self._tick()
         else:
             self._distribute(messages, set())
+        self._look_at_lookers()
         self._ring()
+
+    def _look_at_lookers(self) -> None:
+        """Tell pages who else looks at their request, and other processes who does so here."""
+        looks: dict[str, set[str]] = defaultdict(set)
+        looking_at = [(one, _looked_at(one)) for one in self._watching()]
+        for subscription, request_id in looking_at:
+            if request_id:
+                looks[request_id].add(subscription.audience.powers.name)
+        message = self._lookers.take(looks) if "looking" not in self._asked else None
+        if message is not None:
+            self._asked.add("looking")
+            self._telling.do(partial(looking.tell, message), self._lookers_told)
+        for subscription, request_id in looking_at if self._state is not None else ():
+            self._tell_lookers(subscription, request_id)
+
+    def _tell_lookers(self, subscription: Subscription, request_id: str) -> None:
+        names = self._lookers.of(request_id) if request_id else ()
+        others = tuple(name for name in names if name != subscription.audience.powers.name)
+        known = subscription.lookers if subscription.lookers_of == request_id else ()
+        if others != known and subscription.owed_since is None and self._state is not None:
+            subscription.tell([fragments.lookers(request_id, others, self._state.now)])
+            known = others
+        subscription.lookers, subscription.lookers_of = known, request_id
+
+    def _lookers_told(self, done: Future[None]) -> None:
+        self._asked.discard("looking")
+        if done.exception() is None:
+            self._untold.ends("who looks at what is told to the other processes again")
+        else:
+            self._untold.begins("who looks at what is not told to the other processes: %s", done.exception())
 
     # What workers do
 

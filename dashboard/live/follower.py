@@ -8,6 +8,7 @@ read by the same code as everywhere else. SQL is read by workers, so that its ti
 import hashlib
 import threading
 import time
+from typing import Any
 
 from core.errors import StoreUnavailable
 from core.store import rights
@@ -84,6 +85,12 @@ class Follower:
         with self._lock:
             if self._feed is not None:
                 self._feed.touch(request_id)
+
+    def hear_lookers(self, message: dict[str, Any]) -> None:
+        """Another process told who looks at what."""
+        with self._lock:
+            if self._feed is not None:
+                self._feed.hear_lookers(message)
 
     def end_session(self, session_mark: str) -> None:
         """Close the sockets of a session that is ending; Django tells so before the session is gone."""

@@ -50,6 +50,11 @@ def went(ended: Ended, now: datetime) -> str:
     )
 
 
+def lookers(request_id: str, names: tuple[str, ...], now: datetime) -> str:
+    """Who else looks at a request."""
+    return _told(now, looking={"id": request_id, "names": [plain(name) for name in names]})
+
+
 def _named(request_id: str, kind: str, agent_id: str, at: datetime) -> dict[str, Any]:
     return {"id": request_id, "kind": plain(kind), "agent": plain(agent_id), "at": _milliseconds(at)}
 

@@ -37,6 +37,9 @@ class Subscription:
     owed_since: float | None = field(default_factory=time.monotonic)
     why: str = words.SLOW
     held: list[str] = field(default_factory=list)
+    looks_at: str = ""  # the request that a page of the inbox shows, as it said itself
+    lookers: tuple[str, ...] = ()  # who else looks, as it was told last
+    lookers_of: str = ""  # at what
 
     def is_confirmed(self) -> bool:
         """Whether it is known that this person may hear something now."""

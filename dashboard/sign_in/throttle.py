@@ -52,6 +52,11 @@ def succeeded(tried: Try) -> None:
     cache.delete(tried.key)
 
 
+def counted(kind: str, seconds: int, *parts: str) -> int:
+    """How many tries of another kind there were of these parts within so many seconds, with this one."""
+    return _count(_key(kind, seconds, *parts), seconds)
+
+
 def remember(response: HttpResponse, name: str) -> None:
     """Let this browser be known for this name from now on."""
     value = signing.dumps([_digest(name.casefold()), secrets.token_hex(8)], salt=_cookie())

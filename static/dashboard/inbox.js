@@ -59,6 +59,7 @@ async function takeList(got) {
   if (got.number < applied) return;
   applied = got.number;
   await put(got.text, "groups", "outerMorph");
+  document.querySelector("#decide [name=back]").setAttribute("value", document.getElementById("groups").dataset.onward);
   const here = new Map(lines().map((line) => [line.dataset.line, line]));
   const there = [...got.page.querySelectorAll("#lines > .line")].filter((line) => !over.has(line.dataset.line));
   const ids = new Set(there.map((line) => line.dataset.line));

@@ -168,3 +168,31 @@ def test_there_is_no_address_that_decides(agent):
         page = client.post(str(client.base_url).replace("/api/v1", f"/approvals/{request_id}/{path}/"))
         assert page.status_code in (302, 403, 404, 405)
     assert ApprovalGate(agent_id="deployer").get_request(request_id).status == "pending"
+
+
+def test_what_was_changed_is_heard_by_who_said_that_they_understand_it(agent, clean_redis):
+    from core.store.approvals import Answer, decide, read_record
+    from core.store.client import open_store
+
+    client, store = agent("deployer"), open_store(clean_redis)
+    body = {"type": "deploy", "context": {"to": "all"}, "understands": ["edited", "changes"]}
+    ids = [client.post("/requests", json=body).json()["id"] for _ in range(2)]
+    words = [("edited", True, b'{"to":"one"}'), ("changes", False, b"")]
+    for request_id, (word, yes, edited) in zip(ids, words, strict=True):
+        record = read_record(store, request_id)
+        answer = Answer(
+            request_id, yes, "maria", "which?", "site", f"decision {word}", None, record.digest, record.body
+        )
+        said = store.run(decide(store.keys, answer._replace(answer=word, edited=edited)))
+        assert said[0] == b"accepted"
+    plain = client.get(f"/requests/{ids[0]}/outcome").json()
+    assert (plain["approved"], plain["status"]) == (False, "unavailable")
+    query = {"understands": "edited,changes"}
+    heard = [client.get(f"/requests/{request_id}/outcome", params=query).json() for request_id in ids]
+    assert [(one["status"], one["approved"], one["edited"]) for one in heard] == [
+        ("approved", True, {"to": "one"}),
+        ("changes", False, None),
+    ]
+    wrong = client.get(f"/requests/{ids[0]}/outcome?understands=more")
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "understands")
+    assert client.post("/requests", json={**body, "understands": "edited"}).json()["field"] == "understands"

@@ -1,11 +1,15 @@
 """Hooks of coding agents, with the bodies that the clients post."""
 
+import json
 import threading
 
 import pytest
 
 from core import HeartbeatCoordinator
 from core.api import hooks
+from core.history.approvals import decisions
+from core.models import ApprovalType
+from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 CALL = {
@@ -21,8 +25,11 @@ def post(client, body, **query):
     return answer.json().get("hookSpecificOutput", {})
 
 
-def held(client, body, found):
-    thread = threading.Thread(target=lambda: found.append(post(client, body, timeout=60)), daemon=True)
+def held(client, body, found, **query):
+    def asks():
+        found.append(post(client, body, timeout=60, **query))
+
+    thread = threading.Thread(target=asks, daemon=True)
     thread.start()
     return thread
 
@@ -76,6 +83,135 @@ def test_what_nobody_answers_in_time_is_parked_and_its_answer_taken_once_by_the_
     assert taken["permissionDecision"] == "allow"
     again = post(client, {**CALL, "tool_use_id": "toolu_3"}, timeout=10)
     assert "parked" in again["permissionDecisionReason"]
+
+
+def edited(request, **change):
+    return json.dumps({**request.context, **change})
+
+
+@pytest.fixture
+def answers(make_user, gate_of, settings):
+    """Approves with changes, as somebody who may, of a kind that may be edited; at once."""
+    settings.TELEMETRY_UNDO_SECONDS = 0
+    ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
+    maria, store = make_user("maria", "approver"), gate_of("x")._store
+
+    def edit(request, wanted):
+        digest = live_record(gate_of("x"), request.request_id).digest
+        said = {"approved": True, "reason": "smaller", "digest": digest, "edited": wanted}
+        assert decisions.decide(store, maria, request.request_id, **said).accepted
+
+    return edit
+
+
+def test_an_edit_comes_back_as_the_input_that_is_used(agent, gate_of, soon, patience, answers):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    for event in ("PreToolUse", "PermissionRequest"):
+        body = {**CALL, "hook_event_name": event, "session_id": event}
+        answers_of = agent("ann-laptop", asks="prompted") if event == "PermissionRequest" else client
+        thread = held(answers_of, body, found, understands="edited")
+        request = waiting(gate, soon)
+        answers(request, edited(request, input={"command": "git push --dry-run"}))
+        thread.join(patience)
+    assert found[0]["permissionDecision"] == "allow"
+    assert (
+        found[0]["updatedInput"] == found[1]["decision"]["updatedInput"] == {"command": "git push --dry-run"}
+    )
+
+
+def test_an_edit_of_more_than_the_input_is_none(agent, gate_of, soon, patience, answers):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    thread = held(client, CALL, found, understands="edited")
+    request = waiting(gate, soon)
+    answers(request, edited(request, folder="/elsewhere"))
+    thread.join(patience)
+    assert found[0]["permissionDecision"] == "deny"
+    assert "cannot be done here" in found[0]["permissionDecisionReason"]
+
+
+def test_a_client_that_takes_no_edit_is_offered_none(agent, gate_of, soon, patience):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    thread = held(client, CALL, found)
+    request = waiting(gate, soon)
+    assert "edited" not in live_record(gate, request.request_id).understands
+    gate.decide(request.request_id, False, "tom")
+    thread.join(patience)
+
+
+FORM = {
+    "session_id": "s-1", "hook_event_name": "Elicitation", "mcp_server_name": "shop", "message": "How many?",
+    "requested_schema": {
+        "type": "object", "required": ["size"],
+        "properties": {
+            "count": {"type": "integer", "default": 3, "minimum": 1, "description": "Pieces"},
+            "size": {"type": "string", "enum": ["S", "M"], "default": "M"}, "note": {"type": "string"},
+        },
+    },
+}  # fmt: skip
+
+
+def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, patience, answers):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    thread = held(client, FORM, found, understands="edited")
+    request = waiting(gate, soon)
+    assert request.approval_type == "Elicitation"
+    assert request.context == {
+        "server": "shop", "message": "How many?", "answer": {"count": 3, "size": "M", "note": ""},
+        "fields": {"count": "Pieces"}, "choices": {"size": ["S", "M"]},
+    }  # fmt: skip
+    answers(request, edited(request, answer={"count": 5, "size": "S", "note": ""}))
+    thread.join(patience)
+    thread = held(client, {**FORM, "message": "Again?"}, found, understands="edited")
+    request = waiting(gate, soon)
+    answers(request, edited(request, answer={"count": 0, "size": "M", "note": ""}))
+    thread.join(patience)
+    thread = held(client, {**FORM, "message": "And now?"}, found)
+    gate.decide(waiting(gate, soon).request_id, True, "maria")
+    thread.join(patience)
+    assert [(one["action"], one.get("content")) for one in found] == [
+        ("accept", {"count": 5, "size": "S"}),
+        ("decline", None),  # there is no 0
+        ("accept", {"count": 3, "size": "M"}),  # as it stood
+    ]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [None, {"type": "object", "properties": {"a": {"type": "array"}}}, {"type": "object", "properties": {}},
+     {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}}],
+)  # fmt: skip
+def test_a_form_that_people_cannot_fill_in_here_is_declined(agent, gate_of, schema):
+    assert post(agent("ann-laptop"), {**FORM, "requested_schema": schema})["action"] == "decline"
+    assert gate_of("x").get_pending_approvals() == []
+
+
+def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, patience, monkeypatch):
+    monkeypatch.setattr(hooks, "BEAT_SECONDS", 0.1)
+    client, gate, found, seen = agent("ann-laptop"), gate_of("x"), [], HeartbeatCoordinator()
+    thread = held(client, CALL, found)
+    request = waiting(gate, soon)
+    soon(lambda: seen.is_agent_alive("ann-laptop"))
+    first = seen.get_agent_status("ann-laptop")
+    assert (first.status, first.current_task) == ("waiting", "Bash: waits for an answer")
+    soon(lambda: seen.get_agent_status("ann-laptop").last_beat > first.last_beat)
+    gate.decide(request.request_id, False, "tom")
+    thread.join(patience)
+
+
+def test_what_happens_is_published_for_those_who_follow_events(agent):
+    client = agent("ann-laptop")
+    for event in ("Notification", "PostToolUse", "SubagentStart", "SubagentStop", "Stop", "SessionEnd"):
+        post(client, {
+            "session_id": "s-1", "hook_event_name": event, "message": "m", "tool_name": "Bash", "tool_use_id": "t",
+            "agent_type": "reviewer", "tool_response": {"stdout": "secret"},
+        })  # fmt: skip
+    events = client.get("/events", params={"type": "coding_agent"}).json()["events"]
+    told = [event["data"]["event"] for event in events]
+    assert told == ["Notification", "PostToolUse", "SubagentStart", "SubagentStop", "Stop", "SessionEnd"]
+    assert events[0]["data"] == {
+        "event": "Notification", "session": "s-1", "message": "m", "tool": "Bash", "call": "t", "subagent": "reviewer",
+    }  # fmt: skip
+    assert "secret" not in str(events)
 
 
 def test_only_what_the_token_says_is_asked(agent, gate_of, monkeypatch):

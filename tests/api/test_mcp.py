@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def call(agent, site) -> Callable[..., dict]:
     """Calls a tool with a fresh token: `call("approve", {...}, mode="legacy")`."""
 
-    def over_http(tool: str, arguments: dict, *, mode: str = "auto", query: str = "", of: tuple = ("worker",)) -> dict:
+    def over_http(
+        tool: str, arguments: dict, *, mode: str = "auto", query: str = "", of: tuple = ("worker",)
+    ) -> dict:
         headers = {"Authorization": agent(*of).headers["Authorization"]}
 
         async def ask() -> dict:
@@ -116,7 +118,12 @@ def beside(agent, site) -> Callable[..., StdioServerParameters]:
 
     def how(*words: str, **settings: str) -> StdioServerParameters:
         token = agent("worker").headers["Authorization"].removeprefix("Bearer ")
-        known = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SITE": site, "AGENT_TOKEN": token}
+        known = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "AGENT_SITE": site,
+            "AGENT_TOKEN": token,
+        }
         return StdioServerParameters(
             command=sys.executable, args=["-m", "core", "mcp", *words], env=known | settings, cwd=ROOT
         )

@@ -1,11 +1,15 @@
-"""64 who answer at once, through two web processes and by direct calls: one wins, and everybody reads who."""
+"""Two web processes: of 64 who answer at once, by direct calls too, one wins, and everybody reads who; and who looks at
+a request in one of them is seen in the other."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
+from websockets.sync.client import connect
 
 from core import ApprovalGate
+from tests.dashboard.live.frames import next_frame
 from tests.faults.site.person import Person
 from tests.faults.site.stand import stand, until
 from tests.live_record import live_record
@@ -73,3 +77,24 @@ def one_request(site, people, pool) -> tuple[int, int]:
     given = [(person.name, "approved" if n % 2 == 0 else "rejected") for n, person in enumerate(people)]
     lost = [mine for mine, answer in zip(given, answers, strict=True) if answer.status == 409]
     return len(lost), lost.count((stands.responder, stands.status))
+
+
+@pytest.mark.long
+def test_who_looks_at_a_request_in_one_web_process_is_seen_in_the_other(database_server):
+    with stand(database_server) as site, ExitStack() as opened:
+        site.start("recorder")
+        site.start_web()
+        other = free_port()
+        site.start_second_web(other)
+        maria, omar = site.people[:2]
+        there = Person(omar.name, other, omar.session)
+        until(lambda: there.page("/").status == 200, "the second one answers")
+        request_id = ApprovalGate(site.server.url, "deployer").open_request("deploy", timeout=600).request_id
+        sockets = []
+        for person, port in ((maria, site.port), (there, other)):
+            here, cookie = f"127.0.0.1:{port}", {"Cookie": f"session={person.session}"}
+            socket = connect(f"ws://{here}/ws/live/", origin=f"http://{here}", additional_headers=cookie)
+            sockets.append(opened.enter_context(socket))
+            sockets[-1].send(request_id)
+        for socket, seen in zip(sockets, (omar.name, maria.name), strict=True):
+            next_frame(socket, lambda frame, seen=seen: f'"names": ["{seen}"]' in frame, f"{seen} looks")

@@ -41,7 +41,9 @@ class Asker:
             return {"behavior": "allow", "updatedInput": said.get("updatedInput", given)}
         return {"behavior": "deny", "message": said.get("permissionDecisionReason") or "Nobody allowed it."}
 
-    async def ask(self, question: str, details: dict[str, Any] | None, key: str | None, wait: float) -> dict[str, Any]:
+    async def ask(
+        self, question: str, details: dict[str, Any] | None, key: str | None, wait: float
+    ) -> dict[str, Any]:
         """Ask people a question: how it was answered, or that it waits."""
         context = {"question": question, **({"details": details} if details else {})}
         body = {"type": KIND, "context": context, "timeout": OPEN_SECONDS, **({"key": key} if key else {})}

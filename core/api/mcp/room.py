@@ -67,5 +67,7 @@ class ModelContext:
             self._served[loop] = Served()
         application = await self._served[loop].ready()
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
-        asker = Asker(self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query})
+        asker = Asker(
+            self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query}
+        )
         await application({**scope, ASKER: asker}, receive, send)

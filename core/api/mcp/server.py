@@ -66,4 +66,3 @@ async def _answered(waiting: Awaitable[dict[str, Any]]) -> str:
         raise ToolError(str(refused)) from refused
     except (StoreUnavailable, MalformedRecord) as error:
         return as_text(unavailable(error))
-

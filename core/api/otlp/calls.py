@@ -173,7 +173,7 @@ def _duration(record: Record, dialect: Dialect) -> float:
 
 
 def identity(record: Record, dialect: Dialect) -> str:
-    """By which name it counts once where its provider gave none: the span's, its place in a session, or what it says."""
+    """By which name it counts once, where its provider gave none: a span's, a place in a session, or what it says."""
     said = record.attributes
     if record.id.strip(":0"):
         return f"span:{record.id}"[:NAME_LENGTH]

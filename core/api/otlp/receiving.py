@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import NamedTuple
 
-from core.api.bearers import agent_of
 from core.api.answers import Refused
+from core.api.bearers import agent_of
 from core.api.otlp import calls, intervals, json_form, protobuf, tools
 from core.api.otlp.calls import Told, first
 from core.api.otlp.dialects import dialect_of

@@ -65,7 +65,7 @@ def _of_span(record: Record) -> str:
 
 
 def remember(uses: Iterable[Use]) -> None:
-    """Tell the record what became of the tools that people were asked about. One round trip, and a transaction if any."""
+    """Tell the record what became of tools that people were asked about. One round trip, and a transaction if any."""
     told = list(uses)
     try:
         facts = list(_facts(told))

@@ -1,10 +1,11 @@
-"""What is not so: Redis holds other bytes than were asked, or tells of an end that nothing confirms.
+"""What is not so: Redis holds other bytes than were asked, or the outbox tells what nothing confirms.
 
 Each is an entry of the record, once; the health page and the live pages count those of the last day.
 """
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -13,7 +14,7 @@ from core.history.approvals.answers import deadlines
 from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
-from core.store.keys import is_of_another
+from core.store.keys import ENDED_TTL_MS, is_of_another
 from core.store.outbox import OutboxEntry
 from core.values.malformed import with_visible_nul
 from core.values.moments import at
@@ -27,6 +28,7 @@ TOLD_OTHERWISE = "approval.told_otherwise"
 KINDS = (ALTERED, DOUBTED, UNCONFIRMED, TOLD_OTHERWISE)
 COUNTED = timedelta(days=1)
 MAX_WHY = 500
+ASKED = "requested"
 
 
 class Altered(Exception):
@@ -72,14 +74,28 @@ def fact_of_altered(request_id: str, agent_id: str, asked: str, found: str) -> F
     )
 
 
+def was_asked(request_id: str, said: Mapping[str, str], deadline_at: datetime, now: datetime) -> bool:
+    """Whether a request that Redis does not have may have been asked all the same: it keeps none for ever."""
+    kept_until = deadline_at + timedelta(milliseconds=ENDED_TTL_MS)
+    return kept_until <= now and not is_of_another(request_id, said["agent_id"])
+
+
+def is_another(row: ApprovalRecord, said: Mapping[str, str]) -> bool:
+    """Whether the outbox says that something else was asked than stands in a row."""
+    told = (said["agent_id"], said["approval_type"], said["digest"])
+    return bool(row.digest) and told != (row.agent_id, row.approval_type, row.digest)
+
+
 def fact_of_unconfirmed(request_id: str, entry: OutboxEntry, agent_id: str) -> Fact:
     """That the outbox tells of an end which no intent, no signature and no end of the request itself confirms.
 
-    Or that it was collected, or given back its end, of which the request itself knows nothing.
+    Or that it was asked, collected, given back its end, or not believed, of which the request itself knows nothing.
     """
     said = {name: entry.fields.get(name, "") for name in ("status", "responder", "channel")}
     if entry.type != "ended":
         said["what"] = entry.type
+    if entry.type == ASKED:
+        said |= {name: entry.fields[name] for name in ("approval_type", "digest")}
     logger.critical(
         "request %s: nothing confirms that it is %s", request_id, said.get("what", said["status"])
     )
@@ -91,8 +107,12 @@ def fact_of_unconfirmed(request_id: str, entry: OutboxEntry, agent_id: str) -> F
         actor="",  # nobody knows whose claim it is
         agent_id=agent_id,
         request_id=request_id,
-        details={**said, "reason": with_visible_nul(entry.fields.get("reason", ""))[:MAX_WHY]},
+        details={**said, "reason": with_visible_nul(_why(entry))[:MAX_WHY]},
     )
+
+
+def _why(entry: OutboxEntry) -> str:
+    return entry.fields.get("reason") or entry.fields.get("why", "")
 
 
 def fact_of_told_otherwise(row: ApprovalRecord, heard: str) -> Fact:

@@ -7,7 +7,7 @@ that plain SQL and a Redis that was away are made up for.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.db import Error
 from django.db.models import Count
 
 from core.errors import StoreUnavailable
-from core.history.approvals.policy import Powers, powers_of
+from core.history.approvals.policy import Asked, Powers, powers_of
 from core.history.people import rights, rights_changes
 from core.history.people.lookalikes import skeleton
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, DecisionGrant, Team
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 LOOK_SECONDS = 2.0
-MOST_PAIRS = 20_000  # of kinds and agents that policy names; above it agents are looked at as any other
+MOST_PAIRS = (
+    20_000  # of kinds and agents that policy names; above it agents and beginnings are looked at as any other
+)
+SOME = "\N{REPLACEMENT CHARACTER}"  # how a name goes on that no row names
 OTHER = chr(0x10FFFF)  # for whatever no row names: of no script, so like no name
 
 
@@ -41,12 +44,25 @@ class Pair(NamedTuple):
     agent_id: str
 
 
+class Reach(NamedTuple):
+    """How many different people may approve a request now, and how many must."""
+
+    may: int
+    must: int
+
+    @property
+    def nobody(self) -> bool:
+        """Whether it cannot be approved."""
+        return self.may < self.must
+
+
 class Approvers(NamedTuple):
     """Everybody who may decide something; and the kinds and agents for which policy may say another thing."""
 
     people: tuple[Powers, ...] = ()
     kinds: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()  # of names, that have owners
 
     def can_approve(self, pair: Pair) -> bool:
         """Whether so many different people as it needs may approve it. Those who look alike are one, as for votes."""
@@ -59,17 +75,36 @@ class Approvers(NamedTuple):
                 return True
         return False
 
+    def reach(self, pair: Asked) -> "Reach":
+        """How many different people may approve it, of how many it needs."""
+        verdicts = [(person, person.verdict(pair)) for person in self.people]
+        names = {skeleton(person.name) for person, verdict in verdicts if verdict.allowed}
+        return Reach(len(names), max((verdict.approvers for _person, verdict in verdicts), default=1))
+
     def said(self) -> dict[str, bool]:
-        """By field of Redis: each kind, and the agents for which it is otherwise than for any other."""
+        """By field of Redis: each kind; and agents and beginnings of names for which it is otherwise."""
         found = {}
-        agents = self.agents if len(self.agents) * (len(self.kinds) + 1) <= MOST_PAIRS else ()
+        pairs = (len(self.agents) + len(self.beginnings)) * (len(self.kinds) + 1)
+        agents = self.agents if pairs <= MOST_PAIRS else ()
+        beginnings = self.beginnings if pairs <= MOST_PAIRS else ()
         for kind in (OTHER, *self.kinds):
             name, usual = _name(kind), self.can_approve(Pair(kind, OTHER))
             found[told.field(name, told.ANY)] = usual
+            known = {"": usual}
+            for begins in sorted(beginnings, key=len):
+                can = self.can_approve(Pair(kind, begins + SOME))
+                if can != _of_longest(known, quoted(begins)):
+                    known[quoted(begins)] = found[told.field(name, told.beginning(quoted(begins)))] = can
             for agent in agents:
-                if self.can_approve(Pair(kind, agent)) != usual:
-                    found[told.field(name, _name(agent))] = not usual
+                can = self.can_approve(Pair(kind, agent))
+                if can != _of_longest(known, _name(agent)):
+                    found[told.field(name, _name(agent))] = can
         return found
+
+
+def _of_longest(known: Mapping[str, bool], name: str) -> bool:
+    """What is known of the longest beginning of this name."""
+    return known[max((begins for begins in known if name.startswith(begins)), key=len)]
 
 
 def _name(name: str) -> str:
@@ -105,7 +140,10 @@ def read() -> Approvers:
     kinds = {*ApprovalType.objects.values_list("name", flat=True), *(kind for kind, *_ in grants)} - {ANY}
     agents = {agent for _kind, agent, _team in grants} | {agent for agent, *_ in owners} - {ANY}
     names = {person.name for person in powers}
-    return Approvers(powers, tuple(sorted(kinds)), tuple(sorted((agents | names) - {ANY})))
+    beginnings = {agent for agent, is_prefix, *_ in owners if is_prefix}
+    return Approvers(
+        powers, tuple(sorted(kinds)), tuple(sorted((agents | names) - {ANY})), tuple(sorted(beginnings))
+    )
 
 
 def _owned(owners: list[Any], person: int, teams: set[int]) -> Iterator[tuple[str, bool]]:
@@ -114,11 +152,35 @@ def _owned(owners: list[Any], person: int, teams: set[int]) -> Iterator[tuple[st
             yield skeleton(agent), bool(is_prefix)
 
 
+_known: tuple[str, float, Approvers] = ("", 0.0, Approvers())
+
+
+def reach_of(pair: Asked, version: str) -> Reach:
+    """Who may approve it, for a page: read again where rights are of another version than what is known, '' for any.
+
+    A change that tells nobody, such as plain SQL, counts within a minute.
+    """
+    global _known
+    kept, at, approvers = _known
+    if not version or kept != version or time.monotonic() - at >= EVERY_SECONDS:
+        at, approvers = time.monotonic(), read()
+        _known = version, at, approvers
+    return approvers.reach(pair)
+
+
+def forget() -> None:
+    """Know nobody: the next page reads people and policy again."""
+    global _known
+    _known = "", 0.0, Approvers()
+
+
 def publish(store: Store) -> Approvers:
     """Say it in Redis, with whether direct answers are taken. StoreUnavailable, DatabaseError."""
     version = told.version(store)
     approvers = read()
-    store.run(told.publish(store.keys, version, settings.TELEMETRY_DIRECT_ANSWERS, approvers.said()))
+    begin = map(quoted, approvers.beginnings)
+    direct = settings.TELEMETRY_DIRECT_ANSWERS
+    store.run(told.publish(store.keys, version, direct, approvers.said(), begin))
     return approvers
 
 
@@ -128,6 +190,7 @@ def connect() -> None:
 
 
 def _say_again(**_signal: Any) -> None:
+    forget()
     try:
         publish(open_store())
     except (Error, StoreUnavailable) as error:

@@ -3,15 +3,16 @@
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 
 from core.history.approvals import alarms, ends, signing
-from core.history.approvals.answers import deadlines, holds
+from core.history.approvals.answers import deadlines, holds, intents
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, append, new_fact
 from core.history.database import locks
@@ -20,23 +21,19 @@ from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
-from core.store.recorder import Told, read_told
+from core.store.recorder import Told, read_queued, read_told
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
     ANSWER_OF,
     DIRECT,
     ENDS,
-    HELD,
     OF_INTENTS,
     OPEN,
     OUTCOME_OF_END,
     PENDING,
     TIMEOUT,
-    VOID,
-    status_of_answer,
 )
-from core.values.digests import edited_digest
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
 from core.values.signature import Said, said_as
@@ -47,12 +44,13 @@ logger = logging.getLogger(__name__)
 class Records(NamedTuple):
     """What Redis holds of the requests that entries speak of: the bodies of new ones, and the ends of ended ones.
 
-    now: by Redis's clock, when that was read.
+    now: by Redis's clock, when that was read. gone: new ones that it does not have, and whether a queue names them.
     """
 
     bodies: Mapping[str, RequestRecord]
     told: Mapping[str, Told]
     now: datetime
+    gone: Mapping[str, bool] = MappingProxyType({})
 
 
 LENGTHS = {
@@ -72,7 +70,7 @@ CHANGING = (
 )
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
-CLAIMS = ("ended", "collected", "restored")  # believed where the request itself says so
+CLAIMS = ("ended", "collected", "restored", "doubted")  # believed where the request itself says so
 UNCOLLECTED = "uncollected"
 USED = "an approval that was used, which Redis, restored from an older file, would have given once more"
 PRUNED_AT_ONCE = 500
@@ -82,9 +80,20 @@ MOST_DAYS = 36_500
 def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
     """What Redis holds of the requests that entries speak of; the outbox carries ids and digests, and it may lie."""
     asked, ended = _ids(entries, "requested"), _ids(entries, *CLAIMS)
-    found = zip(asked, read_records(store, asked), strict=True) if asked else []
+    found = dict(zip(asked, read_records(store, asked), strict=True)) if asked else {}
     now, told = read_told(store, ended) if ended else (timezone.now(), {})
-    return Records({id_: record for id_, record in found if isinstance(record, RequestRecord)}, told, now)
+    bodies = {id_: record for id_, record in found.items() if isinstance(record, RequestRecord)}
+    lost = {id_ for id_, record in found.items() if record is None}
+    said = {
+        entry.fields["request_id"]: entry.fields.get("agent_id", "")
+        for entry in entries
+        if _asks(entry, lost)
+    }
+    return Records(bodies, told, now, read_queued(store, said) if said else {})
+
+
+def _asks(entry: OutboxEntry, ids: Container[str]) -> bool:
+    return entry.type == "requested" and entry.fields.get("request_id", "") in ids
 
 
 def _ids(entries: Sequence[OutboxEntry], *types: str) -> list[str]:
@@ -117,8 +126,8 @@ class Batch:
         self._accepted: list[uuid.UUID] = []
         self._standing: set[uuid.UUID] = set()
         self._lost: dict[str, set[str]] = {}
-        self._intents = _intents_for(said)
-        self._held = _without_held(self._intents)
+        self._intents = intents.tried_on(said, records.gone)
+        self._held = intents.without_held(self._intents)
 
     def take(self, entry: OutboxEntry) -> list[Fact]:
         """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
@@ -173,11 +182,16 @@ class Batch:
             details={**about, **_said(said, "key"), **_said(said, "revises")},
         )
         timeout_seconds = _seconds(said["timeout_seconds"])
-        if request_id in self._rows:
-            return [fact]
+        doubts = self._unconfirmed_asking(request_id, entry)
+        is_known, is_queued = request_id in self._rows, self._records.gone.get(request_id, False)
+        may_be = is_queued or alarms.was_asked(request_id, said, deadline_at, self._records.now)
+        if doubts and (is_known or not may_be):
+            return doubts
+        facts = [fact, *doubts]
+        if is_known:
+            return facts
         # Only the body that was hashed is kept; without it the digest still tells what was asked.
         record = self._records.bodies.get(request_id)
-        facts = [fact]
         if record is not None and alarms.is_altered(record, said["digest"], deadline_at):
             facts.append(alarms.fact_of_altered(request_id, said["agent_id"], said["digest"], record.digest))
         self._add(
@@ -192,6 +206,16 @@ class Batch:
             revises=_uuid_or_none(said.get("revises", "")),
         )
         return facts
+
+    def _unconfirmed_asking(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
+        """The alarm where nothing but the outbox says that this was asked, or where something else was."""
+        row, said = self._rows.get(request_id), entry.fields
+        if row is not None:
+            is_so = not alarms.is_another(row, said)
+        else:
+            tried = self._intents.get(request_id, ())
+            is_so = request_id not in self._records.gone or intents.confirm_asking(tried, said)
+        return [] if is_so else [alarms.fact_of_unconfirmed(request_id, entry, said["agent_id"])]
 
     def _ended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
@@ -236,10 +260,11 @@ class Batch:
         how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
         digest = row.digest if row else said["digest"]
         about = Said(request_id, digest, how, said["responder"], said["reason"])
-        intents = [
-            i for i in self._intents.get(request_id, ()) if i.outcome in (OPEN, ACCEPTED) or i.accepted_at
-        ]
-        return _intent_of(intents, said) is not None or signing.is_signed(about, said.get("signature", ""))
+        tried = self._intents.get(request_id, ())
+        mine = [intent for intent in tried if intent.outcome in (OPEN, ACCEPTED) or intent.accepted_at]
+        return intents.intent_of(mine, said) is not None or signing.is_signed(
+            about, said.get("signature", "")
+        )
 
     def _told_otherwise(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
         """What of this request in Redis is not so, now that it has ended."""
@@ -273,8 +298,8 @@ class Batch:
 
     def _never_told(self, request_id: str, entry: OutboxEntry, ended_at: datetime) -> list[Fact]:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
-        intents = self._intents.get(request_id, [])
-        intent = first_accepted(intents) or next(iter(intents), None)
+        tried = self._intents.get(request_id, [])
+        intent = first_accepted(tried) or next(iter(tried), None)
         if intent is not None and (asked := ends.asked(intent)):
             return self._requested(request_id, OutboxEntry(entry.position, asked))
         self._add(
@@ -334,11 +359,14 @@ class Batch:
         row = self._rows.get(request_id)
         if row is None:
             raise ValueError("the end of an unknown request was not believed")
+        told = self._records.told.get(request_id)
+        if told is None or not told.says_yes:
+            return [alarms.fact_of_unconfirmed(request_id, entry, row.agent_id)]
         return [alarms.fact_of_doubted(row, entry)]
 
     def _answered(self, request_id: str, said: Mapping[str, str]) -> tuple[str, str]:
         """How it was answered beside yes and no, and the changed arguments: those of the very intent."""
-        answer, intent = said.get("answer", ""), _intent_of(self._intents.get(request_id, ()), said)
+        answer, intent = said.get("answer", ""), intents.intent_of(self._intents.get(request_id, ()), said)
         if answer and answer not in ANSWER_OF:
             raise ValueError(f"answer is {answer!r}")
         return answer, intent.edited_to if intent is not None else ""
@@ -354,7 +382,7 @@ class Batch:
         """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
         if said["channel"] not in OF_INTENTS:
             return said["channel"]
-        intent = _intent_of(self._intents.get(request_id, ()), said)
+        intent = intents.intent_of(self._intents.get(request_id, ()), said)
         if intent is not None:
             return intent.channel
         logger.error(
@@ -383,39 +411,6 @@ STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {
     "doubted": Batch._doubted,
     "more_time": Batch._extended,
 }
-
-
-def _intents_for(said: Iterable[Mapping[str, str]]) -> dict[str, list[DecisionIntent]]:
-    """The attempts to decide the requests of which these entries say that they ended."""
-    ids = {fields.get("request_id", "") for fields in said if "ended_ms" in fields}
-    valid = [id_ for id_ in ids if valid_id(id_)]
-    found: dict[str, list[DecisionIntent]] = {}
-    if valid:
-        for intent in DecisionIntent.objects.select_related("user").filter(request_id__in=valid):
-            found.setdefault(str(intent.request_id), []).append(intent)
-    return found
-
-
-def _without_held(intents: dict[str, list[DecisionIntent]]) -> dict[str, uuid.UUID]:
-    """Leave out the attempts that never went to Redis: no end can come of them. Those still held, by request."""
-    held = {}
-    for request_id, tried in intents.items():
-        for intent in tried:
-            if intent.outcome == HELD:
-                held[request_id] = intent.pk
-        intents[request_id] = [intent for intent in tried if intent.outcome not in (HELD, VOID)]
-    return held
-
-
-def _intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:
-    """The intent of that very person, or of a rule of theirs, which this end says that it came of."""
-    about = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
-    stands = (*about, said.get("answer", ""), said.get("edited_digest", ""))
-    for intent in intents:
-        mine = (str(intent.pk), status_of_answer(intent.approved), intent.responder, intent.channel)
-        if (*mine, intent.answer, edited_digest(intent.edited_to.encode())) == stands:
-            return intent
-    return None
 
 
 def _refuse_unfit(said: Mapping[str, str]) -> None:

@@ -49,6 +49,11 @@ def parsed(url: str) -> SplitResult:
     return parts
 
 
+def may_be_plain() -> bool:
+    """Whether any network is named, to which plain `http` goes; which one, is seen when the host is looked up."""
+    return bool(settings.TELEMETRY_NOTICE_NETWORKS)
+
+
 def resolve(host: str, port: int, seconds: float) -> Target:
     """Where to connect to. Refused where any address is not allowed; NotResolved within `seconds`."""
     found = _resolved(host, port, seconds)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
 from urllib.parse import SplitResult
 
 from core.history.notices.addresses import NotResolved, Refused, Target, parsed, resolve
@@ -26,16 +27,31 @@ class Unsure(Exception):
     """It was on its way, and nobody knows whether it was taken."""
 
 
+class Heard(NamedTuple):
+    """What was answered. `after`: what it says of when to try again, or ''. `body`: its first bytes, where wanted."""
+
+    status: int
+    after: str
+    body: bytes
+
+
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
     """Send it; done where the answer is 2xx, within `seconds` for all of it.
 
     Refused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent, Unsure.
     """
+    _judge(exchange(url, body, headers, seconds).status)
+
+
+def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> Heard:
+    """Send it, and what was answered, of its body `most` bytes; within `seconds` for all of it.
+
+    Refused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
+    """
     ends = time.monotonic() + seconds
     parts = parsed(url)
     with _connected(parts, ends) as connection, _watched(connection.sock, ends) as is_over:
-        status = _answer(connection, parts, body, headers, is_over)
-    _judge(status)
+        return _answer(connection, parts, (body, headers), is_over, most)
 
 
 def _judge(status: int) -> None:
@@ -107,20 +123,25 @@ def _watched(opened: socket.socket, ends: float) -> Iterator[threading.Event]:
 def _answer(
     connection: http.client.HTTPConnection,
     parts: SplitResult,
-    body: bytes,
-    headers: Mapping[str, str],
+    sent: tuple[bytes, Mapping[str, str]],
     is_over: threading.Event,
-) -> int:
+    most: int,
+) -> Heard:
+    body, headers = sent
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, {"User-Agent": "agent-telemetry", **headers})
-        status = connection.getresponse().status  # what follows it is not read
+        answer = connection.getresponse()
+        # What follows is not read, unless somebody wants it.
+        heard = Heard(
+            answer.status, answer.headers.get("Retry-After", ""), answer.read(most) if most else b""
+        )
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = IN_TIME if is_over.is_set() else _in_words(error)
         raise Unsure(f"it was sent, and then: {why}") from error
     if is_over.is_set():
         raise Unsure(f"it was sent, and then: {IN_TIME}")  # a head that we cut off ourselves
-    return status
+    return heard
 
 
 def _in_words(error: Exception) -> str:

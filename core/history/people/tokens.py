@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from core.history.agents import heard
 from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
@@ -19,6 +20,9 @@ from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
+PROVISION = (
+    "provision"  # makes instances of the Agent Approval Protocol; alone, and with the token of a fleet
+)
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
@@ -30,6 +34,10 @@ class NotYours(Exception):
     """This person may not make or end such a token; the message is a sentence for them."""
 
 
+class HeardElsewhere(NotYours):
+    """Agents of this name were heard without a token: an administrator says first that they are the same."""
+
+
 class Bearer(NamedTuple):
     """Who stands at the door: what a token that is good says."""
 
@@ -39,13 +47,15 @@ class Bearer(NamedTuple):
     scopes: frozenset[str]
     expires_at: datetime
     asks: str = "*"
+    digest: str = ""  # of the secret that was shown, which may be the one before the last renewal
 
 
 class Wanted(NamedTuple):
     """A token as its form says it. `days`: how long it is good.
 
     `asks`: for which tools of a coding agent people are asked: * for every one, `prompted` for what the client itself
-    would ask its user, or names with spaces between them.
+    would ask its user, or names with spaces between them. `binds`: an administrator says that agents of this name which
+    were heard without a token are the same.
     """
 
     label: str
@@ -54,14 +64,19 @@ class Wanted(NamedTuple):
     scopes: tuple[str, ...]
     days: int
     asks: str = "*"
+    binds: bool = False
 
     def checked(self) -> "Wanted":
         """The same; ValueError that names what is wrong with it."""
         checked_name(self.label, "label")
         checked_name(self.agent, "agent")
         unknown = [scope for scope in self.scopes if scope not in SCOPES]
-        if unknown or not self.scopes:
-            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
+        if (unknown or not self.scopes) and self.scopes != (PROVISION,):
+            raise ValueError(f"scopes must be some of {', '.join(SCOPES)}, or {PROVISION} alone")
+        if self.scopes == (PROVISION,) and not self.is_prefix:
+            raise ValueError(
+                f"scopes: {PROVISION} is for the token of a fleet, whose names begin with its own"
+            )
         if not 1 <= self.days <= LONGEST_DAYS:
             raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
         asks = " ".join(self.asks.split())
@@ -69,25 +84,24 @@ class Wanted(NamedTuple):
             raise ValueError(
                 f"asks must be names of tools of {ASKS_LENGTH} characters at most, or * for every one"
             )
-        return self._replace(asks=asks, scopes=tuple(scope for scope in SCOPES if scope in self.scopes))
+        return self._replace(
+            asks=asks, scopes=tuple(scope for scope in (*SCOPES, PROVISION) if scope in self.scopes)
+        )
 
 
-def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
+def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
     """A new token of this person's and its secret, which is shown now and never again.
 
     An administrator may make one for any name and owns that agent from then on; everybody else for agents that are
-    theirs. Raises NotYours, or ValueError for what is no token. Recorded.
+    theirs. Raises NotYours, or ValueError for what is no token. Recorded, with `how` where that is no page.
     """
     said = wanted.checked()
-    secret = BEGINNING + secrets.token_urlsafe(32)
+    secret = new_secret()
     now = timezone.now()
     with transaction.atomic():
         locks.hold_people()
+        check_may_make(user, said)
         if not owns(user, said.agent, said.is_prefix):
-            if not user.has_perm(MAKE):
-                raise NotYours(
-                    "Only an administrator makes a token for an agent that is not yours. Nothing was made."
-                )
             AgentOwner.objects.create(agent=said.agent, is_prefix=said.is_prefix, person=user)
         token = AgentToken.objects.create(
             label=said.label,
@@ -100,10 +114,28 @@ def make(user: Any, wanted: Wanted) -> tuple[AgentToken, str]:
             created_at=now,
             expires_at=now + timedelta(days=said.days),
         )
-        _record(
-            "token.made", token, label=said.label, scopes=list(said.scopes), days=said.days, asks=said.asks
-        )
+        more = {"binds": True} if said.binds else {}
+        terms = {"label": said.label, "scopes": list(said.scopes), "days": said.days, "asks": said.asks}
+        record("token.made", token, **terms, **more, **how)
     return token, secret
+
+
+def check_may_make(user: Any, wanted: Wanted) -> None:
+    """NotYours unless this person may make such a token now."""
+    is_administrator = user.has_perm(MAKE)
+    if not is_administrator and not owns(user, wanted.agent, wanted.is_prefix):
+        raise NotYours(
+            "Only an administrator makes a token for an agent that is not yours. Nothing was made."
+        )
+    if wanted.binds and is_administrator:
+        return
+    names = heard.without_token(wanted.agent, wanted.is_prefix)
+    if names:
+        shown = ", ".join(f"“{name}”" for name in names[:3])
+        raise HeardElsewhere(
+            f"{shown} was heard without a token before, over Redis. Whoever has the new token speaks in that name: "
+            "only an administrator says that it is the same agent. Nothing was made."
+        )
 
 
 def revoke(user: Any, number: int) -> AgentToken | None:
@@ -117,7 +149,7 @@ def revoke(user: Any, number: int) -> AgentToken | None:
         if token.revoked_at is None:
             token.revoked_at = timezone.now()
             token.save(update_fields=["revoked_at"])
-            _record("token.revoked", token, label=token.label)
+            record("token.revoked", token, label=token.label)
     return token
 
 
@@ -133,17 +165,25 @@ def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
 
 def bearer(secret: str, now: datetime) -> Bearer | None:
     """Who shows this secret; None unless its token is good now and its owner is active. One query, two at times."""
-    good = AgentToken.objects.filter(
-        digest=digest_of(secret), revoked_at=None, expires_at__gt=now, owner__is_active=True
-    )
+    digest = digest_of(secret)
+    is_theirs = Q(digest=digest) | Q(previous_digest=digest, previous_until__gt=now)
+    good = AgentToken.objects.filter(is_theirs, revoked_at=None, expires_at__gt=now, owner__is_active=True)
     token = good.first()
     if token is None:
         return None
-    if token.last_used_at is None or token.last_used_at < now - USED_AGAIN:
-        AgentToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return Bearer(
-        token.pk, token.agent, token.is_prefix, frozenset(token.scopes.split()), token.expires_at, token.asks
-    )
+    is_first = token.is_fresh and token.digest == digest
+    if is_first or token.last_used_at is None or token.last_used_at < now - USED_AGAIN:
+        same = AgentToken.objects.filter(pk=token.pk, digest=token.digest)
+        same.update(last_used_at=now, is_fresh=token.is_fresh and not is_first)
+    ends = token.expires_at if token.digest == digest else token.previous_until or now
+    scopes = frozenset(token.scopes.split())
+    return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest)
+
+
+def is_good(number: int, now: datetime) -> bool:
+    """Whether this token is good now and its owner is active."""
+    good = AgentToken.objects.filter(pk=number, revoked_at=None, expires_at__gt=now, owner__is_active=True)
+    return good.exists()
 
 
 def listed(user: Any) -> Any:
@@ -157,7 +197,13 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 
-def _record(kind: str, token: AgentToken, **said: Any) -> None:
-    name, how = actor()
-    fact = entries.new_fact(kind, name or token.owner.get_username(), what=str(token), **said, **how)
+def new_secret() -> str:
+    """256 random bits as a token is written."""
+    return BEGINNING + secrets.token_urlsafe(32)
+
+
+def record(kind: str, token: AgentToken, **said: Any) -> None:
+    """What became of a token; by whoever acts here, unless `said` has `through`."""
+    name, how = ("", {}) if "through" in said else actor()
+    fact = entries.new_fact(kind, name or token.owner.get_username(), **{"what": str(token), **how, **said})
     append_at_commit(replace(fact, agent_id=token.agent))

@@ -93,12 +93,30 @@ def folded(text: str) -> str:
 
 def lines_of(context: str) -> Iterator[tuple[str, str]]:
     """Each value of a context with the names that lead to it, numbers as they were written, without its secrets."""
-    context = masked_json(context).text
+    yield from lines_in(masked_json(context).text)
+
+
+def lines_in(context: str) -> Iterator[tuple[str, str]]:
+    """The same of a context whose secrets are hidden already."""
     try:
         value = json.loads(context, parse_float=str, parse_int=str, parse_constant=str)
         yield from list(_lines((), value))
     except ODD:
         yield "", context
+
+
+def values_in(context: str) -> Iterator[str]:
+    """The values alone, one after another as they are asked for; of what is no JSON the text itself."""
+    try:
+        left = [json.loads(context, parse_float=str, parse_int=str, parse_constant=str)]
+    except ODD:
+        left = [context]
+    while left:
+        value = left.pop()
+        if isinstance(value, (dict, list)):
+            left += reversed(value.values() if isinstance(value, dict) else value)
+        else:
+            yield _word(value)
 
 
 def _lines(path: tuple[str, ...], value: object) -> Iterator[tuple[str, str]]:
@@ -109,8 +127,11 @@ def _lines(path: tuple[str, ...], value: object) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value, 1):
             yield from _lines((*path, str(number)), item)
     else:
-        word = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        yield ".".join(path), word
+        yield ".".join(path), _word(value)
+
+
+def _word(value: object) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_run(run: str) -> Iterator[str]:

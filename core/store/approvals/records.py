@@ -115,6 +115,22 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     return _parsed_or_none(request_id, replies[0]), now
 
 
+def read_record_and_rights(
+    store: Store, request_id: str
+) -> tuple[RequestRecord | MalformedRecord | None, datetime, str]:
+    """The request, or what is wrong with it, the server's time, and the version of rights, in one round trip."""
+    if not valid_id(request_id):
+        return None, datetime.now(UTC), ""
+    time, reply, rights = store.read_many(
+        [["TIME"], ["HGETALL", store.keys.approval_request(request_id)], ["GET", store.keys.rights]]
+    )
+    version = "" if isinstance(rights, Exception) else (rights or b"0").decode(errors="replace")
+    try:
+        return _parsed_or_none(request_id, reply), at(milliseconds_of(time)), version
+    except MalformedRecord as error:
+        return error, at(milliseconds_of(time)), version
+
+
 def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
     """Several requests in one round trip, in order; a malformed one yields its error in its place."""
     return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]

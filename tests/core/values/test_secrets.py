@@ -80,6 +80,7 @@ def test_a_known_shape_is_hidden_wherever_it_stands(secret):
         ("mysql --password=hunter2 -u root", "mysql --password=⟦hidden: 7 characters⟧ -u root"),
         ("API_KEY='hunter22'", "API_KEY='⟦hidden: 8 characters⟧'"),
         ('{"a": "token: abcdef"}', '{"a": "token: ⟦hidden: 6 characters⟧"}'),
+        ('{"a": "to\u212aen: abcdef"}', '{"a": "to\u212aen: ⟦hidden: 6 characters⟧"}'),
     ],
 )
 def test_only_the_secret_is_hidden(text, said):

@@ -76,3 +76,8 @@ def test_words_of_mixed_scripts_are_named_with_their_scripts(text, found):
 
 def test_only_so_many_words_are_named():
     assert len(mixed_script_words(" ".join(f"rоot{i}" for i in range(500)), most=7)) == 7
+
+
+def test_a_long_word_costs_no_more_than_its_letters():
+    # Were each letter a place to begin anew, this would take an hour.
+    assert mixed_script_words("x" * 2_000_000 + " é pаypal") == [("pаypal", ("Cyrillic", "Latin"))]

@@ -226,10 +226,10 @@ def test_the_page_lists_who_was_told_and_what_came_of_it(gate, record, signed_in
         )  # fmt: skip
     said = part(client, asked, "notified")
     for words in (
-        "ann by night watch, waits",
-        "sent",
+        "ann by night watch",
+        "sent (waits)",
         "ben by night watch",
-        "failed: its host was not found",
+        "failed (waits): its host was not found",
     ):
         assert words in said
 

@@ -78,3 +78,32 @@ def test_however_many_tokens_there_are_the_page_asks_the_same(
         client.post("/connect/", {**FORM, "agent": f"agent-{number}"})
     with django_assert_max_num_queries(8):
         assert client.get("/connect/").status_code == 200
+
+
+def test_its_owner_renews_a_token_and_ends_the_old_secret_and_nobody_else_does(
+    clean_redis, make_user, client
+):
+    client.force_login(make_user("otto", "administrator"))
+    first = secret_in(client.post("/connect/", FORM))
+    token = AgentToken.objects.get()
+    second = secret_in(client.post(f"/connect/{token.pk}/renew/"))
+    assert first != second
+    page = client.get("/connect/").content.decode()
+    assert "agt_" not in page
+    assert "old secret until" in page
+    client.post(f"/connect/{token.pk}/end-old/")
+    assert "old secret until" not in client.get("/connect/").content.decode()
+    assert client.post("/connect/999/renew/").status_code == 404
+    client.force_login(make_user("anna", "administrator"))
+    assert client.post(f"/connect/{token.pk}/renew/").status_code == 403
+    assert "Renew" not in client.get("/connect/").content.decode()
+
+
+def test_a_name_that_was_heard_is_bound_where_an_administrator_ticks_it(gate, record, make_user, client):
+    gate.open_request("deploy")
+    record()
+    client.force_login(make_user("anna", "administrator"))
+    form = {**FORM, "agent": gate.agent_id}
+    answer = client.post("/connect/", form)
+    assert (answer.status_code, 'name="binds"' in answer.content.decode()) == (409, True)
+    assert secret_in(client.post("/connect/", {**form, "binds": "1"}))

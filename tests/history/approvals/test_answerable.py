@@ -106,6 +106,42 @@ def test_owners_and_several_people_count(maria, make_user, warning):
     assert not warning("pay")
 
 
+def test_agents_that_are_owned_by_how_their_names_begin_are_warned_as_named_ones_are(
+    maria, make_user, warning
+):
+    john = make_user("john", "approver")
+    everybody = Team.objects.create(name="all")
+    everybody.people.set([maria, john])
+    AgentOwner.objects.create(agent="fleet/", is_prefix=True, team=everybody)
+    AgentOwner.objects.create(agent="fleet/free-", is_prefix=True, person=maria)
+    AgentOwner.objects.create(agent="bot", is_prefix=True, person=maria)
+    asked = ["fleet/1", "fleet/", "fleet", "other", "bot-1", "fleet/free-1"]
+    assert [bool(warning("deploy", agent)) for agent in asked] == [True, True, False, False, False, True]
+    DecisionGrant.objects.create(approval_type="pay", agent="fleet/7", team=Team.objects.create(name="none"))
+    assert [bool(warning("pay", agent)) for agent in ("fleet/7", "fleet/8", "other")] == [True, True, False]
+    AgentOwner.objects.filter(agent="fleet/").delete()
+    answerable.publish(open_store())
+    assert not any(warning("deploy", agent) for agent in asked)
+
+
+def test_the_longest_beginning_counts_and_a_name_of_its_own_before_it(maria, make_user, warning):
+    john = make_user("john", "approver")
+    DecisionGrant.objects.all().delete()
+    for agent in ("a-1", "a-b-1"):
+        DecisionGrant.objects.create(agent=agent)
+    AgentOwner.objects.create(agent="a-", is_prefix=True, person=john)
+    AgentOwner.objects.create(agent="a-b-", is_prefix=True, person=maria)
+    for agent in ("a-1", "a-2", "a-b-1", "a-b-2", "b"):
+        expected = not answerable.read().can_approve(Pair("deploy", agent))
+        assert bool(warning("deploy", agent)) == expected, agent
+    both = Team.objects.create(name="both")
+    both.people.set([maria, john])
+    AgentOwner.objects.create(agent="a-b-", is_prefix=True, team=both)
+    for agent in ("a-1", "a-2", "a-b-1", "a-b-2", "b"):
+        expected = not answerable.read().can_approve(Pair("deploy", agent))
+        assert bool(warning("deploy", agent)) == expected, agent
+
+
 def test_it_is_the_one_answer_to_who_may_decide(maria, make_user):
     people = [
         maria,

@@ -220,3 +220,76 @@ def test_health_and_the_live_pages_raise_an_alarm_for_a_day(gate, claim, clean_r
     wait_until(lambda: said in health_page.alarm(health.read_heartbeat()), "an alarm")
     assert any(said in worry for worry in health_page.read_page().worries)
     assert datetime.now(UTC) - AuditEntry.objects.get(kind="approval.unconfirmed").at < timedelta(days=1)
+
+
+def asked_as_told(request_id: str, **fields: str) -> dict[str, str]:
+    """What the outbox says of a request that nobody asked."""
+    now = int(time.time() * 1000)
+    said = {"type": "requested", "request_id": request_id, "agent_id": "deployer", "approval_type": "deploy"}
+    times = {"requested_ms": str(now), "deadline_ms": str(now + 60_000), "timeout_seconds": "60.0"}
+    return {**said, "digest": "d" * 64, **times, **fields}
+
+
+def test_that_something_was_asked_is_a_claim_too(raw, repair):
+    request_id = str(uuid.uuid4())
+    for _ in range(2):
+        raw.xadd(OUTBOX, asked_as_told(request_id))
+        repair()
+    assert not ApprovalRecord.objects.exists()
+    assert kinds_of(request_id) == ["approval.unconfirmed"]
+    details = json.loads(AuditEntry.objects.get().details)
+    assert (details["what"], details["digest"], details["approval_type"]) == ("requested", "d" * 64, "deploy")
+    assert_chain_is_whole()
+
+
+@pytest.mark.parametrize("change", [{"digest": "e" * 64}, {"agent_id": "other"}, {"approval_type": "delete"}])
+def test_that_something_else_was_asked_changes_nothing(gate, raw, record, change):
+    request = gate.open_request("deploy", {"a": 1})
+    raw.xadd(OUTBOX, asked_as_told(request.request_id, digest=request.digest))  # told twice it is the same
+    raw.xadd(OUTBOX, asked_as_told(request.request_id, **{"digest": request.digest, **change}))
+    record()
+    row = ApprovalRecord.objects.get()
+    assert (row.digest, row.agent_id, row.approval_type) == (request.digest, "deployer", "deploy")
+    assert kinds_of(request.request_id) == ["approval.requested", "approval.unconfirmed"]
+
+
+def test_what_is_so_old_that_redis_forgot_it_is_recorded_with_the_mark(raw, record):
+    request_id, then = str(uuid.uuid4()), str(int((time.time() - 8 * 24 * 3600) * 1000))
+    raw.xadd(OUTBOX, asked_as_told(request_id, requested_ms=then, deadline_ms=then))
+    record()
+    assert stands(request_id) == "pending"
+    assert kinds_of(request_id) == ["approval.requested", "approval.unconfirmed"]
+
+
+def test_a_request_that_somebody_had_on_the_screen_was_asked(gate, maria, decide, raw, record):
+    request_id = gate.open_request("deploy").request_id
+    decide(maria, request_id)
+    raw.delete(f"{NAME}request:{request_id}")
+    record()
+    assert kinds_of(request_id) == ["approval.requested", "approval.approved"]
+
+
+def test_a_request_that_vanished_while_the_queue_names_it_is_recorded_with_the_mark(gate, raw, record):
+    request_id = gate.open_request("deploy").request_id
+    raw.delete(f"{NAME}request:{request_id}")
+    record()
+    assert stands(request_id) == "pending"
+    assert kinds_of(request_id) == ["approval.requested", "approval.unconfirmed"]
+
+
+def test_that_an_agent_did_not_believe_a_yes_takes_a_yes(gate, raw, record):
+    request_id = gate.open_request("deploy").request_id
+    said = {
+        "type": "doubted",
+        "request_id": request_id,
+        "why": "it is not signed",
+        "doubted_ms": "1795331355624",
+    }
+    raw.xadd(OUTBOX, said)
+    record()
+    assert kinds_of(request_id) == ["approval.requested", "approval.unconfirmed"]
+    assert "it is not signed" in AuditEntry.objects.get(kind="approval.unconfirmed").details
+    gate.respond_to_approval(request_id, False, "ann")
+    raw.xadd(OUTBOX, said)
+    record()
+    assert "approval.doubted" not in kinds_of(request_id)

@@ -11,8 +11,20 @@ local id, agent, kind, context, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARG
 
 -- What cannot be read, as by an account of before this key, is not known: then nobody says so.
 local function nobody_can()
-  local said = redis.pcall('HMGET', KEYS[10], unpack(ARGV, 14))
-  for place = 1, #ARGV - 13 do
+  local named, lengths = {unpack(ARGV, 14)}, redis.pcall('HMGET', KEYS[10], '@BEGINNINGS@')
+  -- Of a kind and of all: first its agent's own field, then those of how the name begins, the longest first.
+  local fields = {}
+  for place = 1, #named, 2 do
+    local agents, any = named[place], named[place + 1]
+    fields[#fields + 1] = agents
+    for length in string.gmatch(lengths[1] or '', '%d+') do
+      local most = any and #any - 1 + tonumber(length)
+      if most and most <= #agents then fields[#fields + 1] = string.sub(agents, 1, most) .. '*' end
+    end
+    fields[#fields + 1] = any
+  end
+  local said = redis.pcall('HMGET', KEYS[10], unpack(fields))
+  for place = 1, #fields do
     if said[place] then return said[place] == '0' and '1' or '' end
   end
   return ''

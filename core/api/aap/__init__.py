@@ -1,0 +1,1 @@
+"""The Agent Approval Protocol (agentapprovalprotocol.org), version 1: the same approvals in its own words."""

@@ -1,0 +1,138 @@
+"""Server-sent events: how a request ends, and what agents publish. Whoever reads holds no thread.
+
+A stream is silent for a few seconds at most, so a client that is gone is noticed, and a token that is none any more
+ends it.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from core.api import asking, living
+from core.api.answers import Refused, Reply
+from core.api.desk import Desk, Stream
+from core.api.ends import EVERY_TYPE, until
+from core.errors import TelemetryError
+from core.history.people.tokens import Bearer
+
+SILENCE = 4.0  # seconds, in which a revoked token is noticed too
+OF_A_TOKEN = 32  # streams that are open, in one web process
+AGAIN_SECONDS = 5
+HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+FIRST = b"retry: 2000\n\n"
+ALIVE = b": alive\n\n"
+
+
+async def of_request(
+    desk: Desk, bearer: Bearer, agent: str, request_id: str, query: Mapping[str, str]
+) -> Stream:
+    """One event `outcome` when the request has ended, or `refused` where the claim is somebody else's."""
+    await desk.run(partial(asking.own, agent, request_id))
+    hearing = asking.Hearing.of(query)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield FIRST
+        while await desk.still(bearer):
+            try:
+                outcome = partial(asking.outcome, desk.run, desk.ends, agent, request_id, SILENCE, hearing)
+                reply = await outcome()
+            except Refused as refused:
+                yield _event("refused", "", Reply.of(refused).body)
+                return
+            if reply.status == 200:
+                yield _event("outcome", str(reply.body["ended_at"]), reply.body)
+                return
+            yield ALIVE
+
+    return _bounded(desk, bearer, pieces)
+
+
+async def of_events(desk: Desk, bearer: Bearer, query: Mapping[str, str], last: str) -> Stream:
+    """Every event as it is published, with its id; from `last`, or `after`, or from now on."""
+    after = last or query.get("after") or await desk.run(living.now_as_id)
+    kind = query.get("type", "")
+    batch = await desk.run(
+        partial(living.events_after, kind, after)
+    )  # a bad id or type is refused before it begins
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal batch
+        yield FIRST
+        while await desk.still(bearer):
+            for event in batch.events:
+                yield _event(event["event_type"], event["event_id"], event)
+            if batch.missed:
+                yield _event("missed", "", {"missed": batch.missed})
+
+            async def look(place: str = batch.after) -> tuple[living.Read | None, float]:
+                found = await desk.run(partial(living.events_after, kind, place))
+                return (found if found.after != place else None), SILENCE
+
+            found = await until(desk.happenings, kind or EVERY_TYPE, SILENCE, look)
+            batch = found or living.Read([], batch.after, 0)
+            if found is None:
+                yield ALIVE
+
+    return _bounded(desk, bearer, pieces)
+
+
+def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[bytes]]) -> Stream:
+    """The stream, counted while it is open; Refused for one too many."""
+    number = bearer.number
+    if desk.streams[number] >= OF_A_TOKEN:
+        message = f"At most {OF_A_TOKEN} streams of one token are open at once."
+        raise Refused(429, "streams", message, after=AGAIN_SECONDS)
+
+    async def counted() -> AsyncIterator[bytes]:
+        desk.streams[number] += 1
+        try:
+            async for piece in _patient(pieces):
+                yield piece
+        finally:
+            desk.streams[number] -= 1
+            if not desk.streams[number]:
+                del desk.streams[number]
+
+    return Stream(counted(), HEADERS)
+
+
+async def _patient(pieces: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+    """What comes, and an end where Redis is away: the client comes again, and says what it had."""
+    with suppress(TelemetryError):
+        async for piece in pieces():
+            yield piece
+
+
+def _event(name: str, event_id: str, data: Any) -> bytes:
+    """One event. Names and ids come from agents too, so a line break in them is none."""
+    lines = [f"event: {_line(name)}", f"data: {json.dumps(data, ensure_ascii=False)}"]
+    if event_id:
+        lines.insert(0, f"id: {_line(event_id)}")
+    return "\n".join(lines).encode() + b"\n\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+async def handed(take: Callable[[], Awaitable[Any]], give_back: Callable[[Any], Awaitable[Any]]) -> Any:
+    """What `take` takes; where nobody waits for it any more when it is there, it is given back."""
+    work = asyncio.ensure_future(take())
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        work.add_done_callback(partial(_unwanted, give_back))
+        raise
+
+
+def _unwanted(give_back: Callable[[Any], Awaitable[Any]], done: "asyncio.Future[Any]") -> None:
+    if not done.cancelled() and done.exception() is None and done.result() is not None:
+        task = asyncio.ensure_future(give_back(done.result()))
+        _UNDER_WAY.add(task)
+        task.add_done_callback(_UNDER_WAY.discard)
+
+
+_UNDER_WAY: "set[asyncio.Future[Any]]" = set()

@@ -1,0 +1,192 @@
+"""The coding agents that are known here: where their settings are, and what is written into them."""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import shim
+from .documents import Addition, InJson, InToml
+
+MATCH_ALL = "*"
+GEMINI_TELLS = ("BeforeAgent", "AfterAgent", "SessionEnd")
+TOLD_SECONDS = 30  # of an event that nobody answers
+CLAUDE_TELLS = (
+    *("UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Notification"),
+    *("SubagentStart", "SubagentStop", "Stop", "SessionEnd"),
+)
+
+
+class Wiring(NamedTuple):
+    """What all settings have in common: the site, the file with the token, and seconds that a tool is held."""
+
+    site: str
+    token_file: Path
+    seconds: int
+
+    def command(self, name: str) -> str:
+        """The hook of one client, as a shell runs it. By its path, so that it starts without the package."""
+        words = [
+            sys.executable,
+            "-I",
+            str(Path(shim.__file__).resolve()),
+            name,
+            "--env",
+            str(self.token_file),
+        ]
+        return shlex.join(words if name == "headers" else [*words, "--timeout", str(self.seconds)])
+
+
+class CodingAgent(NamedTuple):
+    """One client. `marks`: a command or a folder of the home that shows that it is here. `after`: what is left to do.
+
+    `file`: where its settings are, by the environment.
+    """
+
+    name: str
+    title: str
+    marks: tuple[str, ...]
+    file: Callable[[Mapping[str, str]], Path]
+    addition: Callable[[Wiring], Addition]
+    after: str = ""
+
+    def is_here(self, environment: Mapping[str, str]) -> bool:
+        """Whether this machine has it."""
+        home = _home(environment)
+        return any(
+            (home / mark).is_dir()
+            if mark.startswith(".")
+            else shutil.which(mark, path=environment.get("PATH"))
+            for mark in self.marks
+        )
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("HOME") or os.path.expanduser("~"))
+
+
+# Claude Code
+
+
+def _claude(wiring: Wiring) -> Addition:
+    hook = {"type": "command", "command": wiring.command("claude-code"), "timeout": wiring.seconds}
+    told = {**hook, "timeout": TOLD_SECONDS}
+    asked = {event: [{"matcher": MATCH_ALL, "hooks": [hook]}] for event in (shim.BEFORE, shim.PROMPT)}
+    heard = {event: [{"hooks": [told]}] for event in CLAUDE_TELLS}
+    telemetry = {
+        "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+        "OTEL_METRICS_EXPORTER": "otlp",
+        "OTEL_LOGS_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": wiring.site,
+    }
+    hooks = {**asked, "Elicitation": [{"hooks": [hook]}], **heard}
+    return InJson({"hooks": hooks, "env": telemetry, "otelHeadersHelper": wiring.command("headers")})
+
+
+# Codex
+
+
+def _codex_file(environment: Mapping[str, str]) -> Path:
+    folder = environment.get("CODEX_HOME")
+    return (Path(folder) if folder else _home(environment) / ".codex") / "config.toml"
+
+
+def _codex(wiring: Wiring) -> Addition:
+    parts = [("", _codex_hook(shim.BEFORE, wiring.command("codex"), wiring.seconds))]
+    parts += [
+        ("", _codex_hook(event, wiring.command("codex"), TOLD_SECONDS))
+        for event in ("UserPromptSubmit", "PostToolUse", "Stop")
+    ]
+    # Its settings may name a variable in the place of a token, so the token stays in its file.
+    telemetry = (
+        "[otel]\nexporter = { otlp-http = { "
+        f'endpoint = {_toml(wiring.site + "/v1/logs")}, protocol = "json", '
+        'headers = { "Authorization" = "Bearer ${AGENT_TOKEN}" } } }'
+    )
+    return InToml((*parts, ("otel", telemetry)))
+
+
+def _codex_hook(event: str, command: str, seconds: int) -> str:
+    return (
+        f"[[hooks.{event}]]\n[[hooks.{event}.hooks]]\n"
+        f'type = "command"\ncommand = {_toml(command)}\ntimeout = {seconds}'
+    )
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+# Gemini CLI
+
+
+def _gemini(wiring: Wiring) -> Addition:
+    def hook(seconds: int) -> dict[str, Any]:
+        command = wiring.command("gemini")
+        return {"type": "command", "command": command, "timeout": seconds * 1000}
+
+    return InJson(
+        {
+            "hooks": {
+                "BeforeTool": [{"matcher": MATCH_ALL, "hooks": [hook(wiring.seconds)]}],
+                **{event: [{"hooks": [hook(TOLD_SECONDS)]}] for event in GEMINI_TELLS},
+            },
+            "telemetry": {
+                "enabled": True,
+                "target": "local",
+                "otlpEndpoint": wiring.site,
+                "otlpProtocol": "http",
+                "logPrompts": False,
+            },
+        }
+    )
+
+
+# Cursor
+
+
+def _cursor(wiring: Wiring) -> Addition:
+    told = {"command": wiring.command("cursor"), "timeout": TOLD_SECONDS}
+    held = {**told, "timeout": wiring.seconds, "failClosed": True}
+    asked = {event: [held] for event in ("preToolUse", "beforeShellExecution", "beforeMCPExecution")}
+    return InJson({"version": 1, "hooks": {**asked, "beforeSubmitPrompt": [told], "stop": [told]}})
+
+
+AGENTS = (
+    CodingAgent(
+        "claude-code",
+        "Claude Code",
+        ("claude", ".claude"),
+        lambda environment: _home(environment) / ".claude" / "settings.json",
+        _claude,
+    ),
+    CodingAgent(
+        "codex",
+        "Codex",
+        ("codex", ".codex"),
+        _codex_file,
+        _codex,
+        "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
+        "For what it costs, start it with the token in AGENT_TOKEN.",
+    ),
+    CodingAgent(
+        "gemini",
+        "Gemini CLI",
+        ("gemini", ".gemini"),
+        lambda environment: _home(environment) / ".gemini" / "settings.json",
+        _gemini,
+        "For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token.",
+    ),
+    CodingAgent(
+        "cursor",
+        "Cursor",
+        ("cursor", "cursor-agent", ".cursor"),
+        lambda environment: _home(environment) / ".cursor" / "hooks.json",
+        _cursor,
+    ),
+)
+NAMES = tuple(agent.name for agent in AGENTS)

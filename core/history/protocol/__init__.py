@@ -1,0 +1,1 @@
+"""What SQL keeps for the Agent Approval Protocol beside the approvals themselves."""

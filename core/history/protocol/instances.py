@@ -1,0 +1,172 @@
+"""Instances of the Agent Approval Protocol: made by provisioners, changed, deleted. Answers are kept a week."""
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core.history.database import locks
+from core.history.notices.sealing import Unreadable, seal, unseal
+from core.history.people import tokens
+from core.history.people.tokens import LONGEST_DAYS, Bearer, Wanted
+from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
+
+UNDER_WAY = timedelta(seconds=30)  # longer than a receiver may take to answer; then its process is gone
+DAY = timedelta(days=1)
+REMOVED = "its receiver was removed"
+NAME_KEPT = 200  # of an instance's name, in the name of its agent
+ASKS = ("ask",)
+
+
+class Delivery(NamedTuple):
+    """Where an instance's receiver is, and the secret that both know."""
+
+    url: str
+    registration_id: str
+    signing_secret: str
+
+    @property
+    def sealed(self) -> str:
+        """For SQL."""
+        return seal(json.dumps(self._asdict()))
+
+    @classmethod
+    def of(cls, instance: ProtocolInstance) -> "Delivery | None":
+        """From SQL; None where there is none, or none that can be read."""
+        try:
+            text = unseal(instance.sealed_delivery)
+        except Unreadable:
+            return None
+        return cls(**json.loads(text)) if text else None
+
+
+class Change(NamedTuple):
+    """What an operation sets. delivery: None leaves it, '' removes it."""
+
+    name: str | None
+    delivery: Delivery | str | None
+
+
+def begin(token: int, operation: str, key: str, digest: str) -> tuple[ProtocolAnswer, bool]:
+    """The row of this key, and whether it is this call's to carry out. One that is under way is somebody else's."""
+    now = timezone.now()
+    rows = ProtocolAnswer.objects.filter(provisioner_id=token, operation=operation, key=key)
+    rows.filter(status=None, began_at__lt=now - UNDER_WAY).delete()
+    row = ProtocolAnswer(provisioner_id=token, operation=operation, key=key, digest=digest, began_at=now)
+    known = rows.select_related("instance").first()
+    if known is not None:
+        return known, False
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return rows.select_related("instance").get(), False
+    return row, True
+
+
+def give_up(row: ProtocolAnswer) -> None:
+    """Nothing came of it: its key is as if it had never been sent."""
+    ProtocolAnswer.objects.filter(pk=row.pk, status=None).delete()
+
+
+def answered(row: ProtocolAnswer) -> dict[str, Any]:
+    """What was answered before."""
+    said: dict[str, Any] = json.loads(unseal(row.sealed_body))
+    return said
+
+
+def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Change) -> dict[str, Any]:
+    """A new instance with its credential, which the answer alone has. Raises `tokens.NotYours`."""
+    name = change.name or f"instance {str(instance_id)[:8]}"
+    agent = f"{bearer.agent}{name[:NAME_KEPT]} {str(instance_id)[:8]}"[:255]
+    provisioner = AgentToken.objects.select_related("owner").get(pk=bearer.number)
+    now = timezone.now()
+    days = min(LONGEST_DAYS, max(1, (provisioner.expires_at - now).days + 1))
+    with transaction.atomic():
+        token, secret = tokens.make(provisioner.owner, Wanted(name[:NAME_KEPT], agent, False, ASKS, days))
+        token.expires_at = min(token.expires_at, provisioner.expires_at)
+        token.save(update_fields=["expires_at"])
+        instance = ProtocolInstance(id=instance_id, agent=agent, name=name, token=token, created_at=now)
+        instance.provisioner = provisioner
+        _deliver(instance, change.delivery, now)
+        instance.save(force_insert=True)
+        expires = token.expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {"instance": shown(instance), "credential": {"token": secret, "expires_at": expires}}
+        _keep(row, 201, said, instance)
+    return said
+
+
+def change(row: ProtocolAnswer, instance_id: uuid.UUID, wanted: Change) -> dict[str, Any] | None:
+    """Change it, all or nothing; None where it was deleted meanwhile."""
+    with transaction.atomic():
+        locks.hold_people()
+        instance = ProtocolInstance.objects.select_for_update().get(pk=instance_id)
+        if instance.deleted_at is not None:
+            return None
+        instance.name = wanted.name or instance.name
+        _deliver(instance, wanted.delivery, timezone.now())
+        instance.save(update_fields=["name", "sealed_delivery", "delivers_since"])
+        said = {"instance": shown(instance)}
+        _keep(row, 200, said, instance)
+    return said
+
+
+def delete(instance: ProtocolInstance) -> ProtocolInstance:
+    """End its token and its deliveries, for good; the same again where that was done before."""
+    with transaction.atomic():
+        locks.hold_people()
+        found = (
+            ProtocolInstance.objects.select_for_update().select_related("token__owner").get(pk=instance.pk)
+        )
+        if found.deleted_at is None:
+            tokens.revoke(found.token.owner, found.token_id)
+            found.deleted_at = timezone.now()
+            _deliver(found, "", found.deleted_at)
+            found.save(update_fields=["deleted_at", "sealed_delivery", "delivers_since"])
+    return found
+
+
+def _deliver(instance: ProtocolInstance, delivery: Delivery | str | None, now: datetime) -> None:
+    if delivery is None:
+        return
+    if isinstance(delivery, Delivery):
+        instance.delivers_since = instance.delivers_since or now
+        instance.sealed_delivery = delivery.sealed
+        return
+    instance.sealed_delivery, instance.delivers_since = "", None
+    open_ones = Callback.objects.filter(
+        instance=instance, state__in=(Callback.State.WAITING, Callback.State.DUE)
+    )
+    open_ones.update(state=Callback.State.OVER, error=REMOVED, finished_at=now)
+
+
+def _keep(row: ProtocolAnswer, status: int, said: dict[str, Any], instance: ProtocolInstance) -> None:
+    row.status, row.sealed_body, row.instance, row.began_at = (
+        status,
+        seal(json.dumps(said)),
+        instance,
+        timezone.now(),
+    )
+    row.save(update_fields=["status", "sealed_body", "instance", "began_at"])
+
+
+def own(bearer: Bearer, instance_id: uuid.UUID | None, *, deleted: bool = False) -> ProtocolInstance | None:
+    """The instance, where a token of this very fleet made it; a deleted one only where that is wanted."""
+    if instance_id is None:
+        return None
+    found = ProtocolInstance.objects.filter(pk=instance_id, provisioner__agent=bearer.agent)
+    return (found if deleted else found.filter(deleted_at=None)).first()
+
+
+def shown(instance: ProtocolInstance) -> dict[str, Any]:
+    """As its provisioner reads it: never its secret."""
+    said: dict[str, Any] = {"id": str(instance.pk), "name": instance.name}
+    delivery = Delivery.of(instance)
+    if delivery is not None:
+        said["delivery"] = {
+            "type": "webhook", "url": delivery.url, "registration_id": delivery.registration_id,
+        }  # fmt: skip
+    return said

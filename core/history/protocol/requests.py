@@ -1,0 +1,76 @@
+"""Requests of the Agent Approval Protocol under their askers' keys: stored before Redis is asked, found again after."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from core.models import ApprovalRecord, ProtocolInstance, ProtocolRequest
+
+KEPT = timedelta(days=30)  # after the end, of what must be kept for eight days at most
+
+
+def reserve(agent: str, key: str, digest: str, timeout: str, token: int) -> tuple[ProtocolRequest, bool]:
+    """The row of this agent's key, and whether this call made it. Of many at once one makes it."""
+    known = ProtocolRequest.objects.filter(agent=agent, key=key).first()
+    if known is not None:
+        return known, False
+    row = ProtocolRequest(
+        agent=agent,
+        key=key,
+        digest=digest,
+        timeout=timeout,
+        valid_seconds=settings.TELEMETRY_APPROVAL_SECONDS,
+        instance=ProtocolInstance.objects.filter(token_id=token).first(),
+        began_at=timezone.now(),
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return ProtocolRequest.objects.get(agent=agent, key=key), False
+    return row, True
+
+
+def asked(row: ProtocolRequest, request_id: str) -> None:
+    """Note which approval it is."""
+    row.request_id = UUID(request_id)
+    ProtocolRequest.objects.filter(pk=row.pk).update(request_id=row.request_id)
+
+
+def is_deleted(row: ProtocolRequest) -> bool:
+    """Whether its instance was deleted, also since the row was read."""
+    if row.instance_id is None:
+        return False
+    return ProtocolInstance.objects.filter(pk=row.instance_id, deleted_at__isnull=False).exists()
+
+
+def own(agent: str, request_id: UUID) -> ProtocolRequest | None:
+    """The request, where this agent asked it by the protocol."""
+    return ProtocolRequest.objects.filter(agent=agent, request_id=request_id).first()
+
+
+def recorded(request_id: UUID | None) -> ApprovalRecord | None:
+    """What the record says of it."""
+    return None if request_id is None else ApprovalRecord.objects.filter(pk=request_id).first()
+
+
+def consumed(row: ProtocolRequest, key: str) -> None:
+    """Note under which key it was used; Redis has decided that."""
+    ProtocolRequest.objects.filter(pk=row.pk, consumed_by="").update(consumed_by=key)
+
+
+def report(row: ProtocolRequest, outcome: str, note: str, at: datetime) -> ProtocolRequest:
+    """Note what came of the call, the first time; the row as it stands then, whoever was first."""
+    first = ProtocolRequest.objects.filter(pk=row.pk, outcome="")
+    first.update(outcome=outcome, note=note, reported_at=at)
+    return ProtocolRequest.objects.get(pk=row.pk)
+
+
+def waiting_of(instance: ProtocolInstance) -> Any:
+    """The ids of its requests of which no end was seen yet, and of those that are just being asked none."""
+    rows = ProtocolRequest.objects.filter(instance=instance, told=False, request_id__isnull=False)
+    return rows.values_list("request_id", flat=True)

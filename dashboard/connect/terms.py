@@ -1,0 +1,37 @@
+"""What a token shall be, as a form says it: the same fields for one that is made here and one for a command."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.http import HttpRequest
+
+from core.api.hooks import EVERY, PROMPTED
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, Wanted
+from dashboard.connect import words
+
+DAYS = 90
+LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
+
+
+def wanted(request: HttpRequest) -> Wanted:
+    """What was posted; ValueError for what is none."""
+    said = request.POST
+    days = said.get("days", "")
+    if not days.isascii() or not days.isdigit() or len(days) > 4:
+        raise ValueError(words.NO_DAYS)
+    agent = said.get("agent", "").strip()
+    label = said.get("label", "").strip() or agent
+    asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
+    begins, binds = said.get("is_prefix") == "1", said.get("binds") == "1"
+    return Wanted(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
+
+
+def fields(said: Mapping[str, Any] | None, scopes: Iterable[str]) -> dict[str, Any]:
+    """What the form shows: what was posted, or where nothing was the usual, and which scopes are chosen."""
+    chosen = set(scopes)
+    return {
+        "scopes": [(scope, words.SCOPES[scope], scope in chosen) for scope in (*SCOPES, PROVISION)],
+        "asks": [(word, words.ASKS[word]) for word in (EVERY, PROMPTED, LISTED_TOOLS)],
+        "longest": LONGEST_DAYS,
+        "said": said or {"days": DAYS, "asks": EVERY},
+    }

@@ -1,0 +1,125 @@
+"""The real Codex and Gemini CLI with models of ours, wired by the command: what people answer is what they do."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.cli.agents.clients import AGENTS, Wiring
+from core.history.people import tokens
+from core.models import AgentToken
+from tests.api.clients.conftest import waiting
+from tests.api.clients.stubs import Gemini, Responses, Stub, model
+from tests.waiting import PATIENCE
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
+HOLD_SECONDS = 30
+CODEX = """model = "stub"
+model_provider = "stub"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+[model_providers.stub]
+name = "stub"
+base_url = "{url}/v1"
+wire_api = "responses"
+"""
+GEMINI = {"security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}}}
+WORDS = {
+    "codex": ("exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-hook-trust", "leave a trace"),
+    "gemini": ("--yolo", "-p", "leave a trace"),
+}
+KINDS = {"codex": "Bash", "gemini": "run_shell_command"}
+
+
+class Session:
+    """One run of a client whose model wants to run a command that leaves a trace."""
+
+    def __init__(self, name: str, program: Path, folder: Path, wiring: Wiring) -> None:
+        self.trace, home, project = folder / "trace", folder / "home", folder / "project"
+        project.mkdir()
+        self._model = model(Responses if name == "codex" else Gemini, f"touch {self.trace}")
+        self.model: Stub = self._model.__enter__()
+        environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_API_KEY": "none"}
+        environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "CODEX_HOME": str(home / ".codex")}
+        [agent] = [agent for agent in AGENTS if agent.name == name]
+        file = agent.file(environment)
+        file.parent.mkdir(parents=True)
+        before = CODEX.format(url=self.model.url) if name == "codex" else json.dumps(GEMINI)
+        file.write_text(agent.addition(wiring).added(before))
+        self._process = subprocess.Popen(
+            [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def ended(self) -> str:
+        """What it printed, once it is over."""
+        return self._process.communicate(timeout=4 * PATIENCE)[0]
+
+    def heard(self) -> str:
+        """All that its model was told."""
+        return "\n".join(self.model.heard)
+
+    def end(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+        self._model.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["codex", "gemini"])
+def session(
+    request, brought, token_file: Path, site: str, tmp_path: Path
+) -> Iterator[Callable[..., Session]]:
+    """Starts the client, with settings as the command writes them; `.kind` is what its tool is called."""
+    program, sessions = brought(request.param), []
+
+    def begin(seconds: int = 60) -> Session:
+        sessions.append(Session(request.param, program, tmp_path, Wiring(site, token_file, seconds)))
+        return sessions[-1]
+
+    begin.kind = KINDS[request.param]
+    yield begin
+    for one in sessions:
+        one.end()
+
+
+def test_what_is_approved_runs(session, gate_of):
+    begun, gate = session(), gate_of("x")
+    asked = waiting(gate)
+    assert (asked.agent_id, asked.approval_type) == ("ann-laptop", session.kind)
+    assert asked.context["input"]["command"] == f"touch {begun.trace}"
+    assert not begun.trace.exists()
+    gate.decide(asked.request_id, True, "maria")
+    said = begun.ended()
+    assert begun.trace.exists(), said
+
+
+def test_what_is_denied_does_not_run_and_the_model_reads_why(session, gate_of):
+    begun, gate = session(), gate_of("x")
+    gate.decide(waiting(gate).request_id, False, "tom", "not on a Friday")
+    said = begun.ended()
+    assert not begun.trace.exists()
+    assert "not on a Friday" in begun.heard(), said
+
+
+def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of):
+    begun = session(HOLD_SECONDS)
+    said = begun.ended()
+    assert not begun.trace.exists()
+    assert "parked as" in begun.heard(), said
+    assert len(gate_of("x").get_pending_approvals()) == 1
+
+
+@pytest.mark.parametrize("fault", ["dead", "revoked"])
+def test_where_nobody_can_be_asked_nothing_runs(session, token_file, owner, fault):
+    if fault == "dead":
+        token_file.write_text("AGENT_SITE=http://127.0.0.1:9\nAGENT_TOKEN=agt_x\n")
+    else:
+        tokens.revoke(owner, AgentToken.objects.get().pk)
+    begun = session(HOLD_SECONDS)
+    said = begun.ended()
+    assert not begun.trace.exists()
+    assert "nobody could be asked" in begun.heard(), said

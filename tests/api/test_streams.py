@@ -1,0 +1,183 @@
+"""Answers that come when something happens: server-sent events, and signals that are waited for."""
+
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from core import CoordinationSignals, EventStreamer
+from core.api import streams
+from core.history.people import tokens
+from core.models import AgentToken
+from telemetry_site.asgi import door
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+
+
+def events_of(answer: httpx.Response) -> Iterator[dict[str, str]]:
+    """The events of a stream as a browser reads them; comments are passed over."""
+    event: dict[str, str] = {}
+    for line in answer.iter_lines():
+        if not line:
+            if "data" in event:
+                yield event
+            event = {}
+        elif not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            event[name] = value
+
+
+def test_how_a_request_ended_comes_as_an_event_and_the_stream_is_over(agent, gate_of):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    with client.stream("GET", f"/requests/{request_id}/stream", params={"claim": "run-1"}) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        gate_of("x").decide(request_id, True, "maria", "go on")
+        (event,) = events_of(answer)
+    assert event["event"] == "outcome"
+    assert '"approved": true' in event["data"]
+    with client.stream("GET", f"/requests/{request_id}/stream", params={"claim": "run-2"}) as answer:
+        assert [one["event"] for one in events_of(answer)] == ["refused"]
+    assert agent("somebody").get(f"/requests/{request_id}/stream").status_code == 404
+
+
+def test_events_are_followed_and_taken_up_again_where_the_client_was(agent, soon):
+    client, streamer = agent("worker"), EventStreamer()
+    with client.stream("GET", "/events/stream") as answer:
+        following = events_of(answer)
+        first = streamer.publish_event("built", {"n": 1})
+        client.post("/requests", json={"type": "deploy"})  # the site's own events are not told
+        second = streamer.publish_event("tested", {"n": 2})
+        assert [(event["id"], event["event"]) for event in (next(following), next(following))] == [
+            (first, "built"), (second, "tested"),
+        ]  # fmt: skip
+    third = streamer.publish_event("built", {"n": 3})
+    with client.stream("GET", "/events/stream", headers={"Last-Event-ID": first}) as answer:
+        following = events_of(answer)
+        assert [next(following)["id"], next(following)["id"]] == [second, third]
+    with client.stream("GET", "/events/stream?type=built&after=0") as answer:
+        following = events_of(answer)
+        assert [next(following)["id"], next(following)["id"]] == [first, third]
+    soon(lambda: not door.desk.streams)
+    assert client.get("/events/stream?after=never").json()["field"] == "after"
+    assert client.get("/events/stream?type=approval_requested").status_code == 403
+
+
+def test_a_token_has_so_many_streams_and_is_told_when_to_come_again(agent, monkeypatch):
+    monkeypatch.setattr(streams, "OF_A_TOKEN", 1)
+    client = agent("worker")
+    with client.stream("GET", "/events/stream") as answer:
+        pieces = answer.iter_raw()
+        next(pieces)
+        refused = client.get("/events/stream")
+    assert (refused.status_code, refused.json()["error"], refused.headers["retry-after"]) == (
+        429,
+        "streams",
+        "5",
+    )
+
+
+def test_a_stream_ends_with_its_token(agent, owner, monkeypatch):
+    monkeypatch.setattr(streams, "SILENCE", 0.05)
+    with agent("worker").stream("GET", "/events/stream") as answer:
+        tokens.revoke(owner, AgentToken.objects.get().pk)
+        assert list(events_of(answer)) == []
+
+
+def test_a_line_break_in_an_agents_type_begins_no_event():
+    said = streams._event("a\u2028b", "1-0", {"x": "y\nz"})
+    assert said == b'id: 1-0\nevent: a b\ndata: {"x": "y\\nz"}\n\n'
+
+
+# Signals
+
+
+def test_a_signal_is_waited_for(agent, patience):
+    client, found = agent("worker"), []
+    query = {"type": "go", "wait": 30}
+    waiter = threading.Thread(target=lambda: found.append(client.get("/signals", params=query)))
+    waiter.start()
+    CoordinationSignals(agent_id="boss").signal("stop", target_agent="worker")
+    CoordinationSignals(agent_id="boss").signal("go", target_agent="worker", payload={"to": "work"})
+    waiter.join(patience)
+    assert found[0].json()["payload"] == {"to": "work"}
+    assert client.get("/signals", params={"type": "go", "wait": 0.05}).status_code == 204
+    assert client.get("/signals", params={"type": "go", "wait": 31}).json()["field"] == "wait"
+
+
+def test_a_broadcast_comes_to_everybody_who_waits(agent, patience):
+    found = []
+    clients = [agent(name) for name in ("one", "two")]
+    threads = [
+        threading.Thread(
+            target=lambda c=c: found.append(c.get("/signals", params={"type": "all", "wait": 30}))
+        )
+        for c in clients
+    ]
+    for thread in threads:
+        thread.start()
+    assert clients[0].post("/signals", json={"type": "all", "payload": {"n": 1}}).status_code == 201
+    for thread in threads:
+        thread.join(patience)
+    assert [answer.json()["payload"] for answer in found] == [{"n": 1}] * 2
+
+
+def test_a_signal_that_nobody_is_there_to_hear_stays_for_who_comes_next(agent, soon):
+    client = agent("worker")
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/signals", params={"type": "go", "wait": 30}, timeout=0.2)
+    soon(lambda: not door.desk.mail._waiting)
+    CoordinationSignals(agent_id="boss").signal("go", target_agent="worker")
+    assert client.get("/signals?type=go").status_code == 200
+
+
+def test_a_signal_that_was_taken_for_a_client_that_is_gone_is_put_back(agent):
+    import asyncio
+
+    from core.api import living
+
+    boss, worker = CoordinationSignals(agent_id="boss"), CoordinationSignals(agent_id="worker")
+    boss.signal("go", target_agent="worker", payload={"n": 1}, ttl_seconds=60)
+    given, taken = threading.Event(), living.take_signal("worker", {"type": "go"})
+    assert worker.check_signal("go") is None
+
+    async def leave() -> None:
+        async def take() -> object:
+            await asyncio.sleep(0)
+            return taken
+
+        async def back(signal: object) -> None:
+            living.put_back("worker", signal)
+            given.set()
+
+        waiting = asyncio.ensure_future(streams.handed(take, back))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        while not given.is_set():
+            await asyncio.sleep(0)
+
+    asyncio.run(leave())
+    again = worker.check_signal("go")
+    assert (again.source_agent, again.payload, 0 < again.ttl_seconds <= 60) == ("boss", {"n": 1}, True)
+
+
+def test_whoever_heard_nothing_asks_again_under_its_claim_and_hears_the_same(agent):
+    client = agent("worker")
+    for number in (1, 2):
+        CoordinationSignals(agent_id="boss").signal("go", target_agent="worker", payload={"n": number})
+    said = [
+        client.get("/signals", params={"type": "go", "claim": c}).json()["payload"] for c in ("a", "a", "b")
+    ]
+    assert said == [{"n": 1}, {"n": 1}, {"n": 2}]
+
+
+def test_the_work_of_a_stage_is_rated(agent):
+    from core import FeedbackLoop
+
+    client = agent("worker")
+    body = {"workflow": "review", "stage": "read", "tier": "cheap", "quality": 0.8}
+    assert client.post("/feedback", json=body).status_code == 201
+    assert FeedbackLoop().get_quality_stats("review", "read").avg_quality == 0.8
+    assert client.post("/feedback", json={**body, "quality": 2}).json()["field"] == "quality"
+    assert client.post("/feedback", json={**body, "tier": "best"}).json()["field"] == "tier"
