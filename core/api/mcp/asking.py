@@ -10,7 +10,7 @@ from core.api.desk import Desk
 from core.api.routes import ROUTES, Call
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
-from core.values.approvals import PENDING, UNAVAILABLE
+from core.values.approvals import EDITED, PENDING, UNAVAILABLE
 
 SESSION = "mcp"  # a call over MCP names no session, and its tool_use_id is its own in all of them
 LONGEST_WAIT = 25.0  # seconds that ask_human and wait_for_answer take; clients give up on what takes longer
@@ -31,7 +31,7 @@ class Asker:
                 "session_id": SESSION, "tool_use_id": use}  # fmt: skip
         # The client asks about what it would ask its user, so all of it is asked here.
         bearer = self._bearer._replace(asks="*")
-        query = {"understands": "edited", "timeout": "600", **self._query}
+        query = {"understands": EDITED, "timeout": "600", **self._query}
         try:
             reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
         except (Refused, StoreUnavailable, MalformedRecord) as error:

@@ -15,12 +15,13 @@ from core.history.audit import entries
 from core.history.audit.entries import Fact
 from core.store.approvals import ID_LENGTH, valid_id
 from core.store.client import open_store
+from core.values.approvals import DENIED, REJECTED
 from core.values.names import NAME_LENGTH
 
 logger = logging.getLogger(__name__)
 
 RAN, FAILED, NEVER_RAN = "tool.ran", "tool.failed", "tool.never_ran"
-NO = {"reject", "denied", "abort", "deny", "rejected"}
+NO = {"reject", "abort", "deny", DENIED, REJECTED}
 SESSIONS = ("session.id", "conversation.id", "gen_ai.conversation.id")
 USES = ("tool_use_id", "call_id", "gen_ai.tool.call.id")
 NAMES = ("tool_name", "gen_ai.tool.name")
