@@ -29,7 +29,7 @@ CALL = {
 
 def rows(bench: Bench) -> Iterator[Row]:
     with served(bench.url, "exports") as site:
-        token = site.done("-c", TOKEN)
+        token = site.output("-c", TOKEN)
         web, plain = site.web(), site.beside("tests.bench.plain_view", bench.url)
         for form in ("protobuf", "json"):
             bodies = [_body(form, number) for number in range(POSTS)]
