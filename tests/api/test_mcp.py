@@ -12,13 +12,17 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from django.db import connections
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from core.history.approvals import decisions
+from core.models import ApprovalType
 from tests.api.model_stub import model_that_runs
 from tests.api.test_claude_code import claude  # noqa: F401  a fixture
+from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -82,6 +86,24 @@ def test_a_denial_has_the_words_of_the_hooks(call, gate_of, soon):
     thread.join()
     assert denied["behavior"] == "deny"
     assert "not on a Friday. Do not try to do the same in another way" in denied["message"]
+
+
+def test_what_is_approved_with_changes_is_the_input_to_use(call, gate_of, make_user):
+    ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
+    maria, gate = make_user("maria", "approver"), gate_of("x")
+
+    def change() -> None:
+        [request] = wait_until(gate.get_pending_approvals, "it is asked")
+        wanted = json.dumps({**request.context, "input": {"command": "ls -l"}})
+        said = {"approved": True, "reason": "", "digest": live_record(gate, request.request_id).digest}
+        decisions.decide(gate._store, maria, request.request_id, **said, edited=wanted)
+        connections.close_all()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    tool = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_4"}
+    assert call("approve", tool) == {"behavior": "allow", "updatedInput": {"command": "ls -l"}}
+    thread.join()
 
 
 @pytest.mark.long
