@@ -77,6 +77,10 @@ async def _outcome(call: Call) -> Reply:
     return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
+async def _ended(call: Call) -> Reply:
+    return await asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
+
+
 async def _stream(call: Call) -> Stream:
     return await streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
 
@@ -116,6 +120,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
+    ("POST", "requests/ended"): Route("ask", _ended, waits=True),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
     ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
@@ -138,6 +143,7 @@ OPEN: dict[tuple[str, str], Callable[[Desk, dict[str, Any], str], Reply]] = {
         partial(connecting.fetch, body), address
     ),
 }
+_PLAIN = {way for way in ROUTES if "{" not in way[1]}
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
 
@@ -182,6 +188,8 @@ class Calls:
 
 def _found(method: str, path: str) -> tuple[Route, str]:
     """The way that a call goes, and the id in its address or ''; Refused where there is none."""
+    if (method, path) in _PLAIN:
+        return ROUTES[method, path], ""
     ways = []
     for (way, known), route in ROUTES.items():
         match = _PATTERNS[known].fullmatch(path)

@@ -286,9 +286,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     wrong = live is not None and is_altered(live, *((kept.digest, kept.deadline_at) if kept else (None,)))
     # What SQL has is what was asked, and how it ended. Redis may have been written to since.
     known: Any = kept if kept is not None and (wrong or kept.status != PENDING) else live or kept
-    collected = live is not None and live.collected_at is not None
     pending = live is not None and live.status == PENDING and live.deadline_at > now
-    recorded = kept is not None and kept.status != PENDING
     entries = list(AuditEntry.objects.filter(request_id=request_id).order_by("sequence"))
     said = masked_json(text_of(known))
     votes = _votes(request_id, entries) if pending else ()
@@ -299,7 +297,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
         if live is not None and pending and not wrong
         else None,
-        ended=None if known.status == PENDING else Ended.of(known, recorded=recorded, collected=collected),
+        ended=_ended(known, live, kept),
         kind=known.approval_type,
         agent_id=known.agent_id,
         context=text.html,
@@ -315,11 +313,17 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
-        told=[NoticeLine.of(notice) for notice in told_of(kept)],
-        **_beside(known, request_id, approval if pending else None, entries),
+        **_beside(known, request_id, approval, entries, asks=pending),
         **_answered(known),
         **_by_rule(known.digest),
     )
+
+
+def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> Ended | None:
+    if known.status == PENDING:
+        return None
+    recorded = kept is not None and kept.status != PENDING
+    return Ended.of(known, recorded=recorded, collected=live is not None and live.collected_at is not None)
 
 
 def _nobody(asks: Approval) -> str:
@@ -348,10 +352,12 @@ def _before(known: Any, request_id: str) -> ApprovalRecord | None:
     return precedents.approved_before(known.agent_id, known.approval_type, ended_at, request_id)
 
 
-def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[AuditEntry]) -> dict[str, Any]:
-    """What stands beside a request; `asks`: while somebody waits for the answer."""
-    glance = None if asks is None else asks.glance
-    joined = None if asks is None or glance is None else Joined.of(glance, known.agent_id, asks.now)
+def _beside(
+    known: Any, request_id: str, approval: Approval, entries: list[AuditEntry], *, asks: bool
+) -> dict[str, Any]:
+    """What stands beside a request; `asks`: somebody waits for the answer."""
+    glance = approval.glance if asks else None
+    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now)
     lately = precedents.lately(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {
@@ -359,7 +365,8 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
-        "nobody": _nobody(asks) if asks is not None else "",
+        "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],
+        "nobody": _nobody(approval) if asks else "",
     }
 
 

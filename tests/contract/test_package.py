@@ -250,7 +250,7 @@ def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
     agent = installed.start("-c", AGENT, REDIS_URL=url)
     try:
         gate = ApprovalGate(url)
-        [request] = wait_until(gate.get_pending_approvals, "the agent asks", 20)
+        [request] = wait_until(gate.get_pending_approvals, "the agent asks")
         assert (request.agent_id, request.context) == ("packed", {"rows": 3})
         assert gate.respond_to_approval(request.request_id, True, "maria")
         out, err = agent.communicate(timeout=120)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.faults.site.person import Person, SiteAway
 from tests.faults.site.stand import Stand, until
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 AGENTS = 8
 TIMEOUT = 4.0
@@ -106,11 +106,9 @@ class Load:
         if self.site.nursery.ended(self.site.pids["worker"]) is not None:
             self.site.start_worker()
 
-    def answers_again(self) -> float:
-        """Seconds until a page shows the queue as Redis holds it: all parts that a page needs are back."""
-        began = time.monotonic()
+    def answers_again(self) -> None:
+        """Until a page shows the queue as Redis holds it: all parts that a page needs are back."""
         wait_until(self.site.answers, "the site answers")
-        return time.monotonic() - began
 
 
 @contextmanager
@@ -148,10 +146,10 @@ def kill_at_random(
     while time.monotonic() < end or any(kills[part] < each for part in parts):
         time.sleep(chance.uniform(least, most))  # the moment of a death
         part = chance.choice([part for part in parts if kills[part] < each] or parts)
-        began = time.monotonic()
-        load.kill(part)
-        load.answers_again()
-        slowest[part] = max(slowest.get(part, 0.0), time.monotonic() - began)
+        with Stopwatch() as watch:
+            load.kill(part)
+            load.answers_again()
+        slowest[part] = max(slowest.get(part, 0.0), watch.own)
         kills[part] += 1
         load.revive_worker()
     return {"kills": dict(kills), "slowest": slowest}

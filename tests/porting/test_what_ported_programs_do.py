@@ -16,7 +16,7 @@ from core import (
     UsageTracker,
 )
 from tests.servers import client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 PRIMITIVES = [ApprovalGate, CoordinationSignals, EventStreamer, FeedbackLoop, HeartbeatCoordinator]
 
@@ -32,7 +32,7 @@ def test_a_follower_with_block_ms_does_not_end_by_itself(events, background):
     with pytest.raises(TimeoutError):
         first.result(0.5)  # many reads that found nothing
     events.publish_event("build", {"n": 1})
-    assert first.result(10).data == {"n": 1}
+    assert first.result(PATIENCE).data == {"n": 1}
     following.close()
 
 
@@ -42,7 +42,7 @@ def test_a_read_without_a_limit_of_its_own_waits_like_any_other(events, raw, bac
     first = background(next, following)
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
     events.publish_event("build", {"n": 1})
-    assert first.result(10).data == {"n": 1}
+    assert first.result(PATIENCE).data == {"n": 1}
     following.close()
 
 
@@ -221,7 +221,7 @@ def test_twenty_overlapping_waits_of_threads_end_in_any_order(worker, background
             assert said(worker)[0] == "waiting"
 
     for task in [background(wait, number) for number in range(20)]:
-        task.result(30)
+        task.result(PATIENCE)
     assert said(worker) == BEFORE
 
 

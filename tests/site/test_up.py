@@ -139,12 +139,13 @@ def test_nothing_is_left_when_the_supervisor_is_killed(up):
 def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
-    ApprovalGate(url, "robot").open_request("deploy")
-    for part in ("manage.py recorder", "manage.py worker", "uvicorn"):
+    request = ApprovalGate(url, "robot").open_request("deploy")
+    for part in ("manage.py recorder", "manage.py worker", "uvicorn", "unixsocket:"):
         before = wait_until(lambda part=part: site.pid_of(part), f"{part} runs")
         os.kill(before, signal.SIGKILL)
         wait_until(lambda part=part, old=before: site.pid_of(part) not in (0, old), f"{part} runs again")
     wait_until(lambda: answers(site.port), "the site answers again")
+    wait_until(lambda: still_pending(url, request.request_id), "the server knows the request")
     assert len(ApprovalGate(url).get_pending_approvals()) == 1
 
 
@@ -154,14 +155,6 @@ def answers(port: int) -> bool:
             return response.status == 200
     except OSError:
         return False
-
-
-def test_the_embedded_server_is_started_again_with_its_data(up):
-    site = up()
-    url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
-    request = ApprovalGate(url, "robot").open_request("deploy")
-    os.kill(wait_until(lambda: site.pid_of("unixsocket:"), "the server runs"), signal.SIGKILL)
-    wait_until(lambda: still_pending(url, request.request_id), "it runs again and knows the request")
 
 
 def still_pending(url: str, request_id: str) -> bool:

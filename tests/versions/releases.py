@@ -189,7 +189,7 @@ class Site:
     def recorded(self, table: str, columns: str, where: str, *expected: tuple) -> list[tuple]:
         """The rows as soon as they are these; the test fails with what they are where they never are."""
         with suppress(AssertionError):
-            wait_until(lambda: self.rows(table, columns, where) == list(expected), f"rows of {table}", 30)
+            wait_until(lambda: self.rows(table, columns, where) == list(expected), f"rows of {table}")
         return self.rows(table, columns, where)
 
     def _start(self, part: str, *words: str) -> None:

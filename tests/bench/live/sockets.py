@@ -36,7 +36,7 @@ GROUPED_EVERY = {
 def rows(bench: Bench) -> Iterator[Row]:
     """To the sockets of a site where nobody waits, and of one where five hundred do."""
     with served(bench.url, NAMESPACE) as site:
-        ours = Side(site.web(), "/ws/live/", site.session, _asked(bench.url), changes=2)
+        ours = Side(site.web(), "/ws/live/", site.session, _asked(bench.url), changes=2, greets=True)
         relay = Side(site.beside("tests.bench.live.relay", bench.url), "/", "", _added(bench.url))
         grouped = Side(site.beside("tests.bench.live.grouped", bench.url), "/", "", _sent(bench.url))
         for count in (1, 50):

@@ -12,7 +12,7 @@ import pytest
 from core import HeartbeatCoordinator, StoreUnavailable
 from core.agents import fleet
 from tests.servers import client_of
-from tests.waiting import Stopwatch, wait_until
+from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 BEAT = "{telemetry}:agents:beat:worker"
 RECORD = "{telemetry}:agents:record:worker"
@@ -105,7 +105,7 @@ def test_one_coordinator_serves_many_threads(url, agents, background):
     worker = started(url)
     beats = [background(worker.beat, "running", n / 1000, f"task {n}") for n in range(500)]
     for beat in beats:
-        beat.result(30)
+        beat.result(PATIENCE)
     seen = agents.get_agent_status("worker")
     assert seen.current_task == f"task {round(seen.progress * 1000)}"
     assert not worker.conflict

@@ -14,7 +14,7 @@ from core.approvals import deciding
 from core.store.approvals import Answer, read_record_and_time
 from core.values.approvals import SITE
 from tests.live_record import live_record
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 def server_now(raw) -> datetime:
@@ -30,7 +30,7 @@ def test_an_approved_request_returns_the_decision(gate, url, background, first_p
     asked = background(gate.request_approval, "deploy", {"to": "production"}, 20)
     request = first_pending(gate)
     assert ApprovalGate(url).respond_to_approval(request.request_id, True, "ann", "looks good") is True
-    response = asked.result(30)
+    response = asked.result(PATIENCE)
     assert isinstance(response, ApprovalResponse)
     assert (response.approved, response.responder, response.reason) == (True, "ann", "looks good")
     assert response.request_id == request.request_id
@@ -40,7 +40,7 @@ def test_an_approved_request_returns_the_decision(gate, url, background, first_p
 def test_a_rejected_request_returns_the_denial(gate, background, first_pending):
     asked = background(gate.request_approval, "deploy", None, 20)
     assert gate.respond_to_approval(first_pending(gate).request_id, False, "bob", "no") is True
-    response = asked.result(30)
+    response = asked.result(PATIENCE)
     assert (response.approved, response.responder, response.reason) == (False, "bob", "no")
 
 
@@ -198,7 +198,7 @@ def test_a_cancelled_request_wakes_its_waiter_and_takes_no_decision(gate, backgr
     asked = background(gate.request_approval, "deploy", None, 20)
     request = first_pending(gate)
     assert gate.cancel_request(request.request_id) is True
-    response = asked.result(30)
+    response = asked.result(PATIENCE)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled")
     assert gate.decide(request.request_id, True, "ann").outcome == "cancelled"
@@ -239,7 +239,7 @@ def test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision(g
     deadline = live_record(gate, denied.request_id).deadline_at
     wait_until(lambda: read_record_and_time(gate._store, denied.request_id)[1] > deadline, "all are over")
     sweeps = [background(gate.clear_expired_requests) for _ in range(8)]
-    assert sum(sweep.result(30) for sweep in sweeps) == len(late)
+    assert sum(sweep.result(PATIENCE) for sweep in sweeps) == len(late)
     assert {gate.get_request(request.request_id).status for request in late} == {"timeout"}
     assert gate.get_request(denied.request_id).status == "rejected"
     assert gate.get_request(open_.request_id).status == "pending"

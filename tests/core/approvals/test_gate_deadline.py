@@ -8,6 +8,7 @@ from core.approvals import waiting as approval_waiting
 from core.store.approvals import expire
 from core.store.keys import Keys
 from tests.live_record import live_record
+from tests.waiting import PATIENCE
 
 TRIALS = 1_000
 LANES = 50
@@ -23,7 +24,7 @@ def one_trial(gate: ApprovalGate, background, chance: random.Random) -> tuple:
     time.sleep(max(0.0, deadline + chance.uniform(-0.02, 0.02) - time.time()))
     answer = chance.random() < 0.5
     accepted = gate.respond_to_approval(request.request_id, answer, "ann")
-    return request.request_id, answer, accepted, agent.result(30)
+    return request.request_id, answer, accepted, agent.result(PATIENCE)
 
 
 def test_1000_decisions_around_the_deadline_are_heard_by_the_agent_or_refused(gate, raw, background):

@@ -3,7 +3,7 @@
 import pytest
 
 from core import ApprovalGate, DecisionUnconfirmed, StoreUnavailable
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_lost_reply_while_waiting_loses_no_decision(far_gate, gate, proxy, raw
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent waits")
     proxy.cut()
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert waiter.result(30).approved is True
+    assert waiter.result(PATIENCE).approved is True
 
 
 def test_two_waiters_of_whom_one_loses_its_connection_both_get_the_decision(url, gate, raw, background):
@@ -59,7 +59,7 @@ def test_two_waiters_of_whom_one_loses_its_connection_both_get_the_decision(url,
     raw.client_kill_filter(_id=victim["id"])
     wait_until(lambda: victim["id"] not in {c["id"] for c in raw.client_list()}, "one is cut off")
     gate.respond_to_approval(request.request_id, True, "ann", "fine")
-    assert [(w.result(30).approved, w.result().reason) for w in waiters] == [(True, "fine")] * 2
+    assert [(w.result(PATIENCE).approved, w.result().reason) for w in waiters] == [(True, "fine")] * 2
 
 
 def test_waiters_cut_off_again_and_again_still_get_the_decision(url, gate, raw, background):
@@ -69,7 +69,7 @@ def test_waiters_cut_off_again_and_again_still_get_the_decision(url, gate, raw, 
         wait_until(lambda: raw.info("clients")["blocked_clients"] >= 1, "somebody waits")
         raw.client_kill_filter(_type="normal", skipme=True)
     gate.respond_to_approval(request.request_id, False, "ann")
-    assert {waiter.result(30).responder for waiter in waiters} == {"ann"}
+    assert {waiter.result(PATIENCE).responder for waiter in waiters} == {"ann"}
 
 
 def test_a_decision_without_any_answer_is_unconfirmed_and_can_be_repeated(server, background):

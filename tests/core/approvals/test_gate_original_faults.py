@@ -10,7 +10,7 @@ import pytest
 
 from core import ApprovalGate
 from tests.live_record import live_record
-from tests.waiting import Stopwatch, wait_until
+from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 KEY = "{telemetry}:approvals:request:"
 
@@ -48,7 +48,7 @@ def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, backgro
         # Shorter before it than the interval at which the original polled.
         time.sleep(max(0.0, request.deadline_at.timestamp() - time.time() - 0.7))
         accepted = gate.respond_to_approval(request.request_id, True, "ann")
-        assert asked.result(30).approved is accepted
+        assert asked.result(PATIENCE).approved is accepted
         return accepted
 
     wait_until(one_in_time, "an answer that a busy machine has not made late")
@@ -84,7 +84,7 @@ def test_setting_a_key_approves_nothing(gate, raw, background, forged):
     asked = background(gate.wait_for_decision, request_id)
     for key in (f"approval_response:{request_id}", f"response:{request_id}", f"{{telemetry}}:{request_id}"):
         raw.set(key, forged)
-    assert asked.result(30).approved is False
+    assert asked.result(PATIENCE).approved is False
 
 
 @pytest.mark.parametrize("status", ["approved", "true", "APPROVED", ""])
@@ -131,7 +131,7 @@ def test_the_agent_is_woken_rather_than_polling(gate, raw, background, first_pen
     request_id = first_pending(gate).request_id
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent blocks in Redis")
     gate.respond_to_approval(request_id, True, "ann")
-    assert asked.result(30).approved
+    assert asked.result(PATIENCE).approved
     assert raw.info("commandstats")["cmdstat_xread"]["calls"] == 1
 
 

@@ -12,7 +12,7 @@ import pytest
 from core import ApprovalGate, StoreRefused, StoreUnavailable
 from core.store.approvals import cancel_lost
 from tests.servers import client_of, faulty_server
-from tests.waiting import Stopwatch, wait_until
+from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 TIMEOUT = 1.5
 GRACE = 2.5  # a second of ours, and what a busy machine takes; without a limit it would be 5 s and more
@@ -79,12 +79,12 @@ def test_hung_when_asked_with_a_warm_connection(server):
 
 def test_down_while_waiting(server, asking):
     server.stop()
-    refused_in_time(asking[1].result(30), "unavailable", ENOUGH)
+    refused_in_time(asking[1].result(PATIENCE), "unavailable", ENOUGH)
 
 
 def test_hung_while_waiting(server, asking):
     server.hang()
-    refused_in_time(asking[1].result(30), "unavailable", ENOUGH)
+    refused_in_time(asking[1].result(PATIENCE), "unavailable", ENOUGH)
 
 
 def test_hung_for_a_while_and_then_decided(server, background, first_pending):
@@ -95,7 +95,7 @@ def test_hung_for_a_while_and_then_decided(server, background, first_pending):
         lambda: gate.respond_to_approval(request.request_id, True, "ann"), "it answers again"
     )
     assert decided is True
-    assert asked.result(30)[0].approved is True
+    assert asked.result(PATIENCE)[0].approved is True
 
 
 def test_hung_while_the_request_is_stored_leaves_nothing_open_behind_the_agents_back(server, background):
@@ -118,7 +118,7 @@ def test_restarted_with_its_data_while_waiting_and_decided_afterwards(
     durable_server.stop()
     durable_server.start()
     assert gate.respond_to_approval(request.request_id, True, "ann", "after the restart") is True
-    response, _ = asked.result(30)
+    response, _ = asked.result(PATIENCE)
     assert (response.approved, response.reason) == (True, "after the restart")
 
 
@@ -129,7 +129,7 @@ def test_decided_and_restarted_before_the_agent_heard(durable_server, background
     durable_server.stop()
     waiter = background(gate.wait_for_decision, request.request_id, 10)
     durable_server.start()
-    assert waiter.result(30).approved is True
+    assert waiter.result(PATIENCE).approved is True
 
 
 def test_killed_without_warning_after_a_decision_keeps_it(durable_server):
@@ -146,7 +146,7 @@ def test_restarted_without_its_data_while_waiting(server, background, first_pend
     gate, asked, request = waiting_agent(server, background, first_pending, 20)
     server.stop()
     server.start()
-    response, took = asked.result(30)
+    response, took = asked.result(PATIENCE)
     assert (response.approved, response.responder) == (False, "system")
     assert response.reason.startswith("cancelled: lost")
     assert took < 10
@@ -155,7 +155,7 @@ def test_restarted_without_its_data_while_waiting(server, background, first_pend
 
 def test_emptied_while_waiting(server, asking):
     client_of(server.url).flushall()
-    refused_in_time(asking[1].result(30), "cancelled: lost", ENOUGH)
+    refused_in_time(asking[1].result(PATIENCE), "cancelled: lost", ENOUGH)
 
 
 def test_a_wrong_password_is_named(server):
@@ -223,14 +223,14 @@ def test_twenty_agents_of_a_server_that_hangs_all_hear_in_time(background):
         wait_until(lambda: len(gate.get_pending_approvals()) == 20, "all asked")
         server.hang()
         for agent in agents:
-            refused_in_time(agent.result(30), "unavailable", ENOUGH)
+            refused_in_time(agent.result(PATIENCE), "unavailable", ENOUGH)
 
 
 def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, first_pending):
     gate, asked, request = waiting_agent(server, background, first_pending, 20)
     client_of(server.url).flushall()
     assert gate._store.run(cancel_lost(gate._store.keys, request.request_id)) is True
-    response, took = asked.result(30)
+    response, took = asked.result(PATIENCE)
     assert response.reason.startswith("cancelled: lost")
     assert took < 10
 

@@ -9,7 +9,7 @@ import pytest
 
 from core import ApprovalGate
 from tests.live_record import live_record
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 THREADS = 64
 RIVAL = """
@@ -86,9 +86,9 @@ def test_of_64_threads_and_2_processes_one_wins_and_all_others_are_told_who_each
 def test_200_waiters_on_one_request_all_get_the_decision(gate, raw, background):
     request = gate.open_request("deploy")
     waiters = [background(gate.wait_for_decision, request.request_id, 30) for _ in range(200)]
-    wait_until(lambda: raw.info("clients")["blocked_clients"] == 200, "all of them wait", 20)
+    wait_until(lambda: raw.info("clients")["blocked_clients"] == 200, "all of them wait")
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert all(waiter.result(30).approved for waiter in waiters)
+    assert all(waiter.result(PATIENCE).approved for waiter in waiters)
 
 
 def test_a_decision_and_a_cancellation_at_once_agree_on_one_end(gate, background):
@@ -96,7 +96,7 @@ def test_a_decision_and_a_cancellation_at_once_agree_on_one_end(gate, background
         request = gate.open_request("deploy")
         decided = background(gate.respond_to_approval, request.request_id, True, "ann")
         cancelled = background(gate.cancel_request, request.request_id)
-        assert decided.result(30) is not cancelled.result(30)
+        assert decided.result(PATIENCE) is not cancelled.result(PATIENCE)
         assert gate.wait_for_decision(request.request_id).approved is decided.result()
 
 
@@ -105,5 +105,5 @@ def test_a_repeated_decision_id_in_a_race_is_accepted_for_every_copy_of_it(gate,
     copies = [
         background(lambda: gate.decide(request.request_id, True, "ann", decision_id="one")) for _ in range(32)
     ]
-    assert {copy.result(30).outcome for copy in copies} == {"accepted"}
+    assert {copy.result(PATIENCE).outcome for copy in copies} == {"accepted"}
     assert raw.xlen("{telemetry}:approvals:ended:" + request.request_id) == 1

@@ -15,7 +15,7 @@ import pytest
 
 from core import EventStreamer
 from tests.servers import client_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 STREAM = "{telemetry}:events:stream:"
 
@@ -61,7 +61,7 @@ def test_subscribing_before_the_first_event_does_not_end_at_once(events, event_t
     time.sleep(1)
     assert not first.done()
     publish_all(events, ["first"])
-    assert first.result(30).data == {"n": 0}
+    assert first.result(PATIENCE).data == {"n": 0}
     following.close()
 
 
@@ -76,9 +76,9 @@ def test_an_outage_of_8_s_does_not_end_the_iterator(durable_server, background, 
         time.sleep(8)
         durable_server.start()
         publish_all(EventStreamer(durable_server.url), ["a", "new"], 1)
-        assert waiters[0].result(30).data == {"n": 1}
+        assert waiters[0].result(PATIENCE).data == {"n": 1}
         assert next(forever).data == {"n": 2}
-        assert numbers(waiters[1].result(30)) == [1, 2]
+        assert numbers(waiters[1].result(PATIENCE)) == [1, 2]
     assert [r.getMessage().split(":")[0] for r in caplog.records].count("events do not arrive") == 2
     assert [r.getMessage() for r in caplog.records].count("events arrive again") == 2
     forever.close()
@@ -129,7 +129,7 @@ def test_a_hung_server_is_waited_for(server, background):
     time.sleep(4)  # longer than block and limit together
     assert not rest.done()
     server.resume()
-    assert rest.result(30) == []
+    assert rest.result(PATIENCE) == []
 
 
 def test_a_server_that_lost_everything_is_followed_on(server, background):
@@ -141,7 +141,7 @@ def test_a_server_that_lost_everything_is_followed_on(server, background):
     server.stop()
     server.start()
     publish_all(EventStreamer(server.url), ["b", "c", "a"], 2)
-    assert waiter.result(30) == [2, 3, 4]
+    assert waiter.result(PATIENCE) == [2, 3, 4]
     following.close()
 
 
@@ -152,7 +152,7 @@ def test_a_follower_with_an_id_starts_before_its_server_does(server, background)
     time.sleep(1)
     server.start()
     publish_all(EventStreamer(server.url), ["a", "b"])
-    assert waiter.result(30) == [0, 1]
+    assert waiter.result(PATIENCE) == [0, 1]
     following.close()
 
 
@@ -183,7 +183,7 @@ def publish_no_faster_than(url: str, kills: list[int]) -> None:
         born = number // 100 + 1
         assert events.publish_event(f"type-{chance.randrange(born)}", {"n": number})
         if number % stretch == 0:
-            wait_until(lambda least=number // stretch - 1: len(kills) >= least, "it is killed", 60)
+            wait_until(lambda least=number // stretch - 1: len(kills) >= least, "it is killed")
 
 
 def subscriber_of(url: str, path: Path) -> subprocess.Popen:
@@ -210,14 +210,14 @@ def test_a_subscriber_killed_20_times_during_50_000_events_loses_none_and_repeat
     before = 0
     while len(kills) < KILLS:
         more = before + 500 * (len(kills) + 1)
-        wait_until(lambda size=more: path.stat().st_size >= size, "it sees more events", 60)
+        wait_until(lambda size=more: path.stat().st_size >= size, "it sees more events")
         assert not publishing.done()
         end(subscriber)
         before = path.stat().st_size
         kills.append(before)
         subscriber = subscriber_of(url, path)
     publishing.result(120)
-    wait_until(lambda: path.read_bytes().count(b"\n") >= EVENTS, "it has seen the last event", 60)
+    wait_until(lambda: path.read_bytes().count(b"\n") >= EVENTS, "it has seen the last event")
     time.sleep(0.2)  # more than all would come now
     end(subscriber)
     assert [int(line.split()[1]) for line in path.read_text().splitlines()] == list(range(EVENTS))

@@ -15,7 +15,7 @@ from core import ApprovalGate, EventStreamer, HeartbeatCoordinator, StreamEvent
 from core.events.following import Follower
 from tests.core.values.test_plain_records import MOMENTS, OBJECTS
 from tests.servers import client_of
-from tests.waiting import Stopwatch, wait_until
+from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 STREAM = "{telemetry}:events:stream:"
 EVENTS = st.builds(
@@ -107,7 +107,7 @@ def test_a_type_born_while_others_are_busy_comes_in_its_place(events, background
     publishing = background(publish_all, events, [f"type-{at // 50}" for at in range(total)])
     assert numbers(itertools.islice(following, total)) == list(range(total))
     following.close()
-    publishing.result(30)
+    publishing.result(PATIENCE)
 
 
 def test_a_type_is_followed_that_does_not_exist_yet_and_again_after_it_was_deleted(events):
@@ -155,7 +155,7 @@ def test_waiting_holds_one_connection_and_closing_gives_it_back(events, raw, bac
         waiter = background(next, following)
         wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
         publish_all(events, [f"new-{number}"])
-        waiter.result(30)
+        waiter.result(PATIENCE)
         following.close()
     assert raw.info("clients")["connected_clients"] <= before + 2
 
@@ -177,7 +177,7 @@ def test_an_idle_follower_asks_nothing_while_it_waits(events, raw, background):
     time.sleep(2)  # the subject is what happens while nothing does
     assert raw.info("stats")["total_commands_processed"] - before <= 2
     publish_all(events, "a")
-    waiter.result(30)
+    waiter.result(PATIENCE)
     following.close()
 
 
@@ -228,8 +228,8 @@ def test_two_followers_both_see_everything_in_the_same_order(events, background)
     followers = [events.consume_events() for _ in range(2)]
     seen = [background(lambda f=f: [e.event_id for e in itertools.islice(f, 600)]) for f in followers]
     writers = [background(publish_all, EventStreamer(events._store), [f"type-{w}"] * 200) for w in range(3)]
-    ids = {event_id for writer in writers for event_id in writer.result(30)}
-    first, second = (one.result(30) for one in seen)
+    ids = {event_id for writer in writers for event_id in writer.result(PATIENCE)}
+    first, second = (one.result(PATIENCE) for one in seen)
     assert first == second
     assert set(first) == ids
 

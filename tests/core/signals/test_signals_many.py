@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 READERS, SIGNALS = 8, 5_000
 READER = """
@@ -36,9 +36,9 @@ def delivered_once_in_order(batches: list[list[int]]) -> None:
 
 def test_200_agents_receive_one_broadcast_once_each(mailbox_of, raw, background):
     waiters = [background(mailbox_of(f"a-{n}").wait_for_signal, "go", None, 30) for n in range(200)]
-    wait_until(lambda: raw.info("clients")["blocked_clients"] == 200, "all wait", 20)
+    wait_until(lambda: raw.info("clients")["blocked_clients"] == 200, "all wait")
     sent = mailbox_of("boss").broadcast("go")
-    assert {waiter.result(30).signal_id for waiter in waiters} == {sent}
+    assert {waiter.result(PATIENCE).signal_id for waiter in waiters} == {sent}
     agents = [mailbox_of(f"a-{number}") for number in range(200)]
     assert [agent.check_signal("go") for agent in agents] == [None] * 200
     assert [agent.wait_for_signal("go", timeout=0) for agent in agents] == [None] * 200
@@ -86,8 +86,8 @@ def test_8_waiting_readers_get_what_two_senders_send_once_each(mailbox_of, backg
 
     readers = [background(wait) for _ in range(READERS)]
     for sender in [background(send, 0), background(send, 500)]:
-        sender.result(30)
+        sender.result(PATIENCE)
     for _ in readers:
         mailbox_of("ann").signal("job", target_agent="bob", payload={"n": -1})
-    got = [number for reader in readers for number in reader.result(30)]
+    got = [number for reader in readers for number in reader.result(PATIENCE)]
     assert sorted(got) == list(range(1000))

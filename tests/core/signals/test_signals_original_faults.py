@@ -3,7 +3,7 @@
 import pytest
 
 from core import CoordinationSignals, StoreUnavailable
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 SIGNALS = "{telemetry}:signals:"
 
@@ -56,7 +56,7 @@ def test_clearing_mine_does_not_clear_everyones(mailbox_of):
 def test_n_readers_do_not_get_one_signal_n_times(mailbox_of, background):
     sent = mailbox_of("ann").signal("done", target_agent="bob")
     readers = [background(mailbox_of("bob").check_signal, "done") for _ in range(32)]
-    got = [reader.result(30) for reader in readers]
+    got = [reader.result(PATIENCE) for reader in readers]
     assert ids(signal for signal in got if signal) == [sent]
 
 
@@ -107,5 +107,5 @@ def test_waiting_for_done_does_not_eat_done_extra(mailbox_of, raw, background):
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
     extra = ann.signal("done:extra", target_agent="bob")
     sent = ann.signal("done", target_agent="bob")
-    assert waiter.result(30).signal_id == sent
+    assert waiter.result(PATIENCE).signal_id == sent
     assert ids(bob.get_pending_signals()) == [extra]

@@ -25,7 +25,7 @@ from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
 from tests.accounts import documented_command
 from tests.core.usage.usage_help import book, track
 from tests.leftovers import faults_at
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 OUTBOX = "{telemetry}:outbox"
 
@@ -196,14 +196,14 @@ def test_a_user_limited_to_another_prefix_is_told_that_it_may_not(url, raw):
 def test_a_100_idle_waiters_cost_under_four_commands_a_second_and_never_scan(gate, raw, background):
     request = gate.open_request("deploy")
     waiters = [background(gate.wait_for_decision, request.request_id) for _ in range(100)]
-    wait_until(lambda: raw.info("clients")["blocked_clients"] == 100, "all wait", 20)
+    wait_until(lambda: raw.info("clients")["blocked_clients"] == 100, "all wait")
     raw.config_resetstat()
     time.sleep(3)  # the subject is what happens while nothing does
     stats = {name: stat["calls"] for name, stat in raw.info("commandstats").items()}
     ours = {name: calls for name, calls in stats.items() if not re.match("cmdstat_(info|config)", name)}
     assert sum(ours.values()) < 4 * 3, ours
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert all(waiter.result(30).approved for waiter in waiters)
+    assert all(waiter.result(PATIENCE).approved for waiter in waiters)
     assert not {"cmdstat_scan", "cmdstat_keys"} & set(raw.info("commandstats"))
 
 
@@ -214,7 +214,7 @@ def test_a_waiting_agent_holds_one_connection_and_gives_it_back(gate, raw, backg
         waiter = background(gate.wait_for_decision, request.request_id)
         wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "it waits")
         gate.respond_to_approval(request.request_id, True, "ann")
-        assert waiter.result(30).approved
+        assert waiter.result(PATIENCE).approved
     assert raw.info("clients")["connected_clients"] <= before + 2
 
 

@@ -97,7 +97,7 @@ def test_people_are_stored_as_digests_with_a_secret_of_this_installation(
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     track(make_tracker(), 1, user_id="ann@example.org")
     track(make_tracker(telemetry_dir=tmp_path / "another machine"), 1, user_id="ann@example.org")
-    wait_until(lambda: len(tracker.get_recent_entries()) == 3, "all are shipped", 20)
+    wait_until(lambda: len(tracker.get_recent_entries()) == 3, "all are shipped")
     assert sorted(entry["user_id"] == digest for entry in tracker.get_recent_entries()) == [False, True, True]
 
 

@@ -307,7 +307,7 @@ def test_a_key_of_a_wrong_type_stops_the_whole_batch_and_nothing_is_lost(tracker
     track(tracker, 3)
     assert tracker.flush() == 0
     raw.restore(today, 0, kept, replace=True)
-    wait_until(lambda: tracker.flush() == 0 and total(tracker) == 4, "shipped after the repair", 20)
+    wait_until(lambda: tracker.flush() == 0 and total(tracker) == 4, "shipped after the repair")
     assert raw.zcard("{telemetry}:usage:recent") == 4
 
 
@@ -318,13 +318,13 @@ def test_an_outage_is_logged_once_and_ends_by_itself(server, make_tracker, caplo
     server.stop()
     with caplog.at_level(logging.WARNING, "core.usage.shipper"):
         track(tracker, 100)
-        wait_until(lambda: caplog.records, "the outage is noticed", 20)
+        wait_until(lambda: caplog.records, "the outage is noticed")
         time.sleep(1)  # further attempts say nothing
         assert len(caplog.records) == 1
         server.start()
         other = make_tracker(memory=server.url, telemetry_dir=tracker.telemetry_dir / "other")
-        wait_until(lambda: total(other) >= 100, "the calls have come", 30)
-        wait_until(lambda: len(caplog.records) == 2, "the end of the outage is said", 20)
+        wait_until(lambda: total(other) >= 100, "the calls have come")
+        wait_until(lambda: len(caplog.records) == 2, "the end of the outage is said")
     assert caplog.records[-1].getMessage() == "calls are shipped again"
 
 

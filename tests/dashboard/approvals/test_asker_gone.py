@@ -152,7 +152,7 @@ def test_the_asker_is_dead_by_sigkill_and_33_seconds_later_card_page_and_notice_
     def said() -> list[str]:
         return [text for text in said_by_card(client.get(address).content.decode()) if text]
 
-    [on_card] = wait_until(said, "the card says so", 60)
+    [on_card] = wait_until(said, "the card says so")
     [on_page] = said_by_card(client.get(f"/approvals/{request.request_id}/").content.decode())
     for text in (on_card, on_page):
         assert text.startswith("The agent that asked is gone")

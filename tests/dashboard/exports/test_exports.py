@@ -17,6 +17,7 @@ from core.store import queue as queues
 from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.history.audit.attacker import fill
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -141,7 +142,7 @@ def test_of_many_requests_at_once_three_are_taken(signed_in, person, background)
             connection.close()
 
     asked = [background(ask_for_one) for _ in range(10)]
-    assert sum(future.result(30) for future in asked) == Export.objects.count() == 3
+    assert sum(future.result(PATIENCE) for future in asked) == Export.objects.count() == 3
 
 
 @pytest.mark.parametrize("fate", ["failed", "lost"])

@@ -15,6 +15,7 @@ from django.test import Client
 from core.models import AuditEntry
 from telemetry_site.env import Environment
 from telemetry_site.provider import Provider, one_provider, providers
+from tests.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.django_db,
@@ -49,7 +50,7 @@ def provider(issuer, settings) -> str:
 
 def known(issuer: str, sub: str, **claims: object) -> None:
     """Let the provider know somebody, with what it says of them."""
-    requests.put(f"{issuer}/users/{sub}", json=claims, timeout=5).raise_for_status()
+    requests.put(f"{issuer}/users/{sub}", json=claims, timeout=PATIENCE).raise_for_status()
 
 
 def come(issuer: str, sub: str) -> tuple[Client, object, dict[str, list[str]]]:
@@ -58,7 +59,7 @@ def come(issuer: str, sub: str) -> tuple[Client, object, dict[str, list[str]]]:
     sent = client.post("/sign-in/with/provider/")
     assert sent.status_code == 302
     asked = parse_qs(urlsplit(sent["Location"]).query)
-    back = requests.post(sent["Location"], data={"sub": sub}, allow_redirects=False, timeout=5)
+    back = requests.post(sent["Location"], data={"sub": sub}, allow_redirects=False, timeout=PATIENCE)
     assert back.status_code in (302, 303), back.text
     place = urlsplit(back.headers["Location"])
     return client, client.get(f"{place.path}?{place.query}"), asked

@@ -260,11 +260,11 @@ def test_a_recorder_that_is_killed_at_random_moments_records_each_run_once(recor
             if number % 2:
                 agent.stop_heartbeat()
             agents.append(agent)
-        wait_until(lambda seen=turn: AgentRun.objects.count() > 40 * seen, "it has begun", 60)
+        wait_until(lambda seen=turn: AgentRun.objects.count() > 40 * seen, "it has begun")
         kill(process)
         process = recorder_process()
-    wait_until(lambda: AgentRun.objects.count() == 80, "every run is recorded", 60)
-    wait_until(lambda: AgentRun.objects.filter(state="stopped").count() == 40, "and every end", 60)
+    wait_until(lambda: AgentRun.objects.count() == 80, "every run is recorded")
+    wait_until(lambda: AgentRun.objects.filter(state="stopped").count() == 40, "and every end")
     assert AgentRun.objects.filter(state="running").count() == 40
     assert not SetAsideEntry.objects.exists()
 

@@ -21,6 +21,7 @@ from tests.conftest import PASSWORD
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.database.obstacles import refusing
 from tests.live_record import live_record
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -120,7 +121,7 @@ def test_a_redis_from_an_older_file_takes_no_second_decision_on_what_was_accepte
     second = decide(make_user("omar", "approver"), request_id, approved=False)
     assert (second.outcome, second.status, second.responder) == ("already_decided", "approved", "maria")
     assert second.ended_at == first.ended_at
-    assert agent.result(10).approved
+    assert agent.result(PATIENCE).approved
     live = live_record(gate, request_id)
     assert (live.status, live.responder, live.ended_at) == ("approved", "maria", first.ended_at)
     repair()
@@ -321,7 +322,6 @@ def test_noted_by_the_site_while_two_recorders_record_everything_agrees(
     clean_redis, gate, make_user, decide, running, background
 ):
     from core.history.recorder.recorder import Recorder
-    from tests.waiting import wait_until
 
     for _ in range(2):
         running(Recorder(clean_redis))
@@ -330,7 +330,7 @@ def test_noted_by_the_site_while_two_recorders_record_everything_agrees(
     tries = [background(decide, person, request_id) for request_id in ids for person in people]
     accepted = [answer for answer in (attempt.result(60) for attempt in tries) if answer.accepted]
     assert sorted(answer.request_id for answer in accepted) == sorted(ids)
-    wait_until(lambda: not DecisionIntent.objects.filter(outcome="open").exists(), "all is settled", 30)
+    wait_until(lambda: not DecisionIntent.objects.filter(outcome="open").exists(), "all is settled")
     for answer in accepted:
         row, intent = (
             ApprovalRecord.objects.get(pk=answer.request_id),

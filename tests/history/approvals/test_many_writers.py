@@ -25,7 +25,7 @@ from core.usage.history import history
 from core.usage_tracker import UsageTracker
 from tests.core.usage.usage_help import book, call
 from tests.history.audit.chain import assert_chain_is_whole
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ROUNDS = 6
 
@@ -144,7 +144,7 @@ def test_a_recorder_waits_for_a_reset_of_usage_and_no_call_is_lost(
         history("reset()").reset(datetime(2000, 1, 1, tzinfo=UTC))  # forgets nothing, and makes all sums anew
         step = background(recorder.step)
         wait_until(somebody_waits, "the recorder waits")
-    assert step.result(30) == 1
+    assert step.result(PATIENCE) == 1
     assert sum(UsageHour.objects.values_list("calls", flat=True)) == 2
     assert not SetAsideEntry.objects.exists()
     tracker.close()
@@ -181,4 +181,4 @@ def test_pruning_and_a_recorder_that_writes_the_same_old_rows_in_another_order_w
         pruning = background(prune, datetime.now(UTC), 30)
         wait_until(somebody_waits, "pruning waits")
         assert len(list(table.objects.select_for_update().order_by("-pk"))) == 20
-    assert pruning.result(30) == 20
+    assert pruning.result(PATIENCE) == 20

@@ -12,6 +12,7 @@ from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor, DecisionIntent
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.live_record import live_record
+from tests.waiting import PATIENCE
 
 OUTBOX = "{telemetry}:outbox"
 RECORDED = "{telemetry}:recorded"
@@ -167,7 +168,7 @@ def test_a_request_restored_as_pending_is_closed_with_the_end_that_sql_knows(
     agent = background(gate.wait_for_decision, request_id) if status != "timeout" else None
     repair()
     live = live_record(gate, request_id)
-    heard = agent.result(30) if agent else gate.wait_for_decision(request_id)
+    heard = agent.result(PATIENCE) if agent else gate.wait_for_decision(request_id)
     assert (live.status, live.responder, live.ended_at) == (status, row.responder, row.ended_at)
     assert (live.decision_id, live.channel) == (row.decision_id, row.channel)
     assert (heard.approved, heard.responder) == (status == "approved", row.responder)

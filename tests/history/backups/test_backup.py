@@ -26,6 +26,7 @@ from core.models import WebSession as Session
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
 from tests.history.installation import ODD
+from tests.waiting import PATIENCE
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123457, tzinfo=UTC)
 NUMBERS = dict.fromkeys(["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"], 3)
@@ -119,8 +120,8 @@ def test_what_is_written_meanwhile_waits_for_nobody_and_is_not_in_the_backup(
     def write(_what, _rows):
         if not written:
             written.append(True)
-            background(append, 10, "meanwhile").result(30)
-            background(User.objects.create, username="meanwhile").result(30)
+            background(append, 10, "meanwhile").result(PATIENCE)
+            background(User.objects.create, username="meanwhile").result(PATIENCE)
 
     taken = backup.take(tmp_path / "b.zip", write)
     assert written

@@ -15,6 +15,7 @@ from core.models import AuditCheck, AuditEntry
 from tests import chosen_servers
 from tests.history.audit.attacker import ENTRIES, HEAD, edit, fill, sql, without_guards
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of, verify_audit
+from tests.waiting import PATIENCE
 
 SQLITE = chosen_servers.DATABASE == "sqlite"
 
@@ -85,7 +86,7 @@ def test_the_record_may_grow_while_it_is_verified(transactional_db, background, 
             assert verdict.whole, verdict.problems
     finally:
         stop.set()
-    assert growing.result(30) > 0
+    assert growing.result(PATIENCE) > 0
 
 
 def test_a_row_of_the_wrong_kind_is_named_and_does_not_end_the_reading(db):

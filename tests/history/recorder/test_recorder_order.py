@@ -13,7 +13,7 @@ from core.store import outbox
 from core.store.client import open_store
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.live_record import live_record
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 OUTBOX = "{telemetry}:outbox"
 
@@ -73,7 +73,7 @@ def test_an_outcome_that_two_waiters_took_is_collected_once(gate, record, backgr
     request = gate.open_request("deploy")
     waiters = [background(gate.wait_for_decision, request.request_id) for _ in range(2)]
     gate.respond_to_approval(request.request_id, True, "ann")
-    assert all(waiter.result(30).approved for waiter in waiters)
+    assert all(waiter.result(PATIENCE).approved for waiter in waiters)
     record()
     assert kinds_of(request.request_id).count("approval.collected") == 1
 

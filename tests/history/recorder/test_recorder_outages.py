@@ -13,7 +13,7 @@ from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.history.database.obstacles import held, refusing
 from tests.live_record import live_record
 from tests.servers import client_of, faulty_server
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_an_emptied_redis_cancels_what_was_pending_and_the_waiting_agent_hears_n
     wait_until(lambda: ApprovalRecord.objects.filter(status="pending").count() == 3, "all are recorded")
     raw.flushall()
     for agent in agents:
-        response = agent.result(30)
+        response = agent.result(PATIENCE)
         assert (response.approved, response.responder) == (False, "system")
         assert "lost by the server" in response.reason
     wait_until(lambda: ApprovalRecord.objects.filter(status="cancelled").count() == 3, "all are cancelled")

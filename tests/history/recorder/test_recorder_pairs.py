@@ -40,7 +40,7 @@ def test_two_recorders_at_once_lose_nothing_and_double_nothing(
         running(Recorder(clean_redis))
     halves = [background(ask_and_answer, gate, REQUESTS) for _ in range(2)]
     ids = [request_id for half in halves for request_id in half.result(60)]
-    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded")
     assert_each_is_recorded_once(ids)
 
 
@@ -57,13 +57,13 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
 def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process):
     victim, other = recorder_process(), recorder_process()
     ids = ask_and_answer(gate, 1)
-    wait_until(lambda: of_requests().exists(), "one of them records", 30)
+    wait_until(lambda: of_requests().exists(), "one of them records")
     for _ in range(4):
         ids += ask_and_answer(gate, 60)
         os.kill(victim.pid, signal.SIGKILL)
         assert victim.wait(30) == -signal.SIGKILL
         victim = recorder_process()
-    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded")
     other.terminate()
     assert other.wait(30) == 0
     assert_each_is_recorded_once(ids)
@@ -75,10 +75,10 @@ def test_a_lonely_recorder_process_killed_at_random_moments_goes_on_where_it_was
     for pause in (0.0, 0.01, 0.05):
         before = of_requests().count()
         ids += ask_and_answer(gate, 80)
-        wait_until(lambda seen=before: of_requests().count() > seen, "it has begun", 30)
+        wait_until(lambda seen=before: of_requests().count() > seen, "it has begun")
         time.sleep(pause)  # the moment of its death
         os.kill(process.pid, signal.SIGKILL)
         process.wait(30)
         process = recorder_process()
-    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded", 60)
+    wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded")
     assert_each_is_recorded_once(ids)

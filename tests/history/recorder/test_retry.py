@@ -10,6 +10,7 @@ from core.history.usage import calls as usage
 from core.models import ApprovalRecord, AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.usage.call import Call, shipped_text
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
+from tests.waiting import PATIENCE
 
 OUTBOX = "{telemetry}:outbox"
 
@@ -56,7 +57,7 @@ def test_twice_does_no_harm(early, maria):
 
 def test_of_many_at_once_one_repairs(early, maria, background):
     tried = [background(record_again, early.pk, maria) for _ in range(8)]
-    outcomes = sorted(future.result(30).outcome for future in tried)
+    outcomes = sorted(future.result(PATIENCE).outcome for future in tried)
     assert outcomes == ["already_repaired"] * 7 + ["repaired"]
     assert AuditEntry.objects.filter(kind="record.repaired").count() == 1
     assert_chain_is_whole()
@@ -110,7 +111,7 @@ def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw
             retrying.result(0.3)
         said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'))}]"}
         usage.record(said, lambda *_said: pytest.fail("nothing is to be set aside"))
-    assert retrying.result(30).outcome == "repaired"
+    assert retrying.result(PATIENCE).outcome == "repaired"
     [hour] = UsageHour.objects.all()
     assert (hour.calls, hour.cost_nano) == (2, 10)
 

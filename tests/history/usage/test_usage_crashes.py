@@ -61,7 +61,7 @@ class Workers:
         if self.progress(name) >= CALLS:
             return False
         file = self._folder / f"pid-{name}"
-        pid = int(wait_until(lambda: file.exists() and file.read_text(), f"{name} works", 60))
+        pid = int(wait_until(lambda: file.exists() and file.read_text(), f"{name} works"))
         os.kill(pid, signal.SIGKILL)
         for process in self._started:
             if process.pid == pid:
@@ -164,5 +164,5 @@ def test_reading_during_an_outage_says_so_and_tracking_goes_on(durable_server, t
     with pytest.raises(StoreUnavailable):
         tracker.get_stats()
     durable_server.start()
-    assert wait_until(lambda: tracker.get_stats(days=2)["total_calls"] == 10, "shipped", 20)
+    assert wait_until(lambda: tracker.get_stats(days=2)["total_calls"] == 10, "shipped")
     tracker.close()

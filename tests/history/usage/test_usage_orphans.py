@@ -45,6 +45,6 @@ def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, this_database,
     assert len(list((data_dir / "usage").rglob("*.calls"))) == 1
     reader = UsageTracker(data_dir / "elsewhere", memory=clean_redis)
     with recorder_process(environment):
-        wait_until(lambda: reader.get_stats(2)["total_calls"] == 40, "the calls are counted", 60)
+        wait_until(lambda: reader.get_stats(2)["total_calls"] == 40, "the calls are counted")
         wait_until(lambda: not list((data_dir / "usage").rglob("*.calls")), "the spool is gone")
-        wait_until(lambda: LLMCall.objects.count() == 40, "the calls are recorded", 60)
+        wait_until(lambda: LLMCall.objects.count() == 40, "the calls are recorded")
