@@ -23,7 +23,7 @@ def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = Path(sys.executable).with_name("uv")
     commands = [
         [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-        [*(str(uv), "pip", "install", "-q"), "--python", str(folder / "bin/python"), "--require-hashes", "-r", str(LOCK)],
+        [*(str(uv), "pip", "install", "-q", "--python", str(folder / "bin/python")), "--require-hashes", "-r", str(LOCK)],
     ]  # fmt: skip
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
