@@ -20,11 +20,11 @@ SLOWEST_SECONDS = 300  # only against a way that never ends
 def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, in an environment of its own with what its lock names."""
     folder = tmp_path_factory.mktemp("schemathesis")
-    uv = Path(sys.executable).with_name("uv")
+    uv, python = str(Path(sys.executable).with_name("uv")), str(folder / "bin" / "python")
     commands = [
         [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-        [*(str(uv), "pip", "install", "-q", "--python", str(folder / "bin/python")), "--require-hashes", "-r", str(LOCK)],
-    ]  # fmt: skip
+        [uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", str(LOCK)],
+    ]
     for command in commands:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
