@@ -27,6 +27,7 @@ from .errors import (
 from .event_streaming import EventStreamer, StreamEvent
 from .features import FeatureInfo, FeatureStatus, TelemetryFeatures
 from .feedback_loop import FeedbackEntry, FeedbackLoop, ModelTier, QualityStats, TierRecommendation
+from .gate import AsyncGate, Gate
 from .help_tracker import HelpTracker, get_tracker
 from .usage_tracker import UsageTracker
 
@@ -40,6 +41,7 @@ __all__ = [
     "ApprovalGate",
     "ApprovalRequest",
     "ApprovalResponse",
+    "AsyncGate",
     "AutomationRecorder",
     "CoordinationSignal",
     "CoordinationSignals",
@@ -50,6 +52,7 @@ __all__ = [
     "FeatureStatus",
     "FeedbackEntry",
     "FeedbackLoop",
+    "Gate",
     "HeartbeatCoordinator",
     "HelpTracker",
     "HistoryUnavailable",

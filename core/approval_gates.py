@@ -8,42 +8,36 @@ import logging
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from .approvals import asking, deciding, interruptions, waiting
-from .approvals.proof import KEY_SETTING, Proof, public_keys
-from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, refusal
+from .approvals.proof import public_keys
+from .approvals.question import (
+    checked_claim,
+    checked_limit,
+    checked_proof,
+    checked_question,
+    checked_understands,
+    hearing_of,
+)
+from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, is_away, refusal
 from .approvals.waiting import Hearing
 from .errors import StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
-from .store.keys import new_request_id
-from .values.approvals import (
-    DENIED,
-    DIRECT,
-    NO_DEADLINE_MS,
-    REJECTED,
-    STATUSES,
-    UNAVAILABLE,
-    UNDERSTANDABLE,
-    UNKNOWN,
-)
-from .values.json import encode_json_object
+from .values.approvals import DENIED, DIRECT, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
 from .values.moments import milliseconds_of
 from .values.names import checked_name
-from .values.numbers import LARGEST, checked_seconds, shown
+from .values.numbers import shown
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
 logger = logging.getLogger(__name__)
-
-MAX_TIMEOUT = 365 * 24 * 3600
-MAX_CONTEXT_BYTES = 256 * 1024
 
 
 class ApprovalGate(UsesStore):
@@ -83,9 +77,12 @@ class ApprovalGate(UsesStore):
         What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
-        seconds, question = self._checked_request(approval_type, context, timeout, key, default)
-        question = _with_more(question, understands, revises)
-        name = _checked_claim(claim)
+        seconds, question = self._checked_request(
+            approval_type, context, timeout, key, default, understands, revises
+        )
+        return self._asked(seconds, question, checked_claim(claim))
+
+    def _asked(self, seconds: float, question: Question, claim: str) -> ApprovalResponse:
         if self.agent_id is None:
             why = "no agent: give ApprovalGate an agent_id to ask with"
             return refusal("", why, UNAVAILABLE)
@@ -95,9 +92,10 @@ class ApprovalGate(UsesStore):
                 keys = public_keys()
                 asked = asking.ask(self._store, question, seconds)
             except StoreUnavailable as error:
-                return refusal("", f"unavailable: the request could not be stored. {error}", UNAVAILABLE)
+                why = f"unavailable: the request could not be stored. {error}"
+                return refusal("", why, UNAVAILABLE, away=is_away(error))
             guard.watch_task()
-            hearing = _hearing(name, question, keys, asked.deadline_ms)
+            hearing = hearing_of(claim, question, keys, asked.deadline_ms)
             answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
             return replace(answer, warning=asked.request.warning)
 
@@ -119,8 +117,9 @@ class ApprovalGate(UsesStore):
         has, as in `json.dumps`. understands: what people may answer beside yes and no, as whoever waits for this must
         say too. revises: the id of the request that was answered by asking back.
         """
-        seconds, question = self._checked_request(approval_type, context, timeout, key, default)
-        question = _with_more(question, understands, revises)
+        seconds, question = self._checked_request(
+            approval_type, context, timeout, key, default, understands, revises
+        )
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
         return asking.ask(self._store, question, seconds).request
@@ -146,9 +145,9 @@ class ApprovalGate(UsesStore):
         Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
         request is pending.
         """
-        limit = math.inf if timeout is None else _checked_limit(timeout)
-        words, started = _checked_understands(understands), time.monotonic()
-        hearing = Hearing(_checked_claim(claim), _checked_proof(digest), words)
+        limit = math.inf if timeout is None else checked_limit(timeout)
+        words, started = checked_understands(understands), time.monotonic()
+        hearing = Hearing(checked_claim(claim), checked_proof(digest), words)
         if not approvals.valid_id(request_id):
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         patience = CONFIRM_SECONDS if timeout is None else limit
@@ -257,60 +256,17 @@ class ApprovalGate(UsesStore):
         timeout: float | None,
         key: str | None,
         default: Callable[[Any], Any] | None,
+        understands: Iterable[str],
+        revises: str | None,
     ) -> tuple[float, Question]:
-        checked_name(approval_type, "approval_type")
-        wanted, said = (
-            (timeout, "timeout") if timeout is not None else (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT")
+        wanted = (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT") if timeout is None else (timeout, "timeout")
+        return checked_question(
+            self.agent_id or "",
+            approval_type,
+            context,
+            wanted,
+            key=key,
+            default=default,
+            understands=understands,
+            revises=revises,
         )
-        seconds = float(checked_seconds(wanted, said, MAX_TIMEOUT, above_zero=True, endless=True))
-        text = repr(NO_DEADLINE_MS / 1000 if seconds == math.inf else seconds)
-        name = "" if key is None else checked_name(key, "key")
-        body = {} if context is None else context
-        encoded = encode_json_object(body, "context", MAX_CONTEXT_BYTES, default)
-        agent = self.agent_id or ""
-        return seconds, Question(new_request_id(agent), agent, approval_type, encoded, text, name)
-
-
-def _hearing(name: str, question: Question, keys: Mapping[str, bytes], deadline_ms: int | None) -> Hearing:
-    hearing = Hearing(name, None, question.understands)
-    # A deadline that may be moved says nothing of when a yes must have been signed.
-    deadline_ms = None if hearing.extends else deadline_ms
-    return hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
-
-
-def _checked_understands(words: Iterable[str]) -> str:
-    """The words in order with commas between them; ValueError for one that is none."""
-    if isinstance(words, str) or not isinstance(words, Iterable):
-        raise TypeError(f"understands must be several words such as ('edited',), not {shown(words)}")
-    said = set(words)
-    for word in said:
-        if word not in UNDERSTANDABLE:
-            raise ValueError(f"understands must be of {', '.join(UNDERSTANDABLE)}, not {shown(word)}")
-    return ",".join(sorted(said))
-
-
-def _with_more(question: Question, understands: Iterable[str], revises: str | None) -> Question:
-    if revises is not None and not approvals.valid_id(revises):
-        raise ValueError(f"revises must be the id of a request, not {shown(revises)}")
-    return question._replace(understands=_checked_understands(understands), revises=revises or "")
-
-
-def _checked_claim(claim: str | None) -> str:
-    return "" if claim is None else checked_name(claim, "claim")
-
-
-def _checked_proof(digest: str | None) -> Proof | None:
-    """What a yes is held to; None where no key is set. ValueError where one is, and the digest is missing."""
-    keys = public_keys()
-    if keys and not digest:
-        raise ValueError(
-            f"digest is missing: {KEY_SETTING} is set, so a yes must be signed for what was asked. "
-            "Give the digest of the request that open_request returned"
-        )
-    return Proof(keys, checked_name(digest, "digest")) if keys and digest else None
-
-
-def _checked_limit(timeout: float) -> float:
-    """Seconds to wait; one look where they are over already."""
-    past = isinstance(timeout, (int, float)) and -LARGEST <= timeout < 0
-    return checked_seconds(0 if past else timeout, "timeout", endless=True)

@@ -122,7 +122,7 @@ class _Body:
         self._most = (
             settings.TELEMETRY_BODY_BYTES if known else min(ANONYMOUS_BYTES, settings.TELEMETRY_BODY_BYTES)
         )
-        self._came = 0
+        self._came, self._until = 0, 0.0
         self._ended = self._answered = False
 
     async def serve(self, application: Application) -> None:
@@ -144,7 +144,10 @@ class _Body:
         """The next part."""
         if self._ended:
             return await self._receive()
-        message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
+        # For all of it, not for each part: one byte in ten seconds would hold a connection for a month.
+        now = asyncio.get_running_loop().time()
+        self._until = self._until or now + BODY_SECONDS
+        message = await asyncio.wait_for(self._receive(), max(0.0, self._until - now))
         self._came += len(message.get("body", b""))
         if self._came > self._most:
             raise _TooLarge

@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
+from core.values.approvals import EDITED
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -21,11 +22,21 @@ class Refused(Exception):
     """No, with an HTTP status, a word of our own for programs, and a sentence for people.
 
     `field`: which part of what was sent is wrong, or ''. `after`: seconds to wait before it is worth trying again.
+    `more`: what programs read beside it.
     """
 
-    def __init__(self, status: int, word: str, message: str, *, of: str = "", after: int = 0) -> None:
+    def __init__(
+        self,
+        status: int,
+        word: str,
+        message: str,
+        *,
+        of: str = "",
+        after: int = 0,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status, self.word, self.field, self.after = status, word, of, after
+        self.status, self.word, self.field, self.after, self.more = status, word, of, after, dict(more or {})
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class Reply:
     @classmethod
     def of(cls, refused: Refused) -> "Reply":
         """The answer that a refusal is."""
-        said = {"error": refused.word, "message": str(refused)}
+        said = {**refused.more, "error": refused.word, "message": str(refused)}
         headers = [(b"retry-after", str(refused.after).encode())] if refused.after else []
         if refused.status == 401:
             headers.append((b"www-authenticate", b"Bearer"))
@@ -52,7 +63,9 @@ class Reply:
     @property
     def bytes(self) -> bytes:
         """The body as it is sent."""
-        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode() + b"\n"
+        # What UTF-8 cannot hold, such as half a surrogate that somebody sent, goes out as its escape.
+        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False) + "\n"
+        return text.encode(errors="backslashreplace")
 
 
 def request_said(request: ApprovalRequest) -> dict[str, Any]:
@@ -77,7 +90,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "id": response.request_id,
         "status": response.status,
         "approved": response.approved,
-        "edited": response.edited or None,
+        EDITED: response.edited or None,
         "responder": response.responder,
         "reason": response.reason,
         "ended_at": response.timestamp.isoformat(),
@@ -85,6 +98,7 @@ def outcome_said(response: ApprovalResponse) -> dict[str, Any]:
         "verified": response.verified,
         "collected_at": _moment(response.collected_at),
         "collected_by": response.collected_by or None,
+        "signature": response.signature or None,
     }
 
 

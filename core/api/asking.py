@@ -3,7 +3,9 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
@@ -14,11 +16,12 @@ from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
-from core.store.approvals import read_record
+from core.store.approvals import read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING
 
 URL_LENGTH = 2_000
+MOST_AT_ONCE = 1000  # requests that one call may wait for
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
@@ -130,8 +133,12 @@ def own(agent: str, request_id: str) -> ApprovalRequest:
     """The request, where this agent asked it; 404 as for one that there never was."""
     request = ApprovalGate(agent_id=agent).get_request(request_id)
     if request is None or request.agent_id != agent:
-        raise Refused(404, "request", "There is no such request of this agent.")
+        raise _no_such()
     return request
+
+
+def _no_such() -> Refused:
+    return Refused(404, "request", "There is no such request of this agent.")
 
 
 class Hearing(NamedTuple):
@@ -152,14 +159,21 @@ async def outcome(
     run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
-    await run(partial(own, agent, request_id))
+    looks = chain((_first_look,), repeat(_look))
 
     async def look() -> tuple[Reply | None, float]:
-        found: tuple[Reply | None, float] = await run(partial(_look, agent, request_id, hearing))
+        found: tuple[Reply | None, float] = await run(partial(next(looks), agent, request_id, hearing))
         return found
 
     said = await until(ends, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
+
+
+def _first_look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
+    """The same, of this agent's own request alone."""
+    if read_asker(open_store(), request_id) != agent:
+        raise _no_such()
+    return _look(agent, request_id, hearing)
 
 
 def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
@@ -178,11 +192,35 @@ def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, 
             understands=hearing.understands,
         )
     except AlreadyCollected as error:
-        raise Refused(409, "collected", _sentence(error), of="claim") from error
+        more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
+        raise Refused(409, "collected", _sentence(error), of="claim", more=more) from error
     except (TypeError, ValueError) as error:
         field = "understands" if str(error).startswith("understands") else "claim"
         raise Refused(400, field, str(error), of=field) from error
     return (None if response is None else Reply(200, outcome_said(response))), 0.0
+
+
+async def ended(run: Run, ends: Ends, agent: str, body: dict[str, Any]) -> Reply:
+    """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
+    ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
+        raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
+
+    async def look() -> tuple[list[str] | None, float]:
+        found, due = await run(partial(_ended, agent, ids))
+        return found or None, due
+
+    return Reply(200, {"ended": await until(ends, ids, seconds, look) or []})
+
+
+def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:
+    """Those of which this agent has nothing to wait for; else in how many seconds the first one is due."""
+    now = datetime.now(UTC)
+    left = {
+        request.request_id: (request.deadline_at - now).total_seconds()
+        for request in read_waiting(open_store(), ids, agent)
+    }
+    return [id_ for id_ in ids if left.get(id_, 0.0) <= 0], min(left.values(), default=0.0)
 
 
 def wait_seconds(text: str | None) -> float:

@@ -33,12 +33,18 @@ class Bearers:
         return kept[1] if kept is not None and kept[0] > time.monotonic() else None
 
     def look_up(self, secret: str, address: str) -> Bearer:
-        """Who it is by the database; Refused for nobody."""
-        self._refuse_a_flood(address)
+        """Who it is by the database; Refused for nobody.
+
+        A token that was good here before is always looked up: strangers behind the same address keep nobody out.
+        """
+        if secret not in self._known:
+            self._refuse_a_flood(address)
         close_old_connections()
         found = tokens.bearer(secret, timezone.now())
         if found is None:
             self._count(address)
+            with self._lock:
+                self._known.pop(secret, None)
             raise Refused(401, "token", "This token is not good: it is unknown, expired or revoked.")
         with self._lock:
             self._known[secret] = (time.monotonic() + KNOWN_SECONDS, found)

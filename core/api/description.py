@@ -129,6 +129,19 @@ PATHS: dict[str, dict[str, Any]] = {
             ),
         )
     },
+    "requests/ended": {
+        "post": _way(
+            "Which of many have ended, waiting for the first",
+            "ask",
+            {"200": ("They", _schema(ended={"type": "array", "items": _TEXT}))},
+            body=_schema(
+                ("ids",),
+                agent=_AGENT,
+                ids={"type": "array", "items": _TEXT, "description": "At most 1,000"},
+                wait={"type": "number", "description": "Seconds to wait, at most 30"},
+            ),
+        )
+    },
     "requests/{id}/stream": {
         "get": _way(
             "How it ended, as a server-sent event",
@@ -305,6 +318,7 @@ _SCHEMAS = {
         verified={"type": ["boolean", "null"]},
         collected_at=_MAYBE,
         collected_by=_MAYBE,
+        signature={"type": ["string", "null"], "description": "Of the site, as signed decisions have it"},
     ),
 }
 DESCRIPTION: dict[str, Any] = {

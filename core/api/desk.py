@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import parse_qsl
 
 from django.db import Error, close_old_connections
 from django.utils import timezone
@@ -82,8 +83,23 @@ def _fresh(action: Callable[[], Any]) -> Any:
 
 
 def header(scope: Scope, name: bytes) -> bytes:
-    """A header of the call, whose name is in small letters; b'' where it is not there."""
-    return next((value for known, value in scope["headers"] if known == name), b"")
+    """A header of the call, whose name is in small letters; b'' where it is not there.
+
+    Refused where it came twice: a proxy before us may have looked at the other.
+    """
+    found = [value for known, value in scope["headers"] if known == name]
+    if len(found) > 1:
+        raise Refused(400, "header", f"The header {name.decode()} came twice.", of=name.decode())
+    return found[0] if found else b""
+
+
+def query_of(scope: Scope) -> dict[str, str]:
+    """The fields of the address; Refused where one comes twice."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    twice = next((name for name, count in Counter(name for name, _value in pairs).items() if count > 1), None)
+    if twice is not None:
+        raise Refused(400, "query", f"{twice[:100]!r} comes twice in the address.", of=twice[:100])
+    return dict(pairs)
 
 
 async def body_of(receive: Receive, most: int = BODY_BYTES) -> bytes:
@@ -108,6 +124,8 @@ def refused_by(scope: Scope, error: Exception) -> Refused:
     if isinstance(error, (StoreUnavailable, MalformedRecord, Error)):
         logger.warning("%s %s: %s", scope["method"], scope["path"], error)
         return Refused(503, UNAVAILABLE, AWAY, after=AWAY_SECONDS)
+    if isinstance(error, RecursionError):
+        return Refused(400, "body", "The body nests too deeply.", of="body")
     raise error
 
 

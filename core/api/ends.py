@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -81,14 +81,15 @@ class Happenings(Wakes):
             following.close()
 
 
-async def until(wakes: Wakes, name: str, seconds: float, look: Look) -> Any:
+async def until(wakes: Wakes, names: str | Sequence[str], seconds: float, look: Look) -> Any:
     """What `look` finds, waiting at most so long for it; None where it found nothing until then.
 
+    names: one, or several of which each is a reason to look.
     `look` is asked at once, when something is heard, and when it is due: what it found or None, and in how many
     seconds it wants to be asked again whatever is heard.
     """
     ends_at = time.monotonic() + seconds
-    with wakes.heard(name) as event:
+    with wakes.heard(*([names] if isinstance(names, str) else names)) as event:
         while True:
             event.clear()
             found, due = await look()

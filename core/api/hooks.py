@@ -24,7 +24,7 @@ from core.api.living import Beating
 from core.approval_gates import ApprovalGate
 from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
-from core.store.approvals import RequestRecord, read_asked
+from core.store.approvals.parked import park, read_parked
 from core.store.client import open_store
 from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, REJECTED
 
@@ -32,7 +32,6 @@ BEFORE, PROMPT = "PreToolUse", "PermissionRequest"
 PARKED_SECONDS = (
     3600.0  # a request outlives the call that asked it by so long, for the same call to take its answer
 )
-PARKED_LOOKED_AT = 50  # of its agent's newest requests; an older one is asked again
 EARLY_SECONDS = 5.0  # before the client's own time-out
 LEAST, USUAL, MOST = 10.0, 60.0, 3600.0  # seconds of that
 EVERY, PROMPTED = "*", "prompted"  # what a token's calls ask for, beside a list of tools
@@ -207,23 +206,31 @@ def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
         asked = gate.open_request(
             question.name, question.context, PARKED_SECONDS, key=key, understands=understands
         )
-        return asked.request_id
     except StoreRefused as error:
         raise Refused(429, "too_many", f"{error}", after=10) from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
+    # Before anybody waits: where this fails, the client hears so, and the same call again is the same request.
+    park(open_store(), agent, _digest(question), asked.request_id, PARKED_SECONDS)
+    return asked.request_id
 
 
 def _parked(agent: str, question: Question) -> str | None:
-    now, records = read_asked(open_store(), agent, most=PARKED_LOOKED_AT)
+    found = read_parked(open_store(), agent, _digest(question))
+    if found is None:
+        return None
+    now, record = found
+    same = record.approval_type == question.name and record.context_object == question.context
+    recent = record.requested_at > now - timedelta(seconds=PARKED_SECONDS)
+    untaken = record.collected_at is None or record.claim == question.use
+    is_free = same and recent and untaken and record.status in (PENDING, APPROVED, REJECTED)
+    return record.request_id if is_free else None
 
-    def is_free(record: RequestRecord) -> bool:
-        same = record.approval_type == question.name and record.context_object == question.context
-        recent = record.requested_at > now - timedelta(seconds=PARKED_SECONDS)
-        untaken = record.collected_at is None or record.claim == question.use
-        return same and recent and untaken and record.status in (PENDING, APPROVED, REJECTED)
 
-    return next((record.request_id for record in records if is_free(record)), None)
+def _digest(question: Question) -> str:
+    """What names a call by all that it says."""
+    said = json.dumps([question.name, question.context], sort_keys=True)
+    return hashlib.sha256(said.encode(errors="surrogatepass")).hexdigest()
 
 
 def _said(tool: Tool, status: int, outcome: dict[str, Any]) -> Reply:

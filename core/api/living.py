@@ -151,8 +151,7 @@ def put_back(agent: str, signal: CoordinationSignal) -> None:
 def publish(agent: str, body: dict[str, Any]) -> Reply:
     """Publish an event with the agent as its source; types of our own are nobody's."""
     only(body, EVENT)
-    if body.get("type") in OWN_TYPES:
-        raise Refused(403, "type", f"Events of type {body['type']!r} are the site's own.", of="type")
+    _refuse_own(body.get("type"))
     events = _streamer()
     event_id = with_fields(
         lambda: events.publish_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
@@ -161,6 +160,11 @@ def publish(agent: str, body: dict[str, Any]) -> Reply:
     if not event_id:
         raise StoreUnavailable("nobody knows whether the event was stored")
     return Reply(201, {"id": event_id})
+
+
+def _refuse_own(kind: object) -> None:
+    if isinstance(kind, str) and kind in OWN_TYPES:
+        raise Refused(403, "type", f"Events of type {kind!r} are the site's own.", of="type")
 
 
 class Read(NamedTuple):
@@ -178,8 +182,7 @@ def read_events(query: Mapping[str, str]) -> Reply:
 
 def events_after(kind: str, after: str) -> Read:
     """The same as `Read`; Refused for a type that is the site's own, and for what is no type or no id."""
-    if kind in OWN_TYPES:
-        raise Refused(403, "type", f"Events of type {kind!r} are the site's own.", of="type")
+    _refuse_own(kind)
     following = with_fields(
         lambda: _streamer().consume_events(
             [kind] if kind else None, start_id=after, count=100, idle_timeout=0

@@ -4,7 +4,6 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
 from core.api import asking, connecting, hooks, living, streams
 from core.api.answers import Refused, Reply
@@ -20,13 +19,14 @@ from core.api.desk import (
     body_of,
     header,
     pour,
+    query_of,
     refused_by,
     unless_gone,
 )
 from core.api.ends import until
 from core.history.people.tokens import Bearer
 from core.signals.signal import CoordinationSignal
-from core.values.json import loads_strictly
+from core.values.json import loads_from_outside
 
 PREFIX = "/api/v1/"
 LOOK_SECONDS = 10.0  # after which a mailbox is looked at, whatever was heard of it
@@ -77,6 +77,10 @@ async def _outcome(call: Call) -> Reply:
     return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
+async def _ended(call: Call) -> Reply:
+    return await asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
+
+
 async def _stream(call: Call) -> Stream:
     return await streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
 
@@ -116,6 +120,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
+    ("POST", "requests/ended"): Route("ask", _ended, waits=True),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
     ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
@@ -138,6 +143,7 @@ OPEN: dict[tuple[str, str], Callable[[Desk, dict[str, Any], str], Reply]] = {
         partial(connecting.fetch, body), address
     ),
 }
+_PLAIN = {way for way in ROUTES if "{" not in way[1]}
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
 
@@ -169,7 +175,7 @@ class Calls:
         bearer = await self._desk.bearer(scope)
         body = await _object(scope, receive)
         route, named = _found(method, path)
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        query = query_of(scope)
         key = header(scope, b"idempotency-key").decode("latin-1")
         last = header(scope, b"last-event-id").decode("latin-1")
         call = Call(bearer, query, body, key, named, self._desk, last)
@@ -182,6 +188,8 @@ class Calls:
 
 def _found(method: str, path: str) -> tuple[Route, str]:
     """The way that a call goes, and the id in its address or ''; Refused where there is none."""
+    if (method, path) in _PLAIN:
+        return ROUTES[method, path], ""
     ways = []
     for (way, known), route in ROUTES.items():
         match = _PATTERNS[known].fullmatch(path)
@@ -203,7 +211,7 @@ async def _object(scope: Scope, receive: Receive) -> dict[str, Any]:
     if kind != b"application/json":
         raise Refused(415, "body", "Send JSON, with the header “Content-Type: application/json”.", of="body")
     try:
-        said = loads_strictly(text)
+        said = loads_from_outside(text)
     except ValueError as error:
         raise Refused(400, "body", f"The body is no JSON: {error}", of="body") from error
     if not isinstance(said, dict):

@@ -32,11 +32,12 @@ class Wakes:
         raise NotImplementedError
 
     @contextmanager
-    def heard(self, name: str) -> Iterator[asyncio.Event]:
+    def heard(self, *names: str) -> Iterator[asyncio.Event]:
         """An event of the running loop that is set when it is time to look."""
         waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            self._waiting[name].add(waiter)
+            for name in names:
+                self._waiting[name].add(waiter)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._follow, name=self.NAME, daemon=True)
                 self._thread.start()
@@ -44,9 +45,10 @@ class Wakes:
             yield waiter.event
         finally:
             with self._lock:
-                self._waiting[name].discard(waiter)
-                if not self._waiting[name]:
-                    del self._waiting[name]
+                for name in set(names):
+                    self._waiting[name].discard(waiter)
+                    if not self._waiting[name]:
+                        del self._waiting[name]
 
     def _follow(self) -> None:
         pause = threading.Event()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from ..store.approvals import RequestRecord
 from ..values.approvals import (
     ACCEPTED,
@@ -40,6 +41,11 @@ class ApprovalRequest(PlainDict):
     digest: str = field(default="", compare=False)
     warning: str = field(default="", compare=False)
 
+    @property
+    def id(self) -> str:
+        """The same as `request_id`."""
+        return self.request_id
+
     @classmethod
     def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
         """What a record says at `now`, by Redis's clock: past its deadline it is `timeout` before that is recorded."""
@@ -67,6 +73,8 @@ class ApprovalResponse(PlainDict):
     channel: site (a person who was signed in), rule (one that such a person made), direct (a call in Python, by
     whoever it says) or system; '' where that is not told. verified: whether a person's answer, or that of their rule,
     has a valid signature of the site; None where nobody can tell, as without TELEMETRY_DECISION_KEY.
+    signature: that signature as it is written, or ''.
+    away: nobody could be asked, since Redis or the site did not answer; it is one of the reasons for unavailable.
     collected_at, collected_by: when it was collected before, and by which claim; None and '' for the first time.
     warning: of `ApprovalRequest`, where this very call asked.
     """
@@ -83,6 +91,8 @@ class ApprovalResponse(PlainDict):
     collected_by: str = ""
     warning: str = ""
     edited: dict[str, Any] = field(default_factory=dict)
+    signature: str = field(default="", compare=False)
+    away: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -117,6 +127,11 @@ class Decision:
         return self.outcome == ACCEPTED
 
 
-def refusal(request_id: str, reason: str, status: str) -> ApprovalResponse:
+def refusal(request_id: str, reason: str, status: str, *, away: bool = False) -> ApprovalResponse:
     """No, by nobody: the reason says why."""
-    return ApprovalResponse(request_id, False, SYSTEM, reason, status=status, channel=SYSTEM)
+    return ApprovalResponse(request_id, False, SYSTEM, reason, status=status, channel=SYSTEM, away=away)
+
+
+def is_away(error: StoreUnavailable) -> bool:
+    """Whether nobody answered, rather than somebody who refused or a setting that is wrong."""
+    return not isinstance(error, (StoreRefused, StoreMisconfigured))

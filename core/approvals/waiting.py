@@ -36,7 +36,7 @@ from ..values.moments import at
 from ..values.pairs import pairs
 from ..values.signature import said_as
 from .proof import Proof
-from .request import ApprovalResponse, refusal
+from .request import ApprovalResponse, is_away, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def wait_for_end(
         return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
     except StoreUnavailable as error:
         reason = f"unavailable: no answer from Redis at the deadline. {error}"
-        return refusal(request_id, reason, UNAVAILABLE)
+        return refusal(request_id, reason, UNAVAILABLE, away=is_away(error))
 
 
 def wait_within(
@@ -227,10 +227,11 @@ def _outcome(request_id: str, end: list[bytes | None], hearing: Hearing) -> Appr
         CHANGES if answer == CHANGES and _understands(hearing, answer) else RESPONSE_OF_END[status],
         channel,
         edited=changed,
+        signature=signature,
     )
     if hearing.proof is not None and status in (APPROVED, REJECTED):  # else it is nobody's answer
         said = said_as(status, answer, edited_digest(edited))
-        response = _proven(response, said, hearing.proof, signature)
+        response = proven(response, said, hearing.proof, signature)
     if response.approved and answer and not _understands(hearing, answer):
         return refusal(request_id, NOT_UNDERSTOOD, UNAVAILABLE)
     return response
@@ -248,7 +249,7 @@ def _arguments(edited: bytes) -> dict[str, Any]:
     return found
 
 
-def _proven(response: ApprovalResponse, status: str, proof: Proof, signature: str) -> ApprovalResponse:
+def proven(response: ApprovalResponse, status: str, proof: Proof, signature: str) -> ApprovalResponse:
     """The response with whether a person's answer is signed; a yes that is not is a refusal that says why."""
     why = proof.why_not(response.request_id, status, response.responder, response.reason, signature)
     if not why:

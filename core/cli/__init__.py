@@ -6,6 +6,7 @@ from collections.abc import Sequence
 # Each module adds its commands to the parser when it is imported.
 from .agents.connect import cmd_connect, cmd_hook
 from .analysis import cmd_sonnet_opus_analysis
+from .asking import cmd_ask, cmd_beat, cmd_wait
 from .automation import (
     cmd_agent_performance,
     cmd_file_test_status,
@@ -23,6 +24,8 @@ __all__ = [
     "COMMANDS",
     "add_commands",
     "cmd_agent_performance",
+    "cmd_ask",
+    "cmd_beat",
     "cmd_connect",
     "cmd_file_test_status",
     "cmd_hook",
@@ -37,6 +40,7 @@ __all__ = [
     "cmd_telemetry_show",
     "cmd_test_status",
     "cmd_tier1_status",
+    "cmd_wait",
     "main",
     "run_parsed",
     "run_words",

@@ -1,6 +1,7 @@
 """What a command is: a function of parsed arguments that returns an exit code, and never a traceback.
 
 0: done. 1: it failed: Redis, the database or a file. 2: it was not understood, or cannot be done here.
+3: people said no, or it was withdrawn. 4: nobody answered in time. 5: nobody could be asked.
 130: interrupted. 141: whoever read the output has gone.
 """
 
@@ -19,6 +20,7 @@ from ..values.text import one_line
 
 PACKAGE = __name__.removesuffix(".cli.commands")  # by which name agents import us here
 DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
+REFUSED, NOBODY, AWAY = 3, 4, 5  # of what people were asked
 MAX_DAYS = 3660
 
 Run = Callable[[Namespace], int]

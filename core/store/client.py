@@ -205,6 +205,11 @@ class Line:
             replies: list[Any] = self._exchange(exchange, COMMAND_TIMEOUT)
             return replies
 
+    @property
+    def socket(self) -> Any:
+        """What is open now, for a thread that must end another's read; None where nothing is."""
+        return getattr(self._connection, "_sock", None)  # redis-py has no word for it
+
     def close(self) -> None:
         """Give the connection back; the next call opens one again."""
         if self._connection is None:

@@ -169,6 +169,10 @@ class Keys:
         """String, until 7 days after the end that the asker collected, else after the deadline: the request's id."""
         return self._key("approvals", "key", quoted(agent), quoted(key))
 
+    def approval_parked(self, agent: str, call: str) -> str:
+        """String, 1 hour: the id of the request that a call of a tool was asked as; `call`: a digest of it."""
+        return self._key("approvals", "parked", quoted(agent), quoted(call))
+
     def approvals_asked(self, agent: str) -> str:
         """Sorted set, 7 days after the last deadline, at most 372: an agent's newest 1,000 requests by server ms."""
         return self._key("approvals", "asked", quoted(agent))

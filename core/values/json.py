@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -78,6 +79,27 @@ def loads_strictly(text: bytes | str) -> Any:
     return _STRICT.decode(whole)
 
 
+def loads_from_outside(text: bytes) -> Any:
+    """The same of what a stranger sent; ValueError also for a repeated key, bytes or escapes that are no Unicode, and
+    for what nests deeper than Python goes."""
+    try:
+        found = _ONCE.decode(text.decode())
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+    if _SURROGATE.search(text) and not is_unicode(json.dumps(found, ensure_ascii=False)):
+        raise ValueError("it has a lone surrogate, which UTF-8 cannot hold")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:100]!r} comes twice")
+    return found
+
+
 def finite(text: str) -> float:
     """The number that `text` writes; ValueError unless it is finite."""
     number = float(text)
@@ -88,6 +110,8 @@ def finite(text: str) -> float:
 
 # Kept: `json.dumps` with options makes a new one for each value.
 _STRICT = json.JSONDecoder(parse_constant=finite, parse_float=finite)
+_ONCE = json.JSONDecoder(parse_constant=finite, parse_float=finite, object_pairs_hook=_once)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def _surely_fine(root: dict[Any, Any], most: int) -> bool:

@@ -121,7 +121,6 @@ class DenyPresetAdmin(PolicyAdmin):
     """Reasons that pages offer for a denial."""
 
     list_display = ["text", "kind", "place"]
-    list_editable = ["place"]
     search_fields = ["approval_type", "text"]
 
     @admin.display(description="kind", ordering="approval_type")

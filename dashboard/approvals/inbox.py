@@ -1,7 +1,7 @@
 """What the inbox prints: what waits, line by line, requests of one sort folded into one line."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -152,7 +152,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     odd = unusual.odd_ones(waiting.accounts)
     holds = _tests(waiting, audience, odd, standing)
     found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
-    lines = lines_of(found, audience, odd)
+    lines = lines_of(found, audience, odd, apart=standing.handed)
     pages = max(1, -(-len(lines) // PAGE_LINES))
     page = min(filters.page, pages)  # they end: a page that was there may be gone
     filters = replace(filters, page=page)
@@ -189,12 +189,15 @@ def may_go_together(audience: Audience, account: Account) -> bool:
     return plain if verdict.allowed else not is_risky(audience, account)
 
 
-def lines_of(accounts: Iterable[Account], audience: Audience, odd: set[str]) -> list[Line]:
-    """The lines by deadline. What is unusual, or must be looked at alone, is never folded."""
+def lines_of(
+    accounts: Iterable[Account], audience: Audience, odd: set[str], apart: Container[str] = ()
+) -> list[Line]:
+    """The lines by deadline. What is unusual, was handed over, or must be looked at alone, is never folded."""
     crowds: dict[str, list[Account]] = defaultdict(list)
     lines = []
     for account in accounts:
-        if account.shape and account.request_id not in odd and may_go_together(audience, account):
+        alone = account.request_id in odd or account.request_id in apart
+        if account.shape and not alone and may_go_together(audience, account):
             crowds[account.shape].append(account)
         else:
             risky = is_risky(audience, account)

@@ -313,8 +313,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         hidden=said.hidden,
         warnings=_warnings(known.agent_id, known.approval_type, said),
         since=text.since,
-        told=[NoticeLine.of(notice) for notice in told_of(kept)],
-        **_beside(known, request_id, approval if pending else None, entries),
+        **_beside(known, request_id, approval, entries, asks=pending),
         **_answered(known),
         **_by_rule(known.digest),
     )
@@ -353,10 +352,12 @@ def _before(known: Any, request_id: str) -> ApprovalRecord | None:
     return precedents.approved_before(known.agent_id, known.approval_type, ended_at, request_id)
 
 
-def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[AuditEntry]) -> dict[str, Any]:
-    """What stands beside a request; `asks`: while somebody waits for the answer."""
-    glance = None if asks is None else asks.glance
-    joined = None if asks is None or glance is None else Joined.of(glance, known.agent_id, asks.now)
+def _beside(
+    known: Any, request_id: str, approval: Approval, entries: list[AuditEntry], *, asks: bool
+) -> dict[str, Any]:
+    """What stands beside a request; `asks`: somebody waits for the answer."""
+    glance = approval.glance if asks else None
+    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now)
     lately = precedents.lately(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {
@@ -364,7 +365,8 @@ def _beside(known: Any, request_id: str, asks: Approval | None, entries: list[Au
         "lately": [Ended.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
-        "nobody": _nobody(asks) if asks is not None else "",
+        "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],
+        "nobody": _nobody(approval) if asks else "",
     }
 
 

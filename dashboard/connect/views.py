@@ -24,6 +24,7 @@ from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
 from dashboard.connect import terms, words
+from dashboard.connect.snippets import SNIPPETS, environment
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +151,11 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
     hooks = settings_of(_address(request), token.is_prefix)
-    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks)
+    program: dict[str, Any] = {
+        "environment": environment(_address(request), secret, token.is_prefix),
+        "snippets": SNIPPETS,
+    }
+    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, **program)
 
 
 def _address(request: HttpRequest) -> str:

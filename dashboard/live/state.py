@@ -51,6 +51,7 @@ class LiveState:
         self._rows: dict[str, AgentRow] = {}
         self._gone: dict[str, str] = {}  # of requests: why nobody waits for the answer
         self._touched: set[str] = set()
+        self._untold: set[str] = set()  # found in Redis before the outbox told of them
         self._votes: Votes = {}
         self._drawn = ""
         self._drawn_of: LivePage | None = None
@@ -61,6 +62,7 @@ class LiveState:
         self.now: datetime
         self.agents: Agents
         self._load(contexts.known_of([]).ended, {})
+        self._untold.clear()  # who comes now is given all of them
         self._votes = contexts.known_of(list(self._pending)).votes
 
     def close(self) -> None:
@@ -196,8 +198,9 @@ class LiveState:
 
     def _load(self, ended: list[Ended], votes: Votes) -> None:
         self.now, states = fleet.look(self._store, None)
-        pending = queue.read(self._store)
+        pending, known = queue.read(self._store), set(self._pending)
         self._pending = {record.request_id: record for record in pending.records}
+        self._untold = (self._untold | set(self._pending) - known) & set(self._pending)
         self._rows = {row.agent_id: row for row in self._rows_of(states)}
         self._gone = {id_: self._why_gone(record) for id_, record in self._pending.items()}
         self._arrange()
@@ -214,7 +217,10 @@ class LiveState:
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
             known = self._pending.get(request_id)
             self._pending[request_id] = record = queue.held(record)
-            return [] if known == record else [Message(fragments.came(record, self.now))]
+            if known == record and request_id not in self._untold:
+                return []
+            self._untold.discard(request_id)
+            return [Message(fragments.came(record, self.now))]
         known = self._pending.pop(request_id, None)
         if record is None or record.status == PENDING:
             return [Message(self.region())] if known is not None else []

@@ -1,9 +1,11 @@
 """One socket as the follower sees it: what it shows, to whom, and whether that is true now."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from dashboard import words
 from dashboard.access import Audience
@@ -14,6 +16,47 @@ CONFIRMED_SECONDS = 5.0  # for so long a look at somebody's rights is good, coun
 SIGNED_OUT = 4401
 RIGHTS_CHANGED = 1012
 TOO_SLOW = 1013
+
+
+class Mail:
+    """What is on its way to the sockets of one loop. The loop is woken once for all that comes until it looks.
+
+    Woken for each socket, it would take turns with the thread that is still telling the others.
+    """
+
+    _all: "WeakKeyDictionary[asyncio.AbstractEventLoop, Mail]" = WeakKeyDictionary()
+    _making = threading.Lock()
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._letters: list[tuple[Subscription, list[str | int]]] = []
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> "Mail":
+        """The one of this loop."""
+        with cls._making:
+            return cls._all.setdefault(loop, cls())
+
+    def post(self, subscription: "Subscription", messages: list[str | int]) -> None:
+        """From any thread; RuntimeError where the loop has ended."""
+        with self._lock:
+            self._letters.append((subscription, messages))
+            if len(self._letters) > 1:
+                return
+        try:
+            subscription.loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            self._taken()
+            raise
+
+    def _deliver(self) -> None:
+        for subscription, messages in self._taken():
+            subscription.put(messages)
+
+    def _taken(self) -> "list[tuple[Subscription, list[str | int]]]":
+        with self._lock:
+            letters, self._letters = self._letters, []
+            return letters
 
 
 @dataclass(eq=False)
@@ -40,6 +83,10 @@ class Subscription:
     looks_at: str = ""  # the request that a page of the inbox shows, as it said itself
     lookers: tuple[str, ...] = ()  # who else looks, as it was told last
     lookers_of: str = ""  # at what
+    mail: Mail = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.mail = Mail.of(self.loop)
 
     def is_confirmed(self) -> bool:
         """Whether it is known that this person may hear something now."""
@@ -78,11 +125,14 @@ class Subscription:
     def send(self, messages: Iterable[str | int]) -> None:
         """Queue messages."""
         try:
-            self.loop.call_soon_threadsafe(self._put, list(messages))
+            self.mail.post(self, list(messages))
         except RuntimeError:
             self.closing = True  # the socket's server has ended
 
-    def _put(self, messages: list[str | int]) -> None:
+    # For its loop alone
+
+    def put(self, messages: list[str | int]) -> None:
+        """Into the queue, which its sender empties."""
         for message in messages:
             if self.closing:
                 return

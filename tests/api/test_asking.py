@@ -196,3 +196,15 @@ def test_what_was_changed_is_heard_by_who_said_that_they_understand_it(agent, cl
     wrong = client.get(f"/requests/{ids[0]}/outcome?understands=more")
     assert (wrong.status_code, wrong.json()["field"]) == (400, "understands")
     assert client.post("/requests", json={**body, "understands": "edited"}).json()["field"] == "understands"
+
+
+def test_many_are_waited_for_in_one_call(agent, gate_of):
+    client = agent("deployer")
+    ids = [client.post("/requests", json={"type": "deploy"}).json()["id"] for _ in range(3)]
+    assert client.post("/requests/ended", json={"ids": ids}).json() == {"ended": []}
+    threading.Timer(0.1, lambda: gate_of("x").decide(ids[1], True, "maria")).start()
+    assert client.post("/requests/ended", json={"ids": ids, "wait": 30}).json() == {"ended": [ids[1]]}
+    theirs = agent("payments").post("/requests/ended", json={"ids": ids})
+    assert theirs.json() == {"ended": ids}  # as of those that never were
+    for bad in ([], "x", ["x"], [str(uuid.uuid4())] * 1001):
+        assert client.post("/requests/ended", json={"ids": bad}).json()["field"] == "ids"

@@ -25,6 +25,7 @@ from tests.bench import (
     signals,
     usage,
 )
+from tests.bench.door import agents
 from tests.bench.idle import IdleWaiters
 from tests.bench.live import press, sockets
 from tests.bench.measure import Bench, Row, plain_client, started
@@ -37,6 +38,7 @@ GROUPS: dict[str, Callable[[Bench], Iterable[Row]]] = {
     "feedback": feedback.rows,
     "live": sockets.rows,
     "press": press.rows,
+    "door": agents.rows,
     "signals": signals.rows,
     "events": events.rows,
     "usage": usage.rows,
@@ -56,7 +58,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="a JSON object a line instead of a table")
     parser.add_argument("--only", nargs="+", choices=[*GROUPS, "idle"], help="these groups alone")
     parser.add_argument(
-        "--large", action="store_true", help="search and imports at the sizes of the documents"
+        "--large",
+        action="store_true",
+        help="search, imports and agents over HTTP at the sizes of the documents",
     )
     options = parser.parse_args()
     began, met = time.monotonic(), []

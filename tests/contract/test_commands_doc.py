@@ -21,7 +21,8 @@ def test_every_command_has_a_row_and_a_part_that_names_its_options(name):
 def test_the_exit_codes_are_those_of_the_code():
     said = {int(code) for code in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
     assert said == {
-        getattr(commands, name) for name in ("DONE", "FAILED", "MISUSED", "INTERRUPTED", "NO_READER")
+        getattr(commands, name)
+        for name in ("DONE", "FAILED", "MISUSED", "REFUSED", "NOBODY", "AWAY", "INTERRUPTED", "NO_READER")
     }
 
 

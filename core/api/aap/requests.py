@@ -18,12 +18,19 @@ from core.history.protocol.values import digest_of
 from core.models import ApprovalRecord, ProtocolRequest
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import CONFIRM_SECONDS, open_store
-from core.values.approvals import APPROVED, CANCELLED, PENDING, REJECTED, TIMEOUT
+from core.values.approvals import (
+    APPROVAL_EXPIRED,
+    APPROVED,
+    CANCELLED,
+    DENIED,
+    EXPIRED,
+    PENDING,
+    REJECTED,
+    TIMEOUT,
+)
 from core.values.json import loads_strictly
 
-STATUSES = {
-    PENDING: "pending", APPROVED: "approved", REJECTED: "denied", TIMEOUT: "expired", CANCELLED: "cancelled",
-}  # fmt: skip
+STATUSES = {one: one for one in (PENDING, APPROVED, CANCELLED)} | {REJECTED: DENIED, TIMEOUT: EXPIRED}
 OUTCOMES = ("succeeded", "failed")
 AGAIN_SECONDS = 5
 USED = "This approval was used before."
@@ -138,7 +145,7 @@ def consume(agent: str, request_id: uuid.UUID | None, key: str) -> Reply:
         raise Refused(409, "not_approved", f"It is {STATUSES[seen.status]}.")
     if seen.collected_at is None:
         if seen.now >= seen.expires_at(row):
-            raise Refused(409, "approval_expired", "This approval was not used in time.")
+            raise Refused(409, APPROVAL_EXPIRED, "This approval was not used in time.")
         _collect(agent, row, seen, key)
         seen = look(row)
     elif row.consumed_by and row.consumed_by != key:
@@ -146,7 +153,7 @@ def consume(agent: str, request_id: uuid.UUID | None, key: str) -> Reply:
     elif not row.consumed_by:
         _collect(agent, row, seen, key)  # Redis knows whose it is, where this row does not yet
     if seen.consumed_at(row) is None:
-        raise Refused(409, "approval_expired", "This approval was not used in time.")
+        raise Refused(409, APPROVAL_EXPIRED, "This approval was not used in time.")
     return Reply(200, said(own(agent, request_id), seen))
 
 

@@ -42,8 +42,9 @@ class Telemetry:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one export, in the form in which it came."""
-        kind = header(scope, b"content-type").split(b";")[0].strip().lower()
+        kind = b""
         try:
+            kind = header(scope, b"content-type").split(b";")[0].strip().lower()
             answer = await self._answer(scope, receive, kind)
         except Exception as error:
             answer = _refusal(refused_by(scope, error), kind)
@@ -101,7 +102,7 @@ def _refusal(refused: Refused, kind: bytes) -> _Answer:
 
 
 def _status(message: str, kind: bytes) -> bytes:
-    said = message.encode()[:1000]
+    said = message.encode(errors="backslashreplace")[:1000]
     if kind != PROTOBUF:
         body: dict[str, Any] = {"message": said.decode(errors="ignore")}
         return json.dumps(body, ensure_ascii=False).encode()

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -25,7 +26,7 @@ from core.history.notices.post import NotSent, Unsure, exchange
 from core.history.notices.sealing import Unreadable, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
-from core.values.approvals import APPROVED, CHANGES, PENDING, RESPONSE_OF_END
+from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, RESPONSE_OF_END
 from core.values.json import loads_strictly
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ AT_ONCE = 8
 ROUND_SECONDS = 60.0
 TRY_SECONDS = 10.0
 OF_A_ROUND = 500
-OF_A_HOST = 20  # tries in one round
+OF_A_HOST = 100  # tries in one round
 CLAIMED = timedelta(minutes=1)  # longer than a try may take
 WINDOW = timedelta(hours=168)  # after the decision
 FIRST_REST, LONGEST_REST = 5.0, 3600.0  # seconds; doubled after each try
@@ -121,7 +122,7 @@ def _said(row: Callback, end: ApprovalRecord) -> dict[str, Any]:
         "request_id": str(end.pk),
         "status": CHANGES if asks_back else RESPONSE_OF_END[end.status],
         "approved": end.status == APPROVED,
-        "edited": changed,
+        EDITED: changed,
         "responder": end.responder,
         "reason": end.reason,
         "ended_at": None if end.ended_at is None else _moment(end.ended_at),
@@ -138,9 +139,18 @@ def _due() -> Iterator[Callback]:
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIMED)
     rows = Callback.objects.filter(free, state=State.DUE, next_at__lte=now).select_related("instance")
     for row in rows.order_by("next_at")[:OF_A_ROUND]:
-        hosts[row.host or str(row.instance_id)] += 1
-        if hosts[row.host or str(row.instance_id)] <= OF_A_HOST:
+        host = _host(row)
+        hosts[host] += 1
+        if hosts[host] <= OF_A_HOST:
             yield row
+
+
+def _host(row: Callback) -> str:
+    """Whom its receiver shares a limit with."""
+    if row.instance is None:
+        return row.host
+    delivery = Delivery.of(row.instance)
+    return urlsplit(delivery.url).hostname or "" if delivery else str(row.instance_id)
 
 
 def _claim(row: Callback) -> bool:
@@ -200,5 +210,8 @@ def tidy() -> int:
     still = Callback.objects.filter(request_id=OuterRef("request_id"), finished_at=None)
     over = ApprovalRecord.objects.filter(pk=OuterRef("request_id"), ended_at__lt=now - KEPT)
     old = ProtocolRequest.objects.filter(Exists(over), ~Exists(still), told=True)
-    found = old.delete()[0] + Callback.objects.filter(finished_at__lt=now - KEPT).delete()[0]
+    never = ProtocolRequest.objects.filter(request_id=None, began_at__lt=now - ANSWERS_KEPT)  # it was refused
+    found = (
+        old.delete()[0] + never.delete()[0] + Callback.objects.filter(finished_at__lt=now - KEPT).delete()[0]
+    )
     return found + ProtocolAnswer.objects.filter(began_at__lt=now - ANSWERS_KEPT).delete()[0]

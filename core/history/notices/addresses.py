@@ -16,7 +16,11 @@ from django.conf import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-WRAPS_IPV4 = ipaddress.ip_network("64:ff9b::/96")  # NAT64: the last 32 bits are the address that is reached
+# The last 32 bits are the address that is reached: NAT64, IPv4-translated, and the first form, which is given up.
+WRAPS_IPV4 = [ipaddress.ip_network(said) for said in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")]
+# Private by their own documents (RFC 8215, RFC 3879), and global to `ipaddress` of some versions.
+OF_ONE_SITE = [ipaddress.ip_network(said) for said in ("64:ff9b:1::/48", "fec0::/10")]
+ISATAP = 0x0000_5EFE  # before the last 32 bits, with or without the bit for a global address
 
 
 class Refused(Exception):
@@ -87,7 +91,12 @@ def _resolved(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
 
 
 def _is_private(said: str) -> bool:
-    return not all(address.is_global and not address.is_multicast for address in _meant(_address(said)))
+    return not all(
+        address.is_global
+        and not address.is_multicast
+        and not any(address in network for network in OF_ONE_SITE)
+        for address in _meant(_address(said))
+    )
 
 
 def _is_named(said: str) -> bool:
@@ -108,7 +117,10 @@ def _meant(address: Address) -> Iterable[Address]:
         return [address]
     if address.ipv4_mapped is not None:
         return [address.ipv4_mapped]
+    if int(address) < 1 << 24:  # :: and ::1 mean themselves
+        return [address]
     inside = [address.sixtofour, *(address.teredo or ())]
-    if address in WRAPS_IPV4:
+    is_isatap = (int(address) >> 32) & 0xFDFF_FFFF == ISATAP
+    if is_isatap or any(address in network for network in WRAPS_IPV4):
         inside.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return [address, *(one for one in inside if one is not None)]

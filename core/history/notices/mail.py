@@ -22,6 +22,8 @@ def mail(to: str, message: Message, seconds: float) -> None:
         raise Refused("this site has no mail server: EMAIL_HOST is not set")
     if not to:
         raise Refused("this person has no mail address: an administrator enters it under “Users”")
+    if not to.isprintable() or " " in to:
+        raise Refused("this person's mail address is none: an administrator corrects it under “Users”")
     host = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >") or "localhost"
     headers = {"Message-ID": f"<{message.message_id}@{host}>", "Auto-Submitted": "auto-generated"}
     written = EmailMessage(message.subject, message.text, to=[to], headers=headers)

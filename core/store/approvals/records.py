@@ -131,6 +131,14 @@ def read_record_and_rights(
         return error, at(milliseconds_of(time)), version
 
 
+def read_asker(store: Store, request_id: str) -> str | None:
+    """Who asked a request, whatever else is in it; None where the server has none of this id."""
+    if not valid_id(request_id):
+        return None
+    asker = store.read("HGET", store.keys.approval_request(request_id), "agent_id")
+    return None if asker is None else str(asker.decode(errors="replace"))
+
+
 def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
     """Several requests in one round trip, in order; a malformed one yields its error in its place."""
     return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]

@@ -29,6 +29,5 @@ class Told(AsyncWebsocketConsumer):
 
 
 if __name__ == "__main__":
-    uvicorn.run(
-        Told.as_asgi(), port=port, ws="websockets-sansio", lifespan="off", log_level="error", loop="uvloop"
-    )
+    options = {"ws_per_message_deflate": False, "lifespan": "off", "log_level": "error", "loop": "uvloop"}
+    uvicorn.run(Told.as_asgi(), port=port, ws="websockets-sansio", **options)

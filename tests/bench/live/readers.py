@@ -11,7 +11,7 @@ import websockets
 from tests.bench.live.serving import Server
 
 IDLE_SECONDS = 2.0
-PATIENCE = 20.0
+PATIENCE, GREETING_SECONDS = 20.0, 120.0
 AT_ONCE = 20  # sockets that are opened together
 
 Tell = Callable[[str], Awaitable[Callable[[], object]]]
@@ -27,6 +27,7 @@ class Side:
     tell: Tell
     changes: int = 1  # that the server hears of for each mark
     every: int = 1  # of how many marks it hears one: some ways would take minutes
+    greets: bool = False  # whether a new socket is told something
 
 
 class Readers:
@@ -40,6 +41,7 @@ class Readers:
         self.told = 0
         self._mark = ""
         self._heard = 0
+        self._greetings = 0
         self._started = 0.0
         self._all = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
@@ -52,6 +54,7 @@ class Readers:
         for start in range(0, self.count, AT_ONCE):
             opened = (self._connect() for _ in range(min(AT_ONCE, self.count - start)))
             connections += await asyncio.gather(*opened)
+        await asyncio.wait_for(self._greeted(), GREETING_SECONDS)
         await asyncio.sleep(1.0)
         self.kilobytes = (self.side.server.kilobytes() - before) / self.count
         try:
@@ -60,6 +63,10 @@ class Readers:
             for reader in self._readers:
                 reader.cancel()
             await asyncio.gather(*(connection.close() for connection in connections))
+
+    async def _greeted(self) -> None:
+        while self.side.greets and self._greetings < self.count:
+            await asyncio.sleep(0.05)
 
     async def _connect(self) -> websockets.ClientConnection:
         host = f"localhost:{self.side.server.port}"
@@ -90,7 +97,10 @@ class Readers:
             del self.seconds[seen:]
 
     async def _read(self, connection: websockets.ClientConnection) -> None:
+        first = True
         async for message in connection:
+            self._greetings += first
+            first = False
             text = message if isinstance(message, str) else message.decode()
             if self._mark and self._mark in text:
                 self.seconds.append(time.perf_counter() - self._started)

@@ -46,4 +46,5 @@ async def relay(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(relay, port=port, ws="websockets-sansio", lifespan="off", log_level="error")
+    options = {"ws_per_message_deflate": False, "lifespan": "off", "log_level": "error"}
+    uvicorn.run(relay, port=port, ws="websockets-sansio", **options)

@@ -63,8 +63,8 @@ class Site:
             "TELEMETRY_SOCKETS_PER_SESSION": "5000",
             "TELEMETRY_UNDO_SECONDS": "0",  # what is measured begins with the decision
         }
-        self._done("manage.py", "migrate", "-v", "0")
-        self.session = self._done("-c", SIGN_IN)
+        self.output("manage.py", "migrate", "-v", "0")
+        self.session = self.output("-c", SIGN_IN)
 
     def web(self) -> Server:
         """The web process, as `manage.py up` starts it."""
@@ -72,6 +72,8 @@ class Site:
         options = [
             "--ws",
             "websockets-sansio",
+            "--ws-per-message-deflate",
+            "false",
             "--lifespan",
             "off",
             "--log-level",
@@ -101,7 +103,8 @@ class Site:
         self._stack.callback(process.kill)
         return process.pid
 
-    def _done(self, *words: str) -> str:
+    def output(self, *words: str) -> str:
+        """What Python says that runs these words on the site's database to their end."""
         command = [sys.executable, *words]
         done = subprocess.run(
             command, cwd=ROOT, env=self._environment, check=True, stdout=subprocess.PIPE, text=True

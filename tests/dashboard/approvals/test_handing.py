@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.models import AuditEntry, HandOver, Team
-from tests.dashboard.approvals.test_inbox import lines
+from tests.dashboard.approvals.test_inbox import change, lines
 from tests.dashboard.display.markup import parse
 from tests.dashboard.test_page_cost import cost_of
 from tests.live_record import live_record
@@ -65,6 +65,14 @@ def test_it_is_handed_on_and_the_last_one_counts(gate, signed_in, ann, client_of
     assert (mark(client), mark(client_of_ann)) == (["ann answers it"], ["yours"])
     assert HandOver.objects.filter(is_open=True).count() == 1
     assert AuditEntry.objects.filter(kind="approval.handed_over").count() == 3
+
+
+def test_of_a_group_the_one_that_was_handed_over_stands_apart(gate, signed_in, ann, client_of_ann):
+    client, ids = signed_in("approver"), change(gate, 4)
+    hand(client, gate.get_request(ids[2]), f"person:{ann.pk}")
+    group, handed = lines(client)
+    assert (group.startswith("alike-"), handed) == (True, ids[2])
+    assert mark(client_of_ann) == ["handed to you"]
 
 
 def test_not_to_whom_may_not_answer_nor_what_is_over(gate, signed_in, ann, make_user):

@@ -253,3 +253,11 @@ def test_a_watcher_ignores_a_commit_it_cannot_read(gate, raw, clean_redis):
     watcher.wait(0)
     assert not watcher.is_recorded("5-0")
     watcher.close()
+
+
+def test_who_came_is_told_though_a_look_at_everything_found_it_first(state, gate):
+    gate.open_request("deploy", {})
+    verified(state)
+    told = [message.text for message in state.apply(state.wait(0))[0]]
+    assert any('"came"' in text and "deploy" in text for text in told)
+    assert not state.apply(state.wait(0))[0]

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.faults.site.http_agents import fleet, http_agents  # noqa: F401  roles too
+
 PEOPLE = ("maria", "omar")
 VISITOR = "ada"  # looks at everything and decides nothing
 

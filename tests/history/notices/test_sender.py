@@ -83,6 +83,14 @@ def test_a_host_that_is_not_found_may_be_found_later():
         "[::ffff:127.0.0.1]",
         "[64:ff9b::7f00:1]",
         "[2002:7f00:1::]",
+        *(
+            "[::127.0.0.1]",
+            "[::ffff:0:127.0.0.1]",
+            "[64:ff9b:1::7f00:1]",
+            "[fec0::1]",
+            "[2001:db8::5efe:7f00:1]",
+        ),
+        *("[2600::5efe:a9fe:a9fe]", "[2600::200:5efe:a00:1]", "0x7f.1", "0177.0.0.1", "127.1"),
     ],
 )
 def test_nothing_is_sent_into_a_private_network_that_no_setting_names(settings, monkeypatch, host):
@@ -160,3 +168,8 @@ def test_a_network_that_a_setting_names_lets_in_nothing_beside_it(settings):
     assert addresses._is_named("10.20.3.4")
     assert not addresses._is_named("10.21.0.1")
     assert not addresses._is_named("::1")
+
+
+def test_this_machine_by_its_ipv6_name_is_a_network_that_a_setting_can_name(settings):
+    settings.TELEMETRY_NOTICE_NETWORKS = [ipaddress.ip_network("::1/128")]
+    assert addresses.resolve("::1", 443, 5).is_named

@@ -190,6 +190,16 @@ def test_a_mail_that_the_server_refuses_is_tried_again_and_one_in_the_dark_is_no
     assert len(mail_server.mails) == 2
 
 
+@pytest.mark.parametrize("address", ["a@b.example\nBcc: eve@evil.example", "a@b.example\r\n\r\nNo", "a@b c"])
+def test_an_address_that_holds_more_than_one_is_none(ann, channel, wish, pending, mail_server, address):
+    type(ann).objects.filter(pk=ann.pk).update(email=address)
+    wish(ann, channel("mail"))
+    pending()
+    assert sending.tell_people() == {State.FAILED: 1}
+    assert "mail address is none" in Notice.objects.get().error
+    assert mail_server.mails == []
+
+
 def test_without_an_address_or_a_mail_server_the_reason_is_kept(ann, channel, wish, pending, settings):
     settings.EMAIL_HOST = ""
     wish(ann, channel("mail"))

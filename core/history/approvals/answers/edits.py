@@ -5,7 +5,7 @@ Keys, the length of lists and the JSON type of each value stay: what the agent c
 
 from typing import Any, NamedTuple
 
-from core.approval_gates import MAX_CONTEXT_BYTES
+from core.approvals.question import MAX_CONTEXT_BYTES
 from core.history.approvals.policy import Verdict
 from core.history.approvals.terms import Path, same
 from core.store.approvals import RequestRecord

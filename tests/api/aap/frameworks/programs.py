@@ -22,20 +22,32 @@ def refund(amount: int) -> str:
 def with_langgraph() -> str:
     from agentapprovalprotocol.langgraph import ApprovalMiddleware
     from langchain.agents import create_agent
-    from langchain_core.language_models import GenericFakeChatModel
-    from langchain_core.messages import AIMessage
-    from langgraph.checkpoint.memory import InMemorySaver
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, ToolMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+    from langgraph.checkpoint.sqlite import SqliteSaver
 
-    class Model(GenericFakeChatModel):
-        def bind_tools(self, *_tools: object, **_options: object) -> "Model":
+    class Scripted(BaseChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "scripted"
+
+        def bind_tools(self, *_tools: object, **_options: object) -> "Scripted":
             return self
 
-    wish = AIMessage("Charged twice.", tool_calls=[{"name": "refund", "args": {"amount": 4900}, "id": CALL}])
-    model = Model(messages=iter([wish, AIMessage("done")]))
+        def _generate(self, messages: list, *_more: object, **_options: object) -> ChatResult:
+            wish = [{"name": "refund", "args": {"amount": 4900}, "id": CALL}]
+            is_over = isinstance(messages[-1], ToolMessage)
+            said = AIMessage("done") if is_over else AIMessage("Charged twice.", tool_calls=wish)
+            return ChatResult(generations=[ChatGeneration(message=said)])
+
     gate = ApprovalMiddleware(BASE, TOKEN, timeout=TIMEOUT)
-    agent = create_agent(model, [refund], middleware=[gate], checkpointer=InMemorySaver())
-    thread = {"configurable": {"thread_id": RUN}}
-    said = agent.invoke({"messages": [{"role": "user", "content": "refund it"}]}, thread)["messages"]
+    with SqliteSaver.from_conn_string(f"{TRACE}.threads") as saver:
+        agent = create_agent(Scripted(), [refund], middleware=[gate], checkpointer=saver)
+        thread = {"configurable": {"thread_id": RUN}}
+        begun = bool(agent.get_state(thread).next)  # it was killed while it waited, and goes on there
+        asked = None if begun else {"messages": [{"role": "user", "content": "refund it"}]}
+        said = agent.invoke(asked, thread)["messages"]
     return str(said[-2].content)
 
 
@@ -61,10 +73,8 @@ def with_openai_agents() -> str:
     from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
     class Scripted(Model):
-        async def get_response(
-            self, _instructions: object, given: object, *_more: object, **_named: object
-        ) -> ModelResponse:
-            last = given[-1] if isinstance(given, list) else {}
+        async def get_response(self, *_given: object, **named: object) -> ModelResponse:
+            last = named["input"][-1] if isinstance(named["input"], list) else {}
             if last.get("type") != "function_call_output":
                 wish = ResponseFunctionToolCall(
                     name="refund", arguments='{"amount": 4900}', call_id=CALL, type="function_call"

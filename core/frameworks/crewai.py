@@ -1,0 +1,43 @@
+"""CrewAI: tools are asked about before they run, by a hook that every crew of the process passes."""
+
+import json
+from collections import Counter
+from typing import Any
+
+from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
+
+from ..gate import Gate
+from ..gate.way import Timeout
+from ..values.approvals import EDITED
+from .asking import TIMEOUT_OF_PEOPLE, key_of, why_not
+
+
+def hold(
+    *tools: str, thread: str | None = None, gate: Gate | None = None, timeout: Timeout = TIMEOUT_OF_PEOPLE
+) -> None:
+    """From now on people are asked before one of these tools runs; without names, before every tool.
+
+    thread: a name of this work, the same when its program is started again: then a call that was asked about before
+    is the same request. CrewAI has no ids of calls, so it is known by tool, arguments and how often it came.
+    """
+    asking, seen = gate or Gate(), Counter[str]()
+
+    @on(InterceptionPoint.PRE_TOOL_CALL, tools=list(tools) or None)
+    def ask(context: Any) -> None:
+        given = dict(context.tool_input)
+        try:
+            key = None if thread is None else _key(thread, context.tool_name, given, seen)
+            answer = asking.ask(context.tool_name, given, key=key, timeout=timeout, understands=(EDITED,))
+        except Exception as error:  # an error of a hook would let the tool run
+            raise HookAborted(f"Nobody could be asked, so it did not run: {error}", "people") from error
+        if not answer.approved:
+            raise HookAborted(why_not(answer), "people")
+        if answer.edited:
+            context.tool_input.clear()
+            context.tool_input.update(answer.edited)
+
+
+def _key(thread: str, tool: str, given: dict[str, Any], seen: Counter[str]) -> str:
+    call = json.dumps([tool, given], sort_keys=True, default=str)
+    seen[call] += 1
+    return key_of(thread, key_of("x" * 256, call), seen[call])

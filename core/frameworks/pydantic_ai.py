@@ -1,0 +1,79 @@
+"""Pydantic AI: tools that require approval are asked about, within a run or over a restart."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from pydantic_ai import DeferredToolRequests, DeferredToolResults, ToolApproved, ToolDenied
+from pydantic_ai.capabilities import HandleDeferredToolCalls
+from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+from ..gate import AsyncGate
+from ..gate.way import Timeout
+from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, key_of, why_not
+from .keeping import forget, kept, write
+
+
+def approvals(gate: AsyncGate | None = None, *, timeout: Timeout = TIMEOUT_OF_PEOPLE) -> Any:
+    """A capability for `Agent(capabilities=[approvals()])`: the run waits for people.
+
+    A run that is cancelled withdraws what it asked. One that must survive its process uses `run`.
+    """
+    asking = gate or AsyncGate()
+
+    async def handle(_context: Any, requests: DeferredToolRequests) -> DeferredToolResults:
+        return await _results(asking, requests, None, timeout)
+
+    return HandleDeferredToolCalls(handler=handle)
+
+
+async def run(
+    agent: Any,
+    prompt: Any,
+    keep: str | Path,
+    gate: AsyncGate | None = None,
+    *,
+    timeout: Timeout = TIMEOUT_OF_PEOPLE,
+    **options: Any,
+) -> Any:
+    """What `agent.run` gives, asked as often as it takes; `DeferredToolRequests` must be among its output types.
+
+    keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
+    anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
+    """
+    asking, file = gate or AsyncGate(), Path(keep)
+    begun = await asyncio.to_thread(kept, file)
+    if begun is None:
+        result = await agent.run(prompt, **options)
+    else:
+        result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
+    while isinstance(result.output, DeferredToolRequests):
+        await asyncio.to_thread(write, file, result.all_messages_json())
+        results = await _results(asking, result.output, file.name, timeout)
+        result = await agent.run(
+            message_history=result.all_messages(), deferred_tool_results=results, **options
+        )
+    await asyncio.to_thread(forget, file)
+    return result
+
+
+async def _results(
+    gate: AsyncGate, requests: DeferredToolRequests, thread: str | None, timeout: Timeout
+) -> DeferredToolResults:
+    calls = [
+        ToolCall(
+            call.tool_name,
+            call.args_as_dict(),
+            None if thread is None else key_of(thread, call.tool_call_id),
+        )
+        for call in requests.approvals
+    ]
+    answers = await asked_async(gate, calls, timeout)
+    return requests.build_results(
+        approvals={
+            call.tool_call_id: ToolApproved(override_args=answer.edited or None)
+            if answer.approved
+            else ToolDenied(why_not(answer))
+            for call, answer in zip(requests.approvals, answers, strict=True)
+        }
+    )

@@ -1,0 +1,218 @@
+"""The gate for programs with an event loop: who waits holds no thread, and all wait over one connection."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from ..approvals.question import checked_limit
+from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
+from ..errors import StoreUnavailable
+from ..values.approvals import UNAVAILABLE
+from .fake import Answers, Fake
+from .gate import by_default, id_of, pending_of
+from .hands import Hands
+from .opening import way_to
+from .waits import Waits
+from .way import Pending, Timeout, Way, wanted
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+WITHDRAW_SECONDS = 2.0  # a cancelled task is held no longer than that
+LOOK_SECONDS = 60.0  # also where nothing was heard
+PAUSE_SECONDS = 0.5
+OVERTIME_SECONDS = 5.0
+
+
+class AsyncGate:
+    """`Gate` for `asyncio`: the same arguments and answers, awaited.
+
+    Cancelling the task that asks withdraws its request, unless that has a key. Use it with `async with`, or `close` it.
+    """
+
+    def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
+        self._way: Way = where if isinstance(where, Fake) else way_to(where, token, agent)
+        self._hands = Hands()
+        self._waits = Waits(self._way.ear)
+
+    @classmethod
+    def fake(
+        cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None
+    ) -> "AsyncGate":
+        """For tests: see `Gate.fake`."""
+        return cls(Fake(approve, reason, edited))
+
+    @property
+    def asked(self) -> list[tuple[str, dict[str, Any]]]:
+        """What a fake was asked, oldest first; empty for a real one."""
+        return self._way.asked if isinstance(self._way, Fake) else []
+
+    async def ask(
+        self,
+        approval_type: str,
+        context: Any = None,
+        *,
+        key: str | None = None,
+        timeout: Timeout = None,
+        default: bool = False,
+        understands: Iterable[str] = (),
+        claim: str | None = None,
+        revises: str | None = None,
+        convert: Callable[[Any], Any] | None = None,
+    ) -> ApprovalResponse:
+        """Ask and wait: see `Gate.ask`."""
+        asked = wanted(
+            self._way.agent, approval_type, context, timeout,
+            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
+        )  # fmt: skip
+        opening = self._hands.run(partial(self._way.open, asked))
+        try:
+            pending = await asyncio.wrap_future(opening)
+            answer = await self._end_of(pending)
+        except StoreUnavailable as error:
+            answer = refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
+        except BaseException:
+            if key is None:
+                await self._withdraw(opening)
+            raise
+        return by_default(answer, default)
+
+    async def open(
+        self,
+        approval_type: str,
+        context: Any = None,
+        *,
+        key: str | None = None,
+        timeout: Timeout = None,
+        understands: Iterable[str] = (),
+        revises: str | None = None,
+        convert: Callable[[Any], Any] | None = None,
+    ) -> ApprovalRequest:
+        """Store a request, or find the one of this key: see `Gate.open`."""
+        asked = wanted(
+            self._way.agent, approval_type, context, timeout,
+            key=key, claim=None, understands=understands, revises=revises, convert=convert,
+        )  # fmt: skip
+        return (await self._run(partial(self._way.open, asked))).request
+
+    @overload
+    async def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: None = None,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse: ...
+
+    @overload
+    async def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: float,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse | None: ...
+
+    async def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | None = None,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse | None:
+        """Wait until it has ended, or `timeout` seconds: then None. See `Gate.wait`."""
+        limit = None if timeout is None else time.monotonic() + checked_limit(timeout)
+        pending = await self._run(partial(pending_of, self._way, request, digest, claim, understands))
+        return pending if isinstance(pending, ApprovalResponse) else await self._until(pending, limit)
+
+    async def find(
+        self, key: str | None = None, status: str | None = None, *, agent: str | None = None
+    ) -> list[ApprovalRequest]:
+        """This agent's requests, newest first."""
+        return await self._run(partial(self._way.find, key, status, agent))
+
+    async def claim(
+        self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
+    ) -> ApprovalResponse | None:
+        """One look at how it ended, for this name alone: see `Gate.claim`."""
+        return await self.wait(request, 0, claim=name, digest=digest)
+
+    async def cancel(self, request: ApprovalRequest | str) -> bool:
+        """Withdraw it; False when it has ended or is unknown."""
+        return await self._run(partial(self._way.cancel, id_of(request)))
+
+    async def close(self) -> None:
+        """Let every connection go."""
+        self._hands.close()
+        self._way.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run(self, action: Callable[[], Result]) -> Result:
+        return await asyncio.wrap_future(self._hands.run(action))
+
+    async def _end_of(self, pending: Pending) -> ApprovalResponse:
+        answer = await self._until(pending, None)
+        assert answer is not None  # without a limit it always ends
+        return answer
+
+    async def _until(self, pending: Pending, limit: float | None) -> ApprovalResponse | None:
+        """How it ended; None when `limit` (monotonic) came first."""
+        with self._waits.heard(pending.request.request_id) as event:
+            while True:
+                event.clear()
+                answer, due = await self._looked(pending)
+                if answer is not None:
+                    return answer
+                self._waits.again(pending.request.request_id)
+                if limit is not None and time.monotonic() >= limit:
+                    return None
+                if due <= 0:
+                    return await self._run(partial(self._way.end, pending))
+                left = due if limit is None else min(due, limit - time.monotonic())
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, min(left, LOOK_SECONDS))):
+                        await event.wait()
+
+    async def _looked(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
+        try:
+            return await self._run(partial(self._way.look, pending))
+        except StoreUnavailable as error:
+            if not is_away(error):
+                raise
+            left = pending.deadline + OVERTIME_SECONDS - time.monotonic()
+            if left > 0:
+                await asyncio.sleep(min(PAUSE_SECONDS, left))
+            return None, min(PAUSE_SECONDS, left)
+
+    async def _withdraw(self, opening: "Future[Pending]") -> None:
+        """Nobody waits for it any more. Its thread does so, also where this task is cancelled again."""
+        opening.cancel()
+        if opening.cancelled():
+            return
+
+        def act() -> None:
+            with suppress(StoreUnavailable, TypeError, ValueError):
+                self._way.cancel(opening.result().request.request_id)
+
+        done = self._hands.run(act)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), WITHDRAW_SECONDS)

@@ -1,0 +1,204 @@
+"""The gate that blocks: what an agent writes where it must not go on without a person."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, overload
+
+from ..approvals.question import checked_claim, checked_limit, checked_understands
+from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
+from ..approvals.waiting import NO_SUCH_REQUEST
+from ..values.approvals import UNKNOWN
+from ..values.names import checked_name
+from ..values.numbers import checked_share
+from .fake import Answers, Fake
+from .opening import way_to
+from .way import Pending, Timeout, Way, wanted
+
+BY_DEFAULT = "{reason} The agent goes on: default=True."
+
+
+class Gate:
+    """Asks people on behalf of one agent, and waits for what they say.
+
+    where: `https://` of the site with `token`, or what `open_store` takes, such as `redis://`; by default
+    TELEMETRY_URL with TELEMETRY_TOKEN (or AGENT_TOKEN), else the configured Redis. agent: who asks, by default
+    TELEMETRY_AGENT; a token knows it already, and that of a fleet is told the rest. It may be used from several
+    threads. Nothing is connected before the first call.
+    """
+
+    def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
+        self._way: Way = where if isinstance(where, Fake) else way_to(where, token, agent)
+
+    @classmethod
+    def fake(
+        cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None
+    ) -> "Gate":
+        """For tests: answers at once, by nobody, and asks no server.
+
+        approve: a bool, a status such as "timeout", or a function of type and context that returns one of them.
+        edited: what it approves in the place of what was asked. `asked` has what was asked: (type, context).
+        """
+        return cls(Fake(approve, reason, edited))
+
+    @property
+    def asked(self) -> list[tuple[str, dict[str, Any]]]:
+        """What a fake was asked, oldest first; empty for a real one."""
+        return self._way.asked if isinstance(self._way, Fake) else []
+
+    def ask(
+        self,
+        approval_type: str,
+        context: Any = None,
+        *,
+        key: str | None = None,
+        timeout: Timeout = None,
+        default: bool = False,
+        understands: Iterable[str] = (),
+        claim: str | None = None,
+        revises: str | None = None,
+        convert: Callable[[Any], Any] | None = None,
+    ) -> ApprovalResponse:
+        """Ask and wait: what somebody said, or `approved=False` by `system` with the reason.
+
+        context: an object; beside JSON it may hold what `forms.plain` lists, or `convert` has a form for. key: the
+        same key is the same request, whoever asks again, also after a restart. timeout: seconds, a timedelta, "2h",
+        or "forever"; 300 s. default: what to do where the site is away; then `away` is true. understands,
+        claim, revises: see `ApprovalGate`. Without a key, Ctrl-C and the like withdraw the request.
+        Bad arguments raise ValueError or TypeError, AlreadyCollected says that the claim is another's.
+        """
+        asked = wanted(
+            self._way.agent, approval_type, context, timeout,
+            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
+        )  # fmt: skip
+        return by_default(self._way.ask(asked), default)
+
+    def open(
+        self,
+        approval_type: str,
+        context: Any = None,
+        *,
+        key: str | None = None,
+        timeout: Timeout = None,
+        understands: Iterable[str] = (),
+        revises: str | None = None,
+        convert: Callable[[Any], Any] | None = None,
+    ) -> ApprovalRequest:
+        """Store a request, or find the one of this key, and return at once; StoreUnavailable where that failed."""
+        asked = wanted(
+            self._way.agent, approval_type, context, timeout,
+            key=key, claim=None, understands=understands, revises=revises, convert=convert,
+        )  # fmt: skip
+        return self._way.open(asked).request
+
+    @overload
+    def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: None = None,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse: ...
+
+    @overload
+    def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: float,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse | None: ...
+
+    def wait(
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | None = None,
+        *,
+        claim: str | None = None,
+        digest: str | None = None,
+        understands: Iterable[str] = (),
+    ) -> ApprovalResponse | None:
+        """Block until it has ended, or `timeout` seconds: then None. request: what `open` returned, or its id.
+
+        digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
+        """
+        pending = pending_of(self._way, request, digest, claim, understands)
+        if isinstance(pending, ApprovalResponse):
+            return pending
+        if timeout is not None:
+            return self._way.wait(pending, checked_limit(timeout))
+        return self._way.wait(pending, float("inf")) or self._way.end(pending)
+
+    def find(
+        self, key: str | None = None, status: str | None = None, *, agent: str | None = None
+    ) -> list[ApprovalRequest]:
+        """This agent's requests, newest first; see `ApprovalGate.find_requests`."""
+        return self._way.find(key, status, agent)
+
+    def claim(
+        self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
+    ) -> ApprovalResponse | None:
+        """One look at how it ended, for this name alone where it is an approval; None while it is pending.
+
+        AlreadyCollected where another name, or nobody by name, has used it before.
+        """
+        return self.wait(request, 0, claim=name, digest=digest)
+
+    def cancel(self, request: ApprovalRequest | str) -> bool:
+        """Withdraw it; False when it has ended or is unknown."""
+        return self._way.cancel(id_of(request))
+
+    def beat(self, status: str = "running", progress: float = 0.0, task: str = "") -> None:
+        """Say once that the agent lives, as a script does with each step; StoreUnavailable where nobody hears it.
+
+        A program that lives on uses `HeartbeatCoordinator`.
+        """
+        self._way.beat(checked_name(status, "status"), checked_share(progress, "progress"), task)
+
+    def stop(self, status: str = "completed") -> None:
+        """Say that its run has ended; StoreUnavailable where nobody hears it."""
+        self._way.stop(checked_name(status, "status"))
+
+    def close(self) -> None:
+        """Let every connection go; the next call opens one again."""
+        self._way.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def id_of(request: ApprovalRequest | str) -> str:
+    """The id of what was given."""
+    return request if isinstance(request, str) else request.request_id
+
+
+def pending_of(
+    way: Way,
+    request: ApprovalRequest | str,
+    digest: str | None,
+    claim: str | None,
+    understands: Iterable[str],
+) -> Pending | ApprovalResponse:
+    """What is waited for, or the answer that there is no such request."""
+    own = None if isinstance(request, str) else request.digest or None
+    words = checked_understands(understands)
+    found = way.pending(id_of(request), digest or own, checked_claim(claim), words)
+    return refusal(id_of(request), NO_SUCH_REQUEST, UNKNOWN) if found is None else found
+
+
+def by_default(answer: ApprovalResponse, default: bool) -> ApprovalResponse:
+    """The answer; where nobody could be asked, what the agent does by default."""
+    if not isinstance(default, bool):
+        raise TypeError(f"default must be True or False, not {type(default).__name__}")
+    if not (answer.away and default):
+        return answer
+    return replace(answer, approved=True, reason=BY_DEFAULT.format(reason=answer.reason))

@@ -1,0 +1,197 @@
+"""HTTP to a site with what Python brings: connections that are kept, the system's certificates, its proxies."""
+
+import http.client
+import json
+import math
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from ..errors import StoreRefused, StoreUnavailable
+
+PATH = "/api/v1/"
+CALL_SECONDS = 10.0
+BUSY = (408, 429, 500, 502, 503, 504)
+BAD_ADDRESS = (
+    "the address of a site must be such as https://telemetry.example, without a name or a password in it"
+)
+
+
+class Said(NamedTuple):
+    """What came back: the status, and the object in the body."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def message(self) -> str:
+        """The site's own sentence, or what little there is."""
+        return str(self.body.get("message") or f"the site answered with {self.status}")
+
+
+class Site:
+    """One site, asked in the name of a token. Safe from several threads: each call has a connection of its own."""
+
+    def __init__(self, address: str, token: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError(BAD_ADDRESS)
+        self._tls, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
+        self._path = parts.path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
+        self._headers = {"Authorization": f"Bearer {token.strip()}", "Accept": "application/json"}
+        if not self._headers["Authorization"].isascii() or not token.strip().isprintable():
+            raise ValueError("token must be one line, as the page Connect shows it")
+        self._idle: deque[Connection] = deque()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        seconds: float = CALL_SECONDS,
+    ) -> Said:
+        """What the site says; StoreUnavailable where it says nothing, is busy or starts again.
+
+        StoreRefused where the token is not good, or may not do this.
+        """
+        connection = self._take()
+        try:
+            said = connection.call(method, self.line(path, query), body, seconds)
+        except StoreUnavailable:
+            if not connection.was_used:
+                raise
+            connection = Connection(
+                self
+            )  # the kept one had been closed meanwhile, and every call may be repeated
+            said = connection.call(method, self.line(path, query), body, seconds)
+        self._idle.append(connection)
+        return checked(said)
+
+    def connection(self) -> "Connection":
+        """One of its own, for who waits long."""
+        return Connection(self)
+
+    def close(self) -> None:
+        """Close those that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> "Connection":
+        with suppress(IndexError):
+            return self._idle.pop()
+        return Connection(self)
+
+    def line(self, path: str, query: Mapping[str, str] | None = None) -> str:
+        """What is asked for."""
+        return self._path + quote(path) + (f"?{urlencode(query)}" if query else "")
+
+    def opened(self) -> http.client.HTTPConnection:
+        """A connection that is not open yet, through the proxy that the environment names."""
+        proxy = None if proxy_bypass(self._host) else getproxies().get("https" if self._tls else "http")
+        through = urlsplit(proxy if "//" in proxy else f"//{proxy}") if proxy else None
+        host, port = (self._host, self._port) if through is None else (through.hostname or "", through.port)
+        made = (
+            http.client.HTTPSConnection(host, port, timeout=CALL_SECONDS, context=_certificates())
+            if self._tls
+            else http.client.HTTPConnection(host, port, timeout=CALL_SECONDS)
+        )
+        if through is not None:
+            made.set_tunnel(self._host, self._port)
+        return made
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of every call."""
+        return dict(self._headers)
+
+
+class Connection:
+    """One connection, used by one thread at a time; another thread may cut it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self._open = site, site.opened()
+        self._lock = threading.Lock()
+        self.was_used = False
+
+    def connect(self) -> None:
+        """Be connected; StoreUnavailable where that is not possible."""
+        if self._open.sock is None:
+            try:
+                self._open.connect()
+            except (OSError, http.client.HTTPException) as error:
+                raise StoreUnavailable(f"the site is unreachable: {error}") from error
+
+    def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> Said:
+        """Send and read; StoreUnavailable where that fails, and the connection is closed then."""
+        headers = self._site.headers
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            self.connect()
+            self._open.sock.settimeout(seconds)
+            self._open.request(method, line, None if body is None else encoded(body), headers)
+            with self._open.getresponse() as response:
+                said = Said(response.status, _object(response.read()))
+        except (
+            OSError,
+            http.client.HTTPException,
+            AttributeError,
+        ) as error:  # its socket is None once it is cut
+            self.close()
+            raise StoreUnavailable(
+                f"the site does not answer: {type(error).__name__} {error}".rstrip()
+            ) from error
+        self.was_used = True
+        return said
+
+    def cut(self) -> None:
+        """From another thread: whoever reads fails at once."""
+        held = self._open.sock
+        if held is not None:
+            with suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """The next call opens it again."""
+        with self._lock:
+            self._open.close()
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """JSON as it is sent."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def checked(said: Said) -> Said:
+    """What came back, where it is an answer to the call; else it is raised."""
+    if said.status in BUSY and said.body.get("error") != "too_many":
+        raise StoreUnavailable(said.message)
+    if said.status in (401, 403, 429) or 300 <= said.status < 400:
+        raise StoreRefused(said.message)
+    return said
+
+
+def seconds_or_none(seconds: float) -> float | None:
+    """As JSON has it: null where there is no end."""
+    return None if math.isinf(seconds) else seconds
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}  # the page of a proxy
+    return found if isinstance(found, dict) else {}
+
+
+@lru_cache(maxsize=1)
+def _certificates() -> ssl.SSLContext:
+    return ssl.create_default_context()

@@ -1,0 +1,316 @@
+"""The way of an agent that holds a token: the site's HTTP door. What it asks is repeated until it is answered."""
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from ..approvals import interruptions
+from ..approvals.proof import Proof, public_keys
+from ..approvals.question import MAX_CONTEXT_BYTES, checked_proof
+from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
+from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
+from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
+from ..store.approvals import Question
+from ..values.approvals import APPROVED, CHANGES, DENIED, EDITED, PENDING, REJECTED, UNAVAILABLE, UNKNOWN
+from ..values.digests import edited_digest, request_digest
+from ..values.json import encode_json_object
+from ..values.malformed import ODD
+from ..values.signature import said_as
+from .beating import run_name
+from .http import Connection, Said, Site, checked, seconds_or_none
+from .way import Pending, Wanted
+
+Result = TypeVar("Result")
+ASK_SECONDS = 60.0  # a site that is deployed anew is back by then
+LONG_POLL = 25.0
+WITHDRAWING_SECONDS = 600.0
+OVERTIME_SECONDS = 5.0
+ONCE = "once "  # begins the key of a question that has none: so it is stored once, however often it is sent
+
+
+class OverHTTP:
+    """See `Way`."""
+
+    def __init__(self, address: str, token: str, agent: str) -> None:
+        self.agent = agent
+        self._site = Site(address, token)
+
+    # Asking
+
+    def ask(self, wanted: Wanted) -> ApprovalResponse:
+        """Ask and wait for the end."""
+        withdraw = None if wanted.question.key else partial(self._take_back, wanted.question, 2.0)
+        with interruptions.Guard(withdraw) as guard:
+            try:
+                pending = self.open(wanted)
+            except StoreUnavailable as error:
+                return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
+            guard.watch_task()
+            return self.wait(pending, math.inf) or self.end(pending)
+
+    def open(self, wanted: Wanted) -> Pending:
+        """Store it, or find what its key names."""
+        question, began = wanted.question, time.monotonic()
+        body = self._body(question, wanted.seconds)
+        patience = min(ASK_SECONDS, wanted.seconds)
+        try:
+            said = _patiently(partial(self._site.call, "POST", "requests", body), began + patience)
+        except StoreRefused:
+            raise
+        except StoreUnavailable:
+            self._take_back_later(question)
+            raise
+        if said.status not in (200, 201):
+            raise ValueError(said.message)
+        request = _request(said.body, question)
+        hearing = Hearing(wanted.claim, _proof(question, request), question.understands)
+        return Pending(request, began + _seconds_left(request, said.status == 200), hearing)
+
+    def _body(self, question: Question, seconds: float) -> dict[str, Any]:
+        body = {
+            "type": question.approval_type,
+            "context": json.loads(question.context),
+            "timeout": seconds_or_none(seconds),
+            "key": _key(question),
+            "agent": self.agent,
+            "understands": question.understands.split(",") if question.understands else None,
+            "revises": question.revises,
+        }
+        return {name: value for name, value in body.items() if name == "timeout" or value not in ("", None)}
+
+    def _take_back_later(self, question: Question) -> None:
+        """Beside the asker, who was refused: the site may have stored it, or may yet do so."""
+        act = partial(self._take_back, question, WITHDRAWING_SECONDS)
+        threading.Thread(target=act, name="withdrawing", daemon=True).start()
+
+    def _take_back(self, question: Question, seconds: float) -> None:
+        if question.key:
+            return  # whoever asks again finds it
+
+        def act() -> None:
+            for request in self.find(_key(question), PENDING, None):
+                self.cancel(request.request_id)
+
+        with suppress(StoreUnavailable, TypeError, ValueError):
+            _patiently(act, time.monotonic() + seconds)
+
+    # Waiting
+
+    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+        """A request that somebody opened before."""
+        read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
+        said = _patiently(read, time.monotonic() + ASK_SECONDS)
+        if said.status != 200:
+            return None
+        request = _request(said.body, None)
+        left = _seconds_left(request, True)
+        return Pending(request, time.monotonic() + left, Hearing(claim, checked_proof(digest), understands))
+
+    def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
+        """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""
+        end, pause = time.monotonic() + seconds, 0.1
+        while True:
+            left = end - time.monotonic()
+            try:
+                answer = self._outcome(pending, max(0.0, min(LONG_POLL, left)))
+                if answer is not None or left <= 0:
+                    return answer
+                pause = 0.1
+            except StoreUnavailable as error:
+                over = time.monotonic() > pending.deadline + OVERTIME_SECONDS
+                if over or not is_away(error):
+                    return _unheard(pending, error)
+                if left <= 0:
+                    raise
+                time.sleep(min(pause, max(0.0, left)))
+                pause = min(2.0, pause * 2)
+
+    def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
+        """One look whether it has ended; else None, and in how many seconds it is due."""
+        answer = self._outcome(pending, 0)
+        left = pending.deadline - time.monotonic()
+        # The site ends it by its own clock, and may have moved the deadline.
+        return answer, left if left > 0 else 1.0
+
+    def end(self, pending: Pending) -> ApprovalResponse:
+        """Its time is up: how it ended."""
+        try:
+            answer = self._outcome(pending, LONG_POLL)
+        except StoreUnavailable as error:
+            return _unheard(pending, error)
+        return answer or refusal(pending.request.request_id, "unavailable: it has not ended yet", UNAVAILABLE)
+
+    def _outcome(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
+        request, _deadline, hearing = pending
+        query = self._query(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
+        path = f"requests/{request.request_id}/outcome"
+        said = self._site.call("GET", path, None, query, seconds + 10)
+        if said.status == 202:
+            return None
+        if said.status == 404:
+            return refusal(request.request_id, NO_SUCH_REQUEST, UNKNOWN)
+        if said.status == 409:
+            raise _collected(request.request_id, said)
+        if said.status != 200:
+            raise ValueError(said.message)
+        return replace(_response(said.body, hearing), warning=request.warning)
+
+    # The rest
+
+    def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
+        """This agent's requests, newest first."""
+        query = self._query(key=key or "", status=status or "", agent=agent or self.agent)
+        said = self._site.call("GET", "requests", None, query)
+        if said.status != 200:
+            raise ValueError(said.message)
+        return [_request(one, None) for one in said.body["requests"]]
+
+    def cancel(self, request_id: str) -> bool:
+        """Withdraw it; whether this call did."""
+        body = {"agent": self.agent} if self.agent else {}
+        return bool(self._site.call("POST", f"requests/{request_id}/cancel", body).body.get("cancelled"))
+
+    def beat(self, status: str, progress: float, task: str) -> None:
+        """Say that this agent lives."""
+        self._tell("beat", {"status": status, "progress": progress, "task": task, "run": run_name()})
+
+    def stop(self, status: str) -> None:
+        """Say that its run has ended."""
+        self._tell("stop", {"status": status, "run": run_name()})
+
+    def _tell(self, mode: str, body: dict[str, Any]) -> None:
+        said = self._site.call("POST", mode, {**body, "agent": self.agent} if self.agent else body)
+        if said.status != 200:
+            raise ValueError(said.message)
+
+    def ear(self) -> "SiteEar":
+        """A connection for the ends of many requests."""
+        return SiteEar(self._site.connection(), self._site.line("requests/ended"), self.agent)
+
+    def close(self) -> None:
+        """Let every connection go."""
+        self._site.close()
+
+    def _query(self, **fields: str) -> dict[str, str]:
+        return {name: value for name, value in {"agent": self.agent, **fields}.items() if value}
+
+
+class SiteEar:
+    """See `Ear`: one call that the site answers as soon as one of many has ended."""
+
+    MOST = 1000  # that one call may name
+
+    def __init__(self, connection: Connection, line: str, agent: str) -> None:
+        self._connection, self._line, self._agent = connection, line, agent
+        self.connect, self.cut, self.close = connection.connect, connection.cut, connection.close
+
+    def ended(self, request_ids: Sequence[str], seconds: float) -> list[str]:
+        """Those that have ended, waiting at most so long for one."""
+        body: dict[str, Any] = {"ids": list(request_ids)[: self.MOST], "wait": seconds}
+        if self._agent:
+            body["agent"] = self._agent
+        said = checked(self._connection.call("POST", self._line, body, seconds + 10))
+        if said.status != 200:
+            raise StoreUnavailable(said.message)
+        return [str(id_) for id_ in said.body["ended"]]
+
+
+def _patiently(call: Callable[[], Result], end: float) -> Result:
+    """What `call` returns, tried until the site answers, or `end` (monotonic)."""
+    pause = 0.1
+    while True:
+        try:
+            return call()
+        except StoreRefused:
+            raise
+        except StoreUnavailable:
+            if time.monotonic() + pause >= end:
+                raise
+        time.sleep(pause)
+        pause = min(2.0, pause * 2)
+
+
+def _key(question: Question) -> str:
+    return question.key or ONCE + question.request_id
+
+
+def _proof(question: Question, request: ApprovalRequest) -> Proof | None:
+    """What a yes is held to: the bytes that this process asked with, in the name that the token has."""
+    keys = public_keys()
+    return Proof(keys, request.digest) if keys else None
+
+
+def _request(said: dict[str, Any], question: Question | None) -> ApprovalRequest:
+    """A request as the site says it. Of one that this process asked, the digest is its own."""
+    try:
+        key, agent, kind = said["key"] or "", said["agent"], said["type"]
+        digest = "" if question is None else request_digest(agent, kind, question.context)
+        return ApprovalRequest(
+            said["id"],
+            kind,
+            agent,
+            said["context"],
+            datetime.fromisoformat(said["asked_at"]),
+            math.inf if said["timeout"] is None else float(said["timeout"]),
+            said["status"],
+            "" if key.startswith(ONCE) else key,
+            digest,
+            said.get("warning") or "",
+        )
+    except ODD as error:
+        raise MalformedRecord(f"a request, as the site says it: {error}") from error
+
+
+def _seconds_left(request: ApprovalRequest, was_asked_before: bool) -> float:
+    """At most; the site itself says when it is over."""
+    if not was_asked_before or math.isinf(request.timeout_seconds):
+        return request.timeout_seconds
+    asked = (datetime.now(request.timestamp.tzinfo) - request.timestamp).total_seconds()
+    return max(0.0, request.timeout_seconds - max(0.0, asked))
+
+
+def _response(said: dict[str, Any], hearing: Hearing) -> ApprovalResponse:
+    """The outcome as the site says it; a yes is held to its signature where a key is set."""
+    try:
+        edited, status = said.get(EDITED) or {}, str(said["status"])
+        collected = said.get("collected_at")
+        response = ApprovalResponse(
+            said["id"],
+            said[APPROVED] is True and status == APPROVED,
+            str(said["responder"]),
+            str(said["reason"]),
+            datetime.fromisoformat(said["ended_at"]),
+            status,
+            str(said["channel"]),
+            False if said.get("verified") is False else None,  # what is proven, is proven here
+            collected_at=datetime.fromisoformat(collected) if collected else None,
+            collected_by=said.get("collected_by") or "",
+            edited=edited,
+            signature=said.get("signature") or "",
+        )
+        changed = encode_json_object(edited, EDITED, MAX_CONTEXT_BYTES) if edited else b""
+    except ODD as error:
+        raise MalformedRecord(f"an outcome, as the site says it: {error}") from error
+    if hearing.proof is None or status not in (APPROVED, DENIED, CHANGES):
+        return response
+    answer = EDITED if changed else CHANGES if status == CHANGES else ""
+    end = said_as(APPROVED if status == APPROVED else REJECTED, answer, edited_digest(changed))
+    return proven(response, end, hearing.proof, response.signature)
+
+
+def _unheard(pending: Pending, error: StoreUnavailable) -> ApprovalResponse:
+    reason = f"unavailable: no answer from the site. {error}"
+    return refusal(pending.request.request_id, reason, UNAVAILABLE, away=is_away(error))
+
+
+def _collected(request_id: str, said: Said) -> AlreadyCollected:
+    at = said.body.get("collected_at")
+    moment = datetime.fromisoformat(at) if at else datetime.now().astimezone()
+    return AlreadyCollected(request_id, said.body.get("collected_by") or "", moment)

@@ -1,0 +1,113 @@
+"""The way of an agent that holds the Redis of the site: the gate's own commands."""
+
+import time
+from dataclasses import replace
+
+from ..agents.instance import Said
+from ..approval_gates import ApprovalGate
+from ..approvals import asking, waiting
+from ..approvals.proof import public_keys
+from ..approvals.question import checked_proof, hearing_of
+from ..approvals.request import ApprovalRequest, ApprovalResponse
+from ..approvals.waiting import Hearing
+from ..store.approvals import valid_id
+from ..store.approvals.ends import EndsLine
+from ..store.client import CONFIRM_SECONDS
+from .beating import ScriptHeart
+from .way import Pending, Wanted
+
+NO_AGENT = 'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT'
+
+
+class OverRedis(ApprovalGate):
+    """See `Way`. `memory`: see `open_store` in store/client.py."""
+
+    def __init__(self, memory: object, agent: str) -> None:
+        super().__init__(memory, agent or None)
+        self.agent = agent
+
+    def ask(self, wanted: Wanted) -> ApprovalResponse:
+        """Ask and wait for the end."""
+        self._need_agent()
+        return self._asked(wanted.seconds, wanted.question, wanted.claim)
+
+    def open(self, wanted: Wanted) -> Pending:
+        """Store it, or find what its key names."""
+        self._need_agent()
+        keys = public_keys()
+        asked = asking.ask(self._store, wanted.question, wanted.seconds)
+        hearing = hearing_of(wanted.claim, wanted.question, keys, asked.deadline_ms)
+        return Pending(asked.request, asked.deadline, hearing)
+
+    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+        """A request that somebody opened before."""
+        hearing = Hearing(claim, checked_proof(digest), understands)
+        if not valid_id(request_id) or (request := self.get_request(request_id)) is None:
+            return None
+        left = waiting.seconds_left(self._store, request_id, time.monotonic() + CONFIRM_SECONDS)
+        return None if left is None else Pending(request, time.monotonic() + left, hearing)
+
+    def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
+        """Block until it has ended, or so long: then None."""
+        request, deadline, hearing = pending
+        end = time.monotonic() + seconds
+        if hearing.extends:
+            said = waiting.wait_within(self._store, request.request_id, deadline, end, hearing)
+        elif end >= deadline:
+            said = waiting.wait_for_end(self._store, request.request_id, deadline, hearing)
+        else:
+            said = waiting.wait_until(self._store, request.request_id, end, hearing)
+        return said and replace(said, warning=request.warning)
+
+    def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
+        """One look whether it has ended; else None, and in how many seconds it is due."""
+        now = time.monotonic()
+        said = waiting.wait_until(self._store, pending.request.request_id, now, pending.hearing)
+        if said is not None:
+            return replace(said, warning=pending.request.warning), 0.0
+        if not pending.hearing.extends:
+            return None, pending.deadline - now
+        left = waiting.seconds_left(self._store, pending.request.request_id, now + CONFIRM_SECONDS)
+        return None, left or 0.0
+
+    def end(self, pending: Pending) -> ApprovalResponse:
+        """Its time is up: how it ended."""
+        now = time.monotonic()
+        said = waiting.wait_for_end(self._store, pending.request.request_id, now, pending.hearing)
+        return replace(said, warning=pending.request.warning)
+
+    def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
+        """This agent's requests, newest first."""
+        if agent is not None:
+            return ApprovalGate(self._store, agent).find_requests(key, status)
+        self._need_agent()
+        return self.find_requests(key, status)
+
+    def cancel(self, request_id: str) -> bool:
+        """Withdraw it; whether this call did."""
+        return self.cancel_request(request_id)
+
+    def beat(self, status: str, progress: float, task: str) -> None:
+        """Say that this agent lives."""
+        self._need_agent()
+        self._heart.tell(Said(status, progress, task), "beat")
+
+    def stop(self, status: str) -> None:
+        """Say that its run has ended."""
+        self._need_agent()
+        self._heart.tell(Said(status, 1.0 if status == "completed" else 0.0, ""), "stop")
+
+    @property
+    def _heart(self) -> ScriptHeart:
+        return ScriptHeart(self._store, self.agent)
+
+    def ear(self) -> EndsLine:
+        """A connection for the ends of many requests."""
+        return EndsLine(self._store)
+
+    def close(self) -> None:
+        """The store keeps its connections for the next gate."""
+
+    def _need_agent(self) -> None:
+        if not self.agent:
+            raise ValueError(NO_AGENT)

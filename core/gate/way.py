@@ -1,0 +1,115 @@
+"""What every way to a site can do for an agent. A gate is given one, and does not know which."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+
+from ..approvals.question import checked_claim, checked_question
+from ..approvals.request import ApprovalRequest, ApprovalResponse
+from ..approvals.waiting import Hearing
+from ..store.approvals import Question
+from .forms import plain, seconds_of
+
+Timeout = float | str | timedelta | None
+TIMEOUT = 300.0  # seconds, where nobody says otherwise
+
+
+class Wanted(NamedTuple):
+    """A question that was checked. `claim`: the name that an approval is for, or ''."""
+
+    question: Question
+    seconds: float
+    claim: str
+
+
+class Pending(NamedTuple):
+    """A request that is stored, until when its asker waits for it (monotonic), and how it hears the answer."""
+
+    request: ApprovalRequest
+    deadline: float
+    hearing: Hearing
+
+
+class Ear(Protocol):
+    """One connection over which the ends of many requests are heard. StoreUnavailable from every method but `cut`."""
+
+    def connect(self) -> None:
+        """Be connected, so that `cut` has something to cut."""
+
+    def ended(self, request_ids: Sequence[str], seconds: float) -> Iterable[str]:
+        """Those that have ended, waiting at most so long for one."""
+
+    def cut(self) -> None:
+        """From another thread: whoever waits in `ended` fails at once."""
+
+    def close(self) -> None:
+        """Let the connection go."""
+
+
+class Way(Protocol):
+    """Blocking calls, safe from several threads. They raise StoreUnavailable, and ValueError for bad arguments."""
+
+    agent: str
+
+    def ask(self, wanted: Wanted) -> ApprovalResponse:
+        """Ask and wait for the end; always an outcome. Withdraws what has no key when it is interrupted."""
+
+    def open(self, wanted: Wanted) -> Pending:
+        """Store it, or find what its key names."""
+
+    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+        """A request that somebody opened before, to be waited for; None for one that nobody knows."""
+
+    def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
+        """Block until it has ended, or so long: then None."""
+
+    def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
+        """One look whether it has ended; else None, and in how many seconds it is due."""
+
+    def end(self, pending: Pending) -> ApprovalResponse:
+        """Its time is up: how it ended, always an outcome."""
+
+    def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
+        """This agent's requests, newest first."""
+
+    def cancel(self, request_id: str) -> bool:
+        """Withdraw it; whether this call did."""
+
+    def beat(self, status: str, progress: float, task: str) -> None:
+        """Say that this agent lives."""
+
+    def stop(self, status: str) -> None:
+        """Say that its run has ended."""
+
+    def ear(self) -> Ear:
+        """A connection for the ends of many requests."""
+
+    def close(self) -> None:
+        """Let every connection go."""
+
+
+def wanted(
+    agent: str,
+    approval_type: str,
+    context: Any,
+    timeout: Timeout,
+    *,
+    key: str | None,
+    claim: str | None,
+    understands: Iterable[str],
+    revises: str | None,
+    convert: Callable[[Any], Any] | None,
+) -> Wanted:
+    """The question, checked; ValueError or TypeError that names what is wrong with it."""
+    seconds = TIMEOUT if timeout is None else seconds_of(timeout)
+    waited, question = checked_question(
+        agent,
+        approval_type,
+        context,
+        (seconds, "timeout"),
+        key=key,
+        default=convert or plain,
+        understands=understands,
+        revises=revises,
+    )
+    return Wanted(question, waited, checked_claim(claim))

@@ -1,0 +1,39 @@
+"""The ends of many requests over one connection, which another thread may cut short."""
+
+import math
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ..client import Line, Store
+
+
+class EndsLine:
+    """A connection of one's own that waits for many requests at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._line: Line = store.line()
+
+    def connect(self) -> None:
+        """Be connected; StoreUnavailable where that is not possible."""
+        self._line.read("PING")
+
+    def ended(self, request_ids: Sequence[str], seconds: float) -> list[str]:
+        """Those that have ended, waiting at most so long for one; StoreUnavailable where the connection breaks."""
+        keys = {self._store.keys.approval_ended(id_).encode(): id_ for id_ in request_ids}
+        block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))]
+        zeros = [0] * len(keys)
+        reply = self._line.read("XREAD", *block, "COUNT", 1, "STREAMS", *keys, *zeros, seconds=seconds + 2)
+        return [keys[key] for key, _entries in reply or []]
+
+    def cut(self) -> None:
+        """From another thread: whoever waits in `ended` gets StoreUnavailable at once."""
+        held = self._line.socket
+        if held is not None:
+            with suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._line.close()

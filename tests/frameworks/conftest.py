@@ -1,0 +1,87 @@
+"""Programs with frameworks of agents, each in an environment of its own."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core import ApprovalGate
+from core.approvals.request import ApprovalRequest
+from tests.frameworks.environments import HERE, package_path, python_with
+from tests.waiting import PATIENCE, wait_until
+
+
+class Program:
+    """One of the programs, in a folder that its next process finds again."""
+
+    def __init__(self, framework: str, python: Path, environment: dict[str, str], folder: Path) -> None:
+        self._command = [str(python), "-m", f"programs.{framework}"]
+        self._environment, self.folder = environment, folder
+        self._processes: list[subprocess.Popen[str]] = []
+
+    def start(self, *names: str) -> subprocess.Popen[str]:
+        """Begin, or go on with, the runs of these names."""
+        errors = (self.folder / "errors").open("a")
+        self._processes.append(
+            subprocess.Popen([*self._command, *names], cwd=self.folder, env=self._environment, stderr=errors)
+        )
+        return self._processes[-1]
+
+    def ended(self, process: subprocess.Popen[str]) -> None:
+        """It has ended well."""
+        assert process.wait(2 * PATIENCE) == 0, (self.folder / "errors").read_text()[-3000:]
+
+    def said(self, name: str) -> str:
+        """What the model said at the end of a run."""
+        return (self.folder / f"{name}.said").read_text()
+
+    @property
+    def ran(self) -> list[str]:
+        """With what the tool ran."""
+        file = self.folder / "ran"
+        return sorted(file.read_text().splitlines()) if file.exists() else []
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """`program("langgraph")`: ready to be started."""
+    shared = tmp_path_factory.getbasetemp().parent / "frameworks"
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = tmp_path_factory.getbasetemp().parent.parent / "frameworks"
+    made: list[Program] = []
+
+    def make(framework: str, **more: str) -> Program:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        python = python_with(framework, shared)
+        path = f"{package_path(shared)}{os.pathsep}{HERE}"
+        environment = {
+            **kept, "PYTHONPATH": path, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "payer", **more
+        }  # fmt: skip
+        made.append(Program(framework, python, environment, tmp_path))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def asked(clean_redis: str) -> Callable[[int], dict[str, ApprovalRequest]]:
+    """Waits until so many were asked: each by whom is to be paid."""
+
+    def wait(count: int) -> dict[str, ApprovalRequest]:
+        gate = ApprovalGate(clean_redis, "payer")
+        seconds = 3 * PATIENCE  # a framework takes its time to be imported
+        found = wait_until(
+            lambda: len(gate.find_requests()) >= count and gate.find_requests(), "they ask", seconds
+        )
+        return {request.context["to"]: request for request in found}
+
+    return wait

@@ -1,0 +1,72 @@
+"""Claude Agent SDK with the real client and a model of ours: by a hook and by permission, what people say is done."""
+
+import pytest
+
+from core import ApprovalGate
+from core.approvals.request import ApprovalRequest
+from tests.api.model_stub import model_that_runs
+from tests.api.test_claude_code import claude  # noqa: F401  fixture
+from tests.frameworks.test_frameworks import approve_edited
+from tests.waiting import PATIENCE, wait_until
+
+pytestmark = [pytest.mark.anywhere, pytest.mark.long]
+
+
+class Session:
+    """One query of the SDK whose model wants to run a command that leaves a trace."""
+
+    def __init__(self, program, client, way, folder, redis) -> None:
+        self.gate, self.trace = ApprovalGate(redis), folder / "trace"
+        self._stub = model_that_runs(f"touch {self.trace}")
+        self.model = self._stub.__enter__()
+        self._program = program("claude_agent", **{
+            "HOME": str(folder), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
+        })  # fmt: skip
+        self._process = self._program.start(str(client), way)
+
+    def asked(self) -> ApprovalRequest:
+        """The one request."""
+        [request] = wait_until(self.gate.get_pending_approvals, "it asks", 3 * PATIENCE)
+        return request
+
+    def end(self) -> None:
+        """It ends well."""
+        self._program.ended(self._process)
+
+    def close(self) -> None:
+        self._stub.__exit__(None, None, None)
+
+
+@pytest.fixture
+def session(program, claude, tmp_path, clean_redis):  # noqa: F811
+    sessions = []
+
+    def begin(way):
+        sessions.append(Session(program, claude, way, tmp_path, clean_redis))
+        return sessions[-1]
+
+    yield begin
+    for one in sessions:
+        one.close()
+
+
+@pytest.mark.parametrize("way", ["hook", "permission"])
+def test_what_is_approved_runs_with_what_people_made_of_it(session, clean_redis, way):
+    begun = session(way)
+    request = begun.asked()
+    assert (request.agent_id, request.approval_type) == ("payer", "Bash")
+    assert not begun.trace.exists()
+    other = begun.trace.with_name("other")
+    approve_edited(clean_redis, request.request_id, {**request.context, "command": f"touch {other}"})
+    begun.end()
+    assert (other.exists(), begun.trace.exists()) == (True, False)
+
+
+@pytest.mark.parametrize("way", ["hook", "permission"])
+def test_what_is_denied_does_not_run_and_the_model_reads_why(session, way):
+    begun = session(way)
+    begun.gate.decide(begun.asked().request_id, False, "maria", "not on a Friday")
+    begun.end()
+    assert not begun.trace.exists()
+    assert any("not on a Friday" in text for text in begun.model.heard)

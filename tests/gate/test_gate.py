@@ -1,0 +1,185 @@
+"""One face for both ways: asked over Redis or over HTTP, everything is told alike."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from core import AlreadyCollected, StoreRefused
+from core.gate import Gate
+from core.gate.forms import plain, seconds_of
+from tests.waiting import PATIENCE
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+
+
+def beside(call: Callable[[], object]) -> "Future[object]":
+    """The call in a thread of its own."""
+    future: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_who_asks_hears_what_people_say(gate, people, asked, approved):
+    answer = beside(lambda: gate.ask("deploy", {"version": "4.2"}, timeout="2h"))
+    request = asked()
+    assert (request.agent_id, request.context, request.timeout_seconds) == (
+        "deployer",
+        {"version": "4.2"},
+        7200,
+    )
+    people.decide(request.request_id, approved, "maria", "as agreed")
+    said = answer.result(PATIENCE)
+    assert (said.approved, said.status) == (approved, "approved" if approved else "denied")
+    assert (said.responder, said.reason, said.request_id) == ("maria", "as agreed", request.request_id)
+    assert (said.edited, said.verified, said.away) == ({}, None, False)
+
+
+def test_nobody_answers_and_it_is_told_as_a_timeout(gate):
+    said = gate.ask("deploy", timeout=0.3)
+    assert (said.approved, said.status, said.responder) == (False, "timeout", "system")
+
+
+def test_the_same_key_is_the_same_request_in_another_process_and_after_its_end(gate, way, people, asked):
+    first = gate.open("deploy", {"version": "1"}, key="thread-7:call-1", timeout=60)
+    with Gate(**way) as restarted:
+        answer = beside(lambda: restarted.ask("deploy", {"version": "1"}, key="thread-7:call-1"))
+        assert asked().request_id == first.id
+        people.decide(first.id, True, "maria")
+        assert answer.result(PATIENCE).approved
+        again = restarted.ask("deploy", {"version": "1"}, key="thread-7:call-1")
+        assert (again.approved, again.request_id) == (True, first.id)
+        with pytest.raises(ValueError, match="key"):
+            restarted.ask("deploy", {"version": "2"}, key="thread-7:call-1")
+    assert [one.request_id for one in gate.find(key="thread-7:call-1")] == [first.id]
+
+
+def test_what_is_opened_is_waited_for_found_and_withdrawn(gate, people):
+    request = gate.open("deploy", {"version": "1"}, timeout=60)
+    assert gate.wait(request, 0) is None
+    assert gate.find(status="pending")[0].request_id == request.id
+    assert gate.find(status="pending")[0].key == ""
+    assert gate.cancel(request) is True
+    assert gate.cancel(request) is False
+    assert gate.wait(request).status == "cancelled"
+    assert gate.wait("0" * 8).status == "unknown"
+
+
+def test_an_approval_is_claimed_once(gate, people):
+    request = gate.open("deploy", timeout=60)
+    assert gate.claim(request, "run-1") is None
+    people.decide(request.id, True, "maria")
+    assert gate.claim(request, "run-1").approved
+    assert gate.claim(request, "run-1").approved
+    with pytest.raises(AlreadyCollected) as used:
+        gate.claim(request, "run-2")
+    assert used.value.collected_by == "run-1"
+
+
+def test_a_bad_question_is_an_error_that_names_it_and_stores_nothing(gate, people):
+    for bad in (
+        {"timeout": "soon"},
+        {"timeout": -1},
+        {"understands": "edited"},
+        {"context": {"x": object()}},
+    ):
+        with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
+            gate.ask("deploy", **bad)
+    assert people.get_pending_approvals() == []
+
+
+def test_a_token_that_is_not_good_is_refused_and_not_taken_for_a_site_that_is_away(site):
+    said = Gate(site, token="agt_wrong").ask("deploy", timeout=60, default=True)
+    assert (said.approved, said.status, said.away) == (False, "unavailable", False)
+    assert "token" in said.reason
+    with pytest.raises(StoreRefused, match="token"):
+        Gate(site, token="agt_wrong").find()
+
+
+@pytest.mark.parametrize("where", ["http://127.0.0.1:9", "redis://127.0.0.1:9"])
+def test_a_site_that_is_away_is_a_no_unless_the_agent_says_otherwise(where):
+    gate = Gate(where, token="agt_x" if where.startswith("http") else None, agent="deployer")
+    said = gate.ask("deploy", timeout=0.3)
+    assert (said.approved, said.status, said.away) == (False, "unavailable", True)
+    said = gate.ask("deploy", timeout=0.3, default=True)
+    assert (said.approved, said.status, said.away) == (True, "unavailable", True)
+
+
+@dataclass
+class Plan:
+    at: datetime
+    cost: Decimal
+    folder: Path
+
+
+def test_a_context_holds_what_agents_hold_in_one_form_for_each(gate):
+    at = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    request = gate.open("deploy", {"plan": Plan(at, Decimal("1.10"), Path("/srv")), "tags": {"b", "a"}})
+    assert request.context == {
+        "plan": {"at": "2026-11-26T12:00:00+00:00", "cost": "1.10", "folder": "/srv"},
+        "tags": ["a", "b"],
+    }
+    assert gate.open("deploy", Plan(at, Decimal(2), Path("/srv"))).context["cost"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("value", "form"),
+    [
+        (date(2026, 11, 26), "2026-11-26"),
+        (timedelta(minutes=2), 120.0),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (b"\x00\xff", "AP8="),
+        (frozenset({3, 1}), [1, 3]),
+    ],
+)
+def test_every_form_is_the_documented_one(value, form):
+    assert plain(value) == form
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [("90s", 90), ("2h", 7200), ("1h 30m", 5400), ("1.5d", 129600), (7, 7), (timedelta(1), 86400)],
+)
+def test_how_long_is_said_in_words(words, seconds):
+    assert seconds_of(words) == seconds
+
+
+def test_a_fake_answers_at_once_and_keeps_what_it_was_asked():
+    gate = Gate.fake(approve=lambda kind, context: context["rows"] < 10, reason="by size")
+    assert gate.ask("delete", {"rows": 3}).approved
+    assert gate.ask("delete", {"rows": 30}).status == "denied"
+    assert gate.asked == [("delete", {"rows": 3}), ("delete", {"rows": 30})]
+    assert Gate.fake("timeout").ask("delete").status == "timeout"
+    assert Gate.fake(edited={"rows": 1}).ask("delete", {"rows": 3}).edited == {"rows": 1}
+
+
+def test_what_it_is_opened_with_is_checked(monkeypatch):
+    with pytest.raises(ValueError, match="token"):
+        Gate("https://telemetry.example")
+    with pytest.raises(ValueError, match="token"):
+        Gate("redis://localhost", token="agt_x", agent="a")
+    with pytest.raises(ValueError, match="agent"):
+        Gate("redis://localhost").ask("deploy")
+    with pytest.raises(ValueError, match="address"):
+        Gate("https://me:secret@telemetry.example", token="agt_x")
+
+
+def test_an_approval_of_other_arguments_reaches_who_understands_it(gate, people, edited_by_people):
+    answer = beside(lambda: gate.ask("deploy", {"version": "1"}, timeout=60, understands=("edited",)))
+    edited_by_people({"version": "2"})
+    said = answer.result(PATIENCE)
+    assert (said.approved, said.edited) == (True, {"version": "2"})
