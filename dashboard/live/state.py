@@ -171,16 +171,14 @@ class LiveState:
     def verify(self, ended: list[Ended], votes: Votes | None = None) -> list[Message]:
         """Read Redis again, take SQL's word for what ended; where memory was wrong, send the head anew.
 
-        What came is told here if it is read before the outbox tells of it. votes: on what waits.
+        votes: on what waits.
         """
         agents, before, waited = self.agents, self._standing(), self._bodies()
         self._load(ended, self._votes if votes is None else votes)
         if waited != self._bodies():
             self.changes.of_queue()
         if before != self._standing():
-            new = [record for id_, record in self._pending.items() if id_ not in waited]
-            told = [Message(fragments.came(record, self.now)) for record in new]
-            return [Message(self.region()), *(told if len(told) <= MOST_TOLD else [])]
+            return [Message(self.region())]
         return [] if agents == self.agents else [Message(fragments.agents_region(self.agents))]
 
     def _standing(self) -> tuple[object, ...]:

@@ -1,6 +1,5 @@
 """The follower's memory and its fragments against a page that is loaded afresh."""
 
-import json
 import random
 import time
 
@@ -166,16 +165,6 @@ def test_whatever_changes_the_list_rings_for_it(gate, record, state):
     gate.respond_to_approval(request.request_id, True, "ann")
     assert request.request_id in told(state)
     assert LIVE in state.changes.take()
-
-
-def test_what_is_read_again_before_the_outbox_tells_of_it_is_told_to_have_come_once(gate, state):
-    def came(messages: list[Message]) -> list[str]:
-        said = [json.loads(message.text) for message in messages if message.text.startswith("{")]
-        return [one["came"]["id"] for one in said if "came" in one]
-
-    request = gate.open_request("deploy")
-    assert came(verified(state)) == [request.request_id]
-    assert came(state.apply(state.wait(5))[0]) == []
 
 
 def test_only_the_newest_ends_are_listed_newest_first(gate, record, state):
