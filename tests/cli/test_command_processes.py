@@ -15,6 +15,7 @@ from django.core.management import ManagementUtility
 
 from core.cli import main
 from tests.core.usage.usage_help import track
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anywhere
 
@@ -35,7 +36,7 @@ def environment(tracker, clean_redis, tmp_path):
 
 def run(words, environment, **options) -> subprocess.CompletedProcess:
     """Run where there is a checkout and nothing of the site is configured."""
-    known = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True, "timeout": 60}
+    known = {"cwd": ROOT, "env": environment, "capture_output": True, "text": True, "timeout": 2 * PATIENCE}
     return subprocess.run(words, **{**known, **options})
 
 

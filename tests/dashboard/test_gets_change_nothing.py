@@ -8,6 +8,7 @@ from django.apps import apps
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from core import jobs
+from core.history.people import session_store
 from core.models import Export, SetAsideEntry
 from tests.dashboard.exports.test_exports import ask, work
 from tests.dashboard.test_headers import policy_of
@@ -58,6 +59,7 @@ def test_no_get_of_any_address_changes_anything(
     clean_redis, gate, record, signed_in, raw, monkeypatch, tmp_path, settings, kind
 ):
     settings.TELEMETRY_DATA_DIR = tmp_path
+    monkeypatch.setattr(session_store, "SEEN_SECONDS", 86_400.0)  # that a session is in use is noted once a minute
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
     failed = jobs.queue().enqueue("tests.workers.fail", "x", failure_ttl=jobs.FAILED_KEPT)
     client, request = signed_in(kind), gate.open_request("deploy")

@@ -127,6 +127,7 @@ def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
     assert "Traceback" not in site.log.read_text()
 
 
+@pytest.mark.long
 def test_nothing_is_left_when_the_supervisor_is_killed(up):
     site = up("--demo", DEMO_SPEED="5")
     site.ready()

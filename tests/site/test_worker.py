@@ -11,6 +11,7 @@ from rq.registry import StartedJobRegistry
 
 from core import jobs
 from core.models import Export
+from core.store import queue as queues
 from tests.waiting import wait_until
 from tests.workers import start_worker
 
@@ -146,8 +147,9 @@ def test_without_redis_it_says_so(tmp_path, transactional_db):
     assert "the queue of jobs does not answer" in said.splitlines()[-1]
 
 
-def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw):
-    done: dict[str, int] = {}
+def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw, monkeypatch):
+    now_ms, done = queues.server_ms(), {}
+    monkeypatch.setattr(queues, "server_ms", lambda: now_ms)  # no period begins meanwhile
     first = jobs.enqueue_due(done)
     assert len(first) == len(jobs.TIMETABLE)
     assert jobs.enqueue_due(done) == []
@@ -159,8 +161,6 @@ def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw):
 
 def test_the_keys_of_the_queue_are_those_of_rq(clean_redis):
     from rq.registry import FailedJobRegistry
-
-    from core.store import queue as queues
 
     queue = jobs.queue()
     name = queue.name
