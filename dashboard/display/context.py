@@ -10,7 +10,17 @@ from django.utils.safestring import SafeString
 
 from core.values.malformed import ODD
 from dashboard.display import code
-from dashboard.display.text import Number, Pairs, is_over, marked, parsed, scalar
+from dashboard.display.text import (
+    NOTHING,
+    Number,
+    Pairs,
+    is_over,
+    marked,
+    parsed,
+    put,
+    put_together,
+    scalar,
+)
 
 COLOURED = 60_000  # characters of one context that get colours
 COMPARED_AT_ONCE = 60  # items, or lines, on either side; of more the places are compared
@@ -97,29 +107,29 @@ class _Tree:
         rows = list(self._rows(now, old)) if old is not None else []
         members = _members(now)
         if not members and not rows:
-            return SafeString(f'<span class="value word">empty {kind}</span>')
-        called = " argv" if code.is_argument_list(name, now.shown) else ""
+            return put('<span class="value word">empty {}</span>', marked(kind))
+        called = marked(" argv" if code.is_argument_list(name, now.shown) else "")
         lines = (
             [self._gone(row.member) if row.gone else self._compared(row, kind) for row in rows]
             if old is not None
             else [self._line(member, kind) for member in members]
         )
-        return SafeString(f'<ul class="tree {kind}{called}">{"".join(lines)}</ul>')
+        return put('<ul class="tree {}{}">{}</ul>', marked(kind), called, put_together(lines))
 
     def _line(
-        self, member: _Member, kind: str, mark: SafeString | str = "", old: Cell | None = None
+        self, member: _Member, kind: str, mark: SafeString = NOTHING, old: Cell | None = None
     ) -> SafeString:
         """One value under its name; `old` where it is a list or object that is compared by its own values."""
         label = _label(member, kind)
         if not _holds(member.cell.shown):
             text = self._scalar(member.name if kind == "object" else "", member.cell.shown)
-            return SafeString(f"<li>{label} {mark}{text}</li>")
+            return put("<li>{} {}{}</li>", label, mark, text)
         count = len(member.cell.shown)
         inside = self.list_of(member.name, member.cell, old)
         if not count:
-            return SafeString(f"<li>{label} {mark}{inside}</li>")
-        size = f'<span class="size">{count} {"value" if count == 1 else "values"}</span>'
-        return SafeString(f"<li><details open><summary>{label} {mark}{size}</summary>{inside}</details></li>")
+            return put("<li>{} {}{}</li>", label, mark, inside)
+        size = put('<span class="size">{} {}</span>', count, marked("value" if count == 1 else "values"))
+        return put("<li><details open><summary>{} {}{}</summary>{}</details></li>", label, mark, size, inside)
 
     def _scalar(self, name: str, value: Any) -> SafeString:
         if not isinstance(value, str) or isinstance(value, Number) or len(value) > self._colours:
@@ -138,7 +148,7 @@ class _Tree:
             self.added += 1
             return self._line(row.member, kind, _mark("new", "added"))
         if _holds(now.real) and _holds(old.real) and type(now.real) is type(old.real):
-            return self._line(row.member, kind, "", old)
+            return self._line(row.member, kind, NOTHING, old)
         if _is_same(now.real, old.real):
             return self._line(row.member, kind)
         self.other += 1
@@ -147,16 +157,18 @@ class _Tree:
     def _gone(self, member: _Member) -> SafeString:
         self.removed += 1
         name, mark, text = marked(member.name), _mark("gone", "removed"), _short(member.cell.shown)
-        was = f'<del class="was value" dir="ltr">{text}</del>'
-        return SafeString(f'<li class="gone"><span class="key">{name}</span> {mark}{was}</li>')
+        was = put('<del class="was value" dir="ltr">{}</del>', text)
+        return put('<li class="gone"><span class="key">{}</span> {}{}</li>', name, mark, was)
 
     def _was(self, now: Cell, old: Cell) -> SafeString:
         mark = _mark("other", "changed")
         if _is_text(now.shown) and _is_text(old.shown) and "\n" in now.shown and "\n" in old.shown:
-            return mark + self._lines(old.shown.split("\n"), now.shown.split("\n"))
-        return SafeString(
-            f'{mark}<del class="was value" dir="ltr">{_short(old.shown)}</del> '
-            '<span class="to" aria-hidden="true">→</span><span class="unseen">, is now</span> '
+            return put("{}{}", mark, self._lines(old.shown.split("\n"), now.shown.split("\n")))
+        return put(
+            '{}<del class="was value" dir="ltr">{}</del> '
+            '<span class="to" aria-hidden="true">→</span><span class="unseen">, is now</span> ',
+            mark,
+            _short(old.shown),
         )
 
     def _lines(self, before: list[str], now: list[str]) -> SafeString:
@@ -173,11 +185,13 @@ class _Tree:
                 lines += [("tk tk-added", f"+ {line}") for line in now[k:m]]
         gone = sum(j - i for word, i, j, _k, _m in steps if word != "equal")
         new = sum(m - k for word, _i, _j, k, m in steps if word != "equal")
-        shown = "\n".join(f'<span class="{name}">{marked(line)}</span>' for name, line in lines)
-        said = f"{new} {'line' if new == 1 else 'lines'} new, {gone} gone"
-        return SafeString(
-            f'<details class="lines-changed"><summary>{said}</summary>'
-            f'<pre class="value" dir="ltr" tabindex="0">{shown}</pre></details>'
+        spans = (put('<span class="{}">{}</span>', marked(name), marked(line)) for name, line in lines)
+        said = put("{} {} new, {} gone", new, marked("line" if new == 1 else "lines"), gone)
+        return put(
+            '<details class="lines-changed"><summary>{}</summary>'
+            '<pre class="value" dir="ltr" tabindex="0">{}</pre></details>',
+            said,
+            put_together(spans, "\n"),
         )
 
     def _rows(self, now: Cell, old: Cell) -> Iterator[_Row]:
@@ -254,20 +268,20 @@ def _key(value: Any) -> str:
 
 def _label(member: _Member, kind: str) -> SafeString:
     if kind == "object":
-        return SafeString(f'<span class="key">{marked(member.name)}</span>')
-    return SafeString(f'<span class="index">{member.name}</span>')
+        return put('<span class="key">{}</span>', marked(member.name))
+    return put('<span class="index">{}</span>', marked(member.name))
 
 
 def _mark(name: str, word: str) -> SafeString:
     """A word with a shape: no colour says anything alone."""
-    return SafeString(f'<b class="mark {name}">{word}</b> ')
+    return put('<b class="mark {}">{}</b> ', marked(name), marked(word))
 
 
 def _short(value: Any) -> SafeString:
     text = value if isinstance(value, str) else _plain(value)
     if len(text) <= SHORT:
-        return marked(text) if text else SafeString("<i>empty text</i>")
-    return SafeString(f"{marked(text[:SHORT])}… <i>and {len(text) - SHORT:,} more characters</i>")
+        return marked(text) if text else put("<i>empty text</i>")
+    return put("{}… <i>and {:,} more characters</i>", marked(text[:SHORT]), len(text) - SHORT)
 
 
 def _plain(value: Any) -> str:

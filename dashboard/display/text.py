@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, LiteralString
 
 from django.utils.safestring import SafeString
 
@@ -23,6 +23,8 @@ from core.values.text import chip, is_unsafe, unsafe_count, unsafe_in
 LONG_TEXT = 2_000
 LONG_LINES = 20
 LEAST, LEAST_CHIP = 50, 30  # characters of HTML that a value takes at the least, and an unsafe one more
+
+NOTHING = SafeString("")
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n\t]")
 
@@ -50,6 +52,19 @@ def marked(text: str) -> SafeString:
     """Escape `text` and make every unsafe character in it a visible chip. Secrets stay: see `visible`."""
     said = escape(text)
     return SafeString(_NOT_PLAIN.sub(_chip_or_same, said) if unsafe_in(text) else said)
+
+
+def put(html: LiteralString, *parts: SafeString | int) -> SafeString:
+    """Parts in the places of markup of ours; TypeError for text that nobody has marked."""
+    for part in parts:
+        if not isinstance(part, SafeString | int):
+            raise TypeError(f"{part!r} is text, and no markup: mark it first")
+    return SafeString(html.format(*parts))
+
+
+def put_together(parts: Iterable[SafeString], between: LiteralString = "") -> SafeString:
+    """One after the other."""
+    return SafeString(between.join(part.__html__() for part in parts))
 
 
 def visible_json(text: str) -> SafeString:
