@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.urls import reverse
+
 from core.api.answers import Refused, Reply
 from core.api.living import only
 from core.history.agents import devices, renewal
@@ -11,7 +13,6 @@ from core.history.people.tokens import SCOPES, Bearer
 from core.models import AgentToken
 
 ASKED = ("machine", "agent", "client", "scopes")
-PAGE = "/connect/code/"
 GONE = "This code is over: it was not confirmed in time, or its token was fetched. Begin again."
 
 
@@ -30,7 +31,11 @@ def begin(body: dict[str, Any], address: str) -> Reply:
         field = str(error).split(" ", 1)[0]
         raise Refused(400, field, str(error), of=field) from error
     times = {"expires_in": int(LIVES.total_seconds()), "interval": devices.INTERVAL_SECONDS}
-    names = {"device_code": secret, "user_code": devices.shown(code.code), "verification_path": PAGE}
+    names = {
+        "device_code": secret,
+        "user_code": devices.shown(code.code),
+        "verification_path": reverse("connect-code"),
+    }
     return Reply(201, {**names, **times})
 
 

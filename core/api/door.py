@@ -5,6 +5,7 @@ from typing import Any
 
 from core.api.aap.room import Provider
 from core.api.desk import Desk, Receive, Room, Scope, Send
+from core.api.mcp.room import ADDRESS, ModelContext
 from core.api.otlp.room import ADDRESSES, Telemetry
 from core.api.routes import Calls
 
@@ -13,6 +14,7 @@ from core.api.routes import Calls
 ROOMS: dict[str, Callable[[Desk], Room]] = {
     "/api/v1/": Calls,
     **dict.fromkeys(ADDRESSES, Telemetry),
+    ADDRESS: ModelContext,
     "/api/aap/": Provider,
 }
 

@@ -236,7 +236,7 @@ def _digest(question: Question) -> str:
 def _said(tool: Tool, status: int, outcome: dict[str, Any]) -> Reply:
     """What the client does now, with words for its model."""
     approved = status == 200 and outcome["status"] == APPROVED
-    edited = outcome.get("edited") if approved else None
+    edited = outcome.get(EDITED) if approved else None
     if edited and not tool.is_same_but_input(edited):
         approved, edited = False, None
         why = f"{outcome['responder']} changed more than the input of the tool, which cannot be done here. {NO_MORE}"
@@ -266,7 +266,7 @@ def _said(tool: Tool, status: int, outcome: dict[str, Any]) -> Reply:
 def _of_form(form: Form, reply: Reply) -> Reply:
     """What was filled in; declined where nobody answered, somebody refused, or what was left does not fit."""
     approved = reply.status == 200 and reply.body["status"] == APPROVED
-    filled = (reply.body.get("edited") or form.context) if approved else {}
+    filled = (reply.body.get(EDITED) or form.context) if approved else {}
     return form.accepted(filled.get("answer")) or form.declined
 
 

@@ -19,6 +19,7 @@ from .compare import cmd_telemetry_compare
 from .core import cmd_telemetry_cache_stats, cmd_telemetry_reset, cmd_telemetry_savings, cmd_telemetry_show
 from .export import cmd_telemetry_export
 from .imports import cmd_telemetry_import
+from .mcp import cmd_telemetry_mcp
 
 __all__ = [
     "COMMANDS",
@@ -35,6 +36,7 @@ __all__ = [
     "cmd_telemetry_compare",
     "cmd_telemetry_export",
     "cmd_telemetry_import",
+    "cmd_telemetry_mcp",
     "cmd_telemetry_reset",
     "cmd_telemetry_savings",
     "cmd_telemetry_show",

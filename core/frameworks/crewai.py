@@ -6,6 +6,7 @@ from typing import Any
 
 from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
 
+from ..approvals.request import ApprovalResponse
 from ..gate import Gate
 from ..gate.way import Timeout
 from ..values.approvals import EDITED
@@ -20,21 +21,33 @@ def hold(
     thread: a name of this work, the same when its program is started again: then a call that was asked about before
     is the same request. CrewAI has no ids of calls, so it is known by tool, arguments and how often it came.
     """
-    asking, seen = gate or Gate(), Counter[str]()
+    asking, seen, refused = gate or Gate(), Counter[str](), dict[int, str]()
 
-    @on(InterceptionPoint.PRE_TOOL_CALL, tools=list(tools) or None)
-    def ask(context: Any) -> None:
+    def answered(context: Any) -> ApprovalResponse:
         given = dict(context.tool_input)
+        key = None if thread is None else _key(thread, context.tool_name, given, seen)
+        return asking.ask(context.tool_name, given, key=key, timeout=timeout, understands=(EDITED,))
+
+    def ask(context: Any) -> None:
         try:
-            key = None if thread is None else _key(thread, context.tool_name, given, seen)
-            answer = asking.ask(context.tool_name, given, key=key, timeout=timeout, understands=(EDITED,))
+            answer = answered(context)
+            why = "" if answer.approved else why_not(answer)
         except Exception as error:  # an error of a hook would let the tool run
-            raise HookAborted(f"Nobody could be asked, so it did not run: {error}", "people") from error
-        if not answer.approved:
-            raise HookAborted(why_not(answer), "people")
+            why = f"Nobody could be asked, so it did not run: {error}"
+        if why:
+            refused[id(context.tool_input)] = why
+            raise HookAborted(why, "people")
         if answer.edited:
             context.tool_input.clear()
             context.tool_input.update(answer.edited)
+
+    def tell(context: Any) -> str | None:
+        # What a hook stopped passes here too, with the same input; its model would not hear why.
+        return refused.pop(id(context.tool_input), None)
+
+    names = list(tools) or None
+    on(InterceptionPoint.PRE_TOOL_CALL, tools=names)(ask)
+    on(InterceptionPoint.POST_TOOL_CALL, tools=names)(tell)
 
 
 def _key(thread: str, tool: str, given: dict[str, Any], seen: Counter[str]) -> str:

@@ -24,7 +24,9 @@ from .way import Pending, Timeout, Way, wanted
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-WITHDRAW_SECONDS = 2.0  # a cancelled task is held no longer than that
+WITHDRAW_SECONDS = (
+    10.0  # a cancelled task is held no longer, also where the server hangs; usually for milliseconds
+)
 LOOK_SECONDS = 60.0  # also where nothing was heard
 PAUSE_SECONDS = 0.5
 OVERTIME_SECONDS = 5.0

@@ -288,12 +288,12 @@ class Call:
 
 # Of the quantities: what has a field of its own, and what is told in other fields.
 _OF_ITS_OWN = ("reasoning", "web_searches", "service_tier", "batch", "request_id")
-_ELSEWHERE = {*_OF_ITS_OWN, *Tokens._fields, "cache_write_1h", "incomplete"}
+ELSEWHERE = {*_OF_ITS_OWN, *Tokens._fields, "cache_write_1h", "incomplete"}
 
 
 def details_of(quantities: Quantities) -> dict[str, Any]:
     """What a provider bills that has no field of its own here."""
-    return {name: said for name, said in quantities.to_dict().items() if name not in _ELSEWHERE}
+    return {name: said for name, said in quantities.to_dict().items() if name not in ELSEWHERE}
 
 
 FIELDS: dict[str, Field] = {

@@ -7,11 +7,12 @@ What a provider's answer may hold never stops an agent: its good part is kept, a
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from ..store.configuration import setting
@@ -22,6 +23,7 @@ from ..values.numbers import shown
 from .call import (
     BY_BOOK,
     BY_PROVIDER,
+    ELSEWHERE,
     MAX_TEXT,
     MAX_US,
     TOLD,
@@ -45,6 +47,8 @@ PLAIN = (
     '"incomplete":"","notes":"","tellings":1,"details":{}'
 )
 Good = TypeVar("Good")
+# Kept: `json.dumps` with options makes a new one for each value.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Odd:
@@ -70,6 +74,8 @@ class Odd:
     @property
     def text(self) -> str:
         """All of it, as it is stored."""
+        if not self.said:
+            return ""
         return storable("; ".join(self.said)).replace("\x00", "")[:MAX_TEXT]
 
 
@@ -237,19 +243,19 @@ def _flag(value: object, argument: str) -> str:
 
 
 def _rest(of: Quantities, odd: Odd) -> str:
-    said = {
-        "cache_write_1h": of.cache_write_1h,
-        "reasoning": of.reasoning,
-        "web_searches": of.web_searches,
-        "service_tier": odd.good(_optional, of.service_tier, ""),
-        "batch": of.batch,
-        "request_id": odd.good(_optional, of.request_id, ""),
-        "notes": "",
-        "tellings": 1,
-        "details": _texts_without_nul(details_of(of)),
-        "incomplete": odd.text,
-    }
-    return "," + json.dumps(said, separators=(",", ":"))[1:-1]
+    tier, request_id = (odd.good(_optional, said, "") for said in (of.service_tier, of.request_id))
+    details = _texts_without_nul(details_of(of)) if _DETAILS(of) != _NO_DETAILS else {}
+    return (
+        f',"cache_write_1h":{of.cache_write_1h},"reasoning":{of.reasoning},"web_searches":{of.web_searches},'
+        f'"service_tier":{_TEXT(tier)},"batch":{_flag(of.batch, "batch")},"request_id":{_TEXT(request_id)},'
+        f'"notes":"","tellings":1,"details":{_ENCODE(details)},"incomplete":{_TEXT(odd.text)}'
+    )
+
+
+# Put together here, and looked at all at once: of some calls, as those of telemetry, there are many.
+_TEXT = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
+_DETAILS = attrgetter(*(field.name for field in fields(Quantities) if field.name not in ELSEWHERE))
+_NO_DETAILS = _DETAILS(Quantities())
 
 
 def _optional(name: object) -> str:

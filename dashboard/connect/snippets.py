@@ -61,6 +61,21 @@ from agent_telemetry.frameworks.claude_agent import before_tools
 options = ClaudeAgentOptions(hooks=before_tools("Bash|Write"))""",
     ),
     Snippet(
+        "Microsoft Agent Framework",
+        """\
+from agent_telemetry.frameworks.agent_framework import run
+
+agent = Agent(client, tools=[tool(approval_mode="always_require")(pay)])
+response = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+    ),
+    Snippet(
+        "CrewAI",
+        """\
+from agent_telemetry.frameworks.crewai import hold
+
+hold("pay", thread="payday 7")""",
+    ),
+    Snippet(
         "TypeScript, Node",
         """\
 // curl -sO "$TELEMETRY_URL/static/clients/agent-telemetry.ts"
@@ -81,3 +96,15 @@ def environment(address: str, secret: str, is_fleet: bool) -> str:
     """What each of them finds in its environment."""
     fleet = "\nexport TELEMETRY_AGENT=1" if is_fleet else ""
     return f"export TELEMETRY_URL={address}\nexport TELEMETRY_TOKEN={secret}{fleet}"
+
+
+CURL = """\
+ID=$(curl -s {site}/api/v1/requests -H "Authorization: Bearer $AGENT_TOKEN" -H "Content-Type: application/json" \\
+  -d '{"type": "deploy", "context": {"version": "1.10"}, "timeout": 600{body}}' | cut -d '"' -f 4)
+curl -s "{site}/api/v1/requests/$ID/outcome?wait=30{query}" -H "Authorization: Bearer $AGENT_TOKEN\""""
+
+
+def curl(site: str, is_fleet: bool) -> str:
+    """The lines that ask and wait in a shell; the token of a fleet is told the rest of the name."""
+    body, query = (', "agent": "1"', "&agent=1") if is_fleet else ("", "")
+    return CURL.replace("{site}", site).replace("{body}", body).replace("{query}", query)

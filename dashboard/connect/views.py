@@ -18,17 +18,18 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
-from core.history.agents import renewal
+from core.history.agents import coverage, renewal
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
 from dashboard.connect import terms, words
-from dashboard.connect.snippets import SNIPPETS, environment
+from dashboard.connect.snippets import SNIPPETS, curl, environment
 
 logger = logging.getLogger(__name__)
 
 LISTED = 50
+COVERAGE_DAYS = 7
 HOOK_SECONDS = 600
 FIRST = ("ask", "beat")  # what a new token may, unless somebody says otherwise
 
@@ -134,7 +135,7 @@ def end_old(request: HttpRequest, number: int) -> HttpResponse:
 
 
 def settings_of(address: str, is_fleet: bool = False) -> str:
-    """The hooks of a coding agent, as they stand in its settings: what cannot be asked is blocked."""
+    """The hooks of a coding agent, a line each, as they stand in its settings: what cannot be asked is blocked."""
     rest = "&agent=1" if is_fleet else ""
     hook = {
         "type": "http",
@@ -146,7 +147,8 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
     asked = {**dict.fromkeys((BEFORE, PROMPT), held), ELICITATION: [{"hooks": held[0]["hooks"]}]}
     hooks = asked | {event: [{"hooks": [hook]}] for event in (*TOLD, ENDED)}
-    return json.dumps({"hooks": hooks}, indent=2)
+    lines = ",\n".join(f"    {json.dumps(event)}: {json.dumps(said)}" for event, said in hooks.items())
+    return f'{{\n  "hooks": {{\n{lines}\n  }}\n}}'
 
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
@@ -154,6 +156,7 @@ def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = 
     program: dict[str, Any] = {
         "environment": environment(_address(request), secret, token.is_prefix),
         "snippets": SNIPPETS,
+        "curl": curl(_address(request), token.is_prefix),
     }
     return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, **program)
 
@@ -172,6 +175,8 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "address": _address(request),
+        "ungated": coverage.ungated(now, COVERAGE_DAYS),
+        "coverage_days": COVERAGE_DAYS,
         "heard_says": words.HEARD,
         **terms.fields(posted, posted.getlist("scopes") if posted is not None else FIRST),
         **more,

@@ -1,6 +1,7 @@
 """Agents that speak HTTP to the whole site behind a real server."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -8,10 +9,13 @@ from django.contrib.auth.models import User
 
 from core import ApprovalGate
 from core.api.bearers import Bearers
+from core.history.approvals import decisions
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
+from core.models import ApprovalType
 from core.usage_tracker import UsageTracker
 from telemetry_site.asgi import door
+from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
 
 
@@ -58,3 +62,20 @@ def patience() -> float:
 def soon() -> Callable[[Callable[[], object]], None]:
     """Waits until something is so."""
     return lambda condition: wait_until(condition, "it is so")
+
+
+@pytest.fixture
+def answers(
+    make_user: Callable[..., User], gate_of: Callable[[str], ApprovalGate], settings: Any
+) -> Callable[[Any, str], None]:
+    """Approves with changes, as somebody who may, of a kind that may be edited; at once."""
+    settings.TELEMETRY_UNDO_SECONDS = 0
+    ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
+    maria, store = make_user("maria", "approver"), gate_of("x")._store
+
+    def edit(request: Any, wanted: str) -> None:
+        digest = live_record(gate_of("x"), request.request_id).digest
+        said = {"approved": True, "reason": "smaller", "digest": digest, "edited": wanted}
+        assert decisions.decide(store, maria, request.request_id, **said).accepted
+
+    return edit

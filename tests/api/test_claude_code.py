@@ -11,12 +11,14 @@ import pytest
 from django.contrib.auth.models import User
 
 from core import HeartbeatCoordinator
+from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
 from dashboard.connect.views import settings_of
 from tests.api.model_stub import Model, model_that_runs
 from tests.waiting import PATIENCE
 
+DEAD = "http://127.0.0.1:9"
 PACKAGE, VERSION = "@anthropic-ai/claude-code-linux-x64", "2.1.332"
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
 
@@ -41,11 +43,13 @@ def session(
     """Starts the client in a project whose settings are those of the page Connect."""
     sessions: list[Session] = []
 
-    def begin(address: str = "", *, revoked: bool = False) -> Session:
+    def begin(address: str = "", *, revoked: bool = False, by_command: bool = False) -> Session:
         secret = agent("ann-laptop").headers["Authorization"].removeprefix("Bearer ")
         if revoked:
             tokens.revoke(owner, AgentToken.objects.get().pk)
-        sessions.append(Session(claude, tmp_path, address or site, secret))
+        where = address or site
+        settings = written_by_command(tmp_path, where, secret) if by_command else settings_of(where)
+        sessions.append(Session(claude, tmp_path, settings, "" if by_command else secret))
         return sessions[-1]
 
     yield begin
@@ -53,15 +57,22 @@ def session(
         one.end()
 
 
+def written_by_command(folder: Path, address: str, secret: str) -> str:
+    """The settings that `agent-telemetry connect` writes; the token is in a file, and in no variable."""
+    token_file = folder / "agent.env"
+    token_file.write_text(f"AGENT_SITE={address}\nAGENT_TOKEN={secret}\n")
+    [claude] = [agent for agent in AGENTS if agent.name == "claude-code"]
+    return claude.addition(Wiring(address, token_file, 600)).added("")
+
+
 class Session:
     """One `claude -p` whose model wants to run a command that leaves a trace."""
 
-    def __init__(self, claude: Path, folder: Path, address: str, secret: str) -> None:
+    def __init__(self, claude: Path, folder: Path, settings: str, secret: str) -> None:
         self._project = folder / "project"
         self.trace = self._project / "trace"
         (self._project / ".claude").mkdir(parents=True)
-        settings = settings_of(address).replace("600", "20")
-        (self._project / ".claude" / "settings.json").write_text(settings)
+        (self._project / ".claude" / "settings.json").write_text(settings.replace("600", "30"))
         self._stub = model_that_runs(f"touch {self.trace}")
         self.model: Model = self._stub.__enter__()
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
@@ -105,6 +116,18 @@ def test_what_is_approved_runs_and_the_session_is_seen_to_live_and_end(session, 
     soon(lambda: not HeartbeatCoordinator().is_agent_alive("ann-laptop"))
 
 
+@pytest.mark.parametrize("by_command", [False, True])
+def test_an_edit_is_what_runs(session, gate_of, soon, answers, by_command):
+    begun, gate = session(by_command=by_command), gate_of("x")
+    request = waiting(gate, soon)
+    other = begun.trace.with_name("another")
+    given = {**request.context["input"], "command": f"touch {other}"}
+    answers(request, json.dumps({**request.context, "input": given}))
+    assert begun.result()["is_error"] is False
+    assert other.exists()
+    assert not begun.trace.exists()
+
+
 def test_what_is_denied_does_not_run_and_the_model_reads_why(session, gate_of, soon):
     begun, gate = session(), gate_of("x")
     gate.decide(waiting(gate, soon).request_id, False, "tom", "not on a Friday")
@@ -121,7 +144,15 @@ def test_what_nobody_answers_is_parked_and_does_not_run(session, gate_of, soon):
     assert waiting(gate, soon).status == "pending"
 
 
-@pytest.mark.parametrize("fault", [{"address": "http://127.0.0.1:9"}, {"revoked": True}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"address": DEAD},
+        {"address": DEAD, "by_command": True},
+        {"revoked": True},
+        {"revoked": True, "by_command": True},
+    ],
+)
 def test_where_nobody_can_be_asked_nothing_runs(session, fault):
     begun = session(**fault)
     begun.result()

@@ -7,8 +7,6 @@ import pytest
 
 from core import HeartbeatCoordinator
 from core.api import hooks
-from core.history.approvals import decisions
-from core.models import ApprovalType
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -87,21 +85,6 @@ def test_what_nobody_answers_in_time_is_parked_and_its_answer_taken_once_by_the_
 
 def edited(request, **change):
     return json.dumps({**request.context, **change})
-
-
-@pytest.fixture
-def answers(make_user, gate_of, settings):
-    """Approves with changes, as somebody who may, of a kind that may be edited; at once."""
-    settings.TELEMETRY_UNDO_SECONDS = 0
-    ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
-    maria, store = make_user("maria", "approver"), gate_of("x")._store
-
-    def edit(request, wanted):
-        digest = live_record(gate_of("x"), request.request_id).digest
-        said = {"approved": True, "reason": "smaller", "digest": digest, "edited": wanted}
-        assert decisions.decide(store, maria, request.request_id, **said).accepted
-
-    return edit
 
 
 def test_an_edit_comes_back_as_the_input_that_is_used(agent, gate_of, soon, patience, answers):

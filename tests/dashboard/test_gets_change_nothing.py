@@ -59,9 +59,8 @@ def test_no_get_of_any_address_changes_anything(
     clean_redis, gate, record, signed_in, raw, monkeypatch, tmp_path, settings, kind
 ):
     settings.TELEMETRY_DATA_DIR = tmp_path
-    monkeypatch.setattr(
-        session_store, "SEEN_SECONDS", 86_400.0
-    )  # that a session is in use is noted once a minute
+    # That a session is in use is noted once a minute.
+    monkeypatch.setattr(session_store, "SEEN_SECONDS", 86_400.0)
     monkeypatch.setitem(jobs.FUNCTIONS, "tests.workers.fail", fail)
     failed = jobs.queue().enqueue("tests.workers.fail", "x", failure_ttl=jobs.FAILED_KEPT)
     client, request = signed_in(kind), gate.open_request("deploy")

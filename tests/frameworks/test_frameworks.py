@@ -13,7 +13,11 @@ from core.values.json import encode_json_object
 pytestmark = [pytest.mark.anywhere, pytest.mark.long]
 
 FRAMEWORKS = ("langgraph", "pydantic_ai", "openai_agents", "agent_framework", "crewai")
-EDIT = ("langgraph", "pydantic_ai", "crewai")  # those that run a tool with other arguments than the model said
+EDIT = (
+    "langgraph",
+    "pydantic_ai",
+    "crewai",
+)  # those that run a tool with other arguments than the model said
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

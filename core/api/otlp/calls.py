@@ -40,15 +40,16 @@ def told_by(record: Record, dialect: Dialect, now: float) -> Told:
     model = text(said, dialect.model, "model") or "unknown"
     provider = text(said, dialect.provider, "provider") or dialect.usual_provider or "unknown"
     stage = text(said, dialect.stage, "stage") or None
+    quantities = quantities_of(said, dialect)
     return Told(
-        identity(record, dialect),
+        quantities.request_id or identity(record, dialect),
         at,
         model,
         provider,
         workflow_of(record.resource, dialect.word),
         stage,
         _cost(said, dialect),
-        quantities_of(said, dialect),
+        quantities,
         _duration(record, dialect),
     )
 
@@ -74,7 +75,10 @@ def workflow_of(resource: Attributes, otherwise: str) -> str:
 
 def first(said: Attributes, names: Names) -> Any:
     """What the first of these names that is there says."""
-    return next((said[name] for name in names if said.get(name) is not None), None)
+    for name in names:  # asked some twenty times for each call
+        if (value := said.get(name)) is not None:
+            return value
+    return None
 
 
 def text(said: Attributes, names: Names, what: str) -> str:
@@ -93,7 +97,7 @@ def text(said: Attributes, names: Names, what: str) -> str:
 def quantities_of(said: Attributes, dialect: Dialect) -> Quantities:
     """All that is billed; ValueError for a count that is none."""
     names = (dialect.input, dialect.output, dialect.read, dialect.write, dialect.write_1h, dialect.reasoning)
-    whole, output, read, write, hour, reasoning = (count(said, name) for name in (*names,))
+    whole, output, read, write, hour, reasoning = [count(said, name) for name in names]
     if dialect.inside and read + write <= whole:  # else an older instrumentation, which counts them beside it
         whole -= read + write
     if dialect.beside:
@@ -116,6 +120,8 @@ def count(said: Attributes, names: Names) -> int:
     if not names:
         return 0
     value = first(said, names)
+    if value.__class__ is int and 0 <= value <= MAX_COUNT:
+        return int(value)
     return 0 if value is None else counted(value, names[0])
 
 
@@ -167,15 +173,14 @@ def _duration(record: Record, dialect: Dialect) -> float:
 
 
 def identity(record: Record, dialect: Dialect) -> str:
-    """By which name it counts once: the provider's, the span's, its place in a session, or what it says."""
+    """By which name it counts once, where its provider gave none: a span's, a place in a session, or what it says."""
     said = record.attributes
-    if request := _request_id(said, dialect):
-        return request
     if record.id.strip(":0"):
         return f"span:{record.id}"[:NAME_LENGTH]
     session, sequence = first(said, dialect.session), first(said, dialect.sequence)
     if session and sequence is not None:
-        return digest("sequence", dialect.word, str(session), str(sequence))
+        told = f"{dialect.word}\0{session}\0{sequence}".encode(errors="replace")
+        return f"otlp:{hashlib.sha256(told).hexdigest()[:40]}"
     return digest("record", dialect.word, str(record.at), said)
 
 

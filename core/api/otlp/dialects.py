@@ -1,7 +1,8 @@
 """How each sender spells a call of a model: one table, from the names of attributes to what a call has here.
 
-The convention of OpenTelemetry has two sets of names (https://opentelemetry.io/docs/specs/semconv/gen-ai/), OpenInference
-and coding agents have their own. A record is a call where its dialect says so, and never where it sums up others.
+The convention of OpenTelemetry has two sets of names (https://opentelemetry.io/docs/specs/semconv/gen-ai/);
+OpenInference and coding agents have their own. A record is a call where its dialect says so, never where it sums up
+others.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Metrics as calls: the tokens of one interval are one row, and only where a setting says that nothing else tells them."""
+"""Metrics as calls: the tokens of an interval are a row, and only where a setting says that nothing else tells them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

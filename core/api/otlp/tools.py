@@ -15,12 +15,13 @@ from core.history.audit import entries
 from core.history.audit.entries import Fact
 from core.store.approvals import ID_LENGTH, valid_id
 from core.store.client import open_store
+from core.values.approvals import DENIED, REJECTED
 from core.values.names import NAME_LENGTH
 
 logger = logging.getLogger(__name__)
 
 RAN, FAILED, NEVER_RAN = "tool.ran", "tool.failed", "tool.never_ran"
-NO = {"reject", "denied", "abort", "deny", "rejected"}
+NO = {"reject", "abort", "deny", DENIED, REJECTED}
 SESSIONS = ("session.id", "conversation.id", "gen_ai.conversation.id")
 USES = ("tool_use_id", "call_id", "gen_ai.tool.call.id")
 NAMES = ("tool_name", "gen_ai.tool.name")
@@ -45,7 +46,7 @@ def use_of(record: Record, agent: str) -> Use | None:
     if not kind or not isinstance(use, str) or not use:
         return None
     session = first(said, SESSIONS)
-    keys = (f"{session}:{use}"[:NAME_LENGTH], use[:NAME_LENGTH])
+    keys = tuple(key[:NAME_LENGTH] for key in (f"{session}:{use}", f"mcp:{use}", use))
     tool = str(first(said, NAMES) or "")[:NAME_LENGTH]
     return Use(agent, kind, use[:NAME_LENGTH], keys, tool, record.end or record.at)
 
@@ -65,7 +66,7 @@ def _of_span(record: Record) -> str:
 
 
 def remember(uses: Iterable[Use]) -> None:
-    """Tell the record what became of the tools that people were asked about. One round trip, and a transaction if any."""
+    """Tell the record what became of tools that people were asked about. One round trip, and a transaction if any."""
     told = list(uses)
     try:
         facts = list(_facts(told))

@@ -47,7 +47,7 @@ from core.values.approvals import (
     status_of_answer,
 )
 from core.values.digests import edited_digest
-from core.values.json import checked_text
+from core.values.json import checked_text, is_unicode
 from core.values.malformed import without_nul
 from core.values.signature import Said, said_as
 
@@ -317,7 +317,9 @@ def _write(intent: DecisionIntent, tried: Tried) -> DecisionIntent | None:
 def _lacking(verdict: Verdict, tried: Tried) -> str:
     """What the answer lacks; ValueError for what no answer may hold."""
     without_nul(checked_text(tried.given.reason, "reason", MAX_REASON_LENGTH), "reason")
-    if not 0 < len(without_nul(tried.digest, "digest")) <= DIGEST_LENGTH:
+    digest = tried.digest
+    # As `deciding` takes it: what is refused there would leave an attempt that nobody made.
+    if not 0 < len(digest) <= DIGEST_LENGTH or not digest.isprintable() or not is_unicode(digest):
         raise ValueError("the form does not say what was on the screen")
     return tried.given.lacks(verdict, tried.record.digest, approved=tried.approved)
 

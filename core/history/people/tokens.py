@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from core.history.agents import heard
 from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
+from core.history.people import heard
 from core.history.people.actor import actor
 from core.history.people.lookalikes import skeleton
 from core.models import AgentOwner, AgentToken

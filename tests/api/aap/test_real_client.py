@@ -44,7 +44,7 @@ class Program:
 
     def said(self) -> str:
         """What it says last, when it is done."""
-        out, err = self.process.communicate(timeout=2 * PATIENCE)
+        out, err = self.process.communicate(timeout=10 * PATIENCE)
         assert self.process.returncode == 0, err
         return out.strip()
 
@@ -81,7 +81,7 @@ def asked_by(program: Program) -> str:
         assert program.process.poll() is None, program.process.communicate()
         return gate.find_requests(status="pending")
 
-    return wait_until(found, "the agent asked", 2 * PATIENCE)[0].request_id
+    return wait_until(found, "the agent asked", 10 * PATIENCE)[0].request_id
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

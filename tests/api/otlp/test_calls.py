@@ -120,8 +120,13 @@ def test_a_call_of_another_day_stands_in_that_day_at_its_price(post, counted, no
 
 
 def test_one_call_told_by_its_sdk_by_telemetry_and_by_a_transcript_is_one(post, counted, soon):
-    request = {"_request_id": "req_1", "id": "msg_1", "model": "claude-sonnet-4-5", "usage": {
-        "input_tokens": 10, "output_tokens": 20, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 5}}  # fmt: skip
+    usage = {
+        "input_tokens": 10,
+        "output_tokens": 20,
+        "cache_read_input_tokens": 100,
+        "cache_creation_input_tokens": 5,
+    }
+    request = {"_request_id": "req_1", "id": "msg_1", "model": "claude-sonnet-4-5", "usage": usage}
     UsageTracker.get_instance().track_llm_call(
         "review", "read", "capable", "claude-sonnet-4-5", "anthropic", usage=request
     )

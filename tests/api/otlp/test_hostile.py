@@ -1,4 +1,4 @@
-"""What no honest exporter sends: refused whole or in part with a reason, never an error of ours, and nothing is kept."""
+"""What no honest exporter sends: refused whole or in part with a reason, never an error of ours, and nothing kept."""
 
 import gzip
 import json

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from core import ApprovalGate, HeartbeatCoordinator
 from core.models import AgentOwner, AgentToken
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
@@ -107,3 +108,15 @@ def test_a_name_that_was_heard_is_bound_where_an_administrator_ticks_it(gate, re
     answer = client.post("/connect/", form)
     assert (answer.status_code, 'name="binds"' in answer.content.decode()) == (409, True)
     assert secret_in(client.post("/connect/", {**form, "binds": "1"}))
+
+
+def test_agents_that_were_heard_of_and_cannot_be_stopped_are_listed(gate, record, make_user, client):
+    for name in ("silent", "asks", "deployer", "pod-7"):
+        HeartbeatCoordinator().start_heartbeat(name)
+    ApprovalGate(agent_id="asks").open_request("deploy")
+    record()
+    client.force_login(make_user("anna", "administrator"))
+    client.post("/connect/", {**FORM, "binds": "1"})
+    client.post("/connect/", {**FORM, "agent": "pod-", "is_prefix": "1", "scopes": ["beat"], "binds": "1"})
+    page = client.get("/connect/").content.decode().partition('id="coverage-title"')[2]
+    assert re.findall(r"agents/\?id=([^\"]+)", page) == ["pod-7", "silent"]

@@ -1,0 +1,81 @@
+"""What the tools do: the same requests as over HTTP and by hooks, under the same keys, with the same words."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from core.api.answers import Refused
+from core.api.desk import Desk
+from core.api.routes import ROUTES, Call
+from core.errors import MalformedRecord, StoreUnavailable
+from core.history.people.tokens import Bearer
+from core.values.approvals import EDITED, PENDING, UNAVAILABLE
+
+SESSION = "mcp"  # a call over MCP names no session, and its tool_use_id is its own in all of them
+LONGEST_WAIT = 25.0  # seconds that ask_human and wait_for_answer take; clients give up on what takes longer
+OPEN_SECONDS = 3600.0
+AGAIN = "Nobody has answered yet. Call wait_for_answer with this id; do nothing that depends on the answer before."
+KIND = "question"
+
+
+class Asker:
+    """Asks in the name of one token, as the address of the server was written (`query`)."""
+
+    def __init__(self, desk: Desk, bearer: Bearer, query: Mapping[str, str]) -> None:
+        self._desk, self._bearer, self._query = desk, bearer, dict(query)
+
+    async def approve(self, tool: str, given: dict[str, Any], use: str) -> dict[str, Any]:
+        """Whether a tool may run, as `--permission-prompt-tool` wants it; deny for whatever goes wrong."""
+        body = {"hook_event_name": "PreToolUse", "tool_name": tool, "tool_input": given,
+                "session_id": SESSION, "tool_use_id": use}  # fmt: skip
+        # The client asks about what it would ask its user, so all of it is asked here.
+        bearer = self._bearer._replace(asks="*")
+        query = {"understands": EDITED, "timeout": "600", **self._query}
+        try:
+            reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
+        except (Refused, StoreUnavailable, MalformedRecord) as error:
+            return {"behavior": "deny", "message": f"Nobody could be asked: {error}"}
+        said = reply.get("hookSpecificOutput", {})
+        if said.get("permissionDecision") == "allow":
+            return {"behavior": "allow", "updatedInput": said.get("updatedInput", given)}
+        return {"behavior": "deny", "message": said.get("permissionDecisionReason") or "Nobody allowed it."}
+
+    async def ask(
+        self, question: str, details: dict[str, Any] | None, key: str | None, wait: float
+    ) -> dict[str, Any]:
+        """Ask people a question: how it was answered, or that it waits."""
+        context = {"question": question, **({"details": details} if details else {})}
+        body = {"type": KIND, "context": context, "timeout": OPEN_SECONDS, **({"key": key} if key else {})}
+        asked = await self._route("POST", "requests", self._named(body))
+        return await self.wait(asked["id"], wait)
+
+    async def wait(self, request_id: str, wait: float) -> dict[str, Any]:
+        """How a question was answered, waiting at most so many seconds."""
+        query = {**self._query, "wait": f"{max(0.0, min(wait, LONGEST_WAIT)):.3f}"}
+        said = await self._route("GET", "requests/{id}/outcome", {}, query=query, of=request_id)
+        return {**said, "next": AGAIN} if said["status"] == PENDING else said
+
+    def _named(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {**body, "agent": self._query["agent"]} if "agent" in self._query else body
+
+    async def _route(
+        self, method: str, path: str, body: dict[str, Any], *, of: str = "",
+        query: dict[str, str] | None = None, bearer: Bearer | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """What the door answers to this, without its way over HTTP."""
+        way = ROUTES[method, path]
+        call = Call(bearer or self._bearer, query or self._query, body, "", of, self._desk)
+        waiting: Any = way.answer(call) if way.waits else self._desk.run(partial(way.answer, call))
+        reply: dict[str, Any] = (await waiting).body
+        return reply
+
+
+def as_text(said: Mapping[str, Any]) -> str:
+    """A result for a model, and for a client that reads JSON."""
+    return json.dumps(said, ensure_ascii=False)
+
+
+def unavailable(error: Exception) -> dict[str, Any]:
+    """What a tool says where Redis or the database is away."""
+    return {"status": UNAVAILABLE, "approved": False, "reason": f"Nobody could be asked: {error}"}

@@ -1,0 +1,217 @@
+"""People asked over MCP, by the official client: both forms of the specification, over HTTP and over stdio."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from django.db import connections
+from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+
+from core.history.approvals import decisions
+from core.models import ApprovalType
+from tests.api.model_stub import model_that_runs
+from tests.api.test_claude_code import claude  # noqa: F401  a fixture
+from tests.live_record import live_record
+from tests.waiting import PATIENCE, wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def call(agent, site) -> Callable[..., dict]:
+    """Calls a tool with a fresh token: `call("approve", {...}, mode="legacy")`."""
+
+    def over_http(
+        tool: str, arguments: dict, *, mode: str = "auto", query: str = "", of: tuple = ("worker",)
+    ) -> dict:
+        headers = {"Authorization": agent(*of).headers["Authorization"]}
+
+        async def ask() -> dict:
+            async with httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http:
+                transport = streamable_http_client(f"{site}/mcp{query}", http_client=http)
+                async with Client(transport, mode=mode) as client:
+                    return said(await client.call_tool(tool, arguments))
+
+        return asyncio.run(ask())
+
+    return over_http
+
+
+def said(result) -> dict:
+    """What a tool answered, as JSON; of an error its text."""
+    [part] = result.content
+    return {"error": part.text} if result.is_error else json.loads(part.text)
+
+
+def answered(gate, soon, *, approved: bool, reason: str = "") -> tuple[threading.Thread, list]:
+    """Answers, in a thread, the one request that comes."""
+    seen: list = []
+
+    def decide() -> None:
+        [request] = wait_until(gate.get_pending_approvals, "it is asked")
+        seen.append(request)
+        gate.decide(request.request_id, approved, "maria", reason)
+
+    thread = threading.Thread(target=decide)
+    thread.start()
+    return thread, seen
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+def test_a_tool_that_is_approved_may_run_with_its_input(call, gate_of, soon, mode):
+    thread, seen = answered(gate_of("x"), soon, approved=True)
+    tool = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_1"}
+    assert call("approve", tool, mode=mode) == {"behavior": "allow", "updatedInput": {"command": "ls"}}
+    thread.join()
+    [request] = seen
+    assert (request.agent_id, request.approval_type, request.key) == ("worker", "Bash", "mcp:toolu_1")
+    assert request.context["input"] == {"command": "ls"}
+
+
+def test_a_denial_has_the_words_of_the_hooks(call, gate_of, soon):
+    thread, _seen = answered(gate_of("x"), soon, approved=False, reason="not on a Friday")
+    denied = call("approve", {"tool_name": "Bash", "input": {"command": "rm"}, "tool_use_id": "toolu_2"})
+    thread.join()
+    assert denied["behavior"] == "deny"
+    assert "not on a Friday. Do not try to do the same in another way" in denied["message"]
+
+
+def test_what_is_approved_with_changes_is_the_input_to_use(call, gate_of, make_user):
+    ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
+    maria, gate = make_user("maria", "approver"), gate_of("x")
+
+    def change() -> None:
+        [request] = wait_until(gate.get_pending_approvals, "it is asked")
+        wanted = json.dumps({**request.context, "input": {"command": "ls -l"}})
+        said = {"approved": True, "reason": "", "digest": live_record(gate, request.request_id).digest}
+        decisions.decide(gate._store, maria, request.request_id, **said, edited=wanted)
+        connections.close_all()
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    tool = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_4"}
+    assert call("approve", tool) == {"behavior": "allow", "updatedInput": {"command": "ls -l"}}
+    thread.join()
+
+
+@pytest.mark.long
+def test_silence_is_a_denial_before_the_client_gives_up(call):
+    late = call("approve", {"tool_name": "Bash", "input": {}, "tool_use_id": "toolu_3"}, query="?timeout=10")
+    assert (late["behavior"], "parked as" in late["message"]) == ("deny", True)
+
+
+def test_a_question_is_pending_until_it_is_answered_and_its_key_finds_it_again(call, gate_of, soon):
+    asked = call("ask_human", {"question": "Blue or green?", "details": {"n": 1}, "key": "q-1", "wait": 0})
+    assert (asked["status"], "wait_for_answer" in asked["next"]) == ("pending", True)
+    again = call("ask_human", {"question": "Blue or green?", "details": {"n": 1}, "key": "q-1", "wait": 0})
+    assert again["id"] == asked["id"]
+    assert call("wait_for_answer", {"id": asked["id"], "wait": 0})["status"] == "pending"
+    thread, _seen = answered(gate_of("x"), soon, approved=True, reason="green")
+    answer = call("wait_for_answer", {"id": asked["id"]})
+    thread.join()
+    assert (answer["status"], answer["approved"], answer["reason"]) == ("approved", True, "green")
+
+
+def test_what_is_wrong_is_said_and_nobody_else_is_answered(call, agent, site):
+    other = call("ask_human", {"question": "?", "wait": 0})["id"]
+    assert "no such request" in call("wait_for_answer", {"id": other}, of=("another",))["error"]
+    assert "question" in call("ask_human", {"wait": 0})["error"]
+    client = agent("worker", "usage")
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert client.post(f"{site}/mcp", json=body).status_code == 403
+    assert client.post(f"{site}/mcp", json=body, headers={"Authorization": ""}).status_code == 401
+
+
+@pytest.fixture
+def beside(agent, site) -> Callable[..., StdioServerParameters]:
+    """How an agent starts the server beside itself: `beside()`, or with other settings."""
+
+    def how(*words: str, **settings: str) -> StdioServerParameters:
+        token = agent("worker").headers["Authorization"].removeprefix("Bearer ")
+        known = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "AGENT_SITE": site,
+            "AGENT_TOKEN": token,
+        }
+        return StdioServerParameters(
+            command=sys.executable, args=["-m", "core", "mcp", *words], env=known | settings, cwd=ROOT
+        )
+
+    return how
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_the_server_beside_the_agent_asks_the_same(beside, gate_of, soon, mode):
+    async def ask() -> list:
+        async with Client(beside(), mode=mode) as client:
+            names = sorted(tool.name for tool in (await client.list_tools()).tools)
+            tool = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_1"}
+            pending = said(await client.call_tool("ask_human", {"question": "?", "wait": 0}))
+            gate.cancel_request(pending["id"])
+            thread, _seen = answered(gate, soon, approved=True)
+            allowed = said(await client.call_tool("approve", tool))
+            thread.join()
+            return [names, pending["status"], allowed["behavior"]]
+
+    gate = gate_of("worker")
+    assert asyncio.run(ask()) == [["approve", "ask_human", "wait_for_answer"], "pending", "allow"]
+
+
+@pytest.mark.long
+def test_beside_the_agent_a_token_that_is_none_offers_no_tool_at_all(beside):
+    async def ask() -> None:
+        async with Client(beside(AGENT_TOKEN="agt_none")) as client:
+            await client.call_tool("approve", {"tool_name": "Bash", "input": {}})
+
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(ask())
+    assert raised.group_contains(MCPError, match="AGENT_TOKEN")
+
+
+# The real `claude`, with the lines of the document
+
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs" / "agents" / "mcp.md").read_text(), re.DOTALL)
+CONFIGURATIONS = [text for kind, text in BLOCKS if kind == "json"]
+[LINE] = (text for kind, text in BLOCKS if kind == "sh")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("approved", [True, False])
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=["http", "stdio"])
+def test_claude_code_asks_people_and_does_what_they_say(
+    claude,  # noqa: F811
+    agent, site, gate_of, soon, tmp_path, configuration, approved,
+):  # fmt: skip
+    trace, home = tmp_path / "trace", tmp_path / "home"
+    home.mkdir()
+    here = f'"{sys.executable}", "args": ["-m", "core", '
+    (tmp_path / "people.json").write_text(configuration.replace('"agent-telemetry",\n      "args": [', here))
+    thread, seen = answered(gate_of("x"), soon, approved=approved, reason="because")
+    token = agent("worker").headers["Authorization"].removeprefix("Bearer ")
+    with model_that_runs(f"touch {trace}") as model:
+        done = subprocess.run(
+            ["sh", "-ec", f'PATH="{claude.parent}:$PATH"; {LINE.strip()} --output-format json'],
+            cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * PATIENCE,
+            env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SITE": site,
+                 "AGENT_TOKEN": token, "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "none",
+                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
+        )  # fmt: skip
+    thread.join()
+    assert done.returncode == 0, done.stderr
+    assert trace.exists() is approved
+    assert (seen[0].agent_id, seen[0].approval_type, seen[0].key) == ("worker", "Bash", "mcp:toolu_stub_1")
+    assert approved or any("because" in text for text in model.heard)

@@ -1,0 +1,71 @@
+"""Exports of OpenTelemetry: posts of 50 calls that the site takes in a second of one processor.
+
+The floor is a plain Django view, in a process of its own, that reads the same bytes and does nothing with them.
+"""
+
+import http.client
+import threading
+from collections.abc import Iterator
+
+from tests.api.otlp.exports import logs, packed
+from tests.bench.live.serving import Server, served
+from tests.bench.measure import Bench, Row
+
+POSTS, CONNECTIONS, CALLS = 2_000, 4, 50
+AIM = 500
+TOKEN = """
+import django; django.setup()
+from django.contrib.auth.models import Group, User
+from core.history.people import tokens
+owner = User.objects.create_user("owner"); owner.groups.add(Group.objects.get(name="administrator"))
+print(tokens.make(owner, tokens.Wanted("bench", "bench", False, tokens.SCOPES, 1))[1])
+"""
+CALL = {
+    "event": "claude_code.api_request", "event.name": "api_request", "session.id": "s-1",
+    "model": "claude-sonnet-4-5", "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 100,
+    "cache_creation_tokens": 5, "cost_usd": 0.000376, "duration_ms": 812, "query_source": "main",
+}  # fmt: skip
+
+
+def rows(bench: Bench) -> Iterator[Row]:
+    with served(bench.url, "exports") as site:
+        token = site.output("-c", TOKEN)
+        web, plain = site.web(), site.beside("tests.bench.plain_view", bench.url)
+        for form in ("protobuf", "json"):
+            bodies = [_body(form, number) for number in range(POSTS)]
+            ours, floor = (_a_core(server, bodies, form, token) for server in (web, plain))
+            yield Row(
+                f"OTLP posts of {CALLS} calls, {form}", f"{POSTS:,} posts", ours, floor, "/s a core",
+                floor / ours, f">= {AIM}", ours >= AIM,
+            )  # fmt: skip
+
+
+def _body(form: str, number: int) -> bytes:
+    """Calls that nobody told before."""
+    calls = ({**CALL, "event.sequence": number * CALLS + call} for call in range(CALLS))
+    return packed("logs", logs(f"bench-{form}", *calls), form)
+
+
+def _a_core(server: Server, bodies: list[bytes], form: str, token: str) -> float:
+    """Posts in a second of a processor that the server took while it took them."""
+    _post(server, bodies[:20], form, token)
+    before = server.seconds()
+    parts = [bodies[20 + start :: CONNECTIONS] for start in range(CONNECTIONS)]
+    threads = [threading.Thread(target=_post, args=(server, part, form, token)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (len(bodies) - 20) / (server.seconds() - before)
+
+
+def _post(server: Server, bodies: list[bytes], form: str, token: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    kind = "application/json" if form == "json" else "application/x-protobuf"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+    for body in bodies:
+        connection.request("POST", "/v1/logs", body, headers)
+        with connection.getresponse() as response:
+            if response.status != 200 or b"artial" in response.read():
+                raise RuntimeError(f"an export was not taken: {response.status}")
+    connection.close()
