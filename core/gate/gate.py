@@ -126,11 +126,12 @@ class Gate:
 
         digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
         """
+        limit = None if timeout is None else checked_limit(timeout)
         pending = pending_of(self._way, request, digest, claim, understands)
         if isinstance(pending, ApprovalResponse):
             return pending
-        if timeout is not None:
-            return self._way.wait(pending, checked_limit(timeout))
+        if limit is not None:
+            return self._way.wait(pending, limit)
         return self._way.wait(pending, float("inf")) or self._way.end(pending)
 
     def find(

@@ -1,6 +1,8 @@
 """Health and exports in a real browser: what an operator reads at night, and what an auditor takes away."""
 
 import csv
+import time
+import uuid
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -13,6 +15,7 @@ from tests.waiting import wait_until
 from tests.workers import start_worker
 
 OUTBOX = "{telemetry}:outbox"
+FORGOTTEN_SECONDS = 8 * 24 * 3600  # after so long Redis has no request that could contradict
 
 
 def set_aside(url: str, fields: dict[str, str]) -> None:
@@ -40,18 +43,19 @@ def test_the_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean
 def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, clean_redis):
     page = sign_in("ada", "maintainer")
     expect(page.locator("#alarm")).to_be_hidden()
-    request = ApprovalGate(clean_redis, "robot").open_request("deploy")
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
     with client_of(clean_redis, decode_responses=True) as client:
         [(_, asked)] = client.xrange(OUTBOX)
-    unknown = request.request_id[:-4] + "0000"
+    unknown = str(uuid.uuid4())
     set_aside(clean_redis, {"type": "collected", "request_id": unknown, "collected_ms": "5000"})
     expect(page.locator("#alarm")).to_contain_text("1 change is set aside")
     page.get_by_role("link", name="See Health").click()
     expect(page.locator(".set-aside")).to_contain_text("the outcome of an unknown request was collected")
     page.get_by_role("button", name="Record again").click()
     expect(page.locator(".notice")).to_contain_text("still cannot be recorded")
+    then = str(int((time.time() - FORGOTTEN_SECONDS) * 1000))
     with client_of(clean_redis, decode_responses=True) as client:
-        client.xadd(OUTBOX, {**asked, "request_id": unknown})
+        client.xadd(OUTBOX, {**asked, "request_id": unknown, "requested_ms": then, "deadline_ms": then})
     wait_until(lambda: ApprovalRecord.objects.filter(pk=unknown).exists(), "the request is recorded")
     page.get_by_role("button", name="Record again").click()
     expect(page.locator(".notice")).to_contain_text("It is in the record now.")

@@ -130,6 +130,7 @@ def test_one_call_told_by_its_sdk_by_telemetry_and_by_a_transcript_is_one(post, 
     UsageTracker.get_instance().track_llm_call(
         "review", "read", "capable", "claude-sonnet-4-5", "anthropic", usage=request
     )
+    counted(1)
     post("logs", logs("claude-code", {**CLAUDE, "request_id": "req_1"}))
     UsageTracker.get_instance().flush()
     soon(lambda: LLMCall.objects.filter(call_id="req_1", tellings=2).exists())

@@ -3,6 +3,7 @@
 Unchecked, one of 401 digits is an OverflowError, and one of 5,001 ends the process in the client of Redis.
 """
 
+import asyncio
 import inspect
 import math
 from datetime import UTC, datetime
@@ -15,10 +16,12 @@ from core import (
     AgentCredentials,
     AgentHeartbeat,
     ApprovalGate,
+    AsyncGate,
     AutomationRecorder,
     CoordinationSignals,
     EventStreamer,
     FeedbackLoop,
+    Gate,
     HeartbeatCoordinator,
 )
 from core.store.client import open_store
@@ -49,6 +52,13 @@ CALLS = {
     "FeedbackLoop.get_underperforming_stages quality_threshold": (
         lambda o, n: o.get_underperforming_stages("w", n)
     ),
+    "Gate.ask timeout": lambda o, n: o.ask("x", timeout=n),
+    "Gate.open timeout": lambda o, n: o.open("x", timeout=n),
+    "Gate.wait timeout": lambda o, n: o.wait("x", timeout=n),
+    "Gate.beat progress": lambda o, n: o.beat("running", n),
+    "AsyncGate.ask timeout": lambda o, n: asyncio.run(o.ask("x", timeout=n)),
+    "AsyncGate.open timeout": lambda o, n: asyncio.run(o.open("x", timeout=n)),
+    "AsyncGate.wait timeout": lambda o, n: asyncio.run(o.wait("x", timeout=n)),
 }
 AUTOMATION = {
     "record_task_routing": {"task_type": "a", "strategy": "b", "assigned_to": "c", "confidence": 1},
@@ -104,7 +114,8 @@ def automation_numbers() -> list[tuple[str, str]]:
 def owners(url):
     beats = HeartbeatCoordinator(url)
     beats.start_heartbeat("ann")
-    made = [CoordinationSignals(url, "ann"), beats, ApprovalGate(url, "ann"), EventStreamer(url)]
+    gates = [Gate(url, agent="ann"), AsyncGate(url, agent="ann")]
+    made = [CoordinationSignals(url, "ann"), beats, ApprovalGate(url, "ann"), EventStreamer(url), *gates]
     return {type(owner).__name__: owner for owner in [*made, FeedbackLoop(url), AutomationRecorder(url)]}
 
 

@@ -156,7 +156,7 @@ def test_text_of_agents_does_nothing_and_hides_nothing(clean_redis, signed_in):
         assert not any(name.startswith("on") for e in page.elements for name in e.attributes)
         assert "\u202e" not in html
         assert "\x1b" not in html
-    assert harmless.count("script") == 16  # ours and the two lists of data
+    assert harmless.count("script") == 18  # ours and the two lists of data
 
 
 def queries_of(client, address: str) -> int:
