@@ -22,11 +22,11 @@ def execute(statement: str, values: list | None = None) -> list:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """Somebody else holds the lock, for longer than we wait."""
+    """Somebody else holds the lock for writing, for longer than we wait; what stands there can be read."""
     if connection.vendor == "postgresql":
         execute("SET lock_timeout = 50")
         with psycopg.connect(**connection.get_connection_params() | {"options": ""}) as other:
-            other.execute("LOCK TABLE core_decisionintent IN ACCESS EXCLUSIVE MODE")
+            other.execute("LOCK TABLE core_decisionintent IN EXCLUSIVE MODE")
             yield
             other.rollback()
         execute("RESET lock_timeout")
