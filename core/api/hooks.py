@@ -7,6 +7,7 @@ client's own rules go on. Whoever waits is answered before the client gives up, 
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +22,14 @@ from core.api.bearers import require
 from core.api.elicitation import ELICITATION, Form
 from core.api.ends import Ends
 from core.api.living import Beating
+from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
 from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
 from core.store.approvals.parked import park, read_parked
 from core.store.client import open_store
 from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, REJECTED
+from core.values.names import NAME_LENGTH
 
 BEFORE, PROMPT = "PreToolUse", "PermissionRequest"
 PARKED_SECONDS = (
@@ -47,6 +50,7 @@ TOLD = {
     "Stop": ("idle", ""),
 }
 ENDED = "SessionEnd"
+BECAME = {"PostToolUse": tools.RAN, "PostToolUseFailure": tools.FAILED}
 EVENT = "coding_agent"  # under which each of these is published too, with these fields of it
 PUBLISHED = {
     "session_id": "session",
@@ -279,6 +283,8 @@ def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any])
     if "events" in bearer.scopes:
         said = {name: body[field] for field, name in PUBLISHED.items() if isinstance(body.get(field), str)}
         living.publish(agent, {"type": EVENT, "data": {"event": event, **said}})
+    if event in BECAME and "ask" in bearer.scopes:
+        tools.remember(_use(agent, BECAME[event], body))
     if "beat" not in bearer.scopes:
         return
     if event == ENDED:
@@ -287,6 +293,15 @@ def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any])
         status, field = TOLD[event]
         task = " ".join(str(body.get(field, "")).split())[:TASK_LENGTH] if field else ""
         beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
+
+
+def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.Use]:
+    """What became of the tool that an event tells of; nothing where it does not say which call of whose session."""
+    session, use, name = (body.get(field) for field in ("session_id", "tool_use_id", "tool_name"))
+    if not (isinstance(session, str) and isinstance(use, str) and isinstance(name, str)):
+        return []
+    use, name = use[:NAME_LENGTH], name[:NAME_LENGTH]
+    return [tools.Use(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]
 
 
 def _patience(text: str | None) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from core import HeartbeatCoordinator
 from core.api import hooks
+from core.models import AuditEntry
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -195,6 +196,21 @@ def test_what_happens_is_published_for_those_who_follow_events(agent):
         "event": "Notification", "session": "s-1", "message": "m", "tool": "Bash", "call": "t", "subagent": "reviewer",
     }  # fmt: skip
     assert "secret" not in str(events)
+
+
+def test_what_a_tool_did_that_people_were_asked_about_is_in_the_record_once(agent, gate_of, soon, patience):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    thread = held(client, CALL, found)
+    request = waiting(gate, soon)
+    gate.decide(request.request_id, True, "maria")
+    thread.join(patience)
+    for _ in range(2):
+        post(client, {**CALL, "hook_event_name": "PostToolUse"})
+    post(
+        client, {**CALL, "hook_event_name": "PostToolUse", "tool_use_id": "toolu_2"}
+    )  # of which nobody asked
+    [entry] = AuditEntry.objects.filter(kind="tool.ran")
+    assert (str(entry.request_id), entry.agent_id) == (request.request_id, "ann-laptop")
 
 
 def test_only_what_the_token_says_is_asked(agent, gate_of, monkeypatch):
