@@ -3,10 +3,11 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.environments import python_with, shared_folder
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
 
@@ -21,17 +22,7 @@ SLOWEST_SECONDS = 300  # only against a way that never ends
 @pytest.fixture(scope="session")
 def schemathesis(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command, in an environment of its own with what its lock names."""
-    folder = tmp_path_factory.mktemp("schemathesis")
-    uv, python = str(Path(sys.executable).with_name("uv")), str(folder / "bin" / "python")
-    commands = [
-        [sys.executable, "-m", "venv", "--without-pip", str(folder)],
-        [uv, "pip", "install", "-q", "--python", python, "--require-hashes", "-r", str(LOCK)],
-    ]
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"NO SCHEMATHESIS: it could not be installed: {done.stderr[-300:]}")
-    return folder / "bin" / "schemathesis"
+    return python_with(LOCK, shared_folder(tmp_path_factory)).with_name("schemathesis")
 
 
 def test_a_thousand_described_calls_are_no_fault(schemathesis, agent, site, tmp_path):

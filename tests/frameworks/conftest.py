@@ -9,8 +9,10 @@ import pytest
 
 from core import ApprovalGate
 from core.approvals.request import ApprovalRequest
-from tests.frameworks.environments import HERE, package_path, python_with
+from tests.environments import package_path, python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
+
+HERE = Path(__file__).resolve().parent
 
 
 class Program:
@@ -52,14 +54,12 @@ class Program:
 @pytest.fixture
 def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
     """`program("langgraph")`: ready to be started."""
-    shared = tmp_path_factory.getbasetemp().parent / "frameworks"
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = tmp_path_factory.getbasetemp().parent.parent / "frameworks"
+    shared = shared_folder(tmp_path_factory)
     made: list[Program] = []
 
     def make(framework: str, **more: str) -> Program:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        python = python_with(framework, shared)
+        python = python_with(HERE / "locks" / f"{framework}.txt", shared)
         path = f"{package_path(shared)}{os.pathsep}{HERE}"
         environment = {
             **kept, "PYTHONPATH": path, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "payer", **more

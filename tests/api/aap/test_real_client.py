@@ -1,8 +1,6 @@
 """The client of the Agent Approval Protocol as it is on PyPI, with three frameworks, against this site."""
 
-import os
 import subprocess
-import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from core import ApprovalGate
 from core.models import ProtocolRequest
+from tests.environments import python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
@@ -20,17 +19,8 @@ FRAMEWORKS = ("langgraph", "pydantic_ai", "openai_agents")
 
 @pytest.fixture(scope="session")
 def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has them, pinned by their hashes; or of one that FRAMEWORKS_PYTHON names."""
-    folder = tmp_path_factory.mktemp("frameworks")
-    if made := os.environ.get("FRAMEWORKS_PYTHON"):
-        return Path(made)
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    command = [python, "-m", "pip", "install", "-q", "--require-hashes", "-r", HERE / "requirements.txt"]
-    installed = subprocess.run(command, capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"NO FRAMEWORKS: pip did not bring them: {installed.stderr[-300:]}")
-    return python
+    """The Python of an environment that has them."""
+    return python_with(HERE / "adapters.txt", shared_folder(tmp_path_factory))
 
 
 class Program:

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from core import HeartbeatCoordinator
 from core.models import LLMCall
 from tests.api.model_stub import model_that_runs
 from tests.api.test_claude_code import claude  # noqa: F401  a fixture
+from tests.environments import python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
@@ -40,15 +40,7 @@ provider.shutdown()
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An interpreter with the SDK, in an environment of its own."""
-    folder = tmp_path_factory.mktemp("otel")
-    uv = Path(sys.executable).with_name("uv")
-    locked = Path(__file__).with_name("sdk.txt")
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
-    made = folder / "bin" / "python"
-    subprocess.run(
-        [uv, "pip", "install", "-q", "--python", made, "--require-hashes", "-r", locked], check=True
-    )
-    return made
+    return python_with(Path(__file__).with_name("sdk.txt"), shared_folder(tmp_path_factory))
 
 
 @pytest.fixture

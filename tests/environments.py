@@ -1,32 +1,39 @@
-"""An environment of its own for each framework, with pinned hashes, built once for all processes of a test run."""
+"""Environments of their own for what is no dependency of ours: pinned by hashes, built once for all of a test run."""
 
 import fcntl
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 UV = Path(sys.executable).parent / "uv"
 
 
-def python_with(framework: str, shared: Path) -> Path:
-    """The Python of that environment, below a folder that all processes share; skipped, loudly, where it fails."""
-    lock = HERE / "locks" / f"{framework}.txt"
-    folder = shared / f"{framework}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    shared.mkdir(exist_ok=True)
-    with (shared / f"{framework}.lock").open("w") as held:
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have in common."""
+    base = factory.getbasetemp().parent
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "environments"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def python_with(lock: Path, shared: Path) -> Path:
+    """The Python of an environment with what is locked there; skipped, loudly, where it cannot be built."""
+    content = lock.read_bytes()
+    folder = shared / f"{lock.stem}-{hashlib.sha256(content).hexdigest()[:12]}"
+    with folder.with_suffix(".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         if not (folder / "ready").exists():
-            _build(framework, lock, folder)
+            _build(lock, folder)
             (folder / "ready").touch()
     return folder / "bin" / "python"
 
 
-def _build(framework: str, lock: Path, folder: Path) -> None:
+def _build(lock: Path, folder: Path) -> None:
     python = folder / "bin" / "python"
     for command in (
         ["venv", "-q", "--clear", "-p", sys.executable, folder],
@@ -34,7 +41,7 @@ def _build(framework: str, lock: Path, folder: Path) -> None:
     ):
         done = subprocess.run([UV, *command], capture_output=True, text=True, cwd=ROOT)
         if done.returncode:
-            pytest.skip(f"NO {framework}: its environment could not be built: {done.stderr[-300:]}")
+            pytest.skip(f"NO {lock.stem.upper()}: its environment could not be built: {done.stderr[-300:]}")
 
 
 def package_path(shared: Path) -> Path:
