@@ -115,7 +115,9 @@ def test_an_agent_that_was_killed_while_it_waited_goes_on_when_it_is_started_aga
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_is_withdrawn_does_not_run(framework, start, refunds, asker):
     program = start(framework)
-    asker.delete(f"/requests/{asked_by(program)}")
+    address = f"/requests/{asked_by(program)}"
+    # It stands in Redis a moment before its asker is told its name.
+    wait_until(lambda: asker.delete(address).status_code == 200, "it is withdrawn")
     assert "cancelled" in program.said()
     assert refunds() == 0
 
