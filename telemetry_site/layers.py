@@ -13,7 +13,7 @@ def channel_layers(url: str, namespace: str) -> dict[str, Any]:
         return {}
     host = {"address": url, "socket_timeout": None, "max_connections": 10_000}
     config = {"hosts": [host], "prefix": f"{namespace}-site"}
-    return {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": config}}
+    return {"default": {"BACKEND": "dashboard.live.layer.Layer", "CONFIG": config}}
 
 
 def caches(url: str, namespace: str) -> dict[str, Any]:

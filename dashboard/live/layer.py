@@ -1,0 +1,16 @@
+"""The Channels layer of the site: all of its keys end by themselves."""
+
+from typing import Any
+
+from channels_redis.core import RedisChannelLayer
+
+
+class Layer(RedisChannelLayer):  # type: ignore[misc]  # channels_redis has no types
+    """As it is, but what a process had taken and not finished when it ended goes away, too."""
+
+    async def _brpop_with_clean(self, index: int, channel: str, timeout: float) -> Any:
+        """The next message. Until it is finished it stands in a key that has no lifetime by itself."""
+        message = await super()._brpop_with_clean(index, channel, timeout)
+        if message is not None:
+            await self.connection(index).expire(self._backup_channel_name(channel), int(self.expiry))
+        return message
