@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.environments import python_with, shared_folder
+from tests.frameworks.environments import python_with, shared_folder
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
 

@@ -9,7 +9,7 @@ import pytest
 
 from core import ApprovalGate
 from core.approvals.request import ApprovalRequest
-from tests.environments import package_path, python_with, shared_folder
+from tests.frameworks.environments import package_path, python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
 
 HERE = Path(__file__).resolve().parent

@@ -9,7 +9,7 @@ import pytest
 
 from core import ApprovalGate
 from core.models import ProtocolRequest
-from tests.environments import python_with, shared_folder
+from tests.frameworks.environments import python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]

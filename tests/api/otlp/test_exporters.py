@@ -11,7 +11,7 @@ from core import HeartbeatCoordinator
 from core.models import LLMCall
 from tests.api.model_stub import model_that_runs
 from tests.api.test_claude_code import claude  # noqa: F401  a fixture
-from tests.environments import python_with, shared_folder
+from tests.frameworks.environments import python_with, shared_folder
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
