@@ -23,20 +23,22 @@ screenshots: setup
 # Browser tests have a run of their own: Playwright leaves its event loop in the thread. Chosen by their folder, so
 # that neither run imports the tests of the other.
 PYTEST = python -m pytest -n auto --dist worksteal
+# A browser, and whatever is killed or waits out a time, waits more than it works.
+WAITING = python -m pytest -n 4 --dist worksteal
 BROWSER = tests/browser
 WITHOUT_BROWSER = --ignore=$(BROWSER) -p no:playwright
 SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
 	$(PYTEST) -m "not long" $(WITHOUT_BROWSER)
-	$(PYTEST) -m "not long" $(BROWSER)
+	$(WAITING) -m "not long" $(BROWSER)
 
 test-servers: setup
 	$(SERVERS) $(PYTEST) -m "not long" $(WITHOUT_BROWSER)
 
 test-long: setup
-	$(PYTEST) -m long $(WITHOUT_BROWSER)
-	$(PYTEST) -m long $(BROWSER)
-	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
+	$(WAITING) -m long $(WITHOUT_BROWSER)
+	$(WAITING) -m long $(BROWSER)
+	$(SERVERS) $(WAITING) -m long tests/faults tests/history/backups
 
 check: setup
 	ruff check . && ruff format --check . && mypy

@@ -62,6 +62,7 @@ def look(site: Stand, number: int) -> list[tuple[str, int, str]]:
     return found
 
 
+@pytest.mark.anywhere
 @pytest.mark.long
 @pytest.mark.parametrize("bomb", [many_keys, many_requests, large_texts])
 def test_a_bomb_of_legal_requests_hides_nobody_and_takes_no_memory(
