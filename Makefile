@@ -3,7 +3,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Without it each of the hundreds of processes that tests start compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo run screenshots test test-servers test-long check bench soak lock
+.PHONY: setup demo run screenshots test test-servers test-long test-long-servers check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	@echo "Installing the packages into .venv. The first time this takes a minute or so."
@@ -23,22 +23,23 @@ screenshots: setup
 # Browser tests have a run of their own: Playwright leaves its event loop in the thread. Chosen by their folder, so
 # that neither run imports the tests of the other.
 PYTEST = python -m pytest -n auto --dist worksteal
-# A browser, and whatever is killed or waits out a time, waits more than it works.
-WAITING = python -m pytest -n 4 --dist worksteal
 BROWSER = tests/browser
 WITHOUT_BROWSER = --ignore=$(BROWSER) -p no:playwright
 SERVERS = TEST_DATABASE=postgresql TEST_REDIS=redis
 test: setup
 	$(PYTEST) -m "not long" $(WITHOUT_BROWSER)
-	$(WAITING) -m "not long" $(BROWSER)
+	$(PYTEST) -m "not long" $(BROWSER)
 
 test-servers: setup
 	$(SERVERS) $(PYTEST) -m "not long" $(WITHOUT_BROWSER)
 
 test-long: setup
-	$(WAITING) -m long $(WITHOUT_BROWSER)
-	$(WAITING) -m long $(BROWSER)
-	$(SERVERS) $(WAITING) -m long tests/faults tests/history/backups
+	$(PYTEST) -m long $(WITHOUT_BROWSER)
+	$(PYTEST) -m long $(BROWSER)
+
+# Kills and restarts once more, on PostgreSQL and Redis.
+test-long-servers: setup
+	$(SERVERS) $(PYTEST) -m long tests/faults tests/history/backups
 
 check: setup
 	ruff check . && ruff format --check . && mypy
