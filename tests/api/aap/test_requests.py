@@ -84,7 +84,11 @@ def test_what_came_of_it_is_recorded_once_and_shown_as_what_the_agent_says(
     for _ in range(2):
         assert asker.post(f"/requests/{request_id}/outcome", json=report).status_code == 200
     [entry] = AuditEntry.objects.filter(kind__startswith="outcome.")
-    assert (entry.kind, str(entry.request_id), entry.agent_id) == (f"outcome.{status}", request_id, "refunder")
+    assert (entry.kind, str(entry.request_id), entry.agent_id) == (
+        f"outcome.{status}",
+        request_id,
+        "refunder",
+    )
     assert "abcdefghijklmnopqrstuvwx" not in str(entry.details)
     client.force_login(make_user("vera", "viewer"))
     page = wait_until(lambda: client.get(f"/approvals/{request_id}/").content.decode(), "the page is there")
