@@ -50,7 +50,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def each_file_once(look: Callable[[ServeStaticMiddleware], None]) -> Callable[[ServeStaticMiddleware], None]:
-    """Static files are looked through once in a process; else each `Client()` does, which takes longer than its page."""
+    """Static files are looked through once in a process; else each `Client()` does so, longer than its page takes."""
     files: dict[str, object] = {}
 
     def known(middleware: ServeStaticMiddleware) -> None:
