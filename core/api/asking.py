@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
 from core.api.ends import Ends, until
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
+from core.approvals.proof import public_keys
 from core.approvals.request import ApprovalRequest
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
@@ -159,11 +159,10 @@ async def outcome(
     run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
-    looks = chain((_first_look,), repeat(_look))
+    looks = iter((_first_look,))
 
-    async def look() -> tuple[Reply | None, float]:
-        found: tuple[Reply | None, float] = await run(partial(next(looks), agent, request_id, hearing))
-        return found
+    def look() -> Any:
+        return run(partial(next(looks, _look), agent, request_id, hearing))
 
     said = await until(ends, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
@@ -171,6 +170,10 @@ async def outcome(
 
 def _first_look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """The same, of this agent's own request alone."""
+    if valid_id(request_id):
+        found, left = _ended(agent, [request_id])
+        if not found:
+            return None, left
     if read_asker(open_store(), request_id) != agent:
         raise _no_such()
     return _look(agent, request_id, hearing)
@@ -182,7 +185,7 @@ def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, 
     left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
-    record = read_record(store, request_id)
+    record = read_record(store, request_id) if public_keys() else None
     try:
         response = ApprovalGate(agent_id=agent).wait_for_decision(
             request_id,
