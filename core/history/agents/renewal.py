@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.people import tokens
-from core.history.people.tokens import MAKE, Bearer, NotYours
+from core.history.people.tokens import Bearer, NotYours
 from core.models import AgentToken
 
 
@@ -61,12 +61,8 @@ def renew_itself(bearer: Bearer) -> tuple[AgentToken, str] | None:
 def end_previous(user: Any, number: int) -> AgentToken | None:
     """End the secret from before the renewal now; None where there is no such token. Raises NotYours."""
     with transaction.atomic():
-        token = AgentToken.objects.select_for_update(of=("self",)).filter(pk=number).first()
-        if token is None:
-            return None
-        if token.owner_id != user.pk and not user.has_perm(MAKE):
-            raise NotYours("This token is not yours, and only its owner or an administrator ends it.")
-        if token.previous_digest:
+        token = tokens.locked_to_end(user, number)
+        if token is not None and token.previous_digest:
             token.previous_digest, token.previous_until = "", None
             token.save(update_fields=["previous_digest", "previous_until"])
             tokens.record("token.shortened", token, label=token.label)

@@ -141,15 +141,19 @@ def check_may_make(user: Any, wanted: Wanted) -> None:
 def revoke(user: Any, number: int) -> AgentToken | None:
     """End a token for good, whether it still is one; None where there is none of this number. Raises NotYours."""
     with transaction.atomic():
-        token = AgentToken.objects.select_for_update(of=("self",)).filter(pk=number).first()
-        if token is None:
-            return None
-        if token.owner_id != user.pk and not user.has_perm(MAKE):
-            raise NotYours("This token is not yours, and only its owner or an administrator ends it.")
-        if token.revoked_at is None:
+        token = locked_to_end(user, number)
+        if token is not None and token.revoked_at is None:
             token.revoked_at = timezone.now()
             token.save(update_fields=["revoked_at"])
             record("token.revoked", token, label=token.label)
+    return token
+
+
+def locked_to_end(user: Any, number: int) -> AgentToken | None:
+    """The token of this number for who may end it, locked; None where there is none. Raises NotYours."""
+    token = AgentToken.objects.select_for_update(of=("self",)).filter(pk=number).first()
+    if token is not None and token.owner_id != user.pk and not user.has_perm(MAKE):
+        raise NotYours("This token is not yours, and only its owner or an administrator ends it.")
     return token
 
 

@@ -193,7 +193,9 @@ def test_a_bad_question_is_refused_by_its_field_and_stores_nothing(asker, ask, c
     "content",
     [b"{", b"[]", b'{"tool": "a", "tool": "b", "arguments": {}, "timeout": "1m"}',
      b'{"tool": "a", "arguments": {"n": 1.00000000000000000001}, "timeout": "1m"}',
-     b'{"tool": "a", "arguments": {"n": NaN}, "timeout": "1m"}'],
+     b'{"tool": "a", "arguments": {"n": NaN}, "timeout": "1m"}',
+     b'{"tool": "a", "arguments": {"n": 1e-99999999999999999999}, "timeout": "1m"}',
+     b'{"tool": "a", "arguments": {"n": 0e99999999999999999999}, "timeout": "1m"}'],
 )  # fmt: skip
 def test_what_cannot_be_told_again_as_it_came_is_refused(asker, content):
     headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
