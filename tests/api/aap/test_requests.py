@@ -229,6 +229,8 @@ def test_a_key_is_needed_and_a_wait_is_a_duration(asker, ask):
     request_id = ask(asker).json()["id"]
     assert code(asker.post(f"/requests/{request_id}/consume")) == (400, "missing_idempotency_key")
     assert code(asker.get(f"/requests/{request_id}?wait=soon")) == (400, "invalid_request")
+    twice = asker.get(f"/requests/{request_id}?wait=1s&wait=2s")
+    assert (code(twice), twice.json()["error"]["param"]) == ((400, "invalid_request"), "wait")
     assert asker.get(f"/requests/{request_id}").json()["status"] == "pending"
 
 
