@@ -11,12 +11,12 @@ from django.utils.safestring import SafeString
 
 from core.history.search import find
 from core.history.search.find import COUNTED, Question
-from core.history.search.words import Term, lines_of, words_of
+from core.history.search.words import Term, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
 from core.values.secrets import masked_json
 from dashboard import words
-from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of, lines_in
+from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of
 from dashboard.display.text import visible
 from dashboard.record import words as sentences
 from dashboard.record.address import query_of, said_of
