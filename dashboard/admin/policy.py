@@ -26,7 +26,8 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
             names = ", ".join(let_in(said.get("team"))) or words.LETS_IN_NOBODY
             if said.get("seen") != names:
                 self.data = {**dict(self.data.items()), "seen": names}
-                self.add_error(None, words.GRANT_SEEN.format(names=visible(names)))
+                text = words.GRANT_SEEN.format(names=visible(names))
+                self.add_error(None, format_html('<span class="preview">{}</span>', mark_safe(text)))
         return said
 
 
