@@ -60,7 +60,7 @@ class ModelContext:
         except Exception as error:
             await answer(scope, send, Reply.of(refused_by(scope, error)))
             return
-        from core.api.mcp.server import ASKER
+        from core.api.mcp.tasks import ASKER
 
         loop = asyncio.get_running_loop()
         if loop not in self._served:
