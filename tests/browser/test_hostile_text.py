@@ -283,7 +283,7 @@ def no_signs_afterwards():
 
 @pytest.mark.long
 @pytest.mark.usefixtures("no_signs_afterwards")
-@pytest.mark.parametrize("texts", [XSS, UNICODE[::EACH * 2]], ids=["markup", "unicode"])
+@pytest.mark.parametrize("texts", [XSS, UNICODE[:: EACH * 2]], ids=["markup", "unicode"])
 def test_nor_does_any_that_comes_by_the_newer_doors(
     sign_in, site, clean_redis, make_user, monkeypatch, settings, texts
 ):
@@ -294,9 +294,8 @@ def test_nor_does_any_that_comes_by_the_newer_doors(
     with ThreadPoolExecutor(1) as pool:  # beside the loop of the browser
         list(pool.map(doors.say, range(len(texts)), texts))
     # What hides is no name of an instance or a token, which is right: the rest takes it.
-    assert all(
-        doors.taken[what] > (0 if what in ("instance", "token") else len(texts) / 3) for what in TAKEN
-    ), doors.taken
+    taken = [doors.taken[what] for what in TAKEN if what not in ("instance", "token")]
+    assert min(taken) > len(texts) / 3, doors.taken
     asked = [request.approval_type for request in doors.gate.get_pending_approvals()]
     assert min(asked.count("question"), asked.count("Elicitation")) > len(texts) / 3
     UsageTracker.get_instance().flush()
