@@ -1,12 +1,16 @@
 #!/usr/bin/env python
 """Django's command line for this project."""
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
     """Run a command; a database that is away is one sentence and exit code 1."""
+    gc.set_threshold(
+        10_000
+    )  # a thousand modules are loaded, and looked through again and again for what may go
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
     from django.core.management import execute_from_command_line
     from django.db import Error

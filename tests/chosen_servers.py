@@ -7,8 +7,9 @@ difference: one run of those is enough. Each process of pytest-xdist starts serv
 import importlib.util
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,15 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
         file = folder / "test.sqlite3"
         use_database({**database("", file), "TEST": {"NAME": str(file)}})
         yield
+
+
+def lay_tables(data_dir: Path) -> None:
+    """What `manage.py migrate` would make there: a copy of the database of this run, which tests leave empty."""
+    with (
+        closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated,
+        closing(sqlite3.connect(data_dir / "history.sqlite3")) as own,
+    ):
+        migrated.backup(own)
 
 
 @pytest.fixture

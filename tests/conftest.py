@@ -19,8 +19,10 @@ import pytest
 import uvicorn
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import transaction
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
+from servestatic.middleware import ServeStaticMiddleware
 
 from core.history.approvals import answerable
 from core.history.recorder import recorder as recording
@@ -48,6 +50,21 @@ PASSWORD = "correct horse battery"
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def each_file_once(look: Callable[[ServeStaticMiddleware], None]) -> Callable[[ServeStaticMiddleware], None]:
+    """Static files are looked through once in a process; else each `Client()` does so, longer than its page takes."""
+    files: dict[str, object] = {}
+
+    def known(middleware: ServeStaticMiddleware) -> None:
+        if not files:
+            look(middleware)
+            files.update(middleware.files)
+        middleware.files.update(files)
+
+    return known
+
+
+ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddleware.add_files_from_finders)
+
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
 
@@ -56,6 +73,13 @@ TransactionTestCase._fixture_teardown = empty_the_tables
 def _django_db_helper(_django_db_helper: None) -> None:
     """The same as pytest-django's; before the first test it is seen what a test must leave behind."""
     remember_what_the_migrations_brought()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_as_in_production() -> Iterator[None]:
+    """They do not change while tests run, so no request looks for them on the disk."""
+    with override_settings(SERVESTATIC_AUTOREFRESH=False):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +118,9 @@ def make_user(db: None) -> Callable[..., User]:
     """Make a user in groups: `make_user("maria", "approver")`."""
 
     def make(name: str, *groups: str, **fields: object) -> User:
-        user = User.objects.create_user(name, password=PASSWORD, **fields)
-        user.groups.add(*Group.objects.filter(name__in=groups))
+        with transaction.atomic():  # with rights from the beginning: what they changed is told once
+            user = User.objects.create_user(name, password=PASSWORD, **fields)
+            user.groups.add(*Group.objects.filter(name__in=groups))
         return user
 
     return make

@@ -9,6 +9,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from core.api.answers import Refused, Reply
+from core.history.agents.origins import origin_of
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.names import NAME_LENGTH, checked_name
@@ -64,19 +65,19 @@ class Bearers:
             raise
 
     def _refuse_a_flood(self, address: str) -> None:
-        now = time.monotonic()
+        now, origin = time.monotonic(), origin_of(address)
         with self._lock:
-            tries = [at for at in self._tries.get(address, ()) if at > now - MINUTE]
+            tries = [at for at in self._tries.get(origin, ()) if at > now - MINUTE]
             if len(tries) >= TRIES:
                 wait = max(1, round(tries[0] + MINUTE - now))
                 raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
 
     def _count(self, address: str) -> None:
-        now = time.monotonic()
+        now, origin = time.monotonic(), origin_of(address)
         with self._lock:
-            tries = [at for at in self._tries.get(address, ()) if at > now - MINUTE]
-            self._tries[address] = [*tries, now][-TRIES:]
-            self._tries.move_to_end(address)
+            tries = [at for at in self._tries.get(origin, ()) if at > now - MINUTE]
+            self._tries[origin] = [*tries, now][-TRIES:]
+            self._tries.move_to_end(origin)
             while len(self._tries) > KNOWN:
                 self._tries.popitem(last=False)
 

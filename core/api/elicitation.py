@@ -13,6 +13,7 @@ from core.api.answers import Refused, Reply
 
 ELICITATION = "Elicitation"
 EMPTY: dict[str, Any] = {"string": "", "number": 0, "integer": 0, "boolean": False}
+BOUNDS = ("minLength", "maxLength", "minimum", "maximum")
 FIELDS = 50
 
 
@@ -45,8 +46,9 @@ class Form:
         titles = {name: said["description"] for name, said in (fields or {}).items() if "description" in said}
         choices = {name: said["enum"] for name, said in (fields or {}).items() if "enum" in said}
         context |= ({"fields": titles} if titles else {}) | ({"choices": choices} if choices else {})
-        required = schema.get("required", ()) if isinstance(schema, dict) else ()
-        return cls(body["session_id"], context, fields, frozenset(map(str, required)), uuid.uuid4().hex)
+        required = schema.get("required") if isinstance(schema, dict) else None
+        needed = frozenset(map(str, required)) if isinstance(required, list) else frozenset()
+        return cls(body["session_id"], context, fields, needed, uuid.uuid4().hex)
 
     @property
     def is_simple(self) -> bool:
@@ -84,12 +86,16 @@ def _simple(schema: object) -> dict[str, dict[str, Any]] | None:
     fields = schema.get("properties")
     if not isinstance(fields, dict) or not 1 <= len(fields) <= FIELDS:
         return None
-    for said in fields.values():
-        if not isinstance(said, dict) or said.get("type") not in EMPTY or "pattern" in said:
-            return None
-        if "enum" in said and not (isinstance(said["enum"], list) and said["enum"]):
-            return None
-    return fields
+    return fields if all(isinstance(said, dict) and _is_simple(said) for said in fields.values()) else None
+
+
+def _is_simple(said: Mapping[str, Any]) -> bool:
+    """Whether this is one text, number, choice or yes or no, with bounds that can be compared with."""
+    kind, choices = said.get("type"), said.get("enum", [None])
+    if not isinstance(kind, str) or kind not in EMPTY or "pattern" in said:
+        return False
+    bounds = (said[name] for name in BOUNDS if name in said)
+    return isinstance(choices, list) and bool(choices) and all(_is_of(bound, "number") for bound in bounds)
 
 
 def _first(said: Mapping[str, Any]) -> Any:
@@ -103,7 +109,7 @@ def _fits(value: object, said: Mapping[str, Any]) -> bool:
     if not _is_of(value, said["type"]) or ("enum" in said and value not in said["enum"]):
         return False
     size: Any = len(value) if isinstance(value, str) else value
-    names = ("minLength", "maxLength") if isinstance(value, str) else ("minimum", "maximum")
+    names = BOUNDS[:2] if isinstance(value, str) else BOUNDS[2:]
     least, most = (said.get(name) for name in names)
     if isinstance(value, str) and not value.strip():
         return False

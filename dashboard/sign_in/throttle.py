@@ -5,7 +5,6 @@ address. A limit by name alone would let an outsider keep the owner out; one by 
 """
 
 import hashlib
-import ipaddress
 import math
 import secrets
 import time
@@ -17,10 +16,11 @@ from django.core import signing
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 
+from core.history.agents.origins import origin_of
+
 SECONDS = 300  # in which a name may be tried so often from one place
 ADDRESS_SECONDS = 60  # and in which all names together from one address
 KNOWN_SECONDS = 90 * 24 * 3600
-IPV6_PREFIX = 64  # one customer has all addresses below it
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Try:
 
 def begin(request: HttpRequest, name: str) -> Try:
     """Count a try of this name from here. Nothing may be hashed for one that has to wait."""
-    place = _known_browser(request, name)
-    key = _key("name", SECONDS, name.casefold(), place or _network(request))
+    place, origin = _known_browser(request, name), origin_of(request.META.get("REMOTE_ADDR", ""))
+    key = _key("name", SECONDS, name.casefold(), place or origin)
     limits = [(key, SECONDS, settings.TELEMETRY_SIGN_IN_TRIES)]
     if not place:
-        all_names = _key("address", ADDRESS_SECONDS, _network(request))
+        all_names = _key("address", ADDRESS_SECONDS, origin)
         limits.append((all_names, ADDRESS_SECONDS, settings.TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS))
     for counted, seconds, most in limits:
         count = _count(counted, seconds)
@@ -76,16 +76,6 @@ def _known_browser(request: HttpRequest, name: str) -> str:
 
 def _cookie() -> str:
     return "__Host-known" if settings.SESSION_COOKIE_SECURE else "known"
-
-
-def _network(request: HttpRequest) -> str:
-    try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return ""
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.ip_network(f"{address}/{IPV6_PREFIX}", strict=False))
 
 
 def _count(key: str, seconds: int) -> int:

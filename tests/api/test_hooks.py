@@ -162,11 +162,23 @@ def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, patienc
 @pytest.mark.parametrize(
     "schema",
     [None, {"type": "object", "properties": {"a": {"type": "array"}}}, {"type": "object", "properties": {}},
-     {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}}],
+     {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}},
+     {"type": "object", "properties": {"a": {"type": ["string", "null"]}}},
+     {"type": "object", "properties": {"a": {"type": {}}}},
+     {"type": "object", "properties": {"a": {"type": "string", "minLength": "x"}}},
+     {"type": "object", "properties": {"a": {"type": "number", "maximum": [1]}}}],
 )  # fmt: skip
 def test_a_form_that_people_cannot_fill_in_here_is_declined(agent, gate_of, schema):
     assert post(agent("ann-laptop"), {**FORM, "requested_schema": schema})["action"] == "decline"
     assert gate_of("x").get_pending_approvals() == []
+
+
+@pytest.mark.parametrize("required", [5, None, "size", [["size"]]])
+def test_a_form_says_what_it_must_have_as_a_list_or_not_at_all(required):
+    form = hooks.Form.of({**FORM, "requested_schema": {**FORM["requested_schema"], "required": required}})
+    assert form.accepted({"count": 3, "size": "", "note": ""}).body["hookSpecificOutput"]["content"] == {
+        "count": 3
+    }
 
 
 def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, patience, monkeypatch):

@@ -6,9 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from tests.faults.site.person import SiteAway
-from tests.faults.site.stand import Stand, stand, until
+from tests.faults.site.stand import Database, Stand, stand, until
 from tests.live_record import live_record
-from tests.postgresql import PostgreSQL
 from tests.waiting import wait_until
 
 REPEATS = 5
@@ -298,14 +297,12 @@ LANES: dict[str, tuple[dict[str, Trial], bool]] = {
 }
 
 
-def run_lane(
-    lane: str, postgresql: PostgreSQL | None, repeats: int = REPEATS
-) -> tuple[dict[str, int], dict[str, Any]]:
+def run_lane(lane: str, database: Database, repeats: int = REPEATS) -> tuple[dict[str, int], dict[str, Any]]:
     """How often each failpoint of a lane killed, and the verdict at the end."""
     trials, asking = LANES[lane]
     expect = {"set_aside": repeats} if "recorder.in_set_aside" in trials else {}
     killed = dict.fromkeys(trials, 0)
-    with stand(postgresql) as site:
+    with stand(database) as site:
         site.undo_seconds = 2 if lane == "held" else 0
         site.start("recorder")
         site.start_web()

@@ -4,18 +4,16 @@ import os
 import re
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from core import ApprovalGate
+from tests.chosen_servers import lay_tables
 from tests.ports import free_port
 from tests.waiting import PATIENCE, wait_until
 
@@ -25,15 +23,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to find what was left behind"),
     pytest.mark.anywhere,
 ]
-
-
-def lay_tables(data_dir: Path) -> None:
-    """What `manage.py migrate` would make there: a copy of the database of this run, which tests leave empty."""
-    with (
-        closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated,
-        closing(sqlite3.connect(data_dir / "history.sqlite3")) as own,
-    ):
-        migrated.backup(own)
 
 
 class Up:

@@ -132,7 +132,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _exact(written: str) -> float:
     """The number, where a float tells it again as it was written: what is approved is what was asked."""
     number = finite(written)
-    if Decimal(written) != Decimal(repr(number)):
+    try:
+        is_exact = Decimal(written) == Decimal(repr(number))
+    except ArithmeticError:  # an exponent that no decimal has either
+        is_exact = False
+    if not is_exact:
         raise ValueError(f"{written} is more exact than a float")
     return number
 

@@ -121,6 +121,21 @@ def _toml(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+# GitHub Copilot
+
+
+def _copilot_file(environment: Mapping[str, str]) -> Path:
+    folder = environment.get("COPILOT_HOME")
+    return (Path(folder) if folder else _home(environment) / ".copilot") / "hooks" / "agent-telemetry.json"
+
+
+def _copilot(wiring: Wiring) -> Addition:
+    held = {"type": "command", "command": wiring.command("copilot"), "timeoutSec": wiring.seconds}
+    told = {**held, "timeoutSec": TOLD_SECONDS}
+    asked = {event: [held] for event in (shim.BEFORE, shim.PROMPT)}
+    return InJson({"version": 1, "hooks": {**asked, **{event: [told] for event in CLAUDE_TELLS}}})
+
+
 # Gemini CLI
 
 
@@ -172,6 +187,15 @@ AGENTS = (
         _codex,
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
         "For what it costs, start it with the token in AGENT_TOKEN.",
+    ),
+    CodingAgent(
+        "copilot",
+        "GitHub Copilot",
+        ("copilot", ".copilot"),
+        _copilot_file,
+        _copilot,
+        "For what it costs, start it with OTEL_EXPORTER_OTLP_ENDPOINT set to the site and "
+        "OTEL_EXPORTER_OTLP_HEADERS to Authorization=Bearer and the token.",
     ),
     CodingAgent(
         "gemini",

@@ -97,6 +97,12 @@ def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes
         raise ValueError(
             f"{wiring.token_file} is in the repository {repository}: name a --token-file outside"
         )
+    for file in (change.file for _agent, _addition, change in changes if not change.is_none):
+        if _is_tracked(file):
+            raise ValueError(
+                f"{file} is a tracked file of the repository {_repository(file)}, where others would get what is "
+                "written: take it out of the index, or name the other clients with --only"
+            )
     if urlsplit(wiring.site).scheme == "http" and urlsplit(wiring.site).hostname not in LOCAL:
         print(f"Beware: {wiring.site} is not encrypted, so the token travels where others may read it.")
     left = [change for change in changes if not change[2].is_none]
@@ -146,6 +152,18 @@ def _repository(file: Path) -> Path | None:
     return next((folder for folder in real.parents if (folder / ".git").exists()), None)
 
 
+def _is_tracked(file: Path) -> bool:
+    """Whether git has it in its index; where that cannot be found out within a repository, it may have."""
+    repository = _repository(file)
+    if repository is None:
+        return False
+    command = ["git", "-C", str(repository), "ls-files", "--error-unmatch", "--", os.path.realpath(file)]
+    try:
+        return subprocess.run(command, capture_output=True).returncode != 1
+    except OSError:
+        return True
+
+
 def _kept(token_file: Path) -> dict[str, str]:
     pairs = (line.partition("=") for line in (read(token_file) or "").splitlines())
     return {name: value for name, equals, value in pairs if equals}
@@ -180,7 +198,9 @@ def _try(wiring: Wiring) -> int:
             "description": "A trial of agent-telemetry connect: it does nothing",
         },
     }
-    print(f"A trial waits on {wiring.site} now: answer it there, either way. Its owner may not.", flush=True)
+    print(
+        f"A trial waits on {wiring.site} now: answer it there, either way. Its page says who may.", flush=True
+    )
     words = [sys.executable, "-I", shim.__file__, "claude-code", "--env", str(wiring.token_file)]
     done = subprocess.run(
         [*words, "--timeout", str(wiring.seconds)], input=json.dumps(call), capture_output=True, text=True

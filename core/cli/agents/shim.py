@@ -50,17 +50,19 @@ class Said(NamedTuple):
 class Client(NamedTuple):
     """A coding agent. `read`: its words into those of the site; `say`: the answer into its own.
 
-    `edits`: whether it takes another input in the place of its own.
+    `edits`: the events at which it takes another input in the place of its own. `faults`: whether it reads beside
+    the exit code that blocks what is said, and not what is complained of.
     """
 
     read: Callable[[Body], Body | None]
     say: Callable[[Body, Said], Any]
-    edits: bool
+    edits: tuple[str, ...] = ()
+    faults: bool = False
 
 
 def main(words: list[str]) -> int:
     """Answer one hook: `CLIENT --env FILE --timeout SECONDS`, the event on standard input. The exit code."""
-    event = ""
+    event, client, asked = "", None, {}
     try:
         name, options = words[0], dict(zip(words[1::2], words[2::2], strict=True))
         if name == "headers":
@@ -88,8 +90,11 @@ def main(words: list[str]) -> int:
     except BaseException as error:  # whatever it is, the tool must not run
         if event and event not in ANSWERED:
             return PASSED
-        why = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
-        print(f"agent-telemetry: nobody could be asked, so this is blocked. {why}", file=sys.stderr)
+        fault = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+        why = f"agent-telemetry: nobody could be asked, so this is blocked. {fault}"
+        if event and client is not None and client.faults:
+            print(json.dumps(client.say(asked, Said("deny", why))))
+        print(why, file=sys.stderr)
         return BLOCKED
 
 
@@ -148,7 +153,8 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
         raise Fault("What the tool wants to do is too large to be shown to people.")
     site = environment["AGENT_SITE"].rstrip("/")
     # The site answers 5 s before the time that it is told, and this waits a little longer than that.
-    query = f"timeout={max(10.0, min(left + 4, 3600)):.0f}" + ("&understands=edited" if client.edits else "")
+    edits = body.get("hook_event_name") in client.edits
+    query = f"timeout={max(10.0, min(left + 4, 3600)):.0f}" + ("&understands=edited" if edits else "")
     name = environment.get("AGENT_NAME", "")
     query += f"&agent={urllib.request.quote(name, safe='')}" if name else ""  # type: ignore[attr-defined]
     headers = {"Authorization": f"Bearer {environment['AGENT_TOKEN']}", "Content-Type": "application/json"}
@@ -226,6 +232,61 @@ def _no(body: Body, why: str) -> Body:
     elif event == FORM:
         more = {"action": "decline"}
     return {"hookSpecificOutput": {"hookEventName": event, **more}}
+
+
+# GitHub Copilot: before a tool it speaks as Claude Code does, but for a name of the call; asked for a permission not
+
+COPILOT_PROMPT = "permissionRequest"
+COPILOT_TOOLS = {
+    **{
+        "bash": "Bash",
+        "powershell": "Bash",
+        "view": "Read",
+        "create": "Write",
+        "edit": "Edit",
+        "task": "Agent",
+    },
+    **{
+        "apply_patch": "Edit",
+        "str_replace_editor": "Edit",
+        "web_fetch": "WebFetch",
+        "web_search": "WebSearch",
+    },
+}  # as it calls them itself before a tool
+
+
+def _read_copilot(body: Body) -> Body | None:
+    if body.get("hookName") == COPILOT_PROMPT:
+        name = str(body.get("toolName"))
+        return {
+            "hook_event_name": PROMPT,
+            "session_id": body.get("sessionId"),
+            "cwd": body.get("cwd"),
+            "tool_name": COPILOT_TOOLS.get(name, name),
+            "tool_input": body.get("toolInput"),
+        }
+    if body.get("hook_event_name") != BEFORE:
+        return body
+    given = body.get("tool_input")
+    use = _use(body.get("session_id"), body.get("tool_name"), given)
+    # A patch is a text alone there.
+    return {**body, "tool_use_id": use, "tool_input": given if isinstance(given, dict) else {"input": given}}
+
+
+def _say_copilot(body: Body, said: Said) -> Any:
+    if not said.word:
+        return {}
+    if body.get("hookName") == COPILOT_PROMPT:
+        return {"behavior": said.word, "message": said.why}
+    if said.edited is None:
+        return {"permissionDecision": said.word, "permissionDecisionReason": said.why}
+    if not isinstance(body.get("tool_input"), dict):
+        raise Fault("Its input was changed, which this tool does not take.")
+    return {
+        "permissionDecision": said.word,
+        "permissionDecisionReason": said.why,
+        "modifiedArgs": said.edited,
+    }
 
 
 # Gemini CLI
@@ -312,10 +373,11 @@ def _use(session: object, tool: object, given: object) -> str:
 
 
 CLIENTS = {
-    "claude-code": Client(_as_it_is, _say_whole, edits=True),
-    "codex": Client(_as_it_is, _say_no_to_codex, edits=False),
-    "gemini": Client(_read_gemini, _say_gemini, edits=True),
-    "cursor": Client(_read_cursor, _say_cursor, edits=False),
+    "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
+    "codex": Client(_as_it_is, _say_no_to_codex),
+    "copilot": Client(_read_copilot, _say_copilot, (BEFORE,), faults=True),
+    "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
+    "cursor": Client(_read_cursor, _say_cursor),
 }
 
 if __name__ == "__main__":

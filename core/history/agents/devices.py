@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
+from core.history.agents.origins import origin_of
 from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.people import tokens
@@ -53,7 +54,8 @@ def begin(
     now, secret = timezone.now(), secrets.token_urlsafe(32)
     DeviceCode.objects.filter(expires_at__lt=now - KEPT).delete()
     still = DeviceCode.objects.filter(state=WAITING, expires_at__gt=now)
-    if still.filter(address=address).count() >= OPEN_FROM_ONE or still.count() >= OPEN:
+    origins = [origin_of(one) for one in still.values_list("address", flat=True)]
+    if origins.count(origin_of(address)) >= OPEN_FROM_ONE or len(origins) >= OPEN:
         raise TooMany("Too many commands wait for a person already. Try again in ten minutes.")
     code = DeviceCode.objects.create(
         code="".join(secrets.choice(LETTERS) for _ in range(LENGTH)),

@@ -176,8 +176,10 @@ def _try(row: Callback) -> Told:
         return Told(False, type(error).__name__)
     if 200 <= heard.status < 300:
         return Told(True)
-    after = float(heard.after) if heard.after.isdigit() and len(heard.after) < 7 else 0.0
-    return Told(False, f"it answers with {heard.status}", after if heard.status in (429, 503) else 0.0)
+    # A receiver may say anything: "²" is a digit to Python, and no number.
+    is_number = heard.after.isascii() and heard.after.isdigit() and len(heard.after) < 7
+    after = float(heard.after) if is_number and heard.status in (429, 503) else 0.0
+    return Told(False, f"it answers with {heard.status}", after)
 
 
 def _receiver(row: Callback) -> tuple[str, str]:

@@ -251,6 +251,21 @@ def test_an_end_is_told_until_it_is_taken_with_the_same_bytes(told_instance, ask
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("after", ["\u00b2", "9" * 400, "-1", "Wed, 21 Oct 2099 07:28:00 GMT", "1e9", ""])
+def test_whatever_a_receiver_says_of_when_to_come_again_the_others_are_told(
+    told_instance, ask, decide, recorder, harness, after
+):
+    _instance, agent = told_instance
+    request_id = ask(agent).json()["id"]
+    decide(request_id)
+    recorded(request_id)
+    harness.status, harness.headers = 503, {"Retry-After": after}
+    assert at_once() == {"due": 1}
+    assert Callback.objects.get().next_at < timezone.now() + timedelta(seconds=30)
+    harness.status = 204
+    assert at_once() == {"sent": 1}
+
+
 def test_a_new_receiver_takes_over_and_a_removed_one_ends_it(
     told_instance, provisioner, ask, decide, recorder, harness
 ):

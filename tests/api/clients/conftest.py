@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from core.cli.agents import shim
+from core.history.approvals import decisions
+from core.models import ApprovalType
+from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
 
 NPM = {
     "codex": ("@openai/codex", "0.171.0"),
+    "copilot": ("@github/copilot", "1.0.102"),
     "gemini": ("@google/gemini-cli", "0.61.0"),
 }
 
@@ -69,6 +73,25 @@ def hook(token_file: Path) -> Callable[..., subprocess.Popen]:
         return process
 
     return start
+
+
+@pytest.fixture
+def approve_with_input(
+    make_user: Callable[..., Any], gate_of: Callable[..., Any]
+) -> Callable[[Any, dict[str, Any]], None]:
+    """Approves a request with another input of its tool."""
+
+    def approve(request: Any, given: dict[str, Any]) -> None:
+        gate = gate_of("x")
+        ApprovalType.objects.update_or_create(name="*", defaults={"edits": True})
+        digest = live_record(gate, request.request_id).digest
+        wanted = json.dumps({**request.context, "input": given})
+        decisions.decide(
+            gate._store, make_user("maria", "approver"), request.request_id,
+            approved=True, reason="", digest=digest, edited=wanted,
+        )  # fmt: skip
+
+    return approve
 
 
 def ended(process: subprocess.Popen) -> tuple[int, Any, str]:

@@ -59,7 +59,7 @@ class Responses(_Handler):
         events = [
             {"type": "response.created", "response": {"id": "resp_1"}},
             {"type": "response.output_item.done", "output_index": 0, "item": item},
-            {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}},
+            {"type": "response.completed", "response": {"id": "resp_1", "output": [item], "usage": usage}},
         ]
         self.send("".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events))
 
@@ -75,6 +75,7 @@ def _call(tools: list[dict[str, Any]], command: str) -> dict[str, Any]:
         ("exec_command", {"cmd": command}),
         ("shell_command", {"command": command}),
         ("shell", {"command": ["bash", "-lc", command]}),
+        ("bash", {"command": command, "description": "Leave a trace"}),
     ):
         if name in names:
             said = json.dumps(arguments)

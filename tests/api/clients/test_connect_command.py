@@ -50,6 +50,7 @@ class Machine:
             (home / name).parent.mkdir(parents=True)
             (home / name).write_text(text)
         (home / ".cursor").mkdir()
+        (home / ".copilot").mkdir()
 
     def start(self, *words: str) -> subprocess.Popen:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "USER": "ann"}
@@ -143,13 +144,29 @@ def test_what_is_written_keeps_what_was_there_twice_changes_nothing_and_undo_tak
         json.loads(after[".gemini/settings.json"])["hooks"]["BeforeTool"][0]["hooks"][0]["timeout"] == 600_000
     )
     assert json.loads(after[".cursor/hooks.json"])["hooks"]["beforeShellExecution"][0]["failClosed"] is True
+    copilot = json.loads(after[".copilot/hooks/agent-telemetry.json"])
+    assert [hook["timeoutSec"] for hook in copilot["hooks"]["PreToolUse"]] == [600]
     again = given.run("--site", site, "--yes", "--no-trial")[1]
-    assert again.count("is as it shall be") == 4
+    assert again.count("is as it shall be") == 5
     assert given.files() == after
     assert given.run("--undo")[0] == 0
     left = given.files()
     assert left == {name: text for name, text in before.items() if "agent.env" not in name}
     assert "nothing to take back" in given.run("--undo")[1]
+
+
+def test_a_file_that_a_repository_tracks_is_never_written_into(given, site):
+    def git(*words):
+        subprocess.run(["git", "-C", str(given.home), *words], check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", ".claude/settings.json")
+    elsewhere = given.home.parent / "agent.env"
+    given.token_file.rename(elsewhere)
+    code, said = given.run("--site", site, "--yes", "--no-trial", "--token-file", str(elsewhere))
+    assert (code, "tracked file of the repository" in said) == (2, True)
+    assert (given.home / ".claude" / "settings.json").read_text() == CLAUDE
+    assert not (given.home / ".cursor" / "hooks.json").exists()
 
 
 def test_undo_leaves_what_somebody_changed_meanwhile(given, site):

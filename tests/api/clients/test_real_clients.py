@@ -1,4 +1,4 @@
-"""The real Codex and Gemini CLI with models of ours, wired by the command: what people answer is what they do."""
+"""The real Codex, GitHub Copilot and Gemini CLI with models of ours: what people answer is what they do."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from core.history.people import tokens
 from core.models import AgentToken
 from tests.api.clients.conftest import waiting
 from tests.api.clients.stubs import Gemini, Responses, Stub, model
+from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
@@ -29,9 +30,10 @@ wire_api = "responses"
 GEMINI = {"security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}}}
 WORDS = {
     "codex": ("exec", "--json", "--skip-git-repo-check", "--dangerously-bypass-hook-trust", "leave a trace"),
+    "copilot": ("-p", "leave a trace"),  # its own rules would refuse: nobody is at its terminal
     "gemini": ("--yolo", "-p", "leave a trace"),
 }
-KINDS = {"codex": "Bash", "gemini": "run_shell_command"}
+KINDS = {"codex": "Bash", "copilot": "Bash", "gemini": "run_shell_command"}
 
 
 class Session:
@@ -40,14 +42,18 @@ class Session:
     def __init__(self, name: str, program: Path, folder: Path, wiring: Wiring) -> None:
         self.trace, home, project = folder / "trace", folder / "home", folder / "project"
         project.mkdir()
-        self._model = model(Responses if name == "codex" else Gemini, f"touch {self.trace}")
+        self._model = model(Gemini if name == "gemini" else Responses, f"touch {self.trace}")
         self.model: Stub = self._model.__enter__()
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_API_KEY": "none"}
         environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "CODEX_HOME": str(home / ".codex")}
+        environment |= {
+            "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": self.model.url, "COPILOT_PROVIDER_API_KEY": "none",
+            "COPILOT_PROVIDER_WIRE_API": "responses", "COPILOT_MODEL": "gpt-5", "COPILOT_AUTO_UPDATE": "false",
+        }  # fmt: skip
         [agent] = [agent for agent in AGENTS if agent.name == name]
         file = agent.file(environment)
         file.parent.mkdir(parents=True)
-        before = CODEX.format(url=self.model.url) if name == "codex" else json.dumps(GEMINI)
+        before = {"codex": CODEX.format(url=self.model.url), "gemini": json.dumps(GEMINI)}.get(name, "")
         file.write_text(agent.addition(wiring).added(before))
         self._process = subprocess.Popen(
             [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
@@ -69,7 +75,7 @@ class Session:
         self._model.__exit__(None, None, None)
 
 
-@pytest.fixture(params=["codex", "gemini"])
+@pytest.fixture(params=sorted(WORDS))
 def session(
     request, brought, token_file: Path, site: str, tmp_path: Path
 ) -> Iterator[Callable[..., Session]]:
@@ -103,6 +109,31 @@ def test_what_is_denied_does_not_run_and_the_model_reads_why(session, gate_of):
     said = begun.ended()
     assert not begun.trace.exists()
     assert "not on a Friday" in begun.heard(), said
+
+
+@pytest.mark.parametrize("session", ["copilot", "gemini"], indirect=True)
+def test_what_is_approved_with_changes_is_what_runs(session, gate_of, approve_with_input):
+    begun = session()
+    asked, other = waiting(gate_of("x")), begun.trace.with_name("other")
+    approve_with_input(asked, {**asked.context["input"], "command": f"touch {other}"})
+    said = begun.ended()
+    assert (other.exists(), begun.trace.exists()) == (True, False), said
+
+
+@pytest.mark.parametrize("session", ["copilot"], indirect=True)
+@pytest.mark.parametrize("approved", [True, False])
+def test_people_are_asked_in_the_place_of_its_own_user(session, gate_of, approved):
+    AgentToken.objects.update(asks="prompted")
+    begun, gate = session(), gate_of("x")
+    asked = waiting(gate)
+    assert (asked.approval_type, "edited" in live_record(gate, asked.request_id).understands) == (
+        "Bash",
+        False,
+    )
+    gate.decide(asked.request_id, approved, "maria", "" if approved else "not on a Friday")
+    said = begun.ended()
+    assert begun.trace.exists() is approved, said
+    assert approved or "not on a Friday" in begun.heard()
 
 
 def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of):

@@ -21,6 +21,14 @@ GEMINI = {
     "session_id": "s-1", "transcript_path": "/tmp/t.json", "cwd": "/home/ann/shop", "timestamp": "2026-11-29T01:22:03Z",
     "hook_event_name": "BeforeTool", "tool_name": "run_shell_command", "tool_input": {"command": "git push"},
 }  # fmt: skip
+COPILOT_PROMPT = {
+    "hookName": "permissionRequest", "sessionId": "s-1", "timestamp": 1795934356647, "cwd": "/home/ann/shop",
+    "toolName": "bash", "toolInput": {"command": "git push"}, "permissionSuggestions": [],
+}  # fmt: skip
+COPILOT = {
+    "hook_event_name": "PreToolUse", "session_id": "s-1", "timestamp": "2026-11-29T06:39:16.574Z",
+    "cwd": "/home/ann/shop", "tool_name": "Bash", "tool_input": {"command": "git push"},
+}  # fmt: skip
 CURSOR = {
     "hook_event_name": "beforeShellExecution", "conversation_id": "c-1", "generation_id": "g-1",
     "workspace_roots": ["/home/ann/shop"], "cursor_version": "2.0.77", "command": "git push", "cwd": "",
@@ -36,6 +44,7 @@ ASKED = [
         said["hookSpecificOutput"]["permissionDecision"], said["hookSpecificOutput"]["permissionDecisionReason"])),
     ("codex", CLAUDE, "Bash", lambda said: ("allow", "Approved by maria") if said is None else (
         said["hookSpecificOutput"]["permissionDecision"], said["hookSpecificOutput"]["permissionDecisionReason"])),
+    ("copilot", COPILOT, "Bash", lambda said: (said["permissionDecision"], said["permissionDecisionReason"])),
     ("gemini", GEMINI, "run_shell_command", lambda said: (said["decision"], said["reason"])),
     ("cursor", CURSOR, "Shell", lambda said: (said["permission"], said["agent_message"])),
     ("cursor", CURSOR_MCP, "query", lambda said: (said["permission"], said["user_message"])),
@@ -55,6 +64,30 @@ def test_what_people_say_comes_in_the_words_of_the_client(hook, gate_of, client,
         word, why = read(said)
         assert word == ("allow" if approved else "deny")
         assert ("Approved by maria" if approved else "not on a Friday") in why
+
+
+def test_what_copilot_would_ask_its_user_is_asked_in_its_words_and_offers_no_edit(hook, gate_of):
+    AgentToken.objects.update(asks="prompted")
+    gate = gate_of("x")
+    assert ended(hook("copilot", COPILOT))[:2] == (0, {})
+    asked = hook("copilot", COPILOT_PROMPT)
+    request = waiting(gate)
+    assert (request.approval_type, request.context["input"]) == ("Bash", {"command": "git push"})
+    assert "edited" not in live_record(gate, request.request_id).understands
+    gate.decide(request.request_id, False, "maria", "not on a Friday")
+    said = ended(asked)[1]
+    assert (said["behavior"], "not on a Friday" in said["message"]) == ("deny", True)
+
+
+@pytest.mark.parametrize(("given", "changed"), [({"command": "ls"}, {"command": "ls -l"}), ("*** patch", "")])
+def test_copilot_runs_what_people_made_of_an_input_and_nothing_where_that_is_a_text(
+    hook, gate_of, approve_with_input, given, changed
+):
+    asked = hook("copilot", {**COPILOT, "tool_input": given})
+    approve_with_input(waiting(gate_of("x")), changed or {"input": "*** other"})
+    code, said, _ = ended(asked)
+    assert (code, said.get("modifiedArgs")) == ((0, changed) if changed else (2, None))
+    assert said["permissionDecision"] == ("allow" if changed else "deny")
 
 
 def test_two_same_calls_of_a_client_without_names_for_them_are_two_requests(hook, gate_of):

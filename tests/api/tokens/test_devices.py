@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from core.api.answers import Refused
 from core.api.bearers import Bearers
 from core.history.agents import devices
 from core.models import AgentOwner, AgentToken, AuditEntry, DeviceCode
@@ -132,6 +133,26 @@ def test_a_command_that_asks_too_often_waits_and_few_are_open_at_once(command, m
     for _ in range(devices.OPEN_FROM_ONE - 1):
         begin(command)
     assert command.post("/connect", json=ASKS).status_code == 429
+
+
+def test_who_has_a_network_of_ipv6_is_one_and_takes_nobody_elses_place(clean_redis):
+    said = ("ann-laptop", "ann-laptop", ("ask",), "agent-telemetry 1")
+    for number in range(devices.OPEN_FROM_ONE):
+        devices.begin(*said, f"2001:db8:1:2::{number:x}")
+    with pytest.raises(devices.TooMany):
+        devices.begin(*said, "2001:db8:1:2:ffff::1")
+    devices.begin(*said, "2001:db8:1:3::1")
+    devices.begin(*said, "192.0.2.1")
+
+
+def test_guesses_from_one_network_of_ipv6_are_of_one(owner, monkeypatch):
+    monkeypatch.setattr("core.api.bearers.TRIES", 2)
+    bearers, heard = Bearers(), []
+    for number in range(4):
+        with pytest.raises(Refused) as refused:
+            bearers.look_up(f"agt_{number}", f"2001:db8:1:2::{number:x}")
+        heard.append(refused.value.status)
+    assert heard == [401, 401, 429, 429]
 
 
 @pytest.mark.parametrize(

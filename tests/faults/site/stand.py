@@ -21,6 +21,8 @@ from tests.postgresql import PostgreSQL, own_database
 from tests.servers import FaultyServer, client_of
 from tests.waiting import PATIENCE, wait_until
 
+# A server; or SQLite, with or without what lays its tables, which is sooner done than to migrate.
+Database = PostgreSQL | Callable[[Path], None] | None
 KEY = "only-for-the-trials-of-this-test-run-and-for-nothing-else-1234567890"
 
 
@@ -190,9 +192,12 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) ->
 
 
 @contextmanager
-def stand(postgresql: PostgreSQL | None) -> Iterator[Stand]:
+def stand(server: Database) -> Iterator[Stand]:
     """A stand of its own: with a database on this server, or on SQLite without one."""
+    postgresql = server if isinstance(server, PostgreSQL) else None
     with memory_folder("trial-") as folder, own_database(postgresql) as database:
+        if server and not postgresql:
+            server(folder)
         made = Stand(folder, database, postgresql)
         try:
             yield made
