@@ -400,7 +400,7 @@ JOB_UNCHANGED = "Nothing was changed: the job went on meanwhile, or it cannot be
 # The record
 
 SITE = "Agent telemetry"
-RECORD_AND_PEOPLE = "Record and people"
+RECORD_AND_PEOPLE, NEW_PASSWORD = "Record and people", "A new password"
 ENTRIES = {
     "agents.put_away": "agents put away",
     "approval.requested": "approval asked",
