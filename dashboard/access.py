@@ -17,6 +17,7 @@ from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.callbacks.deliveries import with_callback
 from core.history.notices.told import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
@@ -52,6 +53,11 @@ def may_view(user: Any) -> bool:
 def may_put_away(user: Any) -> bool:
     """Whether this user may take agents that failed or are lost off the lists: who decides, or maintains the site."""
     return bool(may_view(user) and (user.has_perm(DECIDE) or user.has_perm(RETRY)))
+
+
+def may_send_again(user: Any) -> bool:
+    """Whether this user may have an agent told anew how its request ended: who decides, or maintains the site."""
+    return bool(may_view(user) and (powers(user).decides or user.has_perm(RETRY)))
 
 
 def may_revoke(user: Any) -> bool:
@@ -112,6 +118,7 @@ def may_reveal(user: Any) -> bool:
 
 viewer_required = _required(may_view, words.NOT_VIEWER)
 put_away_required = _required(may_put_away, words.NO_PUTTING_AWAY)
+send_again_required = _required(may_send_again, words.NO_SENDING_AGAIN)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
@@ -182,7 +189,8 @@ def read_approval(request_id: str) -> Approval | None:
     live = None if isinstance(found, MalformedRecord) else found
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
-    kept = with_told(holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))).first()
+    rows = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))
+    kept = with_callback(with_told(rows)).first()
     return Approval(live, kept, now, seen, rights) if live or kept else None
 
 

@@ -5,7 +5,7 @@ from django.urls import include, path
 from dashboard.agents import views as agents
 from dashboard.approvals import answers, bulk, edits, handing, rules
 from dashboard.approvals import views as approvals
-from dashboard.approvals.detail import comments
+from dashboard.approvals.detail import callback, comments
 from dashboard.connect import devices
 from dashboard.connect import views as connect
 from dashboard.exports import views as exports
@@ -32,6 +32,7 @@ urlpatterns = [
     path("approvals/<uuid:request_id>/ask-back/", edits.ask_back, name="ask-back"),
     path("approvals/<uuid:request_id>/reveal/", approvals.reveal, name="reveal"),
     path("approvals/<uuid:request_id>/comment/", comments.comment, name="comment"),
+    path("approvals/<uuid:request_id>/send-again/", callback.send_again, name="send-again"),
     path("approvals/<uuid:request_id>/rule/", rules.draft, name="make-rule"),
     path("rules/", rules.show, name="rules"),
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),

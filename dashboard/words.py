@@ -49,6 +49,9 @@ NOT_AUDITOR = "This account may not read the record. Ask an administrator for th
 NO_HEALTH = "This account may not see how the site is doing. Ask for the group “maintainer”."
 NO_RETRY = "This account may not record set aside changes again. Ask for the group “maintainer”."
 NO_PUTTING_AWAY = "This account may not put agents away. Ask for the group “approver” or “maintainer”."
+NO_SENDING_AGAIN = (
+    "This account may not have agents told again. Ask for the group “approver” or “maintainer”."
+)
 NO_REVOKING = "This account may not revoke rules. Ask an administrator for the group “approver”."
 NO_HANDING = "This account may not hand requests over. Ask an administrator for the group “approver”."
 NO_SECRETS = "This account may not see what is hidden. Ask for the group “approver” or “auditor”."

@@ -16,7 +16,10 @@ from ..store.client import CONFIRM_SECONDS
 from .beating import ScriptHeart
 from .way import Pending, Wanted
 
-NO_AGENT = 'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT'
+NO_AGENT = (
+    'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT; '
+    "with a token of a site, set TELEMETRY_URL"
+)
 
 
 class OverRedis(ApprovalGate):

@@ -24,6 +24,7 @@ from core.agents import fleet
 from core.agents.heartbeat import STATES
 from core.errors import StoreUnavailable
 from core.history.backups import backup
+from core.history.callbacks import deliveries
 from core.history.notices import told
 from core.history.proof import verification
 from core.history.proof.verification import RecordState
@@ -57,6 +58,7 @@ class Database:
     worrying: int  # of these, what nobody put away
     outcomes: dict[str, int]
     notices: dict[str, int]  # of the last day that did not arrive, or may not have: by state
+    callbacks: dict[str, int]  # ends that their agents did not take: by state
     recorded_at: datetime | None
     installation: str
     position: str
@@ -174,7 +176,7 @@ def read_activity() -> Activity:
 
 def _database() -> Database:
     cursor_row = Cursor.objects.filter(name=Cursor.OUTBOX).first()
-    outcomes, bad_notices = _counts()
+    outcomes, bad_notices, callbacks = _counts()
     kind, version_said, size = _database_facts()
     return Database(
         kind=kind,
@@ -185,21 +187,23 @@ def _database() -> Database:
         ),
         outcomes=outcomes,
         notices=bad_notices,
+        callbacks=callbacks,
         recorded_at=cursor_row.updated_at if cursor_row else None,
         installation=cursor_row.installation if cursor_row else "",
         position=cursor_row.position if cursor_row else "0",
     )
 
 
-def _counts() -> tuple[dict[str, int], dict[str, int]]:
-    """Requests by outcome, and notices of the last day that did not arrive by state: one query."""
+def _counts() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Requests by outcome, and by state notices that did not arrive and ends that were not taken: one query."""
     requests = _by("request", ApprovalRecord.objects.all(), "status")
-    counted = list(requests.union(_by("notice", told.not_arrived(), "state"), all=True))
-    found = (
-        {state: count for what, state, count in counted if what == kind} for kind in ("request", "notice")
+    notices = _by("notice", told.not_arrived(), "state")
+    counted = list(requests.union(notices, _by("callback", deliveries.not_taken(), "state"), all=True))
+    outcomes, failed, callbacks = (
+        {state: count for what, state, count in counted if what == kind}
+        for kind in ("request", "notice", "callback")
     )
-    outcomes, notices = found
-    return outcomes, notices
+    return outcomes, failed, callbacks
 
 
 def _by(what: str, rows: Any, column: str) -> Any:

@@ -19,6 +19,7 @@ from core.history.approvals.answers.standing import Handed
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
+from core.history.callbacks.deliveries import callback_of
 from core.history.notices.told import told_of
 from core.history.proof.requests import Told, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
@@ -31,6 +32,8 @@ from dashboard.access import Approval
 from dashboard.approvals import known as names
 from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
+from dashboard.approvals.detail.callback import Line as Telling
+from dashboard.approvals.detail.callback import line_of
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
 from dashboard.display.text import whole_tree
@@ -237,6 +240,7 @@ class ApprovalPage:
 
     handed: Handed | None = None  # to whom it was handed over last
     told: Sequence[NoticeLine] = ()  # the notices of it, newest first
+    callback: Telling | None = None  # telling its agent how it ended
 
     @property
     def uncertain(self) -> list[Step]:
@@ -367,6 +371,7 @@ def _beside(
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
         "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],
+        "callback": line_of(callback_of(approval.kept)),
         "nobody": _nobody(approval) if asks else "",
     }
 

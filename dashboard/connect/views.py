@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.api.elicitation import ELICITATION
-from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
+from core.api.hooks import BEFORE, ENDED, EVERY, PROMPT, TOLD
 from core.history.agents import coverage, renewal
 from core.history.approvals.policy import powers_of
 from core.history.people import tokens
@@ -197,6 +197,8 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
     now = timezone.now()
     page = Paginator(tokens.listed(request.user), LISTED).get_page(request.GET.get("page"))
     posted = request.POST if status != 200 and "agent" in request.POST else None
+    named = {"agent": request.GET["agent"][:255]} if "agent" in request.GET else {}
+    usual = {"days": terms.DAYS, "asks": EVERY, **named}
     context = {
         "page": page,
         "lines": [Line.of(token, now, request.user) for token in page],
@@ -209,7 +211,7 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "ungated": coverage.ungated(now, COVERAGE_DAYS),
         "coverage_days": COVERAGE_DAYS,
         "heard_says": words.HEARD,
-        **terms.fields(posted, posted.getlist("scopes") if posted is not None else FIRST),
+        **terms.fields(posted or usual, posted.getlist("scopes") if posted is not None else FIRST),
         **more,
     }
     return render(request, "dashboard/connect/connect.html", context, status=status)

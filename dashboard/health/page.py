@@ -12,12 +12,14 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from core.history import health
+from core.history.callbacks import deliveries
 from core.history.health import Health
 from core.history.notices import told
 from core.history.proof import verification
-from core.models import Notice, SetAsideEntry
+from core.models import Callback, Notice, SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
 from dashboard import words
+from dashboard.approvals.detail import callback
 from dashboard.health import words as said
 from dashboard.health.words import checkpoint_worry
 from dashboard.notices import words as notice_words
@@ -59,6 +61,7 @@ class HealthPage:
     set_aside: list[SetAside]
     now: datetime
     not_told: list[Line]
+    not_taken: list[callback.Line]
 
     @property
     def recorder_word(self) -> tuple[str, str]:
@@ -95,15 +98,19 @@ def read_page() -> HealthPage:
     state = health.read()
     entries: list[SetAsideEntry] = []
     not_told: list[Notice] = []
+    not_taken: list[Callback] = []
     try:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
         if state.database and state.database.notices:
             not_told = told.newest_not_arrived()
+        if state.database and state.database.callbacks:
+            not_taken = deliveries.newest_not_taken()
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
     now = state.recorder.heartbeat.now if state.recorder else timezone.now()
     lines = [Line.of(notice) for notice in not_told]
-    return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now, lines)
+    ends = [callback.Line.of(row) for row in not_taken]
+    return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now, lines, ends)
 
 
 def alarm(heartbeat: RecorderHeartbeat) -> str:
@@ -148,6 +155,7 @@ def _recording_worries(state: Health) -> Iterator[str]:
     if state.database is not None:
         yield words.set_aside_worry(state.database.worrying)
         yield notice_words.trouble(state.database.notices)
+        yield said.callback_worry(state.database.callbacks)
 
 
 def _record_worries(state: Health) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What a person reads of Python on the health page and in the line above every page; a part of dashboard/words.py."""
 
+from collections.abc import Mapping
+
 from core.history.proof.verification import RecordState
 
 NO_CHECKPOINT = "There is no checkpoint of the record, or its file cannot be seen: a cut would not show."
@@ -43,3 +45,10 @@ def unanswerable_worry(count: int) -> str:
         f"{what} can approve, as people, grants, owners and kinds of requests are set now. An administrator can change "
         "that under “Admin”."
     )
+
+
+def callback_worry(counts: Mapping[str, int]) -> str:
+    """Ends that their agents did not take, by state; '' where there is none."""
+    said = {"over": "given up within a day: {}", "due": "not taken so far: {}"}
+    parts = [sentence.format(counts[state]) for state, sentence in said.items() if counts.get(state)]
+    return f"Callbacks to agents {', '.join(parts)}. They are listed below." if parts else ""

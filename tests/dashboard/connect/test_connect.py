@@ -1,8 +1,12 @@
 """The page of tokens: who makes one, that it is shown once, and that it ends."""
 
+import hashlib
+import io
 import re
+import zipfile
 
 import pytest
+from django.contrib.auth.models import Group
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.models import AgentOwner, AgentToken
@@ -120,3 +124,53 @@ def test_agents_that_were_heard_of_and_cannot_be_stopped_are_listed(gate, record
     client.post("/connect/", {**FORM, "agent": "pod-", "is_prefix": "1", "scopes": ["beat"], "binds": "1"})
     page = client.get("/connect/").content.decode().partition('id="coverage-title"')[2]
     assert re.findall(r"agents/\?id=([^\"]+)", page) == ["pod-7", "silent"]
+
+
+def test_an_agent_that_nobody_could_stop_is_gated_by_the_button_beside_it(gate, record, make_user, client):
+    HeartbeatCoordinator().start_heartbeat("night & day")
+    record()
+    client.force_login(make_user("anna", "administrator"))
+    [link] = re.findall(r'class="gate" href="([^"#]+)', client.get("/connect/").content.decode())
+    page = client.get(link.replace("&amp;", "&")).content.decode()
+    assert re.search(r'name="agent"[^>]* value="night &amp; day"', page)
+    client.post("/connect/", {**FORM, "agent": "night & day", "binds": "1"})
+    assert 'class="gate"' not in client.get("/connect/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("others", "says"), [(False, "Nobody else here may approve"), (True, "somebody else must answer")]
+)
+def test_a_new_token_comes_with_who_answers_what_it_asks(clean_redis, make_user, client, others, says):
+    anna = make_user("anna", "administrator")
+    anna.groups.add(Group.objects.get(name="approver"))
+    if others:
+        make_user("olga", "approver")
+    client.force_login(anna)
+    assert says in client.post("/connect/", FORM).content.decode()
+
+
+def test_the_page_serves_the_package_under_the_digest_that_it_prints(clean_redis, make_user, client):
+    client.force_login(make_user("anna", "administrator"))
+    [digest] = set(
+        re.findall(r"agent-telemetry.zip#sha256=([0-9a-f]{64})", client.get("/connect/").content.decode())
+    )
+    client.logout()
+    fetched = client.get("/connect/agent-telemetry.zip")
+    assert hashlib.sha256(fetched.content).hexdigest() == digest
+    names = {
+        name.removeprefix("agent-telemetry/")
+        for name in zipfile.ZipFile(io.BytesIO(fetched.content)).namelist()
+    }
+    assert {
+        "pyproject.toml",
+        "README.md",
+        "core/py.typed",
+        "core/gate/gate.py",
+        "core/values/lookalikes.txt",
+    } <= names
+    assert {name.split("/")[1] for name in names if "/" in name} & {
+        "history",
+        "models",
+        "api",
+        "jobs.py",
+    } == set()
