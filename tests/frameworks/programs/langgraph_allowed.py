@@ -18,9 +18,7 @@ START_WITH = {"messages": [("user", "ann")]}
 
 def middleware(mode: str, allowed: list[str], approve: bool) -> str:
     held = HumanInTheLoopMiddleware({"pay": {"allowed_decisions": allowed}}, interrupt_mode=mode)
-    agent = create_agent(
-        Model(messages=iter([])), [pay], middleware=[held], checkpointer=InMemorySaver()
-    )
+    agent = create_agent(Model(messages=iter([])), [pay], middleware=[held], checkpointer=InMemorySaver())
     return run(agent, START_WITH, CONFIG, Gate.fake(approve=approve))["messages"][-1].text
 
 
@@ -39,13 +37,17 @@ def inbox(allowed: list[str], approve: bool) -> str:
     return run(compiled, START_WITH, CONFIG, Gate.fake(approve=approve))["messages"][-1].text
 
 
-Path("told").write_text(json.dumps({
-    "batched, words alone": middleware("batched", ["respond"], True),
-    "per call, words alone": middleware("per_call", ["respond"], True),
-    "batched, no words": middleware("batched", ["approve", "reject"], False),
-    "per call, no words": middleware("per_call", ["approve", "reject"], False),
-    "per call, one word": middleware("per_call", ["approve"], True),
-    "inbox, words alone": inbox(["allow_respond"], True),
-    "inbox, no words": inbox(["allow_accept", "allow_ignore"], False),
-    "inbox, words": inbox(["allow_accept", "allow_respond"], False),
-}))
+Path("told").write_text(
+    json.dumps(
+        {
+            "batched, words alone": middleware("batched", ["respond"], True),
+            "per call, words alone": middleware("per_call", ["respond"], True),
+            "batched, no words": middleware("batched", ["approve", "reject"], False),
+            "per call, no words": middleware("per_call", ["approve", "reject"], False),
+            "per call, one word": middleware("per_call", ["approve"], True),
+            "inbox, words alone": inbox(["allow_respond"], True),
+            "inbox, no words": inbox(["allow_accept", "allow_ignore"], False),
+            "inbox, words": inbox(["allow_accept", "allow_respond"], False),
+        }
+    )
+)
