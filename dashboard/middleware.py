@@ -1,16 +1,15 @@
 """Around every view: who acts is remembered, and what a database refuses gets a page that says what to do."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.decorators import sync_and_async_middleware
+from django.views.defaults import page_not_found
 
 from core.errors import StoreUnavailable
 from core.history.people.accounts import Vanished
@@ -20,6 +19,8 @@ from dashboard import words
 from dashboard.sign_in.words import BUSY
 
 logger = logging.getLogger(__name__)
+
+Answers = Callable[[HttpRequest], Any]
 
 # Away, locked, full or read-only; anything else that a database says is a fault of ours.
 AWAY = (OperationalError, InterfaceError, InternalError)
@@ -47,21 +48,9 @@ PERMISSIONS = ", ".join(
 )
 
 
-@sync_and_async_middleware
-def headers(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def headers(get_response: Answers) -> Answers:
     """Middleware, before all others, so that error pages have them too: what browsers may do and keep."""
-    if iscoroutinefunction(get_response):
-
-        async def serve(request: HttpRequest) -> Any:
-            answer: Awaitable[Any] = get_response(request)
-            return _with_headers(await answer)
-
-        return serve
-
-    def serve_sync(request: HttpRequest) -> Any:
-        return _with_headers(get_response(request))
-
-    return serve_sync
+    return lambda request: _with_headers(get_response(request))
 
 
 def _with_headers(response: Any) -> Any:
@@ -71,23 +60,14 @@ def _with_headers(response: Any) -> Any:
     return response
 
 
-@sync_and_async_middleware
-def remember_request(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+def remember_request(get_response: Answers) -> Answers:
     """Middleware, after authentication: changes of people and rights are recorded with who made them."""
-    if iscoroutinefunction(get_response):
 
-        async def serve(request: HttpRequest) -> Any:
-            with recorded_as(request):
-                answer: Awaitable[Any] = get_response(request)
-                return await answer
-
-        return serve
-
-    def serve_sync(request: HttpRequest) -> Any:
+    def serve(request: HttpRequest) -> Any:
         with recorded_as(request):
             return get_response(request)
 
-    return serve_sync
+    return serve
 
 
 class AnswersWhenAway:
@@ -107,6 +87,10 @@ class AnswersWhenAway:
         """The page, or the notice beside the button that was pressed."""
         if isinstance(error, TooManyTries):
             return _busy(request)
+        if isinstance(error, Http404):
+            return page_not_found(
+                request, error
+            )  # with DEBUG on too: who follows an old link is no developer
         if isinstance(error, StoreUnavailable):
             return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
         if isinstance(error, DataError) or _is_odd_filter(request, error):

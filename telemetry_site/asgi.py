@@ -7,10 +7,10 @@ import os
 from threading import Lock, Thread
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -18,20 +18,25 @@ from django.db import connections  # noqa: E402
 
 from core.api.door import Door  # noqa: E402
 from core.history.configuration import note_or_log  # noqa: E402
+from core.history.database.sqlite import kept  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from telemetry_site import garbage  # noqa: E402
 from telemetry_site.doors import Doors  # noqa: E402
+from telemetry_site.pages import Pages  # noqa: E402
 
-door = Door(pages)
-_inside: Any = ProtocolTypeRouter(
-    {"http": door, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
+_pages: Any = ProtocolTypeRouter(
+    {"http": Pages(), "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
 )
-routes = Doors(_inside)
+door = Door(_pages)
+routes = Doors(door)
 _unnoted = Lock()  # taken once in the life of a process, and never given back
+garbage.settle()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """The whole site. With its first request a process tells the record which settings it runs with."""
     if _unnoted.acquire(blocking=False):
+        kept.keep()
         # In a thread of its own: the first request may be a probe, which must not wait for the database.
         Thread(target=_note, name="note-settings", daemon=True).start()
     await routes(scope, receive, send)

@@ -78,7 +78,8 @@ def locked(**of: Any) -> DecisionIntent | None:
 
 def give_way(intent: DecisionIntent) -> DecisionIntent | None:
     """Let an attempt take the place of what is held on its request; returns that where it is the very same answer."""
-    before = locked(request_id=intent.request_id)
+    held_there = DecisionIntent.objects.filter(outcome=HELD, request_id=intent.request_id).exists()
+    before = locked(request_id=intent.request_id) if held_there else None
     if before is None:
         return None
     mine = before.user_id == intent.user_id

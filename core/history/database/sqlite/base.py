@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
 
 from core.history.database.private_file import create_private
+from core.history.database.sqlite import kept
 from core.values.malformed import ODD
 
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
@@ -63,12 +64,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Without conversions inside the driver, which end a query: those of the fields come after it."""
         return {**super().get_connection_params(), "detect_types": 0}
 
+    @property
+    def queries_logged(self) -> bool:
+        """Where a test asks: with DEBUG alone nobody reads them, and SQLite is asked a second time for each text."""
+        return bool(self.force_debug_cursor)
+
     def get_new_connection(self, conn_params: Any) -> Any:
         """A connection that reads any text, to a file that is its owner's alone."""
-        create_private(str(conn_params["database"]))
-        connection = super().get_new_connection(conn_params)
+        name = str(conn_params["database"])
+        connection = kept.take(name)
+        if connection is None:
+            create_private(name)
+            connection = super().get_new_connection(conn_params)
         connection.text_factory = _ESCAPED
         return connection
+
+    def _close(self) -> None:
+        """One that served without an error may serve the next page too."""
+        if self.errors_occurred or not kept.give_back(self.connection, str(self.settings_dict["NAME"])):
+            super()._close()  # type: ignore[misc]  # typeshed leaves it out
 
 
 @contextmanager
