@@ -43,19 +43,12 @@ client = Fake()
 def pay(to: str, amount: int) -> str:
     return ran(to, amount)
 """,
-    "crewai": """
-import os
-address = os.environ["REDIS_URL"]
-from programs.crewai import act
-os.environ["REDIS_URL"] = address
-""",
 }
 AFTER = {
     "langgraph": "said = result['messages'][-1].text",
     "pydantic_ai": "said = result.output",
     "openai_agents": "said = result.final_output",
     "agent_framework": "said = response.text",
-    "crewai": "act('Pay Ann'); said = open('Pay Ann.said').read()",
 }
 
 
