@@ -7,8 +7,9 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.defaults import page_not_found
 
 from core.errors import StoreUnavailable
 from core.history.people.accounts import Vanished
@@ -86,6 +87,10 @@ class AnswersWhenAway:
         """The page, or the notice beside the button that was pressed."""
         if isinstance(error, TooManyTries):
             return _busy(request)
+        if isinstance(error, Http404):
+            return page_not_found(
+                request, error
+            )  # with DEBUG on too: who follows an old link is no developer
         if isinstance(error, StoreUnavailable):
             return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
         if isinstance(error, DataError) or _is_odd_filter(request, error):

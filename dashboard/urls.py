@@ -36,6 +36,7 @@ urlpatterns = [
     path("rules/", rules.show, name="rules"),
     path("rules/<int:number>/revoke/", rules.revoke, name="revoke-rule"),
     path("connect/", connect.show, name="connect"),
+    path("connect/agent-telemetry.zip", connect.fetch, name="agent-package"),
     path("connect/<int:number>/revoke/", connect.revoke, name="revoke-token"),
     path("connect/<int:number>/renew/", connect.renew, name="renew-token"),
     path("connect/<int:number>/end-old/", connect.end_old, name="end-old-secret"),

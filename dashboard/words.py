@@ -98,6 +98,9 @@ STEPS = {
     "tool.ran": "Then the tool ran",
     "tool.failed": "Then the tool failed",
     "tool.never_ran": "The tool never ran",
+    "outcome.succeeded": "The agent says that it succeeded",
+    "outcome.failed": "The agent says that it failed",
+    "callback.sent_again": "Had its end sent to the agent again",
 }
 OUTCOMES = {
     "already_decided": "already decided",
@@ -397,7 +400,7 @@ JOB_UNCHANGED = "Nothing was changed: the job went on meanwhile, or it cannot be
 # The record
 
 SITE = "Agent telemetry"
-RECORD_AND_PEOPLE = "Record and people"
+RECORD_AND_PEOPLE, NEW_PASSWORD = "Record and people", "A new password"
 ENTRIES = {
     "agents.put_away": "agents put away",
     "approval.requested": "approval asked",
@@ -455,6 +458,9 @@ ENTRIES = {
     "tool.ran": "a tool ran that was asked about",
     "tool.failed": "a tool failed that was asked about",
     "tool.never_ran": "a tool never ran that was asked about",
+    "outcome.succeeded": "an agent said that what was approved succeeded",
+    "outcome.failed": "an agent said that what was approved failed",
+    "callback.sent_again": "end of a request sent to its agent again",
     "token.made": "token of an agent made",
     "token.renewed": "token of an agent renewed",
     "token.revoked": "token of an agent revoked",

@@ -20,15 +20,17 @@ from core.api.door import Door  # noqa: E402
 from core.history.configuration import note_or_log  # noqa: E402
 from core.history.database.sqlite import kept  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from telemetry_site import garbage  # noqa: E402
 from telemetry_site.doors import Doors  # noqa: E402
 from telemetry_site.pages import Pages  # noqa: E402
 
-door = Door(Pages())
-_inside: Any = ProtocolTypeRouter(
-    {"http": door, "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
+_pages: Any = ProtocolTypeRouter(
+    {"http": Pages(), "websocket": AuthMiddlewareStack(URLRouter(websocket_urlpatterns))}
 )
-routes = Doors(_inside)
+door = Door(_pages)
+routes = Doors(door)
 _unnoted = Lock()  # taken once in the life of a process, and never given back
+garbage.settle()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
+from django.db import transaction
 from django.test import TransactionTestCase, override_settings
 from hypothesis import HealthCheck, settings
 from servestatic.middleware import ServeStaticMiddleware
@@ -117,8 +118,9 @@ def make_user(db: None) -> Callable[..., User]:
     """Make a user in groups: `make_user("maria", "approver")`."""
 
     def make(name: str, *groups: str, **fields: object) -> User:
-        user = User.objects.create_user(name, password=PASSWORD, **fields)
-        user.groups.add(*Group.objects.filter(name__in=groups))
+        with transaction.atomic():  # with rights from the beginning: what they changed is told once
+            user = User.objects.create_user(name, password=PASSWORD, **fields)
+            user.groups.add(*Group.objects.filter(name__in=groups))
         return user
 
     return make

@@ -5,20 +5,21 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
 from core.api.ends import Ends, until
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
-from core.approvals.request import ApprovalRequest
+from core.approvals.proof import public_keys
+from core.approvals.question import checked_claim, checked_proof, checked_understands
+from core.approvals.request import ApprovalRequest, refusal
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
 from core.store.approvals import read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
-from core.values.approvals import PENDING
+from core.values.approvals import PENDING, UNKNOWN
 
 URL_LENGTH = 2_000
 MOST_AT_ONCE = 1000  # requests that one call may wait for
@@ -159,11 +160,10 @@ async def outcome(
     run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
-    looks = chain((_first_look,), repeat(_look))
+    first = iter((partial(_first_look, agent),))
 
-    async def look() -> tuple[Reply | None, float]:
-        found: tuple[Reply | None, float] = await run(partial(next(looks), agent, request_id, hearing))
-        return found
+    def look() -> Any:
+        return run(partial(next(first, _look), request_id, hearing))
 
     said = await until(ends, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
@@ -171,33 +171,38 @@ async def outcome(
 
 def _first_look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """The same, of this agent's own request alone."""
+    if valid_id(request_id):
+        found, left = _ended(agent, [request_id])
+        if not found:
+            return None, left
     if read_asker(open_store(), request_id) != agent:
         raise _no_such()
-    return _look(agent, request_id, hearing)
+    return _look(request_id, hearing)
 
 
-def _look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
+def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     """How it ended; where it has not, None and in how many seconds it will."""
     store = open_store()
     left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
-    record = read_record(store, request_id)
+    if left is None:
+        return Reply(200, outcome_said(refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN))), 0.0
+    record = read_record(store, request_id) if public_keys() else None
     try:
-        response = ApprovalGate(agent_id=agent).wait_for_decision(
-            request_id,
-            timeout=0,
-            claim=hearing.claim,
-            digest=record.digest if record else None,
-            understands=hearing.understands,
+        heard = waiting.Hearing(
+            checked_claim(hearing.claim),
+            checked_proof(record.digest if record else None),
+            checked_understands(hearing.understands),
         )
+        response = waiting.wait_for_end(store, request_id, time.monotonic(), heard)
     except AlreadyCollected as error:
         more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
         raise Refused(409, "collected", _sentence(error), of="claim", more=more) from error
     except (TypeError, ValueError) as error:
         field = "understands" if str(error).startswith("understands") else "claim"
         raise Refused(400, field, str(error), of=field) from error
-    return (None if response is None else Reply(200, outcome_said(response))), 0.0
+    return Reply(200, outcome_said(response)), 0.0
 
 
 async def ended(run: Run, ends: Ends, agent: str, body: dict[str, Any]) -> Reply:

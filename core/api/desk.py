@@ -153,14 +153,31 @@ async def pour(receive: Receive, send: Send, stream: Stream) -> None:
 
 async def unless_gone(waiting: Awaitable[Any], receive: Receive) -> Any:
     """What it gives, unless the client leaves first: then nobody waits any more."""
-    task, left = asyncio.ensure_future(waiting), asyncio.ensure_future(receive())
+    here, left = asyncio.current_task(), asyncio.ensure_future(receive())
+    assert here is not None  # a coroutine runs in a task
+    waits, went = True, False
+
+    def leave(_left: object) -> None:
+        nonlocal went
+        if waits:
+            went = here.cancel()
+
+    left.add_done_callback(leave)
     try:
-        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
-        if left.done():
-            if task.done() and isinstance(reply := task.result(), Reply) and reply.unsent is not None:
-                await reply.unsent()
-            raise Refused(499, "gone", "The client went away.")
-        return task.result()
+        found = await waiting
+    except asyncio.CancelledError:
+        if not went or here.uncancel():
+            raise
+        raise _gone() from None
     finally:
-        for one in (task, left):
-            one.cancel()
+        waits = False
+        had_left = not left.cancel()
+    if had_left:
+        if isinstance(found, Reply) and found.unsent is not None:
+            await found.unsent()
+        raise _gone()
+    return found
+
+
+def _gone() -> Refused:
+    return Refused(499, "gone", "The client went away.")

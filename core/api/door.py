@@ -1,6 +1,6 @@
 """The ASGI application in front of the pages: which room answers under which prefix."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from core.api.aap.room import Provider
@@ -37,8 +37,8 @@ class Door:
         made = {make: make(self.desk) for make in ROOMS.values()}
         self.rooms: dict[str, Room] = {prefix: made[make] for prefix, make in ROOMS.items()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer, or hand on."""
         prefix = _prefix(scope["path"]) if scope["type"] == "http" else None
-        room = self._otherwise if prefix is None else self.rooms[prefix]
-        await room(scope, receive, send)
+        room: Room = self._otherwise if prefix is None else self.rooms[prefix]
+        return room(scope, receive, send)

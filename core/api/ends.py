@@ -1,9 +1,7 @@
 """Word of every end, of every signal and of every event, for as many as wait."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from core.api.wakes import Wakes
@@ -89,13 +87,11 @@ async def until(wakes: Wakes, names: str | Sequence[str], seconds: float, look: 
     seconds it wants to be asked again whatever is heard.
     """
     ends_at = time.monotonic() + seconds
-    with wakes.heard(*([names] if isinstance(names, str) else names)) as event:
+    with wakes.heard(*([names] if isinstance(names, str) else names)) as waiter:
         while True:
-            event.clear()
+            waiter.forget()
             found, due = await look()
             left = ends_at - time.monotonic()
             if found is not None or left <= 0:
                 return found
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(left, due)):
-                    await event.wait()
+            await waiter.rest(min(left, due))

@@ -24,6 +24,7 @@ from core.api.ends import Ends
 from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
+from core.approvals.request import ApprovalRequest
 from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
 from core.store.approvals.parked import park, read_parked
@@ -136,6 +137,21 @@ async def claude_code(
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
+
+
+def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
+    """A tool that nobody holds: the request of its call, and the name for which its answer is taken."""
+    tool = Tool.of(body)
+    return _asked(agent, tool, (CHANGES, EDITED)), tool.use
+
+
+async def answered(run: Run, ends: Ends, agent: str, request: ApprovalRequest, use: str) -> Reply:
+    """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
+    hearing = asking.Hearing(use, (CHANGES, EDITED))
+    reply = await asking.outcome(run, ends, agent, request.request_id, 0, hearing)
+    context = request.context
+    tool = Tool(BEFORE, context["tool"], context["session"], use, context)
+    return reply if reply.status == 202 else _said(tool, reply.status, reply.body)
 
 
 @dataclass(frozen=True)

@@ -72,21 +72,21 @@ def _beat(mode: str, call: Call) -> Reply:
     return call.desk.beating.take(mode, call.bearer.number, call.agent, call.body)
 
 
-async def _outcome(call: Call) -> Reply:
+def _outcome(call: Call) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
-    return await asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
+    return asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
 
 
-async def _ended(call: Call) -> Reply:
-    return await asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
+def _ended(call: Call) -> Awaitable[Reply]:
+    return asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
 
 
-async def _stream(call: Call) -> Stream:
-    return await streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
+def _stream(call: Call) -> Awaitable[Stream]:
+    return streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
 
 
-async def _events(call: Call) -> Stream:
-    return await streams.of_events(call.desk, call.bearer, call.query, call.last)
+def _events(call: Call) -> Awaitable[Stream]:
+    return streams.of_events(call.desk, call.bearer, call.query, call.last)
 
 
 async def _signal(call: Call) -> Reply:
@@ -106,9 +106,9 @@ async def _signal(call: Call) -> Reply:
     return Reply(200, found.to_dict(), unsent=partial(give_back, found))
 
 
-async def _hook(call: Call) -> Reply:
+def _hook(call: Call) -> Awaitable[Reply]:
     desk = call.desk
-    return await hooks.claude_code(
+    return hooks.claude_code(
         desk.run, desk.ends, desk.beating, call.bearer, call.hook_agent, call.query, call.body
     )
 
@@ -181,8 +181,13 @@ class Calls:
         call = Call(bearer, query, body, key, named, self._desk, last)
         if route.scope:
             require(bearer, route.scope)
-        waiting: Any = route.answer(call) if route.waits else self._desk.run(partial(route.answer, call))
-        reply: Reply | Stream = await (unless_gone(waiting, receive) if route.waits else waiting)
+        if route.waits:
+            held: Any = route.answer(call)
+            waiting = unless_gone(held, receive)
+        else:
+            waiting = self._desk.run(partial(route.answer, call))
+        del call, query, body  # thousands wait here, and each holds what it needs itself
+        reply: Reply | Stream = await waiting
         return reply
 
 

@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from core.errors import TelemetryError
 
@@ -24,31 +22,33 @@ class Wakes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: dict[str, set[_Waiter]] = defaultdict(set)
+        self._waiting: dict[str, set[Waiter]] = {}
         self._thread: threading.Thread | None = None
 
     def listen(self) -> None:
         """Call `wake` for what is heard while it `goes_on`, and `wake_all` first, once nothing more can be missed."""
         raise NotImplementedError
 
-    @contextmanager
-    def heard(self, *names: str) -> Iterator[asyncio.Event]:
-        """An event of the running loop that is set when it is time to look."""
-        waiter = _Waiter(asyncio.get_running_loop(), asyncio.Event())
+    def heard(self, *names: str) -> "Waiter":
+        """One who waits in the running loop under these names, while its context lasts."""
+        return Waiter(self, names)
+
+    def add(self, waiter: "Waiter") -> None:
+        """Wake it from now on."""
         with self._lock:
-            for name in names:
-                self._waiting[name].add(waiter)
+            for name in waiter.names:
+                self._waiting.setdefault(name, set()).add(waiter)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._follow, name=self.NAME, daemon=True)
                 self._thread.start()
-        try:
-            yield waiter.event
-        finally:
-            with self._lock:
-                for name in set(names):
-                    self._waiting[name].discard(waiter)
-                    if not self._waiting[name]:
-                        del self._waiting[name]
+
+    def remove(self, waiter: "Waiter") -> None:
+        """It does not wait any more."""
+        with self._lock:
+            for name in set(waiter.names):
+                self._waiting[name].discard(waiter)
+                if not self._waiting[name]:
+                    del self._waiting[name]
 
     def _follow(self) -> None:
         pause = threading.Event()
@@ -87,15 +87,49 @@ class Wakes:
                     waiter.wake()
 
 
-class _Waiter:
-    """One who waits, in its loop."""
+class Waiter:
+    """One who waits, in its loop. Thousands do, so there is a future and a timer, and no more."""
 
-    __slots__ = ("_loop", "event")
+    __slots__ = ("_heard", "_loop", "_rest", "_wakes", "names")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-        self._loop, self.event = loop, event
+    def __init__(self, wakes: Wakes, names: tuple[str, ...]) -> None:
+        self._wakes, self.names = wakes, names
+        self._loop = asyncio.get_running_loop()
+        self._heard = False
+        self._rest: asyncio.Future[None] | None = None
+
+    def __enter__(self) -> "Waiter":
+        self._wakes.add(self)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._wakes.remove(self)
+
+    def forget(self) -> None:
+        """What was heard until now is no reason to look any more."""
+        self._heard = False
+
+    async def rest(self, seconds: float) -> None:
+        """Until something is heard, or was since it was forgotten; at most so long."""
+        if self._heard or seconds <= 0:
+            return
+        self._rest = self._loop.create_future()
+        timer = self._loop.call_later(seconds, self._rise)
+        try:
+            await self._rest
+        finally:
+            self._rest = None
+            timer.cancel()
 
     def wake(self) -> None:
         """From any thread."""
         with suppress(RuntimeError):  # its loop is closed
-            self._loop.call_soon_threadsafe(self.event.set)
+            self._loop.call_soon_threadsafe(self._hear)
+
+    def _hear(self) -> None:
+        self._heard = True
+        self._rise()
+
+    def _rise(self) -> None:
+        if self._rest is not None and not self._rest.done():
+            self._rest.set_result(None)

@@ -1,6 +1,9 @@
 """What every framework needs: several calls of tools asked at once, and answers in words for a model."""
 
+import asyncio
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,6 +33,22 @@ def key_of(*parts: object) -> str:
     return text if len(text) <= NAME_LENGTH else hashlib.sha256(text.encode()).hexdigest()
 
 
+class Calls:
+    """Names for calls that have no id which the next process knows: by tool, arguments and how often it came.
+
+    thread: a name of the work, the same when its program is started again.
+    """
+
+    def __init__(self, thread: str) -> None:
+        self._thread, self._seen = thread, Counter[str]()
+
+    def key(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        """Of the next such call."""
+        call = json.dumps([tool, arguments], sort_keys=True, default=str)
+        self._seen[call] += 1
+        return key_of(self._thread, hashlib.sha256(call.encode()).hexdigest(), self._seen[call])
+
+
 def asked(gate: Gate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
     """What people say to each: all are asked before the first is waited for."""
     opened = [_opened(gate, call, timeout) for call in calls]
@@ -50,8 +69,6 @@ def _opened(gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalRequest | A
 
 async def asked_async(gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
     """The same, awaited."""
-    import asyncio
-
     return await asyncio.gather(
         *(
             gate.ask(

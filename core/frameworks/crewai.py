@@ -1,7 +1,5 @@
 """CrewAI: tools are asked about before they run, by a hook that every crew of the process passes."""
 
-import json
-from collections import Counter
 from typing import Any
 
 from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
@@ -10,7 +8,7 @@ from ..approvals.request import ApprovalResponse
 from ..gate import Gate
 from ..gate.way import Timeout
 from ..values.approvals import EDITED
-from .asking import TIMEOUT_OF_PEOPLE, key_of, why_not
+from .asking import TIMEOUT_OF_PEOPLE, Calls, why_not
 
 
 def hold(
@@ -21,11 +19,12 @@ def hold(
     thread: a name of this work, the same when its program is started again: then a call that was asked about before
     is the same request. CrewAI has no ids of calls, so it is known by tool, arguments and how often it came.
     """
-    asking, seen, refused = gate or Gate(), Counter[str](), dict[int, str]()
+    asking, refused = gate or Gate(), dict[int, str]()
+    calls = None if thread is None else Calls(thread)
 
     def answered(context: Any) -> ApprovalResponse:
         given = dict(context.tool_input)
-        key = None if thread is None else _key(thread, context.tool_name, given, seen)
+        key = None if calls is None else calls.key(context.tool_name, given)
         return asking.ask(context.tool_name, given, key=key, timeout=timeout, understands=(EDITED,))
 
     def ask(context: Any) -> None:
@@ -48,9 +47,3 @@ def hold(
     names = list(tools) or None
     on(InterceptionPoint.PRE_TOOL_CALL, tools=names)(ask)
     on(InterceptionPoint.POST_TOOL_CALL, tools=names)(tell)
-
-
-def _key(thread: str, tool: str, given: dict[str, Any], seen: Counter[str]) -> str:
-    call = json.dumps([tool, given], sort_keys=True, default=str)
-    seen[call] += 1
-    return key_of(thread, key_of("x" * 256, call), seen[call])

@@ -1,7 +1,10 @@
-"""LangGraph and LangChain: each interrupt of a graph is asked, and the graph goes on with the answer."""
+"""LangGraph and LangChain: each interrupt of a graph is asked, and the graph goes on with the answer.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+The id of an interrupt is its own for each that a node makes (langgraph 1.2), and the same in the next process.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from langgraph.types import Command
 
@@ -12,6 +15,12 @@ from ..values.approvals import CHANGES, EDITED
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked, asked_async, key_of, why_not
 
 PLAIN = "interrupt"  # the type of a request where the graph does not name a tool
+INBOX_ALLOWS = {
+    "allow_accept": "approve",
+    "allow_edit": "edit",
+    "allow_respond": "respond",
+    "allow_ignore": "reject",
+}
 
 
 def run(
@@ -32,9 +41,8 @@ def run(
     gate, state = gate or Gate(), graph.get_state(config)
     result = None if state.interrupts else graph.invoke(None if state.next else input, config)
     while interrupts := graph.get_state(config).interrupts:
-        wanted = [_calls(config, one) for one in interrupts]
-        answers = iter(asked(gate, [call for calls in wanted for call in calls], timeout))
-        result = graph.invoke(_resumed(interrupts, wanted, answers), config)
+        calls = [call for one in interrupts for call in _calls(config, one)]
+        result = graph.invoke(_resumed(interrupts, iter(asked(gate, calls, timeout))), config)
     return graph.get_state(config).values if result is None else result
 
 
@@ -50,89 +58,115 @@ async def arun(
     gate, state = gate or AsyncGate(), await graph.aget_state(config)
     result = None if state.interrupts else await graph.ainvoke(None if state.next else input, config)
     while interrupts := (await graph.aget_state(config)).interrupts:
-        wanted = [_calls(config, one) for one in interrupts]
-        answers = iter(await asked_async(gate, [call for calls in wanted for call in calls], timeout))
-        result = await graph.ainvoke(_resumed(interrupts, wanted, answers), config)
+        calls = [call for one in interrupts for call in _calls(config, one)]
+        answers = iter(await asked_async(gate, calls, timeout))
+        result = await graph.ainvoke(_resumed(interrupts, answers), config)
     return (await graph.aget_state(config)).values if result is None else result
 
 
-def _resumed(interrupts: Sequence[Any], wanted: Sequence[Sequence[ToolCall]], answers: Any) -> Any:
-    resume = {
-        one.id: _resume_of(one.value, [next(answers) for _ in calls])
-        for one, calls in zip(interrupts, wanted, strict=True)
-    }
-    return Command(resume=resume)
+class _Action(NamedTuple):
+    """A call that a graph wants to make. `allowed`: what may be decided, in the words of the middleware."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    allowed: Sequence[str]
+
+    @property
+    def understands(self) -> tuple[str, ...]:
+        """Which answers beside yes and no its graph takes."""
+        return tuple(
+            answer for answer, word in ((EDITED, "edit"), (CHANGES, "respond")) if word in self.allowed
+        )
 
 
 def _calls(config: Mapping[str, Any], interrupt: Any) -> list[ToolCall]:
     """What is asked of one interrupt; its id is the same in the next process."""
     thread = config.get("configurable", {}).get("thread_id", "")
     return [
-        ToolCall(name, arguments, key_of(thread, interrupt.id, place), understands)
-        for place, (name, arguments, understands) in enumerate(_actions(interrupt.value))
+        ToolCall(one.name, one.arguments, key_of(thread, interrupt.id, place), one.understands)
+        for place, one in enumerate(_actions(interrupt))
     ]
 
 
-def _actions(value: Any) -> list[tuple[str, Mapping[str, Any], tuple[str, ...]]]:
+def _resumed(interrupts: Sequence[Any], answers: Iterator[ApprovalResponse]) -> Any:
+    return Command(
+        resume={
+            one.id: _resume_of(one, [(action, next(answers)) for action in _actions(one)])
+            for one in interrupts
+        }
+    )
+
+
+def _actions(interrupt: Any) -> list[_Action]:
+    value = interrupt.value
     if _is_batch(value):
         allowed = {review["action_name"]: review["allowed_decisions"] for review in value["review_configs"]}
         return [
-            (one["name"], one["args"], _understood(allowed.get(one["name"], ()), "edit", "respond"))
+            _Action(one["name"], one["args"], allowed.get(one["name"], ()))
             for one in value["action_requests"]
         ]
     if _is_call(value):
-        return [(value["name"], value["args"], (EDITED,))]
+        return [_Action(value["name"], value["args"], _types(interrupt.response_schema))]
     inbox = _inbox(value)
-    if inbox is not None:
-        return [
-            (
-                one["action_request"]["action"],
-                one["action_request"]["args"],
-                _understood(
-                    [name for name, may in one["config"].items() if may], "allow_edit", "allow_respond"
-                ),
-            )
-            for one in inbox
-        ]
-    return [(PLAIN, value if isinstance(value, dict) else {"value": value}, (EDITED,))]
+    if inbox is None:
+        return [_Action(PLAIN, value if isinstance(value, dict) else {"value": value}, ("edit",))]
+    return [
+        _Action(
+            one["action_request"]["action"],
+            one["action_request"]["args"],
+            [said for word, said in INBOX_ALLOWS.items() if one["config"].get(word)],
+        )
+        for one in inbox
+    ]
 
 
-def _understood(allowed: Sequence[str], edit: str, respond: str) -> tuple[str, ...]:
-    return (*((EDITED,) if edit in allowed else ()), *((CHANGES,) if respond in allowed else ()))
+def _types(schema: Any) -> list[str]:
+    """The decisions that the JSON schema of an answer allows: one, or one of several."""
+    kinds = [*schema.get("$defs", {}).values(), schema] if isinstance(schema, dict) else []
+    found = [kind.get("properties", {}).get("type", {}).get("const") for kind in kinds]
+    return [word for word in found if word]
 
 
-def _resume_of(value: Any, answers: Sequence[ApprovalResponse]) -> Any:
+def _resume_of(interrupt: Any, answered: Sequence[tuple[_Action, ApprovalResponse]]) -> Any:
     """What the graph is told, in the words of whoever made the interrupt."""
+    value = interrupt.value
     if _is_batch(value):
-        names = [one["name"] for one in value["action_requests"]]
-        return {"decisions": [_decision(name, one) for name, one in zip(names, answers, strict=True)]}
+        return {"decisions": [_decision(*one) for one in answered]}
     if _is_call(value):
-        return _decision(value["name"], answers[0])
-    inbox = _inbox(value)
-    if inbox is not None:
-        return [_inbox_answer(one["action_request"], said) for one, said in zip(inbox, answers, strict=True)]
-    said = answers[0]
+        return _decision(*answered[0])
+    if _inbox(value) is not None:
+        return [_inbox_answer(*one) for one in answered]
+    said = answered[0][1]
     return {
         "approved": said.approved, "reason": said.reason, "responder": said.responder, EDITED: said.edited,
     }  # fmt: skip
 
 
-def _decision(name: str, answer: ApprovalResponse) -> dict[str, Any]:
-    if answer.status == CHANGES:
-        return {"type": "respond", "message": answer.reason}
-    if not answer.approved:
+def _decision(action: _Action, answer: ApprovalResponse) -> dict[str, Any]:
+    if answer.approved and answer.edited:
+        return {"type": "edit", "edited_action": {"name": action.name, "args": answer.edited}}
+    if answer.approved and "approve" in action.allowed:
+        return {"type": "approve"}
+    if answer.status != CHANGES and not answer.approved and "reject" in action.allowed:
         return {"type": "reject", "message": why_not(answer)}
-    if answer.edited:
-        return {"type": "edit", "edited_action": {"name": name, "args": answer.edited}}
-    return {"type": "approve"}
+    return {"type": "respond", "message": _words(answer)}
 
 
-def _inbox_answer(action: Mapping[str, Any], answer: ApprovalResponse) -> dict[str, Any]:
-    if not answer.approved:
-        return {"type": "response", "args": answer.reason if answer.status == CHANGES else why_not(answer)}
-    if answer.edited:
-        return {"type": "edit", "args": {"action": action["action"], "args": answer.edited}}
-    return {"type": "accept", "args": None}
+def _inbox_answer(action: _Action, answer: ApprovalResponse) -> dict[str, Any]:
+    if answer.approved and answer.edited:
+        return {"type": "edit", "args": {"action": action.name, "args": answer.edited}}
+    if answer.approved and "approve" in action.allowed:
+        return {"type": "accept", "args": None}
+    if "respond" in action.allowed:  # a graph that ignores would not hear why
+        return {"type": "response", "args": _words(answer)}
+    return {"type": "ignore", "args": None}
+
+
+def _words(answer: ApprovalResponse) -> str:
+    """An answer where the graph takes words."""
+    if answer.status == CHANGES:
+        return answer.reason
+    return answer.reason or f"Approved by {answer.responder}." if answer.approved else why_not(answer)
 
 
 def _is_batch(value: Any) -> bool:

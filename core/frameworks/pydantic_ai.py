@@ -1,6 +1,7 @@
 """Pydantic AI: tools that require approval are asked about, within a run or over a restart."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,26 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter
 
 from ..gate import AsyncGate
 from ..gate.way import Timeout
-from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, key_of, why_not
+from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, key_of, why_not
 from .keeping import forget, kept, write
 
 
-def approvals(gate: AsyncGate | None = None, *, timeout: Timeout = TIMEOUT_OF_PEOPLE) -> Any:
+def approvals(
+    gate: AsyncGate | None = None, *, thread: str | None = None, timeout: Timeout = TIMEOUT_OF_PEOPLE
+) -> Any:
     """A capability for `Agent(capabilities=[approvals()])`: the run waits for people.
 
-    A run that is cancelled withdraws what it asked. One that must survive its process uses `run`.
+    A run that is cancelled withdraws what it asked. thread: a name of this work, the same when its program is started
+    again: then a call that was asked about before is the same request, known by tool, arguments and how often it
+    came. `run` keeps what the model said, too.
     """
-    asking = gate or AsyncGate()
+    asking, seen = gate or AsyncGate(), None if thread is None else Calls(thread)
 
     async def handle(_context: Any, requests: DeferredToolRequests) -> DeferredToolResults:
-        return await _results(asking, requests, None, timeout)
+        def key(call: Any) -> str | None:
+            return None if seen is None else seen.key(call.tool_name, call.args_as_dict())
+
+        return await _results(asking, requests, key, timeout)
 
     return HandleDeferredToolCalls(handler=handle)
 
@@ -49,7 +57,9 @@ async def run(
         result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
     while isinstance(result.output, DeferredToolRequests):
         await asyncio.to_thread(write, file, result.all_messages_json())
-        results = await _results(asking, result.output, file.name, timeout)
+        results = await _results(
+            asking, result.output, lambda call: key_of(file.name, call.tool_call_id), timeout
+        )
         result = await agent.run(
             message_history=result.all_messages(), deferred_tool_results=results, **options
         )
@@ -58,16 +68,9 @@ async def run(
 
 
 async def _results(
-    gate: AsyncGate, requests: DeferredToolRequests, thread: str | None, timeout: Timeout
+    gate: AsyncGate, requests: DeferredToolRequests, key: Callable[[Any], str | None], timeout: Timeout
 ) -> DeferredToolResults:
-    calls = [
-        ToolCall(
-            call.tool_name,
-            call.args_as_dict(),
-            None if thread is None else key_of(thread, call.tool_call_id),
-        )
-        for call in requests.approvals
-    ]
+    calls = [ToolCall(call.tool_name, call.args_as_dict(), key(call)) for call in requests.approvals]
     answers = await asked_async(gate, calls, timeout)
     return requests.build_results(
         approvals={

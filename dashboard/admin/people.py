@@ -6,9 +6,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from core.history.people.accounts import LOOKS_LIKE, lookalike_of
 from dashboard.display.text import visible
+from dashboard.words import NEW_PASSWORD
 
 
 class OneOfItsLook:
@@ -38,3 +41,10 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     form = Account
     add_form = NewAccount
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """Under a title that is not taken for a secret: *password: x* is hidden wherever it stands."""
+        answer = super().user_change_password(request, id, form_url)
+        if isinstance(answer, TemplateResponse) and answer.context_data:
+            answer.context_data["title"] = NEW_PASSWORD
+        return answer

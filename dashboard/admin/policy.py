@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from core.history.approvals.reach import let_in, let_in_by_team
 from core.models import AgentOwner, ApprovalType, DecisionGrant, DenyPreset, Team
@@ -26,7 +27,8 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
             names = ", ".join(let_in(said.get("team"))) or words.LETS_IN_NOBODY
             if said.get("seen") != names:
                 self.data = {**dict(self.data.items()), "seen": names}
-                self.add_error(None, words.GRANT_SEEN.format(names=visible(names)))
+                preview = f'<span class="preview">{words.GRANT_SEEN}</span>'
+                self.add_error(None, format_html(preview, names=visible(names)))
         return said
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -41,18 +41,19 @@ def confirm(request: HttpRequest) -> HttpResponse:
         messages.error(request, TOO_MANY.format(most=MOST_TOGETHER) if chosen else NOTHING_CHOSEN)
         return redirect(inbox_address(back))
     try:
-        now, answered, left = _sorted_out(request, chosen)
+        sorted_out = _sorted_out(request, chosen)
     except StoreUnavailable as error:
         messages.error(request, words.unavailable(error))
         return redirect(inbox_address(back))
-    for sentence in left:
+    answered = sorted_out.answered
+    for sentence in sorted_out.sentences:
         messages.warning(request, sentence)
     if not answered:
         return redirect(inbox_address(back))
     audience: Any = Audience.of(request.user)
     shown = Together.of(Line(answered[0], tuple(answered)), audience.verdict(answered[0]))
     approved = request.POST.get("answer") != "deny"
-    context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": now}}
+    context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": sorted_out.now}}
     if not approved:
         context["presets"] = presets.offered(shown.first.approval_type, audience.powers.version)
     return render(request, "dashboard/approvals/together.html", context)
@@ -75,12 +76,12 @@ def deny(request: HttpRequest) -> HttpResponse:
 def _answer(request: HttpRequest, *, approved: bool) -> HttpResponse:
     chosen, back = request.POST.getlist("id")[:MOST_TOGETHER], request.POST.get("back", "")
     try:
-        _now, answered, failures = _sorted_out(request, chosen)
+        _now, answered, barred, failures = _sorted_out(request, chosen)
     except StoreUnavailable as error:
         messages.error(request, words.unavailable(error))
         return redirect(inbox_address(back))
     decided = 0
-    for account in answered:
+    for account in (*answered, *barred):  # who may not is refused one by one, and each is in the record
         try:
             notice = answer_one(request, account.request_id, approved=approved, together=True)
         except Http404:
@@ -97,32 +98,44 @@ def _answer(request: HttpRequest, *, approved: bool) -> HttpResponse:
     return redirect(inbox_address(back))
 
 
-def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> tuple[datetime, list[Account], list[str]]:
-    """Those of the chosen that may be answered together, and a sentence for each that may not."""
+class _Sorted(NamedTuple):
+    """The chosen: those that may be answered together, those that this person may not answer, and why not the rest."""
+
+    now: datetime
+    answered: list[Account]
+    barred: list[Account]
+    left: list[str]
+
+    @property
+    def sentences(self) -> list[str]:
+        """One for each that may not be answered so."""
+        return [*(NOT_TOGETHER.format(name=_name(account)) for account in self.barred), *self.left]
+
+
+def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     waiting, audience = read_waiting(open_store()), Audience.of(request.user)
     by_id = {account.request_id: account for account in waiting.accounts}
     unusual.refresh(waiting.accounts)
     names.refresh()
     odd = unusual.odd_ones(waiting.accounts)
-    answered: list[Account] = []
-    left = []
+    found = _Sorted(waiting.now, [], [], [])
     for request_id in dict.fromkeys(chosen):
         account = by_id.get(request_id)
         if account is None:
-            left.append(GONE.format(name=request_id))
+            found.left.append(GONE.format(name=request_id))
+        elif audience is None or not audience.verdict(account).allowed:
+            found.barred.append(account)
         elif (
-            audience is None
-            or not audience.verdict(account).allowed
-            or not may_go_together(audience, account)
+            not may_go_together(audience, account)
             or request_id in odd
             or not account.shape
-            or (answered and account.shape != answered[0].shape)
+            or (found.answered and account.shape != found.answered[0].shape)
             or names.lookalikes(account.agent_id, account.approval_type, account.context)
         ):
-            left.append(NOT_TOGETHER.format(name=_name(account)))
+            found.left.append(NOT_TOGETHER.format(name=_name(account)))
         else:
-            answered.append(account)
-    return waiting.now, answered, left
+            found.answered.append(account)
+    return found
 
 
 def _name(account: Account) -> str:

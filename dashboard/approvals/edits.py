@@ -23,6 +23,8 @@ from dashboard import access
 from dashboard.approvals import views, words
 from dashboard.display.text import json_word
 
+NOTHING = "null"  # is no change that can be approved, whatever is asked
+
 
 @dataclass(frozen=True)
 class Line:
@@ -61,6 +63,8 @@ def edit(request: HttpRequest, request_id: UUID) -> HttpResponse:
     if approval.live is None or approval.live.status != PENDING or approval.live.deadline_at <= approval.now:
         return render(request, "dashboard/approvals/edit.html", {"over": True, "request_id": str(request_id)})
     verdict, said = access.powers(request.user).verdict(approval.live), request.POST
+    if "save" in said and not verdict.allowed:  # refused as every other answer of theirs, and recorded
+        return views.answer(request, str(request_id), approved=True, edited=NOTHING)
     masked = loads_strictly(masked_json(approval.live.context.decode()).text)
     text = (
         said.get("wanted", "")

@@ -77,6 +77,17 @@ class Filters:
         return bool(self.show or self.kind or self.agent or self.age or self.q)
 
     @property
+    def only(self) -> list[str]:
+        """What it keeps to, in words: what a narrow page would not tell otherwise."""
+        said = [
+            self.kind,
+            self.agent,
+            words.AGES[self.age] if self.age else "",
+            f"“{self.q}”" if self.q else "",
+        ]
+        return [word for word in said if word]
+
+    @property
     def bare(self) -> str:
         """The query without the selection."""
         return replace(self, selected="").query

@@ -41,6 +41,7 @@ PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
 VOTED = "decision.voted"
 TOOL = "tool."  # how the kinds begin of what a tool did
+CLAIMS = (TOOL, "outcome.")  # and of all that an agent tells of what it was approved
 
 
 class Asker(NamedTuple):
@@ -243,9 +244,9 @@ class ApprovalPage:
         return [step for step in self.history if step.kind == "decision.uncertain"]
 
     @property
-    def tools(self) -> list[Step]:
-        """What the tool did that was asked about."""
-        return [step for step in self.history if step.kind.startswith(TOOL)]
+    def claims(self) -> list[Step]:
+        """What the agent tells of what it was approved: what its tool did, and what came of it."""
+        return [step for step in self.history if step.kind.startswith(CLAIMS)]
 
     @property
     def voided(self) -> list[Step]:

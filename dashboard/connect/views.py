@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -12,18 +12,21 @@ from django.core.paginator import Paginator
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, PROMPT, TOLD
 from core.history.agents import coverage, renewal
+from core.history.approvals.policy import powers_of
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
 from dashboard import access
 from dashboard.connect import terms, words
+from dashboard.connect.package import package
 from dashboard.connect.snippets import SNIPPETS, curl, environment
 
 logger = logging.getLogger(__name__)
@@ -57,6 +60,13 @@ class Line:
         return words.STATES[self.state]
 
 
+class Trial(NamedTuple):
+    """The first request of a new token, as policy sees it."""
+
+    agent_id: str
+    approval_type: str = "deploy"
+
+
 def _state(token: AgentToken, now: datetime) -> str:
     if token.revoked_at is not None:
         return "revoked"
@@ -86,6 +96,12 @@ def show(request: HttpRequest) -> HttpResponse:
         logger.exception("a token could not be recorded, so it was not made")
         return _page(request, 503, problem=words.AWAY)
     return _made(request, token, secret)
+
+
+@require_safe
+def fetch(request: HttpRequest) -> HttpResponse:
+    """The package that agents install, for `pip`, which signs in nowhere: nothing in it is of this site alone."""
+    return HttpResponse(package().content, content_type="application/zip")
 
 
 @require_POST
@@ -153,12 +169,24 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
     hooks = settings_of(_address(request), token.is_prefix)
-    program: dict[str, Any] = {
-        "environment": environment(_address(request), secret, token.is_prefix),
+    program = _program(request, secret, token.is_prefix)
+    # Asked anew: with the token the agent may have become theirs.
+    answers = powers_of(request.user).verdict(Trial(token.agent)).why or words.YOU_ANSWER
+    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, answers=answers, **program)
+
+
+def _program(request: HttpRequest, secret: str, is_fleet: bool = False) -> dict[str, Any]:
+    """The lines that use a token, for each framework what is installed first."""
+    return {
+        "environment": environment(_address(request), secret, is_fleet),
         "snippets": SNIPPETS,
-        "curl": curl(_address(request), token.is_prefix),
+        "curl": curl(_address(request), is_fleet),
     }
-    return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, **program)
+
+
+def _package(request: HttpRequest) -> str:
+    """Where the package is; its digest makes `pip` check it, and take no older one that it kept."""
+    return f"{request.build_absolute_uri(reverse('agent-package'))}#sha256={package().digest}"
 
 
 def _address(request: HttpRequest) -> str:
@@ -175,6 +203,9 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "address": _address(request),
+        "package": _package(request),
+        "opened": posted is not None,
+        **_program(request, words.PLACE_OF_TOKEN),
         "ungated": coverage.ungated(now, COVERAGE_DAYS),
         "coverage_days": COVERAGE_DAYS,
         "heard_says": words.HEARD,

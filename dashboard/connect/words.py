@@ -6,7 +6,7 @@ SCOPES = {
     "signal": "Send and take signals",
     "events": "Publish and read events",
     "usage": "Report calls of models",
-    "provision": "Make instances of the Agent Approval Protocol (alone, with all names that begin so)",
+    "provision": "Provision others by the Agent Approval Protocol (alone, and for all agents whose names begin so)",
 }
 ASKS = {
     "*": "before every tool",
@@ -30,6 +30,7 @@ NO_TOKEN = "There is no such token."
 AWAY = "Nothing was made: the record could not be written. Try again."
 RENEWED = "{token} has a new secret, shown below this once. The old one works until {until}."
 SHORTENED = "The old secret of {token} is refused within five seconds."
+PLACE_OF_TOKEN = "YOUR-TOKEN"
 HEARD = "They are the same agent, and I say so as an administrator"
 # A command with a code
 NO_CODE = "No command waits with this code: it was mistyped, is over, or was answered. Look at what the command shows."
@@ -37,3 +38,4 @@ TOO_MANY_CODES = "Too many codes were tried. Wait ten minutes."
 GIVEN = "Given: the command on {machine} fetches its token within seconds, as {agent}."
 REFUSED = "Refused: the command on {machine} gets no token."
 OVER = "This command does not wait any more. Nothing was given."
+YOU_ANSWER = "You may answer it yourself."

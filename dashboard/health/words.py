@@ -41,5 +41,5 @@ def unanswerable_worry(count: int) -> str:
     what = "One request waits that nobody" if count == 1 else f"{count:,} requests wait that nobody"
     return (
         f"{what} can approve, as people, grants, owners and kinds of requests are set now. An administrator can change "
-        "that under “Record and people”."
+        "that under “Admin”."
     )

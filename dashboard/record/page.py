@@ -11,10 +11,12 @@ from django.utils.safestring import SafeString
 
 from core.history.search import find
 from core.history.search.find import COUNTED, Question
-from core.history.search.words import Term, lines_of, words_of
+from core.history.search.words import Term, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
+from core.values.secrets import masked_json
 from dashboard import words
+from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of
 from dashboard.display.text import visible
 from dashboard.record import words as sentences
 from dashboard.record.address import query_of, said_of
@@ -50,6 +52,7 @@ class Result:
     lines: list[Line]
     more: int
     pruned_at: datetime | None
+    facts: str
 
     @classmethod
     def of(cls, row: ApprovalRecord, question: Question) -> "Result":
@@ -71,6 +74,7 @@ class Result:
             lines[:LINES],
             max(0, len(lines) - LINES),
             row.body_pruned_at,
+            "" if lines else _facts(row.context),
         )
 
 
@@ -117,6 +121,11 @@ def took(begin: Any, end: Any) -> timedelta | None:
     """How long it took, None where that is not known: it has not ended, or its row is damaged."""
     whole = isinstance(begin, datetime) and isinstance(end, datetime)
     return end - begin if whole else None
+
+
+def _facts(context: str) -> str:
+    """What tells most of it, where no word was looked for."""
+    return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
 def _lines(context: str, question: Question) -> list[Line]:

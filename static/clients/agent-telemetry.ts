@@ -3,7 +3,9 @@
 //
 //   import { Gate } from "./agent-telemetry.ts";
 //   const gate = new Gate();                       // TELEMETRY_URL, TELEMETRY_TOKEN or AGENT_TOKEN
-//   const answer = await gate.ask("deploy", { version: "4.2" }, { key: "release-7", timeout: "2h" });
+//   const answer = await gate.ask("deploy", { version: "4.2" }, {
+//     key: "release-7", timeout: "2h", understands: ["edited"],
+//   });
 //   if (answer.approved) await deploy(answer.edited ?? { version: "4.2" });
 
 export type Status = "approved" | "denied" | "changes" | "timeout" | "cancelled" | "unavailable" | "unknown";

@@ -38,7 +38,8 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
   if (said.went) {
     over.add(said.went.id);
     const line = lineOf(said.went.id);
-    if (line) strike(line);
+    if (line) strike(line, said.went);
+    endHeld(said.went);
     closePane(said.went.id);
   }
 });

@@ -14,4 +14,14 @@ function countHeld() {
   }
 }
 
+// Its request has ended: what it said of the agent is over.
+function endHeld({ id, word }) {
+  for (const held of document.querySelectorAll(`[data-held="${id}"]`)) {
+    held.classList.add("released");
+    held.querySelector("[data-until]").textContent = `${word}.`;
+    const undo = held.querySelector("[data-undo]");
+    if (undo) undo.hidden = true;
+  }
+}
+
 setInterval(countHeld, 250);

@@ -50,8 +50,14 @@ function showSelection() {
   }
 }
 
-function strike(line) {
+// `went` is how it ended, where that is known.
+function strike(line, went) {
   line.classList.add("over");
+  if (!went || line.querySelector(".ended-as")) return;
+  const said = document.createElement("b");
+  said.className = "ended-as";
+  said.textContent = went.by && went.by !== "system" ? `${went.word} by ${went.by}` : went.word;
+  line.querySelector(".facts-line").prepend(said, " ");
 }
 
 // What is not on the server's list any more is struck through; what is new there waits.
@@ -68,6 +74,7 @@ async function takeList(got) {
     const shown = here.get(line.dataset.line);
     if (!shown) continue;
     shown.classList.remove("over");
+    shown.querySelector(".ended-as")?.remove();
     if (shown.dataset.state === line.dataset.state) continue;
     shown.dataset.state = line.dataset.state;
     shown.className = line.className;

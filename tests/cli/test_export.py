@@ -129,6 +129,7 @@ def test_days_limit_what_is_exported(recorded, run):
     assert len(json.loads(run(cmd_telemetry_export, days=4)[1])) == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", PIECES)
 def test_memory_does_not_grow_with_the_history(recorded, form):
     [call, *_] = CallHistory().calls(None)

@@ -11,7 +11,15 @@ from django.test import Client
 from websockets.exceptions import InvalidStatus
 
 from core.history.approvals import policy
-from core.models import AgentOwner, AuditEntry, DecisionGrant, Rule, Team
+from core.models import (
+    AgentOwner,
+    ApprovalType,
+    AuditEntry,
+    DecisionGrant,
+    DecisionIntent,
+    Rule,
+    Team,
+)
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.dashboard.live.frames import next_frame
 from tests.live_record import live_record
@@ -271,6 +279,59 @@ def test_every_kind_of_person_at_every_door_and_in_every_state(gate, client_of, 
             assert [one["standing"] for one in told] == [state]
         after = {"approve": "approved", "deny": "rejected"}[word] if offered else state
         assert live_record(gate, request_id).status == after
+
+
+def wanted_form(request, **said: str) -> dict:
+    """What every door beside approve and deny reads of a form: fields are of a request, or of all in it."""
+    id_ = request.request_id
+    about = {f"digest-{id_}": request.digest, f"reason-{id_}": "why?", f"minutes-{id_}": "5"}
+    return {"id": [id_], "reason": "why?", "wanted": '{"a": 2}', **about, **said}
+
+
+def edited(client: Client, request) -> object:
+    """The change is looked at, and then approved as it was shown."""
+    address = f"/approvals/{request.request_id}/edit/"
+    shown = client.post(address, wanted_form(request, show="1")).content.decode()
+    mark = re.search(r'name="seen" value="(\w+)"', shown)
+    return client.post(address, wanted_form(request, save="1", seen=mark[1] if mark else "no"))
+
+
+def at(address: str):
+    return lambda client, request: client.post(
+        address.replace("ID", request.request_id), wanted_form(request)
+    )
+
+
+# What each does, and how the request stands where it may.
+DOORS = {
+    "approve": (at("/approvals/ID/approve/"), "approved"),
+    "deny": (at("/approvals/ID/deny/"), "rejected"),
+    "ask back": (at("/approvals/ID/ask-back/"), "rejected"),
+    "edit": (edited, "approved"),
+    "extend": (at("/approvals/ID/extend/"), "pending"),
+    "approve together": (at("/approvals/together/approve/"), "approved"),
+    "deny together": (at("/approvals/together/deny/"), "rejected"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_every_way_to_answer_asks_the_same_policy_and_each_attempt_is_recorded(gate, client_of, kind, door):
+    why, client = PEOPLE[kind], client_of(kind)
+    (go, status), before = DOORS[door], gate.open_request("deploy")
+    ApprovalType.objects.create(name="deploy", edits=True)
+    heard = ("edited", "changes", "extended")
+    request = gate.open_request("deploy", {"a": 1}, timeout=60, understands=heard)
+    asked_until = live_record(gate, request.request_id).deadline_at
+    response, after = go(client, request), live_record(gate, request.request_id)
+    assert response.status_code < 500
+    assert (status_of(response) == SIGN_IN) is (why == SIGN_IN)
+    assert [one["why"] for one in attempts(request.request_id)] == ([why] if why not in ("", SIGN_IN) else [])
+    assert after.status == (status if why == "" else "pending")
+    assert (after.deadline_at > asked_until) is (why == "" and door == "extend")
+    assert DecisionIntent.objects.exists() is (why == "" and door != "extend")
+    assert live_record(gate, before.request_id).status == "pending"
 
 
 @pytest.mark.parametrize("kind", PEOPLE)

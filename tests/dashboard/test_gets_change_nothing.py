@@ -54,7 +54,7 @@ def kept_in_redis(url: str) -> dict[bytes, object]:
         return {key: read[spy.type(key)](key) for key in keys}
 
 
-@pytest.mark.parametrize("kind", ["superuser", "administrator"])
+@pytest.mark.parametrize("kind", ["superuser", pytest.param("administrator", marks=pytest.mark.long)])
 def test_no_get_of_any_address_changes_anything(
     clean_redis, gate, record, signed_in, raw, monkeypatch, tmp_path, settings, kind
 ):

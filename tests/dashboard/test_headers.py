@@ -109,3 +109,10 @@ def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
     assert 'form="decide"' in region
     for sent in (region, fragments.live_region(contexts.live_page())):
         assert "csrf" not in sent
+
+
+def test_who_follows_an_old_link_gets_our_page_with_debug_too(signed_in, settings):
+    settings.DEBUG = True
+    page = signed_in("viewer").get(f"/approvals/{UNKNOWN_ID}/")
+    assert page.status_code == 404
+    assert "There is no such page or request." in page.content.decode()

@@ -1,5 +1,9 @@
 """The largest that agents may legally ask, all at once: the page of others answers, and the web process stays small."""
 
+import os
+import resource
+import socket
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -109,3 +113,66 @@ def hear(socket: ClientConnection, frames: list[str]) -> None:
     """A page that is open reads what it is told."""
     with suppress(ConnectionClosed):
         frames.extend(socket)
+
+
+FILES, HALF_OPEN = 256, 300
+
+
+class HalfOpen:
+    """So many connections that begin to ask and never end; what is closed is opened anew."""
+
+    def __init__(self, port: int) -> None:
+        self._port, self._ends = port, threading.Event()
+        self.lines: list[socket.socket | None] = [None] * HALF_OPEN
+        self.opened = self.turns = 0
+
+    def go_on(self) -> None:
+        """A byte on each, again and again, until it `ends`."""
+        while not self._ends.wait(0.2):
+            for number, line in enumerate(self.lines):
+                self.lines[number] = self._dripped(line)
+            self.turns += 1
+        for line in self.lines:
+            if line is not None:
+                line.close()
+
+    def end(self) -> None:
+        """No more."""
+        self._ends.set()
+
+    def _dripped(self, line: socket.socket | None) -> socket.socket | None:
+        try:
+            if line is not None:
+                line.sendall(b"x")
+                return line
+            line = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
+            line.sendall(b"GET / HTTP/1.1\r\nHost: ")
+            self.opened += 1
+            return line
+        except OSError:
+            if line is not None:
+                line.close()
+            return None
+
+
+@pytest.mark.anywhere
+@pytest.mark.long
+def test_300_connections_that_never_end_their_headers_refuse_nobody_at_256_files(database_server):
+    with stand(database_server) as site, ThreadPoolExecutor(1) as pool:
+        site.start("recorder")
+        site.start_web()
+        resource.prlimit(site.pids["web"], resource.RLIMIT_NOFILE, (FILES, FILES))
+        attack = HalfOpen(site.port)
+        going = pool.submit(attack.go_on)
+        try:
+            until(lambda: attack.opened >= HALF_OPEN and attack.turns >= 3, "they are open, and drip")
+            for number in range(3):
+                asked = ApprovalGate(site.server.url, f"other-{number}").open_request("other", timeout=1800)
+                turn, id_ = attack.turns, asked.request_id
+                until(lambda: site.visitor.page("/healthz").status == 200, "it says that it is well")
+                until(lambda id_=id_: id_ in site.people[0].page("/").text, "a page of somebody else")
+                until(lambda turn=turn: attack.turns > turn, "they go on meanwhile")
+            assert len(os.listdir(f"/proc/{site.pids['web']}/fd")) < FILES
+        finally:
+            attack.end()
+            going.result(PATIENCE)

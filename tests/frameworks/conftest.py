@@ -59,7 +59,8 @@ def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathF
 
     def make(framework: str, **more: str) -> Program:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        python = python_with(HERE / "locks" / f"{framework}.txt", shared)
+        [lock] = [lock for lock in (HERE / "locks").glob("*.txt") if framework.startswith(lock.stem)]
+        python = python_with(lock, shared)
         path = f"{package_path(shared)}{os.pathsep}{HERE}"
         environment = {
             **kept, "PYTHONPATH": path, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "payer", **more

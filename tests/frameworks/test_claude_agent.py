@@ -15,15 +15,25 @@ pytestmark = [pytest.mark.anywhere, pytest.mark.long]
 class Session:
     """One query of the SDK whose model wants to run a command that leaves a trace."""
 
-    def __init__(self, program, client, way, folder, redis) -> None:
-        self.gate, self.trace = ApprovalGate(redis), folder / "trace"
+    def __init__(self, program, client, way, timeout, folder, redis) -> None:
+        self.gate, self.trace = ApprovalGate(redis, "payer"), folder / "trace"
         self._stub = model_that_runs(f"touch {self.trace}")
         self.model = self._stub.__enter__()
         self._program = program("claude_agent", **{
             "HOME": str(folder), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
         })  # fmt: skip
-        self._process = self._program.start(str(client), way)
+        self._words = (str(client), way, timeout)
+        self.start()
+
+    def start(self) -> None:
+        """Begin, or begin again."""
+        self._process = self._program.start(*self._words)
+
+    def kill(self) -> None:
+        """It is gone without a word."""
+        self._process.kill()
+        self._process.wait()
 
     def asked(self) -> ApprovalRequest:
         """The one request."""
@@ -42,8 +52,8 @@ class Session:
 def session(program, claude, tmp_path, clean_redis):  # noqa: F811
     sessions = []
 
-    def begin(way):
-        sessions.append(Session(program, claude, way, tmp_path, clean_redis))
+    def begin(way, timeout="1h"):
+        sessions.append(Session(program, claude, way, timeout, tmp_path, clean_redis))
         return sessions[-1]
 
     yield begin
@@ -70,3 +80,34 @@ def test_what_is_denied_does_not_run_and_the_model_reads_why(session, way):
     begun.end()
     assert not begun.trace.exists()
     assert any("not on a Friday" in text for text in begun.model.heard)
+
+
+@pytest.mark.parametrize("way", ["hook", "permission"])
+def test_what_nobody_answers_does_not_run_and_the_model_reads_so(session, way):
+    begun = session(way, "3s")
+    begun.end()
+    assert not begun.trace.exists()
+    assert any("Nobody answered in time" in text for text in begun.model.heard)
+
+
+@pytest.mark.parametrize("way", ["hook", "permission"])
+def test_killed_while_it_waits_and_started_again_is_one_card_and_one_answer(session, way):
+    begun = session(way)
+    request = begun.asked()
+    begun.kill()
+    begun.start()
+    begun.gate.decide(request.request_id, True, "maria")
+    begun.end()
+    assert begun.trace.exists()
+    assert [one.request_id for one in begun.gate.find_requests()] == [request.request_id]
+
+
+def test_a_yes_that_was_heard_is_not_heard_again_by_the_next_process(session):
+    begun = session("hook")
+    begun.gate.decide(begun.asked().request_id, True, "maria")
+    begun.end()
+    begun.trace.unlink()
+    begun.start()
+    begun.gate.decide(begun.asked().request_id, False, "maria", "once is enough")
+    begun.end()
+    assert not begun.trace.exists()

@@ -12,12 +12,11 @@ from core.values.json import encode_json_object
 
 pytestmark = [pytest.mark.anywhere, pytest.mark.long]
 
-FRAMEWORKS = ("langgraph", "pydantic_ai", "openai_agents", "agent_framework", "crewai")
 EDIT = (
-    "langgraph",
-    "pydantic_ai",
-    "crewai",
+    *("langgraph", "langgraph_per_call", "langgraph_inbox"),
+    *("pydantic_ai", "pydantic_ai_capability", "crewai"),
 )  # those that run a tool with other arguments than the model said
+FRAMEWORKS = (*EDIT, "openai_agents", "agent_framework")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.frameworks.test_frameworks import approve_edited
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,11 +19,13 @@ COMPILER = "typescript@5.9.3"
 OPTIONS = "--strict --noUncheckedIndexedAccess --erasableSyntaxOnly --target es2022 --module esnext"
 OPTIONS += " --moduleResolution bundler --lib es2022,dom,dom.iterable --types --skipLibCheck"
 PROGRAM = """
-import {{ Gate, Refused, AlreadyCollected, secondsOf }} from "{client}";
+import { Gate, Refused, AlreadyCollected, secondsOf } from "./agent-telemetry.ts";
 const gate = new Gate();
 const say = (value) => console.log(JSON.stringify(value));
-{body}
+BODY
 """
+DOCUMENT = (ROOT / "docs" / "agents" / "gate.md").read_text()
+[LINES] = re.findall(r"```\n(import \{ Gate \}.*?)```", DOCUMENT, re.DOTALL)
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
 
 
@@ -52,8 +56,8 @@ def node(compiled: Path, site: str, token: str) -> Iterator[Callable[..., subpro
     environment = {**os.environ, "TELEMETRY_URL": site, "TELEMETRY_TOKEN": token}
     started: list[subprocess.Popen[str]] = []
 
-    def run(body: str) -> subprocess.Popen[str]:
-        program = PROGRAM.format(client=client, body=body)
+    def run(body: str, program: str = PROGRAM) -> subprocess.Popen[str]:
+        program = program.replace("./agent-telemetry.ts", str(client)).replace("BODY", body)
         command = ["node", "--input-type=module", "-e", program]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
@@ -83,6 +87,12 @@ def test_it_asks_waits_and_hears_what_people_say(node, people, asked):
     answer, found = said(program)
     assert (answer["approved"], answer["status"], answer["responder"]) == (True, "approved", "maria")
     assert [one["key"] for one in found] == [None]
+
+
+def test_the_lines_of_the_document_deploy_what_people_made_of_it(node, asked, clean_redis):
+    program = node("", "globalThis.deploy = (what) => console.log(JSON.stringify(what));" + LINES)
+    approve_edited(clean_redis, asked().request_id, {"version": "4.3"})
+    assert said(program) == [{"version": "4.3"}]
 
 
 def test_a_key_a_claim_and_a_withdrawal(node, people, asked):

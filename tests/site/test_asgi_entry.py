@@ -59,8 +59,14 @@ def run(program: str, tmp_path: Path, **environment: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def test_loading_it_opens_no_connection_and_starts_no_thread(tmp_path):
-    run(LOAD, tmp_path)
+SETTLED = """
+import gc
+assert gc.get_freeze_count() > 50_000 and len(gc.get_objects()) < 5_000, "garbage is looked for in what was imported"
+"""
+
+
+def test_loading_it_opens_no_connection_starts_no_thread_and_leaves_no_work_to_the_collector(tmp_path):
+    run(LOAD + SETTLED, tmp_path)
     assert not (tmp_path / "history.sqlite3").exists()
 
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = [["verify_audit"], ["audit_checkpoint"], ["backup", "b.zip"], ["recorder"]]
+LONG = pytest.mark.long  # one way of telling it is that of all
+COMMANDS = [
+    ["verify_audit"],
+    *(pytest.param(words, marks=LONG) for words in (["audit_checkpoint"], ["backup", "b.zip"], ["recorder"])),
+]
 
 
 def run(command: list[str], folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:

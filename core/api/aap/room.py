@@ -7,11 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
 
 from core.api.aap import instances, requests, words
 from core.api.answers import Refused, Reply
-from core.api.desk import Desk, Receive, Scope, Send, answer, body_of, header, refused_by, unless_gone
+from core.api.desk import (
+    Desk,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    body_of,
+    header,
+    query_of,
+    refused_by,
+    unless_gone,
+)
 from core.api.ends import until
 from core.history.people.tokens import PROVISION, Bearer
 
@@ -70,8 +80,7 @@ class Provider:
         return reply
 
     async def _read(self, call: "Asked", named: uuid.UUID | None, receive: Receive) -> Reply:
-        said = parse_qs(call.scope["query_string"].decode("latin-1"), keep_blank_values=True).get("wait")
-        seconds = words.wait_seconds(said[-1] if said else None)
+        seconds = words.wait_seconds(_query(call.scope).get("wait"))
         if seconds and named is not None:
             with self._polling(call.agent):
                 ended = await unless_gone(self._ended(call.agent, named, seconds), receive)
@@ -121,6 +130,14 @@ class Asked:
     def key(self) -> str:
         """The key of the attempt; Refused where there is none."""
         return words.idempotency_key(header(self.scope, b"idempotency-key"))
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """The fields of the address; Refused where one comes twice."""
+    try:
+        return query_of(scope)
+    except Refused as refused:
+        raise words.invalid(refused.field, str(refused)) from refused
 
 
 def _agent(bearer: Bearer) -> str:

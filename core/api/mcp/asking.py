@@ -1,13 +1,17 @@
 """What the tools do: the same requests as over HTTP and by hooks, under the same keys, with the same words."""
 
 import json
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from core.api import asking, hooks
 from core.api.answers import Refused
+from core.api.bearers import agent_of
 from core.api.desk import Desk
 from core.api.routes import ROUTES, Call
+from core.approvals.request import ApprovalRequest
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import EDITED, PENDING, UNAVAILABLE
@@ -19,11 +23,41 @@ AGAIN = "Nobody has answered yet. Call wait_for_answer with this id; do nothing 
 KIND = "question"
 
 
+class Task(NamedTuple):
+    """A request that a client comes back for. `use`: of `approve`, for which call its answer is; None of a question."""
+
+    request_id: str
+    use: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> "Task":
+        """As its client says it."""
+        request_id, dot, use = text.partition(".")
+        try:
+            return cls(request_id, b64decode(use, b"-_", validate=True).decode() if dot else None)
+        except ValueError as error:
+            raise _no_such_task() from error
+
+    def __str__(self) -> str:
+        use = "" if self.use is None else f".{urlsafe_b64encode(self.use.encode()).decode()}"
+        return f"{self.request_id}{use}"
+
+
+def _no_such_task() -> Refused:
+    return Refused(404, "task", "There is no such task of this agent.")
+
+
 class Asker:
-    """Asks in the name of one token, as the address of the server was written (`query`)."""
+    """Asks in the name of one token, as the address of the server was written (`query`). One for each call.
+
+    takes_tasks: whether this call's client comes back for what takes long; then nothing is waited for here, and
+    `begun` is what it comes back for.
+    """
 
     def __init__(self, desk: Desk, bearer: Bearer, query: Mapping[str, str]) -> None:
         self._desk, self._bearer, self._query = desk, bearer, dict(query)
+        self.takes_tasks = False
+        self.begun: Task | None = None
 
     async def approve(self, tool: str, given: dict[str, Any], use: str) -> dict[str, Any]:
         """Whether a tool may run, as `--permission-prompt-tool` wants it; deny for whatever goes wrong."""
@@ -33,13 +67,13 @@ class Asker:
         bearer = self._bearer._replace(asks="*")
         query = {"understands": EDITED, "timeout": "600", **self._query}
         try:
+            if self.takes_tasks:
+                self.begun = Task(*await self._desk.run(partial(hooks.opened, self._agent, body)))
+                return {"status": PENDING}
             reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
         except (Refused, StoreUnavailable, MalformedRecord) as error:
             return {"behavior": "deny", "message": f"Nobody could be asked: {error}"}
-        said = reply.get("hookSpecificOutput", {})
-        if said.get("permissionDecision") == "allow":
-            return {"behavior": "allow", "updatedInput": said.get("updatedInput", given)}
-        return {"behavior": "deny", "message": said.get("permissionDecisionReason") or "Nobody allowed it."}
+        return _permission(reply, given)
 
     async def ask(
         self, question: str, details: dict[str, Any] | None, key: str | None, wait: float
@@ -48,13 +82,42 @@ class Asker:
         context = {"question": question, **({"details": details} if details else {})}
         body = {"type": KIND, "context": context, "timeout": OPEN_SECONDS, **({"key": key} if key else {})}
         asked = await self._route("POST", "requests", self._named(body))
-        return await self.wait(asked["id"], wait)
+        said = await self.wait(asked["id"], 0 if self.takes_tasks else wait)
+        if self.takes_tasks and said["status"] == PENDING:
+            self.begun = Task(asked["id"])
+        return said
 
     async def wait(self, request_id: str, wait: float) -> dict[str, Any]:
         """How a question was answered, waiting at most so many seconds."""
         query = {**self._query, "wait": f"{max(0.0, min(wait, LONGEST_WAIT)):.3f}"}
         said = await self._route("GET", "requests/{id}/outcome", {}, query=query, of=request_id)
         return {**said, "next": AGAIN} if said["status"] == PENDING else said
+
+    async def request_of(self, task: Task) -> ApprovalRequest:
+        """What a task waits for; Refused where this agent asked no such thing."""
+        found: ApprovalRequest = await self._desk.run(partial(asking.own, self._agent, task.request_id))
+        if task.use is not None and found.context.get("session") != SESSION:
+            raise _no_such_task()
+        return found
+
+    async def came_of(self, task: Task, request: ApprovalRequest) -> dict[str, Any] | None:
+        """What its tool would have said at the end; None while nobody has answered."""
+        if task.use is None:
+            said = await self.wait(task.request_id, 0)
+            return None if said["status"] == PENDING else said
+        try:
+            reply = await hooks.answered(self._desk.run, self._desk.ends, self._agent, request, task.use)
+        except Refused as refused:  # another call of the same took the answer
+            return {"behavior": "deny", "message": str(refused)}
+        return None if reply.status == 202 else _permission(reply.body, request.context["input"])
+
+    async def cancel(self, task: Task) -> None:
+        """Withdraw it, where it has not ended."""
+        await self._route("POST", "requests/{id}/cancel", self._named({}), of=task.request_id)
+
+    @property
+    def _agent(self) -> str:
+        return agent_of(self._bearer, self._query.get("agent"))
 
     def _named(self, body: dict[str, Any]) -> dict[str, Any]:
         return {**body, "agent": self._query["agent"]} if "agent" in self._query else body
@@ -69,6 +132,13 @@ class Asker:
         waiting: Any = way.answer(call) if way.waits else self._desk.run(partial(way.answer, call))
         reply: dict[str, Any] = (await waiting).body
         return reply
+
+
+def _permission(reply: Mapping[str, Any], given: Any) -> dict[str, Any]:
+    said = reply.get("hookSpecificOutput", {})
+    if said.get("permissionDecision") == "allow":
+        return {"behavior": "allow", "updatedInput": said.get("updatedInput", given)}
+    return {"behavior": "deny", "message": said.get("permissionDecisionReason") or "Nobody allowed it."}
 
 
 def as_text(said: Mapping[str, Any]) -> str:

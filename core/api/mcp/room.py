@@ -2,12 +2,11 @@
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
 from core.api.answers import Reply
 from core.api.bearers import require
-from core.api.desk import Desk, Receive, Scope, Send, answer, refused_by
+from core.api.desk import Desk, Receive, Scope, Send, answer, query_of, refused_by
 from core.api.mcp.asking import Asker
 
 ADDRESS = "/mcp"
@@ -57,16 +56,16 @@ class ModelContext:
         try:
             bearer = await self._desk.bearer(scope)
             require(bearer, "ask")
+            query = query_of(scope)
         except Exception as error:
             await answer(scope, send, Reply.of(refused_by(scope, error)))
             return
-        from core.api.mcp.server import ASKER
+        from core.api.mcp.tasks import ASKER
 
         loop = asyncio.get_running_loop()
         if loop not in self._served:
             self._served[loop] = Served()
         application = await self._served[loop].ready()
-        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         asker = Asker(
             self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query}
         )

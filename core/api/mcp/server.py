@@ -10,20 +10,26 @@ from mcp.server.mcpserver.exceptions import ToolError
 from core import __version__
 from core.api.answers import Refused
 from core.api.mcp.asking import LONGEST_WAIT, Asker, as_text, unavailable
+from core.api.mcp.tasks import Tasks, asker_of
 from core.errors import MalformedRecord, StoreUnavailable
 
 INSTRUCTIONS = (
     "People approve, deny or answer here. Go on only where the answer says approved; a denial is final, so do not try "
     "the same in another way."
 )
-ASKER = "telemetry.asker"  # in the scope of a call over HTTP
 
 
 def made() -> MCPServer:
     """A new server with its tools."""
     # One line of the log for each call of an older client says nothing.
     logging.getLogger("mcp").setLevel(logging.WARNING)
-    server = MCPServer("agent-telemetry", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING")
+    server = MCPServer(
+        "agent-telemetry",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        log_level="WARNING",
+        extensions=[Tasks()],
+    )
     for tool in (approve, ask_human, wait_for_answer):
         server.add_tool(tool, structured_output=False)
     return server
@@ -55,8 +61,7 @@ async def wait_for_answer(id: str, ctx: Context, wait: float = LONGEST_WAIT) -> 
 
 
 def _asker(ctx: Context) -> Asker:
-    found: Asker = ctx.request_context.request.scope[ASKER]  # type: ignore[union-attr]
-    return found
+    return asker_of(ctx.request_context)
 
 
 async def _answered(waiting: Awaitable[dict[str, Any]]) -> str:

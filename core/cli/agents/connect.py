@@ -198,7 +198,9 @@ def _try(wiring: Wiring) -> int:
             "description": "A trial of agent-telemetry connect: it does nothing",
         },
     }
-    print(f"A trial waits on {wiring.site} now: answer it there, either way. Its owner may not.", flush=True)
+    print(
+        f"A trial waits on {wiring.site} now: answer it there, either way. Its page says who may.", flush=True
+    )
     words = [sys.executable, "-I", shim.__file__, "claude-code", "--env", str(wiring.token_file)]
     done = subprocess.run(
         [*words, "--timeout", str(wiring.seconds)], input=json.dumps(call), capture_output=True, text=True

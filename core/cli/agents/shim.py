@@ -50,17 +50,19 @@ class Said(NamedTuple):
 class Client(NamedTuple):
     """A coding agent. `read`: its words into those of the site; `say`: the answer into its own.
 
-    `edits`: the events at which it takes another input in the place of its own.
+    `edits`: the events at which it takes another input in the place of its own. `faults`: whether it reads beside
+    the exit code that blocks what is said, and not what is complained of.
     """
 
     read: Callable[[Body], Body | None]
     say: Callable[[Body, Said], Any]
     edits: tuple[str, ...] = ()
+    faults: bool = False
 
 
 def main(words: list[str]) -> int:
     """Answer one hook: `CLIENT --env FILE --timeout SECONDS`, the event on standard input. The exit code."""
-    event = ""
+    event, client, asked = "", None, {}
     try:
         name, options = words[0], dict(zip(words[1::2], words[2::2], strict=True))
         if name == "headers":
@@ -88,8 +90,11 @@ def main(words: list[str]) -> int:
     except BaseException as error:  # whatever it is, the tool must not run
         if event and event not in ANSWERED:
             return PASSED
-        why = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
-        print(f"agent-telemetry: nobody could be asked, so this is blocked. {why}", file=sys.stderr)
+        fault = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+        why = f"agent-telemetry: nobody could be asked, so this is blocked. {fault}"
+        if event and client is not None and client.faults:
+            print(json.dumps(client.say(asked, Said("deny", why))))
+        print(why, file=sys.stderr)
         return BLOCKED
 
 
@@ -370,7 +375,7 @@ def _use(session: object, tool: object, given: object) -> str:
 CLIENTS = {
     "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
     "codex": Client(_as_it_is, _say_no_to_codex),
-    "copilot": Client(_read_copilot, _say_copilot, (BEFORE,)),
+    "copilot": Client(_read_copilot, _say_copilot, (BEFORE,), faults=True),
     "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
     "cursor": Client(_read_cursor, _say_cursor),
 }

@@ -268,7 +268,7 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
             entries.append([alarm])
         else:
             refusal = LACKING[need] if need else verdict.why
-            _record_refusal(fresh or user, record, refusal)
+            record_refusal(fresh or user, record, refusal)
     if refusal:
         raise NotAllowed(refusal, need)
     raise Altered(ALTERED_SINCE)
@@ -409,7 +409,8 @@ def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
     )
 
 
-def _record_refusal(user: Any, record: RequestRecord, why: str) -> None:
+def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
+    """That somebody tried what they may not; for use in a transaction."""
     entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})])
 
 

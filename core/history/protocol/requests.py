@@ -8,8 +8,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from core.history.audit import entries
+from core.history.audit.entries import Fact
 from core.models import ApprovalRecord, ProtocolInstance, ProtocolRequest
+from core.values.secrets import masked_text
 
+KINDS = {"succeeded": "outcome.succeeded", "failed": "outcome.failed"}
 KEPT = timedelta(days=30)  # after the end, of what must be kept for eight days at most
 
 
@@ -64,10 +68,18 @@ def consumed(row: ProtocolRequest, key: str) -> None:
 
 
 def report(row: ProtocolRequest, outcome: str, note: str, at: datetime) -> ProtocolRequest:
-    """Note what came of the call, the first time; the row as it stands then, whoever was first."""
-    first = ProtocolRequest.objects.filter(pk=row.pk, outcome="")
-    first.update(outcome=outcome, note=note, reported_at=at)
+    """Note what came of the call, the first time, and record it; the row as it stands then, whoever was first."""
+    with transaction.atomic():
+        unreported = ProtocolRequest.objects.filter(pk=row.pk, outcome="")
+        if unreported.update(outcome=outcome, note=note, reported_at=at):
+            entries.append([_claim(row, outcome, note, at)])
     return ProtocolRequest.objects.get(pk=row.pk)
+
+
+def _claim(row: ProtocolRequest, outcome: str, note: str, at: datetime) -> Fact:
+    """What the agent says, for the record: secrets in it are hidden, as nothing takes them out again."""
+    kind, about = KINDS[outcome], {"why": masked_text(note).text} if note else {}
+    return Fact(f"{kind}:{row.request_id}", kind, at, "", row.agent, str(row.request_id), about)
 
 
 def waiting_of(instance: ProtocolInstance) -> Any:

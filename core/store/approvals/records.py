@@ -261,9 +261,10 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
     )
     if (trouble := next((one for one in (count, members) if isinstance(one, Exception)), None)) is not None:
         raise StoreUnavailable(f"the queue cannot be read: {trouble}") from trouble
-    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, _ids(members))])
+    ids = _ids(members)
+    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, ids)])
     now = at(milliseconds_of(time))
-    return now, count, [request for request in _waiting(_ids(members), replies) if request.deadline_at > now]
+    return now, count, [request for request in _waiting(ids, replies) if request.deadline_at > now]
 
 
 def _ids(members: list[bytes]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from core import ApprovalGate
 from core.api.aap import room
-from core.models import ProtocolRequest
+from core.models import AuditEntry, ProtocolRequest
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -71,6 +71,28 @@ def test_an_approval_is_waited_for_used_once_and_reported(asker, ask, decide):
         "outcome_conflict",
     )
     assert asker.get(f"/requests/{request_id}").json() == told.json()
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+def test_what_came_of_it_is_recorded_once_and_shown_as_what_the_agent_says(
+    asker, ask, decide, recorder, client, make_user, status
+):
+    request_id = ask(asker).json()["id"]
+    decide(request_id, True)
+    consume(asker, request_id)
+    report = {"status": status, "note": "paid back with Bearer abcdefghijklmnopqrstuvwx"}
+    for _ in range(2):
+        assert asker.post(f"/requests/{request_id}/outcome", json=report).status_code == 200
+    [entry] = AuditEntry.objects.filter(kind__startswith="outcome.")
+    assert (entry.kind, str(entry.request_id), entry.agent_id) == (
+        f"outcome.{status}",
+        request_id,
+        "refunder",
+    )
+    assert "abcdefghijklmnopqrstuvwx" not in str(entry.details)
+    client.force_login(make_user("vera", "viewer"))
+    page = wait_until(lambda: client.get(f"/approvals/{request_id}/").content.decode(), "the page is there")
+    assert f"<b>The agent says that it {status}</b>: paid back" in page
 
 
 def test_a_denial_is_an_answer_and_allows_nothing(asker, ask, decide):
@@ -207,6 +229,8 @@ def test_a_key_is_needed_and_a_wait_is_a_duration(asker, ask):
     request_id = ask(asker).json()["id"]
     assert code(asker.post(f"/requests/{request_id}/consume")) == (400, "missing_idempotency_key")
     assert code(asker.get(f"/requests/{request_id}?wait=soon")) == (400, "invalid_request")
+    twice = asker.get(f"/requests/{request_id}?wait=1s&wait=2s")
+    assert (code(twice), twice.json()["error"]["param"]) == ((400, "invalid_request"), "wait")
     assert asker.get(f"/requests/{request_id}").json()["status"] == "pending"
 
 

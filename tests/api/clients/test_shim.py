@@ -86,7 +86,8 @@ def test_copilot_runs_what_people_made_of_an_input_and_nothing_where_that_is_a_t
     asked = hook("copilot", {**COPILOT, "tool_input": given})
     approve_with_input(waiting(gate_of("x")), changed or {"input": "*** other"})
     code, said, _ = ended(asked)
-    assert (code, said and said["modifiedArgs"]) == ((0, changed) if changed else (2, None))
+    assert (code, said.get("modifiedArgs")) == ((0, changed) if changed else (2, None))
+    assert said["permissionDecision"] == ("allow" if changed else "deny")
 
 
 def test_two_same_calls_of_a_client_without_names_for_them_are_two_requests(hook, gate_of):

@@ -128,8 +128,10 @@ def test_what_is_wrong_is_said_and_nobody_else_is_answered(call, agent, site):
     other = call("ask_human", {"question": "?", "wait": 0})["id"]
     assert "no such request" in call("wait_for_answer", {"id": other}, of=("another",))["error"]
     assert "question" in call("ask_human", {"wait": 0})["error"]
-    client = agent("worker", "usage")
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    twice = agent("pod-", "ask", is_prefix=True).post(f"{site}/mcp?agent=1&agent=2", json=body)
+    assert (twice.status_code, twice.json()["field"]) == (400, "agent")
+    client = agent("worker", "usage")
     assert client.post(f"{site}/mcp", json=body).status_code == 403
     assert client.post(f"{site}/mcp", json=body, headers={"Authorization": ""}).status_code == 401
 

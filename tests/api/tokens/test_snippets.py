@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 def test_the_lines_of_curl_ask_and_wait(agent, site, gate_of, soon, is_fleet):
     client, gate = agent("pod-", is_prefix=is_fleet), gate_of("x")
     secret = client.headers["Authorization"].removeprefix("Bearer ")
-    script = f"export AGENT_TOKEN={secret}\n{snippets.curl(site, is_fleet)}"
+    script = f"export TELEMETRY_TOKEN={secret}\n{snippets.curl(site, is_fleet)}"
     process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True)
     soon(lambda: len(gate.get_pending_approvals()) == 1)
     [request] = gate.get_pending_approvals()

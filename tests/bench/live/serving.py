@@ -60,6 +60,7 @@ class Site:
             "DJANGO_SETTINGS_MODULE": "telemetry_site.settings",
             "DEBUG": "1",
             "LOG_LEVEL": "ERROR",
+            "MALLOC_ARENA_MAX": "2",
             "TELEMETRY_SOCKETS_PER_SESSION": "5000",
             "TELEMETRY_UNDO_SECONDS": "0",  # what is measured begins with the decision
         }
@@ -79,6 +80,7 @@ class Site:
             "--log-level",
             "error",
             "--no-access-log",
+            "--no-proxy-headers",
         ]
         options += ["--http", "telemetry_site.connections:Connection", "--port", str(port)]
         return self._listening(port, "-m", "uvicorn", "telemetry_site.asgi:application", *options)

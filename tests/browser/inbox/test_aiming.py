@@ -89,7 +89,7 @@ def test_a_click_in_flight_when_a_colleague_ends_the_request_above(sign_in, clea
     choose(page, "delete")
     rest_on(page, "Approve")
     gate.respond_to_approval(above.request_id, False, "tom")
-    expect(page.locator(f"#line-{above.request_id}.over")).to_be_visible()
+    expect(page.locator(f"#line-{above.request_id}.over .ended-as")).to_have_text("Denied by tom")
     until_taken(page.locator(f"#request-{aimed.request_id} .approve"), lambda _button: press(page))
     expect(page.locator("#notices")).to_contain_text("You approved")
     assert gate.get_request(aimed.request_id).status == "approved"

@@ -63,3 +63,12 @@ def test_a_page_is_marked_around_what_is_typed():
 def test_an_honest_page_is_as_it_was():
     page = "<p>Ünïcödé ✔ &nbsp;</p><pre>a\n\tb</pre>"
     assert marked_page(page) == page
+
+
+def test_the_title_of_a_new_password_is_not_taken_for_a_secret(signed_in):
+    client = signed_in("superuser")
+    user = User.objects.create_user("somebody")
+    page = client.get(f"/admin/auth/user/{user.pk}/password/").content.decode()
+    assert "<h1>A new password</h1>" in page
+    assert "look like secrets" not in page
+    assert "<strong>somebody</strong>" in page

@@ -272,3 +272,13 @@ def test_a_thousand_that_wait_cost_what_ten_do_and_leave_the_page_small(gate, re
     ask(10, 1_000)
     record()
     assert cost() == few
+
+
+def test_a_narrowed_inbox_says_to_what_it_keeps(signed_in, clean_redis):
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
+    client = signed_in("approver")
+    assert 'class="only"' not in client.get("/?show=mine").content.decode()
+    page = client.get("/?agent=robot&kind=deploy&age=30&q=x").content.decode()
+    assert "Only deploy, robot, Waits for 30 min, “x”" in page
+    assert '<input type="hidden" name="age" value="30">' in page  # a search keeps to it
+    assert "Nothing that waits fits this choice." in page

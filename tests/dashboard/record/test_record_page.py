@@ -221,3 +221,9 @@ def test_without_its_index_the_page_says_what_to_run(paid, signed_in):
             assert "manage.py search_index --rebuild" in response.content.decode()
     finally:
         index.ensure()
+
+
+def test_a_list_says_what_was_asked_where_no_word_was_looked_for(paid, signed_in):
+    client = signed_in("auditor")
+    assert "amount 2070.32 · to Nordlicht GmbH" in text_of(client.get("/record/?person=maria"))
+    assert "facts-line" not in client.get("/record/?q=2070.32").content.decode()

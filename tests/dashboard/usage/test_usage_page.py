@@ -166,6 +166,7 @@ def queries_of(client, address: str) -> int:
     return len(captured)
 
 
+@pytest.mark.long
 def test_the_page_costs_the_same_with_100_and_with_100_000_calls(clean_redis, signed_in):
     client = signed_in("viewer")
     addresses = [f"/usage/?by={by}&range={span}" for by in ("tier", "model") for span in ("24h", "90d")]

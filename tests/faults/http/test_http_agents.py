@@ -1,4 +1,4 @@
-"""Many agents over HTTP while web and Redis are killed under them: each hears its own answer, once."""
+"""Many agents over HTTP while web, Redis and the database are killed under them: each hears its own answer, once."""
 
 import os
 import threading
@@ -12,12 +12,12 @@ from tests.waiting import PATIENCE, wait_until
 
 AGENTS, EACH = (200, 2) if os.environ.get("WHOLE_SCALE") else (60, 2)
 ALL = AGENTS * EACH
-KILLS = ("web", "redis", "web", "redis", "web")
+KILLS = ("web", "redis", "web", "redis", "web")  # and a database that is a server of its own, last
 
 
 @pytest.mark.long
-def test_no_answer_is_lost_doubled_or_forged_while_web_and_redis_die(database_server):
-    with stand(database_server) as site:
+def test_no_answer_is_lost_doubled_or_forged_while_web_redis_and_database_die(own_database_server):
+    with stand(own_database_server) as site:
         site.start("recorder")
         site.start_web()
         log = site.folder / "http.log"
@@ -32,7 +32,7 @@ def test_no_answer_is_lost_doubled_or_forged_while_web_and_redis_die(database_se
         wait_until(lambda: len(site.gate.get_pending_approvals()) >= AGENTS // 2, "agents wait")
         for person in people:
             person.start()
-        for part in KILLS:
+        for part in (*KILLS, "postgresql", "postgresql") if site.postgresql else KILLS:
             before = told(log)
             wait_until(lambda before=before: told(log) > before or told(log) == ALL, "one more heard")
             load.kill(part)

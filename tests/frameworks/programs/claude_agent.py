@@ -11,8 +11,11 @@ async def prompt():
     yield {"type": "user", "message": {"role": "user", "content": "leave a trace"}}
 
 
-async def main(client: str, way: str) -> None:
-    held = {"hooks": before_tools("Bash")} if way == "hook" else {"can_use_tool": can_use_tool()}
+async def main(client: str, way: str, timeout: str) -> None:
+    said = {"thread": "traces", "timeout": timeout}
+    held = (
+        {"hooks": before_tools("Bash", **said)} if way == "hook" else {"can_use_tool": can_use_tool(**said)}
+    )
     async for message in query(prompt=prompt(), options=ClaudeAgentOptions(cli_path=client, **held)):
         print(type(message).__name__, flush=True)
 

@@ -31,6 +31,12 @@ NO_UTF8 = "CAST(x'ff41' AS TEXT)"
 DAMAGE = {column: [NO_UTF8, "x'ff41'", "x'7b7d'", "5", "-1.5", "'words'", "''"] for column in EDITS}
 
 
+@pytest.fixture(params=[PLACES[::6], pytest.param(PLACES, marks=pytest.mark.long)], ids=["some", "many"])
+def places(request):
+    """The numbers of entries that are attacked."""
+    return request.param
+
+
 @pytest.fixture
 def record_of_sixty(db, tmp_path):
     """A whole record with a checkpoint at its end; the file of the checkpoint."""
@@ -43,8 +49,8 @@ def record_of_sixty(db, tmp_path):
     return path
 
 
-def test_an_edit_of_any_column_anywhere_is_found_and_the_entry_named(record_of_sixty, tmp_path):
-    for number in [1, *PLACES, LENGTH]:
+def test_an_edit_of_any_column_anywhere_is_found_and_the_entry_named(record_of_sixty, tmp_path, places):
+    for number in [1, *places, LENGTH]:
         for column, value in EDITS.items():
             verdict = after(partial(attacker.edit, number, column, value), tmp_path / "none")
             assert f"#{number} was changed" in verdict.problems[0], (number, column, verdict.problems)
@@ -73,21 +79,21 @@ def test_a_time_that_only_the_database_knows_is_found_and_the_entry_named(record
             assert [problem.split(":")[0] for problem in verdict.problems] == [f"entry #{number} was changed"]
 
 
-def test_an_edit_whose_own_hash_was_made_anew_is_found_at_the_next_entry(record_of_sixty, tmp_path):
+def test_an_edit_whose_own_hash_was_made_anew_is_found_at_the_next_entry(record_of_sixty, tmp_path, places):
     def edit_and_hash(number: int) -> None:
         attacker.edit(number, "actor", "mallory")
         link = next(attacker.links(after=number - 1))
         attacker.edit(number, "hash", link.computed_hash())
 
-    for number in PLACES:
+    for number in places:
         verdict = after(partial(edit_and_hash, number), tmp_path / "none")
         assert f"#{number + 1} does not continue #{number}" in verdict.problems[0]
     verdict = after(partial(edit_and_hash, LENGTH), tmp_path / "none")
     assert "another hash than entry #60" in verdict.problems[0]
 
 
-def test_a_deleted_entry_is_found_and_named(record_of_sixty, tmp_path):
-    for number in [1, *PLACES]:
+def test_a_deleted_entry_is_found_and_named(record_of_sixty, tmp_path, places):
+    for number in [1, *places]:
         statement = f"DELETE FROM {attacker.ENTRIES} WHERE sequence = %s"
         verdict = after(partial(sql, statement, number), tmp_path / "none")
         assert verdict.problems[0] == f"#{number} is missing before entry #{number + 1}"
@@ -95,8 +101,8 @@ def test_a_deleted_entry_is_found_and_named(record_of_sixty, tmp_path):
         assert f"#{number} was changed" in verdict.problems[0]
 
 
-def test_an_inserted_entry_is_found_and_named(record_of_sixty, tmp_path):
-    for number in [1, *PLACES]:
+def test_an_inserted_entry_is_found_and_named(record_of_sixty, tmp_path, places):
+    for number in [1, *places]:
         verdict = after(partial(attacker.insert_after, number), tmp_path / "none")
         assert f"#{number + 1} was changed" in verdict.problems[0]
     verdict = after(partial(attacker.copy_as, LENGTH, LENGTH + 1), tmp_path / "none")
@@ -105,17 +111,17 @@ def test_an_inserted_entry_is_found_and_named(record_of_sixty, tmp_path):
     assert "entry #0" in verdict.problems[0]
 
 
-def test_two_entries_that_changed_places_are_found_and_named(record_of_sixty, tmp_path):
-    for number in [1, *PLACES]:
+def test_two_entries_that_changed_places_are_found_and_named(record_of_sixty, tmp_path, places):
+    for number in [1, *places]:
         verdict = after(partial(attacker.swap, number), tmp_path / "none")
         assert f"#{number} was changed" in verdict.problems[0]
         assert f"#{number + 1} was changed" in verdict.problems[1]
 
 
 def test_a_cut_end_is_found_by_the_head_and_where_the_head_was_cut_too_by_the_checkpoint(
-    record_of_sixty, tmp_path
+    record_of_sixty, tmp_path, places
 ):
-    for number in [1, *PLACES]:
+    for number in [1, *places]:
         statement = f"DELETE FROM {attacker.ENTRIES} WHERE sequence > %s"
         verdict = after(partial(sql, statement, number), tmp_path / "none")
         assert "missing at the end" in verdict.problems[0]
@@ -126,8 +132,8 @@ def test_a_cut_end_is_found_by_the_head_and_where_the_head_was_cut_too_by_the_ch
         assert f"knew 60 entries, the head stands at #{number}" in verdict.problems[0]
 
 
-def test_a_record_written_anew_is_found_by_the_checkpoint(record_of_sixty, tmp_path):
-    for number in [1, *PLACES]:
+def test_a_record_written_anew_is_found_by_the_checkpoint(record_of_sixty, tmp_path, places):
+    for number in [1, *places]:
         assert after(partial(attacker.rewrite_from, number), tmp_path / "none").whole
         verdict = after(partial(attacker.rewrite_from, number), record_of_sixty)
         assert "entry #60 is not the one that the checkpoint" in verdict.problems[0]

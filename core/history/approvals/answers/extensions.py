@@ -15,7 +15,7 @@ from django.utils import timezone
 from core import failpoints
 from core.history.approvals import alarms
 from core.history.approvals.alarms import Altered
-from core.history.approvals.decisions import ALTERED_SINCE, NotAllowed, fresh_powers
+from core.history.approvals.decisions import ALTERED_SINCE, NotAllowed, fresh_powers, record_refusal
 from core.history.audit import entries
 from core.models import DeadlineExtension
 from core.store.approvals import RequestRecord, read_record_and_time
@@ -55,6 +55,8 @@ def extend(store: Store, user: Any, request_id: str, minutes: int, digest: str) 
                 deadline_at=wanted,
                 created_at=timezone.now(),
             )
+        else:
+            record_refusal(fresh or user, record, verdict.why)
     if alarm is not None:
         raise Altered(ALTERED_SINCE)
     if not (fresh and verdict.allowed):
