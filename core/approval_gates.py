@@ -207,9 +207,10 @@ class ApprovalGate(UsesStore):
 
     def get_pending_approvals(self, approval_type: str | None = None) -> list[ApprovalRequest]:
         """The queue, oldest first, without those past their deadline. A malformed record is left out."""
+        contexts: dict[str, dict[str, Any]] = {}
         return [
-            ApprovalRequest.of(record, record.requested_at)
-            for record in approvals.read_pending(self._store).records
+            ApprovalRequest.of(record, record.requested_at, contexts[record.request_id])
+            for record in approvals.read_pending(self._store, contexts=contexts).records
             if approval_type is None or record.approval_type == approval_type
         ]
 

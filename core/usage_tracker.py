@@ -12,6 +12,7 @@ import threading
 import weakref
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -36,6 +37,7 @@ from .usage.telling import (
     numbers_of,
     quantities_of,
     standing,
+    together,
     words_of,
 )
 from .values.names import checked_name
@@ -252,16 +254,14 @@ class UsageTracker:
         if days is not None:
             _within("days", days, 1, MAX_DAYS)
             since_us = usage.start_of(usage.dates_until(usage.server_ms(store), days)[-1]) * 1000
-        found: dict[str, Call] = {}
-        for text in usage.recent(store, limit and limit + TOLD_AGAIN, since_us):
+        found: list[Call] = []
+        for text in reversed(usage.recent(store, limit and limit + TOLD_AGAIN, since_us)):
             try:
-                call = parse_call(text)
+                found.append(parse_call(text))
             except ValueError as error:
                 logger.warning("a call is left out, since it cannot be read: %s", error)
-                continue
-            # Newest first, so what was found before is the later one.
-            found[call.call_id] = standing(call, found[call.call_id]) if call.call_id in found else call
-        newest = sorted(found.values(), key=lambda call: call.us, reverse=True)[:limit]
+        once = [reduce(standing, one.told) for one in together(found)]
+        newest = sorted(once, key=lambda call: call.us, reverse=True)[:limit]
         return _answer([plain_entry(call) for call in newest], exact)
 
     def export_to_dict(self, days: int | None = None, *, exact: bool = False) -> list[dict[str, Any]]:

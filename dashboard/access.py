@@ -1,7 +1,7 @@
 """Who may see and do what. Views and sockets ask here, and nowhere else."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -137,6 +137,9 @@ class Audience:
     may_decide: bool
     powers: Powers = EVERYTHING
     sets_policy: bool = False  # so a page offers the way to grants
+    _found: dict[tuple[str, str], Verdict] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, user: Any) -> "Audience | None":
@@ -147,8 +150,11 @@ class Audience:
 
     def verdict(self, request: Asked) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
-        powers = self.powers if self.may_decide else replace(self.powers, decides=False)
-        return powers.verdict(request)
+        about = (request.approval_type, request.agent_id)  # all that policy looks at, and often the same
+        if about not in self._found:
+            powers = self.powers if self.may_decide else replace(self.powers, decides=False)
+            self._found[about] = powers.verdict(request)
+        return self._found[about]
 
     def verdicts(self, requests: Iterable[Asked]) -> tuple[Verdict, ...]:
         """The same of several, in their order."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from core.api.answers import Refused, Reply, outcome_said, request_said
 from core.api.ends import Ends, until
+from core.api.living import only
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import public_keys
@@ -32,11 +33,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
     """Store a request: 201, or 200 for the one that its key names already."""
     url = body.get("callback_url")
     _refuse_callback(url)
-    unknown = sorted(set(body) - set(FIELDS))
-    if unknown:
-        raise Refused(
-            400, "field", f"There is no field {unknown[0]!r}; there are {', '.join(FIELDS)}.", of=unknown[0]
-        )
+    only(body, FIELDS)
     key = body.get("key") or idempotency_key or None
     if idempotency_key and body.get("key") not in (None, idempotency_key):
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
@@ -228,12 +225,18 @@ def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:
     return [id_ for id_ in ids if left.get(id_, 0.0) <= 0], min(left.values(), default=0.0)
 
 
-def wait_seconds(text: str | None) -> float:
-    """How long to wait, as it stands in the address; 0 where it does not."""
+def wait_seconds(
+    text: str | None,
+    name: str = "wait",
+    least: float = 0.0,
+    most: float = LONGEST_WAIT,
+    usual: float = 0.0,
+) -> float:
+    """How long to wait, as it stands in the address; `usual` where it does not."""
     try:
-        seconds = float(text or 0)
+        seconds = float(text or usual)
     except ValueError:
         seconds = math.nan
-    if not 0 <= seconds <= LONGEST_WAIT:
-        raise Refused(400, "wait", f"wait must be seconds of 0 to {LONGEST_WAIT:.0f}.", of="wait")
+    if not least <= seconds <= most:
+        raise Refused(400, name, f"{name} must be seconds of {least:.0f} to {most:,.0f}.", of=name)
     return seconds

@@ -128,7 +128,8 @@ async def claude_code(
     require(bearer, "ask")
     if isinstance(question, Form) and not question.is_simple:
         return question.declined
-    seconds = _patience(query.get("timeout")) - EARLY_SECONDS
+    # The client's own time-out, as its settings say it to both.
+    seconds = asking.wait_seconds(query.get("timeout"), "timeout", LEAST, MOST, USUAL) - EARLY_SECONDS
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
     hold = _Hold(run, ends, agent, question, understands, seconds)
@@ -318,14 +319,3 @@ def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.Use]:
         return []
     use, name = use[:NAME_LENGTH], name[:NAME_LENGTH]
     return [tools.Use(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]
-
-
-def _patience(text: str | None) -> float:
-    """The client's time-out, as its settings say it to both."""
-    try:
-        seconds = float(text or USUAL)
-    except ValueError:
-        seconds = 0.0
-    if not LEAST <= seconds <= MOST:
-        raise Refused(400, "timeout", f"timeout must be seconds of {LEAST:.0f} to {MOST:,.0f}.", of="timeout")
-    return seconds

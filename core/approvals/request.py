@@ -47,14 +47,19 @@ class ApprovalRequest(PlainDict):
         return self.request_id
 
     @classmethod
-    def of(cls, record: RequestRecord, now: datetime) -> "ApprovalRequest":
-        """What a record says at `now`, by Redis's clock: past its deadline it is `timeout` before that is recorded."""
+    def of(
+        cls, record: RequestRecord, now: datetime, context: dict[str, Any] | None = None
+    ) -> "ApprovalRequest":
+        """What a record says at `now`, by Redis's clock: past its deadline it is `timeout` before that is recorded.
+
+        context: its values, where somebody has read them already.
+        """
         over = record.status == PENDING and record.deadline_at <= now
         return cls(
             record.request_id,
             record.approval_type,
             record.agent_id,
-            record.context_object,
+            record.context_object if context is None else context,
             record.requested_at,
             math.inf if record.deadline_at == NO_DEADLINE else record.timeout_seconds,
             TIMEOUT if over else record.status,

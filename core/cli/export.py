@@ -16,6 +16,7 @@ from typing import TextIO
 from ..usage.call import EXPORTED, Call, flat_entry, plain_entry
 from ..usage.history import history
 from ..usage_tracker import start_of_days
+from ..values.secrets import masked_json, masked_text
 from ..values.text import no_formula, one_line
 from .commands import DONE, command, days, option
 from .tables import json_text, with_progress
@@ -72,7 +73,7 @@ PIECES = {"json": json_pieces, "csv": csv_pieces}
 
 
 def csv_cell(value: object) -> str:
-    """Numbers as they are; text on one line, never a formula; JSON for an object; nothing for None."""
+    """Numbers as they are; text on one line, no formula and no secret; JSON for an object; nothing for None."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -81,8 +82,8 @@ def csv_cell(value: object) -> str:
         return str(value)
     if isinstance(value, Decimal):
         return format(value, "f")
-    text = json_text(value) if isinstance(value, dict) else str(value)
-    return one_line(no_formula(text))
+    said = masked_json(json_text(value)) if isinstance(value, dict) else masked_text(str(value))
+    return one_line(no_formula(said.text))
 
 
 @contextmanager

@@ -35,7 +35,7 @@ from core.models.protocol import ProtocolAnswer, ProtocolInstance, ProtocolReque
 from core.models.recorder import Cursor, SetAsideEntry
 from core.models.rules import Rule
 from core.models.tokens import AgentToken, DeviceCode
-from core.models.usage import AgentHour, LLMCall, UsageHour
+from core.models.usage import AgentHour, CallName, LLMCall, UsageHour
 
 __all__ = [
     "AgentAssignment",
@@ -52,6 +52,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ballot",
+    "CallName",
     "Callback",
     "CoverageRecord",
     "Cursor",

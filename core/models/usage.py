@@ -70,6 +70,22 @@ class LLMCall(models.Model):
         return f"{self.model} for {self.workflow}"
 
 
+class CallName(models.Model):
+    """Another name of a call, as its request's or its response's: what is told under it is told of `call_id`."""
+
+    name = models.CharField(max_length=NAME_LENGTH, unique=True)
+    call_id = models.CharField(max_length=NAME_LENGTH, db_index=True)
+
+    class Meta:
+        """Read by the recorder alone."""
+
+        verbose_name = "name of a call"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.call_id}"
+
+
 class UniqueOfNames(models.UniqueConstraint):
     """Unique over a time and names. PostgreSQL's index keeps 2,704 bytes of a row, so it has a digest of each name."""
 

@@ -308,7 +308,8 @@ _TO_ROW = [
 ]
 _EXPORTED = [(name, known) for name, known in FIELDS.items() if known.exported]
 EXPORTED = tuple(known.exported for _name, known in _EXPORTED)
-_CHECKS = [(name, known.kind.check) for name, known in FIELDS.items()]
+_DEFAULTS: dict[str, Any] = {known.name: known.default for known in fields(Call)}
+_CHECKS = [(name, known.kind.check, _DEFAULTS[name]) for name, known in FIELDS.items()]
 _REQUIRED = [known.name for known in fields(Call) if known.default is known.default_factory is MISSING]
 
 
@@ -321,7 +322,14 @@ def parse_call(text: bytes | str) -> Call:
         if name not in data:
             raise ValueError(f"{name} is missing")
     try:
-        return Call(**{name: check(data[name], name) for name, check in _CHECKS if name in data})
+        # Half of what a line says is what a field is anyway, and needs no look.
+        return Call(
+            **{
+                name: said if (said := data[name]) is usual else check(said, name)
+                for name, check, usual in _CHECKS
+                if name in data
+            }
+        )
     except TypeError as error:
         raise ValueError(str(error)) from error
 

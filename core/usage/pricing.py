@@ -160,6 +160,7 @@ class PriceBook:
         self._names: dict[str, list[str]] = {}
         self._own_by_id: dict[str, list[Dated]] | None = None
         self._missing: set[str] = set()
+        self._premiums: dict[tuple[object, ...], Found | None] = {}  # each stands for a day
 
     def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
         """What this call is worth; `at` is when it was made."""
@@ -192,6 +193,14 @@ class PriceBook:
 
     def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
         """The premium model that could have done the same work; None where none is set, known or able to."""
+        key = (provider, *found[:2], found.own is None, at.astimezone(UTC).date())
+        if key not in self._premiums:
+            if len(self._premiums) >= _SEARCHES_KEPT:
+                self._premiums.clear()
+            self._premiums[key] = self._premium_of(found, provider, at)
+        return self._premiums[key]
+
+    def _premium_of(self, found: Found, provider: str, at: datetime) -> Found | None:
         if not could_chat(found.model, found.rates(at)):
             return None
         for name in (*self._names_of(provider), *self._names_of(found.provider)):

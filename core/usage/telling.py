@@ -6,9 +6,9 @@ What a provider's answer may hold never stops an agent: its good part is kept, a
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from ..store.configuration import setting
 from ..store.usage import MAX_AMOUNT
 from ..values.json import storable
-from ..values.names import checked_name
+from ..values.names import NAME_LENGTH, checked_name
 from ..values.numbers import shown
 from .call import (
     BY_BOOK,
@@ -297,6 +297,77 @@ def checked_tier(tier: object) -> str:
     return lower_name(tier.value if isinstance(tier, Enum) else tier, "tier")
 
 
+# Tellings of one call
+
+
+def names_of(call: Call) -> list[str]:
+    """Every name under which others may tell of a call, its own first."""
+    names = dict.fromkeys([call.call_id, *_names_by_provider(call)])
+    return [name for name in names if len(name) <= NAME_LENGTH]
+
+
+def _names_by_provider(call: Call) -> list[str]:
+    return [name for name in (call.request_id, call.details.get("response_id")) if name]
+
+
+class OneCall:
+    """One call: its tellings that are `held`, those that are `told` now, oldest first, and every name of it."""
+
+    def __init__(self, held: Iterable[Call] = (), names: Iterable[str] = ()) -> None:
+        self.held, self.told, self.names = list(held), list[Call](), set(names)
+        self.chosen = ""  # the name that a caller gave to it
+        for call in self.held:
+            self._learn(call)
+
+    def take(self, call: Call) -> None:
+        """One more telling."""
+        self.told.append(call)
+        self._learn(call)
+
+    def join(self, other: "OneCall") -> None:
+        """Both are one: somebody told the names of both."""
+        self.held += other.held
+        self.told += other.told
+        self.names |= other.names
+        self.chosen = self.chosen or other.chosen
+
+    def is_that_of(self, call: Call) -> bool:
+        """Whether a telling with a name of it is about it: calls that their callers told apart stay apart."""
+        apart = self.chosen and _is_chosen(call)
+        return not apart or call.call_id in self.names or self.chosen in names_of(call)
+
+    def _learn(self, call: Call) -> None:
+        self.names.update(names_of(call))
+        if not self.chosen and _is_chosen(call):
+            self.chosen = call.call_id
+
+
+def _is_chosen(call: Call) -> bool:
+    return call.call_id not in _names_by_provider(call)
+
+
+def together(told: Iterable[Call], held: Iterable[OneCall] = ()) -> list[OneCall]:
+    """Each call with its tellings, also those under another name of it, in the order in which they came."""
+    found = dict.fromkeys(held)
+    by_name = {name: one for one in found for name in one.names}
+    by_name |= {call.call_id: one for one in found for call in one.held}
+    for call in told:
+        names = names_of(call)
+        known = dict.fromkeys(by_name[name] for name in names if name in by_name)
+        one, *others = [other for other in known if other.is_that_of(call)] or [OneCall()]
+        for other in others:
+            if not (one.chosen and other.chosen):
+                one.join(other)
+                del found[other]
+                by_name |= dict.fromkeys(other.names, one)
+        one.take(call)
+        found[one] = None
+        for name in names:
+            if by_name.setdefault(name, one) is not one:
+                one.names.discard(name)  # it is another call's
+    return list(found)
+
+
 # Two tellings of one call
 
 # Files and telemetry do not know for what a call was: whoever does goes before them, and telemetry before files.
@@ -313,7 +384,9 @@ def standing(held: Call, told: Call) -> Call:
     if held.corrected and not told.corrected:
         return held
     kept, other = (told, held) if told.corrected or told.output >= held.output else (held, told)
-    found = replace(kept, us=min(held.us, told.us), given=held.given and told.given)
+    found = replace(
+        kept, call_id=_name_of(held, told), us=min(held.us, told.us), given=held.given and told.given
+    )
     for name in _EMPTY_ELSE_OTHER:
         setattr(found, name, getattr(kept, name) or getattr(other, name))
     if _knows_more(other, kept):
@@ -321,11 +394,25 @@ def standing(held: Call, told: Call) -> Call:
         found.agent_id = other.agent_id or kept.agent_id
     if told.corrected:
         return found
-    found.take(replace(fuller(held.quantities, told.quantities), request_id=found.request_id))
+    quantities = fuller(held.quantities, told.quantities)
+    response_id = quantities.response_id or held.quantities.response_id or told.quantities.response_id
+    found.take(replace(quantities, request_id=found.request_id, response_id=response_id))
     knows_cost = other.cost_source in (TOLD, BY_PROVIDER) and kept.cost_source in (BY_BOOK, UNKNOWN)
     if knows_cost and kept.output == other.output:
         found.cost, found.cost_source = other.cost, other.cost_source
     return found
+
+
+def _name_of(held: Call, told: Call) -> str:
+    """A caller's own name goes before the request's, and that before the response's; of equals the one held."""
+    if held.call_id == told.call_id:
+        return held.call_id
+    given = [name for call in (held, told) for name in _names_by_provider(call)]
+    asked = {call.request_id for call in (held, told)} - {
+        call.details.get("response_id") for call in (held, told)
+    }
+    names = (held.call_id, told.call_id)
+    return min(names, key=lambda name: 0 if name not in given else 1 if name in asked else 2)
 
 
 def _knows_more(one: Call, other: Call) -> bool:
@@ -341,11 +428,14 @@ def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: 
     if again and told.corrected:
         return None
     found = standing(told, held) if again else standing(held, told)
-    priced_as = [(one.quantities, one.at.date()) for one in (held, told)]
-    if (found.quantities, found.at.date()) not in priced_as:
+    if _priced_by(found) not in map(_priced_by, (held, told)):
         found.price(book())
     found.given, found.tellings = held.given, held.tellings
     if found == held:
         return None
     found.tellings += 1
     return found
+
+
+def _priced_by(call: Call) -> tuple[Quantities, date]:
+    return replace(call.quantities, request_id="", response_id=""), call.at.date()

@@ -6,11 +6,12 @@ from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from typing import Any, Self, get_origin
+from types import NoneType
+from typing import Any, Self, get_args, get_origin
 
 from .numbers import shown
 
-_PLAIN = frozenset({str, int, float, bool, dict, list})  # a value of just such a type needs no second look
+_PLAIN = frozenset({str, int, float, bool, dict, list})
 
 
 def parse_timestamp(value: object, field: str) -> datetime:
@@ -48,17 +49,17 @@ class PlainDict:
         """The inverse of `to_dict`. Ignores unknown keys; a missing or bad one is a ValueError naming it."""
         if not isinstance(data, Mapping):
             raise ValueError(f"data of {cls.__name__} must be a dict, not {type(data).__name__}")
-        names = [name for name, _, _ in _rules(cls) if name in data]  # type: ignore[arg-type]
+        names = [name for name, *_ in _rules(cls) if name in data]  # type: ignore[arg-type]
         return cls.from_own_dict({name: copy.deepcopy(data[name]) for name in names})
 
     @classmethod
     def from_own_dict(cls, data: dict[str, Any]) -> Self:
         """`from_dict` of data that nobody else holds, so nothing is copied."""
         values = {}
-        for name, wanted, required in _rules(cls):  # type: ignore[arg-type]
+        for name, wanted, required, plain in _rules(cls):  # type: ignore[arg-type]
             if name in data:
-                value, plain = data[name], type(data[name]) is wanted and wanted in _PLAIN
-                values[name] = value if plain else _typed(value, wanted, name)
+                value = data[name]
+                values[name] = value if type(value) in plain else _typed(value, wanted, name)
             elif required:
                 raise ValueError(f"{name} is missing")
         return cls(**values)
@@ -71,16 +72,23 @@ def _moments(cls: type) -> tuple[str, ...]:
 
 
 @cache
-def _rules(cls: type) -> list[tuple[str, Any, bool]]:
-    """Name, wanted type and whether it is required, for each field of a dataclass."""
+def _rules(cls: type) -> list[tuple[str, Any, bool, frozenset[type]]]:
+    """Name, wanted type, whether it is required, and types that need no second look, for each field of a dataclass."""
     return [
         (
             item.name,
-            get_origin(item.type) if get_origin(item.type) in (dict, list) else item.type,
+            wanted := get_origin(item.type) if get_origin(item.type) in (dict, list) else item.type,
             item.default is MISSING and item.default_factory is MISSING,
+            _taken_as_they_are(wanted),
         )
         for item in fields(cls)
     ]
+
+
+def _taken_as_they_are(wanted: Any) -> frozenset[type]:
+    """A moment among them, which a dataclass that is made looks at itself."""
+    kinds = {int, float} if wanted is float else get_args(wanted) or {wanted}
+    return frozenset(kind for kind in kinds if kind in _PLAIN | {datetime, NoneType})
 
 
 def _plain(value: Any) -> Any:

@@ -48,5 +48,5 @@ def test_the_counts_are_a_table_of_the_soak_and_tell_of_no_violation():
         TEXT,
         re.MULTILINE,
     )
-    assert len(counts) == 14  # seven lanes of each database
+    assert len(counts) == 18  # nine lanes of each database
     assert set(counts) == {"0"}

@@ -16,7 +16,7 @@ from tests.live_record import live_record
 from tests.servers import client_of
 from tests.workers import fail
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 
 def routes(resolver: URLResolver, before: str = "/") -> Iterator[str]:

@@ -18,8 +18,8 @@ HERE = Path(__file__).resolve().parent
 class Program:
     """One of the programs, in a folder that its next process finds again."""
 
-    def __init__(self, framework: str, python: Path, environment: dict[str, str], folder: Path) -> None:
-        self._command = [str(python), "-m", f"programs.{framework}"]
+    def __init__(self, module: str, python: Path, environment: dict[str, str], folder: Path) -> None:
+        self._command = [str(python), "-m", f"programs.{module}"]
         self._environment, self.folder = environment, folder
         self._processes: list[subprocess.Popen[str]] = []
 
@@ -57,7 +57,7 @@ def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathF
     shared = shared_folder(tmp_path_factory)
     made: list[Program] = []
 
-    def make(framework: str, **more: str) -> Program:
+    def make(framework: str, module: str = "", **more: str) -> Program:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         [lock] = [lock for lock in (HERE / "locks").glob("*.txt") if framework.startswith(lock.stem)]
         python = python_with(lock, shared)
@@ -65,7 +65,7 @@ def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathF
         environment = {
             **kept, "PYTHONPATH": path, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "payer", **more
         }  # fmt: skip
-        made.append(Program(framework, python, environment, tmp_path))
+        made.append(Program(module or framework, python, environment, tmp_path))
         return made[-1]
 
     yield make

@@ -27,6 +27,8 @@ from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parent.parent.parent
 KEYS = Keys()
 CONTEXT = {"table": "page_views_2024", "rows": 48200}

@@ -6,8 +6,8 @@ import math
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.api.otlp.dialects import Dialect, Names
-from core.api.otlp.records import Attributes, Record
+from core.api.otlp.dialects import CONVENTION, Dialect, Names
+from core.api.otlp.records import TRACES, Attributes, Record
 from core.usage.quantities import MAX_COUNT, Quantities
 from core.values.names import NAME_LENGTH
 
@@ -42,7 +42,7 @@ def told_by(record: Record, dialect: Dialect, now: float) -> Told:
     stage = text(said, dialect.stage, "stage") or None
     quantities = quantities_of(said, dialect)
     return Told(
-        quantities.request_id or identity(record, dialect),
+        quantities.request_id or quantities.response_id or identity(record, dialect),
         at,
         model,
         provider,
@@ -111,7 +111,8 @@ def quantities_of(said: Attributes, dialect: Dialect) -> Quantities:
         cache_write_1h=hour,
         reasoning=min(reasoning, output),
         lifetimes_told=first(said, dialect.write_1h) is not None,
-        request_id=_request_id(said, dialect),
+        request_id=_name(said, dialect.request),
+        response_id=_name(said, dialect.response),
     )
 
 
@@ -175,7 +176,8 @@ def _duration(record: Record, dialect: Dialect) -> float:
 def identity(record: Record, dialect: Dialect) -> str:
     """By which name it counts once, where its provider gave none: a span's, a place in a session, or what it says."""
     said = record.attributes
-    if record.id.strip(":0"):
+    # The convention writes its event within the span of the call; coding agents write many events in one span.
+    if (record.signal == TRACES or dialect is CONVENTION) and record.id.strip(":0"):
         return f"span:{record.id}"[:NAME_LENGTH]
     session, sequence = first(said, dialect.session), first(said, dialect.sequence)
     if session and sequence is not None:
@@ -190,7 +192,8 @@ def digest(*parts: Any) -> str:
     return f"otlp:{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:40]}"
 
 
-def _request_id(said: Attributes, dialect: Dialect) -> str:
-    value = first(said, dialect.request)
+def _name(said: Attributes, names: Names) -> str:
+    """How its provider calls it; '' where nobody says, or what can be no name."""
+    value = first(said, names)
     fits = isinstance(value, str) and 0 < len(value) <= NAME_LENGTH and value.isprintable()
     return str(value) if fits else ""

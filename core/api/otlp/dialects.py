@@ -37,6 +37,7 @@ class Dialect:
     dollars: Names = ()
     micros: Names = ()
     request: Names = ()
+    response: Names = ()
     session: Names = ("session.id", "gen_ai.conversation.id")
     sequence: Names = ()
     stage: Names = ()
@@ -63,7 +64,8 @@ CONVENTION = Dialect(
         "gen_ai.usage.details.reasoning_tokens",
     ),
     dollars=("operation.cost", "gen_ai.usage.cost"),
-    request=("gen_ai.response.id",),
+    request=("aws.request_id",),
+    response=("gen_ai.response.id",),
     session=("gen_ai.conversation.id", "session.id"),
     stage=("gen_ai.operation.name",),
 )  # fmt: skip
@@ -77,6 +79,7 @@ OPENINFERENCE = Dialect(
     write=("llm.token_count.prompt_details.cache_write",),
     reasoning=("llm.token_count.completion_details.reasoning",),
     dollars=("llm.cost.total",),
+    response=("gen_ai.response.id",),
     stage=("openinference.span.kind",),
 )
 CLAUDE_CODE = Dialect(

@@ -109,14 +109,18 @@ def _log(log: Node, resource: Attributes) -> Iterator[Record]:
     said = _attributes(log)
     name = event_name(log.get("eventName"), said.get("event.name"), _value(_object(log, "body")))
     at = _nano(log, "timeUnixNano", "observedTimeUnixNano")
-    yield Record(LOGS, name, at, at, "", said, resource)
+    yield Record(LOGS, name, at, at, _place(log), said, resource)
 
 
 def _span(span: Node, resource: Attributes) -> Iterator[Record]:
-    name = f"{str(span.get('traceId', '')).lower()}:{str(span.get('spanId', '')).lower()}"
     times = (_nano(span, "startTimeUnixNano"), _nano(span, "endTimeUnixNano"))
     failed = _object(span, "status").get("code") == GONE_WRONG
-    yield Record(TRACES, str(span.get("name", "")), *times, name, _attributes(span), resource, failed)
+    yield Record(TRACES, str(span.get("name", "")), *times, _place(span), _attributes(span), resource, failed)
+
+
+def _place(of: Node) -> str:
+    span = of.get("spanId")
+    return f"{str(of.get('traceId', '')).lower()}:{str(span).lower()}" if span else ""
 
 
 def _points(metric: Node, resource: Attributes) -> Iterator[Point]:

@@ -81,7 +81,7 @@ def _of_logs(part: Any) -> Records:
             said = _attributes(log.attributes)
             name = event_name(log.event_name, said.get("event.name"), log.body.string_value)
             at = log.time_unix_nano or log.observed_time_unix_nano
-            yield Record(LOGS, name, at, at, "", said, resource)
+            yield Record(LOGS, name, at, at, _place(log), said, resource)
 
 
 def _spans(body: bytes) -> Records:
@@ -93,10 +93,14 @@ def _of_spans(part: Any) -> Records:
     resource = _attributes(part.resource.attributes)
     for scope in part.scope_spans:
         for span in scope.spans:
-            name = f"{span.trace_id.hex()}:{span.span_id.hex()}"
             start, end = span.start_time_unix_nano, span.end_time_unix_nano
             failed = span.status.code == GONE_WRONG
-            yield Record(TRACES, span.name, start, end, name, _attributes(span.attributes), resource, failed)
+            said = _attributes(span.attributes)
+            yield Record(TRACES, span.name, start, end, _place(span), said, resource, failed)
+
+
+def _place(of: Any) -> str:
+    return f"{of.trace_id.hex()}:{of.span_id.hex()}" if of.span_id else ""
 
 
 def _metrics(body: bytes) -> Records:

@@ -12,7 +12,7 @@ GONE_WRONG = 2  # a span's status
 class Record(NamedTuple):
     """One record. `at` and `end` are nanoseconds since 1970, 0 where they are not told; of a log both are the same.
 
-    `id`: trace and span of a span, '' else. `failed`: the span says so.
+    `id`: trace and span of a span, or of the span in which a log was written; '' for none. `failed`: the span says so.
     """
 
     signal: str

@@ -4,8 +4,9 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace as replace_fields
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, reduce
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,11 +15,12 @@ from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from core.history.database.locks import lift_statement_limit, without_statement_limit
 from core.history.usage import agent_hours
 from core.history.usage.agent_hours import AgentSums
+from core.history.usage.names import Names, forget_of_nobody
 from core.models import Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
-from core.usage.telling import correction, standing
+from core.usage.telling import OneCall, correction, standing, together
 from core.values.malformed import ODD
 from core.values.moments import at
 
@@ -72,29 +74,69 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False)
     Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
     `imported`: Redis knows nothing of them, and of equals what is recorded stays.
     """
-    found: dict[str, Call] = {}
-    for call in calls:
-        held = found.get(call.call_id)
-        found[call.call_id] = call if held is None else standing(held, call)
-    rows = LLMCall.objects.in_bulk(list(found), field_name="call_id")
-    new = [call for call_id, call in found.items() if call_id not in rows]
-    _insert(new, shipped_at)
-    add_to_hours(new)
-    touched = {call.at.date() for call in new} if imported else set()
-    corrected: list[Change] = []
-    for call_id, row in rows.items():
-        before, told = call_of(row), found[call_id]
-        after = correction(before, told, _book, again=imported or shipped_at < row.shipped_at)
-        if after is not None:
-            row.shipped_at = max(row.shipped_at, shipped_at)
-            corrected.append(Change(row, before, after))
-        if after is not None or not imported:
-            touched |= {before.at.date(), told.at.date()}
-    replace(corrected)
-    touch(touched)
-    if corrected:
-        logger.info("%d calls were told again and are corrected in the record", len(corrected))
-    return Told(len(new), len(corrected))
+    coming = list(calls)
+    names, batch = Names(coming), _Batch()
+    for one in together(coming, names.held()):
+        if one.told:
+            stands = batch.take(one, names.rows, shipped_at, imported)
+            names.stand_for(stands.call_id, one)
+    _insert(batch.new, shipped_at)
+    add_to_hours(batch.new)
+    _delete(batch.gone)
+    replace(batch.corrected)
+    names.write()
+    touch(batch.touched)
+    if batch.corrected:
+        logger.info("%d calls were told again and are corrected in the record", len(batch.corrected))
+    return Told(len(batch.new), len(batch.corrected))
+
+
+class _Batch:
+    """What a batch changes: calls that are new, rows that stand otherwise, and rows that were another's all along."""
+
+    def __init__(self) -> None:
+        self.new: list[Call] = []
+        self.corrected: list[Change] = []
+        self.gone: list[tuple[LLMCall, Call]] = []
+        self.touched: set[date] = set()
+
+    def take(self, one: OneCall, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool) -> Call:
+        """One call of it; what stands of it now."""
+        told = reduce(standing, one.told)
+        days = {call.at.date() for call in (*one.held, *one.told)}
+        if not one.held:
+            self.new.append(told)
+            # Under two names Redis has counted it twice.
+            if imported or len({call.call_id for call in one.told}) > 1:
+                self.touched |= days
+            return told
+        mine = sorted(((rows[call.call_id], call) for call in one.held), key=lambda held: held[0].pk)
+        (row, before), *others = mine
+        again = imported or any(shipped_at < held.shipped_at for held, _call in mine)
+        whole = _of_rows([call for _row, call in mine])
+        after = correction(whole, told, _book, again=again) or whole
+        self.gone += others
+        if after != before:
+            row.shipped_at = max(shipped_at, *(held.shipped_at for held, _call in mine), row.shipped_at)
+            self.corrected.append(Change(row, before, after))
+        if after != before or not imported:
+            self.touched |= days
+        return after
+
+
+def _of_rows(held: list[Call]) -> Call:
+    """What stands of rows that are one call, as is known only now."""
+    whole = held[0]
+    for other in held[1:]:
+        tellings = whole.tellings + other.tellings
+        whole = replace_fields(correction(whole, other, _book, again=False) or whole, tellings=tellings)
+    return whole
+
+
+def _delete(gone: Collection[tuple[LLMCall, Call]]) -> None:
+    if gone:
+        LLMCall.objects.filter(pk__in=[row.pk for row, _call in gone]).delete()
+        add_to_hours((call for _row, call in gone), sign=-1)
 
 
 def _insert(calls: Collection[Call], shipped_at: datetime) -> None:
@@ -164,6 +206,7 @@ def _forget_until(moment: datetime) -> int:
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
         agent_hours.forget(until=min(whole_hour(moment), pruned))
+        forget_of_nobody()
         rebuild_hours()
     return forgotten
 
@@ -214,6 +257,7 @@ def prune(now: datetime, days: int) -> int:
             count, _ = LLMCall.objects.filter(pk__in=list(old[:PRUNED_AT_ONCE])).delete()
         pruned += count
         if count < PRUNED_AT_ONCE:
+            forget_of_nobody()
             return pruned
 
 

@@ -144,16 +144,21 @@ def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | M
     return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]
 
 
-def read_pending(store: Store, known: Mapping[str, RequestRecord] | None = None) -> PendingRequests:
+def read_pending(
+    store: Store,
+    known: Mapping[str, RequestRecord] | None = None,
+    contexts: dict[str, dict[str, Any]] | None = None,
+) -> PendingRequests:
     """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
 
     known: records that somebody holds, by id. One that says the same is returned itself: it takes no more room.
+    contexts: gets the context of each by its id, as values, for who would read them a second time.
     """
     held = known or {}
     found = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
     records, unreadable = [], []
     queue = [id_.decode(errors="replace") for id_ in found]
-    for now, request_id, record in _read_each(store, queue, PENDING_AT_ONCE, held):
+    for now, request_id, record in _read_each(store, queue, PENDING_AT_ONCE, held, contexts):
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
             unreadable.append(request_id)
@@ -186,7 +191,11 @@ def read_asked(
 
 
 def _read_each(
-    store: Store, request_ids: list[str], at_once: int, known: Mapping[str, RequestRecord]
+    store: Store,
+    request_ids: list[str],
+    at_once: int,
+    known: Mapping[str, RequestRecord],
+    contexts: dict[str, dict[str, Any]] | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there, so many in a round trip."""
     for first in range(0, len(request_ids), at_once):
@@ -194,7 +203,7 @@ def _read_each(
         now, replies = _read_hashes(store, part)
         for request_id, reply in zip(part, replies, strict=True):
             try:
-                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id))
+                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id), contexts)
             except MalformedRecord as error:
                 yield now, request_id, error
         replies.clear()  # before the next ones are read
@@ -252,9 +261,10 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
     )
     if (trouble := next((one for one in (count, members) if isinstance(one, Exception)), None)) is not None:
         raise StoreUnavailable(f"the queue cannot be read: {trouble}") from trouble
-    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, _ids(members))])
+    ids = _ids(members)
+    time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, ids)])
     now = at(milliseconds_of(time))
-    return now, count, [request for request in _waiting(_ids(members), replies) if request.deadline_at > now]
+    return now, count, [request for request in _waiting(ids, replies) if request.deadline_at > now]
 
 
 def _ids(members: list[bytes]) -> list[str]:
@@ -289,39 +299,50 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
     return at(milliseconds_of(time)), replies
 
 
-def _parsed_or_none(request_id: str, reply: Any, known: RequestRecord | None = None) -> RequestRecord | None:
+def _parsed_or_none(
+    request_id: str,
+    reply: Any,
+    known: RequestRecord | None = None,
+    contexts: dict[str, dict[str, Any]] | None = None,
+) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
-    return _parsed(request_id, pairs(reply), known) if reply else None
-
-
-def _parsed(request_id: str, fields: dict[bytes, bytes], known: RequestRecord | None = None) -> RequestRecord:
+    if not reply:
+        return None
+    fields = pairs(reply)
     try:
-        context = fields[b"context"]
         # What was looked through once is not looked through again.
-        if (known is None or known.context != context) and not isinstance(loads_strictly(context), dict):
-            raise ValueError("context is no JSON object")
-        status = fields.get(b"status", b"").decode()
-        if status not in STATUSES:
-            raise ValueError(f"status is {status!r}")
-        record = RequestRecord(
-            request_id,
-            name_of(fields[b"agent_id"], "agent_id"),
-            name_of(fields[b"approval_type"], "approval_type"),
-            context,
-            fields.get(b"digest", b"").decode(),
-            at(fields[b"requested_ms"]),
-            at(fields[b"deadline_ms"]),
-            finite(fields[b"timeout_seconds"].decode()),
-            status,
-            key=fields.get(b"key", b"").decode(),
-            understands=tuple(fields.get(b"understands", b"").decode().split(",")),
-            revises=fields.get(b"revises", b"").decode(),
-        )
-        edited = fields.get(b"arguments", b"")
-        return record if status == PENDING else record._replace(**_parsed_end(fields), edited=edited)
+        if known is None or known.context != fields[b"context"]:
+            values = loads_strictly(fields[b"context"])
+            if not isinstance(values, dict):
+                raise ValueError("context is no JSON object")
+            if contexts is not None:
+                contexts[request_id] = values
+        return _parsed(request_id, fields)
     except ODD as error:
         raise malformed(f"approval request {request_id}", error) from error
+
+
+def _parsed(request_id: str, fields: dict[bytes, bytes]) -> RequestRecord:
+    status = fields.get(b"status", b"").decode()
+    if status not in STATUSES:
+        raise ValueError(f"status is {status!r}")
+    record = RequestRecord(
+        request_id,
+        name_of(fields[b"agent_id"], "agent_id"),
+        name_of(fields[b"approval_type"], "approval_type"),
+        fields[b"context"],
+        fields.get(b"digest", b"").decode(),
+        at(fields[b"requested_ms"]),
+        at(fields[b"deadline_ms"]),
+        finite(fields[b"timeout_seconds"].decode()),
+        status,
+        key=fields.get(b"key", b"").decode(),
+        understands=tuple(fields.get(b"understands", b"").decode().split(",")),
+        revises=fields.get(b"revises", b"").decode(),
+    )
+    edited = fields.get(b"arguments", b"")
+    return record if status == PENDING else record._replace(**_parsed_end(fields), edited=edited)
 
 
 def _parsed_end(fields: dict[bytes, bytes]) -> dict[str, Any]:

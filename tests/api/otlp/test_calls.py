@@ -142,6 +142,31 @@ def test_one_call_told_by_its_sdk_by_telemetry_and_by_a_transcript_is_one(post, 
     assert (counts(row), row.cache_write_1h_tokens, row.cost_nano) == ((10, 100, 5, 20, 0), 3, 376_000)
 
 
+def test_a_span_with_the_response_alone_and_an_sdk_that_has_both_ids_tell_one_call(post, counted, soon):
+    post("traces", spans("bot", NEW))
+    counted(1)
+    usage = {"prompt_tokens": 1000, "completion_tokens": 500, "prompt_tokens_details": {"cached_tokens": 600}}
+    usage["completion_tokens_details"] = {"reasoning_tokens": 200}
+    answer = {"_request_id": "req_7", "id": "chatcmpl-1", "model": "gpt-5-2025-08-07", "usage": usage}
+    UsageTracker.get_instance().track_llm_call("shop", None, "cheap", None, "openai", usage=answer)
+    UsageTracker.get_instance().flush()
+    soon(lambda: LLMCall.objects.filter(call_id="req_7").exists())
+    [row] = counted(1)
+    assert (row.workflow, row.agent_id, counts(row)) == ("shop", "exporter", (400, 600, 0, 500, 200))
+
+
+def test_an_event_written_within_the_span_of_its_call_tells_the_same_call(post, counted, now_ns):
+    said = {name: value for name, value in NEW.items() if name != "gen_ai.response.id"}
+    trace = {"traceId": "0AF7651916CD43DD8448EB211C80319C", "spanId": said.pop("id")}
+    event = logs("bot", {"event": "gen_ai.client.inference.operation.details", **said})
+    event["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0] |= trace
+    post("logs", event)
+    post("traces", spans("bot", {**said, "id": trace["spanId"]}))
+    counted(1)
+    post("logs", logs("claude-code", CLAUDE))
+    assert sorted(row.workflow for row in counted(2)) == ["bot", "claude-code"]
+
+
 def test_metrics_are_money_only_of_senders_that_a_setting_names(post, counted, settings, now_ns):
     minute = 60 * 10**9
 

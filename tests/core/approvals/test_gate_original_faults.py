@@ -12,6 +12,8 @@ from core import ApprovalGate
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
+pytestmark = pytest.mark.anywhere
+
 KEY = "{telemetry}:approvals:request:"
 
 

@@ -14,6 +14,8 @@ from core.store.approvals import cancel_lost
 from tests.servers import client_of, faulty_server
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
+pytestmark = pytest.mark.anywhere
+
 TIMEOUT = 1.5
 GRACE = 2.5  # a second of ours, and what a busy machine takes; without a limit it would be 5 s and more
 ENOUGH = 3.0  # to see that an agent waits, and to do something to its server

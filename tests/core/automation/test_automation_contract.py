@@ -18,6 +18,8 @@ from core.automation import records as automation_records
 from tests.servers import client_of
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.anywhere
+
 OUTBOX = "{telemetry}:outbox"
 COMPLETE = {
     "record_task_routing": {

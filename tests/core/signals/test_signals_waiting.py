@@ -149,6 +149,7 @@ def test_a_wait_while_redis_is_down_raises_at_its_timeout(server, timeout):
     assert took.own < timeout + LATE
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("timeout", [0, 0.3, 2.4])
 def test_a_wait_while_redis_hangs_raises_at_its_timeout(server, timeout):
     signals = CoordinationSignals(server.url, "bob")
@@ -160,6 +161,7 @@ def test_a_wait_while_redis_hangs_raises_at_its_timeout(server, timeout):
     assert took.own < timeout + LATE
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("call", ["check_signal", "get_pending_signals", "clear_signals"])
 def test_the_other_readings_raise_within_seconds_while_redis_is_away(server, call):
     signals = CoordinationSignals(server.url, "bob")

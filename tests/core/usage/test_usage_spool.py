@@ -17,6 +17,8 @@ from core.usage.spool import SpoolFile, orphans
 from tests.core.usage.usage_help import call, track
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.anywhere
+
 
 def total(tracker) -> int:
     return tracker.get_stats(days=2, exact=True)["total_calls"]

@@ -9,7 +9,7 @@ from tests.dashboard.approvals.test_inbox import change, posted
 from tests.dashboard.display.markup import parse
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 ADDRESS = "/admin/core/denypreset/"
 
 

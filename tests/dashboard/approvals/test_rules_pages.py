@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from core.models import AgentOwner, ApprovalType, AuditEntry, Rule
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 GOOD = {
     "answer": "approve",

@@ -24,7 +24,7 @@ from tests.dashboard.live.frames import (
 )
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 STALE_SECONDS = 5.0  # without a sign of life for so long a page looks stale
 HISTORY, SESSIONS = "core_auditentry", "core_websession"

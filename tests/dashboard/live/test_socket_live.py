@@ -14,7 +14,7 @@ from tests.dashboard.live.frames import next_frame, next_partial, next_tick, nex
 from tests.servers import faulty_server
 from tests.waiting import PATIENCE, Stopwatch
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
 CLOSE_FRAME = b"\x88\x02"  # with a code
 

@@ -44,6 +44,7 @@ def act(name: str) -> None:
     note(name, Crew(agents=[payer], tasks=[task], cache=False).kickoff().raw)
 
 
-hold("pay", thread="payday", gate=Gate(redis), timeout=3600.0 if "late" not in sys.argv else 20.0)
-with ThreadPoolExecutor() as pool:
-    list(pool.map(act, sys.argv[1:]))
+if __name__ == "__main__":
+    hold("pay", thread="payday", gate=Gate(redis), timeout=3600.0 if "late" not in sys.argv else 20.0)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(act, sys.argv[1:]))

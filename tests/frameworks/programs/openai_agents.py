@@ -52,4 +52,5 @@ async def main() -> None:
     await asyncio.gather(*map(act, sys.argv[1:]))
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from core.history.database.sqlite import kept
+from core.history.database.sqlite.base import DatabaseWrapper
 
 pytestmark = pytest.mark.anywhere
 
@@ -50,3 +52,26 @@ def test_a_connection_to_a_file_that_was_replaced_serves_nobody(tmp_path: Path) 
 
 def test_nothing_is_kept_where_nobody_asked_for_it(tmp_path: Path) -> None:
     assert not kept.give_back(opened(tmp_path / "history.sqlite3"), str(tmp_path / "history.sqlite3"))
+
+
+@pytest.mark.usefixtures("keeping", "db")
+def test_a_query_that_was_read_in_half_shows_the_next_page_nothing_old(tmp_path: Path) -> None:
+    file = tmp_path / "history.sqlite3"
+    with opened(file) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("INSERT INTO said VALUES ('one'), ('two')")
+    site = DatabaseWrapper(
+        {**connection.settings_dict, "NAME": str(file), "ENGINE": "core.history.database.sqlite"}, "site"
+    )
+    site.inc_thread_sharing()
+    half = site.cursor()
+    half.execute("SELECT word FROM said")
+    assert half.fetchone() == ("one",)
+    driver = site.connection
+    site.close()
+
+    other.execute("DELETE FROM said")
+    with site.cursor() as cursor:
+        assert site.connection is driver
+        assert cursor.execute("SELECT count(*) FROM said").fetchone() == (0,)
+    site.close()

@@ -10,6 +10,8 @@ from core.history.database import private_file
 from core.history.database.url import database
 from tests.history.installation import Installation
 
+pytestmark = pytest.mark.anywhere
+
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)

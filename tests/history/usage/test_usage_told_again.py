@@ -1,17 +1,22 @@
 """A call that is told again: the fuller row holds, in SQL, in the sums of hours and in the totals of Redis."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
+from importlib import import_module
+from itertools import permutations
 
 import pytest
+from django.apps import apps
+from django.db import connection
 from django.db.models import Sum
 
 from core import UsageTracker
 from core.history.recorder.recorder import Recorder
 from core.history.usage.calls import rebuild_hours
-from core.models import Cursor, LLMCall, UsageHour
+from core.models import CallName, Cursor, LLMCall, UsageHour
 from core.usage.savings import SUMS
-from tests.core.usage.usage_help import book, track
+from tests.core.usage.usage_help import book, shipped_by_hand, track
 from tests.history.usage.usage_days import settle
 
 NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -124,3 +129,75 @@ def test_the_day_is_made_anew_once_all_of_it_is_recorded(tracker, record):
     assert tracker.get_stats(days=1)["total_tokens_output"] == 1  # nobody has recorded it yet
     settle(record)
     assert agree(tracker)["total_tokens_output"] == 427
+
+
+# One call under several names
+
+
+def tellings(number: int) -> list[dict]:
+    """One call: by its caller with the whole answer, by a log with its request, by a span with its response."""
+    answer = {"_request_id": f"req_{number}", "id": f"msg_{number}"}
+    answer["usage"] = {"input_tokens": 1000, "output_tokens": 427}
+    log, span = (
+        {name: said for name, said in answer.items() if name != gone} for gone in ("id", "_request_id")
+    )
+    told = {"tokens": None, "cost": None, "at": NOON}
+    unknown = {**told, "tier": "unknown"}
+    return [{**told, "usage": answer}, {**unknown, "usage": log}, {**unknown, "usage": span}]
+
+
+def test_a_call_told_by_its_request_and_by_its_response_is_one_in_every_order(tracker):
+    orders = list(permutations(range(3)))
+    for turn in range(3):
+        for number, order in enumerate(orders):
+            track(tracker, **tellings(number)[order[turn]])
+        tracker.told(call_id="another")
+    found = LLMCall.objects.exclude(call_id="another").values_list("call_id", "tier", "output_tokens")
+    assert set(found) == {(f"req_{number}", "capable", 427) for number in range(6)}
+    assert agree(tracker)["total_calls"] == len(found) + 1
+
+
+def test_a_call_told_under_both_names_at_once_is_one(tracker):
+    for order in permutations(range(3)):
+        number = "".join(map(str, order))
+        for place in order:
+            track(tracker, **tellings(number)[place])
+    tracker.told(call_id="another")
+    assert agree(tracker)["total_calls"] == 6 + 1
+
+
+def test_processes_that_tell_a_call_under_its_names_at_once_tell_one(tracker, clean_redis, tmp_path, record):
+    def tell(source: int) -> None:
+        with shipped_by_hand(tmp_path / f"{source}", clean_redis) as other:
+            for number in range(40):
+                track(other, **tellings(number)[source])
+                if number % 8 == source:
+                    other.flush()
+            other.flush()
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(tell, range(3)))
+    settle(record)
+    assert agree(tracker)["total_calls"] == 40
+    assert {row.tier for row in LLMCall.objects.all()} == {"capable"}
+
+
+def test_calls_that_callers_told_apart_stay_apart_though_the_answer_is_one(tracker):
+    usage = tellings(1)[0]["usage"]
+    for name in ("first", "second", "first"):
+        tracker.told(call_id=name, tokens=None, cost=None, usage=usage)
+    tracker.told(**tellings(1)[2])
+    assert sorted(LLMCall.objects.values_list("call_id", flat=True)) == ["first", "second"]
+    agree(tracker)
+
+
+def test_what_joins_two_names_holds_for_both_until_the_call_is_forgotten(tracker, record):
+    for place in (2, 0, 1):
+        tracker.told(**tellings(1)[place])
+    assert CallName.objects.get().call_id == LLMCall.objects.get().call_id == "req_1"
+    CallName.objects.all().delete()
+    import_module("core.migrations.0030_names_of_calls").fill(apps, connection.schema_editor())
+    tracker.told(**tellings(1)[2])
+    assert agree(tracker)["total_calls"] == 1
+    tracker.reset()
+    assert not CallName.objects.exists()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
@@ -60,6 +61,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: WeakSet[Any] = WeakSet()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """A cursor that is remembered while somebody holds it."""
+        cursor = super().create_cursor(name)
+        self._cursors.add(cursor)
+        return cursor
+
     def get_connection_params(self) -> dict[str, Any]:
         """Without conversions inside the driver, which end a query: those of the fields come after it."""
         return {**super().get_connection_params(), "detect_types": 0}
@@ -80,7 +91,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _close(self) -> None:
-        """One that served without an error may serve the next page too."""
+        """One that served without an error may serve the next page too, and a query read in half keeps no old state."""
+        for cursor in list(self._cursors):
+            cursor.close()
         if self.errors_occurred or not kept.give_back(self.connection, str(self.settings_dict["NAME"])):
             super()._close()  # type: ignore[misc]  # typeshed leaves it out
 

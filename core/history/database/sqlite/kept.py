@@ -22,6 +22,8 @@ def keep(at_most: int = AT_MOST) -> None:
     """Keep so many from now on; else each is closed when it was used. Called where no process is forked any more."""
     global _at_most
     _at_most = at_most
+    while len(_free) > at_most:
+        _free.pop().connection.close()
 
 
 def take(name: str) -> Any:
