@@ -3,6 +3,7 @@
 Text that is not UTF-8 is read with `\\xff` for what is wrong, a time or an id that is none as it stands.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -102,7 +103,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             for cursor in list(self._cursors):
                 cursor.close()
             return kept.give_back(self.connection, str(self.settings_dict["NAME"]))
-        except base.Database.ProgrammingError:  # it was closed below Django
+        except sqlite3.ProgrammingError:  # it was closed below Django
             return False
 
 
