@@ -3,6 +3,7 @@
 Text that is not UTF-8 is read with `\\xff` for what is wrong, a time or an id that is none as it stands.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -88,14 +89,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             create_private(name)
             connection = super().get_new_connection(conn_params)
         connection.text_factory = _ESCAPED
+        self._cursors.clear()
         return connection
 
     def _close(self) -> None:
-        """One that served without an error may serve the next page too, and a query read in half keeps no old state."""
-        for cursor in list(self._cursors):
-            cursor.close()
-        if self.errors_occurred or not kept.give_back(self.connection, str(self.settings_dict["NAME"])):
+        """One that served without an error may serve the next page too."""
+        if self.errors_occurred or not self._is_kept():
             super()._close()  # type: ignore[misc]  # typeshed leaves it out
+
+    def _is_kept(self) -> bool:
+        """Whether it is; a query that was read in half would show the next page an old state, so it ends here."""
+        try:
+            for cursor in list(self._cursors):
+                cursor.close()
+            return kept.give_back(self.connection, str(self.settings_dict["NAME"]))
+        except sqlite3.ProgrammingError:  # it was closed below Django
+            return False
 
 
 @contextmanager
