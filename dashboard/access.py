@@ -122,7 +122,6 @@ send_again_required = _required(may_send_again, words.NO_SENDING_AGAIN)
 revoke_required = _required(may_revoke, words.NO_REVOKING)
 health_required = _required(may_see_health, words.NO_HEALTH)
 retry_required = _required(may_retry, words.NO_RETRY)
-hand_over_required = _required(may_hand_over, words.NO_HANDING)
 reveal_required = _required(may_reveal, words.NO_SECRETS)
 export_required = _required(may_export, words.NOT_AUDITOR)
 

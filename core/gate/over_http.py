@@ -1,6 +1,7 @@
 """The way of an agent that holds a token: the site's HTTP door. What it asks is repeated until it is answered."""
 
 import json
+import logging
 import math
 import threading
 import time
@@ -27,7 +28,10 @@ from .beating import run_name
 from .http import Connection, Said, Site, checked, seconds_or_none
 from .way import Pending, Wanted
 
+logger = logging.getLogger(__name__)
+
 Result = TypeVar("Result")
+AWAY = "%s does not answer (%s). It is tried on; if the address is wrong, set TELEMETRY_URL to that of the page Connect"
 ASK_SECONDS = 60.0  # a site that is deployed anew is back by then
 LONG_POLL = 25.0
 WITHDRAWING_SECONDS = 600.0
@@ -40,7 +44,8 @@ class OverHTTP:
 
     def __init__(self, address: str, token: str, agent: str) -> None:
         self.agent = agent
-        self._site = Site(address, token)
+        self._site, self._address = Site(address, token), address
+        self._has_warned = False
 
     # Asking
 
@@ -61,7 +66,9 @@ class OverHTTP:
         body = self._body(question, wanted.seconds)
         patience = min(ASK_SECONDS, wanted.seconds)
         try:
-            said = _patiently(partial(self._site.call, "POST", "requests", body), began + patience)
+            said = _patiently(
+                partial(self._site.call, "POST", "requests", body), began + patience, self._warn
+            )
         except StoreRefused:
             raise
         except StoreUnavailable:
@@ -72,6 +79,12 @@ class OverHTTP:
         request = _request(said.body, question)
         hearing = Hearing(wanted.claim, _proof(question, request), question.understands)
         return Pending(request, began + _seconds_left(request, said.status == 200), hearing)
+
+    def _warn(self, error: StoreUnavailable) -> None:
+        """Once for each gate: who gave a wrong address need not wait for the end to see it."""
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning(AWAY, self._address, error)
 
     def _body(self, question: Question, seconds: float) -> dict[str, Any]:
         body = {
@@ -106,7 +119,7 @@ class OverHTTP:
     def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
         """A request that somebody opened before."""
         read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
-        said = _patiently(read, time.monotonic() + ASK_SECONDS)
+        said = _patiently(read, time.monotonic() + ASK_SECONDS, self._warn)
         if said.status != 200:
             return None
         request = _request(said.body, None)
@@ -222,15 +235,19 @@ class SiteEar:
         return [str(id_) for id_ in said.body["ended"]]
 
 
-def _patiently(call: Callable[[], Result], end: float) -> Result:
-    """What `call` returns, tried until the site answers, or `end` (monotonic)."""
+def _patiently(
+    call: Callable[[], Result], end: float, failed: Callable[[StoreUnavailable], None] | None = None
+) -> Result:
+    """What `call` returns, tried until the site answers, or `end` (monotonic). `failed` hears of each try that did."""
     pause = 0.1
     while True:
         try:
             return call()
         except StoreRefused:
             raise
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if failed is not None:
+                failed(error)
             if time.monotonic() + pause >= end:
                 raise
         time.sleep(pause)

@@ -2,10 +2,11 @@
 
 import logging
 from itertools import groupby
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
@@ -28,9 +29,11 @@ logger = logging.getLogger(__name__)
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@access.hand_over_required
+@login_required
 def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The form, and what came of it: back to the inbox, where the request still waits for whoever may answer it."""
+    if not access.may_hand_over(request.user):
+        _refuse(request, str(request_id))
     approval = access.approval_or_404(request.user, str(request_id))
     asked: Any = approval.live or approval.kept
     problem, status = "", 200
@@ -47,6 +50,16 @@ def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
     context = {"asked": asked, "request_id": request_id, "choices": choices, "waits": waits}
     context |= {"problem": problem, "me": f"{handing.PERSON}:{request.user.pk}"}
     return render(request, "dashboard/approvals/hand_over.html", context, status=status)
+
+
+def _refuse(request: HttpRequest, request_id: str) -> NoReturn:
+    """No, with a line in the record where it was tried."""
+    if request.method == "POST":
+        try:
+            handing.refuse(open_store(), request.user, request_id)
+        except (MalformedRecord, StoreUnavailable, Error):  # a no stays a no
+            logger.exception("a refused hand-over is not in the record")
+    raise PermissionDenied(common.NO_HANDING)
 
 
 def _handed(request: HttpRequest, request_id: str, asked: Any) -> tuple[str, str, int]:

@@ -119,6 +119,13 @@ def test_a_site_that_is_away_is_a_no_unless_the_agent_says_otherwise(where):
     assert (said.approved, said.status, said.away) == (True, "unavailable", True)
 
 
+def test_an_address_that_does_not_answer_is_told_at_once_and_once(caplog):
+    Gate("http://127.0.0.1:9", token="agt_x", agent="deployer").ask("deploy", timeout=0.4)
+    [said] = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert "http://127.0.0.1:9" in said
+    assert "TELEMETRY_URL" in said
+
+
 @dataclass
 class Plan:
     at: datetime

@@ -14,6 +14,7 @@ from core.api.otlp.calls import (
     dollars,
     first,
     moment,
+    text,
     workflow_of,
 )
 from core.api.otlp.records import Attributes, Point
@@ -58,10 +59,15 @@ METERS = {
 
 
 class Interval:
-    """What one source counted of one model from a start to an end; of a running sum to nobody knows when."""
+    """What one source counted of one model from a start to an end; of a running sum to nobody knows when.
+
+    ValueError for a point whose model or provider can be no name.
+    """
 
     def __init__(self, point: Point, meter: Meter) -> None:
-        self.point, self.meter = point, meter
+        self.point, self.meter, said = point, meter, point.attributes
+        self.model = text(said, MODELS, "model") or "unknown"
+        self.provider = text(said, PROVIDERS, "provider") or meter.provider or "unknown"
         self.amounts: dict[str, int] = defaultdict(int)
         self.cost: Decimal | None = None
 
@@ -76,15 +82,14 @@ class Interval:
 
     def told(self, call_id: str, now: float) -> Told:
         """As a call."""
-        point, said = self.point, self.point.attributes
-        model, provider = first(said, MODELS), first(said, PROVIDERS)
+        point = self.point
         # A running sum grows, and its row with it: it stays where its beginning put it.
         at = moment(point.at, now)
         if point.cumulative and point.start:
             at = max(point.start / 1e9, now - LONGEST_DAYS * DAY_SECONDS)
         workflow = workflow_of(point.resource, point.name)
-        names = (str(model or "unknown"), str(provider or self.meter.provider or "unknown"))
-        return Told(call_id, at, *names, workflow, "metrics", self.cost, self._quantities(), 0)
+        cost, counts = self.cost, self._quantities()
+        return Told(call_id, at, self.model, self.provider, workflow, "metrics", cost, counts, 0)
 
     def _quantities(self) -> Quantities:
         amounts, meter = self.amounts, self.meter

@@ -191,3 +191,16 @@ def test_metrics_are_money_only_of_senders_that_a_setting_names(post, counted, s
     wait_until(lambda: LLMCall.objects.get(workflow="running").output_tokens == 3, "the running sum grew")
     told = sorted(LLMCall.objects.values_list("workflow", "input_tokens", "output_tokens"))
     assert told == [("deltas", 100, 50), ("deltas", 200, 100), ("running", 6, 3)]
+
+
+def test_a_metric_whose_model_can_be_no_name_is_refused_alone(post, counted, settings, now_ns):
+    settings.TELEMETRY_METRICS_OF = ["*"]
+    told = [
+        {"model": model, "gen_ai.token.type": "input", "value": 7}
+        for model in ("gpt-5", "x" * 256, "a\nb", "gpt-6")
+    ]
+    said = post("metrics", points("bot", "gen_ai.client.token.usage", *told, start=now_ns - 10**9, at=now_ns))
+    partial = said.json()["partialSuccess"]
+    assert (said.status_code, partial["rejectedDataPoints"]) == (200, "2")
+    assert "model can be no name" in partial["errorMessage"]
+    assert sorted(row.model for row in counted(2)) == ["gpt-5", "gpt-6"]

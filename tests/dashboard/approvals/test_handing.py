@@ -97,6 +97,8 @@ def test_who_decides_nothing_hands_nothing_over(gate, signed_in, ann, kind):
     assert client.get(f"/approvals/{request.request_id}/hand-over/").status_code == 403
     assert hand(client, request, f"person:{ann.pk}").status_code == 403
     assert not HandOver.objects.exists()
+    [entry] = AuditEntry.objects.filter(kind="decision.refused")  # looking at the form is no attempt
+    assert (entry.actor, str(entry.request_id)) == (f"the {kind}", request.request_id)
 
 
 def test_what_was_handed_over_costs_no_question_more(gate, record, signed_in, ann):

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.dispatch import Signal
 from django.utils import timezone
 
-from core.history.approvals.decisions import NotAllowed, fresh_powers
+from core.history.approvals.decisions import NotAllowed, fresh_powers, record_refusal
 from core.history.approvals.policy import NO_RIGHT, powers_of
 from core.history.audit import entries
 from core.history.audit.entries import Fact
@@ -56,7 +56,7 @@ def receivers() -> list[Receiver]:
 def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
     """Ask `to`, a key of a receiver, to answer a request that waits; recorded. One before it is handed on.
 
-    Raises NotAllowed, ValueError as a sentence for what cannot be, MalformedRecord, StoreUnavailable and
+    Raises NotAllowed (recorded), ValueError as a sentence for what cannot be, MalformedRecord, StoreUnavailable and
     DatabaseError; then nothing is changed.
     """
     record, now = read_record_and_time(store, request_id)
@@ -64,6 +64,7 @@ def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
         raise ValueError(OVER)
     fresh, powers = fresh_powers(user)
     if not (fresh and powers.decides):
+        _refused(user, record)
         raise NotAllowed(NO_RIGHT)
     receiver = next((one for one in receivers() if one.key == to), None)
     if receiver is None:
@@ -76,6 +77,18 @@ def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
         _keep(fresh, record, receiver)
     handed.send(HandOver, request_id=request_id)
     return receiver
+
+
+def refuse(store: Store, user: Any, request_id: str) -> None:
+    """Record that somebody tried to hand over who may not; nothing where there is no such request."""
+    record, _now = read_record_and_time(store, request_id)
+    if record is not None:
+        _refused(user, record)
+
+
+def _refused(user: Any, record: RequestRecord) -> None:
+    with transaction.atomic():
+        record_refusal(user, record, NO_RIGHT)
 
 
 def _people_of(receiver: Receiver) -> Iterable[Any]:
