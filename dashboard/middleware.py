@@ -33,7 +33,7 @@ OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
 PERMISSIONS = ", ".join(
     f"{name}=()"
     for name in (
-        *("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media"),
+        *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media"),
         *("geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone"),
         *(
             "midi",

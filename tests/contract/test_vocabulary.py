@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.models import ApprovalRecord
 from core.store import keys
 from core.store.script import SCRIPTS
 from core.values import approvals
+from dashboard import words
 from tests.contract.test_imports import CODE, name_of, within
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,3 +153,9 @@ def test_a_name_in_a_script_means_one_thing():
 def test_every_end_has_its_event_and_its_outcome():
     assert set(approvals.EVENT_OF_END) == set(approvals.OUTCOME_OF_END) == set(approvals.ENDS)
     assert set(approvals.EVENT_OF_END.values()) | {approvals.APPROVAL_REQUESTED} == set(approvals.EVENTS)
+
+
+def test_each_status_has_a_word_for_people_and_a_place_in_the_tables():
+    assert set(words.STATUSES) == set(ApprovalRecord.Status.values) == set(approvals.STATUSES)
+    for of_end in (approvals.RESPONSE_OF_END, approvals.OUTCOME_OF_END, approvals.EVENT_OF_END):
+        assert set(of_end) == set(approvals.ENDS)

@@ -11,6 +11,7 @@ from django.test import Client
 from websockets.exceptions import InvalidStatus
 
 from core.history.approvals import policy
+from core.history.people.groups import GROUPS
 from core.models import (
     AgentOwner,
     ApprovalType,
@@ -372,3 +373,10 @@ def test_a_socket_offers_what_its_person_may_answer_and_nothing_else(gate, clien
     assert (offered in said) is may
     live, later = open_socket(client, "/ws/live/"), gate.open_request("deploy").request_id
     assert "approve" not in next_frame(live, lambda frame: later in frame, "that it came")
+
+
+def test_each_right_of_a_group_of_the_house_is_one_that_exists():
+    for name, rights in GROUPS.items():
+        known = {f"{label}.{code}" for label, code in Group.objects.get(name=name).permissions.values_list(
+            "content_type__app_label", "codename")}  # fmt: skip
+        assert {right if "." in right else f"core.{right}" for right in rights} <= known, name

@@ -1,6 +1,7 @@
 """What the usage page says of numbers: shaped from sums, adding up as printed, honest about what is compared."""
 
 import re
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from core.history.usage.reports import Costs, Share
 from core.usage.savings import SUMS
 from dashboard.display.amounts import percent, short
-from dashboard.usage.page import Burn, CostTable, Savings, colour_of
+from dashboard.usage.page import Burn, Column, CostTable, Savings, colour_of
 from dashboard.usage.period import BadPeriod, dimension_of, period_of
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 DOLLAR = 10**9
 CSS = Path(__file__).resolve().parents[3] / "static" / "dashboard"
+TEMPLATES = CSS.parents[1] / "templates" / "dashboard" / "usage"
 
 
 def test_shares_never_say_all_or_nothing_unless_it_is_so():
@@ -181,3 +183,10 @@ def test_every_colour_of_a_series_stands_out_from_its_panel_in_both_themes():
             assert contrast(colour, panel) >= 3, (colour, panel)
     for theme in (0, 1):
         assert len({colours[theme] for colours in series}) == 8
+
+
+def test_each_figure_of_a_name_in_the_costs_has_a_head_and_a_cell():
+    template = (TEMPLATES / "_costs.html").read_text()
+    table = template[: template.index("</table>")]
+    assert {field.name for field in fields(Column)} == set(re.findall(r"column\.(\w+)", table))
+    assert table.count('<th scope="col">') == 1 + table.count("<td>")
