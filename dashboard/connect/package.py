@@ -28,7 +28,7 @@ class Package(NamedTuple):
 
 @cache
 def package() -> Package:
-    """What this process runs, without the rooms of the site. About half a megabyte, made once."""
+    """What this process runs, without the rooms of the site. About a third of a megabyte, made once."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(_files(settings.BASE_DIR)):
