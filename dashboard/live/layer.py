@@ -1,6 +1,5 @@
 """The Channels layer of the site: all of its keys end by themselves."""
 
-import asyncio
 from typing import Any
 
 from channels_redis.core import RedisChannelLayer
@@ -10,15 +9,27 @@ class Layer(RedisChannelLayer):  # type: ignore[misc]  # channels_redis has no t
     """As it is, but what a process had taken and not finished when it ended goes away, too."""
 
     async def _brpop_with_clean(self, index: int, channel: str, timeout: float) -> Any:
-        """The next message. Until it is finished it stands in a key that has no lifetime by itself."""
-        try:
-            message = await super()._brpop_with_clean(index, channel, timeout)
-            if message is not None:
-                await self._give_lifetime(index, channel)
-        except asyncio.CancelledError:
-            await self._give_lifetime(index, channel)  # it may have been taken already
-            raise
+        """The next message, once those that were taken and not finished stand in front again; None if none came.
+
+        Until it is finished it stands in a key that gets its lifetime in the same transaction: a process that ends
+        just here, or a receiver that is cancelled, leaves none without.
+        """
+        backup = self._backup_channel_name(channel)
+        connection = self.connection(index)
+        await connection.eval(_PUT_BACK, 2, channel, backup)
+        taken = await connection.bzpopmin(channel, timeout=timeout)
+        if taken is None:
+            return None
+        _, message, sent_at = taken
+        marked = connection.pipeline(transaction=True).zadd(backup, {message: float(sent_at)})
+        await marked.expire(backup, int(self.expiry)).execute()
         return message
 
-    async def _give_lifetime(self, index: int, channel: str) -> None:
-        await self.connection(index).expire(self._backup_channel_name(channel), int(self.expiry))
+
+_PUT_BACK = """
+local taken = redis.call('ZRANGE', KEYS[2], 0, -1, 'WITHSCORES')
+for i = 1, #taken, 2 do
+    redis.call('ZADD', KEYS[1], taken[i + 1], taken[i])
+end
+redis.call('DEL', KEYS[2])
+"""
