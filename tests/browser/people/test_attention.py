@@ -51,8 +51,8 @@ def hide(page: Page, hidden: bool = True) -> None:
 
 
 def heard(page: Page, waiting: int) -> None:
-    """The page has noticed that so many wait; what comes at once is one arrival to it."""
-    page.wait_for_function(f"() => seenLast?.waiting === {waiting}")
+    """The page has noticed that so many wait, and which; what comes at once is one arrival to it."""
+    page.wait_for_function(f"() => seenLast?.waiting === {waiting} && seenLast.ids.size === {waiting}")
 
 
 def test_without_a_connection_the_number_is_marked_as_one_that_may_be_old(page, gate):
