@@ -47,6 +47,8 @@ class TestExecution(models.Model):
     class Meta:
         """Newest first; kept by the recorder alone."""
 
+        verbose_name = "run of tests"
+        verbose_name_plural = "runs of tests"
         ordering = ["-at", "-pk"]
         default_permissions = ("view",)
 
@@ -84,6 +86,8 @@ class CoverageRecord(models.Model):
     class Meta:
         """Newest first; kept by the recorder alone."""
 
+        verbose_name = "coverage by tests"
+        verbose_name_plural = "coverage by tests"
         ordering = ["-at", "-pk"]
         default_permissions = ("view",)
 
