@@ -398,15 +398,9 @@ def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
     """That somebody answers for their own agent, and why they may."""
     kind = "decision.alone" if verdict.why == ALONE else "decision.overridden"
     said = {"why": verdict.why, "approved": intent.approved, "reason": intent.reason}
-    return entries.Fact(
-        event_id=f"intent:{intent.pk}:exception",
-        kind=kind,
-        at=intent.created_at,
-        actor=intent.user.get_username(),
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={**said, "decision_id": str(intent.pk), "policy": intent.policy},
-    )
+    said |= {"decision_id": str(intent.pk), "policy": intent.policy}
+    event_id = f"intent:{intent.pk}:exception"
+    return entries.about(intent, event_id, kind, intent.user.get_username(), intent.created_at, **said)
 
 
 def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
@@ -415,15 +409,7 @@ def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
 
 
 def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
-    return entries.Fact(
-        event_id=event_id,
-        kind="decision.refused",
-        at=timezone.now(),
-        actor=actor,
-        agent_id=record.agent_id,
-        request_id=record.request_id,
-        details=details,
-    )
+    return entries.about(record, event_id, "decision.refused", actor, **details)
 
 
 def _told(approved: bool, decision: Decision) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from core.approvals.request import Decision
 from core.history.approvals.replay import milliseconds
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.models.sealed import key_lost
 from core.store import approvals
@@ -166,41 +166,33 @@ def note_accepted(intent: DecisionIntent, decision: Decision) -> bool:
 
 def came_too_late(intent: DecisionIntent) -> Fact:
     """Redis accepted it, somebody may have acted on it, and the record says otherwise."""
-    now = timezone.now()
     logger.critical(
         "request %s: the answer of %s took effect, and the record says %s",
         intent.request_id,
         intent.responder,
         intent.outcome,
     )
-    return Fact(
-        event_id=f"contradicted:{intent.request_id}:{intent.pk}",
-        kind="record.contradicted",
-        at=now,
-        actor=intent.responder,
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={
-            "stands": intent.outcome,
-            "told": status_of_answer(intent.approved),
-            "reason": "the telemetry server accepted this answer, and lost it before it was recorded",
-        },
+    return about(
+        intent,
+        f"contradicted:{intent.request_id}:{intent.pk}",
+        "record.contradicted",
+        intent.responder,
+        stands=intent.outcome,
+        told=status_of_answer(intent.approved),
+        reason="the telemetry server accepted this answer, and lost it before it was recorded",
     )
 
 
 def may_have_taken_effect(intent: DecisionIntent, now: datetime) -> Fact:
     """Nobody heard what Redis said to it: the process ended before that, and Redis lost the request."""
-    return Fact(
-        event_id=f"uncertain:{intent.pk}",
-        kind="decision.uncertain",
-        at=now,
-        actor=intent.responder,
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={
-            "approved": intent.approved,
-            "decision_id": str(intent.pk),
-            "reason": intent.reason,
-            "sent_at": intent.created_at.isoformat(),
-        },
+    return about(
+        intent,
+        f"uncertain:{intent.pk}",
+        "decision.uncertain",
+        intent.responder,
+        now,
+        approved=intent.approved,
+        decision_id=str(intent.pk),
+        reason=intent.reason,
+        sent_at=intent.created_at.isoformat(),
     )

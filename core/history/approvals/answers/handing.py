@@ -13,7 +13,6 @@ from django.utils import timezone
 from core.history.approvals.decisions import NotAllowed, fresh_powers, record_refusal
 from core.history.approvals.policy import NO_RIGHT, powers_of
 from core.history.audit import entries
-from core.history.audit.entries import Fact
 from core.history.people import rights
 from core.models import ApprovalRecord, HandOver, Team
 from core.store.approvals import RequestRecord, read_record_and_time
@@ -111,6 +110,6 @@ def _keep(giver: Any, record: RequestRecord, receiver: Receiver) -> None:
             created_at=now,
             **{f"{receiver.kind}_id": receiver.pk},
         )
+        event_id = f"{HANDED}:{row.pk}:{record.request_id}"
         told = {"name": receiver.name, "what": receiver.kind}
-        fact = (f"{HANDED}:{row.pk}:{record.request_id}", HANDED, now, name)
-        entries.append([Fact(*fact, record.agent_id, record.request_id, told)])
+        entries.append([entries.about(record, event_id, HANDED, name, now, **told)])
