@@ -11,7 +11,7 @@ from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import DAY_MS, Keys
-from .script import SCRIPTS, Command
+from .script import SCRIPTS, Command, refuse_errors
 
 logger = logging.getLogger(__name__)
 
@@ -82,8 +82,7 @@ def dates_until(now_ms: int, days: int) -> list[str]:
 def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
     """How far a spool is shipped, and the server's time in ms."""
     place, now = store.read_many([["GET", store.keys.usage_shipped(spool)], ["TIME"]])
-    if isinstance(place, Exception):
-        raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
+    refuse_errors("the place in a spool", place)
     if place and not (place.isdigit() and len(place) <= 18):
         raise StoreUnavailable(f"{store.keys.usage_shipped(spool)} is no place in a spool: {place[:100]!r}")
     return int(place or 0), milliseconds_of(now)
@@ -167,8 +166,7 @@ def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
     keys = [store.keys.usage_day(date) for date in dates]
     sums: dict[bytes, int] = {}
     for date, reply in zip(dates, store.read_many([["HGETALL", key] for key in keys]), strict=True):
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+        refuse_errors("the totals of a day", reply)
         for name, amount in pairs(reply).items():
             try:
                 sums[name] = sums.get(name, 0) + int(amount)
@@ -209,9 +207,7 @@ def calls_and_place(store: Store, date: str) -> tuple[str, str]:
             ["XREVRANGE", store.keys.outbox, "+", "-", "COUNT", 1],
         ]
     )
-    for reply in (calls, newest):
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+    refuse_errors("the totals of a day", calls, newest)
     return _text(calls or b"0"), newest[0][0].decode() if newest else "0-0"
 
 

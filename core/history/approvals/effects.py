@@ -242,7 +242,7 @@ class Batch:
             return [*facts, _contradicted(row, entry, ended_at)]
         edited = end.pop("edited_to").encode()
         known = End(request_id, said["digest"] or row.digest, **end, edited=edited, ended_at=ended_at)
-        return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row, said)]
+        return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row)]
 
     def _is_confirmed(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> bool:
         """Whether anything but the outbox knows of this end; one that contradicts what stands is told as that."""
@@ -266,7 +266,7 @@ class Batch:
             signed, said.get("signature", "")
         )
 
-    def _told_otherwise(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
+    def _told_otherwise(self, row: ApprovalRecord) -> list[Fact]:
         """What of this request in Redis is not so, now that it has ended."""
         told, facts = self._records.told.get(str(row.pk)), []
         if told is not None and told.digest not in ("", row.digest):

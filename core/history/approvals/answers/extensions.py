@@ -18,9 +18,9 @@ from core.history.approvals.alarms import Altered
 from core.history.approvals.decisions import ALTERED_SINCE, NotAllowed, fresh_powers, record_refusal
 from core.history.audit import entries
 from core.models import DeadlineExtension
+from core.store import approvals
 from core.store.approvals import RequestRecord, read_record_and_time
 from core.store.client import Store
-from core.store.extending import extend as extend_in_redis
 from core.values.approvals import EXTENDED, NO_DEADLINE, PENDING
 
 NOT_HEARD = "its agent did not say that it hears of a later deadline"
@@ -90,8 +90,15 @@ def latest(record: RequestRecord) -> datetime:
 def _bring(store: Store, extension: DeadlineExtension, record: RequestRecord) -> datetime:
     """To Redis; repeated with the same id it is the same extension."""
     deadline_ms = round(extension.deadline_at.timestamp() * 1000)
-    about = {"digest": record.digest, "deadline_ms": deadline_ms, "extension_id": str(extension.pk)}
-    command = extend_in_redis(store.keys, record.request_id, **about, key=(record.agent_id, record.key))  # type: ignore[arg-type]
+    command = approvals.extend(
+        store.keys,
+        record.request_id,
+        digest=record.digest,
+        deadline_ms=deadline_ms,
+        extension_id=str(extension.pk),
+        agent_id=record.agent_id,
+        key=record.key,
+    )
     outcome = store.run(command)
     failpoints.reach("site.after_extended")
     if outcome != EXTENDED:
