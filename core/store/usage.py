@@ -188,15 +188,11 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
-    dates = dates_until(server_ms(store), max(days, SEEN_DAYS))
-    return at(store.run(forgetting(store.keys, dates)))
-
-
-def forgetting(keys: Keys, dates: Sequence[str]) -> Command[int]:
-    """Forget these days, today first, and the newest calls, and tell the recorder to: the server's ms of it."""
-    seen = [keys.usage_seen(date) for date in dates[:SEEN_DAYS]]
-    days = [keys.usage_day(date) for date in dates]
-    return Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *seen, *days], [], int)
+    keys, dates = store.keys, dates_until(server_ms(store), max(days, SEEN_DAYS))
+    forgotten = [*(keys.usage_seen(date) for date in dates[:SEEN_DAYS]), *map(keys.usage_day, dates)]
+    return at(
+        store.run(Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *forgotten], [], int))
+    )
 
 
 def calls_and_place(store: Store, date: str) -> tuple[str, str]:
@@ -217,12 +213,5 @@ def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], 
     An old day stays for a day more: an end in the past would delete it unseen.
     """
     expires_ms = max(start_of(date) + (retention_days + 1) * DAY_MS, server_ms(store) + DAY_MS)
-    return store.run(rebuilding(store.keys, date, calls=calls, expires_ms=expires_ms, amounts=amounts))
-
-
-def rebuilding(
-    keys: Keys, date: str, *, calls: str, expires_ms: int, amounts: Mapping[str, int]
-) -> Command[int]:
-    """Put these totals in place of a day's, unless it counts other than `calls`; `expires_ms`: where it is gone."""
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]
-    return Command(REBUILD, [keys.usage_day(date)], [calls, expires_ms, *said], int)
+    return store.run(Command(REBUILD, [store.keys.usage_day(date)], [calls, expires_ms, *said], int))

@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
+OVER = "it does not wait for an answer any more"
 NOTHING = Given()
 ALTERED_SINCE = (
     "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
@@ -141,6 +142,14 @@ def decide(
     if intent.outcome == HELD:
         return _held(intent, tried)
     return carry_out(store, intent, record)
+
+
+def still_waiting(store: Store, request_id: str) -> RequestRecord:
+    """A request that waits for an answer; ValueError, as a sentence, for one that does not."""
+    record, now = read_record_and_time(store, request_id)
+    if record is None or record.status != PENDING or record.deadline_at <= now:
+        raise ValueError(OVER)
+    return record
 
 
 def _held(intent: DecisionIntent, tried: Tried) -> Held:
