@@ -414,7 +414,7 @@ def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
 
 def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
     """What the page of a request without masks prints: its text with the secrets in it."""
-    known: Any = approval.live or approval.kept
+    known = approval.known
     text = text_of(known)
     context = whole_tree(text, PAGE_CHARACTERS) if text else ""
     return {
