@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core import ApprovalGate, EventStreamer, HeartbeatCoordinator, StreamEvent
 from core.events.following import Follower
+from tests.core.events.test_events_faults import numbers, publish_all
 from tests.core.values.test_plain_records import MOMENTS, OBJECTS
 from tests.servers import client_of
 from tests.waiting import PATIENCE, Stopwatch, wait_until
@@ -28,19 +29,6 @@ VALUES = st.recursive(
 )
 DATA = st.dictionaries(st.text(), VALUES, max_size=4)
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
-
-
-@pytest.fixture
-def events(url):
-    return EventStreamer(url)
-
-
-def numbers(followed) -> list[int]:
-    return [event.data["n"] for event in followed]
-
-
-def publish_all(events, names, start=0) -> list[str]:
-    return [events.publish_event(name, {"n": start + at}) for at, name in enumerate(names)]
 
 
 @given(EVENTS)
