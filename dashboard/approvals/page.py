@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -261,12 +260,8 @@ class ApprovalPage:
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
-    return [Ended.of(record, recorded=True) for record in _newest_ended()]
-
-
-def _newest_ended() -> QuerySet[ApprovalRecord]:
     ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
-    return ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    return [Ended.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
