@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
 from tests.api.clients.conftest import waiting
-from tests.api.clients.stubs import Gemini, Responses, Stub, model
+from tests.api.clients.stubs import Gemini, Responses
+from tests.api.model_stub import Stub, model
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
@@ -39,11 +41,12 @@ KINDS = {"codex": "Bash", "copilot": "Bash", "gemini": "run_shell_command"}
 class Session:
     """One run of a client whose model wants to run a command that leaves a trace."""
 
-    def __init__(self, name: str, program: Path, folder: Path, wiring: Wiring) -> None:
+    def __init__(
+        self, start: Callable, model: Stub, name: str, program: Path, folder: Path, wiring: Wiring
+    ) -> None:
         self.trace, home, project = folder / "trace", folder / "home", folder / "project"
         project.mkdir()
-        self._model = model(Gemini if name == "gemini" else Responses, f"touch {self.trace}")
-        self.model: Stub = self._model.__enter__()
+        self.model = model
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_API_KEY": "none"}
         environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "CODEX_HOME": str(home / ".codex")}
         environment |= {
@@ -55,7 +58,7 @@ class Session:
         file.parent.mkdir(parents=True)
         before = {"codex": CODEX.format(url=self.model.url), "gemini": json.dumps(GEMINI)}.get(name, "")
         file.write_text(agent.addition(wiring).added(before))
-        self._process = subprocess.Popen(
+        self._process = start(
             [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -68,28 +71,22 @@ class Session:
         """All that its model was told."""
         return "\n".join(self.model.heard)
 
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-        self._model.__exit__(None, None, None)
-
 
 @pytest.fixture(params=sorted(WORDS))
 def session(
-    request, brought, token_file: Path, site: str, tmp_path: Path
+    request, brought, token_file: Path, site: str, tmp_path: Path, start_process: Callable
 ) -> Iterator[Callable[..., Session]]:
     """Starts the client, with settings as the command writes them; `.kind` is what its tool is called."""
-    program, sessions = brought(request.param), []
+    name, program = request.param, brought(request.param)
 
     def begin(seconds: int = 60) -> Session:
-        sessions.append(Session(request.param, program, tmp_path, Wiring(site, token_file, seconds)))
-        return sessions[-1]
+        speaks = Gemini if name == "gemini" else Responses
+        stub = models.enter_context(model(speaks, f"touch {tmp_path / 'trace'}"))
+        return Session(start_process, stub, name, program, tmp_path, Wiring(site, token_file, seconds))
 
-    begin.kind = KINDS[request.param]
-    yield begin
-    for one in sessions:
-        one.end()
+    begin.kind = KINDS[name]
+    with ExitStack() as models:
+        yield begin
 
 
 def test_what_is_approved_runs(session, gate_of):
