@@ -147,7 +147,7 @@ def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of
 @pytest.mark.parametrize("fault", ["dead", "revoked"])
 def test_where_nobody_can_be_asked_nothing_runs(session, token_file, owner, fault):
     if fault == "dead":
-        token_file.write_text("AGENT_SITE=http://127.0.0.1:9\nAGENT_TOKEN=agt_x\n")
+        token_file.write_text("TELEMETRY_URL=http://127.0.0.1:9\nTELEMETRY_TOKEN=agt_x\n")
     else:
         tokens.revoke(owner, AgentToken.objects.get().pk)
     begun = session(HOLD_SECONDS)
