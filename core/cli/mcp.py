@@ -25,8 +25,12 @@ REFUSED = "Nobody could be asked: the site takes TELEMETRY_TOKEN for none that m
 @command(
     "mcp",
     "nothing: it is an MCP server for the agent that starts it, and asks people by the site",
-    option("--site", help="the address of the site, by default TELEMETRY_URL; the token is in TELEMETRY_TOKEN"),
-    option("--agent", help="with the token of a fleet, what follows its beginning; by default TELEMETRY_AGENT"),
+    option(
+        "--site", help="the address of the site, by default TELEMETRY_URL; the token is in TELEMETRY_TOKEN"
+    ),
+    option(
+        "--agent", help="with the token of a fleet, what follows its beginning; by default TELEMETRY_AGENT"
+    ),
     option("--timeout", type=int, default=600, help="seconds that the client waits for approve (600)"),
 )
 def cmd_telemetry_mcp(args: Namespace) -> int:

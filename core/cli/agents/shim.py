@@ -169,7 +169,10 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
     query = f"timeout={max(10.0, min(left + 4, 3600)):.0f}" + ("&understands=edited" if edits else "")
     name = environment.get("TELEMETRY_AGENT", "")
     query += f"&agent={urllib.request.quote(name, safe='')}" if name else ""  # type: ignore[attr-defined]
-    headers = {"Authorization": f"Bearer {environment['TELEMETRY_TOKEN']}", "Content-Type": "application/json"}
+    headers = {
+        "Authorization": f"Bearer {environment['TELEMETRY_TOKEN']}",
+        "Content-Type": "application/json",
+    }
     asks = urllib.request.Request(f"{site}/api/v1/hooks/claude-code?{query}", text, headers)
     try:
         with urllib.request.build_opener(NoRedirect).open(asks, timeout=left) as reply:

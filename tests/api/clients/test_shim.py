@@ -177,7 +177,9 @@ def test_cursor_is_asked_once_for_what_has_an_event_of_its_own(hook):
     assert ended(hook("cursor", shell))[:2] == (0, {})
 
 
-@pytest.mark.parametrize("site, token", [("TELEMETRY_URL", "TELEMETRY_TOKEN"), ("AGENT_SITE", "AGENT_TOKEN")])
+@pytest.mark.parametrize(
+    ("site", "token"), [("TELEMETRY_URL", "TELEMETRY_TOKEN"), ("AGENT_SITE", "AGENT_TOKEN")]
+)
 def test_headers_for_telemetry_have_the_token_by_its_name_of_now_or_before(hook, tmp_path, site, token):
     env = tmp_path / "named.env"
     env.write_text(f"{site}=http://127.0.0.1:9\n{token}=agt_x\n")
