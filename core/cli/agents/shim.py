@@ -77,6 +77,7 @@ def main(words: list[str]) -> int:
             return PASSED
         client, started = CLIENTS[name], time.monotonic()
         asked = json.load(sys.stdin)
+        client = COPILOT if is_copilots(asked) else client
         body = client.read(asked)
         if body is None:
             print("{}")
@@ -134,7 +135,7 @@ def _ask(client: Client, environment: Mapping[str, str], body: Body, until: floa
                 "deny", "Nobody has answered in time. Do something else now, and try this again later."
             )
         try:
-            return _understood(_post(client, environment, body, until - began))
+            return understood(_post(client, environment, body, until - began))
         except _Away as error:
             now, pause = time.monotonic(), max(PAUSE_SECONDS, error.after)
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
@@ -148,7 +149,7 @@ def _tell(client: Client, environment: Mapping[str, str], body: Body) -> Said:
     """Say what happened, once and shortly: without what the tool printed."""
     told = {name: body[name] for name in TOLD if isinstance(body.get(name), str)}
     told = {name: value[:TOLD_LENGTH] for name, value in told.items()}
-    return _understood(_post(client, environment, told, TOLD_SECONDS))
+    return understood(_post(client, environment, told, TOLD_SECONDS))
 
 
 class _Away(Exception):
@@ -206,7 +207,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _understood(answer: Body) -> Said:
+def understood(answer: Body) -> Said:
     """The site's answer, which is in the words of Claude Code."""
     said = answer.get("hookSpecificOutput")
     if not isinstance(said, dict):
@@ -270,8 +271,13 @@ COPILOT_TOOLS = {
 }  # as it calls them itself before a tool
 
 
+def is_copilots(body: object) -> bool:
+    """Whether this is its own word for what it would ask its user, which it says to the hooks of Claude Code too."""
+    return isinstance(body, dict) and body.get("hookName") == COPILOT_PROMPT
+
+
 def _read_copilot(body: Body) -> Body | None:
-    if body.get("hookName") == COPILOT_PROMPT:
+    if is_copilots(body):
         name = str(body.get("toolName"))
         return {
             "hook_event_name": PROMPT,
@@ -291,7 +297,7 @@ def _read_copilot(body: Body) -> Body | None:
 def _say_copilot(body: Body, said: Said) -> Any:
     if not said.word:
         return {}
-    if body.get("hookName") == COPILOT_PROMPT:
+    if is_copilots(body):
         return {"behavior": said.word, "message": said.why}
     if said.edited is None:
         return {"permissionDecision": said.word, "permissionDecisionReason": said.why}
@@ -387,10 +393,11 @@ def _use(session: object, tool: object, given: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+COPILOT = Client(_read_copilot, _say_copilot, (BEFORE,), faults=True)
 CLIENTS = {
     "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
     "codex": Client(_as_it_is, _say_no_to_codex),
-    "copilot": Client(_read_copilot, _say_copilot, (BEFORE,), faults=True),
+    "copilot": COPILOT,
     "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
     "cursor": Client(_read_cursor, _say_cursor),
 }

@@ -11,6 +11,7 @@ import pytest
 from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
+from dashboard.connect.views import settings_of
 from tests.api.clients.conftest import waiting
 from tests.api.clients.stubs import Gemini, Responses, Stub, model
 from tests.live_record import live_record
@@ -37,9 +38,14 @@ KINDS = {"codex": "Bash", "copilot": "Bash", "gemini": "run_shell_command"}
 
 
 class Session:
-    """One run of a client whose model wants to run a command that leaves a trace."""
+    """One run of a client whose model wants to run a command that leaves a trace.
 
-    def __init__(self, name: str, program: Path, folder: Path, wiring: Wiring) -> None:
+    claudes: what stands in the settings of Claude Code of a project that it trusts, in the place of its own.
+    """
+
+    def __init__(
+        self, name: str, program: Path, folder: Path, wiring: Wiring, claudes: str = "", **more: str
+    ) -> None:
         self.trace, home, project = folder / "trace", folder / "home", folder / "project"
         project.mkdir()
         self._model = model(Gemini if name == "gemini" else Responses, f"touch {self.trace}")
@@ -50,11 +56,19 @@ class Session:
             "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": self.model.url, "COPILOT_PROVIDER_API_KEY": "none",
             "COPILOT_PROVIDER_WIRE_API": "responses", "COPILOT_MODEL": "gpt-5", "COPILOT_AUTO_UPDATE": "false",
         }  # fmt: skip
+        environment |= more
         [agent] = [agent for agent in AGENTS if agent.name == name]
-        file = agent.file(environment)
+        file, before = agent.file(environment), {"gemini": json.dumps(GEMINI)}
+        before["codex"] = CODEX.format(url=self.model.url)
+        said = agent.addition(wiring).added(before.get(name, ""))
+        if claudes:
+            trusted = file.parents[1] / "config.json"
+            trusted.parent.mkdir(parents=True)
+            trusted.write_text(json.dumps({"trusted_folders": [str(project)]}))
+            file, said = project / ".claude" / "settings.local.json", claudes
+            (project / ".git").mkdir()
         file.parent.mkdir(parents=True)
-        before = {"codex": CODEX.format(url=self.model.url), "gemini": json.dumps(GEMINI)}.get(name, "")
-        file.write_text(agent.addition(wiring).added(before))
+        file.write_text(said)
         self._process = subprocess.Popen(
             [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -134,6 +148,27 @@ def test_people_are_asked_in_the_place_of_its_own_user(session, gate_of, approve
     said = begun.ended()
     assert begun.trace.exists() is approved, said
     assert approved or "not on a Friday" in begun.heard()
+
+
+@pytest.mark.parametrize("by_command", [True, False])
+@pytest.mark.parametrize("asks", ["*", "prompted"])
+def test_copilot_that_reads_the_settings_of_claude_code_does_what_people_say(
+    brought, token_file, site, tmp_path, gate_of, asks, by_command
+):
+    AgentToken.objects.update(asks=asks)
+    [claude], wiring = (
+        [agent for agent in AGENTS if agent.name == "claude-code"],
+        Wiring(site, token_file, 60),
+    )
+    claudes = claude.addition(wiring).added("") if by_command else settings_of(site)
+    secret = token_file.read_text().partition("TOKEN=")[2].strip()
+    more = {"TELEMETRY_TOKEN": secret, "COPILOT_HOOK_ALLOW_LOCALHOST": "1"}
+    begun = Session("copilot", brought("copilot"), tmp_path, wiring, claudes, **more)
+    gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom", "not on a Friday")
+    said = begun.ended()
+    begun.end()
+    assert not begun.trace.exists()
+    assert "not on a Friday" in begun.heard(), said
 
 
 def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of):

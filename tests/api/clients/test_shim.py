@@ -177,6 +177,14 @@ def test_cursor_is_asked_once_for_what_has_an_event_of_its_own(hook):
     assert ended(hook("cursor", shell))[:2] == (0, {})
 
 
+def test_copilot_that_reads_the_settings_of_claude_code_is_answered_in_its_own_words(hook, gate_of):
+    AgentToken.objects.update(asks="prompted")
+    asked = hook("claude-code", COPILOT_PROMPT)
+    gate_of("x").decide(waiting(gate_of("x")).request_id, False, "maria", "not on a Friday")
+    code, said, _ = ended(asked)
+    assert (code, said["behavior"], "not on a Friday" in said["message"]) == (0, "deny", True)
+
+
 @pytest.mark.parametrize(
     ("site", "token"), [("TELEMETRY_URL", "TELEMETRY_TOKEN"), ("AGENT_SITE", "AGENT_TOKEN")]
 )
