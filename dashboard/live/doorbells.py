@@ -6,10 +6,10 @@ A ring carries nothing. It may come too often, never too seldom: whoever was run
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
 
 from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.malformed import ODD
+from dashboard.live.subscription import Subscription
 
 LIVE = "live"  # the inbox: it is sent its head, and fetches its list
 USAGE = "usage"
@@ -112,18 +112,7 @@ def _topics_of(entry: OutboxEntry) -> set[str]:
     return {USAGE, *(agent(agent_id) for agent_id in agents)}
 
 
-class Door(Protocol):
-    """A socket, as far as it can be rung."""
-
-    @property
-    def topic(self) -> str:
-        """What its page shows."""
-
-
-D = TypeVar("D", bound=Door)
-
-
-class Bells(Generic[D]):
+class Bells:
     """Who is to be rung, and when: each at most once a second, all together at most ten times a second.
 
     A door that is owed a ring keeps its place until it is rung, so the last change always rings.
@@ -131,17 +120,17 @@ class Bells(Generic[D]):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._doors: dict[D, float] = {}  # when each was rung last
-        self._owed: dict[D, None] = {}  # in the order in which they became so
+        self._doors: dict[Subscription, float] = {}  # when each was rung last
+        self._owed: dict[Subscription, None] = {}  # in the order in which they became so
         self._budget, self._counted_at = RINGS_A_SECOND, clock()
 
-    def add(self, door: D) -> None:
+    def add(self, door: Subscription) -> None:
         """A page was opened; what happened since it was rendered is owed to it."""
         if is_doorbell(door.topic) or door.topic == LIVE:
             self._doors.setdefault(door, -RING_SECONDS)
             self._owed.setdefault(door)
 
-    def remove(self, door: D) -> None:
+    def remove(self, door: Subscription) -> None:
         """The page is gone."""
         self._doors.pop(door, None)
         self._owed.pop(door, None)
@@ -152,7 +141,7 @@ class Bells(Generic[D]):
             if door.topic in topics:
                 self._owed.setdefault(door)
 
-    def due(self) -> list[D]:
+    def due(self) -> list[Subscription]:
         """Those to ring now."""
         now = self._clock()
         self._budget = min(RINGS_A_SECOND, self._budget + (now - self._counted_at) * RINGS_A_SECOND)
