@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 # Playwright's sync API leaves an event loop running in the main thread.
@@ -18,9 +19,10 @@ os.environ.setdefault("TELEMETRY_UNDO_SECONDS", "0")
 import pytest
 import uvicorn
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
+from django.core.cache import cache as tries
 from django.db import transaction
 from django.test import TransactionTestCase, override_settings
+from httpx._transports import default as client_parts
 from hypothesis import HealthCheck, settings
 from servestatic.middleware import ServeStaticMiddleware
 
@@ -31,7 +33,13 @@ from core.store import embedded
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
-from tests.chosen_servers import django_db_modify_db_settings, new_servers, postgresql, this_database  # noqa: F401  fixtures
+from tests.chosen_servers import (  # noqa: F401  fixtures
+    django_db_keepdb,
+    django_db_modify_db_settings,
+    new_servers,
+    postgresql,
+    this_database,
+)
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.endings import nothing_goes_on  # noqa: F401  fixture
 from tests.leftovers import emptied
@@ -64,6 +72,9 @@ def each_file_once(look: Callable[[ServeStaticMiddleware], None]) -> Callable[[S
 
 
 ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddleware.add_files_from_finders)
+
+# Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
+client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
 
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
@@ -109,7 +120,7 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
     """Tries of other tests do not count, nor does who could approve what in them."""
-    cache.clear()
+    tries.clear()
     answerable.forget()
 
 
