@@ -242,12 +242,14 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
     from dashboard.live.follower import follower
     from telemetry_site.asgi import application
+    from telemetry_site.connections import Connection
 
     layers.channel_layers.backends.clear()  # one layer is received from in one loop, as in a process of its own
     address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
-        application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
-    )
+        application, http=Connection, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off",
+        log_level="warning", timeout_graceful_shutdown=2,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [site_socket]}, daemon=True)
     thread.start()
