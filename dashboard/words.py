@@ -161,6 +161,15 @@ def about(name: str, sentence: str) -> str:
     return f"{sentence} This was about {name}." if name else sentence
 
 
+# What an approval must bring beside the button, in short.
+NEEDS = {
+    "override": "that you mean it",
+    "reason": "a reason",
+    "digest": "its digest",
+    "sign_in": "your password",
+}
+
+
 def accepted(name: str, *, approved: bool, gone: str = "") -> str:
     """The answer took effect; `gone` says why nobody hears it."""
     told = f"Nobody waits for it now: {gone}" if gone else "The agent is being told."
