@@ -88,7 +88,7 @@ def handed_to(name: str, giver: str, *, mine: bool) -> str:
 def call_left(listened_at: datetime) -> str:
     """Why nobody waits: the call over HTTP that asked has gone. Its answer is kept for the same call."""
     at = f"{listened_at:%Y-%m-%d %H:%M:%S} UTC"
-    again = "If the very same call comes again, it takes the answer."
+    again = "The very same call may come again and take the answer."
     return f"the call that asked has gone, it last waited at {at}. {again}"
 
 

@@ -1,13 +1,6 @@
 """Approval requests in Redis: the commands that make and end them, and their reading."""
 
 from .commands import (
-    CANCEL,
-    COLLECT,
-    DECIDE,
-    EXPIRE,
-    REQUEST,
-    RESTORE_END,
-    WITHDRAW,
     Answer,
     End,
     Mark,
@@ -17,6 +10,7 @@ from .commands import (
     collect,
     decide,
     expire,
+    extend,
     request,
     restore,
     set_limits,
@@ -24,7 +18,6 @@ from .commands import (
 )
 from .listened import ask_listened, listen, listened_of, read_listened
 from .records import (
-    EVERY,
     ID_LENGTH,
     PendingRequests,
     RequestRecord,
@@ -36,7 +29,6 @@ from .records import (
     read_asker,
     read_deadlines,
     read_pending,
-    read_queue,
     read_record,
     read_record_and_time,
     read_records,
@@ -46,15 +38,7 @@ from .records import (
 )
 
 __all__ = [
-    "CANCEL",
-    "COLLECT",
-    "DECIDE",
-    "EVERY",
-    "EXPIRE",
     "ID_LENGTH",
-    "REQUEST",
-    "RESTORE_END",
-    "WITHDRAW",
     "Answer",
     "End",
     "Mark",
@@ -69,6 +53,7 @@ __all__ = [
     "count_waiting",
     "decide",
     "expire",
+    "extend",
     "listen",
     "listened_of",
     "pending_ids",
@@ -78,7 +63,6 @@ __all__ = [
     "read_deadlines",
     "read_listened",
     "read_pending",
-    "read_queue",
     "read_record",
     "read_record_and_time",
     "read_records",

@@ -1,24 +1,13 @@
 """An approval that is held, as the person at the browser sees it: the countdown, Undo, and what stands afterwards."""
 
-import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate
-from core.history.approvals.answers import holds, release
 from core.models import DecisionIntent
 from tests.browser.pressing import press
 from tests.live_record import live_record
 
 CONTEXT = {"to": "ACME GmbH", "amount": 2070.32, "currency": "EUR", "urgent": True}
-
-
-@pytest.fixture
-def held(settings):
-    """Approvals are held until the test is over."""
-    settings.TELEMETRY_UNDO_SECONDS = 60
-    holds.began.disconnect(release.soon)
-    yield
-    holds.began.connect(release.soon)
 
 
 def test_approve_is_held_and_undo_takes_it_back(held, clean_redis, sign_in):

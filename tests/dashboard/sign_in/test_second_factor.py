@@ -17,11 +17,6 @@ from tests.dashboard.display.markup import parse
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 
-@pytest.fixture
-def maria(make_user) -> User:
-    return make_user("maria", "approver")
-
-
 def sign_in(client: Client, name: str = "maria", password: str = PASSWORD):
     return client.post("/sign-in/", {"username": name, "password": password})
 
