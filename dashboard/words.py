@@ -76,6 +76,12 @@ STATUSES = {
     "timeout": "Timed out",
     "cancelled": "Cancelled",
 }
+NEEDS = {
+    "override": "that you mean it",
+    "reason": "a reason",
+    "digest": "its digest",
+    "sign_in": "your password again",
+}
 STEPS = {
     "approval.requested": "Asked",
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},
@@ -159,15 +165,6 @@ def request_name(kind: str, agent: str) -> str:
 def about(name: str, sentence: str) -> str:
     """A notice that speaks of one request says of which, where that is known."""
     return f"{sentence} This was about {name}." if name else sentence
-
-
-# What an approval must bring beside the button, in short.
-NEEDS = {
-    "override": "that you mean it",
-    "reason": "a reason",
-    "digest": "its digest",
-    "sign_in": "your password",
-}
 
 
 def accepted(name: str, *, approved: bool, gone: str = "") -> str:

@@ -1,5 +1,4 @@
-// The answer to the request that is looked at. On a narrow screen it is small until somebody uses it: what is asked has
-// the room. Where a key answers nothing, the page says why.
+// On a narrow screen the answer is small until somebody uses it: what is asked has the room.
 "use strict";
 
 const begun = new Set(); // requests whose answer somebody has opened
@@ -24,26 +23,6 @@ function openAnswer() {
   const bar = answerBar();
   if (bar) begun.add(requestOf(bar));
   foldAnswer();
-}
-
-// Why a key answers nothing: a sentence, and '' where it may.
-function whyNot(name) {
-  const [button, card] = [answerButton(name), pane().querySelector(".card")];
-  if (!wanted || !card) return "choose a request first.";
-  if (card.matches(".alike")) return "these stand together. Shift and a approves them; their buttons are below.";
-  if (card.matches(".over, [class*=over-]")) return "this request has ended.";
-  if (card.matches(".due")) return "the time of this request is up.";
-  if (name === "approve" && (card.querySelector(".approving") || isHeldHere(wanted))) return "your approval is held. z takes it back.";
-  if (name === "approve" && card.matches(".unread")) return "Approve opens when the end of the text has been on your screen.";
-  return button ? "" : pane().querySelector(".barred")?.textContent ?? "there is nothing to answer here.";
-}
-
-// True where a key may answer what is shown; else the page says why not.
-function mayAnswer(name) {
-  if (wanted && !paneIsSelected()) return false; // it is on its way
-  const why = whyNot(name);
-  if (why) tellWhyNot(why);
-  return !why;
 }
 
 document.addEventListener("click", (event) => {
