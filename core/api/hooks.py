@@ -22,6 +22,7 @@ from core.api.asking import Run
 from core.api.bearers import require
 from core.api.elicitation import ELICITATION, Form
 from core.api.ends import Ends
+from core.api.listeners import heard_out
 from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
@@ -187,7 +188,8 @@ class _Hold:
 
     async def _outcome(self, request_id: str) -> Reply:
         hearing = asking.Hearing(self.question.use, self.understands)
-        return await asking.outcome(self.run, self.ends, self.agent, request_id, self.seconds, hearing)
+        outcome = asking.outcome(self.run, self.ends, self.agent, request_id, self.seconds, hearing)
+        return await heard_out(self.run, request_id, outcome)
 
 
 async def _while_alive(run: Run, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:

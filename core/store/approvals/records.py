@@ -23,6 +23,7 @@ from ...values.pairs import pairs
 from ..client import Store
 from ..keys import ASKED_LENGTH, Keys
 from ..script import refuse_errors
+from .listened import ask_listened, last_listened
 
 logger = logging.getLogger(__name__)
 
@@ -116,20 +117,37 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     return _parsed_or_none(request_id, replies[0]), now
 
 
-def read_record_and_rights(
-    store: Store, request_id: str
-) -> tuple[RequestRecord | MalformedRecord | None, datetime, str]:
-    """The request, or what is wrong with it, the server's time, and the version of rights, in one round trip."""
+class Read(NamedTuple):
+    """A request, or what is wrong with it, at the server's `now`.
+
+    rights: their version, '' where unknown. listened_at: when a call over HTTP last waited for it, if one did.
+    """
+
+    record: RequestRecord | MalformedRecord | None
+    now: datetime
+    rights: str = ""
+    listened_at: datetime | None = None
+
+
+def read_request(store: Store, request_id: str) -> Read:
+    """The request and what stands beside it, in one round trip."""
     if not valid_id(request_id):
-        return None, datetime.now(UTC), ""
-    time, reply, rights = store.read_many(
-        [["TIME"], ["HGETALL", store.keys.approval_request(request_id)], ["GET", store.keys.rights]]
+        return Read(None, datetime.now(UTC))
+    time, reply, rights, left = store.read_many(
+        [
+            ["TIME"],
+            ["HGETALL", store.keys.approval_request(request_id)],
+            ["GET", store.keys.rights],
+            ask_listened(store.keys, request_id),
+        ]
     )
     version = "" if isinstance(rights, Exception) else (rights or b"0").decode(errors="replace")
+    now = at(milliseconds_of(time))
     try:
-        return _parsed_or_none(request_id, reply), at(milliseconds_of(time)), version
+        record: RequestRecord | MalformedRecord | None = _parsed_or_none(request_id, reply)
     except MalformedRecord as error:
-        return error, at(milliseconds_of(time)), version
+        record = error
+    return Read(record, now, version, last_listened(left, now))
 
 
 def read_asker(store: Store, request_id: str) -> str | None:
