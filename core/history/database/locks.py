@@ -47,13 +47,13 @@ def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:
 
 
 @contextmanager
-def without_statement_limit(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+def without_statement_limit() -> Iterator[None]:
     """While a whole table is read outside of a transaction: PostgreSQL makes all of it ready at the first row."""
-    lift_statement_limit(alias)
+    lift_statement_limit(DEFAULT_DB_ALIAS)
     try:
         yield
     finally:
-        after_migrate(alias)
+        after_migrate(DEFAULT_DB_ALIAS)
 
 
 def before_migrate(using: str, **_signal: Any) -> None:

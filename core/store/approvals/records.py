@@ -169,15 +169,13 @@ def read_pending(
     return PendingRequests(records, unreadable)
 
 
-def read_asked(
-    store: Store, agent_id: str, key: str | None = None, most: int = ASKED_LENGTH
-) -> tuple[datetime, list[RequestRecord]]:
-    """The server's time, and an agent's newest 1,000 requests, or `most`, or the one of a key; newest first.
+def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
+    """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
     One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
     if key is None:
-        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, most - 1, "REV")
+        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
     else:
         named = store.read("GET", store.keys.approval_key(agent_id, key))
         reply = [] if named is None else [named[:ID_LENGTH]]
