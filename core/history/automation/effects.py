@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
@@ -19,7 +19,6 @@ from core.models import (
 )
 from core.values.moments import at
 
-Told = TypeVar("Told", bound=records.AutomationRecord)
 PRUNED_AT_ONCE = 1_000
 DATED: tuple[type[Model], ...] = (TaskRouting, TestExecution, CoverageRecord, FileTestRecord, AgentAssignment)
 
@@ -117,16 +116,12 @@ def _duration(told: float | None, began: datetime, ended: datetime) -> float:
     return max(0.0, (ended - began).total_seconds()) if told is None else told
 
 
-def _effect(write: Callable[[Told, datetime], None]) -> Callable[[Any, datetime], None]:
-    return write
-
-
-_EFFECTS = {
-    records.TaskRouting.kind: _effect(_routing),
-    records.TaskRoutingOutcome.kind: _effect(_routing_outcome),
-    records.TestExecution.kind: _effect(_execution),
-    records.Coverage.kind: _effect(_coverage),
-    records.FileTest.kind: _effect(_file_test),
-    records.AgentAssignment.kind: _effect(_assignment),
-    records.AgentAssignmentOutcome.kind: _effect(_assignment_outcome),
+_EFFECTS: Mapping[str, Callable[[Any, datetime], None]] = {
+    records.TaskRouting.kind: _routing,
+    records.TaskRoutingOutcome.kind: _routing_outcome,
+    records.TestExecution.kind: _execution,
+    records.Coverage.kind: _coverage,
+    records.FileTest.kind: _file_test,
+    records.AgentAssignment.kind: _assignment,
+    records.AgentAssignmentOutcome.kind: _assignment_outcome,
 }
