@@ -30,6 +30,7 @@ EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 PENDING_AT_ONCE = 50  # each may have 256 KiB of context
+Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
 class RequestRecord(NamedTuple):
@@ -146,9 +147,7 @@ def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | M
 
 
 def read_pending(
-    store: Store,
-    known: Mapping[str, RequestRecord] | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
     """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
 
@@ -194,7 +193,7 @@ def _read_each(
     request_ids: list[str],
     at_once: int,
     known: Mapping[str, RequestRecord],
-    contexts: dict[str, dict[str, Any]] | None = None,
+    contexts: Contexts | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there, so many in a round trip."""
     for first in range(0, len(request_ids), at_once):
@@ -297,10 +296,7 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
 
 
 def _parsed_or_none(
-    request_id: str,
-    reply: Any,
-    known: RequestRecord | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    request_id: str, reply: Any, known: RequestRecord | None = None, contexts: Contexts | None = None
 ) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply
