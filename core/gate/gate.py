@@ -42,7 +42,7 @@ class Gate(Asks):
     """Asks people on behalf of one agent, and waits for what they say.
 
     where: `https://` of the site with `token`, or what `open_store` takes, such as `redis://`; by default
-    TELEMETRY_URL with TELEMETRY_TOKEN (or AGENT_TOKEN), else the configured Redis. agent: who asks, by default
+    TELEMETRY_URL with TELEMETRY_TOKEN, else the configured Redis. agent: who asks, by default
     TELEMETRY_AGENT; a token knows it already, and that of a fleet is told the rest. It may be used from several
     threads. Nothing is connected before the first call.
     """

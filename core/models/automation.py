@@ -39,6 +39,12 @@ class TestExecution(Told):
     skipped = models.PositiveIntegerField()
     duration_seconds = models.FloatField()
 
+    class Meta(Told.Meta):
+        """In words that people understand."""
+
+        verbose_name = "run of tests"
+        verbose_name_plural = "runs of tests"
+
     def __str__(self) -> str:
         return f"{self.suite}: {self.passed} passed, {self.failed + self.errors} failed"
 
@@ -69,6 +75,12 @@ class CoverageRecord(Told):
     lines_covered = models.PositiveIntegerField()
     lines_total = models.PositiveIntegerField()
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
+
+    class Meta(Told.Meta):
+        """In words that people understand."""
+
+        verbose_name = "coverage by tests"
+        verbose_name_plural = "coverage by tests"
 
     def __str__(self) -> str:
         return f"{self.suite}: {self.percent:.1f} %"

@@ -38,7 +38,8 @@ class SetAsideEntry(models.Model):
     class Meta:
         """Newest first; only to be seen, and to be tried again by those who may."""
 
-        verbose_name_plural = "set aside entries"
+        verbose_name = "change set aside"
+        verbose_name_plural = "changes set aside"
         ordering = ["-at"]
         default_permissions = ("view",)
         permissions = [("retry_setasideentry", "Can record a set aside entry again")]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
@@ -22,6 +23,7 @@ REBUILD = SCRIPTS["usage/rebuild"]
 # Lua's numbers are exact below 2^53: so many calls, each of at most so much, stay below it in one batch.
 BATCH_CALLS = 200
 MAX_AMOUNT = 40_000 * 10**9
+DAY_US = DAY_MS * 1000
 SEEN_DAYS = 3
 
 
@@ -36,9 +38,13 @@ class Batch:
 
     def add(self, call_id: str, us: int, amounts: Mapping[str, int], text: str) -> None:
         """Add a call; `call_id` is '' where nobody else can have used its id."""
-        sums, calls = self._groups.setdefault((call_id, date_of(us)), ({}, []))
-        if call_id and calls:
+        group = self._groups.get((call_id, date_of(us)))
+        if group is None:
+            self._groups[call_id, date_of(us)] = dict(amounts), [(us, text)]
+            return
+        if call_id:
             return  # the same call twice in one batch
+        sums, calls = group
         for name, amount in amounts.items():
             sums[name] = sums.get(name, 0) + amount
         calls.append((us, text))
@@ -49,14 +55,14 @@ class Batch:
         What comes later than its retention stays for a day: an end in the past would delete it unseen.
         """
         days = sorted({date for _, date in self._groups})
-        names = sorted({name for sums, _ in self._groups.values() for name in sums})
-        number = {name: index for index, name in enumerate(names, 1)}
+        names = sorted(set().union(*(sums for sums, _ in self._groups.values())))
+        number = {name: f"{index}:" for index, name in enumerate(names, 1)}
+        place = {date: index for index, date in enumerate(days, 1)}
         arguments: list[Any] = [self.start, self.end, len(names), *names]
         for (call_id, date), (sums, calls) in self._groups.items():
             # A name with nothing but zeros is still a name: a workflow whose answers all came from a cache.
-            said = (f"{number[name]}:{sum_}" for name, sum_ in sums.items() if sum_ or ":" in name)
-            amounts = " ".join(said)
-            arguments += [call_id, days.index(date) + 1, amounts, len(calls)]
+            amounts = [f"{number[name]}{sum_}" for name, sum_ in sums.items() if sum_ or ":" in name]
+            arguments += [call_id, place[date], " ".join(amounts), len(calls)]
             for us, text in calls:
                 arguments += [us, text]
         ends = [start_of(date) + (retention_days + 1) * DAY_MS for date in days]
@@ -65,7 +71,12 @@ class Batch:
 
 def date_of(us: int) -> str:
     """The UTC day of a moment, as in keys."""
-    return datetime.fromtimestamp(us / 1_000_000, UTC).date().isoformat()
+    return _date_of_day(us // DAY_US)
+
+
+@lru_cache(maxsize=512)
+def _date_of_day(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date().isoformat()
 
 
 def start_of(date: str) -> int:

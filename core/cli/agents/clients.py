@@ -105,7 +105,7 @@ def _codex(wiring: Wiring) -> Addition:
     telemetry = (
         "[otel]\nexporter = { otlp-http = { "
         f'endpoint = {_toml(wiring.site + "/v1/logs")}, protocol = "json", '
-        'headers = { "Authorization" = "Bearer ${AGENT_TOKEN}" } } }'
+        'headers = { "Authorization" = "Bearer ${TELEMETRY_TOKEN}" } } }'
     )
     return InToml((*parts, ("otel", telemetry)))
 
@@ -181,7 +181,7 @@ AGENTS = (
         lambda environment: _folder(environment, "CODEX_HOME", ".codex") / "config.toml",
         _codex,
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
-        "For what it costs, start it with the token in AGENT_TOKEN.",
+        "For what it costs, start it with the token in TELEMETRY_TOKEN.",
     ),
     CodingAgent(
         "copilot",
