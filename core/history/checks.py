@@ -116,17 +116,15 @@ def check_redis(**_options: Any) -> list[CheckMessage]:
 @register(Tags.security)
 def check_private(**_options: Any) -> list[CheckMessage]:
     """W105: others on this machine may read or write the database, and we may not change that."""
-    found: list[CheckMessage] = []
-    for path in private_file.files(settings.DATABASES["default"]):
-        if private_file.open_to_others(path):
-            found.append(
-                Warning(
-                    f"{path} is open to others on this machine. It holds hashes of passwords.",
-                    hint=f"As its owner: chmod go= {path}",
-                    id="core.W105",
-                )
-            )
-    return found
+    return [
+        Warning(
+            f"{path} is open to others on this machine. It holds hashes of passwords.",
+            hint=f"As its owner: chmod go= {path}",
+            id="core.W105",
+        )
+        for path in private_file.files(settings.DATABASES["default"])
+        if private_file.open_to_others(path)
+    ]
 
 
 @register(Tags.security, deploy=True)
