@@ -11,8 +11,7 @@ from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .opening import way_to
-from .way import Pending, Timeout, Way, wanted
+from .way import Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
