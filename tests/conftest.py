@@ -19,6 +19,7 @@ os.environ.setdefault("TELEMETRY_UNDO_SECONDS", "0")
 
 import pytest
 import uvicorn
+from channels import layers
 from django.contrib.auth.models import Group, User
 from django.core.cache import cache
 from django.db import connections, transaction
@@ -231,6 +232,7 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     from dashboard.live.follower import follower
     from telemetry_site.asgi import application
 
+    layers.channel_layers.backends.clear()  # one layer is received from in one loop, as in a process of its own
     address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
         application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from core.api import asking, living
-from core.api.answers import Refused, Reply
+from core.api.answers import Refused, Reply, too_many
 from core.api.asking import Run
 from core.api.bearers import require
 from core.api.elicitation import ELICITATION, Form
@@ -25,6 +26,7 @@ from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
 from core.approvals.request import ApprovalRequest
+from core.cli.agents import shim
 from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
 from core.store.approvals.parked import park, read_parked
@@ -91,8 +93,8 @@ class Tool:
         for field, said in (("cwd", "folder"), ("agent_type", "subagent"), ("agent_id", "subagent id")):
             if isinstance(body.get(field), str):
                 context[said] = body[field]
-        text = json.dumps([session, name, given], sort_keys=True)
-        use = body.get("tool_use_id") or hashlib.sha256(text.encode()).hexdigest()[:32]
+        # Without a name of its client's a call is one of its own: what was said to another is no answer to it.
+        use = body.get("tool_use_id") or uuid.uuid4().hex
         return cls(str(event), str(name), str(session), str(use), context)
 
     @property
@@ -118,6 +120,10 @@ async def claude_code(
     body: dict[str, Any],
 ) -> Reply:
     """Answer one hook: a tool is held until people have answered, everything else is heard as a sign of life."""
+    if shim.is_copilots(body):  # it reads these settings too, and has words of its own
+        asked, takes_no_edit = shim.COPILOT.read(body) or {}, {**query, "understands": ""}
+        reply = await claude_code(run, ends, beating, bearer, agent, takes_no_edit, asked)
+        return Reply(reply.status, shim.COPILOT.say(body, shim.understood(reply.body)))
     event = body.get("hook_event_name")
     if event not in (BEFORE, PROMPT, ELICITATION):
         await run(partial(_hear, beating, bearer, agent, body))
@@ -217,7 +223,7 @@ def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
             question.name, question.context, PARKED_SECONDS, key=key, understands=understands
         )
     except StoreRefused as error:
-        raise Refused(429, "too_many", f"{error}", after=10) from error
+        raise too_many(error) from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
     # Before anybody waits: where this fails, the client hears so, and the same call again is the same request.

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlencode
 
+from .agents.shim import as_named
 from .commands import DONE, command, option
 
 AGAIN_SECONDS = 0.5
@@ -18,24 +19,29 @@ AWAY_SECONDS = 60.0  # so long a site that does not answer is asked again; its o
 CONNECT_SECONDS = 10.0
 VERSION = "2026-07-28"  # each call by itself, which a restart of the site does not end
 ASKS = "ask_human"
-REFUSED = "Nobody could be asked: the site takes AGENT_TOKEN for none that may ask."
+REFUSED = "Nobody could be asked: the site takes TELEMETRY_TOKEN for none that may ask."
 
 
 @command(
     "mcp",
     "nothing: it is an MCP server for the agent that starts it, and asks people by the site",
-    option("--site", help="the address of the site, by default AGENT_SITE; the token is in AGENT_TOKEN"),
-    option("--agent", help="with the token of a fleet, what follows its beginning; by default AGENT_NAME"),
+    option(
+        "--site", help="the address of the site, by default TELEMETRY_URL; the token is in TELEMETRY_TOKEN"
+    ),
+    option(
+        "--agent", help="with the token of a fleet, what follows its beginning; by default TELEMETRY_AGENT"
+    ),
     option("--timeout", type=int, default=600, help="seconds that the client waits for approve (600)"),
 )
 def cmd_telemetry_mcp(args: Namespace) -> int:
     """Tools by which an agent asks people, over standard input and output (docs/agents/mcp.md)."""
-    site, token = args.site or os.environ.get("AGENT_SITE", ""), os.environ.get("AGENT_TOKEN", "")
+    said = as_named(os.environ)
+    site, token = args.site or said.get("TELEMETRY_URL", ""), said.get("TELEMETRY_TOKEN", "")
     if not site or not token:
-        raise ValueError("AGENT_SITE and AGENT_TOKEN must be set: the page Connect shows both")
+        raise ValueError("TELEMETRY_URL and TELEMETRY_TOKEN must be set: the page Connect shows both")
     if importlib.util.find_spec("mcp") is None:
         raise ValueError("the package mcp is missing: install agent-telemetry[mcp]")
-    query = {"agent": args.agent or os.environ.get("AGENT_NAME", ""), "timeout": str(args.timeout)}
+    query = {"agent": args.agent or said.get("TELEMETRY_AGENT", ""), "timeout": str(args.timeout)}
     address = f"{site.rstrip('/')}/mcp?{urlencode({name: said for name, said in query.items() if said})}"
     asyncio.run(_serve(Site(address, token)))
     return DONE

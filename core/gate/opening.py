@@ -18,7 +18,7 @@ def way_to(where: object, token: str | None, agent: str | None) -> Way:
         # Only here: who asks Redis needs no HTTP.
         from .over_http import OverHTTP
 
-        secret = token or setting("TELEMETRY_TOKEN") or setting("AGENT_TOKEN")
+        secret = token or setting("TELEMETRY_TOKEN") or setting("AGENT_TOKEN")  # as it was called before
         if not secret:
             raise ValueError(NO_TOKEN)
         return OverHTTP(address, secret, name)

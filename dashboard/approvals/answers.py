@@ -28,9 +28,7 @@ logger = logging.getLogger(__name__)
 
 def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
     """That an approval is held, with the button that takes it back: beside the page, or on the request's own."""
-    name = common.request_name(decision.approval_type, decision.agent_id)
     if request.headers.get("HX-Request") != "true":
-        messages.success(request, words.HELD.format(name=name))
         return redirect("approval", decision.request_id)
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)

@@ -158,8 +158,8 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
     hook = {
         "type": "http",
         "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}&understands=edited{rest}",
-        "headers": {"Authorization": "Bearer $AGENT_TOKEN"},
-        "allowedEnvVars": ["AGENT_TOKEN"],
+        "headers": {"Authorization": "Bearer $TELEMETRY_TOKEN"},
+        "allowedEnvVars": ["TELEMETRY_TOKEN"],
         "timeout": HOOK_SECONDS,
     }
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]

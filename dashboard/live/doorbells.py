@@ -42,6 +42,7 @@ class Changes:
         self._changed: set[str] = set()
         # The first and the last change of a topic that SQL lacks: no more is kept, however long nobody records.
         self._unrecorded: dict[str, tuple[str, str]] = {}
+        self._recorded = watcher.recorded  # as it was when those were looked through
 
     def of_agents(self, agent_ids: Iterable[str]) -> None:
         """These agents did something that is true at once, such as a beat."""
@@ -77,6 +78,13 @@ class Changes:
 
     def take(self) -> set[str]:
         """The topics that changed since the last call."""
+        if self._watcher.recorded != self._recorded:
+            self._recorded = self._watcher.recorded
+            self._look_at_unrecorded()
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def _look_at_unrecorded(self) -> None:
         for topic, (first, last) in list(self._unrecorded.items()):
             if not self._watcher.is_recorded(first):
                 continue
@@ -85,10 +93,11 @@ class Changes:
                 del self._unrecorded[topic]
             else:
                 self._unrecorded[topic] = (last, last)
-        changed, self._changed = self._changed, set()
-        return changed
 
     def _await(self, position: str, topics: set[str]) -> None:
+        if self._watcher.is_recorded(position):
+            self._changed |= topics
+            return
         for topic in topics:
             first, last = self._unrecorded.get(topic, (position, position))
             self._unrecorded[topic] = (min(first, position, key=numbers), max(last, position, key=numbers))

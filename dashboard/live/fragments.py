@@ -64,7 +64,7 @@ def _told(now: datetime | None, **said: object) -> str:
     return json.dumps({"tick": None if now is None else milliseconds(now), "ok": True, **said})
 
 
-def queue_head(waiting: int, unreadable: int, deadlines: tuple[int, ...], *, behind: bool) -> str:
+def queue_head(waiting: int, unreadable: int, deadlines: str, *, behind: bool) -> str:
     """How many wait, the next deadlines, and what is not as it should be."""
     said: dict[str, Any] = {"waiting": waiting, "unreadable": unreadable, "deadlines": deadlines}
     return _fragment("queue-head", "approvals/_queue_head", behind=behind, **said)

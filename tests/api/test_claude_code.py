@@ -59,7 +59,7 @@ def session(
 def written_by_command(folder: Path, address: str, secret: str) -> str:
     """The settings that `agent-telemetry connect` writes; the token is in a file, and in no variable."""
     token_file = folder / "agent.env"
-    token_file.write_text(f"AGENT_SITE={address}\nAGENT_TOKEN={secret}\n")
+    token_file.write_text(f"TELEMETRY_URL={address}\nTELEMETRY_TOKEN={secret}\n")
     [claude] = [agent for agent in AGENTS if agent.name == "claude-code"]
     return claude.addition(Wiring(address, token_file, 600)).added("")
 
@@ -77,7 +77,7 @@ class Session:
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environment = known | {
             "HOME": str(folder / "home"), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "AGENT_TOKEN": secret,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "TELEMETRY_TOKEN": secret,
         }  # fmt: skip
         (folder / "home").mkdir(exist_ok=True)
         self._process = start(

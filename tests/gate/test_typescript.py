@@ -47,14 +47,18 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return client.rename(client.with_suffix(".mjs"))
 
 
+def strips_types() -> bool:
+    """Whether the Node that is here runs TypeScript as it is."""
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    return tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= (22, 18)
+
+
 @pytest.fixture
 def node(
     compiled: Path, site: str, token: str, start_process: Callable[..., subprocess.Popen]
 ) -> Callable[..., subprocess.Popen[str]]:
     """Runs a body with the client: `node('say(await gate.ask("deploy"))')`."""
-    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
-    strips = tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= (22, 18)
-    client = CLIENT if strips else compiled
+    client = CLIENT if strips_types() else compiled
     environment = {**os.environ, "TELEMETRY_URL": site, "TELEMETRY_TOKEN": token}
 
     def run(body: str, program: str = PROGRAM) -> subprocess.Popen[str]:

@@ -105,7 +105,7 @@ def _codex(wiring: Wiring) -> Addition:
     telemetry = (
         "[otel]\nexporter = { otlp-http = { "
         f'endpoint = {_toml(wiring.site + "/v1/logs")}, protocol = "json", '
-        'headers = { "Authorization" = "Bearer ${AGENT_TOKEN}" } } }'
+        'headers = { "Authorization" = "Bearer ${TELEMETRY_TOKEN}" } } }'
     )
     return InToml((*parts, ("otel", telemetry)))
 
@@ -186,7 +186,7 @@ AGENTS = (
         _codex_file,
         _codex,
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
-        "For what it costs, start it with the token in AGENT_TOKEN.",
+        "For what it costs, start it with the token in TELEMETRY_TOKEN.",
     ),
     CodingAgent(
         "copilot",

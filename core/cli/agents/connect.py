@@ -40,7 +40,7 @@ def _seconds(text: str) -> int:
     "hook",
     "what a coding agent runs before a tool: it asks the site, and answers as that client expects",
     option("client", choices=[*NAMES, "headers"], help="whose words it reads and says"),
-    option("--env", help="the file with AGENT_SITE and AGENT_TOKEN; by default the environment"),
+    option("--env", help="the file with TELEMETRY_URL and TELEMETRY_TOKEN; by default the environment"),
     option("--timeout", type=_seconds, default=60, help="the seconds after which the client gives up (60)"),
 )
 def cmd_hook(args: Namespace) -> int:
@@ -71,7 +71,7 @@ def cmd_connect(args: Namespace) -> int:
         return _undo(args, journal, token_file)
     if args.renew:
         return _renew(token_file)
-    site = args.site or _kept(token_file).get("AGENT_SITE")
+    site = args.site or _kept(token_file).get("TELEMETRY_URL")
     if not site:
         raise ValueError("--site is missing: give the address of the site")
     here = [agent for agent in AGENTS if _is_wanted(agent, args.only)]
@@ -109,7 +109,7 @@ def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes
     if left and not args.yes and ask("Write this? [y/N] ").lower() not in ("y", "yes"):
         print("Nothing was written.")
         return FAILED
-    if _kept(wiring.token_file).get("AGENT_SITE") != wiring.site:
+    if _kept(wiring.token_file).get("TELEMETRY_URL") != wiring.site:
         given = device.fetch(wiring.site, _wants(args.agent), _show_code)
         _keep_token(wiring, given)
         print(f"The token of {one_line(given.agent)} is in {wiring.token_file}, for you alone.")
@@ -166,13 +166,15 @@ def _is_tracked(file: Path) -> bool:
 
 def _kept(token_file: Path) -> dict[str, str]:
     pairs = (line.partition("=") for line in (read(token_file) or "").splitlines())
-    return {name: value for name, equals, value in pairs if equals}
+    return shim.as_named({name: value for name, equals, value in pairs if equals})
 
 
 def _keep_token(wiring: Wiring, given: Given) -> None:
-    lines = {"AGENT_SITE": wiring.site, "AGENT_TOKEN": given.token, "AGENT_ASKS": given.asks}
+    lines = {
+        "TELEMETRY_URL": wiring.site, "TELEMETRY_TOKEN": given.token, "TELEMETRY_ASKS": given.asks,
+    }  # fmt: skip
     if given.is_prefix:
-        lines["AGENT_NAME"] = os.uname().nodename.split(".")[0] or "1"
+        lines["TELEMETRY_AGENT"] = os.uname().nodename.split(".")[0] or "1"
     _write_token(wiring.token_file, lines)
 
 
@@ -185,7 +187,7 @@ def _write_token(token_file: Path, lines: dict[str, str]) -> None:
 
 def _try(wiring: Wiring) -> int:
     """One call that does nothing, asked as a client would ask it: it is on the page until somebody answers."""
-    asks = _kept(wiring.token_file).get("AGENT_ASKS", "*")
+    asks = _kept(wiring.token_file).get("TELEMETRY_ASKS", "*")
     event = shim.PROMPT if asks == "prompted" else shim.BEFORE
     tool = "Bash" if asks in ("*", "prompted") else asks.split()[0]
     call = {
@@ -221,10 +223,10 @@ def _try(wiring: Wiring) -> int:
 
 def _renew(token_file: Path) -> int:
     kept = _kept(token_file)
-    if "AGENT_TOKEN" not in kept:
+    if "TELEMETRY_TOKEN" not in kept:
         raise ValueError(f"there is no token in {token_file}: run connect first")
-    _status, said = device.call(kept["AGENT_SITE"], "token/rotate", {}, kept["AGENT_TOKEN"])
-    _write_token(token_file, {**kept, "AGENT_TOKEN": said["token"]})
+    _status, said = device.call(kept["TELEMETRY_URL"], "token/rotate", {}, kept["TELEMETRY_TOKEN"])
+    _write_token(token_file, {**kept, "TELEMETRY_TOKEN": said["token"]})
     print(f"The token in {token_file} is a new one. The old one works until {said['previous_until']}.")
     return DONE
 

@@ -84,7 +84,7 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def given(machine, site, owner):
-    """The machine with a token, as the command keeps it."""
+    """The machine with a token, as the command kept it before its names were those of a program."""
     _token, secret = tokens.make(owner, Wanted("x", "ann-laptop", False, ("ask", "beat", "usage"), 30))
     machine.token_file.parent.mkdir(parents=True)
     machine.token_file.write_text(f"AGENT_SITE={site}\nAGENT_TOKEN={secret}\nAGENT_ASKS=*\n")
@@ -113,7 +113,7 @@ def test_it_shows_a_code_writes_what_it_showed_and_proves_it(machine, agent, sit
     assert process.returncode == 0, said
     assert "It was approved" in said
     assert machine.token_file.stat().st_mode & 0o777 == 0o600
-    secret = re.search("AGENT_TOKEN=(agt_.*)", machine.token_file.read_text())[1]
+    secret = re.search("TELEMETRY_TOKEN=(agt_.*)", machine.token_file.read_text())[1]
     holding = [name for name, content in machine.files().items() if secret in content]
     assert holding == [".config/agent-telemetry/agent.env"]
     assert secret not in text + said
@@ -210,6 +210,6 @@ def test_the_next_secret_takes_the_place_of_the_last(given, site, agent):
     code, said = given.run("--renew")
     assert (code, "works until" in said) == (0, True)
     new = given.token_file.read_text()
-    assert new != old
-    assert new.splitlines()[0] == f"AGENT_SITE={site}"
+    assert new.partition("TOKEN=")[2] != old.partition("TOKEN=")[2]
+    assert new.splitlines()[0] == f"TELEMETRY_URL={site}"
     assert given.token_file.stat().st_mode & 0o777 == 0o600
