@@ -25,7 +25,7 @@ from dashboard import words
 from dashboard.access import Audience
 from dashboard.approvals import words as answers
 from dashboard.display import amounts
-from dashboard.display.text import json_word, plain, said, visible
+from dashboard.display.text import plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
@@ -33,7 +33,7 @@ register.filter("plain", plain)
 register.filter("said", said)
 register.filter("quoted", words.quoted)
 register.filter("money", money)
-register.filter("json_word", json_word)
+register.filter("json_word", json.dumps)  # a value of a context that is no text
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 
