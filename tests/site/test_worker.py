@@ -125,8 +125,8 @@ def idle(raw) -> bool:
     return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") >= len(jobs.TIMETABLE)
 
 
-def test_without_redis_it_says_so(tmp_path, transactional_db):
-    process = start_worker(tmp_path, "redis://127.0.0.1:1", "")
+def test_without_redis_it_says_so(start_process, tmp_path, transactional_db):
+    process = start_worker(start_process, tmp_path, "redis://127.0.0.1:1", "")
     said, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "the queue of jobs does not answer" in said.splitlines()[-1]
