@@ -174,6 +174,13 @@ class Approval:
     rights: str = ""
 
     @property
+    def known(self) -> RequestRecord | ApprovalRecord:
+        """The request by Redis, else by SQL."""
+        known = self.live or self.kept
+        assert known is not None  # nobody makes one of nothing
+        return known
+
+    @property
     def asker(self) -> AgentState | None:
         """The last state of the agent that asked, while it waits."""
         return None if self.glance is None else self.glance.state

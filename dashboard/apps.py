@@ -1,6 +1,6 @@
 """The Django applications of the pages and of the admin."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin
 
 
@@ -12,6 +12,10 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the handlers for signing out, for votes, comments, and what is held or handed over."""
+        apps.get_app_config(
+            "auth"
+        ).verbose_name = "People"  # as pages call what Django has words of its own for
+
         from django.contrib.auth.signals import user_logged_out
 
         from core.history.approvals.answers import handing, holds

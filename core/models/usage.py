@@ -6,10 +6,11 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.functions import MD5
 
+from core.models.bases import Told
 from core.values.names import NAME_LENGTH
 
 
-class LLMCall(models.Model):
+class LLMCall(Told):
     """One call of a language model, kept by the recorder. Money is in nano-dollars; None is what nobody knows.
 
     `input_tokens` were neither read from a prompt cache nor written to one. `user` is an HMAC, never a name.
@@ -53,12 +54,10 @@ class LLMCall(models.Model):
     tellings = models.PositiveIntegerField(default=1)
     details = models.JSONField(default=dict, blank=True)
 
-    class Meta:
+    class Meta(Told.Meta):
         """Newest first; kept by the recorder alone."""
 
         verbose_name = "model call"
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
         indexes = [
             models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent"),
             models.Index(

@@ -17,6 +17,7 @@ from core import jobs
 from core.errors import StoreUnavailable
 from core.store.queue.jobs import STATES, read_job, read_jobs
 from dashboard import words
+from dashboard.admin.words import NO_JOBS_OF
 
 PERMISSION = "django_rq.admin"
 SHOWN = 50
@@ -73,6 +74,7 @@ def show(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "state": state,
         "states": [(name, words.JOB_STATES[name], count) for name, count in found.counts.items()],
         "found": found,
+        "none": NO_JOBS_OF[state],
         "last": found.first + len(found.jobs),
         "total": found.counts[state],
         "earlier": max(0, found.first - SHOWN) if found.first else None,

@@ -49,7 +49,7 @@ class Writing:
     @classmethod
     def of(cls, approval: Approval, said: Mapping[str, str]) -> "Writing":
         """For a request, with what was said so far."""
-        known: Any = approval.live or approval.kept
+        known = approval.known
         about = (str(known.request_id), known.approval_type, known.agent_id)
         found, shown = _values(known.context)
         if found is None or len(found) > terms.MOST_VALUES:

@@ -1,7 +1,7 @@
 """What the inbox prints: what waits, line by line, requests of one sort folded into one line."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -274,34 +274,30 @@ def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetim
 
 def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[Link]]:
     """Ways to look at all that waits, with how many there are."""
-    shows = {show: sum(map(holds[show], waiting.accounts)) for show in SHOWS}
+    shows = [(show, sum(map(holds[show], waiting.accounts))) for show in SHOWS]
     kinds = Counter(account.approval_type for account in waiting.accounts)
     agents = Counter(account.agent_id for account in waiting.accounts)
+    ages = [(age, _older(waiting, minutes)) for age, minutes in AGES.items()]
     return {
-        "shows": [
-            Link(words.SHOWS[show], count, filters.on(show=show).query, filters.show == show)
-            for show, count in shows.items()
-        ],
-        "kinds": [
-            Link(
-                kind, count, filters.on(kind="" if filters.kind == kind else kind).query, filters.kind == kind
-            )
-            for kind, count in _most(kinds, filters.kind)
-        ],
-        "agents": [
-            Link(
-                name,
-                count,
-                filters.on(agent="" if filters.agent == name else name).query,
-                filters.agent == name,
-            )
-            for name, count in _most(agents, filters.agent)
-        ],
-        "ages": [
-            Link(words.AGES[age], _older(waiting, minutes), filters.on(age=age).query, filters.age == age)
-            for age, minutes in AGES.items()
-        ],
+        "shows": _links(filters, "show", shows, words.SHOWS),
+        "kinds": _links(filters, "kind", _most(kinds, filters.kind)),
+        "agents": _links(filters, "agent", _most(agents, filters.agent)),
+        "ages": _links(filters, "age", ages, words.AGES),
     }
+
+
+def _links(
+    filters: Filters, part: str, counts: Iterable[tuple[str, int]], said: Mapping[str, str] | None = None
+) -> list[Link]:
+    """A link for each value of a part of the filters. `said`: our words for them; a value of an agent's is its own
+    word, and its link takes it away again where it is chosen.
+    """
+    links = []
+    for value, count in counts:
+        chosen = getattr(filters, part) == value
+        asked = filters.on(**{part: "" if chosen and said is None else value})
+        links.append(Link(said[value] if said else value, count, asked.query, chosen))
+    return links
 
 
 def _most(counts: Counter[str], chosen: str) -> list[tuple[str, int]]:

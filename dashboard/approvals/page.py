@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -261,12 +260,8 @@ class ApprovalPage:
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
-    return [Ended.of(record, recorded=True) for record in _newest_ended()]
-
-
-def _newest_ended() -> QuerySet[ApprovalRecord]:
     ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
-    return ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    return [Ended.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
@@ -414,7 +409,7 @@ def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
 
 def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
     """What the page of a request without masks prints: its text with the secrets in it."""
-    known: Any = approval.live or approval.kept
+    known = approval.known
     text = text_of(known)
     context = whole_tree(text, PAGE_CHARACTERS) if text else ""
     return {

@@ -117,8 +117,7 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     approval = access.approval_or_404(request.user, str(request_id))
     writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
-    known = approval.live or approval.kept
-    barred = rules.why_not(powers, powers.verdict(known), writing.kind) if known else words.NO_REQUEST
+    barred = rules.why_not(powers, powers.verdict(approval.known), writing.kind)
     context = {"writing": writing, "barred": barred or writing.barred, "looked_at": LOOKED_AT}
     if request.method != "POST" or (barred and "save" not in request.POST):
         return _form(request, context, 403 if barred else 200)

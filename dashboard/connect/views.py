@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,12 +101,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
 @access.viewer_required
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End a token for good."""
-    try:
-        token = tokens.revoke(request.user, number)
-    except NotYours as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
-    if token is None:
-        raise Http404(words.NO_TOKEN)
+    token = _ended(request, number, tokens.revoke)
     messages.success(request, words.REVOKED.format(token=f"T{str(token)[1:]}"))
     return redirect("connect")
 
@@ -132,14 +128,20 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
 @access.viewer_required
 def end_old(request: HttpRequest, number: int) -> HttpResponse:
     """End the secret from before a renewal now."""
+    token = _ended(request, number, renewal.end_previous)
+    messages.success(request, words.SHORTENED.format(token=str(token)))
+    return redirect("connect")
+
+
+def _ended(request: HttpRequest, number: int, end: Callable[[Any, int], AgentToken | None]) -> AgentToken:
+    """The token of which something was ended; 403 for another's, 404 for none."""
     try:
-        token = renewal.end_previous(request.user, number)
+        token = end(request.user, number)
     except NotYours as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     if token is None:
         raise Http404(words.NO_TOKEN)
-    messages.success(request, words.SHORTENED.format(token=str(token)))
-    return redirect("connect")
+    return token
 
 
 def settings_of(address: str, is_fleet: bool = False) -> str:

@@ -20,13 +20,34 @@ function step(by) {
 
 function write(toDeny) {
   denies = toDeny;
+  openAnswer();
   reasonField()?.focus();
 }
 
-const press = (name) => { if (paneIsSelected()) answerButton(name)?.click(); };
+// Why a key answers nothing: a sentence, and '' where it may.
+function whyNot(name) {
+  const [button, card] = [answerButton(name), pane().querySelector(".card")];
+  if (!wanted || !card) return "choose a request first.";
+  if (card.matches(".alike")) return "these stand together. Shift and a approves them; their buttons are below.";
+  if (card.matches(".over, [class*=over-]")) return "this request has ended.";
+  if (card.matches(".due")) return "the time of this request is up.";
+  if (name === "approve" && (card.querySelector(".approving") || isHeldHere(wanted))) return "your approval is held. z takes it back.";
+  if (name === "approve" && card.matches(".unread")) return "Approve opens when the end of the text has been on your screen.";
+  return button ? "" : pane().querySelector(".barred")?.textContent ?? "there is nothing to answer here.";
+}
+
+// True where a key may answer what is shown; else the page says why not.
+function mayAnswer(name) {
+  if (wanted && !paneIsSelected()) return false; // it is on its way
+  const why = whyNot(name);
+  if (why) tellWhyNot(why);
+  return !why;
+}
+
+const press = (name) => { if (mayAnswer(name)) answerButton(name).click(); };
 
 function deny() {
-  if (!paneIsSelected()) return;
+  if (!mayAnswer("deny")) return;
   if (hasReason()) press("deny");
   else write(true);
 }
@@ -72,7 +93,7 @@ const KEYS = {
   k: () => step(-1),
   a: () => press("approve"),
   d: deny,
-  r: () => write(false),
+  r: () => { if (mayAnswer("deny")) write(false); },
   x: mark,
   A: together,
   e: unfold,

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from functools import partial
 
 import pytest
 from rq import Callback
@@ -22,18 +23,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def worker(clean_redis, this_database, tmp_path):
-    started = []
-
-    def start(*words: str, ours: bool = False):
-        started.append(start_worker(tmp_path, clean_redis, this_database, *words, ours=ours))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+def worker(start_process, clean_redis, this_database, tmp_path):
+    return partial(start_worker, start_process, tmp_path, clean_redis, this_database)
 
 
 def put_in(function: str, *args: str, **options) -> Job:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from core.history.approvals.answers import deadlines
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS, is_of_another
@@ -118,29 +118,15 @@ def _why(entry: OutboxEntry) -> str:
 def fact_of_told_otherwise(row: ApprovalRecord, heard: str) -> Fact:
     """That whoever waited may have read another end, which stands where waiters look first."""
     logger.critical("request %s is %s, and its waiters were told %s", row.pk, row.status, heard)
-    return Fact(
-        event_id=f"told_otherwise:{row.pk}",
-        kind=TOLD_OTHERWISE,
-        at=timezone.now(),
-        actor="",
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={"stands": row.status, "told": heard[:MAX_WHY]},
-    )
+    event_id = f"told_otherwise:{row.pk}"
+    return about(row, event_id, TOLD_OTHERWISE, "", stands=row.status, told=heard[:MAX_WHY])
 
 
 def fact_of_doubted(row: ApprovalRecord, entry: OutboxEntry) -> Fact:
     """That an agent heard a yes which is not signed as it must be, and did not believe it."""
     logger.critical("request %s: its agent did not believe a yes", row.pk)
-    return Fact(
-        event_id=f"doubted:{row.pk}",
-        kind=DOUBTED,
-        at=at(entry.fields["doubted_ms"]),
-        actor=row.agent_id,
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={"why": entry.fields.get("why", "")[:MAX_WHY], "status": row.status},
-    )
+    why, moment = entry.fields.get("why", "")[:MAX_WHY], at(entry.fields["doubted_ms"])
+    return about(row, f"doubted:{row.pk}", DOUBTED, row.agent_id, moment, why=why, status=row.status)
 
 
 def count_recent() -> int:

@@ -4,7 +4,6 @@ What the site told a person must outlive Redis. So the site notes on the intent 
 that Redis offers again, or has lost, gets its end from there.
 """
 
-import json
 import logging
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +13,8 @@ from django.utils import timezone
 
 from core.approvals.request import Decision
 from core.history.approvals.replay import milliseconds
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
+from core.history.audit.kinds import details_of
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.models.sealed import key_lost
 from core.store import approvals
@@ -23,7 +23,6 @@ from core.store.client import Store
 from core.store.recorder import UNREADABLE
 from core.values.approvals import ACCEPTED, CANCELLED, LOST_REASON, OPEN, PENDING, status_of_answer
 from core.values.digests import edited_digest
-from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -89,10 +88,8 @@ def _claim_of(row: ApprovalRecord) -> str:
     if row.collected_at is None:
         return ""
     entry = AuditEntry.objects.filter(event_id=collection_id(str(row.pk))).first()
-    try:
-        return str(json.loads(entry.details).get("claim", "")) if entry else ""
-    except ODD:
-        return ""  # a damaged entry: then no claim fits, and nobody uses it again
+    said = details_of(entry.details) if entry else None
+    return str((said or {}).get("claim", ""))  # of a damaged entry no claim fits, and nobody uses it again
 
 
 def collection_id(request_id: str) -> str:
@@ -166,41 +163,33 @@ def note_accepted(intent: DecisionIntent, decision: Decision) -> bool:
 
 def came_too_late(intent: DecisionIntent) -> Fact:
     """Redis accepted it, somebody may have acted on it, and the record says otherwise."""
-    now = timezone.now()
     logger.critical(
         "request %s: the answer of %s took effect, and the record says %s",
         intent.request_id,
         intent.responder,
         intent.outcome,
     )
-    return Fact(
-        event_id=f"contradicted:{intent.request_id}:{intent.pk}",
-        kind="record.contradicted",
-        at=now,
-        actor=intent.responder,
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={
-            "stands": intent.outcome,
-            "told": status_of_answer(intent.approved),
-            "reason": "the telemetry server accepted this answer, and lost it before it was recorded",
-        },
+    return about(
+        intent,
+        f"contradicted:{intent.request_id}:{intent.pk}",
+        "record.contradicted",
+        intent.responder,
+        stands=intent.outcome,
+        told=status_of_answer(intent.approved),
+        reason="the telemetry server accepted this answer, and lost it before it was recorded",
     )
 
 
 def may_have_taken_effect(intent: DecisionIntent, now: datetime) -> Fact:
     """Nobody heard what Redis said to it: the process ended before that, and Redis lost the request."""
-    return Fact(
-        event_id=f"uncertain:{intent.pk}",
-        kind="decision.uncertain",
-        at=now,
-        actor=intent.responder,
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={
-            "approved": intent.approved,
-            "decision_id": str(intent.pk),
-            "reason": intent.reason,
-            "sent_at": intent.created_at.isoformat(),
-        },
+    return about(
+        intent,
+        f"uncertain:{intent.pk}",
+        "decision.uncertain",
+        intent.responder,
+        now,
+        approved=intent.approved,
+        decision_id=str(intent.pk),
+        reason=intent.reason,
+        sent_at=intent.created_at.isoformat(),
     )

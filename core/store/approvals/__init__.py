@@ -1,13 +1,6 @@
 """Approval requests in Redis: the commands that make and end them, and their reading."""
 
 from .commands import (
-    CANCEL,
-    COLLECT,
-    DECIDE,
-    EXPIRE,
-    REQUEST,
-    RESTORE_END,
-    WITHDRAW,
     Answer,
     End,
     Mark,
@@ -17,13 +10,13 @@ from .commands import (
     collect,
     decide,
     expire,
+    extend,
     request,
     restore,
     set_limits,
     withdraw,
 )
 from .records import (
-    EVERY,
     ID_LENGTH,
     PendingRequests,
     RequestRecord,
@@ -35,7 +28,6 @@ from .records import (
     read_asker,
     read_deadlines,
     read_pending,
-    read_queue,
     read_record,
     read_record_and_rights,
     read_record_and_time,
@@ -45,15 +37,7 @@ from .records import (
 )
 
 __all__ = [
-    "CANCEL",
-    "COLLECT",
-    "DECIDE",
-    "EVERY",
-    "EXPIRE",
     "ID_LENGTH",
-    "REQUEST",
-    "RESTORE_END",
-    "WITHDRAW",
     "Answer",
     "End",
     "Mark",
@@ -67,13 +51,13 @@ __all__ = [
     "count_waiting",
     "decide",
     "expire",
+    "extend",
     "pending_ids",
     "read_all_waiting",
     "read_asked",
     "read_asker",
     "read_deadlines",
     "read_pending",
-    "read_queue",
     "read_record",
     "read_record_and_rights",
     "read_record_and_time",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ...errors import MalformedRecord, StoreUnavailable
+from ...errors import MalformedRecord
 from ...values.approvals import (
     PENDING,
     STATUSES,
@@ -22,6 +22,7 @@ from ...values.names import name_of
 from ...values.pairs import pairs
 from ..client import Store
 from ..keys import ASKED_LENGTH, Keys
+from ..script import refuse_errors
 
 logger = logging.getLogger(__name__)
 
@@ -225,8 +226,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
 def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
     """The server's time, and each queued request with its deadline in milliseconds, by deadline: one round trip."""
     time, queue = store.read_many([["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, -1, "WITHSCORES"]])
-    if isinstance(queue, Exception):
-        raise StoreUnavailable(f"the queue cannot be read: {queue}") from queue
+    refuse_errors("the queue", queue)
     named = zip(queue[::2], queue[1::2], strict=True)
     return at(milliseconds_of(time)), {id_.decode(errors="replace"): float(due) for id_, due in named}
 
@@ -259,8 +259,7 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
     count, members = store.read_many(
         [["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)]
     )
-    if (trouble := next((one for one in (count, members) if isinstance(one, Exception)), None)) is not None:
-        raise StoreUnavailable(f"the queue cannot be read: {trouble}") from trouble
+    refuse_errors("the queue", count, members)
     ids = _ids(members)
     time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, ids)])
     now = at(milliseconds_of(time))

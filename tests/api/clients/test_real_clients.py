@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from core.history.people import tokens
 from core.models import AgentToken
 from dashboard.connect.views import settings_of
 from tests.api.clients.conftest import waiting
-from tests.api.clients.stubs import Gemini, Responses, Stub, model
+from tests.api.clients.stubs import Gemini, Responses
+from tests.api.model_stub import Stub, model
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
@@ -44,12 +46,19 @@ class Session:
     """
 
     def __init__(
-        self, name: str, program: Path, folder: Path, wiring: Wiring, claudes: str = "", **more: str
+        self,
+        start: Callable,
+        model: Stub,
+        name: str,
+        program: Path,
+        folder: Path,
+        wiring: Wiring,
+        claudes: str = "",
+        **more: str,
     ) -> None:
         self.trace, home, project = folder / "trace", folder / "home", folder / "project"
         project.mkdir()
-        self._model = model(Gemini if name == "gemini" else Responses, f"touch {self.trace}")
-        self.model: Stub = self._model.__enter__()
+        self.model = model
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_API_KEY": "none"}
         environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "CODEX_HOME": str(home / ".codex")}
         environment |= {
@@ -69,7 +78,7 @@ class Session:
             (project / ".git").mkdir()
         file.parent.mkdir(parents=True)
         file.write_text(said)
-        self._process = subprocess.Popen(
+        self._process = start(
             [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -82,28 +91,22 @@ class Session:
         """All that its model was told."""
         return "\n".join(self.model.heard)
 
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-        self._model.__exit__(None, None, None)
-
 
 @pytest.fixture(params=sorted(WORDS))
 def session(
-    request, brought, token_file: Path, site: str, tmp_path: Path
+    request, brought, token_file: Path, site: str, tmp_path: Path, start_process: Callable
 ) -> Iterator[Callable[..., Session]]:
     """Starts the client, with settings as the command writes them; `.kind` is what its tool is called."""
-    program, sessions = brought(request.param), []
+    name, program = request.param, brought(request.param)
 
     def begin(seconds: int = 60) -> Session:
-        sessions.append(Session(request.param, program, tmp_path, Wiring(site, token_file, seconds)))
-        return sessions[-1]
+        speaks = Gemini if name == "gemini" else Responses
+        stub = models.enter_context(model(speaks, f"touch {tmp_path / 'trace'}"))
+        return Session(start_process, stub, name, program, tmp_path, Wiring(site, token_file, seconds))
 
-    begin.kind = KINDS[request.param]
-    yield begin
-    for one in sessions:
-        one.end()
+    begin.kind = KINDS[name]
+    with ExitStack() as models:
+        yield begin
 
 
 def test_what_is_approved_runs(session, gate_of):
@@ -153,7 +156,7 @@ def test_people_are_asked_in_the_place_of_its_own_user(session, gate_of, approve
 @pytest.mark.parametrize("by_command", [True, False])
 @pytest.mark.parametrize("asks", ["*", "prompted"])
 def test_copilot_that_reads_the_settings_of_claude_code_does_what_people_say(
-    brought, token_file, site, tmp_path, gate_of, asks, by_command
+    brought, token_file, site, tmp_path, gate_of, start_process, asks, by_command
 ):
     AgentToken.objects.update(asks=asks)
     [claude], wiring = (
@@ -163,10 +166,10 @@ def test_copilot_that_reads_the_settings_of_claude_code_does_what_people_say(
     claudes = claude.addition(wiring).added("") if by_command else settings_of(site)
     secret = token_file.read_text().partition("TOKEN=")[2].strip()
     more = {"TELEMETRY_TOKEN": secret, "COPILOT_HOOK_ALLOW_LOCALHOST": "1"}
-    begun = Session("copilot", brought("copilot"), tmp_path, wiring, claudes, **more)
-    gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom", "not on a Friday")
-    said = begun.ended()
-    begun.end()
+    with model(Responses, f"touch {tmp_path / 'trace'}") as stub:
+        begun = Session(start_process, stub, "copilot", brought("copilot"), tmp_path, wiring, claudes, **more)
+        gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom", "not on a Friday")
+        said = begun.ended()
     assert not begun.trace.exists()
     assert "not on a Friday" in begun.heard(), said
 

@@ -129,14 +129,12 @@ def test_a_notice_of_a_refused_answer_names_the_request(gate, signed_in, answer)
 
 
 @pytest.fixture
-def asking_process(clean_redis, gate, raw):
+def asking_process(clean_redis, gate, raw, start_process):
     """A process that beats and asks, and waits for the answer; ended with the test."""
-    process = subprocess.Popen([sys.executable, "-c", ASKER, clean_redis], stderr=subprocess.DEVNULL)
+    process = start_process([sys.executable, "-c", ASKER, clean_redis], stderr=subprocess.DEVNULL)
     wait_until(gate.get_pending_approvals, "it asks")
     wait_until(lambda: raw.info("clients")["blocked_clients"], "it waits")
-    yield process
-    process.kill()
-    process.wait()
+    return process
 
 
 @pytest.mark.long

@@ -47,6 +47,7 @@ def ask(client, kind: str = "audit") -> Export:
 
 
 def content(response) -> list[list[str]]:
+    """The cells of a file of CSV."""
     return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))
 
 

@@ -113,14 +113,9 @@ def void(intent: DecisionIntent, why: str, kind: str = "decision.voided") -> Fac
     intent.outcome, intent.settled_at = VOID, timezone.now()
     intent.save(update_fields=["outcome", "settled_at"])
     said = {"approved": intent.approved, "reason": intent.reason, "decision_id": str(intent.pk)}
-    return Fact(
-        event_id=f"intent:{intent.pk}:void",
-        kind=kind,
-        at=intent.settled_at,
-        actor=intent.responder,
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={**said, **({"why": why} if why else {})},
+    said |= {"why": why} if why else {}
+    return entries.about(
+        intent, f"intent:{intent.pk}:void", kind, intent.responder, intent.settled_at, **said
     )
 
 
