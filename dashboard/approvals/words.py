@@ -9,12 +9,6 @@ NOT_YOURS = "Only {name} can take back that approval. You can deny the request."
 NOT_BACK_NOW = (
     "Not taken back, because the record cannot be written. The page of the request shows what stands."
 )
-NEEDS = {
-    "override": "that you mean it",
-    "reason": "a reason",
-    "digest": "its digest",
-    "sign_in": "your password again",
-}
 STOOD = "{status}, by {by}."
 UNCERTAIN = (
     "the telemetry server lost the request before it was known what came of it. "

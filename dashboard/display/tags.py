@@ -23,7 +23,6 @@ from core.usage.money import money
 from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
-from dashboard.approvals import words as answers
 from dashboard.display import amounts
 from dashboard.display.text import json_word, plain, said, visible
 
@@ -74,7 +73,7 @@ def held_by(card: Held, audience: Audience) -> bool:
 @register.filter
 def needs_said(needs: Iterable[str]) -> str:
     """What an approval must bring beside the button, in short."""
-    return ", ".join(answers.NEEDS[need] for need in needs)
+    return ", ".join(words.NEEDS[need] for need in needs)
 
 
 @register.filter

@@ -4,11 +4,6 @@
 const dialog = document.getElementById("keys");
 const marked = new Set(); // lines that were selected with x
 let before = ""; // the first of two keys
-let denies = false; // the reason was opened to deny
-
-const reasonField = () => document.querySelector("#pane textarea[name^=reason-]");
-const answerButton = (name) => document.querySelector(`#pane [data-decide].${name}`);
-const paneIsSelected = () => pane().dataset.shows === wanted && !pane().classList.contains("leaving");
 
 function step(by) {
   const all = waitingLines();
@@ -16,40 +11,6 @@ function step(by) {
   const place = all.findIndex((line) => line.dataset.line === wanted);
   const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
   if (next.dataset.line !== wanted) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
-}
-
-function write(toDeny) {
-  denies = toDeny;
-  openAnswer();
-  reasonField()?.focus();
-}
-
-// Why a key answers nothing: a sentence, and '' where it may.
-function whyNot(name) {
-  const [button, card] = [answerButton(name), pane().querySelector(".card")];
-  if (!wanted || !card) return "choose a request first.";
-  if (card.matches(".alike")) return "these stand together. Shift and a approves them; their buttons are below.";
-  if (card.matches(".over, [class*=over-]")) return "this request has ended.";
-  if (card.matches(".due")) return "the time of this request is up.";
-  if (name === "approve" && (card.querySelector(".approving") || isHeldHere(wanted))) return "your approval is held. z takes it back.";
-  if (name === "approve" && card.matches(".unread")) return "Approve opens when the end of the text has been on your screen.";
-  return button ? "" : pane().querySelector(".barred")?.textContent ?? "there is nothing to answer here.";
-}
-
-// True where a key may answer what is shown; else the page says why not.
-function mayAnswer(name) {
-  if (wanted && !paneIsSelected()) return false; // it is on its way
-  const why = whyNot(name);
-  if (why) tellWhyNot(why);
-  return !why;
-}
-
-const press = (name) => { if (mayAnswer(name)) answerButton(name).click(); };
-
-function deny() {
-  if (!mayAnswer("deny")) return;
-  if (hasReason()) press("deny");
-  else write(true);
 }
 
 // The group that is looked at, or what was selected: its page asks once more.

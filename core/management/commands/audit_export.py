@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from core.history.audit import entries
-from core.history.backups.whole_file import whole_file
 from core.history.people.actor import acted
 from core.history.proof.json_lines import Selection, pieces
+from core.history.whole_file import whole_file
 from core.values.json import storable
 
 
