@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -104,6 +105,12 @@ class AnswersWhenAway(MiddlewareMixin):
         else:
             response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
         response["Retry-After"] = "60"
+        return response
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """An address that there is not, with DEBUG on too."""
+        if settings.DEBUG and response.status_code == 404 and request.resolver_match is None:
+            return page_not_found(request, Http404())
         return response
 
 

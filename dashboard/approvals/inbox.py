@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.agents import fleet
 from core.history.approvals.answers.standing import NOTHING, Handed, Standing
 from core.history.approvals.policy import FRESH, TYPED, Verdict
+from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
 from dashboard import words as house
 from dashboard.access import Audience
@@ -225,16 +226,30 @@ def page_of(lines: Iterable[Line], page: int) -> list[Line]:
     return sorted(shown, key=lambda line: urgency(line.first))
 
 
+def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
+    """Agents by name, and when calls last waited for requests, in one round trip."""
+    if not lines:
+        return {}, {}
+    store, ids = open_store(), [line.first.request_id for line in lines]
+    agents = list(dict.fromkeys(line.first.agent_id for line in lines))
+    records, *left = store.read_many(
+        [fleet.ask_states(store.keys, agents), *(ask_listened(store.keys, id_) for id_ in ids)]
+    )
+    if isinstance(records, Exception):
+        raise records
+    states = fleet.states_of(agents, records)
+    return {state.heartbeat.agent_id: Asker.of(state, now) for state in states}, listened_of(ids, left, now)
+
+
 def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
     """The same, each with what people and its agent do meanwhile."""
-    ids = list(dict.fromkeys(line.first.agent_id for line in lines))
-    states = fleet.read_states(open_store(), ids)
-    askers = {state.heartbeat.agent_id: Asker.of(state, now) for state in states}
+    askers, listened = _heard_of(lines, now)
     told = []
     for line in lines:
         alike = line.alike or (line.first,)
         holders = [standing.held[one.request_id] for one in alike if one.request_id in standing.held]
-        gone = why_gone(askers.get(line.first.agent_id), line.first.requested_at)
+        asker, heard = askers.get(line.first.agent_id), listened.get(line.first.request_id)
+        gone = why_gone(asker, line.first.requested_at, heard, now)
         told.append(
             line._replace(
                 held=words.approving(dict.fromkeys(holders), len(holders), len(alike)),

@@ -3,12 +3,15 @@
 import json
 import threading
 from functools import partial
+from http.client import HTTPConnection
 
 import pytest
 
 from core import HeartbeatCoordinator
-from core.api import hooks
+from core.api import hooks, listeners
 from core.models import AuditEntry
+from core.store.approvals import read_listened
+from core.store.client import open_store
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -193,6 +196,23 @@ def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, pa
     soon(lambda: seen.get_agent_status("ann-laptop").last_beat > first.last_beat)
     gate.decide(request.request_id, False, "tom")
     thread.join(patience)
+
+
+def test_a_call_whose_client_was_killed_is_told_to_pages_once_nobody_came_back(
+    agent, gate_of, soon, monkeypatch
+):
+    monkeypatch.setattr(listeners, "LOST_SECONDS", -1.0)
+    gone, client = [], agent("ann-laptop")
+    hear = lambda request_id, **_: gone.append(request_id)  # noqa: E731  # kept: signals hold receivers weakly
+    listeners.left.connect(hear)
+    connection = HTTPConnection(client.base_url.host, client.base_url.port)
+    headers = {"Authorization": client.headers["Authorization"], "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1/hooks/claude-code?timeout=60", json.dumps(CALL), headers)
+    request = waiting(gate_of("x"), soon)
+    soon(lambda: read_listened(open_store(), [request.request_id], request.timestamp))
+    connection.close()
+    soon(lambda: gone == [request.request_id])
+    assert gate_of("x").get_request(request.request_id).status == "pending"
 
 
 def test_what_happens_is_published_for_those_who_follow_events(agent):
