@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import weakref
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -21,7 +22,7 @@ from .store import usage
 from .store.client import Store, client_of, fixed_memory, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
-from .usage.call import Call, checked_flag, parse_call, plain_entry
+from .usage.call import Call, checked_flag, parse_call, plain_entry, shipped_text
 from .usage.folders import SpoolFolders, default_dir
 from .usage.money import floats
 from .usage.people import People
@@ -176,6 +177,17 @@ class UsageTracker:
         user = "" if user_id is None else self._people.digest(user_id)
         self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
         self._tell_once(odd, provider, named)
+
+    def track_calls(self, calls: Iterable[Call]) -> None:
+        """Keep calls that are checked already and have names, in one write; each stands as it is, at its price."""
+        lines = []
+        for call in calls:
+            call.price(self._book)
+            lines.append(f"{shipped_text(call)}\n".encode())
+            self._shipper.expect(lines[-1], call)
+        if lines:
+            self._spool.append(*lines)
+            self._shipper.notice(len(lines))
 
     def _keep(self, said: str, call_id: str | None, found: Quantities | None) -> None:
         known = identity_of(found) if call_id is None else checked_name(call_id, "call_id")

@@ -3,17 +3,15 @@
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from .pricing import Tokens
 
 MAX_COUNT = 2**53  # every int up to it has a float and a JSON number of its own
 
 
-@dataclass(frozen=True)
-class Quantities:
+class Quantities(NamedTuple):
     """The billed quantities of a call. Nothing is counted twice among the first five; the rest are parts of them.
 
     `input` was neither read from a cache nor written to one. `cache_write` holds writes for five minutes and those
@@ -61,7 +59,7 @@ class Quantities:
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from an empty call, ready for JSON."""
-        said = {name: value for name, value in vars(self).items() if value != _EMPTY[name]}
+        said = {name: value for name, value in self._asdict().items() if value != _USUAL[name]}
         return {**said, "incomplete": list(self.incomplete)} if self.incomplete else said
 
     @classmethod
@@ -73,7 +71,7 @@ class Quantities:
         return cls(**checked)
 
 
-_EMPTY = {field.name: field.default for field in fields(Quantities)}
+_USUAL = Quantities()._asdict()
 
 
 def fuller(held: Quantities, told: Quantities) -> Quantities:
@@ -84,8 +82,8 @@ def fuller(held: Quantities, told: Quantities) -> Quantities:
     kept, other = (told, held) if told.output >= held.output else (held, told)
     if kept.lifetimes_told or not other.lifetimes_told:
         return kept
-    return replace(
-        kept, cache_write=other.cache_write, cache_write_1h=other.cache_write_1h, lifetimes_told=True
+    return kept._replace(
+        cache_write=other.cache_write, cache_write_1h=other.cache_write_1h, lifetimes_told=True
     )
 
 
@@ -118,7 +116,7 @@ def _as_sentences(value: Any, name: str) -> tuple[str, ...]:
 
 
 _BY_TYPE = {int: _as_count, bool: _as_flag, str: _as_text, type(None): _as_cost, tuple: _as_sentences}
-_CHECKS = {field.name: _BY_TYPE[type(field.default)] for field in fields(Quantities)}
+_CHECKS = {name: _BY_TYPE[type(usual)] for name, usual in _USUAL.items()}
 
 
 def told_count(value: object) -> tuple[int, str]:

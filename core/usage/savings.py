@@ -6,6 +6,7 @@ whole nano-dollars, and each step is the difference of two of them, so no roundi
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -90,20 +91,27 @@ def named_amounts(
     workflow: str, tier: str, provider: str, model: str, sums: Mapping[str, int]
 ) -> dict[str, int]:
     """What calls of one kind add to the totals of their day, from their sums together."""
-    calls, cost, unknown = sums["calls"], sums["cost"], sums.get("unpriced_calls", 0)
-    return {
-        **sums,
-        f"tier_calls:{tier}": calls,
-        f"tier_cost:{tier}": cost,
-        f"provider_cost:{provider}": cost,
-        f"model_cost:{provider}/{model}": cost,
-        f"model_calls:{provider}/{model}": calls,
-        f"workflow_calls:{workflow}": calls,
-        f"workflow_cost:{workflow}": cost,
-        f"workflow_prompt_hits:{workflow}": sums["prompt_hits"],
-        f"workflow_prompt_net:{workflow}": sums["prompt_net"],
-        **({f"unpriced_calls:{provider}/{model}": unknown} if unknown else {}),
-    }
+    names = _names_of(workflow, tier, provider, model)
+    amounts = {**sums, **{name: sums[of] for name, of in names}}
+    if unknown := sums.get("unpriced_calls", 0):
+        amounts[f"unpriced_calls:{provider}/{model}"] = unknown
+    return amounts
+
+
+@lru_cache(maxsize=4096)
+def _names_of(workflow: str, tier: str, provider: str, model: str) -> tuple[tuple[str, str], ...]:
+    """The totals of a day that calls of one kind are in beside their sums, each with the sum that it takes."""
+    return (
+        (f"tier_calls:{tier}", "calls"),
+        (f"tier_cost:{tier}", "cost"),
+        (f"provider_cost:{provider}", "cost"),
+        (f"model_cost:{provider}/{model}", "cost"),
+        (f"model_calls:{provider}/{model}", "calls"),
+        (f"workflow_calls:{workflow}", "calls"),
+        (f"workflow_cost:{workflow}", "cost"),
+        (f"workflow_prompt_hits:{workflow}", "prompt_hits"),
+        (f"workflow_prompt_net:{workflow}", "prompt_net"),
+    )
 
 
 def stats(sums: dict[str, int]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from ..errors import StoreUnavailable
 from ..store import usage
@@ -29,6 +30,14 @@ REST = 2.0
 READ_BYTES = 128 * 1024
 HUGE_TOKENS = 2**53 // usage.BATCH_CALLS
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
+MOST_EXPECTED = 5_000  # a kilobyte or two each; further ones are read from the disk
+
+
+class Line(NamedTuple):
+    """A call as it comes from the spool, and as it is shipped; '' until it is priced."""
+
+    call: Call
+    text: str
 
 
 class Shipper:
@@ -52,6 +61,7 @@ class Shipper:
         self._retention_days = retention_days
         self._full_at = full
         self._places: dict[str, int] = {}
+        self._expected: dict[bytes, Call] = {}
         self._turn = threading.RLock()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -68,11 +78,16 @@ class Shipper:
         """Whether it was ever told of a call, or started."""
         return self._thread is not None
 
+    def expect(self, line: bytes, call: Call) -> None:
+        """This line will be spooled, and is this call, priced: where it comes, nobody reads it again."""
+        if len(self._expected) < MOST_EXPECTED:
+            self._expected[line] = call
+
     # The background
 
-    def notice(self) -> None:
-        """A call was spooled. Cheap: it is called for each."""
-        self._waiting += 1
+    def notice(self, calls: int = 1) -> None:
+        """So many calls were spooled. Cheap: it is called for each."""
+        self._waiting += calls
         if self._waiting >= self._full_at:
             self._full.set()
         if not self._wake.is_set():
@@ -226,11 +241,11 @@ class Shipper:
         self._places[file.id] = known
         while self._places[file.id] < until:
             began, start = time.monotonic(), self._places[file.id]
-            lines, calls = self._read(file, start)
+            lines, found = self._read(file, start)
             if not lines:
                 break
             end = start + sum(map(len, lines))
-            batch = self._batch(usage.Batch(file.id, start, end), calls, now_ms)
+            batch = self._batch(usage.Batch(file.id, start, end), found, now_ms)
             self._places[file.id], new = self._send(store, batch, now_ms)
             self._counted += new
             self._rest(began)
@@ -243,49 +258,55 @@ class Shipper:
     def _send(self, store: Store, batch: usage.Batch, now_ms: int) -> tuple[int, int]:
         return usage.ship(store, batch, now_ms, self._retention_days)
 
-    def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[Call]]:
+    def _line(self, line: bytes) -> Line:
+        call = self._expected.pop(line, None)
+        return Line(parse_call(line), "") if call is None else Line(call, line.decode().rstrip("\n"))
+
+    def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[Line]]:
         """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
         lines: list[bytes] = []
-        calls: list[Call] = []
+        found: list[Line] = []
         for line in _whole_lines(file, start):
             try:
-                call = parse_call(line)
+                one = self._line(line)
             except ODD as error:
                 logger.error("a line of %s is set aside: %s", file.path.name, error)
                 file.set_aside(line.rstrip(b"\n"))
                 lines.append(line)
                 continue
-            if calls and (_is_huge(call) or _is_huge(calls[-1])):
+            if found and (_is_huge(one.call) or _is_huge(found[-1].call)):
                 break
             lines.append(line)
-            calls.append(call)
-        return lines, calls
+            found.append(one)
+        return lines, found
 
     def _batch(
-        self, batch: usage.Batch, calls: list[Call], now_ms: int, *, unsure: bool = False
+        self, batch: usage.Batch, lines: list[Line], now_ms: int, *, unsure: bool = False
     ) -> usage.Batch:
         """With each call once, at its price; `unsure`: each may come again, whoever named it."""
-        once: dict[str, Call] = {}
-        for call in calls:
+        once: dict[str, Line] = {}
+        for line in lines:
+            call = line.call
             if call.us > (now_ms + AHEAD_MS) * 1000:
                 # A clock that runs ahead must not write into days that nobody looks at.
-                call.us = now_ms * 1000
+                call.us, line = now_ms * 1000, Line(call, "")
             name = call.call_id if call.given or unsure else f"{len(once)} without a name"
-            once[name] = standing(once[name], call) if name in once else call
-        for call in once.values():
-            call.price(self._book)
+            once[name] = Line(standing(once[name].call, call), "") if name in once else line
+        for call, text in once.values():
+            if not text:
+                call.price(self._book)
             given = call.call_id if call.given or unsure else ""
-            batch.add(given, call.us, amounts_of(call), shipped_text(call))
+            batch.add(given, call.us, amounts_of(call), text or shipped_text(call))
         return batch
 
     def _ship_held(self, store: Store) -> None:
         """Ship from memory what the disk refuses. By call id, since the disk may take the same lines later."""
         while held := self._spool.settle()[: usage.BATCH_CALLS]:
-            calls = [parse_call(line) for line in held]
-            if any(map(_is_huge, calls)):
-                held, calls = held[:1], calls[:1]
+            lines = [self._line(line) for line in held]
+            if any(_is_huge(line.call) for line in lines):
+                held, lines = held[:1], lines[:1]
             now_ms = usage.server_ms(store)
-            batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), calls, now_ms, unsure=True)
+            batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
             _place, new = self._send(store, batch, now_ms)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))

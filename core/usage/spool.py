@@ -79,12 +79,12 @@ class SpoolFile:
         os.close(descriptor)
         return None
 
-    def append(self, line: bytes, size: int) -> None:
-        """Add a line after `size` bytes, whole or, with OSError, not at all."""
-        written = os.write(self._descriptor, line)
-        if written != len(line):
+    def append(self, lines: bytes, size: int) -> None:
+        """Add lines after `size` bytes, whole or, with OSError, not at all."""
+        written = os.write(self._descriptor, lines)
+        if written != len(lines):
             os.ftruncate(self._descriptor, size)
-            raise OSError(f"only {written} of {len(line)} bytes could be written to {self.path}")
+            raise OSError(f"only {written} of {len(lines)} bytes could be written to {self.path}")
 
     def size(self) -> int:
         """Its bytes now."""
@@ -134,23 +134,23 @@ class Spool:
         self._held: list[bytes] = []
         self._trouble = Trouble(logger)
 
-    def append(self, line: bytes) -> None:
-        """Keep a line. Never raises: what the disk refuses is held in memory and tried again."""
+    def append(self, *lines: bytes) -> None:
+        """Keep lines, in one write. Never raises: what the disk refuses is held in memory and tried again."""
         with self._lock:
-            if self._held or not self._written(line):
-                # It may be sent from memory, without an answer, and then from the disk: its id must count.
-                self._held.append(line.replace(OWN_NAME, GIVEN_NAME))
+            if self._held or not self._written(b"".join(lines)):
+                # They may be sent from memory, without an answer, and then from the disk: their ids must count.
+                self._held += (line.replace(OWN_NAME, GIVEN_NAME) for line in lines)
 
-    def _written(self, line: bytes) -> bool:
+    def _written(self, said: bytes) -> bool:
         try:
             if self._file is None:
                 self._file, self._size = SpoolFile.create(self.folder), 0
-            self._file.append(line, self._size)
+            self._file.append(said, self._size)
         except OSError as error:
-            said = "calls are held in memory, since %s refuses them: %s"
-            self._trouble.begins(said, self.folder, error, level=logging.ERROR)
+            sentence = "calls are held in memory, since %s refuses them: %s"
+            self._trouble.begins(sentence, self.folder, error, level=logging.ERROR)
             return False
-        self._size += len(line)
+        self._size += len(said)
         if self._size >= self._max_bytes:
             # Closed by whoever ships it: a reader may hold its descriptor just now.
             self._ended.append(self._file)

@@ -7,12 +7,11 @@ What a provider's answer may hold never stops an agent: its good part is kept, a
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from ..store.configuration import setting
@@ -23,7 +22,6 @@ from ..values.numbers import shown
 from .call import (
     BY_BOOK,
     BY_PROVIDER,
-    ELSEWHERE,
     MAX_TEXT,
     MAX_US,
     TOLD,
@@ -193,7 +191,7 @@ def quantities_of(usage: object, odd: Odd) -> Quantities | None:
         return Quantities()
     for sentence in found.incomplete:
         odd.tell(sentence)
-    return replace(found, incomplete=())
+    return found._replace(incomplete=())
 
 
 def identity_of(quantities: Quantities | None) -> str | None:
@@ -244,7 +242,7 @@ def _flag(value: object, argument: str) -> str:
 
 def _rest(of: Quantities, odd: Odd) -> str:
     tier, request_id = (odd.good(_optional, said, "") for said in (of.service_tier, of.request_id))
-    details = _texts_without_nul(details_of(of)) if _DETAILS(of) != _NO_DETAILS else {}
+    details = _texts_without_nul(details_of(of))
     return (
         f',"cache_write_1h":{of.cache_write_1h},"reasoning":{of.reasoning},"web_searches":{of.web_searches},'
         f'"service_tier":{_TEXT(tier)},"batch":{_flag(of.batch, "batch")},"request_id":{_TEXT(request_id)},'
@@ -254,8 +252,6 @@ def _rest(of: Quantities, odd: Odd) -> str:
 
 # Put together here, and looked at all at once: of some calls, as those of telemetry, there are many.
 _TEXT = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
-_DETAILS = attrgetter(*(field.name for field in fields(Quantities) if field.name not in ELSEWHERE))
-_NO_DETAILS = _DETAILS(Quantities())
 
 
 def _optional(name: object) -> str:
@@ -396,7 +392,7 @@ def standing(held: Call, told: Call) -> Call:
         return found
     quantities = fuller(held.quantities, told.quantities)
     response_id = quantities.response_id or held.quantities.response_id or told.quantities.response_id
-    found.take(replace(quantities, request_id=found.request_id, response_id=response_id))
+    found.take(quantities._replace(request_id=found.request_id, response_id=response_id))
     knows_cost = other.cost_source in (TOLD, BY_PROVIDER) and kept.cost_source in (BY_BOOK, UNKNOWN)
     if knows_cost and kept.output == other.output:
         found.cost, found.cost_source = other.cost, other.cost_source
@@ -438,4 +434,4 @@ def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: 
 
 
 def _priced_by(call: Call) -> tuple[Quantities, date]:
-    return replace(call.quantities, request_id="", response_id=""), call.at.date()
+    return call.quantities._replace(request_id="", response_id=""), call.at.date()

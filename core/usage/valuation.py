@@ -3,6 +3,7 @@
 `PriceBook.prices` knows four counts of tokens; this is the same for everything that a provider bills.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -116,11 +117,13 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
-_NOT_CACHED = dict.fromkeys(
-    ("cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"), 0
-)
+_OTHERWISE_UNCACHED = {
+    "input", "audio_input", "image_input",
+    "cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h",
+}  # fmt: skip
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
+_MOST_PLACES = 40
 
 
 class Valuation(NamedTuple):
@@ -132,7 +135,7 @@ class Valuation(NamedTuple):
 
 
 class _Billed(NamedTuple):
-    tokens: Mapping[str, int]
+    tokens: Mapping[str, int]  # of the kinds of which there are any
     fees: Mapping[str, int]
     whole_input: int
 
@@ -146,15 +149,14 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
     if found is None:
         return Valuation(Prices(), (unpriced(provider, model),))
     notes: list[str] = []
-    with localcontext(_EXACT):
-        tariff = _tariff(found, quantities, at, notes)
-        billed = _billed(quantities)
-        bare = _without_cache(quantities, billed)
-        worth = tariff.cost(billed)
-        uncached = worth if bare is billed else tariff.cost(bare)
-        if worth is None or uncached is None:
-            return Valuation(Prices(), (*notes, unpriced(provider, model)))
-        baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
+    tariff = _tariff(found, quantities, at, notes)
+    billed = _billed(quantities)
+    bare = _without_cache(quantities, billed)
+    worth = tariff.cost(billed)
+    uncached = worth if bare is billed else tariff.cost(bare)
+    if worth is None or uncached is None:
+        return Valuation(Prices(), (*notes, unpriced(provider, model)))
+    baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
     if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
         return Valuation(Prices(), (*notes, f"{provider}/{model} comes to more than a sum can hold"))
     if quantities.web_searches and "web_searches" not in tariff.fees:
@@ -207,7 +209,12 @@ def _billed(of: Quantities) -> _Billed:
         "image_output": of.image_output,
         "video_output": of.video_output,
     }
-    return _Billed(tokens, {"web_searches": of.web_searches, "requests": of.requests}, of.whole_input)
+    fees = {"web_searches": of.web_searches, "requests": of.requests}
+    return _Billed(_some(tokens), fees, of.whole_input)
+
+
+def _some(tokens: Mapping[str, int]) -> dict[str, int]:
+    return {kind: count for kind, count in tokens.items() if count}
 
 
 def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
@@ -221,7 +228,8 @@ def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
         "audio_input": heard,
         "image_input": seen,
     }
-    return billed._replace(tokens={**billed.tokens, **_NOT_CACHED, **whole})
+    rest = {kind: count for kind, count in billed.tokens.items() if kind not in _OTHERWISE_UNCACHED}
+    return billed._replace(tokens={**rest, **_some(whole)})
 
 
 # A tariff: the prices of one model for one call
@@ -242,36 +250,70 @@ class _Tariff:
                 standing[kind] = self.prices[known[0]]
         return standing
 
+    @cached_property
+    def _unit(self) -> int:
+        """How many parts a nano-dollar has, so that each price is a whole number of them: it adds up without a rest."""
+        amounts = [*self.fees.values()]
+        for price in self._standing.values():
+            amounts += (price.base, *(of_tier for _start, of_tier in price.tiers))
+        places = [0] + [-int(amount.normalize(_EXACT).as_tuple().exponent) for amount in amounts]
+        return int(10 ** min(max(places), _MOST_PLACES))
+
+    def _parts(self, dollars: Decimal, nano: int) -> int:
+        with localcontext(_EXACT):
+            return to_whole(dollars * nano * self._unit)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """Of the whole input, above which another price stands."""
+        return sorted({start for price in self._standing.values() for start, _of_tier in price.tiers})
+
+    @cached_property
+    def _rates(self) -> list[dict[str, int]]:
+        """What one token costs, by its kind, for each of the sizes."""
+        return [
+            {kind: self._parts(price.at(least), 1000) for kind, price in self._standing.items()}
+            for least in (0, *(size + 1 for size in self._sizes))
+        ]
+
+    @cached_property
+    def _each(self) -> dict[str, int]:
+        return {kind: self._parts(fee, 10**6) for kind, fee in self.fees.items() if fee}
+
     def cost(self, billed: _Billed) -> int | None:
-        """In nano-dollars; None where a kind of token has no price."""
-        thousands = Decimal(0)  # of nano-dollars, which dollars for a million tokens are
+        """In nano-dollars, rounded once, half to even; None where a kind of token has no price."""
+        rates, parts = self._rates[bisect_left(self._sizes, billed.whole_input)], 0
         for kind, count in billed.tokens.items():
-            if not count:
-                continue
-            price = self._standing.get(kind)
-            if price is None:
+            if kind not in rates:
                 return None
-            thousands += count * price.at(billed.whole_input)
-        for kind, fee in self.fees.items():
-            thousands += billed.fees[kind] * fee * 1000
-        return to_whole(thousands * 1000)
+            parts += count * rates[kind]
+        for kind, fee in self._each.items():
+            parts += billed.fees[kind] * fee
+        whole, rest = divmod(parts, self._unit)
+        return whole + (2 * rest + whole % 2 > self._unit)
 
 
 def _tariff(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
-    if found.own is not None:
-        return _ruled(found, *_of_own(found.own), [], _day(at))
-    standard = found.info.get_prices(at)
-    key = (found.provider, found.model, _tier_words(quantities), _day(at), id(standard))
+    entry, day = found.own or found.info, _day(at)
+    standard = found.own or found.info.get_prices(at)
+    key = (found.provider, found.model, _tier_words(quantities), day, id(standard))
     kept = _tariffs.get(key)
-    if kept is None or kept[0] is not found.info:
+    if kept is None or kept[0] is not entry:
         if len(_tariffs) >= _TARIFFS_KEPT:
             _tariffs.clear()
         said: list[str] = []
-        standing, rules = _standing_prices(found, quantities, at, said)
-        kept = (found.info, _ruled(found, *_of_book(standing), rules, _day(at)), tuple(said))
+        with localcontext(_EXACT):
+            kept = (entry, _made(found, quantities, at, said), tuple(said))
         _tariffs[key] = kept
     notes += kept[2]
     return kept[1]
+
+
+def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
+    if found.own is not None:
+        return _ruled(found, *_of_own(found.own), [], _day(at))
+    standing, rules = _standing_prices(found, quantities, at, notes)
+    return _ruled(found, *_of_book(standing), rules, _day(at))
 
 
 # A tier's prices change by the day, the standard ones also within one; the entry is held so that its id stays its own.

@@ -84,7 +84,9 @@ def test_what_nobody_reads_on_a_page_may_stand_anywhere(left):
     assert list(sentences(ast.parse(left))) == []
 
 
-KINDS = re.compile(r"""(?:kind=|new_fact\(\s*|Fact\([^()]*?, )"((?:[a-z_]+)\.[a-z_]+)\"""")
+KINDS = re.compile(
+    r"""(?:kind=|(?:new_fact|acted)\(\s*|Fact\([^()]*?, |about\(\s*\w+,[^,]*,\s*)"((?:[a-z_]+)\.[a-z_]+)\""""
+)
 
 
 def kinds_written() -> set[str]:

@@ -4,14 +4,17 @@ import hashlib
 import json
 import math
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.api.otlp.dialects import CONVENTION, Dialect, Names
 from core.api.otlp.records import TRACES, Attributes, Record
+from core.usage.call import TOLD, UNKNOWN, Call, fields_of, lower_name
 from core.usage.quantities import MAX_COUNT, Quantities
+from core.usage.telling import Odd, moment_us, nano_dollars
 from core.values.names import NAME_LENGTH
 
 MICROS = 10**6
+TIER = "unknown"  # telemetry does not know for which of our tiers a call was
 LONGEST_DAYS = 31  # older calls are for the command import
 AHEAD_SECONDS = 3600
 DAY_SECONDS = 86400
@@ -19,38 +22,41 @@ MOST_DOLLARS = 10_000
 LONGEST_MS = 10**10
 
 
-class Told(NamedTuple):
-    """A call as its sender tells it. `cost`: dollars, None where nobody says; `at`: seconds since 1970."""
-
-    call_id: str
-    at: float
-    model: str
-    provider: str
-    workflow: str
-    stage: str | None
-    cost: Decimal | None
-    quantities: Quantities
-    duration_ms: float
-
-
-def told_by(record: Record, dialect: Dialect, now: float) -> Told:
+def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
     """The call in a record; ValueError says what is wrong with it."""
-    said = record.attributes
+    told = dialect.told(record.attributes)
     at = moment(record.at, now)
-    model = text(said, dialect.model, "model") or "unknown"
-    provider = text(said, dialect.provider, "provider") or dialect.usual_provider or "unknown"
-    stage = text(said, dialect.stage, "stage") or None
-    quantities = quantities_of(said, dialect)
-    return Told(
-        quantities.request_id or quantities.response_id or identity(record, dialect),
-        at,
-        model,
-        provider,
-        workflow_of(record.resource, dialect.word),
-        stage,
-        _cost(said, dialect),
+    quantities = quantities_of(told, dialect)
+    return priced_as_told(
         quantities,
-        _duration(record, dialect),
+        _cost(told, dialect),
+        call_id=quantities.request_id or quantities.response_id or identity(record, dialect, told),
+        us=moment_us(at),
+        model=as_name(told.get("model"), "model") or "unknown",
+        provider=as_name(told.get("provider"), "provider") or dialect.usual_provider or "unknown",
+        workflow=workflow_of(record.resource, dialect.word),
+        stage=as_name(told.get("stage"), "stage"),
+        duration_ms=_duration(record, told),
+        agent_id=agent,
+    )
+
+
+def priced_as_told(quantities: Quantities, cost: Decimal | None, *, provider: str, **said: Any) -> Call:
+    """A call of these quantities at this cost in dollars, None where nobody says; ValueError for a bad provider."""
+    odd = Odd()
+    nano = None if cost is None else odd.good(nano_dollars, cost, None)
+    return Call(
+        **said,
+        **fields_of(quantities),
+        provider=lower_name(provider, "its provider"),
+        tier=TIER,
+        cost=nano or 0,
+        cost_source=UNKNOWN if nano is None else TOLD,
+        incomplete=odd.text,
+        hit=False,
+        cache_type="",
+        prompt_hit=False,
+        user="",
     )
 
 
@@ -81,10 +87,9 @@ def first(said: Attributes, names: Names) -> Any:
     return None
 
 
-def text(said: Attributes, names: Names, what: str) -> str:
-    """The text under the first of these names; '' for none; ValueError for what can be no name."""
-    value = first(said, names)
-    if value in (None, ""):
+def as_name(value: Any, what: str) -> str:
+    """A name that was told; '' for none; ValueError for what can be no name."""
+    if value is None:
         return ""
     if not isinstance(value, str) or len(value) > NAME_LENGTH or not value.isprintable():
         raise ValueError(f"its {what} can be no name")
@@ -94,14 +99,14 @@ def text(said: Attributes, names: Names, what: str) -> str:
 # What was counted
 
 
-def quantities_of(said: Attributes, dialect: Dialect) -> Quantities:
+def quantities_of(told: Attributes, dialect: Dialect) -> Quantities:
     """All that is billed; ValueError for a count that is none."""
-    names = (dialect.input, dialect.output, dialect.read, dialect.write, dialect.write_1h, dialect.reasoning)
-    whole, output, read, write, hour, reasoning = [count(said, name) for name in names]
+    words = ("input", "output", "read", "write", "write_1h", "reasoning")
+    whole, output, read, write, hour, reasoning = [count(told, word, dialect) for word in words]
     if dialect.inside and read + write <= whole:  # else an older instrumentation, which counts them beside it
         whole -= read + write
     if dialect.beside:
-        whole, output = whole + count(said, dialect.tools), output + reasoning
+        whole, output = whole + count(told, "tools", dialect), output + reasoning
     hour = min(hour, write)
     return Quantities(
         input=whole,
@@ -110,20 +115,18 @@ def quantities_of(said: Attributes, dialect: Dialect) -> Quantities:
         cache_write=write - hour,
         cache_write_1h=hour,
         reasoning=min(reasoning, output),
-        lifetimes_told=first(said, dialect.write_1h) is not None,
-        request_id=_name(said, dialect.request),
-        response_id=_name(said, dialect.response),
+        lifetimes_told="write_1h" in told,
+        request_id=_id(told.get("request")),
+        response_id=_id(told.get("response")),
     )
 
 
-def count(said: Attributes, names: Names) -> int:
-    """The count under the first of these names that is told; ValueError where it is none."""
-    if not names:
-        return 0
-    value = first(said, names)
+def count(told: Attributes, word: str, dialect: Dialect) -> int:
+    """The count under this word; ValueError, with its name in the dialect, where it is none."""
+    value = told.get(word, 0)
     if value.__class__ is int and 0 <= value <= MAX_COUNT:
         return int(value)
-    return 0 if value is None else counted(value, names[0])
+    return counted(value, getattr(dialect, word)[0])
 
 
 def counted(value: Any, name: str) -> int:
@@ -137,12 +140,10 @@ def counted(value: Any, name: str) -> int:
     raise ValueError(f"{name} is no count of tokens")
 
 
-def _cost(said: Attributes, dialect: Dialect) -> Decimal | None:
-    micros = first(said, dialect.micros)
-    if micros is not None:
-        return dollars(micros, dialect.micros[0]) / MICROS
-    told = first(said, dialect.dollars)
-    return None if told is None else dollars(told, dialect.dollars[0])
+def _cost(told: Attributes, dialect: Dialect) -> Decimal | None:
+    if "micros" in told:
+        return dollars(told["micros"], dialect.micros[0]) / MICROS
+    return dollars(told["dollars"], dialect.dollars[0]) if "dollars" in told else None
 
 
 def dollars(value: Any, name: str) -> Decimal:
@@ -156,16 +157,13 @@ def dollars(value: Any, name: str) -> Decimal:
     return amount
 
 
-def _duration(record: Record, dialect: Dialect) -> float:
-    told = first(record.attributes, dialect.duration)
-    if isinstance(told, str):
-        told = (
-            float(told)
-            if told.isascii() and told.replace(".", "", 1).isdecimal() and len(told) < 20
-            else None
-        )
-    if isinstance(told, int | float) and 0 <= told <= LONGEST_MS:
-        return told
+def _duration(record: Record, told: Attributes) -> float:
+    spent = told.get("duration")
+    if isinstance(spent, str):
+        is_number = spent.isascii() and spent.replace(".", "", 1).isdecimal() and len(spent) < 20
+        spent = float(spent) if is_number else None
+    if isinstance(spent, int | float) and spent.__class__ is not bool and 0 <= spent <= LONGEST_MS:
+        return spent
     spent = (record.end - record.at) / 1e6
     return spent if 0 <= spent <= LONGEST_MS else 0
 
@@ -173,27 +171,27 @@ def _duration(record: Record, dialect: Dialect) -> float:
 # Who it is
 
 
-def identity(record: Record, dialect: Dialect) -> str:
+def identity(record: Record, dialect: Dialect, told: Attributes) -> str:
     """By which name it counts once, where its provider gave none: a span's, a place in a session, or what it says."""
-    said = record.attributes
     # The convention writes its event within the span of the call; coding agents write many events in one span.
     if (record.signal == TRACES or dialect is CONVENTION) and record.id.strip(":0"):
         return f"span:{record.id}"[:NAME_LENGTH]
-    session, sequence = first(said, dialect.session), first(said, dialect.sequence)
+    session, sequence = told.get("session"), told.get("sequence")
     if session and sequence is not None:
-        told = f"{dialect.word}\0{session}\0{sequence}".encode(errors="replace")
-        return f"otlp:{hashlib.sha256(told).hexdigest()[:40]}"
-    return digest("record", dialect.word, str(record.at), said)
+        return _hashed(f"{dialect.word}\0{session}\0{sequence}")
+    return digest("record", dialect.word, str(record.at), record.attributes)
 
 
 def digest(*parts: Any) -> str:
     """A name made of these, the same whenever they are told again."""
-    told = json.dumps(parts, sort_keys=True, default=str)
+    return _hashed(json.dumps(parts, sort_keys=True, default=str))
+
+
+def _hashed(told: str) -> str:
     return f"otlp:{hashlib.sha256(told.encode(errors='replace')).hexdigest()[:40]}"
 
 
-def _name(said: Attributes, names: Names) -> str:
+def _id(value: object) -> str:
     """How its provider calls it; '' where nobody says, or what can be no name."""
-    value = first(said, names)
     fits = isinstance(value, str) and 0 < len(value) <= NAME_LENGTH and value.isprintable()
     return str(value) if fits else ""

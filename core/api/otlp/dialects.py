@@ -7,6 +7,8 @@ others.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from core.api.otlp.records import LOGS, Attributes, Record
 
@@ -44,6 +46,20 @@ class Dialect:
     duration: Names = ()
     says_so: Callable[[Attributes], bool] = lambda _said: True
 
+    def told(self, said: Attributes) -> dict[str, Any]:
+        """What is told, by our words for it, which are the names of these fields."""
+        return {word: value for word, name in self._names if (value := said.get(name)) is not None}
+
+    @cached_property
+    def _names(self) -> list[tuple[str, str]]:
+        # Of several names the first is read last, so that it holds.
+        return [(word, name) for word in _WORDS for name in reversed(getattr(self, word))]
+
+
+_WORDS = (
+    "model", "provider", "input", "output", "read", "write", "write_1h", "reasoning", "tools", "dollars", "micros",
+    "request", "response", "session", "sequence", "stage", "duration",
+)  # fmt: skip
 
 CONVENTION = Dialect(
     "gen_ai",

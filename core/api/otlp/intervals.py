@@ -1,24 +1,26 @@
 """Metrics as calls: the tokens of an interval are a row, and only where a setting says that nothing else tells them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.api.otlp.calls import (
     DAY_SECONDS,
     LONGEST_DAYS,
-    Told,
+    as_name,
     counted,
     digest,
     dollars,
     first,
     moment,
-    text,
+    priced_as_told,
     workflow_of,
 )
 from core.api.otlp.records import Attributes, Point
+from core.usage.call import Call
 from core.usage.quantities import Quantities
+from core.usage.telling import moment_us
 
 TYPES = ("type", "token_type", "gen_ai.token.type")
 MODELS = ("model", "gen_ai.response.model", "gen_ai.request.model")
@@ -66,8 +68,8 @@ class Interval:
 
     def __init__(self, point: Point, meter: Meter) -> None:
         self.point, self.meter, said = point, meter, point.attributes
-        self.model = text(said, MODELS, "model") or "unknown"
-        self.provider = text(said, PROVIDERS, "provider") or meter.provider or "unknown"
+        self.model = as_name(first(said, MODELS), "model") or "unknown"
+        self.provider = as_name(first(said, PROVIDERS), "provider") or meter.provider or "unknown"
         self.amounts: dict[str, int] = defaultdict(int)
         self.cost: Decimal | None = None
 
@@ -80,16 +82,25 @@ class Interval:
             # A collector may hand on the same point twice, and a running sum several times.
             self.amounts[kind] = max(self.amounts[kind], counted(point.value, point.name))
 
-    def told(self, call_id: str, now: float) -> Told:
-        """As a call."""
+    def call(self, call_id: str, agent: str, now: float) -> Call:
+        """As a call of this agent; ValueError for a bad provider."""
         point = self.point
         # A running sum grows, and its row with it: it stays where its beginning put it.
         at = moment(point.at, now)
         if point.cumulative and point.start:
             at = max(point.start / 1e9, now - LONGEST_DAYS * DAY_SECONDS)
-        workflow = workflow_of(point.resource, point.name)
-        cost, counts = self.cost, self._quantities()
-        return Told(call_id, at, self.model, self.provider, workflow, "metrics", cost, counts, 0)
+        return priced_as_told(
+            self._quantities(),
+            self.cost,
+            call_id=call_id,
+            us=moment_us(at),
+            model=self.model,
+            provider=self.provider,
+            workflow=workflow_of(point.resource, point.name),
+            stage="metrics",
+            duration_ms=0,
+            agent_id=agent,
+        )
 
     def _quantities(self) -> Quantities:
         amounts, meter = self.amounts, self.meter
@@ -107,7 +118,9 @@ class Interval:
         )
 
 
-def intervals(points: Iterable[Point], refuse: Any, now: float) -> list[tuple[Point, Told]]:
+def intervals(
+    points: Iterable[Point], agent_of: Callable[[Point], str], refuse: Any, now: float
+) -> list[Call]:
     """Points that belong together as calls; `refuse` hears of each that is none of what its name says."""
     found: dict[str, Interval] = {}
     for point in points:
@@ -125,7 +138,7 @@ def intervals(points: Iterable[Point], refuse: Any, now: float) -> list[tuple[Po
         if not (interval.amounts or interval.cost):
             continue
         try:
-            made.append((interval.point, interval.told(name, now)))
+            made.append(interval.call(name, agent_of(interval.point), now))
         except ValueError as error:
             refuse(str(error))
     return made

@@ -8,16 +8,15 @@ from typing import NamedTuple
 from core.api.answers import Refused
 from core.api.bearers import agent_of
 from core.api.otlp import calls, intervals, json_form, protobuf, tools
-from core.api.otlp.calls import Told, first
-from core.api.otlp.dialects import dialect_of
-from core.api.otlp.records import METRICS, Attributes, Point, Record
+from core.api.otlp.calls import first
+from core.api.otlp.dialects import dialect_of, tells_by_events
+from core.api.otlp.records import METRICS, Point, Record
 from core.api.otlp.signs import Signs, Who
 from core.history.people.tokens import Bearer
 from core.usage_tracker import UsageTracker
 from core.values.names import NAME_LENGTH
 
 MOST_RECORDS = 20_000
-TIER = "unknown"  # telemetry does not know for which of our tiers a call was
 TASK_LENGTH = 120
 RUNS = ("session.id", "conversation.id", "gen_ai.conversation.id")
 AGENTS = ("gen_ai.agent.name", "agent.name")
@@ -65,11 +64,11 @@ class Receiver:
         now, uses, told = time.time(), [], []
         for record in records:
             try:
-                agent = export.agent(record.resource, record.attributes)
+                agent = export.agent_of(record)
                 dialect = dialect_of(record)
                 if dialect is not None:
-                    call = calls.told_by(record, dialect, now)
-                    told.append((agent, call))
+                    call = calls.call_of(record, dialect, agent, now)
+                    told.append(call)
                     export.hear(agent, record, call.model)
                     continue
                 use = tools.use_of(record, agent)
@@ -79,21 +78,21 @@ class Receiver:
             except (ValueError, Refused) as error:
                 refuse(str(error))
         tools.remember(uses)
-        for agent, call in told:
-            _track(agent, call)
+        UsageTracker.get_instance().track_calls(told)
 
     def _take_points(self, points: list[Point], export: "_Export", refuse: _Refusals) -> None:
         money, known = [], set(self._metrics())
         for point in points:
             try:
-                export.hear(export.agent(point.resource, point.attributes), point, "")
+                export.hear(export.agent_of(point), point, "")
             except Refused as error:
                 refuse(str(error))
                 continue
-            if known & {"*", calls.workflow_of(point.resource, "")}:
+            others = set() if tells_by_events(point.resource) else {"*"}
+            if known & {*others, calls.workflow_of(point.resource, "")}:
                 money.append(point)
-        for point, call in intervals.intervals(money, refuse, time.time()):
-            _track(export.agent(point.resource, point.attributes), call)
+        told = intervals.intervals(money, export.agent_of, refuse, time.time())
+        UsageTracker.get_instance().track_calls(told)
 
 
 class _Export:
@@ -104,10 +103,11 @@ class _Export:
         self._names: dict[str, str] = {}
         self.heard: dict[Who, str] = {}
 
-    def agent(self, resource: Attributes, said: Attributes) -> str:
+    def agent_of(self, record: Record | Point) -> str:
         """In whose name; Refused where a fleet's token has nothing to go by."""
         if not self._bearer.is_prefix:
             return self._bearer.agent
+        said, resource = record.attributes, record.resource
         rest = first(said, AGENTS) or first(resource, AGENTS) or calls.workflow_of(resource, "")
         rest = str(rest or first(said, RUNS) or "")
         if rest not in self._names:
@@ -121,19 +121,3 @@ class _Export:
         who = Who(self._bearer.number, agent, run if run.isprintable() else "")
         shown = task[:TASK_LENGTH] if task.isprintable() else ""
         self.heard[who] = shown or self.heard.get(who, "")
-
-
-def _track(agent: str, call: Told) -> None:
-    UsageTracker.get_instance().track_llm_call(
-        workflow=call.workflow,
-        stage=call.stage,
-        tier=TIER,
-        model=call.model,
-        provider=call.provider,
-        cost=call.cost,
-        duration_ms=call.duration_ms,
-        call_id=call.call_id,
-        agent_id=agent,
-        usage=call.quantities,
-        at=call.at,
-    )

@@ -46,7 +46,12 @@ def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
 
 def holders(model: Any, right: str) -> Any:
     """The active people who hold a right of ours, such as `VIEW`."""
-    held = Q(content_type__app_label="core", codename=right.partition(".")[2])
-    directly = Permission.objects.filter(held, user=OuterRef("pk"))
-    by_group = Permission.objects.filter(held, group__user=OuterRef("pk"))
-    return model.objects.filter(Exists(directly) | Exists(by_group), is_active=True)
+    return model.objects.filter(held(right), is_active=True)
+
+
+def held(right: str) -> Q:
+    """That somebody holds a right of ours, by themselves or by a group."""
+    ours = Q(content_type__app_label="core", codename=right.partition(".")[2])
+    directly = Permission.objects.filter(ours, user=OuterRef("pk"))
+    by_group = Permission.objects.filter(ours, group__user=OuterRef("pk"))
+    return Q(Exists(directly) | Exists(by_group))

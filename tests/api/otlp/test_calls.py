@@ -204,3 +204,34 @@ def test_a_metric_whose_model_can_be_no_name_is_refused_alone(post, counted, set
     assert (said.status_code, partial["rejectedDataPoints"]) == (200, "2")
     assert "model can be no name" in partial["errorMessage"]
     assert sorted(row.model for row in counted(2)) == ["gpt-5", "gpt-6"]
+
+
+@pytest.mark.parametrize("named", [[], ["*"], ["others"]])
+def test_logs_and_metrics_of_one_source_are_never_summed(post, counted, settings, now_ns, named):
+    settings.TELEMETRY_METRICS_OF = named
+    told = [
+        {"model": "claude-sonnet-4-5", "type": kind, "value": n}
+        for kind, n in (("input", 10), ("output", 20))
+    ]
+    sums = points("claude-code", "claude_code.token.usage", *told, start=now_ns - 10**9, at=now_ns)
+    cost = {"model": "claude-sonnet-4-5", "value": 0.000376}
+    costs = points("claude-code", "claude_code.cost.usage", cost, start=now_ns - 10**9, at=now_ns)
+    for signal, export in (("metrics", sums), ("logs", logs("claude-code", CLAUDE)), ("metrics", costs)):
+        assert post(signal, export).content == b"{}"
+    post("traces", spans("bot", OLD))  # the last to be recorded
+    rows = {row.workflow: (row.input_tokens, row.output_tokens, row.cost_nano) for row in counted(2)}
+    assert rows == {"claude-code": (10, 20, 376_000), "bot": (1000, 500, 10_500_000)}
+    assert LLMCall.objects.count() == 2
+
+
+def test_a_provider_that_is_too_long_in_small_letters_is_refused_alone(post, counted):
+    for letters, refused in ((127, 0), (128, 1), (255, 1)):
+        long = {
+            **OLD,
+            "id": f"{letters:016}",
+            "gen_ai.system": "\u0130" * letters,
+        }  # two characters in small letters
+        for form in ("json", "protobuf"):
+            answer = post("traces", spans("bot", long, {**OLD, "id": f"{letters:015}f"}), form)
+            assert (answer.status_code, b"provider" in answer.content) == (200, bool(refused))
+    assert sorted(len(row.provider) for row in counted(4)) == [9, 9, 9, 254]

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from core.store import usage
+from core.store.client import open_store
 from core.usage.call import (
+    BY_BOOK,
     EXPORTED,
     FIELDS,
     PRICE,
@@ -121,3 +124,30 @@ def test_a_field_that_is_missing_or_spoilt_is_named(name):
 
 def test_a_field_of_a_later_version_is_left_out():
     assert parse_call(json.dumps({**SHIPPED, "of_a_later_version": 5})) == parse_call(json.dumps(SHIPPED))
+
+
+@pytest.mark.parametrize("from_the_disk", [False, True])
+def test_calls_handed_over_whole_ship_what_their_lines_say(url, tmp_path, from_the_disk):
+    unpriced = {
+        "model": "large",
+        "cost_source": "",
+        "cost": 0,
+        "workflow": "Prüfung \u2028 🎉",
+        "duration_ms": 1e16,
+    }
+    billed = {"cache_write_1h": 7, "details": {"response_id": "r", "audio_input": 3}, "given": True}
+    calls = [
+        parse_call(json.dumps({**SHIPPED, "call_id": f"{n}", **said}))
+        for n, said in enumerate(({}, unpriced, billed))
+    ]
+    with shipped_by_hand(tmp_path, url) as tracker:
+        tracker._shipper.notice = lambda calls: None
+        tracker.track_calls(calls)
+        if from_the_disk:
+            tracker._shipper._expected.clear()
+        assert tracker.flush() == 3
+        told = usage.recent(open_store(url), 10, None)
+    for call in calls:
+        assert shipped_text(call).encode() in told
+        assert {**json.loads(shipped_text(call)), "given": True} == vars(call)
+    assert (len(told), calls[1].cost, calls[1].cost_source) == (3, 52_920_000, BY_BOOK)

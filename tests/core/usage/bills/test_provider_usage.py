@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -277,14 +277,14 @@ def test_quantities_that_are_none_are_refused_by_name(name, value):
 
 
 def test_of_two_tellings_the_one_with_more_output_holds_and_of_equals_the_later():
-    first, third = replace(READ, output=1), replace(READ, output=427, model="later")
-    assert fuller(fuller(first, replace(READ, output=3)), third) == third
+    first, third = READ._replace(output=1), READ._replace(output=427, model="later")
+    assert fuller(fuller(first, READ._replace(output=3)), third) == third
     assert fuller(third, first) == third
-    assert fuller(third, replace(third, model="latest")).model == "latest"
+    assert fuller(third, third._replace(model="latest")).model == "latest"
 
 
 def test_a_telling_without_lifetimes_takes_none_away():
-    blunt = replace(READ, output=9, cache_write=30, cache_write_1h=0, lifetimes_told=False)
+    blunt = READ._replace(output=9, cache_write=30, cache_write_1h=0, lifetimes_told=False)
     for found in (fuller(READ, blunt), fuller(blunt, READ)):
         assert (found.output, found.cache_write, found.cache_write_1h) == (9, 10, 20)
 
