@@ -18,7 +18,6 @@ from .approvals import asking, deciding, interruptions, waiting
 from .approvals.proof import public_keys
 from .approvals.question import (
     checked_claim,
-    checked_limit,
     checked_proof,
     checked_question,
     checked_understands,
@@ -33,7 +32,7 @@ from .store.client import CONFIRM_SECONDS, UsesStore
 from .values.approvals import DENIED, DIRECT, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
 from .values.moments import milliseconds_of
 from .values.names import checked_name
-from .values.numbers import shown
+from .values.numbers import checked_limit, shown
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
@@ -145,7 +144,7 @@ class ApprovalGate(UsesStore):
         Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
         request is pending.
         """
-        limit = math.inf if timeout is None else checked_limit(timeout)
+        limit = math.inf if timeout is None else checked_limit(timeout, "timeout")
         words, started = checked_understands(understands), time.monotonic()
         hearing = Hearing(checked_claim(claim), checked_proof(digest), words)
         if not approvals.valid_id(request_id):

@@ -23,7 +23,7 @@ from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE
 from core.models import ApprovalRecord
-from core.store.approvals import RequestRecord, read_record_and_rights
+from core.store.approvals import RequestRecord, read_request
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words
@@ -165,6 +165,7 @@ class Approval:
     """A request as Redis holds it and as SQL remembers it, one of them at least, and Redis's time.
 
     `glance`: at the agent that asked, while it waits for an answer. `rights`: the version of rights, '' where unknown.
+    `listened_at`: when a call over HTTP last waited for it, if one did.
     """
 
     live: RequestRecord | None
@@ -172,6 +173,14 @@ class Approval:
     now: datetime
     glance: Glance | None = None
     rights: str = ""
+    listened_at: datetime | None = None
+
+    @property
+    def known(self) -> RequestRecord | ApprovalRecord:
+        """The request by Redis, else by SQL."""
+        known = self.live or self.kept
+        assert known is not None  # nobody makes one of nothing
+        return known
 
     @property
     def asker(self) -> AgentState | None:
@@ -190,13 +199,15 @@ def approval_or_404(user: Any, request_id: str) -> Approval:
 def read_approval(request_id: str) -> Approval | None:
     """The request for whoever was let in before; None when nobody knows it."""
     store = open_store()
-    found, now, rights = read_record_and_rights(store, request_id)
-    live = None if isinstance(found, MalformedRecord) else found
+    found = read_request(store, request_id)
+    live = None if isinstance(found.record, MalformedRecord) else found.record
     waits = live is not None and live.status == PENDING
     seen = glance(store, live.agent_id) if live is not None and waits else None
     rows = holds.with_holding(ApprovalRecord.objects.filter(pk=request_id))
     kept = with_callback(with_told(rows)).first()
-    return Approval(live, kept, now, seen, rights) if live or kept else None
+    if live is None and kept is None:
+        return None
+    return Approval(live, kept, found.now, seen, found.rights, found.listened_at)
 
 
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:

@@ -48,10 +48,23 @@ class RecordSite(AdminSite):
         return [*queue.urls(self), *theirs]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The tables, and the queue for those who may see it."""
+        """People, what is set for them, the record, and the queue for those who may see it."""
         from dashboard.admin import queue
 
-        listed: list[Any] = super().get_app_list(request, app_label)
+        listed: list[Any] = []
+        for app in super().get_app_list(request, app_label):
+            listed += self._parts(app) if app["app_label"] == "core" else [app]
         if app_label is None and queue.may_see(request.user):
             listed.append(queue.entry())
         return listed
+
+    def _parts(self, app: dict[str, Any]) -> list[dict[str, Any]]:
+        """Tables that people change, and those that are only read: each under a head of its own."""
+        from dashboard.admin import words as admin_words
+        from dashboard.admin.read_only import NeverChanged
+
+        tables: dict[bool, list[Any]] = {False: [], True: []}
+        for table in app["models"]:
+            tables[isinstance(self._registry[table["model"]], NeverChanged)].append(table)
+        names = {False: admin_words.POLICY, True: app["name"]}
+        return [{**app, "name": names[read], "models": found} for read, found in tables.items() if found]

@@ -1,6 +1,6 @@
 """The Django applications of the pages and of the admin."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin
 
 
@@ -11,9 +11,14 @@ class DashboardConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        """Connect the handlers for signing out, for votes, comments, and what is held or handed over."""
+        """Connect the handlers for signing out, for votes, comments, what is held, handed over or left."""
+        apps.get_app_config(
+            "auth"
+        ).verbose_name = "People"  # as pages call what Django has words of its own for
+
         from django.contrib.auth.signals import user_logged_out
 
+        from core.api import listeners
         from core.history.approvals.answers import handing, holds
         from core.history.approvals.comments import commented
         from core.history.approvals.quorum import voted
@@ -24,6 +29,7 @@ class DashboardConfig(AppConfig):
         commented.connect(tell_touched)
         holds.changed.connect(tell_touched)
         handing.handed.connect(tell_touched)
+        listeners.left.connect(tell_touched)
 
 
 class RecordAdminConfig(admin.AdminConfig):

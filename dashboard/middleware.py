@@ -4,11 +4,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import page_not_found
 
 from core.errors import StoreUnavailable
@@ -70,18 +72,13 @@ def remember_request(get_response: Answers) -> Answers:
     return serve
 
 
-class AnswersWhenAway:
+class AnswersWhenAway(MiddlewareMixin):
     """Answers for any view whose Redis or database is away, or where somebody else was faster.
 
     What the database said is in the log: it names hosts.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing happens on the way through."""
-        return self._get_response(request)
+    async_capable = False
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The page, or the notice beside the button that was pressed."""
@@ -108,6 +105,12 @@ class AnswersWhenAway:
         else:
             response = render(request, "503.html", {"why": words.DATABASE_AWAY}, status=503)
         response["Retry-After"] = "60"
+        return response
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """An address that there is not, with DEBUG on too."""
+        if settings.DEBUG and response.status_code == 404 and request.resolver_match is None:
+            return page_not_found(request, Http404())
         return response
 
 

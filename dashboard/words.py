@@ -76,6 +76,12 @@ STATUSES = {
     "timeout": "Timed out",
     "cancelled": "Cancelled",
 }
+NEEDS = {
+    "override": "that you mean it",
+    "reason": "a reason",
+    "digest": "its digest",
+    "sign_in": "your password again",
+}
 STEPS = {
     "approval.requested": "Asked",
     **{f"approval.{status}": word for status, word in STATUSES.items() if status != PENDING},

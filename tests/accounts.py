@@ -6,7 +6,7 @@ rule of the site, so a key or a command beyond it is refused. `tests` may do eve
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,22 @@ def documented_command(user: str) -> list[str]:
     text = (ROOT / "docs" / "reference" / "redis.md").read_text()
     [command] = re.findall(rf"^ACL SETUSER {user} on >\S+ .+$", text, re.MULTILINE)
     return command.split()
+
+
+@contextmanager
+def documented_accounts(url: str, raw: redis.Redis) -> Iterator[Callable[[str], str]]:
+    """Makes accounts exactly as docs/reference/redis.md says: the name of one gives the URL to use."""
+    made = []
+
+    def make(name: str) -> str:
+        command = documented_command(name)
+        assert raw.execute_command(*command)
+        made.append(name)
+        return f"{url}?username={name}&password={command[4].removeprefix('>')}"
+
+    yield make
+    for name in made:
+        raw.acl_deluser(name)
 
 
 def documented_rule(user: str) -> list[str]:

@@ -8,7 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 # Playwright's sync API leaves an event loop running in the main thread.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -17,24 +20,36 @@ os.environ.setdefault("TELEMETRY_UNDO_SECONDS", "0")
 
 import pytest
 import uvicorn
+from channels import layers
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
-from django.db import transaction
+from django.core.cache import cache as tries
+from django.db import connections, transaction
 from django.test import TransactionTestCase, override_settings
+from httpx._transports import default as client_parts
 from hypothesis import HealthCheck, settings
+from redis import Redis
 from servestatic.middleware import ServeStaticMiddleware
 
+from core import ApprovalGate
 from core.history.approvals import answerable
+from core.history.approvals.answers import holds, release
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
-from tests.chosen_servers import django_db_modify_db_settings, new_servers, postgresql, this_database  # noqa: F401  fixtures
+from tests.chosen_servers import (  # noqa: F401  fixtures
+    django_db_keepdb,
+    django_db_modify_db_settings,
+    new_servers,
+    postgresql,
+    this_database,
+)
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.endings import nothing_goes_on  # noqa: F401  fixture
 from tests.leftovers import emptied
+from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
 # Whoever starts the tests may ignore it, as nohup does, and each process inherits that.
@@ -64,6 +79,9 @@ def each_file_once(look: Callable[[ServeStaticMiddleware], None]) -> Callable[[S
 
 
 ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddleware.add_files_from_finders)
+
+# Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
+client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
 
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
@@ -109,7 +127,7 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
     """Tries of other tests do not count, nor does who could approve what in them."""
-    cache.clear()
+    tries.clear()
     answerable.forget()
 
 
@@ -145,21 +163,70 @@ def recorder(clean_redis: str, transactional_db: None, quick_to_end: None) -> It
 
 
 @pytest.fixture
-def agent_process(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Starts a real agent that beats until it is killed: `agent_process("worker")`; it is ready when this returns."""
+def gate(clean_redis: str) -> ApprovalGate:
+    return ApprovalGate(clean_redis, "deployer")
+
+
+@pytest.fixture
+def raw(clean_redis: str) -> Iterator[Redis]:
+    """A plain client for looking at keys and for damaging them."""
+    with client_of(clean_redis, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def background() -> Iterator[Callable[..., Future]]:
+    """Runs calls beside the test; each thread gives its database connection back."""
+
+    def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(64) as pool:
+        yield lambda function, *args, **kwargs: pool.submit(call, function, *args, **kwargs)
+
+
+@pytest.fixture
+def held(settings: Any) -> Iterator[None]:
+    """Approvals are held for a minute, and released when a test says so."""
+    settings.TELEMETRY_UNDO_SECONDS = 60
+    holds.began.disconnect(release.soon)
+    yield
+    holds.began.connect(release.soon)
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., subprocess.Popen]]:
+    """Starts processes that end with the test: `start_process(command, env=...)`, as `subprocess.Popen`."""
     started: list[subprocess.Popen] = []
 
-    def start(agent: str, beats: int = 3) -> subprocess.Popen:
-        command = [sys.executable, "-m", "tests.history.agents.agent_worker", clean_redis, agent, str(beats)]
-        started.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL))
-        assert started[-1].stdout.readline() == b"ready\n"
+    def start(command: list[str], **options: object) -> subprocess.Popen:
+        started.append(subprocess.Popen(command, **options))
         return started[-1]
 
     yield start
     for process in started:
         process.kill()
         process.wait()
-        process.stdout.close()
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            pipe.close()
+
+
+@pytest.fixture
+def agent_process(
+    clean_redis: str, start_process: Callable[..., subprocess.Popen]
+) -> Callable[..., subprocess.Popen]:
+    """Starts a real agent that beats until it is killed: `agent_process("worker")`; it is ready when this returns."""
+
+    def start(agent: str, beats: int = 3) -> subprocess.Popen:
+        command = [sys.executable, "-m", "tests.history.agents.agent_worker", clean_redis, agent, str(beats)]
+        process = start_process(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    return start
 
 
 @pytest.fixture
@@ -175,11 +242,14 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
     from dashboard.live.follower import follower
     from telemetry_site.asgi import application
+    from telemetry_site.connections import Connection
 
+    layers.channel_layers.backends.clear()  # one layer is received from in one loop, as in a process of its own
     address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
-        application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
-    )
+        application, http=Connection, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off",
+        log_level="warning", timeout_graceful_shutdown=2,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [site_socket]}, daemon=True)
     thread.start()

@@ -4,17 +4,23 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def start_worker(
-    data_dir: Path, redis_url: str, database_url: str, *words: str, ours: bool = False
+    start: Callable[..., subprocess.Popen[str]],
+    data_dir: Path,
+    redis_url: str,
+    database_url: str,
+    *words: str,
+    ours: bool = False,
 ) -> subprocess.Popen[str]:
-    """`manage.py worker` as a process; with `ours` it also runs the jobs of this file."""
+    """`manage.py worker` as a process, by `start_process`; with `ours` it also runs the jobs of this file."""
     program = ["-m", "tests.workers"] if ours else [str(ROOT / "manage.py"), "worker"]
-    return subprocess.Popen(
+    return start(
         [sys.executable, *program, *words],
         env={
             **os.environ,
@@ -29,6 +35,21 @@ def start_worker(
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def work() -> None:
+    """Run what waits in this process, whose signals it leaves alone."""
+    from rq import SimpleWorker
+
+    from core import jobs
+    from core.store import queue as queues
+
+    queue = jobs.queue()
+    worker = SimpleWorker(
+        [queue], connection=queues.new_client(queues.queue_url()), serializer=queue.serializer
+    )
+    worker._install_signal_handlers = lambda: None
+    worker.work(burst=True, logging_level="CRITICAL")
 
 
 def hang_once(folder: str) -> int:

@@ -2,18 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from ..store import agents
 from ..store.client import Store
+from ..store.keys import Keys
+from ..store.script import Argument
 from ..values.moments import at
 from .heartbeat import LATE_SECONDS, LOST_SECONDS, AgentState, readable_state
 
 
 def read_states(store: Store, agent_ids: Sequence[str]) -> list[AgentState]:
     """The last known state of these agents in one round trip; one that cannot be read is left out."""
-    if not agent_ids:
-        return []
-    records = store.read("MGET", *(store.keys.agent_record(agent) for agent in agent_ids))
+    return states_of(agent_ids, store.read(*ask_states(store.keys, agent_ids))) if agent_ids else []
+
+
+def ask_states(keys: Keys, agent_ids: Sequence[str]) -> list[Argument]:
+    """The command whose reply `states_of` understands; of one agent at least."""
+    return ["MGET", *(keys.agent_record(agent) for agent in agent_ids)]
+
+
+def states_of(agent_ids: Sequence[str], records: Sequence[Any]) -> list[AgentState]:
+    """The states in such a reply; one that cannot be read is left out."""
     states = (readable_state(agent, record) for agent, record in zip(agent_ids, records, strict=True))
     return [state for state in states if state is not None]
 

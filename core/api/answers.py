@@ -8,7 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
+from core.errors import StoreRefused
 from core.values.approvals import EDITED
+
+LATER_SECONDS = 10
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -37,6 +40,17 @@ class Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status, self.word, self.field, self.after, self.more = status, word, of, after, dict(more or {})
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, for people."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def too_many(error: StoreRefused, word: str = "too_many") -> Refused:
+    """The refusal of a question that Redis takes not now: its agent has too many, or nothing fits any more."""
+    return Refused(429, word, sentence(error), after=LATER_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.api.answers import Refused, Reply, outcome_said, request_said
+from core.api.answers import Refused, Reply, outcome_said, request_said, sentence, too_many
 from core.api.ends import Ends, until
 from core.api.living import only
 from core.approval_gates import ApprovalGate
@@ -49,7 +49,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
             revises=body.get("revises"),
         )
     except StoreRefused as error:
-        raise Refused(429, "too_many", _sentence(error), after=10) from error
+        raise too_many(error) from error
     except (TypeError, ValueError) as error:
         raise _refused(error) from error
     found = any(one.request_id == request.request_id for one in before)
@@ -84,23 +84,12 @@ def _timeout(body: dict[str, Any]) -> Any:
 
 def _refused(error: Exception) -> Refused:
     message = str(error)
-    for name, field in (
-        ("approval_type", "type"),
-        ("context", "context"),
-        ("timeout", "timeout"),
-        ("key", "key"),
-        ("understands", "understands"),
-        ("revises", "revises"),
-    ):
+    for name in ("approval_type", "context", "timeout", "key", "understands", "revises"):
         if message.startswith(name):
+            field = name.removeprefix("approval_")
             status = 409 if field == "key" and "names a request" in message else 400
             return Refused(status, field, message.replace("approval_type", "type", 1), of=field)
     return Refused(400, "request", message)
-
-
-def _sentence(error: Exception) -> str:
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."
 
 
 def find(agent: str, key: str | None, status: str | None) -> Reply:
@@ -195,7 +184,7 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
         response = waiting.wait_for_end(store, request_id, time.monotonic(), heard)
     except AlreadyCollected as error:
         more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
-        raise Refused(409, "collected", _sentence(error), of="claim", more=more) from error
+        raise Refused(409, "collected", sentence(error), of="claim", more=more) from error
     except (TypeError, ValueError) as error:
         field = "understands" if str(error).startswith("understands") else "claim"
         raise Refused(400, field, str(error), of=field) from error

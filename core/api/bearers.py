@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 from django.db import close_old_connections
 from django.utils import timezone
@@ -15,6 +16,7 @@ from core.history.people.tokens import Bearer
 from core.values.names import NAME_LENGTH, checked_name
 
 KNOWN_SECONDS = 4.0
+STANDING_SECONDS = 0.5  # beside the seconds for which a stream is silent
 KNOWN = 10_000
 TRIES = 60  # with tokens that are none, from one address in a minute
 MINUTE = 60.0
@@ -80,6 +82,48 @@ class Bearers:
             self._tries.move_to_end(origin)
             while len(self._tries) > KNOWN:
                 self._tries.popitem(last=False)
+
+
+class Standing:
+    """Whether the tokens of answers that go on for hours are good: one question of the database for all of them.
+
+    open_: the numbers of those tokens. Safe from several threads.
+    """
+
+    def __init__(self, open_: Callable[[], Collection[int]]) -> None:
+        self._open, self._lock = open_, threading.Lock()
+        self._asked = _Asked(0.0, frozenset(), frozenset())
+
+    def remembered(self, number: int) -> bool | None:
+        """Whether it is good, where that was asked just now."""
+        asked = self._asked
+        return number in asked.good if asked.is_new and number in asked.of else None
+
+    def ask(self, number: int) -> bool:
+        """The same by the database. Who comes at the same time hears what the first one asked."""
+        with self._lock:
+            known = self.remembered(number)
+            if known is not None:
+                return known
+            last = self._asked
+            if not last.is_new:  # the time counts from before the question
+                last = _Asked(time.monotonic() + STANDING_SECONDS, frozenset(self._open()), frozenset())
+            of = {number} if last is self._asked else last.of | {number}
+            good = tokens.good_of(of, timezone.now())
+            self._asked = _Asked(last.until, last.of | of, last.good | good)
+            return number in good
+
+
+class _Asked(NamedTuple):
+    """What the database said: of which tokens, and which of them are good; until when (monotonic) that counts."""
+
+    until: float
+    of: frozenset[int]
+    good: frozenset[int]
+
+    @property
+    def is_new(self) -> bool:
+        return self.until > time.monotonic()
 
 
 def secret_of(header: bytes) -> str:

@@ -11,14 +11,12 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
 from django.db import Error, close_old_connections
-from django.utils import timezone
 
 from core.api.answers import HEADERS, Refused, Reply
-from core.api.bearers import Bearers, secret_of
+from core.api.bearers import Bearers, Standing, secret_of
 from core.api.ends import Ends, Happenings, Mail
 from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
-from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
 
@@ -55,6 +53,7 @@ class Desk:
         self.bearers, self.beating = Bearers(), Beating()
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
         self.streams: Counter[int] = Counter()  # that are open, by token
+        self._standing = Standing(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
     async def run(self, action: Callable[[], Any]) -> Any:
@@ -70,7 +69,10 @@ class Desk:
 
     async def still(self, bearer: Bearer) -> bool:
         """Whether its token is good now, by the database: for an answer that goes on for hours."""
-        good: bool = await self.run(partial(tokens.is_good, bearer.number, timezone.now()))
+        known = self._standing.remembered(bearer.number)
+        good: bool = (
+            known if known is not None else await self.run(partial(self._standing.ask, bearer.number))
+        )
         return good
 
 

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +17,17 @@ from functools import partial
 from typing import Any
 
 from core.api import asking, living
-from core.api.answers import Refused, Reply
+from core.api.answers import Refused, Reply, too_many
 from core.api.asking import Run
 from core.api.bearers import require
 from core.api.elicitation import ELICITATION, Form
 from core.api.ends import Ends
+from core.api.listeners import heard_out
 from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
 from core.approvals.request import ApprovalRequest
+from core.cli.agents import shim
 from core.errors import StoreRefused, TelemetryError
 from core.history.people.tokens import Bearer
 from core.store.approvals.parked import park, read_parked
@@ -91,8 +94,8 @@ class Tool:
         for field, said in (("cwd", "folder"), ("agent_type", "subagent"), ("agent_id", "subagent id")):
             if isinstance(body.get(field), str):
                 context[said] = body[field]
-        text = json.dumps([session, name, given], sort_keys=True)
-        use = body.get("tool_use_id") or hashlib.sha256(text.encode()).hexdigest()[:32]
+        # Without a name of its client's a call is one of its own: what was said to another is no answer to it.
+        use = body.get("tool_use_id") or uuid.uuid4().hex
         return cls(str(event), str(name), str(session), str(use), context)
 
     @property
@@ -118,6 +121,10 @@ async def claude_code(
     body: dict[str, Any],
 ) -> Reply:
     """Answer one hook: a tool is held until people have answered, everything else is heard as a sign of life."""
+    if shim.is_copilots(body):  # it reads these settings too, and has words of its own
+        asked, takes_no_edit = shim.COPILOT.read(body) or {}, {**query, "understands": ""}
+        reply = await claude_code(run, ends, beating, bearer, agent, takes_no_edit, asked)
+        return Reply(reply.status, shim.COPILOT.say(body, shim.understood(reply.body)))
     event = body.get("hook_event_name")
     if event not in (BEFORE, PROMPT, ELICITATION):
         await run(partial(_hear, beating, bearer, agent, body))
@@ -132,9 +139,8 @@ async def claude_code(
     seconds = asking.wait_seconds(query.get("timeout"), "timeout", LEAST, MOST, USUAL) - EARLY_SECONDS
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
-    hold = _Hold(run, ends, agent, question, understands, seconds)
     with_beats = _beats(beating, bearer, agent, question) if "beat" in bearer.scopes else None
-    reply = await _while_alive(run, with_beats, hold.answer())
+    reply = await _while_alive(run, with_beats, _held(run, ends, agent, question, understands, seconds))
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
@@ -155,33 +161,24 @@ async def answered(run: Run, ends: Ends, agent: str, request: ApprovalRequest, u
     return reply if reply.status == 202 else _said(tool, reply.status, reply.body)
 
 
-@dataclass(frozen=True)
-class _Hold:
-    """A question that is held until people have answered, or its seconds are over."""
+async def _held(
+    run: Run, ends: Ends, agent: str, question: Question, understands: tuple[str, ...], seconds: float
+) -> Reply:
+    """How a question ended within so many seconds: 200, or 202 where nobody has answered."""
+    hearing = asking.Hearing(question.use, understands)
 
-    run: Run
-    ends: Ends
-    agent: str
-    question: Question
-    understands: tuple[str, ...]
-    seconds: float
+    async def outcome(request_of: Callable[[str, Question, tuple[str, ...]], str]) -> Reply:
+        request_id = await run(partial(request_of, agent, question, understands))
+        told = asking.outcome(run, ends, agent, request_id, seconds, hearing)
+        return await heard_out(run, request_id, told)
 
-    async def answer(self) -> Reply:
-        """How it ended: 200, or 202 where nobody has answered."""
-        request_id = await self.run(partial(_asked, self.agent, self.question, self.understands))
-        try:
-            return await self._outcome(request_id)
-        except Refused as refused:
-            if refused.word != "collected":
-                raise
-            # Another call of the same took what was parked: this one has a request of its own.
-            return await self._outcome(
-                await self.run(partial(_new, self.agent, self.question, self.understands))
-            )
-
-    async def _outcome(self, request_id: str) -> Reply:
-        hearing = asking.Hearing(self.question.use, self.understands)
-        return await asking.outcome(self.run, self.ends, self.agent, request_id, self.seconds, hearing)
+    try:
+        return await outcome(_asked)
+    except Refused as refused:
+        if refused.word != "collected":
+            raise
+        # Another call of the same took what was parked: this one has a request of its own.
+        return await outcome(_new)
 
 
 async def _while_alive(run: Run, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:
@@ -228,7 +225,7 @@ def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
             question.name, question.context, PARKED_SECONDS, key=key, understands=understands
         )
     except StoreRefused as error:
-        raise Refused(429, "too_many", f"{error}", after=10) from error
+        raise too_many(error) from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
     # Before anybody waits: where this fails, the client hears so, and the same call again is the same request.

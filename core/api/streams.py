@@ -6,8 +6,8 @@ ends it.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from core.errors import TelemetryError
 from core.history.people.tokens import Bearer
 
 SILENCE = 4.0  # seconds, in which a revoked token is noticed too
+LOOK_SECONDS = 30.0  # so often Redis is asked although nothing was heard
 OF_A_TOKEN = 32  # streams that are open, in one web process
 AGAIN_SECONDS = 5
 HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
@@ -35,17 +36,16 @@ async def of_request(
 
     async def pieces() -> AsyncIterator[bytes]:
         yield FIRST
-        while await desk.still(bearer):
-            try:
-                outcome = partial(asking.outcome, desk.run, desk.ends, agent, request_id, SILENCE, hearing)
-                reply = await outcome()
-            except Refused as refused:
-                yield _event("refused", "", Reply.of(refused).body)
-                return
-            if reply.status == 200:
-                yield _event("outcome", str(reply.body["ended_at"]), reply.body)
-                return
-            yield ALIVE
+        waiting = partial(asking.outcome, desk.run, desk.ends, agent, request_id, LOOK_SECONDS, hearing)
+        try:
+            async with aclosing(_heard(desk, bearer, waiting)) as heard:
+                async for reply in heard:
+                    if reply is not None and reply.status == 200:
+                        yield _event("outcome", str(reply.body["ended_at"]), reply.body)
+                        return
+                    yield ALIVE
+        except Refused as refused:
+            yield _event("refused", "", Reply.of(refused).body)
 
     return _bounded(desk, bearer, pieces)
 
@@ -59,24 +59,46 @@ async def of_events(desk: Desk, bearer: Bearer, query: Mapping[str, str], last: 
     )  # a bad id or type is refused before it begins
 
     async def pieces() -> AsyncIterator[bytes]:
-        nonlocal batch
         yield FIRST
-        while await desk.still(bearer):
-            for event in batch.events:
-                yield _event(event["event_type"], event["event_id"], event)
-            if batch.missed:
-                yield _event("missed", "", {"missed": batch.missed})
+        for piece in _told(batch):
+            yield piece
+        after = batch.after
 
-            async def look(place: str = batch.after) -> tuple[living.Read | None, float]:
-                found = await desk.run(partial(living.events_after, kind, place))
-                return (found if found.after != place else None), SILENCE
+        async def look() -> tuple[living.Read | None, float]:
+            found = await desk.run(partial(living.events_after, kind, after))
+            return (found if found.after != after else None), LOOK_SECONDS
 
-            found = await until(desk.happenings, kind or EVERY_TYPE, SILENCE, look)
-            batch = found or living.Read([], batch.after, 0)
-            if found is None:
-                yield ALIVE
+        waiting = partial(until, desk.happenings, kind or EVERY_TYPE, LOOK_SECONDS, look)
+        async with aclosing(_heard(desk, bearer, waiting)) as heard:
+            async for found in heard:
+                for piece in _told(found) if found is not None else (ALIVE,):
+                    yield piece
+                after = after if found is None else found.after
 
     return _bounded(desk, bearer, pieces)
+
+
+async def _heard(
+    desk: Desk, bearer: Bearer, waiting: Callable[[], Awaitable[Any]]
+) -> AsyncGenerator[Any, None]:
+    """What is waited for, again and again while the token is good; None for each time that nothing came."""
+    while await desk.still(bearer):
+        work = asyncio.ensure_future(waiting())
+        try:
+            while not (await asyncio.wait((work,), timeout=SILENCE))[0]:
+                yield None
+                if not await desk.still(bearer):
+                    return
+            yield work.result()
+        finally:
+            work.cancel()
+
+
+def _told(batch: living.Read) -> Iterator[bytes]:
+    for event in batch.events:
+        yield _event(event["event_type"], event["event_id"], event)
+    if batch.missed:
+        yield _event("missed", "", {"missed": batch.missed})
 
 
 def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[bytes]]) -> Stream:
@@ -89,21 +111,15 @@ def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[byte
     async def counted() -> AsyncIterator[bytes]:
         desk.streams[number] += 1
         try:
-            async for piece in _patient(pieces):
-                yield piece
+            with suppress(TelemetryError):  # Redis is away: the client comes again, and says what it had
+                async for piece in pieces():
+                    yield piece
         finally:
             desk.streams[number] -= 1
             if not desk.streams[number]:
                 del desk.streams[number]
 
     return Stream(counted(), HEADERS)
-
-
-async def _patient(pieces: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """What comes, and an end where Redis is away: the client comes again, and says what it had."""
-    with suppress(TelemetryError):
-        async for piece in pieces():
-            yield piece
 
 
 def _event(name: str, event_id: str, data: Any) -> bytes:

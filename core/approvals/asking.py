@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .. import failpoints
 from ..errors import StoreRefused, StoreUnavailable
@@ -23,6 +23,7 @@ from .request import ApprovalRequest
 
 logger = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 WITHDRAWING_SECONDS = 600.0  # for so long it is tried to take back what a server may have stored unheard
 NOBODY = (
     "nobody can approve {kind} of agent {agent} as the site's people and grants are now. It waits all the same: "
@@ -118,9 +119,15 @@ def _stored(store: Store, question: Question, deadline: float, gone: str) -> lis
         return line.run(approvals.request(line.keys, question, left_ms, gone))
 
     seconds = deadline - time.monotonic()
+    end = time.monotonic() + CONFIRM_SECONDS  # a server that restarts is back within seconds
+
+    def alone() -> list[bytes]:
+        with store.line(end) as line:
+            return attempt(line)
+
     try:
         if seconds > CONFIRM_SECONDS:
-            return _patiently(store, attempt, time.monotonic() + CONFIRM_SECONDS)
+            return patiently(alone, end, pause=0.05, longest=0.5)
         return store.run_confirmed(attempt, seconds + 0.5)
     except StoreRefused:
         raise
@@ -132,22 +139,30 @@ def _stored(store: Store, question: Question, deadline: float, gone: str) -> lis
         raise
 
 
-def _patiently(store: Store, attempt: Callable[[Line], list[bytes]], end: float) -> list[bytes]:
-    """Until Redis answers, or `end` (monotonic); a server that restarts is back within seconds."""
-    pause = 0.05
+def patiently(
+    call: Callable[[], Result],
+    end: float,
+    failed: Callable[[StoreUnavailable], None] | None = None,
+    *,
+    pause: float = 0.1,
+    longest: float = 2.0,
+) -> Result:
+    """What `call` returns, tried until somebody answers, or `end` (monotonic), with longer and longer pauses between.
+
+    `failed` hears of each try that did.
+    """
     while True:
-        line = store.line(end)
         try:
-            return attempt(line)
+            return call()
         except StoreRefused:
             raise
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if failed is not None:
+                failed(error)
             if time.monotonic() + pause >= end:
                 raise
-        finally:
-            line.close()
         time.sleep(pause)
-        pause = min(0.5, pause * 2)
+        pause = min(longest, pause * 2)
 
 
 def _withdraw(store: Store, question: Question, seconds: float) -> None:

@@ -19,6 +19,7 @@ from ..values.approvals import (
     UNKNOWN,
     status_of_answer,
 )
+from ..values.digests import HASHED
 from ..values.json import checked_text
 from ..values.moments import at
 from ..values.names import checked_name
@@ -32,7 +33,6 @@ NOT_TAKEN = (
     "the site takes no answers by a call in Python: its TELEMETRY_DIRECT_ANSWERS is not_allowed. "
     "Answer on its pages, signed in"
 )
-HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
 def decide(store: Store, answer: Answer) -> Decision:

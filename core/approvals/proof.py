@@ -4,7 +4,6 @@ Who may write to Redis can write an end there; nobody but the site can sign one.
 public key takes no other yes.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,8 +12,6 @@ from ..errors import StoreMisconfigured
 from ..store.configuration import setting
 from ..values import ed25519
 from ..values.signature import Said, message, parse_public_keys, parse_signature
-
-logger = logging.getLogger(__name__)
 
 KEY_SETTING = "TELEMETRY_DECISION_KEY"
 Verify = Callable[[bytes, bytes, bytes], bool]

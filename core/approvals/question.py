@@ -10,7 +10,7 @@ from ..store.keys import new_request_id
 from ..values.approvals import NO_DEADLINE_MS, UNDERSTANDABLE
 from ..values.json import encode_json_object
 from ..values.names import checked_name
-from ..values.numbers import LARGEST, checked_seconds, shown
+from ..values.numbers import checked_seconds, shown
 from .proof import KEY_SETTING, Proof, public_keys
 from .waiting import Hearing
 
@@ -70,12 +70,6 @@ def checked_proof(digest: str | None) -> Proof | None:
             "Give the digest of the request that open_request returned"
         )
     return Proof(keys, checked_name(digest, "digest")) if keys and digest else None
-
-
-def checked_limit(timeout: float) -> float:
-    """Seconds to wait; one look where they are over already."""
-    past = isinstance(timeout, (int, float)) and -LARGEST <= timeout < 0
-    return checked_seconds(0 if past else timeout, "timeout", endless=True)
 
 
 def hearing_of(name: str, question: Question, keys: Mapping[str, bytes], deadline_ms: int | None) -> Hearing:

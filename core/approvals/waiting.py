@@ -118,8 +118,8 @@ def wait_until(
 
     Reconnects for as long as there is time; raises StoreUnavailable when Redis is still away at `end`.
     """
-    line, pause, troubled = store.line(end + OVERTIME_SECONDS / 2), 0.05, False
-    try:
+    pause, troubled = 0.05, False
+    with store.line(end + OVERTIME_SECONDS / 2) as line:
         while True:
             left = end - time.monotonic()
             try:
@@ -133,8 +133,6 @@ def wait_until(
                     raise
                 time.sleep(max(0.0, min(pause, end - time.monotonic())))
                 pause, troubled = min(1.0, pause * 2), True
-    finally:
-        line.close()
 
 
 def _listen(
@@ -171,8 +169,7 @@ def seconds_left(store: Store, request_id: str, end: float) -> float | None:
 
 
 def _expire(store: Store, request_id: str, end: float, hearing: Hearing) -> ApprovalResponse:
-    line = store.line(end)
-    try:
+    with store.line(end) as line:
         while True:
             state, value, *rest = line.run(approvals.expire(line.keys, request_id))
             if state == _UNKNOWN:
@@ -188,8 +185,6 @@ def _expire(store: Store, request_id: str, end: float, hearing: Hearing) -> Appr
                 line.run(approvals.cancel(line.keys, request_id, TOO_LATE))
             else:
                 _read_ended(line, request_id, left, hearing)
-    finally:
-        line.close()
 
 
 def _read_ended(line: Line, request_id: str, seconds: float, hearing: Hearing) -> ApprovalResponse | None:

@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
@@ -25,6 +26,26 @@ class ToolCall(NamedTuple):
     arguments: Mapping[str, Any]
     key: str | None
     understands: tuple[str, ...] = (EDITED,)
+
+
+@contextmanager
+def asking_with(gate: Gate | None) -> Iterator[Gate]:
+    """This gate; without one, one of its own, which is closed at the end, however that comes."""
+    if gate is not None:
+        yield gate
+    else:
+        with Gate() as made:
+            yield made
+
+
+@asynccontextmanager
+async def asking_async_with(gate: AsyncGate | None) -> AsyncIterator[AsyncGate]:
+    """The same, awaited."""
+    if gate is not None:
+        yield gate
+    else:
+        async with AsyncGate() as made:
+            yield made
 
 
 def key_of(*parts: object) -> str:
@@ -68,15 +89,21 @@ def _opened(gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalRequest | A
 
 
 async def asked_async(gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
-    """The same, awaited."""
-    return await asyncio.gather(
-        *(
+    """The same, awaited. Where one cannot be asked, nobody waits for the others any more."""
+    asks = [
+        asyncio.ensure_future(
             gate.ask(
                 call.tool, dict(call.arguments), key=call.key, timeout=timeout, understands=call.understands
             )
-            for call in calls
         )
-    )
+        for call in calls
+    ]
+    try:
+        return await asyncio.gather(*asks)
+    finally:
+        for ask in asks:
+            ask.cancel()
+        await asyncio.gather(*asks, return_exceptions=True)
 
 
 def why_not(answer: ApprovalResponse) -> str:

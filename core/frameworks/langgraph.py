@@ -12,7 +12,16 @@ from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate, Gate
 from ..gate.way import Timeout
 from ..values.approvals import CHANGES, EDITED
-from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked, asked_async, key_of, why_not
+from .asking import (
+    TIMEOUT_OF_PEOPLE,
+    ToolCall,
+    asked,
+    asked_async,
+    asking_async_with,
+    asking_with,
+    key_of,
+    why_not,
+)
 
 PLAIN = "interrupt"  # the type of a request where the graph does not name a tool
 INBOX_ALLOWS = {
@@ -38,11 +47,12 @@ def run(
     `HumanInTheLoopMiddleware` in both modes, those of the agent inbox, and plain ones, which get {"approved",
     "reason", "responder", "edited"}.
     """
-    gate, state = gate or Gate(), graph.get_state(config)
-    result = None if state.interrupts else graph.invoke(None if state.next else input, config)
-    while interrupts := graph.get_state(config).interrupts:
-        calls = [call for one in interrupts for call in _calls(config, one)]
-        result = graph.invoke(_resumed(interrupts, iter(asked(gate, calls, timeout))), config)
+    with asking_with(gate) as asking:
+        state = graph.get_state(config)
+        result = None if state.interrupts else graph.invoke(None if state.next else input, config)
+        while interrupts := graph.get_state(config).interrupts:
+            calls = [call for one in interrupts for call in _calls(config, one)]
+            result = graph.invoke(_resumed(interrupts, iter(asked(asking, calls, timeout))), config)
     return graph.get_state(config).values if result is None else result
 
 
@@ -55,12 +65,13 @@ async def arun(
     timeout: Timeout = TIMEOUT_OF_PEOPLE,
 ) -> Any:
     """`run`, awaited, with `graph.ainvoke`."""
-    gate, state = gate or AsyncGate(), await graph.aget_state(config)
-    result = None if state.interrupts else await graph.ainvoke(None if state.next else input, config)
-    while interrupts := (await graph.aget_state(config)).interrupts:
-        calls = [call for one in interrupts for call in _calls(config, one)]
-        answers = iter(await asked_async(gate, calls, timeout))
-        result = await graph.ainvoke(_resumed(interrupts, answers), config)
+    async with asking_async_with(gate) as asking:
+        state = await graph.aget_state(config)
+        result = None if state.interrupts else await graph.ainvoke(None if state.next else input, config)
+        while interrupts := (await graph.aget_state(config)).interrupts:
+            calls = [call for one in interrupts for call in _calls(config, one)]
+            answers = iter(await asked_async(asking, calls, timeout))
+            result = await graph.ainvoke(_resumed(interrupts, answers), config)
     return (await graph.aget_state(config)).values if result is None else result
 
 

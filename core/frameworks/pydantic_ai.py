@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter
 
 from ..gate import AsyncGate
 from ..gate.way import Timeout
-from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, key_of, why_not
+from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
 from .keeping import forget, kept, write
 
 
@@ -49,20 +49,21 @@ async def run(
     keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
     anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
     """
-    asking, file = gate or AsyncGate(), Path(keep)
-    begun = await asyncio.to_thread(kept, file)
-    if begun is None:
-        result = await agent.run(prompt, **options)
-    else:
-        result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
-    while isinstance(result.output, DeferredToolRequests):
-        await asyncio.to_thread(write, file, result.all_messages_json())
-        results = await _results(
-            asking, result.output, lambda call: key_of(file.name, call.tool_call_id), timeout
-        )
-        result = await agent.run(
-            message_history=result.all_messages(), deferred_tool_results=results, **options
-        )
+    file = Path(keep)
+    async with asking_async_with(gate) as asking:
+        begun = await asyncio.to_thread(kept, file)
+        if begun is None:
+            result = await agent.run(prompt, **options)
+        else:
+            result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
+        while isinstance(result.output, DeferredToolRequests):
+            await asyncio.to_thread(write, file, result.all_messages_json())
+            results = await _results(
+                asking, result.output, lambda call: key_of(file.name, call.tool_call_id), timeout
+            )
+            result = await agent.run(
+                message_history=result.all_messages(), deferred_tool_results=results, **options
+            )
     await asyncio.to_thread(forget, file)
     return result
 

@@ -1,27 +1,21 @@
 """The gate for programs with an event loop: who waits holds no thread, and all wait over one connection."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from ..approvals.question import checked_limit
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..errors import StoreUnavailable
 from ..values.approvals import UNAVAILABLE
-from .fake import Answers, Fake
-from .gate import by_default, id_of, pending_of
+from ..values.numbers import checked_limit
+from .gate import Asks, by_default, id_of, pending_of
 from .hands import Hands
-from .opening import way_to
 from .waits import Waits
-from .way import Pending, Timeout, Way, wanted
-
-logger = logging.getLogger(__name__)
+from .way import Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -32,28 +26,16 @@ PAUSE_SECONDS = 0.5
 OVERTIME_SECONDS = 5.0
 
 
-class AsyncGate:
+class AsyncGate(Asks):
     """`Gate` for `asyncio`: the same arguments and answers, awaited.
 
     Cancelling the task that asks withdraws its request, unless that has a key. Use it with `async with`, or `close` it.
     """
 
     def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
-        self._way: Way = where if isinstance(where, Fake) else way_to(where, token, agent)
+        super().__init__(where, token=token, agent=agent)
         self._hands = Hands()
         self._waits = Waits(self._way.ear)
-
-    @classmethod
-    def fake(
-        cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None
-    ) -> "AsyncGate":
-        """For tests: see `Gate.fake`."""
-        return cls(Fake(approve, reason, edited))
-
-    @property
-    def asked(self) -> list[tuple[str, dict[str, Any]]]:
-        """What a fake was asked, oldest first; empty for a real one."""
-        return self._way.asked if isinstance(self._way, Fake) else []
 
     async def ask(
         self,
@@ -135,7 +117,7 @@ class AsyncGate:
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
         """Wait until it has ended, or `timeout` seconds: then None. See `Gate.wait`."""
-        limit = None if timeout is None else time.monotonic() + checked_limit(timeout)
+        limit = None if timeout is None else time.monotonic() + checked_limit(timeout, "timeout")
         pending = await self._run(partial(pending_of, self._way, request, digest, claim, understands))
         return pending if isinstance(pending, ApprovalResponse) else await self._until(pending, limit)
 
@@ -163,9 +145,7 @@ class AsyncGate:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
     async def _run(self, action: Callable[[], Result]) -> Result:

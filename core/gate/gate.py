@@ -2,38 +2,28 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self, overload
 
-from ..approvals.question import checked_claim, checked_limit, checked_understands
+from ..approvals.question import checked_claim, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
 from ..approvals.waiting import NO_SUCH_REQUEST
 from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
-from ..values.numbers import checked_share
+from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .opening import way_to
-from .way import Pending, Timeout, Way, wanted
+from .way import Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
 
-class Gate:
-    """Asks people on behalf of one agent, and waits for what they say.
-
-    where: `https://` of the site with `token`, or what `open_store` takes, such as `redis://`; by default
-    TELEMETRY_URL with TELEMETRY_TOKEN (or AGENT_TOKEN), else the configured Redis. agent: who asks, by default
-    TELEMETRY_AGENT; a token knows it already, and that of a fleet is told the rest. It may be used from several
-    threads. Nothing is connected before the first call.
-    """
+class Asks:
+    """What asks people in whichever way: where it leads, and a fake of it."""
 
     def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
         self._way: Way = where if isinstance(where, Fake) else way_to(where, token, agent)
 
     @classmethod
-    def fake(
-        cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None
-    ) -> "Gate":
+    def fake(cls, approve: Answers = True, *, reason: str = "", edited: dict[str, Any] | None = None) -> Self:
         """For tests: answers at once, by nobody, and asks no server.
 
         approve: a bool, a status such as "timeout", or a function of type and context that returns one of them.
@@ -45,6 +35,16 @@ class Gate:
     def asked(self) -> list[tuple[str, dict[str, Any]]]:
         """What a fake was asked, oldest first; empty for a real one."""
         return self._way.asked if isinstance(self._way, Fake) else []
+
+
+class Gate(Asks):
+    """Asks people on behalf of one agent, and waits for what they say.
+
+    where: `https://` of the site with `token`, or what `open_store` takes, such as `redis://`; by default
+    TELEMETRY_URL with TELEMETRY_TOKEN, else the configured Redis. agent: who asks, by default
+    TELEMETRY_AGENT; a token knows it already, and that of a fleet is told the rest. It may be used from several
+    threads. Nothing is connected before the first call.
+    """
 
     def ask(
         self,
@@ -126,7 +126,7 @@ class Gate:
 
         digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
         """
-        limit = None if timeout is None else checked_limit(timeout)
+        limit = None if timeout is None else checked_limit(timeout, "timeout")
         pending = pending_of(self._way, request, digest, claim, understands)
         if isinstance(pending, ApprovalResponse):
             return pending
@@ -171,9 +171,7 @@ class Gate:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 

@@ -62,6 +62,7 @@ class Site:
 
         StoreRefused where the token is not good, or may not do this.
         """
+        idle = self._idle
         connection = self._take()
         try:
             said = connection.call(method, self.line(path, query), body, seconds)
@@ -72,7 +73,10 @@ class Site:
                 self
             )  # the kept one had been closed meanwhile, and every call may be repeated
             said = connection.call(method, self.line(path, query), body, seconds)
-        self._idle.append(connection)
+        if idle is self._idle:
+            idle.append(connection)
+        else:
+            connection.close()  # so was this site meanwhile
         return checked(said)
 
     def connection(self) -> "Connection":
@@ -81,8 +85,9 @@ class Site:
 
     def close(self) -> None:
         """Close those that are kept."""
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, deque()
+        while idle:
+            idle.pop().close()
 
     def _take(self) -> "Connection":
         with suppress(IndexError):

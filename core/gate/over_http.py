@@ -5,14 +5,15 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from ..approvals import interruptions
+from ..approvals.asking import patiently
 from ..approvals.proof import Proof, public_keys
 from ..approvals.question import MAX_CONTEXT_BYTES, checked_proof
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
@@ -30,7 +31,6 @@ from .way import Pending, Wanted
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 AWAY = "%s does not answer (%s). It is tried on; if the address is wrong, set TELEMETRY_URL to that of the page Connect"
 ASK_SECONDS = 60.0  # a site that is deployed anew is back by then
 LONG_POLL = 25.0
@@ -66,9 +66,7 @@ class OverHTTP:
         body = self._body(question, wanted.seconds)
         patience = min(ASK_SECONDS, wanted.seconds)
         try:
-            said = _patiently(
-                partial(self._site.call, "POST", "requests", body), began + patience, self._warn
-            )
+            said = patiently(partial(self._site.call, "POST", "requests", body), began + patience, self._warn)
         except StoreRefused:
             raise
         except StoreUnavailable:
@@ -77,7 +75,7 @@ class OverHTTP:
         if said.status not in (200, 201):
             raise ValueError(said.message)
         request = _request(said.body, question)
-        hearing = Hearing(wanted.claim, _proof(question, request), question.understands)
+        hearing = Hearing(wanted.claim, _proof(request), question.understands)
         return Pending(request, began + _seconds_left(request, said.status == 200), hearing)
 
     def _warn(self, error: StoreUnavailable) -> None:
@@ -112,14 +110,14 @@ class OverHTTP:
                 self.cancel(request.request_id)
 
         with suppress(StoreUnavailable, TypeError, ValueError):
-            _patiently(act, time.monotonic() + seconds)
+            patiently(act, time.monotonic() + seconds)
 
     # Waiting
 
     def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
         """A request that somebody opened before."""
         read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
-        said = _patiently(read, time.monotonic() + ASK_SECONDS, self._warn)
+        said = patiently(read, time.monotonic() + ASK_SECONDS, self._warn)
         if said.status != 200:
             return None
         request = _request(said.body, None)
@@ -235,30 +233,11 @@ class SiteEar:
         return [str(id_) for id_ in said.body["ended"]]
 
 
-def _patiently(
-    call: Callable[[], Result], end: float, failed: Callable[[StoreUnavailable], None] | None = None
-) -> Result:
-    """What `call` returns, tried until the site answers, or `end` (monotonic). `failed` hears of each try that did."""
-    pause = 0.1
-    while True:
-        try:
-            return call()
-        except StoreRefused:
-            raise
-        except StoreUnavailable as error:
-            if failed is not None:
-                failed(error)
-            if time.monotonic() + pause >= end:
-                raise
-        time.sleep(pause)
-        pause = min(2.0, pause * 2)
-
-
 def _key(question: Question) -> str:
     return question.key or ONCE + question.request_id
 
 
-def _proof(question: Question, request: ApprovalRequest) -> Proof | None:
+def _proof(request: ApprovalRequest) -> Proof | None:
     """What a yes is held to: the bytes that this process asked with, in the name that the token has."""
     keys = public_keys()
     return Proof(keys, request.digest) if keys else None

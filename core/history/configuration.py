@@ -1,6 +1,5 @@
 """Which settings the site runs with: compared at each start with the last ones that the record knows."""
 
-import json
 import logging
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,8 +8,8 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from core.history.audit import entries
+from core.history.audit.kinds import details_of
 from core.models import AuditEntry
-from core.values.malformed import ODD
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +89,6 @@ def note_or_log(process: str) -> None:
 
 def _last() -> dict[str, str]:
     newest = AuditEntry.objects.filter(kind=KIND).order_by("-sequence").first()
-    if newest is None:
-        return {}
-    try:
-        known: dict[str, str] = json.loads(newest.details)["settings"]
-        return known
-    except ODD:
-        return {}  # a damaged entry; verify_audit names it
+    said = details_of(newest.details) if newest else None
+    known: dict[str, str] = (said or {}).get("settings", {})  # none in a damaged entry; verify_audit names it
+    return known

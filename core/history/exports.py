@@ -1,7 +1,6 @@
 """Files of the record that people ask for: written by a job, kept for a day, for whoever asked alone."""
 
 import csv
-import logging
 import os
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -22,8 +21,6 @@ from core.models.sealed import key_lost
 from core.values.approvals import NO_DEADLINE
 from core.values.secrets import masked_json, masked_text
 from core.values.text import no_formula, plain
-
-logger = logging.getLogger(__name__)
 
 KEPT = timedelta(days=1)
 ROWS_AT_ONCE = 1_000

@@ -277,11 +277,8 @@ def _migrated() -> bool:
 
 def _redis_and_recorder(sql: _Sql) -> tuple[bool, bool]:
     try:
-        line = open_store().line(time.monotonic() + PART_SECONDS)
-        try:
+        with open_store().line(time.monotonic() + PART_SECONDS) as line:
             state = line.run(recorder_state.look(line.keys, sql.installation, sql.position))
-        finally:
-            line.close()
     except StoreUnavailable:
         return False, False
     behind = sql.migrated and state.lag_seconds > LAG_SECONDS

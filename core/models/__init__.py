@@ -8,7 +8,7 @@ from core.models.approvals import (
     DecisionIntent,
     HandOver,
 )
-from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead
+from core.models.audit import AppendOnlyError, AppendOnlyQuerySet, AuditCheck, AuditEntry, AuditHead, Export
 from core.models.automation import (
     AgentAssignment,
     CoverageRecord,
@@ -18,7 +18,6 @@ from core.models.automation import (
     TestFailure,
 )
 from core.models.callbacks import Callback
-from core.models.exports import Export
 from core.models.notices import Escalation, Notice, NoticeChannel, NoticeWish
 from core.models.people import Preferences, SignInMinute, WebSession
 from core.models.policy import (

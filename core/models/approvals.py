@@ -140,6 +140,8 @@ class DecisionIntent(models.Model):
     class Meta:
         """Order, and the rules that of the attempts on a request at most one was accepted, and one is held."""
 
+        verbose_name = "attempt to answer"
+        verbose_name_plural = "attempts to answer"
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(

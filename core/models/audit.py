@@ -1,9 +1,11 @@
-"""The record: its entries, its head, and what verification said of it."""
+"""The record: its entries, its head, what verification said of it, and files of it that people asked for."""
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
+from core.models.bases import Internal
 from core.values.names import NAME_LENGTH
 
 
@@ -60,22 +62,17 @@ class AuditEntry(models.Model):
         raise AppendOnlyError("audit entries are never deleted")
 
 
-class AuditHead(models.Model):
+class AuditHead(Internal):
     """The one row that the chain's next sequence number comes from; locked last in a transaction."""
 
     sequence = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="0" * 64)
 
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
-
     def __str__(self) -> str:
         return f"head at #{self.sequence}"
 
 
-class AuditCheck(models.Model):
+class AuditCheck(Internal):
     """What the last `verify_audit` found: one row, for banners and health."""
 
     at = models.DateTimeField()
@@ -83,10 +80,31 @@ class AuditCheck(models.Model):
     problems = models.PositiveIntegerField()
     first_problem = models.TextField(blank=True)
 
-    class Meta:
-        """Internal: no permissions."""
+    def __str__(self) -> str:
+        return f"{self.entries} entries, {self.problems} problems"
 
+
+class Export(models.Model):
+    """A file of the record that somebody asked for. Its id is that of the job that writes it."""
+
+    class Kind(models.TextChoices):
+        """What the file holds."""
+
+        AUDIT = "audit", "Audit entries"
+        APPROVALS = "approvals", "Approval requests"
+
+    export_id = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    requested_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    rows = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        """Newest first; seen by whoever asked, on their own page."""
+
+        ordering = ["-requested_at"]
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.entries} entries, {self.problems} problems"
+        return f"{self.get_kind_display()} for {self.user}"

@@ -3,10 +3,11 @@
 from django.db import models
 
 from core.automation.records import LONG_NAME
+from core.models.bases import Told
 from core.values.names import NAME_LENGTH
 
 
-class TaskRouting(models.Model):
+class TaskRouting(Told):
     """A task and whom it was given to. `success` is null until somebody tells whether that was right."""
 
     routing_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -20,17 +21,11 @@ class TaskRouting(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     duration_seconds = models.FloatField(null=True, blank=True)
 
-    class Meta:
-        """Newest first; kept by the recorder alone."""
-
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
-
     def __str__(self) -> str:
         return f"{self.task_type} to {self.assigned_to}"
 
 
-class TestExecution(models.Model):
+class TestExecution(Told):
     """One run of a test suite. It succeeded if at least one test passed and none failed."""
 
     execution_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -44,11 +39,11 @@ class TestExecution(models.Model):
     skipped = models.PositiveIntegerField()
     duration_seconds = models.FloatField()
 
-    class Meta:
-        """Newest first; kept by the recorder alone."""
+    class Meta(Told.Meta):
+        """In words that people understand."""
 
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
+        verbose_name = "run of tests"
+        verbose_name_plural = "runs of tests"
 
     def __str__(self) -> str:
         return f"{self.suite}: {self.passed} passed, {self.failed + self.errors} failed"
@@ -71,7 +66,7 @@ class TestFailure(models.Model):
         return self.test
 
 
-class CoverageRecord(models.Model):
+class CoverageRecord(Told):
     """How many lines the tests of a suite reached."""
 
     coverage_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -81,11 +76,11 @@ class CoverageRecord(models.Model):
     lines_total = models.PositiveIntegerField()
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
-    class Meta:
-        """Newest first; kept by the recorder alone."""
+    class Meta(Told.Meta):
+        """In words that people understand."""
 
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
+        verbose_name = "coverage by tests"
+        verbose_name_plural = "coverage by tests"
 
     def __str__(self) -> str:
         return f"{self.suite}: {self.percent:.1f} %"
@@ -96,7 +91,7 @@ class CoverageRecord(models.Model):
         return 100 * self.lines_covered / self.lines_total
 
 
-class FileTestRecord(models.Model):
+class FileTestRecord(Told):
     """The tests of one file, or, when none ran, a change of it."""
 
     class Outcome(models.TextChoices):
@@ -119,20 +114,18 @@ class FileTestRecord(models.Model):
     source_modified_at = models.DateTimeField(null=True, blank=True)
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
-    class Meta:
+    class Meta(Told.Meta):
         """Newest first; the index finds the latest record of each file."""
 
         verbose_name = "test of a file"
         verbose_name_plural = "tests of files"
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
         indexes = [models.Index(fields=["file_path", "-id"], name="latest_test_of_a_file")]
 
     def __str__(self) -> str:
         return f"{self.file_path}: {self.get_outcome_display()}"
 
 
-class AgentAssignment(models.Model):
+class AgentAssignment(Told):
     """A task that an agent took on; how it ended is null until it has."""
 
     assignment_id = models.CharField(max_length=NAME_LENGTH, unique=True)
@@ -146,11 +139,9 @@ class AgentAssignment(models.Model):
     human_review = models.BooleanField(null=True, blank=True)
     duration_seconds = models.FloatField(null=True, blank=True)
 
-    class Meta:
+    class Meta(Told.Meta):
         """Newest first; kept by the recorder alone."""
 
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
         indexes = [models.Index(fields=["agent_id", "-at"], name="assignments_of_an_agent")]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from core.models.bases import Internal
 from core.models.policy import ANY, Team
 from core.values.names import NAME_LENGTH
 
@@ -44,7 +45,7 @@ class NoticeChannel(models.Model):
         return self.name
 
 
-class NoticeWish(models.Model):
+class NoticeWish(Internal):
     """What one person wants to be told of. `kinds` and `agents`: one a line; `*` at the end stands for any rest."""
 
     class Urgent(models.TextChoices):
@@ -67,11 +68,6 @@ class NoticeWish(models.Model):
     quiet_from = models.TimeField(null=True, blank=True)
     quiet_to = models.TimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=60, default="UTC")
-
-    class Meta:
-        """Everybody's own: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"notices of {self.person}"

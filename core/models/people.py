@@ -7,6 +7,8 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
+from core.models.bases import Internal
+
 
 class WebSession(AbstractBaseSession):
     """Somebody who is signed in, or on the way there. Its key is the hash of what the cookie holds."""
@@ -31,7 +33,7 @@ class WebSession(AbstractBaseSession):
         return store
 
 
-class SignInMinute(models.Model):
+class SignInMinute(Internal):
     """The failed sign-ins of one minute; gone once what was not listed is counted in the record."""
 
     minute = models.CharField(max_length=16, primary_key=True)
@@ -40,27 +42,17 @@ class SignInMinute(models.Model):
     # JSON: name tried -> times that it was not listed, for the first names of the minute.
     names = models.TextField(default="{}")
 
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
-
     def __str__(self) -> str:
         return f"{self.minute}: {self.listed} and {self.unlisted} more"
 
 
-class Preferences(models.Model):
+class Preferences(Internal):
     """What one person set for themselves. `single_keys`: whether one key alone does something on a page."""
 
     person = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"
     )
     single_keys = models.BooleanField(default=True)
-
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"of {self.person}"

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from core.models.bases import Internal
 from core.values.names import NAME_LENGTH
 
 ANY = "*"
@@ -137,29 +138,19 @@ class DenyPreset(models.Model):
         return f"{self.approval_type}: {self.text}"
 
 
-class PolicyState(models.Model):
+class PolicyState(Internal):
     """The version of all of the above: one row, one more with each change."""
 
     version = models.PositiveIntegerField(default=1)
-
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"policy {self.version}"
 
 
-class Ballot(models.Model):
+class Ballot(Internal):
     """A request that several must approve; whoever votes holds this row."""
 
     request_id = models.UUIDField(primary_key=True)
-
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return str(self.request_id)

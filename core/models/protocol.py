@@ -2,11 +2,12 @@
 
 from django.db import models
 
+from core.models.bases import Internal
 from core.models.tokens import AgentToken
 from core.values.names import NAME_LENGTH
 
 
-class ProtocolInstance(models.Model):
+class ProtocolInstance(Internal):
     """An agent that a provisioner made. `agent`: in whose name it asks, for ever; `name`: what its maker calls it.
 
     delivery: sealed JSON of where its receiver is, or ''. delivers_since: what ended before is never told there.
@@ -21,11 +22,6 @@ class ProtocolInstance(models.Model):
     delivers_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
-
-    class Meta:
-        """Nobody's to change by hand."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.agent})"

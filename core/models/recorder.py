@@ -2,8 +2,10 @@
 
 from django.db import models
 
+from core.models.bases import Internal
 
-class Cursor(models.Model):
+
+class Cursor(Internal):
     """How far something came, committed together with what it did: the recorder, and the pruning of calls.
 
     A day whose calls in SQL changed otherwise than Redis counted has one too, until its total is made anew.
@@ -17,11 +19,6 @@ class Cursor(models.Model):
     installation = models.CharField(max_length=40, blank=True)
     position = models.CharField(max_length=40, default="0")
     updated_at = models.DateTimeField(auto_now=True)
-
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.name} at {self.position}"
@@ -41,7 +38,8 @@ class SetAsideEntry(models.Model):
     class Meta:
         """Newest first; only to be seen, and to be tried again by those who may."""
 
-        verbose_name_plural = "set aside entries"
+        verbose_name = "change set aside"
+        verbose_name_plural = "changes set aside"
         ordering = ["-at"]
         default_permissions = ("view",)
         permissions = [("retry_setasideentry", "Can record a set aside entry again")]

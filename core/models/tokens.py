@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 
+from core.models.bases import Internal
 from core.values.names import NAME_LENGTH
 
 
@@ -43,7 +44,7 @@ class AgentToken(models.Model):
         return f"token {self.pk} of {self.agent}{'...' if self.is_prefix else ''}"
 
 
-class DeviceCode(models.Model):
+class DeviceCode(Internal):
     """A command on some machine that wants a token, and waits for a person who knows its code to give it one.
 
     `machine`, `agent`, `client` and `scopes` are what it says of itself. `wanted` is the JSON of what the person gave
@@ -73,11 +74,6 @@ class DeviceCode(models.Model):
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
-
-    class Meta:
-        """Internal: no permissions."""
-
-        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.client} on {self.machine}"

@@ -6,10 +6,11 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models.functions import MD5
 
+from core.models.bases import Told
 from core.values.names import NAME_LENGTH
 
 
-class LLMCall(models.Model):
+class LLMCall(Told):
     """One call of a language model, kept by the recorder. Money is in nano-dollars; None is what nobody knows.
 
     `input_tokens` were neither read from a prompt cache nor written to one. `user` is an HMAC, never a name.
@@ -53,12 +54,10 @@ class LLMCall(models.Model):
     tellings = models.PositiveIntegerField(default=1)
     details = models.JSONField(default=dict, blank=True)
 
-    class Meta:
+    class Meta(Told.Meta):
         """Newest first; kept by the recorder alone."""
 
         verbose_name = "model call"
-        ordering = ["-at", "-pk"]
-        default_permissions = ("view",)
         indexes = [
             models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent"),
             models.Index(
@@ -86,30 +85,26 @@ class CallName(models.Model):
         return f"{self.name} is {self.call_id}"
 
 
+Table = type[models.Model] | None
+Editor = BaseDatabaseSchemaEditor | None
+
+
 class UniqueOfNames(models.UniqueConstraint):
     """Unique over a time and names. PostgreSQL's index keeps 2,704 bytes of a row, so it has a digest of each name."""
 
-    def constraint_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def constraint_sql(self, model: Table, schema_editor: Editor) -> Any:
         """As in the table where it is made."""
         return self._stated(schema_editor, "constraint_sql", model)
 
-    def create_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def create_sql(self, model: Table, schema_editor: Editor) -> Any:
         """As of its own."""
         return self._stated(schema_editor, "create_sql", model)
 
-    def remove_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def remove_sql(self, model: Table, schema_editor: Editor) -> Any:
         """The end of it."""
         return self._stated(schema_editor, "remove_sql", model)
 
-    def _stated(
-        self, schema_editor: BaseDatabaseSchemaEditor | None, statement: str, model: type[models.Model] | None
-    ) -> Any:
+    def _stated(self, schema_editor: Editor, statement: str, model: Table) -> Any:
         one: models.UniqueConstraint = models.UniqueConstraint(fields=self.fields, name=self.name)
         if schema_editor is not None and schema_editor.connection.vendor == "postgresql":
             time, *names = self.fields

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -122,20 +122,17 @@ class Store:
 
     def run(self, command: Command[Result]) -> Result:
         """Run a script once, loading it first where the server does not know it; what its reply means."""
-        line = self.line()
-        try:
+        with self.line() as line:
             return line.run(command)
-        finally:
-            line.close()
 
     def run_confirmed(self, attempt: Callable[["Line"], Result], seconds: float = CONFIRM_SECONDS) -> Result:
         """Run `attempt`, which carries the caller's own id, at most three times within `seconds`."""
         end = time.monotonic() + seconds
         pause = 0.05
         for remaining in reversed(range(CONFIRM_ATTEMPTS)):
-            line = self.line(end)
             try:
-                return attempt(line)
+                with self.line(end) as line:
+                    return attempt(line)
             except StoreRefused:
                 raise
             except StoreUnavailable:
@@ -143,25 +140,17 @@ class Store:
                     raise
                 time.sleep(pause)
                 pause *= 4
-            finally:
-                line.close()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read(self, *command: Argument) -> Any:
         """One command, one round trip; the reply as it comes, with bytes and flat lists."""
-        line = self.line()
-        try:
+        with self.line() as line:
             return line.read(*command)
-        finally:
-            line.close()
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several reading commands in one round trip; a refused one yields its error in its place."""
-        line = self.line()
-        try:
+        with self.line() as line:
             return line.read_many(commands)
-        finally:
-            line.close()
 
     write = read
 
@@ -179,6 +168,12 @@ class Line:
         self._borrowed = False
         self._end = end
         self.keys = keys
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def run(self, command: Command[Result]) -> Result:
         """Run a script once, loading it first where the server does not know it; what its reply means."""

@@ -173,6 +173,10 @@ class Keys:
         """String, 1 hour: the id of the request that a call of a tool was asked as; `call`: a digest of it."""
         return self._key("approvals", "parked", quoted(agent), quoted(call))
 
+    def approval_listened(self, request_id: str) -> str:
+        """String, 1 hour: a call over HTTP waited for this request; what is left of the hour tells when it last did."""
+        return self._key("approvals", "listened", request_id)
+
     def approvals_asked(self, agent: str) -> str:
         """Sorted set, 7 days after the last deadline, at most 372: an agent's newest 1,000 requests by server ms."""
         return self._key("approvals", "asked", quoted(agent))

@@ -5,12 +5,11 @@ import re
 import uuid
 from dataclasses import dataclass
 
-from ..errors import StoreUnavailable
 from ..values.moments import milliseconds_of
-from ..values.pairs import pairs
+from ..values.pairs import text_pairs
 from .client import Line, Store, open_store
 from .keys import Keys
-from .script import SCRIPTS, Command, nothing
+from .script import SCRIPTS, Command, nothing, refuse_errors
 
 RECORDED = SCRIPTS["recorder/recorded"]
 DOUBT = SCRIPTS["approvals/doubt"]
@@ -67,13 +66,11 @@ class Watcher:
     def _last_positions(self, store: Store) -> tuple[str, str]:
         streams = (store.keys.outbox, store.keys.recorded)
         newest, commits = store.read_many([["XREVRANGE", stream, "+", "-", "COUNT", 1] for stream in streams])
-        for reply in (newest, commits):
-            if isinstance(reply, Exception):
-                raise StoreUnavailable(f"the outbox cannot be read: {reply}") from reply
+        refuse_errors("the outbox", newest, commits)
         newest_position = newest[0][0].decode() if newest else "0-0"
         if not commits:
             return newest_position, "0-0"
-        commit = OutboxEntry(commits[0][0].decode(), _fields(commits[0][1]))
+        commit = OutboxEntry(commits[0][0].decode(), text_pairs(commits[0][1]))
         self._hear(commit)
         return self.recorded, commit.position
 
@@ -123,7 +120,7 @@ def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
 def told(store: Store) -> str:
     """How far SQL was when this server's data was last told so; '0' for data that never was."""
     commits = store.read("XREVRANGE", store.keys.recorded, "+", "-", "COUNT", 1)
-    position = _fields(commits[0][1]).get("position", "") if commits else ""
+    position = text_pairs(commits[0][1]).get("position", "") if commits else ""
     return position if _POSITION.fullmatch(position) else "0"
 
 
@@ -158,8 +155,4 @@ def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[O
 
 def entries_of(reply: list[tuple[bytes, list[bytes] | None]]) -> list[OutboxEntry]:
     """The entries of a stream as the server sends them."""
-    return [OutboxEntry(id_.decode(), _fields(flat)) for id_, flat in reply]
-
-
-def _fields(flat: list[bytes] | None) -> dict[str, str]:
-    return pairs([part.decode(errors="replace") for part in flat or []])
+    return [OutboxEntry(id_.decode(), text_pairs(flat)) for id_, flat in reply]

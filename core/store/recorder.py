@@ -9,20 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ..errors import StoreUnavailable
 from ..values.approvals import APPROVED, PENDING, STATUSES
-from ..values.digests import edited_digest
+from ..values.digests import HASHED, edited_digest
 from ..values.moments import at, milliseconds_of
-from ..values.pairs import pairs
+from ..values.pairs import pairs, text_pairs
 from .client import Line, Store
 from .keys import RECORDER_SILENT_MS, Keys
-from .script import SCRIPTS, Argument, Command, nothing
+from .script import SCRIPTS, Argument, Command, nothing, refuse_errors
 
 SIGN = SCRIPTS["recorder/sign"]
 LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 UNREADABLE = "unreadable"
-HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,8 @@ def sign(
 def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
     """The recorder's heartbeat alone: one round trip."""
     time, flat = store.read_many([["TIME"], ["HGETALL", store.keys.recorder]])
-    if isinstance(flat, Exception):
-        raise StoreUnavailable(f"the recorder's heartbeat cannot be read: {flat}") from flat
-    return _heartbeat(at(milliseconds_of(time)), _fields(flat))
+    refuse_errors("the recorder's heartbeat", flat)
+    return _heartbeat(at(milliseconds_of(time)), text_pairs(flat))
 
 
 def look(keys: Keys, installation: str, position: str) -> Command[RecorderState]:
@@ -109,17 +106,13 @@ def _recorder_state(reply: list[Any]) -> RecorderState:
     now, waiting, more, first, length, found, flat = reply
     since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
-        _heartbeat(at(now), _fields(flat)),
+        _heartbeat(at(now), text_pairs(flat)),
         int(waiting),
         more == b"1",
         since,
         int(length),
         bytes(found).decode(),
     )
-
-
-def _fields(flat: list[bytes]) -> dict[str, str]:
-    return pairs([part.decode(errors="replace") for part in flat])
 
 
 def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:

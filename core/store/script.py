@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ..errors import StoreUnavailable
 from ..values import approvals as words
 from . import keys as key_rules
 
@@ -36,6 +37,13 @@ class Command(NamedTuple, Generic[Result]):
     keys: Sequence[str]
     args: Sequence[Argument]
     parse: Callable[[Any], Result]
+
+
+def refuse_errors(what: str, *replies: object) -> None:
+    """StoreUnavailable, which names what was read, where one of the replies to several commands is an error."""
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise StoreUnavailable(f"{what} cannot be read: {reply}") from reply
 
 
 def as_it_is(reply: Any) -> Any:

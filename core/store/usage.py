@@ -12,7 +12,7 @@ from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Store
 from .keys import DAY_MS, Keys
-from .script import SCRIPTS, Command
+from .script import SCRIPTS, Command, refuse_errors
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +93,7 @@ def dates_until(now_ms: int, days: int) -> list[str]:
 def shipped_and_time(store: Store, spool: str) -> tuple[int, int]:
     """How far a spool is shipped, and the server's time in ms."""
     place, now = store.read_many([["GET", store.keys.usage_shipped(spool)], ["TIME"]])
-    if isinstance(place, Exception):
-        raise StoreUnavailable(f"the place in a spool cannot be read: {place}") from place
+    refuse_errors("the place in a spool", place)
     if place and not (place.isdigit() and len(place) <= 18):
         raise StoreUnavailable(f"{store.keys.usage_shipped(spool)} is no place in a spool: {place[:100]!r}")
     return int(place or 0), milliseconds_of(now)
@@ -178,8 +177,7 @@ def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
     keys = [store.keys.usage_day(date) for date in dates]
     sums: dict[bytes, int] = {}
     for date, reply in zip(dates, store.read_many([["HGETALL", key] for key in keys]), strict=True):
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+        refuse_errors("the totals of a day", reply)
         for name, amount in pairs(reply).items():
             try:
                 sums[name] = sums.get(name, 0) + int(amount)
@@ -201,15 +199,11 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
-    dates = dates_until(server_ms(store), max(days, SEEN_DAYS))
-    return at(store.run(forgetting(store.keys, dates)))
-
-
-def forgetting(keys: Keys, dates: Sequence[str]) -> Command[int]:
-    """Forget these days, today first, and the newest calls, and tell the recorder to: the server's ms of it."""
-    seen = [keys.usage_seen(date) for date in dates[:SEEN_DAYS]]
-    days = [keys.usage_day(date) for date in dates]
-    return Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *seen, *days], [], int)
+    keys, dates = store.keys, dates_until(server_ms(store), max(days, SEEN_DAYS))
+    forgotten = [*(keys.usage_seen(date) for date in dates[:SEEN_DAYS]), *map(keys.usage_day, dates)]
+    return at(
+        store.run(Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *forgotten], [], int))
+    )
 
 
 def calls_and_place(store: Store, date: str) -> tuple[str, str]:
@@ -220,9 +214,7 @@ def calls_and_place(store: Store, date: str) -> tuple[str, str]:
             ["XREVRANGE", store.keys.outbox, "+", "-", "COUNT", 1],
         ]
     )
-    for reply in (calls, newest):
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the totals of a day cannot be read: {reply}") from reply
+    refuse_errors("the totals of a day", calls, newest)
     return _text(calls or b"0"), newest[0][0].decode() if newest else "0-0"
 
 
@@ -232,12 +224,5 @@ def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], 
     An old day stays for a day more: an end in the past would delete it unseen.
     """
     expires_ms = max(start_of(date) + (retention_days + 1) * DAY_MS, server_ms(store) + DAY_MS)
-    return store.run(rebuilding(store.keys, date, calls=calls, expires_ms=expires_ms, amounts=amounts))
-
-
-def rebuilding(
-    keys: Keys, date: str, *, calls: str, expires_ms: int, amounts: Mapping[str, int]
-) -> Command[int]:
-    """Put these totals in place of a day's, unless it counts other than `calls`; `expires_ms`: where it is gone."""
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]
-    return Command(REBUILD, [keys.usage_day(date)], [calls, expires_ms, *said], int)
+    return store.run(Command(REBUILD, [store.keys.usage_day(date)], [calls, expires_ms, *said], int))

@@ -2,6 +2,8 @@
 
 import hashlib
 
+HASHED = ("agent_id", "approval_type", "context")  # what a digest is made of, in this order
+
 
 def request_body(agent_id: str, approval_type: str, context: bytes) -> bytes:
     """What is hashed. Names hold no newline, so lines cannot shift."""

@@ -113,11 +113,6 @@ def mark(length: int) -> str:
     return f"⟦hidden: {length} character{'' if length == 1 else 's'}⟧"
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a value of this name is one to hide: `db_password`, `apiKey`, `Authorization`."""
-    return bool(_secret_words(name))
-
-
 def masked_text(text: str) -> Masked:
     """`text` with known shapes of secrets hidden: private keys, tokens of known services, `password=...`."""
     if not _has(_folded(text), _IN_SHAPES):

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
@@ -18,6 +17,7 @@ from core.history.proof import json_lines
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
 from dashboard.admin.read_only import OfRequestAdmin
+from dashboard.display.sending import in_pieces
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -81,8 +81,7 @@ class AuditEntryAdmin(OfRequestAdmin):
         with transaction.atomic():
             said = {name: value for name, value in chosen.items() if value}
             entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=said)])
-        asynchronous = isinstance(request, ASGIRequest)
-        pieces = json_lines.async_pieces(selection) if asynchronous else json_lines.pieces(selection)
+        pieces = in_pieces(json_lines.pieces(selection), request)
         name = f"audit-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
         return StreamingHttpResponse(pieces, content_type="application/x-ndjson", headers=headers)

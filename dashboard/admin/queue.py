@@ -15,8 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import jobs
 from core.errors import StoreUnavailable
-from core.store.queue.jobs import STATES, read_job, read_jobs
+from core.store.queue.jobs import STATES, QueuedJob, read_job, read_jobs
 from dashboard import words
+from dashboard.admin.words import JOB_NAMES, NO_JOBS_OF
 
 PERMISSION = "django_rq.admin"
 SHOWN = 50
@@ -73,12 +74,21 @@ def show(request: HttpRequest, site: AdminSite) -> HttpResponse:
         "state": state,
         "states": [(name, words.JOB_STATES[name], count) for name, count in found.counts.items()],
         "found": found,
+        "rows": [(job, _name_of(job)) for job in found.jobs],
+        "none": NO_JOBS_OF[state],
         "last": found.first + len(found.jobs),
         "total": found.counts[state],
         "earlier": max(0, found.first - SHOWN) if found.first else None,
         "later": found.first + SHOWN if found.first + SHOWN < found.counts[state] else None,
     }
     return render(request, "admin/jobs/jobs.html", {**site.each_context(request), **context})
+
+
+def _name_of(job: QueuedJob | str) -> str:
+    """What a job does; of one that is none of ours, what it says of itself."""
+    if isinstance(job, str):
+        return job
+    return JOB_NAMES.get(job.description.partition("(")[0], job.description or job.job_id)
 
 
 @require_safe
@@ -91,6 +101,7 @@ def show_job(request: HttpRequest, job_id: str, site: AdminSite) -> HttpResponse
     context = {
         "title": words.JOB,
         "job": job,
+        "name": _name_of(job),
         "word": words.JOB_STATES.get(job.state, job.state),
         "error": error,
     }

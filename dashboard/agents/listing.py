@@ -16,7 +16,7 @@ from core.store.client import open_store
 from core.usage.money import money
 from dashboard.agents.asked import Asked
 from dashboard.agents.folds import Line, beginning_of, folded, in_order
-from dashboard.agents.look import counts_of
+from dashboard.agents.look import Agents, counts_of
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 
 PAGE_ROWS = 50
@@ -57,7 +57,7 @@ class FleetPage:
     asked: Asked
     entries: list[Entry]
     groups: list[Group]
-    counts: dict[str, int]
+    here: Agents
     away: int
     found: int
     lines: int
@@ -66,16 +66,6 @@ class FleetPage:
     pages: int
     now: datetime
     known: bool = True  # False while Redis is away
-
-    @property
-    def needing(self) -> int:
-        """How many need a look."""
-        return sum(self.counts[state] for state in NEED_A_LOOK)
-
-    @property
-    def total(self) -> int:
-        """How many there are, those put away left out."""
-        return sum(self.counts.values())
 
     @property
     def all_may_go(self) -> bool:
@@ -94,7 +84,7 @@ def fleet_page(asked: Asked) -> FleetPage:
     now, states = fleet.look(store, None)
     waiting = read_all_waiting(store)
     rows = [AgentRow.of(state, now, waits=state.heartbeat.agent_id in waiting) for state in states]
-    here, found = [row for row in rows if not row.away], [row for row in rows if _is_asked_for(row, asked)]
+    found = [row for row in rows if _is_asked_for(row, asked)]
     costs = spent_today(None, now) if asked.sort.endswith("cost") else {}
     groups = _groups(found, asked) if asked.group else []
     alike = folded(found) if asked.folds else [[row] for row in _sorted(found, asked, waiting, costs)]
@@ -107,8 +97,8 @@ def fleet_page(asked: Asked) -> FleetPage:
         asked,
         entries=_entries([] if asked.group else alike[shown], waiting, now),
         groups=groups[shown],
-        counts=counts_of(here),
-        away=len(rows) - len(here),
+        here=Agents.of_rows(rows),
+        away=sum(row.away for row in rows),
         found=len(found),
         lines=lines,
         first=min(start + 1, lines),
@@ -120,7 +110,7 @@ def fleet_page(asked: Asked) -> FleetPage:
 
 def nothing_known(asked: Asked) -> FleetPage:
     """The page while Redis is away."""
-    return FleetPage(asked, [], [], counts_of([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
+    return FleetPage(asked, [], [], Agents.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
 
 
 def is_found(row: AgentRow, q: str) -> bool:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -190,21 +189,6 @@ class CallLine:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Calls and money of a span of days."""
-
-    span: str
-    calls: int
-    tokens: str
-    cost: str
-
-    @classmethod
-    def of(cls, spent: Spent) -> "Cost":
-        """The sums for a reader."""
-        return cls(spent.span, spent.calls, f"{spent.tokens:,}", money(spent.cost_nano))
-
-
-@dataclass(frozen=True)
 class AgentPage:
     """Everything on the page of one agent. `row` is None when it has not beaten within a day."""
 
@@ -222,7 +206,7 @@ class AgentPage:
     published: list[SignalLine]
     events: list[EventLine]
     happenings: list[Happening]
-    costs: list[Cost]
+    costs: list[Spent]
     calls: list[CallLine]
     unreadable: tuple[str, ...]
     now: datetime
@@ -290,14 +274,9 @@ def _page(
         published=[SignalLine.published(event, agent_id) for event in said.signals[:SHOWN_SIGNALS]],
         events=[EventLine.of(event) for event in said.published],
         happenings=[Happening.of(fact, agent_id, kinds) for fact in history.facts],
-        costs=[Cost.of(spent) for spent in history.spent],
+        costs=history.spent,
         calls=[CallLine.of(call) for call in history.calls],
         unreadable=(*snapshot.unreadable, *said.unreadable),
         now=now,
         known=events is not None,
     )
-
-
-def context_of(page: AgentPage, **more: Any) -> dict[str, Any]:
-    """What the templates of the page read."""
-    return {"page": page, "row": page.row, "now": page.now, **more}

@@ -81,7 +81,7 @@ def _one(request: HttpRequest, name: str) -> HttpResponse:
             return render(request, "503.html", {"why": problem}, status=503)
     if page is None:
         raise Http404(words.NO_AGENT)
-    context = agent_contexts.context_of(page, problem=problem)
+    context = {"page": page, "row": page.row, "now": page.now, "problem": problem}
     return render(request, "dashboard/agents/agent.html", context, status=503 if problem else 200)
 
 

@@ -28,9 +28,7 @@ logger = logging.getLogger(__name__)
 
 def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
     """That an approval is held, with the button that takes it back: beside the page, or on the request's own."""
-    name = common.request_name(decision.approval_type, decision.agent_id)
     if request.headers.get("HX-Request") != "true":
-        messages.success(request, words.HELD.format(name=name))
         return redirect("approval", decision.request_id)
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)
@@ -43,11 +41,7 @@ def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
 @login_required
 def undo(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Take back what is held."""
-    kind, text, status = _undone(request, str(request_id))
-    if request.headers.get("HX-Request") == "true":
-        return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
-    messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
-    return redirect("approval", request_id)
+    return _said(request, request_id, *_undone(request, str(request_id)))
 
 
 @require_POST
@@ -55,10 +49,15 @@ def undo(request: HttpRequest, request_id: UUID) -> HttpResponse:
 def extend(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Let a request wait longer."""
     kind, text, status = _extended(request, str(request_id))
+    if status == 403 and request.headers.get("HX-Request") != "true":
+        raise PermissionDenied(text)
+    return _said(request, request_id, kind, text, status)
+
+
+def _said(request: HttpRequest, request_id: UUID, kind: str, text: str, status: int) -> HttpResponse:
+    """What came of it: beside the page, or on the request's own."""
     if request.headers.get("HX-Request") == "true":
         return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
-    if status == 403:
-        raise PermissionDenied(text)
     messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
     return redirect("approval", request_id)
 

@@ -35,7 +35,7 @@ def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
     if not access.may_hand_over(request.user):
         _refuse(request, str(request_id))
     approval = access.approval_or_404(request.user, str(request_id))
-    asked: Any = approval.live or approval.kept
+    asked = approval.known
     problem, status = "", 200
     if request.method == "POST":
         told, problem, status = _handed(request, str(request_id), asked)
@@ -47,9 +47,10 @@ def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
         (words.RECEIVERS[kind], list(found))
         for kind, found in groupby(handing.receivers() if waits else [], lambda one: one.kind)
     ]
-    context = {"asked": asked, "request_id": request_id, "choices": choices, "waits": waits}
-    context |= {"problem": problem, "me": f"{handing.PERSON}:{request.user.pk}"}
-    return render(request, "dashboard/approvals/hand_over.html", context, status=status)
+    me = f"{handing.PERSON}:{request.user.pk}"
+    about = {"asked": asked, "request_id": request_id, "choices": choices, "waits": waits}
+    shown = {**about, "problem": problem, "me": me}
+    return render(request, "dashboard/approvals/hand_over.html", shown, status=status)
 
 
 def _refuse(request: HttpRequest, request_id: str) -> NoReturn:

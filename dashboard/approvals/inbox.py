@@ -1,7 +1,7 @@
 """What the inbox prints: what waits, line by line, requests of one sort folded into one line."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from core.agents import fleet
 from core.history.approvals.answers.standing import NOTHING, Handed, Standing
 from core.history.approvals.policy import FRESH, TYPED, Verdict
+from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
 from dashboard import words as house
 from dashboard.access import Audience
@@ -225,16 +226,30 @@ def page_of(lines: Iterable[Line], page: int) -> list[Line]:
     return sorted(shown, key=lambda line: urgency(line.first))
 
 
+def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
+    """Agents by name, and when calls last waited for requests, in one round trip."""
+    if not lines:
+        return {}, {}
+    store, ids = open_store(), [line.first.request_id for line in lines]
+    agents = list(dict.fromkeys(line.first.agent_id for line in lines))
+    records, *left = store.read_many(
+        [fleet.ask_states(store.keys, agents), *(ask_listened(store.keys, id_) for id_ in ids)]
+    )
+    if isinstance(records, Exception):
+        raise records
+    states = fleet.states_of(agents, records)
+    return {state.heartbeat.agent_id: Asker.of(state, now) for state in states}, listened_of(ids, left, now)
+
+
 def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
     """The same, each with what people and its agent do meanwhile."""
-    ids = list(dict.fromkeys(line.first.agent_id for line in lines))
-    states = fleet.read_states(open_store(), ids)
-    askers = {state.heartbeat.agent_id: Asker.of(state, now) for state in states}
+    askers, listened = _heard_of(lines, now)
     told = []
     for line in lines:
         alike = line.alike or (line.first,)
         holders = [standing.held[one.request_id] for one in alike if one.request_id in standing.held]
-        gone = why_gone(askers.get(line.first.agent_id), line.first.requested_at)
+        asker, heard = askers.get(line.first.agent_id), listened.get(line.first.request_id)
+        gone = why_gone(asker, line.first.requested_at, heard, now)
         told.append(
             line._replace(
                 held=words.approving(dict.fromkeys(holders), len(holders), len(alike)),
@@ -274,34 +289,30 @@ def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetim
 
 def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[Link]]:
     """Ways to look at all that waits, with how many there are."""
-    shows = {show: sum(map(holds[show], waiting.accounts)) for show in SHOWS}
+    shows = [(show, sum(map(holds[show], waiting.accounts))) for show in SHOWS]
     kinds = Counter(account.approval_type for account in waiting.accounts)
     agents = Counter(account.agent_id for account in waiting.accounts)
+    ages = [(age, _older(waiting, minutes)) for age, minutes in AGES.items()]
     return {
-        "shows": [
-            Link(words.SHOWS[show], count, filters.on(show=show).query, filters.show == show)
-            for show, count in shows.items()
-        ],
-        "kinds": [
-            Link(
-                kind, count, filters.on(kind="" if filters.kind == kind else kind).query, filters.kind == kind
-            )
-            for kind, count in _most(kinds, filters.kind)
-        ],
-        "agents": [
-            Link(
-                name,
-                count,
-                filters.on(agent="" if filters.agent == name else name).query,
-                filters.agent == name,
-            )
-            for name, count in _most(agents, filters.agent)
-        ],
-        "ages": [
-            Link(words.AGES[age], _older(waiting, minutes), filters.on(age=age).query, filters.age == age)
-            for age, minutes in AGES.items()
-        ],
+        "shows": _links(filters, "show", shows, words.SHOWS),
+        "kinds": _links(filters, "kind", _most(kinds, filters.kind)),
+        "agents": _links(filters, "agent", _most(agents, filters.agent)),
+        "ages": _links(filters, "age", ages, words.AGES),
     }
+
+
+def _links(
+    filters: Filters, part: str, counts: Iterable[tuple[str, int]], said: Mapping[str, str] | None = None
+) -> list[Link]:
+    """A link for each value of a part of the filters. `said`: our words for them; a value of an agent's is its own
+    word, and its link takes it away again where it is chosen.
+    """
+    links = []
+    for value, count in counts:
+        chosen = getattr(filters, part) == value
+        asked = filters.on(**{part: "" if chosen and said is None else value})
+        links.append(Link(said[value] if said else value, count, asked.query, chosen))
+    return links
 
 
 def _most(counts: Counter[str], chosen: str) -> list[tuple[str, int]]:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -59,8 +58,18 @@ class Asker(NamedTuple):
         return cls(state.liveness(now), state.heartbeat.last_beat)
 
 
-def why_gone(asker: Asker | None, requested_at: datetime) -> str:
-    """Why nobody waits for an answer; '' where somebody may, as when it did not beat at the time of asking."""
+def why_gone(
+    asker: Asker | None,
+    requested_at: datetime,
+    listened_at: datetime | None = None,
+    now: datetime | None = None,
+) -> str:
+    """Why nobody waits for an answer; '' where somebody may, as when it did not beat at the time of asking.
+
+    listened_at: when a call over HTTP last waited for it, which tells more than beats of its agent.
+    """
+    if listened_at is not None and now is not None:
+        return answers.call_left(listened_at) if (now - listened_at).total_seconds() >= LOST_SECONDS else ""
     if asker is None:
         return ""
     lost = asker.liveness == "lost" and (requested_at - asker.last_beat).total_seconds() < LOST_SECONDS
@@ -95,6 +104,7 @@ class Card:
         record: RequestRecord,
         *,
         asker: Asker | None = None,
+        listened_at: datetime | None = None,
         votes: tuple[str, ...] = (),
         held: Holding | None = None,
         now: datetime | None = None,
@@ -107,7 +117,7 @@ class Card:
             record.digest,
             record.requested_at,
             record.deadline_at,
-            words.card_of_gone(why_gone(asker, record.requested_at)),
+            words.card_of_gone(why_gone(asker, record.requested_at, listened_at, now)),
             votes,
             held,
             now,
@@ -261,12 +271,8 @@ class ApprovalPage:
 def recently_ended() -> list[Ended]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
-    return [Ended.of(record, recorded=True) for record in _newest_ended()]
-
-
-def _newest_ended() -> QuerySet[ApprovalRecord]:
     ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
-    return ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    return [Ended.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
@@ -299,9 +305,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     text = detail.text_of(said, text_of(known), _before(known, request_id), PAGE_CHARACTERS)
     return ApprovalPage(
         request_id=request_id,
-        card=Card.of(live, asker=_asker(approval), votes=votes, held=held, now=now)
-        if live is not None and pending and not wrong
-        else None,
+        card=_card(approval, live, votes, held) if live is not None and pending and not wrong else None,
         ended=_ended(known, live, kept),
         kind=known.approval_type,
         agent_id=known.agent_id,
@@ -334,6 +338,11 @@ def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) 
 def _nobody(asks: Approval) -> str:
     reach = None if asks.live is None else reach_of(asks.live, asks.rights)
     return answers.nobody(reach.may, reach.must) if reach is not None and reach.nobody else ""
+
+
+def _card(approval: Approval, live: RequestRecord, votes: tuple[str, ...], held: Holding | None) -> Card:
+    asker, heard = _asker(approval), approval.listened_at
+    return Card.of(live, asker=asker, listened_at=heard, votes=votes, held=held, now=approval.now)
 
 
 def _asker(approval: Approval) -> Asker | None:
@@ -414,7 +423,7 @@ def _warnings(agent_id: str, kind: str, said: Masked) -> tuple[str, ...]:
 
 def revealed(request_id: str, approval: Approval) -> dict[str, Any]:
     """What the page of a request without masks prints: its text with the secrets in it."""
-    known: Any = approval.live or approval.kept
+    known = approval.known
     text = text_of(known)
     context = whole_tree(text, PAGE_CHARACTERS) if text else ""
     return {

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -105,7 +106,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("rules")
     if rule is None:
         raise Http404(words.NO_RULE)
-    messages.success(request, words.REVOKED.format(rule=_title(rule)))
+    messages.success(request, words.REVOKED.format(rule=capfirst(str(rule))))
     return redirect("rules")
 
 
@@ -117,18 +118,11 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     approval = access.approval_or_404(request.user, str(request_id))
     writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
-    known = approval.live or approval.kept
-    barred = rules.why_not(powers, powers.verdict(known), writing.kind) if known else words.NO_REQUEST
+    barred = rules.why_not(powers, powers.verdict(approval.known), writing.kind)
     context = {"writing": writing, "barred": barred or writing.barred, "looked_at": LOOKED_AT}
     if request.method != "POST" or (barred and "save" not in request.POST):
         return _form(request, context, 403 if barred else 200)
     return _posted(request, writing, context)
-
-
-def _title(rule: Rule) -> str:
-    """Its name at the beginning of a sentence."""
-    name = str(rule)
-    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) -> HttpResponse:
@@ -139,7 +133,7 @@ def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) 
         mark = mark_of(wanted)
         if "save" in request.POST and (context["barred"] or request.POST.get("seen") == mark):
             rule = rules.make(open_store(), request.user, wanted)
-            messages.success(request, words.MADE.format(rule=_title(rule)))
+            messages.success(request, words.MADE.format(rule=capfirst(str(rule))))
             return redirect("rules")
         past = past_of(wanted.scope)
     except NotAllowed as refusal:

@@ -29,7 +29,7 @@ from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import ApprovalRecord
-from core.store.approvals import read_record
+from core.store.approvals import read_listened, read_record
 from core.store.client import open_store
 from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from core.values.text import visible
@@ -232,9 +232,11 @@ def _why_gone(decision: Decision) -> str:
     """Why nobody hears an answer that took effect; '' where that is not known."""
     if decision.ended_at is None:
         return ""
+    at = decision.ended_at
     try:
         states = fleet.read_states(open_store(), [decision.agent_id])
+        listened = read_listened(open_store(), [decision.request_id], at).get(decision.request_id)
     except StoreUnavailable:
         return ""
-    rows = [Asker.of(state, decision.ended_at) for state in states]
-    return next((contexts.why_gone(row, decision.requested_at or decision.ended_at) for row in rows), "")
+    asker = next((Asker.of(state, at) for state in states), None)
+    return contexts.why_gone(asker, decision.requested_at or at, listened, at)

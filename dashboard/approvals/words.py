@@ -1,6 +1,7 @@
 """What a person reads of Python of one request and of the inbox; a part of dashboard/words.py of this room."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 TAKEN_BACK = "You took back your approval of {name}. Nothing was decided."
 NOT_TAKEN_BACK = "It was too late to take that back: {what}"
@@ -9,7 +10,6 @@ NOT_YOURS = "Only {name} can take back that approval. You can deny the request."
 NOT_BACK_NOW = (
     "Not taken back, because the record cannot be written. The page of the request shows what stands."
 )
-HELD = "Approving {name}. The agent is told when the time to take it back is over."
 STOOD = "{status}, by {by}."
 UNCERTAIN = (
     "the telemetry server lost the request before it was known what came of it. "
@@ -83,6 +83,13 @@ def handed_to(name: str, giver: str, *, mine: bool) -> str:
     if name == giver:
         return "yours" if mine else f"{name} answers it"
     return "handed to you" if mine else f"handed to {name}"
+
+
+def call_left(listened_at: datetime) -> str:
+    """Why nobody waits: the call over HTTP that asked has gone. Its answer is kept for the same call."""
+    at = f"{listened_at:%Y-%m-%d %H:%M:%S} UTC"
+    again = "The very same call may come again and take the answer."
+    return f"the call that asked has gone, it last waited at {at}. {again}"
 
 
 def gone_in_short(sentence: str) -> str:

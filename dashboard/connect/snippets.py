@@ -1,6 +1,5 @@
-"""Lines for each framework, as the page Connect shows them; a test runs every one of Python."""
+"""A whole program for each framework, as the page Connect shows it; a test runs every one as it stands."""
 
-import re
 from typing import NamedTuple
 
 
@@ -20,11 +19,6 @@ class Snippet(NamedTuple):
         """As it is shown, and runs."""
         return "\n\n".join(part for part in (self.before, self.text) if part)
 
-    @property
-    def awaits(self) -> bool:
-        """Whether it stands in a coroutine."""
-        return re.search(r"\b(await|async) ", self.text) is not None and ".ts" not in self.text
-
 
 SNIPPETS = (
     Snippet(
@@ -40,9 +34,15 @@ print("go on" if answer.approved else answer.reason)""",
         """\
 from agent_telemetry import AsyncGate
 
-async with AsyncGate() as gate:
-    answer = await gate.ask("deploy", {"version": "1.10"}, timeout="2h")
-    print("go on" if answer.approved else answer.reason)""",
+
+async def main():
+    async with AsyncGate() as gate:
+        answer = await gate.ask("deploy", {"version": "1.10"}, timeout="2h")
+        print("go on" if answer.approved else answer.reason)
+
+
+asyncio.run(main())""",
+        "import asyncio",
     ),
     Snippet(
         "LangGraph, LangChain",
@@ -52,7 +52,8 @@ from agent_telemetry.frameworks.langgraph import run
 held = HumanInTheLoopMiddleware({"pay": {"allowed_decisions": ["approve", "edit", "reject"]}})
 agent = create_agent(model, [pay], middleware=[held], checkpointer=saver)
 result = run(agent, {"messages": [("user", "Pay Ann")]}, {"configurable": {"thread_id": "7"}})
-print(result["messages"][-1].text)""",
+for message in result["messages"]:
+    message.pretty_print()""",
         '''\
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
@@ -85,10 +86,14 @@ from agent_telemetry.frameworks.pydantic_ai import run
 
 agent = Agent(model, output_type=[str, DeferredToolRequests])
 agent.tool_plain(requires_approval=True)(pay)
-result = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+result = asyncio.run(run(agent, "Pay Ann", keep="pay-ann.json"))
+print(result.output)""",
         '''\
+import asyncio
+
 from pydantic_ai import Agent, DeferredToolRequests
-from pydantic_ai.models.test import TestModel
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 
 def pay(to: str, euros: int) -> str:
@@ -96,7 +101,15 @@ def pay(to: str, euros: int) -> str:
     return f"{to} got {euros} euros"
 
 
-model = TestModel()  # in the place of yours, so that this runs without a key''',
+def answer(messages, info):
+    """In the place of your model, so that this runs without a key: it wants to pay once."""
+    last = messages[-1].parts[-1]
+    if last.part_kind == "tool-return":
+        return ModelResponse([TextPart(f"The tool said: {last.content}")])
+    return ModelResponse([ToolCallPart("pay", {"to": "Ann", "euros": 10})])
+
+
+model = FunctionModel(answer)''',
         "pydantic-ai-slim",
     ),
     Snippet(
@@ -104,15 +117,40 @@ model = TestModel()  # in the place of yours, so that this runs without a key'''
         """\
 from agent_telemetry.frameworks.openai_agents import run
 
-agent = Agent("payer", tools=[function_tool(needs_approval=True)(pay)])
-result = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+agent = Agent("payer", model=model, tools=[function_tool(needs_approval=True)(pay)])
+result = asyncio.run(run(agent, "Pay Ann", keep="pay-ann.json"))
+print(result.final_output)""",
         '''\
-from agents import Agent, function_tool
+import asyncio
+
+from agents import Agent, Model, ModelResponse, Usage, function_tool
+from openai.types.responses import ResponseFunctionToolCall, ResponseOutputMessage, ResponseOutputText
 
 
 def pay(to: str, euros: int) -> str:
     """Pay somebody."""
-    return f"{to} got {euros} euros"''',
+    return f"{to} got {euros} euros"
+
+
+class Fake(Model):
+    """In the place of yours, so that this runs without a key: it wants to pay once."""
+
+    async def get_response(self, system_instructions, input, *rest, **options):
+        if isinstance(input, list) and input[-1].get("type") == "function_call_output":
+            text = f"The tool said: {input[-1]['output']}"
+            part = ResponseOutputText(text=text, type="output_text", annotations=[])
+            of_it = {"id": "m", "role": "assistant", "status": "completed", "type": "message"}
+            said = ResponseOutputMessage(content=[part], **of_it)
+        else:
+            arguments = '{"to": "Ann", "euros": 10}'
+            said = ResponseFunctionToolCall(call_id="1", name="pay", type="function_call", arguments=arguments)
+        return ModelResponse(output=[said], usage=Usage(), response_id=None)
+
+    def stream_response(self, *rest, **options):
+        raise NotImplementedError
+
+
+model = Fake()''',
         "openai-agents",
     ),
     Snippet(
@@ -120,10 +158,18 @@ def pay(to: str, euros: int) -> str:
         """\
 from agent_telemetry.frameworks.claude_agent import before_tools
 
-options = ClaudeAgentOptions(hooks=before_tools("Bash|Write"))
-async for message in query(prompt="Write hello.txt", options=options):
-    print(message)""",
-        "from claude_agent_sdk import ClaudeAgentOptions, query",
+
+async def main():
+    options = ClaudeAgentOptions(hooks=before_tools("Bash|Write"))
+    async for message in query(prompt="Write hello.txt", options=options):
+        print(message)
+
+
+asyncio.run(main())""",
+        """\
+import asyncio
+
+from claude_agent_sdk import ClaudeAgentOptions, query  # it asks Claude: sign in, or set ANTHROPIC_API_KEY""",
         "claude-agent-sdk",
     ),
     Snippet(
@@ -132,9 +178,12 @@ async for message in query(prompt="Write hello.txt", options=options):
 from agent_telemetry.frameworks.agent_framework import run
 
 agent = Agent(client, tools=[tool(approval_mode="always_require")(pay)])
-response = await run(agent, "Pay Ann", keep="pay-ann.json")""",
+response = asyncio.run(run(agent, "Pay Ann", keep="pay-ann.json"))
+print(response.text)""",
         '''\
-from agent_framework import Agent, tool
+import asyncio
+
+from agent_framework import Agent, BaseChatClient, ChatResponse, Content, FunctionInvocationLayer, Message, tool
 
 
 def pay(to: str, euros: int) -> str:
@@ -142,7 +191,18 @@ def pay(to: str, euros: int) -> str:
     return f"{to} got {euros} euros"
 
 
-client = ...  # of your model, such as OpenAIChatClient()''',
+class Client(FunctionInvocationLayer, BaseChatClient):
+    """In the place of yours, so that this runs without a key: it wants to pay once."""
+
+    async def _inner_get_response(self, *, messages, stream, options, **more):
+        said = Content.from_function_call("1", "pay", arguments='{"to": "Ann", "euros": 10}')
+        for content in (content for message in messages for content in message.contents):
+            if content.type == "function_result":
+                said = Content.from_text(f"The tool said: {content.result}")
+        return ChatResponse(messages=[Message("assistant", [said])], response_id="r")
+
+
+client = Client()''',
         "agent-framework-core",
     ),
     Snippet(
@@ -150,12 +210,41 @@ client = ...  # of your model, such as OpenAIChatClient()''',
         """\
 from agent_telemetry.frameworks.crewai import hold
 
-hold("pay", thread="payday 7")  # before crew.kickoff(): the tool `pay` of every agent is held""",
-        needs="crewai",
+hold("pay", thread="payday 7")  # from now on the tool `pay` of every crew is held
+print(crew.kickoff().raw)""",
+        '''\
+from crewai import Agent, BaseLLM, Crew, Task
+from crewai.tools import tool
+
+
+@tool("pay")
+def pay(to: str, euros: int) -> str:
+    """Pay somebody."""
+    return f"{to} got {euros} euros"
+
+
+class Model(BaseLLM):
+    """In the place of yours, so that this runs without a key: it wants to pay once."""
+
+    def call(self, messages, *rest, **options):
+        wanted = '{"to": "Ann", "euros": 10}'
+        if wanted in str(messages):
+            return f"Thought: I know it now\\nFinal Answer: {messages[-2]['content'].split('Observation: ')[-1]}"
+        return f"Thought: pay\\nAction: pay\\nAction Input: {wanted}"
+
+    def supports_function_calling(self):
+        return False
+
+
+agent = Agent(role="payer", goal="pay", backstory="pays", llm=Model(model="none"), tools=[pay])
+task = Task(description="Pay Ann", expected_output="what came of it", agent=agent)
+crew = Crew(agents=[agent], tasks=[task])''',
+        "crewai",
     ),
     Snippet(
         "TypeScript, Node",
         """\
+// Node 22.18 or later, with the client of this site:
 // curl -sO "$TELEMETRY_URL/static/clients/agent-telemetry.ts"
 import { Gate } from "./agent-telemetry.ts";
 

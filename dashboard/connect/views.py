@@ -2,9 +2,10 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,7 +21,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, EVERY, PROMPT, TOLD
 from core.history.agents import coverage, renewal
-from core.history.approvals.policy import powers_of
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
@@ -58,13 +58,6 @@ class Line:
     def word(self) -> str:
         """Its state in words."""
         return words.STATES[self.state]
-
-
-class Trial(NamedTuple):
-    """The first request of a new token, as policy sees it."""
-
-    agent_id: str
-    approval_type: str = "deploy"
 
 
 def _state(token: AgentToken, now: datetime) -> str:
@@ -108,12 +101,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
 @access.viewer_required
 def revoke(request: HttpRequest, number: int) -> HttpResponse:
     """End a token for good."""
-    try:
-        token = tokens.revoke(request.user, number)
-    except NotYours as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
-    if token is None:
-        raise Http404(words.NO_TOKEN)
+    token = _ended(request, number, tokens.revoke)
     messages.success(request, words.REVOKED.format(token=f"T{str(token)[1:]}"))
     return redirect("connect")
 
@@ -140,14 +128,20 @@ def renew(request: HttpRequest, number: int) -> HttpResponse:
 @access.viewer_required
 def end_old(request: HttpRequest, number: int) -> HttpResponse:
     """End the secret from before a renewal now."""
+    token = _ended(request, number, renewal.end_previous)
+    messages.success(request, words.SHORTENED.format(token=str(token)))
+    return redirect("connect")
+
+
+def _ended(request: HttpRequest, number: int, end: Callable[[Any, int], AgentToken | None]) -> AgentToken:
+    """The token of which something was ended; 403 for another's, 404 for none."""
     try:
-        token = renewal.end_previous(request.user, number)
+        token = end(request.user, number)
     except NotYours as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     if token is None:
         raise Http404(words.NO_TOKEN)
-    messages.success(request, words.SHORTENED.format(token=str(token)))
-    return redirect("connect")
+    return token
 
 
 def settings_of(address: str, is_fleet: bool = False) -> str:
@@ -156,8 +150,8 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
     hook = {
         "type": "http",
         "url": f"{address}/api/v1/hooks/claude-code?timeout={HOOK_SECONDS}&understands=edited{rest}",
-        "headers": {"Authorization": "Bearer $AGENT_TOKEN"},
-        "allowedEnvVars": ["AGENT_TOKEN"],
+        "headers": {"Authorization": "Bearer $TELEMETRY_TOKEN"},
+        "allowedEnvVars": ["TELEMETRY_TOKEN"],
         "timeout": HOOK_SECONDS,
     }
     held = [{"matcher": "*", "hooks": [{**hook, "onFailure": "block"}]}]
@@ -170,8 +164,7 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
     hooks = settings_of(_address(request), token.is_prefix)
     program = _program(request, secret, token.is_prefix)
-    # Asked anew: with the token the agent may have become theirs.
-    answers = powers_of(request.user).verdict(Trial(token.agent)).why or words.YOU_ANSWER
+    answers = terms.who_answers(request.user, token.agent, token.is_prefix)
     return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, answers=answers, **program)
 
 

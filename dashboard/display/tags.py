@@ -3,7 +3,9 @@
 import json
 import math
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Protocol
 from urllib.parse import quote, urlencode
 
 from django import template
@@ -14,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from core.history.approvals.answers.holds import Holding
 from core.history.approvals.answers.presets import offered
 from core.history.approvals.policy import Asked, Verdict
 from core.usage.money import money
@@ -21,7 +24,7 @@ from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.display import amounts
-from dashboard.display.text import json_word, plain, said, visible
+from dashboard.display.text import plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
@@ -29,9 +32,18 @@ register.filter("plain", plain)
 register.filter("said", said)
 register.filter("quoted", words.quoted)
 register.filter("money", money)
-register.filter("json_word", json_word)
+register.filter("json_word", json.dumps)  # a value of a context that is no text
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
+
+
+class Held(Protocol):
+    """A request as pages show it: whose approval of it is held."""
+
+    @property
+    def held(self) -> Holding | None:
+        """None for nobody's."""
+        return None
 
 
 @register.filter
@@ -50,6 +62,18 @@ def drawing(svg: str) -> dict[str, str]:
 def verdict(audience: Audience, request: Asked) -> Verdict:
     """Whether these people may answer a request, and what that needs."""
     return audience.verdict(request)
+
+
+@register.filter
+def held_by(card: Held, audience: Audience) -> bool:
+    """Whether the approval of a request that is held is theirs."""
+    return card.held is not None and card.held.name == audience.powers.name
+
+
+@register.filter
+def needs_said(needs: Iterable[str]) -> str:
+    """What an approval must bring beside the button, in short."""
+    return ", ".join(words.NEEDS[need] for need in needs)
 
 
 @register.filter

@@ -5,14 +5,14 @@ import logging
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.http import HttpRequest
 
 from core.values.trouble import Trouble
 from dashboard.live import looking
 from dashboard.live.follower import follower, mark_of
-from dashboard.live.group import GROUP, send
+from dashboard.live.group import GROUP, tell
 
 logger = logging.getLogger(__name__)
 
@@ -24,22 +24,14 @@ _listeners: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = W
 
 def tell_signed_out(*, request: HttpRequest, **_signal: Any) -> None:
     """Somebody signs out: every process closes their sockets. Unreached, it does so within seconds anyway."""
-    layer, session_key = get_channel_layer(), request.session.session_key
-    if layer is None or session_key is None:
-        return
-    try:
-        async_to_sync(send)(layer, {"type": "session.ended", "session": mark_of(session_key)})
-    except Exception as error:
-        logger.warning("a sign-out was not told to the other processes: %s", error)
+    session_key = request.session.session_key
+    if session_key is not None:
+        _tell("a sign-out was", {"type": "session.ended", "session": mark_of(session_key)})
 
 
 def tell_voted(**_signal: Any) -> None:
     """Somebody approved one of several: live pages of every process show it. Unreached, they do so within seconds."""
-    layer = get_channel_layer()
-    try:
-        async_to_sync(send)(layer, {"type": "vote.given"})
-    except Exception as error:
-        logger.warning("a vote was not told to the other processes: %s", error)
+    _tell("a vote was", {"type": "vote.given"})
 
 
 def tell_touched(*, request_id: str, **_signal: Any) -> None:
@@ -47,11 +39,14 @@ def tell_touched(*, request_id: str, **_signal: Any) -> None:
 
     Unreached, they do so later.
     """
-    layer = get_channel_layer()
+    _tell("what changed beside a request was", {"type": "request.touched", "request": request_id})
+
+
+def _tell(what: str, message: dict[str, Any]) -> None:
     try:
-        async_to_sync(send)(layer, {"type": "request.touched", "request": request_id})
+        tell(message)
     except Exception as error:
-        logger.warning("what changed beside a request was not told to the other processes: %s", error)
+        logger.warning("%s not told to the other processes: %s", what, error)
 
 
 def _hear(message: dict[str, Any]) -> None:

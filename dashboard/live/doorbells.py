@@ -6,10 +6,10 @@ A ring carries nothing. It may come too often, never too seldom: whoever was run
 import json
 import time
 from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
 
 from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.malformed import ODD
+from dashboard.live.subscription import Subscription
 
 LIVE = "live"  # the inbox: it is sent its head, and fetches its list
 USAGE = "usage"
@@ -42,6 +42,7 @@ class Changes:
         self._changed: set[str] = set()
         # The first and the last change of a topic that SQL lacks: no more is kept, however long nobody records.
         self._unrecorded: dict[str, tuple[str, str]] = {}
+        self._recorded = watcher.recorded  # as it was when those were looked through
 
     def of_agents(self, agent_ids: Iterable[str]) -> None:
         """These agents did something that is true at once, such as a beat."""
@@ -77,6 +78,13 @@ class Changes:
 
     def take(self) -> set[str]:
         """The topics that changed since the last call."""
+        if self._watcher.recorded != self._recorded:
+            self._recorded = self._watcher.recorded
+            self._look_at_unrecorded()
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def _look_at_unrecorded(self) -> None:
         for topic, (first, last) in list(self._unrecorded.items()):
             if not self._watcher.is_recorded(first):
                 continue
@@ -85,10 +93,11 @@ class Changes:
                 del self._unrecorded[topic]
             else:
                 self._unrecorded[topic] = (last, last)
-        changed, self._changed = self._changed, set()
-        return changed
 
     def _await(self, position: str, topics: set[str]) -> None:
+        if self._watcher.is_recorded(position):
+            self._changed |= topics
+            return
         for topic in topics:
             first, last = self._unrecorded.get(topic, (position, position))
             self._unrecorded[topic] = (min(first, position, key=numbers), max(last, position, key=numbers))
@@ -103,18 +112,7 @@ def _topics_of(entry: OutboxEntry) -> set[str]:
     return {USAGE, *(agent(agent_id) for agent_id in agents)}
 
 
-class Door(Protocol):
-    """A socket, as far as it can be rung."""
-
-    @property
-    def topic(self) -> str:
-        """What its page shows."""
-
-
-D = TypeVar("D", bound=Door)
-
-
-class Bells(Generic[D]):
+class Bells:
     """Who is to be rung, and when: each at most once a second, all together at most ten times a second.
 
     A door that is owed a ring keeps its place until it is rung, so the last change always rings.
@@ -122,17 +120,17 @@ class Bells(Generic[D]):
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._doors: dict[D, float] = {}  # when each was rung last
-        self._owed: dict[D, None] = {}  # in the order in which they became so
+        self._doors: dict[Subscription, float] = {}  # when each was rung last
+        self._owed: dict[Subscription, None] = {}  # in the order in which they became so
         self._budget, self._counted_at = RINGS_A_SECOND, clock()
 
-    def add(self, door: D) -> None:
+    def add(self, door: Subscription) -> None:
         """A page was opened; what happened since it was rendered is owed to it."""
         if is_doorbell(door.topic) or door.topic == LIVE:
             self._doors.setdefault(door, -RING_SECONDS)
             self._owed.setdefault(door)
 
-    def remove(self, door: D) -> None:
+    def remove(self, door: Subscription) -> None:
         """The page is gone."""
         self._doors.pop(door, None)
         self._owed.pop(door, None)
@@ -143,7 +141,7 @@ class Bells(Generic[D]):
             if door.topic in topics:
                 self._owed.setdefault(door)
 
-    def due(self) -> list[D]:
+    def due(self) -> list[Subscription]:
         """Those to ring now."""
         now = self._clock()
         self._budget = min(RINGS_A_SECOND, self._budget + (now - self._counted_at) * RINGS_A_SECOND)

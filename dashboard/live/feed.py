@@ -21,7 +21,7 @@ from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import Known
-from dashboard.live import fragments, looking
+from dashboard.live import fragments, group, looking
 from dashboard.live.doorbells import LIVE, Bells, is_doorbell
 from dashboard.live.state import LiveState, Message
 from dashboard.live.subscription import Subscription
@@ -96,7 +96,7 @@ class Feed(threading.Thread):
         self._lookers = looking.Lookers()
         self._untold = Trouble(logger)
         self._reading: dict[str, bool] = {}  # requests that a worker reads: was one wanted again meanwhile
-        self._bells: Bells[Subscription] = Bells()
+        self._bells = Bells()
         self._timers = Timers()
         self._unsure = False  # is there somebody whose rights may have changed since the last look
         self._stale = False  # SQL knows more than is being read
@@ -216,7 +216,7 @@ class Feed(threading.Thread):
         message = self._lookers.take(looks) if "looking" not in self._asked else None
         if message is not None:
             self._asked.add("looking")
-            self._telling.do(partial(looking.tell, message), self._lookers_told)
+            self._telling.do(partial(group.tell, message), self._lookers_told)
         for subscription, request_id in looking_at if self._state is not None else ():
             self._tell_lookers(subscription, request_id)
 
@@ -407,16 +407,17 @@ class Feed(threading.Thread):
         subscription.send([fragments.problem(""), alarm, *region, tick])
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
-        everywhere = [message for message in messages if message.everywhere]
+        here = [message.text for message in messages]
+        everywhere = [message.text for message in messages if message.everywhere]
         changed = []
         for subscription in self._watching() if messages or touched else ():
             if subscription.topic in touched:
                 subscription.owe()
                 changed.append(subscription)
             elif subscription.owed_since is None:
-                heard = messages if subscription.topic == LIVE else everywhere
+                heard = here if subscription.topic == LIVE else everywhere
                 if heard:
-                    subscription.tell([message.text for message in heard])
+                    subscription.tell(heard)
         self._welcome(changed)
 
     def _ring(self) -> None:

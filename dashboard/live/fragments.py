@@ -11,6 +11,7 @@ from dashboard import words
 from dashboard.access import Audience
 from dashboard.agents.look import Agents
 from dashboard.approvals.page import ApprovalPage, Ended
+from dashboard.display.tags import milliseconds
 from dashboard.display.text import plain
 from dashboard.live.page import LivePage
 
@@ -56,14 +57,14 @@ def lookers(request_id: str, names: tuple[str, ...], now: datetime) -> str:
 
 
 def _named(request_id: str, kind: str, agent_id: str, at: datetime) -> dict[str, Any]:
-    return {"id": request_id, "kind": plain(kind), "agent": plain(agent_id), "at": _milliseconds(at)}
+    return {"id": request_id, "kind": plain(kind), "agent": plain(agent_id), "at": milliseconds(at)}
 
 
-def _told(now: datetime, **said: object) -> str:
-    return json.dumps({"tick": _milliseconds(now), "ok": True, **said})
+def _told(now: datetime | None, **said: object) -> str:
+    return json.dumps({"tick": None if now is None else milliseconds(now), "ok": True, **said})
 
 
-def queue_head(waiting: int, unreadable: int, deadlines: tuple[int, ...], *, behind: bool) -> str:
+def queue_head(waiting: int, unreadable: int, deadlines: str, *, behind: bool) -> str:
     """How many wait, the next deadlines, and what is not as it should be."""
     said: dict[str, Any] = {"waiting": waiting, "unreadable": unreadable, "deadlines": deadlines}
     return _fragment("queue-head", "approvals/_queue_head", behind=behind, **said)
@@ -86,18 +87,14 @@ def alarm(sentence: str) -> str:
 
 def tick(now: datetime | None) -> str:
     """A sign of life with the server's time; data, not markup."""
-    return json.dumps({"tick": _milliseconds(now), "ok": True})
+    return _told(now)
 
 
 def no_tick(now: datetime | None, sentence: str) -> str:
     """A sign of life of a site whose pages are not true now, and why that is: the sentence for people, or ''."""
-    return json.dumps({"tick": _milliseconds(now), "ok": False, "why": words.not_live(sentence)})
-
-
-def _milliseconds(now: datetime | None) -> int | None:
-    return None if now is None else int(now.timestamp() * 1000)
+    return _told(now, ok=False, why=words.not_live(sentence))
 
 
 def ring(now: datetime) -> str:
     """A tick that also says: what this page shows has changed, fetch it."""
-    return json.dumps({"tick": int(now.timestamp() * 1000), "ok": True, "ring": True})
+    return _told(now, ring=True)

@@ -8,11 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-
-from dashboard.live.group import send
-
 TOLD_AGAIN_SECONDS = 10.0
 KEPT_SECONDS = 25.0
 MOST_NAMES = 8  # of one request that a process tells
@@ -72,10 +67,3 @@ class Lookers:
                 self._others[id_] = kept
             else:
                 del self._others[id_]
-
-
-def tell(message: dict[str, Any]) -> None:
-    """Tell the other processes; waits for a second at most."""
-    layer = get_channel_layer()
-    if layer is not None:
-        async_to_sync(send)(layer, message)

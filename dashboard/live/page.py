@@ -1,9 +1,9 @@
 """What everybody reads at the head of the inbox: how many wait, how the agents are, and what ended last."""
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import nsmallest
 
 from django.utils import timezone
 
@@ -30,13 +30,28 @@ class LivePage:
     now: datetime
     behind: bool = False  # the recorder lags
     known: bool = True  # False while Redis is away: empty lists then say nothing
-    deadlines: tuple[int, ...] = ()  # the next ones, in ms since 1970
+    deadlines: str = ""  # the next ones, in ms since 1970, as a page reads them
 
 
-def soonest(deadlines: Iterable[datetime]) -> tuple[int, ...]:
-    """The next deadlines of all that wait, so that a page can say how many expire soon."""
-    some = (milliseconds(at) for at in deadlines if at != NO_DEADLINE)
-    return tuple(nsmallest(SOONEST, some))
+class Deadlines:
+    """The deadlines of all that wait, in their order: one that comes or goes costs no look at the others."""
+
+    def __init__(self, deadlines: Iterable[datetime]) -> None:
+        self._in_order = sorted(milliseconds(at) for at in deadlines if at != NO_DEADLINE)
+
+    def add(self, at: datetime) -> None:
+        """One more waits until then."""
+        if at != NO_DEADLINE:
+            insort(self._in_order, milliseconds(at))
+
+    def remove(self, at: datetime) -> None:
+        """One that did waits no more."""
+        if at != NO_DEADLINE:
+            del self._in_order[bisect_left(self._in_order, milliseconds(at))]
+
+    def soonest(self) -> str:
+        """The next ones, so that a page can say how many expire soon."""
+        return " ".join(map(str, self._in_order[:SOONEST]))
 
 
 def live_page(waiting: Waiting | None = None) -> LivePage:
@@ -52,7 +67,7 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
         unreadable=waiting.unreadable,
         ended=recently_ended(),
         now=now,
-        deadlines=soonest(account.deadline_at for account in waiting.accounts),
+        deadlines=Deadlines(account.deadline_at for account in waiting.accounts).soonest(),
     )
 
 

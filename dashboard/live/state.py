@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import NamedTuple
 
 from core.agents import fleet
@@ -10,7 +11,7 @@ from core.agents.heartbeat import AgentState
 from core.history import health
 from core.store.approvals import RequestRecord, read_records, valid_id
 from core.store.client import open_store
-from core.store.outbox import OutboxEntry, Watcher
+from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.approvals import PENDING
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
@@ -19,7 +20,7 @@ from dashboard.approvals.page import SHOWN_ENDED, Asker, Ended, Votes, why_gone
 from dashboard.health import page as health_page
 from dashboard.live import fragments, queue
 from dashboard.live.doorbells import Changes
-from dashboard.live.page import LivePage, soonest
+from dashboard.live.page import Deadlines, LivePage
 
 BEHIND_SECONDS = 10.0
 MOST_TOLD = (
@@ -45,8 +46,9 @@ class LiveState:
         # The place in the outbox first, then the state: what happens in between is applied twice, to no effect.
         self._watcher = Watcher()
         self.changes = Changes(self._watcher)
-        self._unrecorded: dict[str, str] = {}
+        self._unrecorded: dict[str, str] = {}  # of requests: their last place in the outbox, in its order
         self._pending: dict[str, RequestRecord] = {}
+        self._deadlines = Deadlines(())  # of those
         self._ended: list[Ended] = []
         self._rows: dict[str, AgentRow] = {}
         self._gone: dict[str, str] = {}  # of requests: why nobody waits for the answer
@@ -78,7 +80,7 @@ class LiveState:
             self._ended,
             self.now,
             self._behind,
-            deadlines=self._deadlines(),
+            deadlines=self._deadlines.soonest(),
         )
         # The page counts the time itself, so a later `now` alone is no change.
         if self._drawn_of is None or replace(page, now=self._drawn_of.now) != self._drawn_of:
@@ -121,16 +123,16 @@ class LiveState:
             for entry in entries
             if valid_id(entry.fields.get("request_id"))
         }
-        recorded = {id_ for id_, position in self._unrecorded.items() if self._watcher.is_recorded(position)}
-        self._unrecorded = {**self._unrecorded, **positions}
+        recorded = self._take_recorded()
+        for request_id, position in sorted(positions.items(), key=lambda held: numbers(held[1])):
+            self._unrecorded.pop(request_id, None)  # to stand behind all others
+            self._unrecorded[request_id] = position
         self._heard_of.update(positions)
-        for request_id in list(self._unrecorded):
-            if self._watcher.is_recorded(self._unrecorded[request_id]):
-                del self._unrecorded[request_id]
+        self._take_recorded()
         if not positions and not recorded:
             return [], set()
-        waiting, ended = (len(self._pending), self._deadlines()), list(self._ended)
-        self._ended = [replace(e, recorded=e.recorded or e.request_id in recorded) for e in self._ended]
+        waiting, ended = (len(self._pending), self._deadlines.soonest()), list(self._ended)
+        self._ended = [replace(e, recorded=True) if e.request_id in recorded else e for e in self._ended]
         messages: list[Message] = []
         ids = list(positions)
         for request_id, record in zip(ids, read_records(self._store, ids), strict=True):
@@ -142,7 +144,7 @@ class LiveState:
             self.changes.of_queue()
         if len(messages) > MOST_TOLD:
             messages = [Message(self.region())]  # the ring tells pages to fetch their lists
-        if (len(self._pending), self._deadlines()) != waiting:
+        if (len(self._pending), self._deadlines.soonest()) != waiting:
             messages.append(Message(self._queue_head()))
         if self._ended != ended:
             messages.append(Message(fragments.ended_list(self._ended, self.now)))
@@ -198,6 +200,7 @@ class LiveState:
         self.now, states = fleet.look(self._store, None)
         pending, known = queue.read(self._store), set(self._pending)
         self._pending = {record.request_id: record for record in pending.records}
+        self._deadlines = Deadlines(record.deadline_at for record in pending.records)
         self._untold = (self._untold | set(self._pending) - known) & set(self._pending)
         self._rows = {row.agent_id: row for row in self._rows_of(states)}
         self._gone = {id_: self._why_gone(record) for id_, record in self._pending.items()}
@@ -212,14 +215,16 @@ class LiveState:
         self._votes = votes
 
     def _move(self, request_id: str, record: RequestRecord | None) -> list[Message]:
+        known = self._pending.pop(request_id, None)
+        if known is not None:
+            self._deadlines.remove(known.deadline_at)
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
-            known = self._pending.get(request_id)
             self._pending[request_id] = record = queue.held(record)
+            self._deadlines.add(record.deadline_at)
             if known == record and request_id not in self._untold:
                 return []
             self._untold.discard(request_id)
             return [Message(fragments.came(record, self.now))]
-        known = self._pending.pop(request_id, None)
         if record is None or record.status == PENDING:
             return [Message(self.region())] if known is not None else []
         end = Ended.of(record, recorded=request_id not in self._unrecorded)
@@ -241,15 +246,20 @@ class LiveState:
 
     def _queue_head(self) -> str:
         return fragments.queue_head(
-            len(self._pending), self._unreadable, self._deadlines(), behind=self._behind
+            len(self._pending), self._unreadable, self._deadlines.soonest(), behind=self._behind
         )
 
-    def _deadlines(self) -> tuple[int, ...]:
-        return soonest(record.deadline_at for record in self._pending.values())
+    def _take_recorded(self) -> set[str]:
+        """The requests whose last change SQL holds by now; no later one is looked at."""
+        behind = takewhile(lambda held: self._watcher.is_recorded(held[1]), self._unrecorded.items())
+        recorded = {request_id for request_id, _position in behind}
+        for request_id in recorded:
+            del self._unrecorded[request_id]
+        return recorded
 
     def _seconds_behind(self) -> float:
-        oldest = min((int(position.split("-")[0]) for position in self._unrecorded.values()), default=None)
-        return 0.0 if oldest is None else self.now.timestamp() - oldest / 1000
+        oldest = next(iter(self._unrecorded.values()), None)
+        return 0.0 if oldest is None else self.now.timestamp() - numbers(oldest)[0] / 1000
 
     def _rows_of(self, states: list[AgentState]) -> list[AgentRow]:
         waiting = {record.agent_id for record in self._pending.values()}

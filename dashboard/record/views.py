@@ -38,11 +38,8 @@ def show(request: HttpRequest) -> HttpResponse:
     context = _form(request.GET.dict())
     try:
         context["page"] = record_page(question_of(request.GET), before_of(request.GET))
-    except BadSearch as error:
-        return render(request, TEMPLATE, {**context, "refused": str(error)}, status=400)
-    except NoIndex as error:
-        logger.error("the record cannot be searched: %s", error)
-        return render(request, TEMPLATE, {**context, "problem": sentences.NO_INDEX}, status=503)
+    except (BadSearch, NoIndex) as error:
+        return _not_searched(request, context, error)
     return render(request, TEMPLATE, context)
 
 
@@ -53,14 +50,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     try:
         question = question_of(request.POST)
         find(question, 1)
-    except BadSearch as error:
-        context = {**_form(request.POST.dict()), "refused": str(error)}
-        return render(request, TEMPLATE, context, status=400)
-    except NoIndex as error:
-        logger.error("the record cannot be searched: %s", error)
-        return render(
-            request, TEMPLATE, {**_form(request.POST.dict()), "problem": sentences.NO_INDEX}, status=503
-        )
+    except (BadSearch, NoIndex) as error:
+        return _not_searched(request, _form(request.POST.dict()), error)
     with transaction.atomic():
         chosen = said_of(question)
         entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=chosen)])
@@ -70,6 +61,15 @@ def export(request: HttpRequest) -> HttpResponseBase:
     }
     pieces = in_pieces(_rows(question), request)
     return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _not_searched(
+    request: HttpRequest, context: dict[str, object], error: BadSearch | NoIndex
+) -> HttpResponse:
+    if isinstance(error, BadSearch):
+        return render(request, TEMPLATE, {**context, "refused": str(error)}, status=400)
+    logger.error("the record cannot be searched: %s", error)
+    return render(request, TEMPLATE, {**context, "problem": sentences.NO_INDEX}, status=503)
 
 
 def _form(said: dict[str, str]) -> dict[str, object]:

@@ -12,10 +12,12 @@ from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest
+from django.utils import timezone
 
 from dashboard import words
 from dashboard.sign_in import demands, freshness
-from dashboard.sign_in.words import NOT_THE_PASSWORD
+from dashboard.sign_in.account import browser_name
+from dashboard.sign_in.words import NOT_THE_PASSWORD, PASSKEY
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
@@ -52,6 +54,11 @@ class Factors(DefaultMFAAdapter):  # type: ignore[misc]
     def get_totp_issuer(self) -> str:
         """How the app calls this site."""
         return f"{words.SITE} ({context.request.get_host()})"
+
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
+        """How a new passkey is called, until its owner says otherwise: the browser at hand, and the day."""
+        browser = browser_name(context.request.headers.get("User-Agent", ""))
+        return f"{browser or PASSKEY}, {timezone.localdate():%Y-%m-%d}"
 
     def encrypt(self, text: str) -> str:
         """For SQL."""

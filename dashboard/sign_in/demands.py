@@ -1,14 +1,14 @@
 """Whose session is in use, and who must have a second factor before they go on."""
 
-from collections.abc import Callable
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.deprecation import MiddlewareMixin
 
 from core.history.people import session_store
 from dashboard.sign_in import words
@@ -40,15 +40,10 @@ def is_missing(user: Any) -> bool:
     return is_demanded(user) and not Authenticator.objects.filter(user=user, type__in=factors).exists()
 
 
-class SessionsAndFactors:
+class SessionsAndFactors(MiddlewareMixin):
     """Middleware: notes that a session is in use, and leads who lacks a second factor to where one is made."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self._get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing happens on the way through."""
-        return self._get_response(request)
+    async_capable = False
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
         """Where the database is away, the view itself says so."""

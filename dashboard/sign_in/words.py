@@ -12,6 +12,7 @@ NAME_IS_TAKEN = (
 )
 PROVIDER_FAILED = "The provider did not sign you in. Try again; if it stays so, ask whoever runs this site."
 NOT_THE_PASSWORD = "This is not the password of this account."
+PASSKEY = "Passkey"
 FIRST_IS_OVER = (
     "This link is over: there is an account here, or half an hour has passed since the start printed it."
 )

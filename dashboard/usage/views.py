@@ -5,16 +5,18 @@ from collections.abc import Callable
 from datetime import UTC
 
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from core.cli.export import PIECES
 from core.features import TelemetryFeatures
+from core.history.usage import reports as usage_reports
 from dashboard import access, words
-from dashboard.usage import export as usage_export
+from dashboard.display.sending import in_pieces
 from dashboard.usage.calls import calls_page
 from dashboard.usage.page import usage_page
 from dashboard.usage.period import PRESETS, BadPeriod, Period, dimension_of, period_of, zone_of
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 USAGE, CALLS = "dashboard/usage/usage.html", "dashboard/usage/calls.html"
 COOKIE = "usage_tz"
 YEAR = 366 * 86_400
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
 @require_safe
@@ -52,7 +55,10 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
         period = _period_of(request)
     except BadPeriod as error:
         return render(request, USAGE, {"presets": PRESETS, "refused": str(error)}, status=400)
-    return usage_export.response(form, period)
+    pieces = in_pieces(PIECES[form](usage_reports.exported(period.start, period.end)), request)
+    name = f"calls-{period.first}-to-{period.last}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(pieces, content_type=CONTENT_TYPES[form], headers=headers)
 
 
 def _answer(request: HttpRequest, template: str, read: Callable[[Period], object]) -> HttpResponse:

@@ -2,7 +2,7 @@
 // Deno, Bun and browsers; Node 22.18 and later run it as it stands. Its types are erasable.
 //
 //   import { Gate } from "./agent-telemetry.ts";
-//   const gate = new Gate();                       // TELEMETRY_URL, TELEMETRY_TOKEN or AGENT_TOKEN
+//   const gate = new Gate();                       // TELEMETRY_URL, TELEMETRY_TOKEN
 //   const answer = await gate.ask("deploy", { version: "4.2" }, {
 //     key: "release-7", timeout: "2h", understands: ["edited"],
 //   });
@@ -87,10 +87,11 @@ export class Gate {
   readonly #agent: string;
   readonly #fetch: typeof fetch;
 
-  /** By default TELEMETRY_URL, TELEMETRY_TOKEN (or AGENT_TOKEN) and, for a fleet's token, TELEMETRY_AGENT. */
+  /** By default TELEMETRY_URL, TELEMETRY_TOKEN and, for a fleet's token, TELEMETRY_AGENT. */
   constructor(options: { address?: string; token?: string; agent?: string; fetch?: typeof fetch } = {}) {
     const env = environment();
     const address = options.address ?? env.TELEMETRY_URL ?? "";
+    // AGENT_TOKEN is what it was called before.
     const token = options.token ?? env.TELEMETRY_TOKEN ?? env.AGENT_TOKEN ?? "";
     if (!/^https?:\/\/[^/]/.test(address)) throw new TypeError("address must be that of a site, such as https://telemetry.example");
     if (!token) throw new TypeError("token is missing: give one from the page Connect, or set TELEMETRY_TOKEN");

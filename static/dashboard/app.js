@@ -52,6 +52,7 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
     if (said.tick) skew = said.tick - Date.now();
     if (said.ok) setConnection("live");
     else setConnection("trouble", said.why);
+    document.dispatchEvent(new CustomEvent("telemetry:said", { detail: said }));
   }
   count();
 });

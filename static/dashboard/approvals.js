@@ -17,12 +17,16 @@ function keepHeights() {
 // Only a live page may decide: what a stale one shows may be over. One without a socket shows what the server just said.
 const isLive = () => ["live", "none"].includes(document.documentElement.dataset.connection);
 
+// This page has just been told that its own approval is held: until it is taken back there is nothing to approve.
+const isHeldHere = (request) => Boolean(request && document.querySelector(`#notices [data-held="${request}"]`));
+
 function guardButtons() {
   const live = isLive();
   for (const button of decides()) {
     const card = button.closest(".card");
     card.classList.toggle("sending", sending.has(requestOf(card)));
-    button.disabled = !live || ["sending", "due", "over"].some((state) => card.classList.contains(state));
+    button.disabled = !live || ["sending", "due", "over"].some((state) => card.classList.contains(state))
+      || (button.matches(".approve") && isHeldHere(requestOf(card)));
     button.setAttribute("aria-disabled", String(button.disabled || !rests(button)));
   }
 }

@@ -26,10 +26,7 @@ document.addEventListener("change", (event) => {
   const count = document.querySelectorAll("#together input[type=checkbox]:checked").length;
   for (const said of document.querySelectorAll("#together [data-count]")) said.textContent = count;
 });
-document.addEventListener("htmx:ws:after:message:incoming", (event) => {
-  const text = event.detail.message.data;
-  if (!text.startsWith("{")) return;
-  const said = JSON.parse(text);
+document.addEventListener("telemetry:said", ({ detail: said }) => {
   if (said.came) {
     over.delete(said.came.id);
     arrived.push(said.came);

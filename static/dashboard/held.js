@@ -24,4 +24,14 @@ function endHeld({ id, word }) {
   }
 }
 
+// What is held is said once, with one Undo: in the strip, where that has it, and else beside the request.
+function sayOnce() {
+  for (const held of document.querySelectorAll(".card [data-held]")) {
+    const said = Boolean(document.querySelector(`#notices [data-held="${held.dataset.held}"]`));
+    if (held.hidden !== said) held.hidden = said;
+  }
+}
+
+new MutationObserver(sayOnce).observe(document.getElementById("main"),
+  { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
 setInterval(countHeld, 250);

@@ -4,11 +4,6 @@
 const dialog = document.getElementById("keys");
 const marked = new Set(); // lines that were selected with x
 let before = ""; // the first of two keys
-let denies = false; // the reason was opened to deny
-
-const reasonField = () => document.querySelector("#pane textarea[name^=reason-]");
-const answerButton = (name) => document.querySelector(`#pane [data-decide].${name}`);
-const paneIsSelected = () => pane().dataset.shows === wanted && !pane().classList.contains("leaving");
 
 function step(by) {
   const all = waitingLines();
@@ -16,19 +11,6 @@ function step(by) {
   const place = all.findIndex((line) => line.dataset.line === wanted);
   const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
   if (next.dataset.line !== wanted) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
-}
-
-function write(toDeny) {
-  denies = toDeny;
-  reasonField()?.focus();
-}
-
-const press = (name) => { if (paneIsSelected()) answerButton(name)?.click(); };
-
-function deny() {
-  if (!paneIsSelected()) return;
-  if (hasReason()) press("deny");
-  else write(true);
 }
 
 // The group that is looked at, or what was selected: its page asks once more.
@@ -72,7 +54,7 @@ const KEYS = {
   k: () => step(-1),
   a: () => press("approve"),
   d: deny,
-  r: () => write(false),
+  r: () => { if (mayAnswer("deny")) write(false); },
   x: mark,
   A: together,
   e: unfold,

@@ -53,9 +53,6 @@ async function rung() {
   fetching = false;
 }
 
-document.addEventListener("htmx:ws:after:message:incoming", (event) => {
-  const text = event.detail.message.data;
-  if (text.startsWith("{") && JSON.parse(text).ring) rung();
-});
+document.addEventListener("telemetry:said", (event) => { if (event.detail.ring) rung(); });
 // A hidden page fetches nothing; it does when somebody looks at it again.
 document.addEventListener("visibilitychange", () => { if (owed) rung(); });

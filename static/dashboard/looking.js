@@ -26,11 +26,8 @@
     }
   }
 
-  document.addEventListener("htmx:ws:after:message:incoming", (event) => {
-    const text = event.detail.message.data;
-    if (!text.startsWith("{")) return;
-    const { looking } = JSON.parse(text);
-    if (looking) others = looking;
+  document.addEventListener("telemetry:said", (event) => {
+    others = event.detail.looking ?? others;
     show();
   });
   // A new socket knows nothing of us.

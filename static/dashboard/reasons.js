@@ -14,6 +14,14 @@ function notAimedAt() {
   if (!document.querySelector("#notices .notice")) notice("Nothing was sent: that button had only just come there. Press it again.", "unsure passing");
 }
 
+// A key that answers nothing says why. An approval that can yet be taken back keeps its place.
+function tellWhyNot(why) {
+  const text = `Nothing was sent: ${why}`;
+  const held = document.querySelector("#notices [data-held]:not(.released)");
+  if (!held) notice(text, "unsure passing");
+  else held.querySelector("[data-until]").after(Object.assign(document.createElement("span"), { className: "passing", textContent: ` ${text}` }));
+}
+
 // A reason that somebody types outlives the page, the connection and the request.
 function keepDrafts() {
   for (const field of document.querySelectorAll("textarea[name^=reason-]")) {

@@ -1,11 +1,12 @@
 """A model that always does the same: it calls a tool once and then says that it is done. Speaks the messages API."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.receivers import serving
 
 USAGE = {
     "input_tokens": 10,
@@ -15,11 +16,11 @@ USAGE = {
 }
 
 
-class Model(ThreadingHTTPServer):
-    """`heard`: the results of the tool that it was told, as text."""
+class Stub(ThreadingHTTPServer):
+    """`command`: what its tool is called with. `heard`: what it was told, as text, in order."""
 
-    def __init__(self, command: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Messages)
+    def __init__(self, handler: type["Handler"], command: str) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.command = command
         self.heard: list[str] = []
 
@@ -29,31 +30,47 @@ class Model(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
 
-@contextmanager
-def model_that_runs(command: str) -> Iterator[Model]:
-    """The model, in a thread."""
-    with Model(command) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+class Handler(BaseHTTPRequestHandler):
+    """What models of every provider do."""
 
-
-class _Messages(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Model
+    server: Stub
 
     def log_message(self, *_arguments: object) -> None:
         pass
 
-    def do_HEAD(self) -> None:
+    def posted(self) -> str:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode() or "{}"
+
+    def send(self, text: str, kind: str = "text/event-stream") -> None:
         self.send_response(200)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text.encode())))
         self.end_headers()
+        self.wfile.write(text.encode())
+
+    def send_events(self, events: Iterable[dict[str, Any]]) -> None:
+        self.send("".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events))
+
+
+@contextmanager
+def model(handler: type[Handler], command: str) -> Iterator[Stub]:
+    """The model, in a thread."""
+    stub = Stub(handler, command)
+    with serving(stub):
+        yield stub
+
+
+class Messages(Handler):
+    """As Anthropic has it. It hears the results of its tool."""
+
+    def do_HEAD(self) -> None:
+        self.send("")
 
     do_GET = do_HEAD
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+        body = json.loads(self.posted())
         results = [
             part
             for message in body.get("messages", [])
@@ -63,13 +80,12 @@ class _Messages(BaseHTTPRequestHandler):
         ]
         self.server.heard += [json.dumps(result.get("content")) for result in results]
         wants_tool = any(tool.get("name") == "Bash" for tool in body.get("tools", [])) and not results
-        events = list(_events(self.server.command if wants_tool else None))
-        text = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.send_events(_events(self.server.command if wants_tool else None))
+
+
+def model_that_runs(command: str) -> AbstractContextManager[Stub]:
+    """One of the messages API."""
+    return model(Messages, command)
 
 
 def _events(command: str | None) -> Iterator[dict[str, Any]]:

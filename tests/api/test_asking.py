@@ -7,6 +7,8 @@ import pytest
 
 from core import ApprovalGate
 from core.models import AuditEntry
+from core.store.approvals import set_limits
+from core.store.client import open_store
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -208,3 +210,21 @@ def test_many_are_waited_for_in_one_call(agent, gate_of):
     assert theirs.json() == {"ended": ids}  # as of those that never were
     for bad in ([], "x", ["x"], [str(uuid.uuid4())] * 1001):
         assert client.post("/requests/ended", json={"ids": bad}).json()["field"] == "ids"
+
+
+def test_who_asks_too_much_hears_the_same_at_every_door(agent, site, clean_redis):
+    client = agent("deployer")
+    assert client.post("/requests", json={"type": "deploy"}).status_code == 201
+    set_limits(open_store(clean_redis), waiting=1, a_minute=0)
+    call = {"hook_event_name": "PreToolUse", "session_id": "s", "tool_name": "Bash", "tool_input": {}}
+    said = [
+        client.post("/requests", json={"type": "deploy"}),
+        client.post("/hooks/claude-code", json=call),
+        client.post(
+            f"{site}/api/aap/v1/requests", headers={"Idempotency-Key": "1"},
+            json={"tool": "deploy", "arguments": {}, "timeout": "30m"},
+        ),
+    ]  # fmt: skip
+    assert {(one.status_code, one.headers["retry-after"]) for one in said} == {(429, "10")}
+    [message] = {one.json().get("message") or one.json()["error"]["message"] for one in said}
+    assert "requests that wait, and the site allows no more" in message

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
 from dashboard.connect.views import settings_of
-from tests.api.model_stub import Model, model_that_runs
+from tests.api.model_stub import Stub, model_that_runs
 from tests.waiting import PATIENCE
 
 DEAD = "http://127.0.0.1:9"
@@ -38,10 +39,9 @@ def claude(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def session(
-    claude: Path, agent: Callable, owner: User, site: str, tmp_path: Path
+    claude: Path, agent: Callable, owner: User, site: str, tmp_path: Path, start_process: Callable
 ) -> Iterator[Callable[[str], "Session"]]:
     """Starts the client in a project whose settings are those of the page Connect."""
-    sessions: list[Session] = []
 
     def begin(address: str = "", *, revoked: bool = False, by_command: bool = False) -> Session:
         secret = agent("ann-laptop").headers["Authorization"].removeprefix("Bearer ")
@@ -49,18 +49,17 @@ def session(
             tokens.revoke(owner, AgentToken.objects.get().pk)
         where = address or site
         settings = written_by_command(tmp_path, where, secret) if by_command else settings_of(where)
-        sessions.append(Session(claude, tmp_path, settings, "" if by_command else secret))
-        return sessions[-1]
+        model = models.enter_context(model_that_runs(f"touch {tmp_path / 'project' / 'trace'}"))
+        return Session(start_process, model, claude, tmp_path, settings, "" if by_command else secret)
 
-    yield begin
-    for one in sessions:
-        one.end()
+    with ExitStack() as models:
+        yield begin
 
 
 def written_by_command(folder: Path, address: str, secret: str) -> str:
     """The settings that `agent-telemetry connect` writes; the token is in a file, and in no variable."""
     token_file = folder / "agent.env"
-    token_file.write_text(f"AGENT_SITE={address}\nAGENT_TOKEN={secret}\n")
+    token_file.write_text(f"TELEMETRY_URL={address}\nTELEMETRY_TOKEN={secret}\n")
     [claude] = [agent for agent in AGENTS if agent.name == "claude-code"]
     return claude.addition(Wiring(address, token_file, 600)).added("")
 
@@ -68,34 +67,28 @@ def written_by_command(folder: Path, address: str, secret: str) -> str:
 class Session:
     """One `claude -p` whose model wants to run a command that leaves a trace."""
 
-    def __init__(self, claude: Path, folder: Path, settings: str, secret: str) -> None:
-        self._project = folder / "project"
-        self.trace = self._project / "trace"
-        (self._project / ".claude").mkdir(parents=True)
-        (self._project / ".claude" / "settings.json").write_text(settings.replace("600", "30"))
-        self._stub = model_that_runs(f"touch {self.trace}")
-        self.model: Model = self._stub.__enter__()
+    def __init__(
+        self, start: Callable, model: Stub, claude: Path, folder: Path, settings: str, secret: str
+    ) -> None:
+        self.model, project = model, folder / "project"
+        self.trace = project / "trace"
+        (project / ".claude").mkdir(parents=True)
+        (project / ".claude" / "settings.json").write_text(settings.replace("600", "30"))
         known = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environment = known | {
             "HOME": str(folder / "home"), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "AGENT_TOKEN": secret,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "TELEMETRY_TOKEN": secret,
         }  # fmt: skip
         (folder / "home").mkdir(exist_ok=True)
-        self._process = subprocess.Popen(
+        self._process = start(
             [str(claude), "-p", "leave a trace", "--output-format", "json", "--permission-mode", "default"],
-            cwd=self._project, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            cwd=project, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def result(self) -> dict:
         """What it printed at its end."""
         said, _ = self._process.communicate(timeout=4 * PATIENCE)
         return json.loads(said)
-
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-        self._stub.__exit__(None, None, None)
 
 
 def waiting(gate, soon):

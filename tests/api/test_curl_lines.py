@@ -26,7 +26,7 @@ STRICT = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; }\n'
 def test_they_do_what_the_document_says(agent, site, name, said):
     lines = "\n".join(re.findall(r"```sh\n(.*?)```", (DOCS / name).read_text(), re.DOTALL))
     tokens = {
-        "AGENT_TOKEN": agent("deployer", "ask").headers["Authorization"].removeprefix("Bearer "),
+        "TELEMETRY_TOKEN": agent("deployer", "ask").headers["Authorization"].removeprefix("Bearer "),
         "PROVISIONER_TOKEN": agent("fleet ", "provision", is_prefix=True)
         .headers["Authorization"]
         .removeprefix("Bearer "),
@@ -41,7 +41,7 @@ def test_they_do_what_the_document_says(agent, site, name, said):
     somebody = threading.Thread(target=answer)
     somebody.start()
     try:
-        environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "SITE": site, **tokens}
+        environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "TELEMETRY_URL": site, **tokens}
         ran = subprocess.run(["bash", "-c", STRICT + lines], env=environment, capture_output=True, text=True)
     finally:
         over.set()

@@ -2,12 +2,16 @@
 
 import json
 import threading
+from functools import partial
+from http.client import HTTPConnection
 
 import pytest
 
 from core import HeartbeatCoordinator
-from core.api import hooks
+from core.api import hooks, listeners
 from core.models import AuditEntry
+from core.store.approvals import read_listened
+from core.store.client import open_store
 from tests.live_record import live_record
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -194,6 +198,23 @@ def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, pa
     thread.join(patience)
 
 
+def test_a_call_whose_client_was_killed_is_told_to_pages_once_nobody_came_back(
+    agent, gate_of, soon, monkeypatch
+):
+    monkeypatch.setattr(listeners, "LOST_SECONDS", -1.0)
+    gone, client = [], agent("ann-laptop")
+    hear = lambda request_id, **_: gone.append(request_id)  # noqa: E731  # kept: signals hold receivers weakly
+    listeners.left.connect(hear)
+    connection = HTTPConnection(client.base_url.host, client.base_url.port)
+    headers = {"Authorization": client.headers["Authorization"], "Content-Type": "application/json"}
+    connection.request("POST", "/api/v1/hooks/claude-code?timeout=60", json.dumps(CALL), headers)
+    request = waiting(gate_of("x"), soon)
+    soon(lambda: read_listened(open_store(), [request.request_id], request.timestamp))
+    connection.close()
+    soon(lambda: gone == [request.request_id])
+    assert gate_of("x").get_request(request.request_id).status == "pending"
+
+
 def test_what_happens_is_published_for_those_who_follow_events(agent):
     client = agent("ann-laptop")
     for event in ("Notification", "PostToolUse", "SubagentStart", "SubagentStop", "Stop", "SessionEnd"):
@@ -237,6 +258,44 @@ def test_only_what_the_token_says_is_asked(agent, gate_of, monkeypatch):
     said = post(prompted, {**body, "hook_event_name": "PermissionRequest"}, timeout=10)
     assert said["decision"]["behavior"] == "deny"
     assert len(gate_of("x").get_pending_approvals()) == 2
+
+
+@pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
+def test_a_call_that_its_client_does_not_name_is_asked_about_each_time(
+    agent, gate_of, soon, patience, monkeypatch, event
+):
+    asks = "prompted" if event == "PermissionRequest" else "*"
+    client, gate, found = agent("ann-laptop", asks=asks), gate_of("x"), []
+    call = {**CALL, "hook_event_name": event, "tool_use_id": None}
+    thread = held(client, call, found)
+    first = waiting(gate, soon)
+    gate.decide(first.request_id, True, "maria")
+    thread.join(patience)
+    assert "allow" in str(found)
+    monkeypatch.setattr(hooks, "EARLY_SECONDS", 9.9)
+    assert "parked as" in str(post(client, call, timeout=10))
+    assert waiting(gate, soon).request_id != first.request_id
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_copilot_that_reads_these_settings_is_answered_in_its_own_words(
+    agent, gate_of, soon, patience, approved
+):
+    client, gate, found = agent("ann-laptop", asks="prompted"), gate_of("x"), []
+    call = {"hookName": "permissionRequest", "sessionId": "s-1", "cwd": "/home/ann/shop", "toolName": "bash",
+            "toolInput": {"command": "git push"}, "permissionSuggestions": []}  # fmt: skip
+    query = {"timeout": 60, "understands": "edited"}
+    post_it = partial(client.post, "/hooks/claude-code", params=query, json=call)
+    thread = threading.Thread(target=lambda: found.append(post_it().json()))
+    thread.start()
+    request = waiting(gate, soon)
+    assert (request.approval_type, request.context["input"]) == ("Bash", {"command": "git push"})
+    gate.decide(request.request_id, approved, "maria", "not on a Friday")
+    thread.join(patience)
+    assert found[0]["behavior"] == ("allow" if approved else "deny")
+    assert approved or "not on a Friday" in found[0]["message"]
+    named = agent("bob-laptop", asks="Read").post("/hooks/claude-code", json=call)
+    assert (named.status_code, named.json()) == (200, {})
 
 
 def test_while_it_works_an_agent_is_seen_to_live(agent):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from core import CoordinationSignals, EventStreamer
-from core.api import streams
+from core.api import bearers, streams
 from core.history.people import tokens
 from core.models import AgentToken
 from telemetry_site.asgi import door
@@ -83,6 +83,21 @@ def test_a_stream_ends_with_its_token(agent, owner, monkeypatch):
     with agent("worker").stream("GET", "/events/stream") as answer:
         tokens.revoke(owner, AgentToken.objects.get().pk)
         assert list(events_of(answer)) == []
+
+
+def test_one_question_tells_of_all_tokens_that_have_streams(
+    agent, owner, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(bearers, "STANDING_SECONDS", 60.0)
+    for name in ("one", "two", "three"):
+        agent(name)
+    one, two, three = AgentToken.objects.order_by("pk").values_list("pk", flat=True)
+    tokens.revoke(owner, two)
+    standing = bearers.Standing(lambda: [one, two])
+    with django_assert_num_queries(1):
+        assert [standing.ask(number) for number in (one, two, one, two)] == [True, False, True, False]
+    with django_assert_num_queries(1):  # one that came since
+        assert (standing.ask(three), standing.remembered(three)) == (True, True)
 
 
 def test_a_line_break_in_an_agents_type_begins_no_event():

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,21 +26,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture
-def start_agent(clean_redis: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    started: list[subprocess.Popen[str]] = []
-
+def start_agent(
+    clean_redis: str, start_process: Callable[..., subprocess.Popen]
+) -> Callable[..., subprocess.Popen[str]]:
     def start(agent_id: str, kind: str = "deploy", timeout: float = 300) -> subprocess.Popen[str]:
         environment = {**os.environ, "REDIS_URL": clean_redis, "PYTHONPATH": str(ROOT)}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
         command = [sys.executable, "-m", "tests.browser.agent_process", agent_id, kind, str(timeout)]
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        started.append(process)
-        return process
+        return start_process(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return start
 
 
 def told(process: subprocess.Popen[str]) -> dict[str, object]:

@@ -29,9 +29,9 @@ def environment(request, clean_redis):
 
 
 @pytest.fixture
-def script(environment):
+def script(environment, start_process):
     def start(line):
-        return subprocess.Popen(
+        return start_process(
             ["sh", "-c", line.replace("agent-telemetry", f"{sys.executable} -m core")],
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip

@@ -51,9 +51,9 @@ def sentences(node: ast.AST) -> Iterator[str]:
         yield from sentences(inside)
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_page_has_a_sentence_of_its_own(path):
-    assert list(sentences(ast.parse(path.read_text()))) == []
+def test_no_page_has_a_sentence_of_its_own():
+    own = {str(path.relative_to(ROOT)): list(sentences(ast.parse(path.read_text()))) for path in pages()}
+    assert {path: said for path, said in own.items() if said} == {}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,9 @@ def test_what_nobody_reads_on_a_page_may_stand_anywhere(left):
     assert list(sentences(ast.parse(left))) == []
 
 
-KINDS = re.compile(r"""(?:kind=|new_fact\(\s*|Fact\([^()]*?, )"((?:[a-z_]+)\.[a-z_]+)\"""")
+KINDS = re.compile(
+    r"""(?:kind=|(?:new_fact|acted)\(\s*|Fact\([^()]*?, |about\(\s*\w+,[^,]*,\s*)"((?:[a-z_]+)\.[a-z_]+)\""""
+)
 
 
 def kinds_written() -> set[str]:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from core import ApprovalGate, CoordinationSignals, FeedbackLoop, HeartbeatCoordinator, UsageTracker
+from core import (
+    ApprovalGate,
+    CoordinationSignals,
+    EventStreamer,
+    FeedbackLoop,
+    HeartbeatCoordinator,
+    UsageTracker,
+)
 from core.store import embedded
 from tests.accounts import also_allowed, limit
 from tests.core.usage.usage_help import book
@@ -59,6 +66,21 @@ def agents(url):
 def mailbox_of(url):
     """The signals of an agent: `mailbox_of("ann").check_signal("done")`."""
     return lambda agent_id=None, **options: CoordinationSignals(url, agent_id, **options)
+
+
+@pytest.fixture
+def ann(mailbox_of):
+    return mailbox_of("ann")
+
+
+@pytest.fixture
+def bob(mailbox_of):
+    return mailbox_of("bob")
+
+
+@pytest.fixture
+def events(url):
+    return EventStreamer(url)
 
 
 @pytest.fixture

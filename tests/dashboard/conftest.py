@@ -1,34 +1,22 @@
 """What the tests of the pages share: people of every kind, a gate, and websockets of signed-in people."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from websockets.sync.client import ClientConnection, connect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder.recorder import Recorder
 from dashboard.live import doorbells, feed
 from tests.live_record import live_record
-from tests.servers import client_of
 from tests.waiting import PATIENCE
 
 UNKNOWN_ID = "7f1c8e5e-5a45-4a3c-9d43-0f6a0f0a1b2c"
-
-
-@pytest.fixture
-def gate(clean_redis: str) -> ApprovalGate:
-    return ApprovalGate(clean_redis, "deployer")
-
-
-@pytest.fixture
-def raw(clean_redis: str):
-    """A plain client for looking at keys and for damaging them."""
-    with client_of(clean_redis, decode_responses=True) as client:
-        yield client
 
 
 @pytest.fixture
@@ -92,6 +80,23 @@ def signed_in(person: Callable[[str], User]) -> Callable[..., Client]:
     return client_of_kind
 
 
+@pytest.fixture
+def viewer(signed_in: Callable[..., Client]) -> Client:
+    return signed_in("viewer")
+
+
+@pytest.fixture
+def maria(make_user: Callable[..., User]) -> User:
+    return make_user("maria", "approver")
+
+
+def queries_of(client: Client, address: str) -> int:
+    """How many queries a page takes."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
+
+
 def form(request_id: str, digest: str, reason: str = "") -> dict[str, str]:
     """What a page posts for one card."""
     return {f"digest-{request_id}": digest, f"reason-{request_id}": reason}
@@ -138,10 +143,3 @@ def open_socket(site: str) -> Iterator[Callable[..., ClientConnection]]:
             return opened.enter_context(socket)
 
         yield open_one
-
-
-@pytest.fixture
-def background() -> Iterator[Callable[..., Future]]:
-    """Runs calls beside the test."""
-    with ThreadPoolExecutor(64) as pool:
-        yield pool.submit

@@ -4,30 +4,15 @@ Down, hung, restarted and emptied: tests/core/approvals/test_gate_outages.py,
 tests/history/recorder/test_recorder_outages.py, tests/dashboard/outages/test_redis_away.py.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
 from core import ApprovalGate
 from tests.faults.site.stand import until
+from tests.faults.test_hostile_conditions import ask, card_of
 from tests.faults.trials import recorded
 from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
-
-
-@pytest.fixture
-def background():
-    with ThreadPoolExecutor(8) as pool:
-        yield pool.submit
-
-
-def card_of(person, request_id):
-    return until(lambda: person.look().get(request_id), "its card is shown")
-
-
-def ask(site, timeout=120.0):
-    return ApprovalGate(site.server.url, "deployer").open_request("deploy", {"n": 1}, timeout).request_id
 
 
 def full(raw):

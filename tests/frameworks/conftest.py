@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,18 +18,16 @@ HERE = Path(__file__).resolve().parent
 class Program:
     """One of the programs, in a folder that its next process finds again."""
 
-    def __init__(self, module: str, python: Path, environment: dict[str, str], folder: Path) -> None:
-        self._command = [str(python), "-m", f"programs.{module}"]
+    def __init__(
+        self, start: Callable, module: str, python: Path, environment: dict[str, str], folder: Path
+    ) -> None:
+        self._start, self._command = start, [str(python), "-m", f"programs.{module}"]
         self._environment, self.folder = environment, folder
-        self._processes: list[subprocess.Popen[str]] = []
 
     def start(self, *names: str) -> subprocess.Popen[str]:
         """Begin, or go on with, the runs of these names."""
         errors = (self.folder / "errors").open("a")
-        self._processes.append(
-            subprocess.Popen([*self._command, *names], cwd=self.folder, env=self._environment, stderr=errors)
-        )
-        return self._processes[-1]
+        return self._start([*self._command, *names], cwd=self.folder, env=self._environment, stderr=errors)
 
     def ended(self, process: subprocess.Popen[str]) -> None:
         """It has ended well."""
@@ -45,17 +43,13 @@ class Program:
         file = self.folder / "ran"
         return sorted(file.read_text().splitlines()) if file.exists() else []
 
-    def end(self) -> None:
-        for process in self._processes:
-            process.kill()
-            process.wait()
-
 
 @pytest.fixture
-def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+def program(
+    clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, start_process: Callable
+) -> Callable[..., Program]:
     """`program("langgraph")`: ready to be started."""
     shared = shared_folder(tmp_path_factory)
-    made: list[Program] = []
 
     def make(framework: str, module: str = "", **more: str) -> Program:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
@@ -65,12 +59,9 @@ def program(clean_redis: str, tmp_path: Path, tmp_path_factory: pytest.TempPathF
         environment = {
             **kept, "PYTHONPATH": path, "REDIS_URL": clean_redis, "TELEMETRY_AGENT": "payer", **more
         }  # fmt: skip
-        made.append(Program(module or framework, python, environment, tmp_path))
-        return made[-1]
+        return Program(start_process, module or framework, python, environment, tmp_path)
 
-    yield make
-    for one in made:
-        one.end()
+    return make
 
 
 @pytest.fixture

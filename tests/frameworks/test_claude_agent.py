@@ -1,5 +1,7 @@
 """Claude Agent SDK with the real client and a model of ours: by a hook and by permission, what people say is done."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from core import ApprovalGate
@@ -15,10 +17,8 @@ pytestmark = [pytest.mark.anywhere, pytest.mark.long]
 class Session:
     """One query of the SDK whose model wants to run a command that leaves a trace."""
 
-    def __init__(self, program, client, way, timeout, folder, redis) -> None:
-        self.gate, self.trace = ApprovalGate(redis, "payer"), folder / "trace"
-        self._stub = model_that_runs(f"touch {self.trace}")
-        self.model = self._stub.__enter__()
+    def __init__(self, program, model, client, way, timeout, folder, redis) -> None:
+        self.gate, self.trace, self.model = ApprovalGate(redis, "payer"), folder / "trace", model
         self._program = program("claude_agent", **{
             "HOME": str(folder), "ANTHROPIC_BASE_URL": self.model.url, "ANTHROPIC_API_KEY": "none",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1",
@@ -44,21 +44,15 @@ class Session:
         """It ends well."""
         self._program.ended(self._process)
 
-    def close(self) -> None:
-        self._stub.__exit__(None, None, None)
-
 
 @pytest.fixture
 def session(program, claude, tmp_path, clean_redis):  # noqa: F811
-    sessions = []
-
     def begin(way, timeout="1h"):
-        sessions.append(Session(program, claude, way, timeout, tmp_path, clean_redis))
-        return sessions[-1]
+        model = models.enter_context(model_that_runs(f"touch {tmp_path / 'trace'}"))
+        return Session(program, model, claude, way, timeout, tmp_path, clean_redis)
 
-    yield begin
-    for one in sessions:
-        one.close()
+    with ExitStack() as models:
+        yield begin
 
 
 @pytest.mark.parametrize("way", ["hook", "permission"])

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,26 +47,27 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return client.rename(client.with_suffix(".mjs"))
 
 
-@pytest.fixture
-def node(compiled: Path, site: str, token: str) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Runs a body with the client: `node('say(await gate.ask("deploy"))')`."""
+def strips_types() -> bool:
+    """Whether the Node that is here runs TypeScript as it is."""
     version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
-    strips = tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= (22, 18)
-    client = CLIENT if strips else compiled
+    return tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= (22, 18)
+
+
+@pytest.fixture
+def node(
+    compiled: Path, site: str, token: str, start_process: Callable[..., subprocess.Popen]
+) -> Callable[..., subprocess.Popen[str]]:
+    """Runs a body with the client: `node('say(await gate.ask("deploy"))')`."""
+    client = CLIENT if strips_types() else compiled
     environment = {**os.environ, "TELEMETRY_URL": site, "TELEMETRY_TOKEN": token}
-    started: list[subprocess.Popen[str]] = []
 
     def run(body: str, program: str = PROGRAM) -> subprocess.Popen[str]:
         program = program.replace("./agent-telemetry.ts", str(client)).replace("BODY", body)
         command = ["node", "--input-type=module", "-e", program]
         pipe = subprocess.PIPE
-        started.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
-        return started[-1]
+        return start_process(command, env=environment, stdout=pipe, stderr=pipe, text=True)
 
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
+    return run
 
 
 def said(process: subprocess.Popen[str]) -> list[object]:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,14 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.test import Client
 
 from core import ApprovalGate
-from core.history.approvals import decisions
+from core.history.approvals import decisions, signing
 from core.history.recorder.recorder import Recorder
+from core.values.signature import public_key_text
 from tests.live_record import live_record
 from tests.memory_disk import memory_folder
-from tests.servers import client_of
 
 
 @pytest.fixture(autouse=True)
@@ -33,18 +33,6 @@ def data_dir() -> Iterator[Path]:
     """A data directory for a site of its own; on a busy disk its migrations alone could take a minute."""
     with memory_folder("site-") as folder:
         yield folder
-
-
-@pytest.fixture
-def gate(clean_redis: str) -> ApprovalGate:
-    return ApprovalGate(clean_redis, "deployer")
-
-
-@pytest.fixture
-def raw(clean_redis: str):
-    """A plain client for looking at keys and for damaging them."""
-    with client_of(clean_redis, decode_responses=True) as client:
-        yield client
 
 
 @pytest.fixture
@@ -80,6 +68,31 @@ def maria(make_user: Callable[..., User], transactional_db: None) -> User:
 
 
 @pytest.fixture
+def own_key(settings: Any, tmp_path: Path) -> None:
+    """A key of this test's own signs decisions."""
+    settings.TELEMETRY_DECISION_KEY_FILE = tmp_path / "decision-key.pem"
+
+
+@pytest.fixture
+def agents_have_the_key(own_key: None, settings: Any) -> None:
+    """Agents hold its public half."""
+    settings.TELEMETRY_DECISION_KEY = public_key_text(signing.keyring().public)
+
+
+@pytest.fixture
+def checkpoints(settings: Any, tmp_path: Path) -> None:
+    """The record has a file of checkpoints of this test's own."""
+    settings.TELEMETRY_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
+
+
+@pytest.fixture
+def auditor(make_user: Callable[..., User], client: Client) -> Client:
+    """A client of somebody who reads the record."""
+    client.force_login(make_user("the auditor", "auditor", is_staff=True))
+    return client
+
+
+@pytest.fixture
 def decide(gate: ApprovalGate) -> Callable[..., Any]:
     """Decide as the site does: `decide(user, request_id, approved=False)`."""
 
@@ -91,20 +104,6 @@ def decide(gate: ApprovalGate) -> Callable[..., Any]:
         )
 
     return as_the_site
-
-
-@pytest.fixture
-def background() -> Iterator[Callable[..., Future]]:
-    """Runs calls beside the test; each thread gives its database connection back."""
-
-    def call(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(64) as pool:
-        yield lambda function, *args, **kwargs: pool.submit(call, function, *args, **kwargs)
 
 
 @pytest.fixture
@@ -135,21 +134,12 @@ def running(quick_to_end: None) -> Iterator[Callable[[Recorder], threading.Event
 
 
 @pytest.fixture
-def recorder_process(clean_redis, this_database, tmp_path):
+def recorder_process(clean_redis, this_database, tmp_path, start_process):
     """Starts `manage.py recorder` on the database of this test, as often as asked."""
     settled = {"TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": clean_redis, "DATABASE_URL": this_database}
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
     environment = {**os.environ, **settled}
-    started: list[subprocess.Popen] = []
-
-    def start(**more: str) -> subprocess.Popen:
-        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "recorder"]
-        started.append(subprocess.Popen(command, env=environment | more, stderr=subprocess.DEVNULL))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return lambda **more: start_process(command, env=environment | more, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 """A server as the primitives' own tests have it; nothing here needs Django."""
 
-from tests.core.conftest import background, core_server, proxy, raw, server, url  # noqa: F401  fixtures
+from tests.core.conftest import background, core_server, events, proxy, raw, server, url  # noqa: F401  fixtures

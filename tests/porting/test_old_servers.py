@@ -11,6 +11,7 @@ import redis
 from core import ApprovalGate, EventStreamer, HeartbeatCoordinator
 from core.errors import StoreRefused, StoreUnavailable
 from core.store.client import open_store
+from tests.core.store.test_cluster import answers
 from tests.ports import free_port
 from tests.waiting import Stopwatch, wait_until
 
@@ -52,13 +53,6 @@ def old_server(program_of_6_2: Path):
     client.close()
     server.terminate()
     server.wait()
-
-
-def answers(client) -> bool:
-    try:
-        return client.ping()
-    except redis.ConnectionError:
-        return False
 
 
 @pytest.mark.long

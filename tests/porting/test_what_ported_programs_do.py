@@ -21,11 +21,6 @@ from tests.waiting import PATIENCE, wait_until
 PRIMITIVES = [ApprovalGate, CoordinationSignals, EventStreamer, FeedbackLoop, HeartbeatCoordinator]
 
 
-@pytest.fixture
-def events(url):
-    return EventStreamer(url)
-
-
 def test_a_follower_with_block_ms_does_not_end_by_itself(events, background):
     following = events.consume_events(["build"], block_ms=20)
     first = background(next, following)

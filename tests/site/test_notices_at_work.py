@@ -51,9 +51,10 @@ def asked(clean_redis: str, make_user: Callable, receiver: Receiver) -> str:
 
 
 @pytest.fixture
-def run(clean_redis: str, this_database: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
+def run(
+    clean_redis: str, this_database: str, tmp_path: Path, start_process: Callable[..., subprocess.Popen]
+) -> Callable[..., subprocess.Popen]:
     """Start Python in the site's environment."""
-    started: list[subprocess.Popen] = []
 
     def start(*words: str, **environment: str) -> subprocess.Popen:
         env = {
@@ -67,13 +68,9 @@ def run(clean_redis: str, this_database: str, tmp_path: Path) -> Iterator[Callab
             "TELEMETRY_NOTICE_NETWORKS": "127.0.0.0/8",
             **environment,
         }
-        started.append(subprocess.Popen([sys.executable, *words], env=env, cwd=ROOT))
-        return started[-1]
+        return start_process([sys.executable, *words], env=env, cwd=ROOT)
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return start
 
 
 def states() -> list[str]:

@@ -24,7 +24,6 @@ from dashboard.live.state import LiveState
 from tests.contract.key_patterns import key_patterns
 from tests.history.audit.chain import of_requests
 from tests.live_record import live_record
-from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.anywhere
@@ -38,12 +37,6 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def gate(clean_redis):
     return ApprovalGate(clean_redis, "data-janitor")
-
-
-@pytest.fixture
-def raw(clean_redis):
-    with client_of(clean_redis, decode_responses=True) as client:
-        yield client
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, moment, not_found, text
-from core.api.answers import Refused, Reply
+from core.api.answers import Refused, Reply, too_many
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import Proof, public_keys
@@ -80,7 +80,7 @@ def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
     try:
         request_id = gate.open_request(asked.tool, asked.about, asked.seconds, key=key).request_id
     except StoreRefused as error:
-        raise Refused(429, "too_many_requests", f"{error}", after=AGAIN_SECONDS) from error
+        raise too_many(error, "too_many_requests") from error
     except (TypeError, ValueError) as error:
         request_id = _same(gate, key, row)
         if not request_id:
@@ -195,11 +195,11 @@ def look(row: ProtocolRequest) -> Seen:
     record, now = read_record_and_time(store, request_id)
     if record is not None:
         _refuse_unproven(record)
-        return _of_redis(record, now)
+        return _seen(record, record.context_object, now)
     known = kept.recorded(row.request_id)
     if known is None or known.status == PENDING or not known.context:
         raise Refused(503, "dependency", LOST, after=AGAIN_SECONDS)
-    return _of_record(known, now)
+    return _seen(known, loads_strictly(known.context), now)
 
 
 def _refuse_unproven(record: RequestRecord) -> None:
@@ -212,23 +212,7 @@ def _refuse_unproven(record: RequestRecord) -> None:
         raise Refused(503, "dependency", "There is a yes that is not believed.", after=AGAIN_SECONDS)
 
 
-def _of_redis(record: RequestRecord, now: datetime) -> Seen:
-    return Seen(
-        record.approval_type,
-        record.context_object,
-        record.status,
-        record.requested_at,
-        record.deadline_at,
-        now,
-        record.ended_at,
-        record.reason,
-        record.collected_at,
-        record.digest,
-    )
-
-
-def _of_record(known: ApprovalRecord, now: datetime) -> Seen:
-    about = loads_strictly(known.context)
+def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> Seen:
     return Seen(
         known.approval_type,
         about,

@@ -30,6 +30,12 @@ TOLD = (
 TOLD_LENGTH, TOLD_SECONDS = 1_000, 5.0
 BEFORE, PROMPT, FORM = "PreToolUse", "PermissionRequest", "Elicitation"
 ANSWERED = (BEFORE, PROMPT, FORM)  # every other event is only told
+WERE_CALLED = {
+    "TELEMETRY_URL": "AGENT_SITE",
+    "TELEMETRY_TOKEN": "AGENT_TOKEN",
+    "TELEMETRY_AGENT": "AGENT_NAME",
+    "TELEMETRY_ASKS": "AGENT_ASKS",
+}  # by their names now; those of before are read too
 
 Body = dict[str, Any]
 
@@ -66,12 +72,12 @@ def main(words: list[str]) -> int:
     try:
         name, options = words[0], dict(zip(words[1::2], words[2::2], strict=True))
         if name == "headers":
-            print(
-                json.dumps({"Authorization": f"Bearer {_environment(options.get('--env'))['AGENT_TOKEN']}"})
-            )
+            token = _environment(options.get("--env"))["TELEMETRY_TOKEN"]
+            print(json.dumps({"Authorization": f"Bearer {token}"}))
             return PASSED
         client, started = CLIENTS[name], time.monotonic()
         asked = json.load(sys.stdin)
+        client = COPILOT if is_copilots(asked) else client
         body = client.read(asked)
         if body is None:
             print("{}")
@@ -99,17 +105,24 @@ def main(words: list[str]) -> int:
 
 
 def _environment(path: str | None) -> Mapping[str, str]:
-    """AGENT_SITE, AGENT_TOKEN and AGENT_NAME: of a file, or of the environment without one."""
+    """TELEMETRY_URL, TELEMETRY_TOKEN and TELEMETRY_AGENT: of a file, or of the environment without one."""
     if path is None:
         found: Mapping[str, str] = os.environ
     else:
         with open(path, encoding="utf-8") as file:
             pairs = (line.strip().partition("=") for line in file if not line.startswith("#"))
             found = {name: value for name, equals, value in pairs if equals}
-    for name in ("AGENT_SITE", "AGENT_TOKEN"):
-        if not found.get(name):
+    named = as_named(found)
+    for name in ("TELEMETRY_URL", "TELEMETRY_TOKEN"):
+        if name not in named:
             raise Fault(f"{name} is missing in {path or 'the environment'}: run agent-telemetry connect.")
-    return found
+    return named
+
+
+def as_named(found: Mapping[str, str]) -> dict[str, str]:
+    """What is set of the site, the token, the agent and what it asks about, by their names of now."""
+    said = {name: found.get(name) or found.get(before, "") for name, before in WERE_CALLED.items()}
+    return {name: value for name, value in said.items() if value}
 
 
 def _ask(client: Client, environment: Mapping[str, str], body: Body, until: float) -> Said:
@@ -122,7 +135,7 @@ def _ask(client: Client, environment: Mapping[str, str], body: Body, until: floa
                 "deny", "Nobody has answered in time. Do something else now, and try this again later."
             )
         try:
-            return _understood(_post(client, environment, body, until - began))
+            return understood(_post(client, environment, body, until - began))
         except _Away as error:
             now, pause = time.monotonic(), max(PAUSE_SECONDS, error.after)
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
@@ -136,7 +149,7 @@ def _tell(client: Client, environment: Mapping[str, str], body: Body) -> Said:
     """Say what happened, once and shortly: without what the tool printed."""
     told = {name: body[name] for name in TOLD if isinstance(body.get(name), str)}
     told = {name: value[:TOLD_LENGTH] for name, value in told.items()}
-    return _understood(_post(client, environment, told, TOLD_SECONDS))
+    return understood(_post(client, environment, told, TOLD_SECONDS))
 
 
 class _Away(Exception):
@@ -151,13 +164,16 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
     text = json.dumps(body).encode()
     if len(text) > BODY_BYTES:
         raise Fault("What the tool wants to do is too large to be shown to people.")
-    site = environment["AGENT_SITE"].rstrip("/")
+    site = environment["TELEMETRY_URL"].rstrip("/")
     # The site answers 5 s before the time that it is told, and this waits a little longer than that.
     edits = body.get("hook_event_name") in client.edits
     query = f"timeout={max(10.0, min(left + 4, 3600)):.0f}" + ("&understands=edited" if edits else "")
-    name = environment.get("AGENT_NAME", "")
+    name = environment.get("TELEMETRY_AGENT", "")
     query += f"&agent={urllib.request.quote(name, safe='')}" if name else ""  # type: ignore[attr-defined]
-    headers = {"Authorization": f"Bearer {environment['AGENT_TOKEN']}", "Content-Type": "application/json"}
+    headers = {
+        "Authorization": f"Bearer {environment['TELEMETRY_TOKEN']}",
+        "Content-Type": "application/json",
+    }
     asks = urllib.request.Request(f"{site}/api/v1/hooks/claude-code?{query}", text, headers)
     try:
         with urllib.request.build_opener(NoRedirect).open(asks, timeout=left) as reply:
@@ -191,7 +207,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _understood(answer: Body) -> Said:
+def understood(answer: Body) -> Said:
     """The site's answer, which is in the words of Claude Code."""
     said = answer.get("hookSpecificOutput")
     if not isinstance(said, dict):
@@ -237,26 +253,27 @@ def _no(body: Body, why: str) -> Body:
 # GitHub Copilot: before a tool it speaks as Claude Code does, but for a name of the call; asked for a permission not
 
 COPILOT_PROMPT = "permissionRequest"
-COPILOT_TOOLS = {
-    **{
-        "bash": "Bash",
-        "powershell": "Bash",
-        "view": "Read",
-        "create": "Write",
-        "edit": "Edit",
-        "task": "Agent",
-    },
-    **{
-        "apply_patch": "Edit",
-        "str_replace_editor": "Edit",
-        "web_fetch": "WebFetch",
-        "web_search": "WebSearch",
-    },
-}  # as it calls them itself before a tool
+COPILOT_TOOLS = {  # as it calls them itself before a tool
+    "bash": "Bash",
+    "powershell": "Bash",
+    "view": "Read",
+    "create": "Write",
+    "edit": "Edit",
+    "task": "Agent",
+    "apply_patch": "Edit",
+    "str_replace_editor": "Edit",
+    "web_fetch": "WebFetch",
+    "web_search": "WebSearch",
+}
+
+
+def is_copilots(body: object) -> bool:
+    """Whether this is its own word for what it would ask its user, which it says to the hooks of Claude Code too."""
+    return isinstance(body, dict) and body.get("hookName") == COPILOT_PROMPT
 
 
 def _read_copilot(body: Body) -> Body | None:
-    if body.get("hookName") == COPILOT_PROMPT:
+    if is_copilots(body):
         name = str(body.get("toolName"))
         return {
             "hook_event_name": PROMPT,
@@ -276,7 +293,7 @@ def _read_copilot(body: Body) -> Body | None:
 def _say_copilot(body: Body, said: Said) -> Any:
     if not said.word:
         return {}
-    if body.get("hookName") == COPILOT_PROMPT:
+    if is_copilots(body):
         return {"behavior": said.word, "message": said.why}
     if said.edited is None:
         return {"permissionDecision": said.word, "permissionDecisionReason": said.why}
@@ -372,10 +389,11 @@ def _use(session: object, tool: object, given: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+COPILOT = Client(_read_copilot, _say_copilot, (BEFORE,), faults=True)
 CLIENTS = {
     "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
     "codex": Client(_as_it_is, _say_no_to_codex),
-    "copilot": Client(_read_copilot, _say_copilot, (BEFORE,), faults=True),
+    "copilot": COPILOT,
     "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
     "cursor": Client(_read_cursor, _say_cursor),
 }

@@ -14,10 +14,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.agents.origins import origin_of
-from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.people import tokens
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.people.tokens import SCOPES, NotYours, Wanted
 from core.models import AgentToken, DeviceCode
 from core.values.names import checked_name
@@ -156,6 +155,5 @@ def _locked(code: str) -> DeviceCode | None:
 
 
 def _record(kind: str, asked: DeviceCode, agent: str, **said: Any) -> None:
-    name, how = actor()
     what = {"what": str(asked), "machine": asked.machine, "address": asked.address}
-    append_at_commit(replace(entries.new_fact(kind, name, **what, **said, **how), agent_id=agent))
+    append_at_commit(replace(acted(kind, **what, **said), agent_id=agent))

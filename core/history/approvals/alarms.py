@@ -7,11 +7,13 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
 from core.history.approvals.answers import deadlines
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
+from core.history.database.prepared import Query
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS, is_of_another
@@ -51,13 +53,15 @@ def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime 
 
 def altered(record: RequestRecord) -> Fact | None:
     """The alarm where a request in Redis is not what was asked, else None: one query."""
-    kept = ApprovalRecord.objects.filter(pk=record.request_id).values_list("digest", "deadline_at").first()
-    digest, deadline_at = kept or (None, None)
+    digest, deadline_at = next(iter(_ASKED.rows(UUID(record.request_id))), (None, None))
     if not is_altered(record, digest, deadline_at):
         return None
     return fact_of_altered(
         record.request_id, record.agent_id, digest or record.stored_digest[:64], record.digest
     )
+
+
+_ASKED = Query(lambda pk: ApprovalRecord.objects.filter(pk=pk).values_list("digest", "deadline_at"), UUID)
 
 
 def fact_of_altered(request_id: str, agent_id: str, asked: str, found: str) -> Fact:
@@ -118,29 +122,15 @@ def _why(entry: OutboxEntry) -> str:
 def fact_of_told_otherwise(row: ApprovalRecord, heard: str) -> Fact:
     """That whoever waited may have read another end, which stands where waiters look first."""
     logger.critical("request %s is %s, and its waiters were told %s", row.pk, row.status, heard)
-    return Fact(
-        event_id=f"told_otherwise:{row.pk}",
-        kind=TOLD_OTHERWISE,
-        at=timezone.now(),
-        actor="",
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={"stands": row.status, "told": heard[:MAX_WHY]},
-    )
+    event_id = f"told_otherwise:{row.pk}"
+    return about(row, event_id, TOLD_OTHERWISE, "", stands=row.status, told=heard[:MAX_WHY])
 
 
 def fact_of_doubted(row: ApprovalRecord, entry: OutboxEntry) -> Fact:
     """That an agent heard a yes which is not signed as it must be, and did not believe it."""
     logger.critical("request %s: its agent did not believe a yes", row.pk)
-    return Fact(
-        event_id=f"doubted:{row.pk}",
-        kind=DOUBTED,
-        at=at(entry.fields["doubted_ms"]),
-        actor=row.agent_id,
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={"why": entry.fields.get("why", "")[:MAX_WHY], "status": row.status},
-    )
+    why, moment = entry.fields.get("why", "")[:MAX_WHY], at(entry.fields["doubted_ms"])
+    return about(row, f"doubted:{row.pk}", DOUBTED, row.agent_id, moment, why=why, status=row.status)
 
 
 def count_recent() -> int:

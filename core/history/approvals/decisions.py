@@ -26,6 +26,7 @@ from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
+from core.history.database.prepared import Query
 from core.models import DecisionIntent
 from core.models.sealed import key_lost
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
@@ -56,6 +57,7 @@ logger = logging.getLogger(__name__)
 INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take effect
 DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
+OVER = "it does not wait for an answer any more"
 NOTHING = Given()
 ALTERED_SINCE = (
     "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
@@ -141,6 +143,14 @@ def decide(
     if intent.outcome == HELD:
         return _held(intent, tried)
     return carry_out(store, intent, record)
+
+
+def still_waiting(store: Store, request_id: str) -> RequestRecord:
+    """A request that waits for an answer; ValueError, as a sentence, for one that does not."""
+    record, now = read_record_and_time(store, request_id)
+    if record is None or record.status != PENDING or record.deadline_at <= now:
+        raise ValueError(OVER)
+    return record
 
 
 def _held(intent: DecisionIntent, tried: Tried) -> Held:
@@ -276,8 +286,11 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
 
 def fresh_powers(user: Any) -> tuple[Any, Powers]:
     """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
-    fresh = get_user_model().objects.filter(pk=user.pk).first()
+    fresh = _ACCOUNT.one(get_user_model(), user.pk)
     return fresh, powers_of(fresh) if fresh else Powers()
+
+
+_ACCOUNT = Query(lambda pk: get_user_model().objects.filter(pk=pk), int)
 
 
 def _attempt(
@@ -398,15 +411,9 @@ def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
     """That somebody answers for their own agent, and why they may."""
     kind = "decision.alone" if verdict.why == ALONE else "decision.overridden"
     said = {"why": verdict.why, "approved": intent.approved, "reason": intent.reason}
-    return entries.Fact(
-        event_id=f"intent:{intent.pk}:exception",
-        kind=kind,
-        at=intent.created_at,
-        actor=intent.user.get_username(),
-        agent_id=intent.agent_id,
-        request_id=str(intent.request_id),
-        details={**said, "decision_id": str(intent.pk), "policy": intent.policy},
-    )
+    said |= {"decision_id": str(intent.pk), "policy": intent.policy}
+    event_id = f"intent:{intent.pk}:exception"
+    return entries.about(intent, event_id, kind, intent.user.get_username(), intent.created_at, **said)
 
 
 def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
@@ -415,15 +422,7 @@ def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
 
 
 def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
-    return entries.Fact(
-        event_id=event_id,
-        kind="decision.refused",
-        at=timezone.now(),
-        actor=actor,
-        agent_id=record.agent_id,
-        request_id=record.request_id,
-        details=details,
-    )
+    return entries.about(record, event_id, "decision.refused", actor, **details)
 
 
 def _told(approved: bool, decision: Decision) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from core.history.approvals import alarms, ends, signing
 from core.history.approvals.answers import deadlines, holds, intents
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
-from core.history.audit.entries import Fact, append, new_fact
+from core.history.audit.entries import Fact, about, append, new_fact
 from core.history.database import locks
 from core.history.search import index as search
 from core.models import ApprovalRecord, DecisionIntent
@@ -171,7 +171,7 @@ class Batch:
     def _requested(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
         requested_at, deadline_at = at(said["requested_ms"]), at(said["deadline_ms"])
-        about = {"approval_type": said["approval_type"], "digest": said["digest"]}
+        asked = {"approval_type": said["approval_type"], "digest": said["digest"]}
         fact = Fact(
             event_id=f"request:{request_id}:requested",
             kind="approval.requested",
@@ -179,7 +179,7 @@ class Batch:
             actor=said["agent_id"],
             agent_id=said["agent_id"],
             request_id=request_id,
-            details={**about, **_said(said, "key"), **_said(said, "revises")},
+            details={**asked, **_said(said, "key"), **_said(said, "revises")},
         )
         timeout_seconds = _seconds(said["timeout_seconds"])
         doubts = self._unconfirmed_asking(request_id, entry)
@@ -242,7 +242,7 @@ class Batch:
             return [*facts, _contradicted(row, entry, ended_at)]
         edited = end.pop("edited_to").encode()
         known = End(request_id, said["digest"] or row.digest, **end, edited=edited, ended_at=ended_at)
-        return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row, said)]
+        return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row)]
 
     def _is_confirmed(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> bool:
         """Whether anything but the outbox knows of this end; one that contradicts what stands is told as that."""
@@ -259,14 +259,14 @@ class Batch:
             return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
         how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
         digest = row.digest if row else said["digest"]
-        about = Said(request_id, digest, how, said["responder"], said["reason"])
+        signed = Said(request_id, digest, how, said["responder"], said["reason"])
         tried = self._intents.get(request_id, ())
         mine = [intent for intent in tried if intent.outcome in (OPEN, ACCEPTED) or intent.accepted_at]
         return intents.intent_of(mine, said) is not None or signing.is_signed(
-            about, said.get("signature", "")
+            signed, said.get("signature", "")
         )
 
-    def _told_otherwise(self, row: ApprovalRecord, said: Mapping[str, str]) -> list[Fact]:
+    def _told_otherwise(self, row: ApprovalRecord) -> list[Fact]:
         """What of this request in Redis is not so, now that it has ended."""
         told, facts = self._records.told.get(str(row.pk)), []
         if told is not None and told.digest not in ("", row.digest):
@@ -326,16 +326,9 @@ class Batch:
         # A server that was restored may let somebody collect it once more: that is told too.
         again = held == row.status and row.collected_at != collected_at
         first = ends.collection_id(request_id)
-        fact = Fact(
-            event_id=f"{first}:{entry.fields['collected_ms']}" if again else first,
-            kind="approval.collected",
-            at=collected_at,
-            actor=row.agent_id,
-            agent_id=row.agent_id,
-            request_id=request_id,
-            details={"status": held, **_said(entry.fields, "claim")},
-        )
-        return [fact]
+        event_id = f"{first}:{entry.fields['collected_ms']}" if again else first
+        said = {"status": held, **_said(entry.fields, "claim")}
+        return [about(row, event_id, "approval.collected", row.agent_id, collected_at, **said)]
 
     def _restored(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         was, told = entry.fields.get("was", PENDING), self._records.told.get(request_id)
@@ -442,15 +435,9 @@ def _uuid_or_none(text: str) -> uuid.UUID | None:
 def _contradicted(row: ApprovalRecord, entry: OutboxEntry, moment: datetime) -> Fact:
     said = entry.fields
     logger.critical("request %s is %s here, and Redis says %s", row.pk, row.status, said["status"])
-    return Fact(
-        event_id=f"contradicted:{row.pk}:{entry.position}",
-        kind="record.contradicted",
-        at=moment,
-        actor=said["responder"],
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={"stands": row.status, "told": said["status"], "reason": said["reason"]},
-    )
+    event_id = f"contradicted:{row.pk}:{entry.position}"
+    told = {"stands": row.status, "told": said["status"], "reason": said["reason"]}
+    return about(row, event_id, "record.contradicted", said["responder"], moment, **told)
 
 
 def repaired(

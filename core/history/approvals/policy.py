@@ -1,5 +1,6 @@
 """Who may decide what: the one answer that every door asks for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -187,17 +188,12 @@ class Powers:
 EVERYTHING = Powers(decides=True, grants=frozenset({(ANY, ANY)}))
 
 
-def may_decide(person: Any, request: Asked) -> Verdict:
-    """Whether this person may decide this request now, by what the database says."""
-    return powers_of(person).verdict(request)
-
-
 def powers_of(user: Any) -> Powers:
     """What this person may decide, in one query; `has_perm` of the same object needs no further one."""
     held, grants, owned = set(), set(), set()
     types: dict[str, Demands] = {}
     version, alone = 0, False
-    for kind, one, two, number, *flags in _read(user):
+    for kind, one, two, number, *flags in read_about(user, _facts):
         if kind == "right":
             held.add(f"{one}.{two}")
         elif kind == "grant":
@@ -225,9 +221,12 @@ def powers_of(user: Any) -> Powers:
     )
 
 
-def _read(user: Any) -> list[tuple[Any, ...]]:
-    """The rows of `_facts`: Django takes 5 ms to put the query together, and whoever writes has others wait."""
-    sql, parameters = _sql(connection.vendor)
+def read_about(user: Any, rows: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query about one person, which is put together once for this database.
+
+    Django takes 5 ms for that, longer than the database, and whoever writes has others wait.
+    """
+    sql, parameters = _sql(rows, connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(sql, [user.pk if value == _SOMEBODY else value for value in parameters])
         found: list[tuple[Any, ...]] = cursor.fetchall()
@@ -235,9 +234,8 @@ def _read(user: Any) -> list[tuple[Any, ...]]:
 
 
 @cache
-def _sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """The query of `_facts` about `_SOMEBODY`, put together once for this database."""
-    sql, parameters = _facts(get_user_model()(pk=_SOMEBODY)).query.sql_with_params()
+def _sql(rows: Callable[[Any], Any], _vendor: str) -> tuple[str, tuple[Any, ...]]:
+    sql, parameters = rows(get_user_model()(pk=_SOMEBODY)).query.sql_with_params()
     return sql, tuple(parameters)
 
 

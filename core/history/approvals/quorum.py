@@ -10,7 +10,7 @@ from django.utils import timezone
 from core import failpoints
 from core.approvals.request import Decision
 from core.history.approvals.policy import Powers, powers_of
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
 from core.history.people.lookalikes import skeleton
 from core.models import Ballot, Vote
 from core.store.approvals import RequestRecord
@@ -74,21 +74,10 @@ def _stands(vote: Vote, record: RequestRecord) -> bool:
 
 
 def _fact(vote: Vote, record: RequestRecord, votes: tuple[str, ...], approvers: int) -> Fact:
-    return Fact(
-        event_id=f"vote:{vote.pk}:{record.digest}",
-        kind="decision.voted",
-        at=vote.created_at,
-        actor=vote.user.get_username(),
-        agent_id=record.agent_id,
-        request_id=record.request_id,
-        details={
-            "votes": list(votes),
-            "approvers": approvers,
-            "reason": vote.reason,
-            "digest": vote.digest,
-            "policy": vote.policy,
-        },
-    )
+    said = {"votes": list(votes), "approvers": approvers}
+    said |= {name: getattr(vote, name) for name in ("reason", "digest", "policy")}
+    event_id, person = f"vote:{vote.pk}:{record.digest}", vote.user.get_username()
+    return about(record, event_id, "decision.voted", person, vote.created_at, **said)
 
 
 def votes_of(request_ids: list[str]) -> dict[str, tuple[str, ...]]:

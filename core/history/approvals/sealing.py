@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from core.history.audit.entries import append, new_fact
+from core.history.audit.entries import append
 from core.history.database import locks
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.search import index
 from core.models import ApprovalRecord, DecisionIntent, Rule
 from core.models.sealed import SealedTextField, is_sealed, key_of, keys, sealed_column
@@ -84,9 +84,8 @@ def _bring(wanted: Wanted, unread: Counter[str], what: str) -> Brought:
     changed = {column: _bring_column(column, wanted, unread) for column in SEALED}
     brought = Brought(changed.pop(CONTEXTS), sum(changed.values()))
     with transaction.atomic():
-        name, how = actor()
         said = {"what": what, "requests": brought.contexts, "others": brought.others}
-        append([new_fact("contexts.sealed", name, **said, **how)])
+        append([acted("contexts.sealed", **said)])
     index.rebuild()
     _forget_what_was_there()
     return brought

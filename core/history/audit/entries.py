@@ -34,6 +34,14 @@ def new_fact(kind: str, actor: str = "", **details: Any) -> Fact:
     return Fact(f"{kind}:{uuid.uuid4()}", kind, timezone.now(), actor=actor, details=details)
 
 
+def about(
+    request: Any, event_id: str, kind: str, actor: str, at: datetime | None = None, **details: Any
+) -> Fact:
+    """A fact about a request, of a row, a record or an attempt that tells which and whose it is. at: None is now."""
+    said = (actor, request.agent_id, str(request.request_id), details)
+    return Fact(event_id, kind, at or timezone.now(), *said)
+
+
 def repaired(what: str, **details: Any) -> Fact:
     """Something of the record was mended by the software itself: `what` in words, the rest in numbers."""
     return new_fact("record.repaired", what=what, **details)

@@ -10,15 +10,19 @@ _LISTS = ("groups", "permissions", "changed", "guards", "named")
 _COUNTS = {"more": "failed", "requests": "requests", "agents": "agents"}
 
 
-def read_details(text: str) -> dict[str, Any]:
-    """The details of an entry. Where somebody damaged them, `why` says so and holds the text."""
+def details_of(text: object) -> dict[str, Any] | None:
+    """The details of an entry; None where somebody damaged them."""
     try:
-        said = json.loads(text)
-        if isinstance(said, dict):
-            return said
+        said = json.loads(text) if isinstance(text, str) else None
     except ODD:
-        pass
-    return {"why": f"this entry is damaged: {text}"}
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def read_details(text: str) -> dict[str, Any]:
+    """The same for people. Where somebody damaged them, `why` says so and holds the text."""
+    said = details_of(text)
+    return {"why": f"this entry is damaged: {text}"} if said is None else said
 
 
 def in_short(details: str) -> str:

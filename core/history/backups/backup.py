@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from core import __version__, failpoints
-from core.history.backups import tables, whole_file
+from core.history import whole_file
+from core.history.backups import tables
 from core.history.backups.file import Chain, Manifest, Writer
 from core.history.backups.tables import CannotCopy, Progress
 from core.history.proof import verification

@@ -13,7 +13,7 @@ from core.history.backups import tables
 from core.history.backups.backup import LEFT_OUT
 from core.history.backups.file import Backup, Manifest, opened
 from core.history.backups.tables import CannotCopy, Progress
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.proof import verification
 from core.history.proof.verification import Verdict
 from core.history.search import index as search
@@ -51,8 +51,7 @@ def restore(
         with transaction.atomic():
             verdict = _bring_in(backup, checkpoint_file, progress)
             tables.fill_from_rows(later)
-            name, how = actor()
-            entries.append([entries.new_fact("record.restored", name, **_told_of(manifest), **how)])
+            entries.append([acted("record.restored", **_told_of(manifest))])
             failpoints.reach("restore.before_commit")
         if later:  # an older backup knows the permissions of its own tables alone
             call_command("migrate", verbosity=0, interactive=False)

@@ -11,11 +11,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from core.errors import StoreUnavailable
+from core.history.approvals import answerable
+from core.history.approvals.answerable import Approvers, Pair
 from core.history.approvals.policy import Powers, powers_of
 from core.history.notices.channels import is_personal
 from core.history.notices.texts import ESCALATION, FIRST, HANDED, NOBODY
@@ -38,7 +39,7 @@ from core.store.client import open_store
 from core.values.approvals import PENDING
 
 MOST = 10_000
-SETS_POLICY = "change_approvaltype"
+SETS_POLICY = "core.change_approvaltype"
 COLUMNS = ("request_id", "approval_type", "agent_id", "requested_at", "deadline_at")
 
 
@@ -79,7 +80,7 @@ class Look:
         self._now = now
         self._asked = asked
         self._powers: dict[int, Powers] = {}
-        self._nobody: dict[tuple[str, str], bool] = {}
+        self._nobody: dict[Pair, bool] = {}
         ids = [one.request_id for one in asked]
         self._told = set(Notice.objects.filter(request_id__in=ids).values_list("key", flat=True))
         self._voted = set(Vote.objects.filter(ballot__in=ids).values_list("ballot_id", "user_id"))
@@ -131,9 +132,9 @@ class Look:
 
     def _unanswerable(self, asked: Asked) -> Iterator[Due]:
         """Administrators hear at once of what nobody may answer, whatever they wish."""
-        pair = (asked.approval_type, asked.agent_id)
+        pair = Pair(asked.approval_type, asked.agent_id)
         if pair not in self._nobody:
-            self._nobody[pair] = not self._can_be_answered(asked)
+            self._nobody[pair] = not self._approvers.can_approve(pair)
         for person in self._administrators if self._nobody[pair] else ():
             for channel in self._channels_of(person):
                 yield self._one(person, channel, asked, NOBODY)
@@ -151,16 +152,6 @@ class Look:
     def _one(self, person: Any, channel: NoticeChannel, asked: Asked, step: str) -> Due:
         whose = person.pk if is_personal(channel) else ""
         return Due(f"{asked.request_id}:{step}:{channel.pk}:{whose}", asked, step, channel, person)
-
-    def _can_be_answered(self, asked: Asked) -> bool:
-        """Whether as many may answer it as must."""
-        able = 0
-        for person in self._deciders:
-            powers = self._powers_of(person)
-            able += powers.verdict(asked).allowed
-            if able >= powers.demands(asked.approval_type).approvers:
-                return True
-        return False
 
     def _powers_of(self, person: Any) -> Powers:
         if person.pk not in self._powers:
@@ -209,8 +200,8 @@ class Look:
         return list(NoticeChannel.objects.filter(kind=NoticeChannel.Kind.MAIL, is_enabled=True)[:1])
 
     @cached_property
-    def _deciders(self) -> list[Any]:
-        return list(rights.deciders(get_user_model()).order_by("pk"))
+    def _approvers(self) -> Approvers:
+        return answerable.read()
 
     @cached_property
     def _administrators(self) -> list[Any]:
@@ -236,8 +227,5 @@ def _receivers(one: HandOver) -> list[Any]:
 
 def administrators() -> Any:
     """The active people who set who may approve what."""
-    sets = Q(content_type__app_label="core", codename=SETS_POLICY)
-    directly = Permission.objects.filter(sets, user=OuterRef("pk"))
-    by_group = Permission.objects.filter(sets, group__user=OuterRef("pk"))
-    people = get_user_model().objects.filter(is_active=True)
-    return people.filter(Q(is_superuser=True) | Exists(directly) | Exists(by_group)).order_by("pk")
+    sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
+    return get_user_model().objects.filter(sets, is_active=True).order_by("pk")

@@ -15,11 +15,10 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
-from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import rights_changes
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.people.lookalikes import alike
 from core.values.text import one_line
 
@@ -78,10 +77,8 @@ def _hold() -> None:
 
 
 def _record(kind: str, **details: Any) -> None:
-    if _silent.get():
-        return
-    name, how = actor()
-    append_at_commit(entries.new_fact(kind, name, **details, **how))
+    if not _silent.get():
+        append_at_commit(acted(kind, **details))
 
 
 def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: Any) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from core.history.audit.entries import Fact, new_fact
+
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
@@ -29,6 +31,12 @@ def actor() -> tuple[str, dict[str, Any]]:
     user = getattr(request, "user", None)
     name = user.get_username() if user is not None and user.is_authenticated else ""
     return name, {"through": "site"}
+
+
+def acted(kind: str, **details: Any) -> Fact:
+    """A fact of this moment: what who acts here did, and how."""
+    name, how = actor()
+    return new_fact(kind, name, **details, **how)
 
 
 def _system_user() -> str:

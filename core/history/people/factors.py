@@ -6,7 +6,7 @@ from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 
 from core.history.audit import entries
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.people.sessions import note
 
 
@@ -28,13 +28,11 @@ def remove(user: Any) -> int:
 
 
 def _added(user: Any, authenticator: Authenticator, **_signal: Any) -> None:
-    name, how = actor()
-    note(entries.new_fact("factor.added", name, account=str(user), what=authenticator.type, **how))
+    note(acted("factor.added", account=str(user), what=authenticator.type))
 
 
 def _removed(user: Any, authenticator: Authenticator, **_signal: Any) -> None:
-    name, how = actor()
-    note(entries.new_fact("factor.removed", name, account=str(user), what=authenticator.type, **how))
+    note(acted("factor.removed", account=str(user), what=authenticator.type))
 
 
 def _refused(user: Any, authenticator: Authenticator, **_signal: Any) -> None:

@@ -7,11 +7,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
-from core.history.audit import entries
 from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import rights_changes
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.models import (
     AgentOwner,
     ApprovalType,
@@ -82,8 +81,7 @@ def _said(row: Any) -> dict[str, Any]:
 
 def _record(row: Any, **said: Any) -> None:
     rights_changes.changing()
-    name, how = actor()
     PolicyState.objects.filter(pk=1).update(version=F("version") + 1)
     version = PolicyState.objects.filter(pk=1).values_list("version", flat=True).first() or 0
     what = f"{row._meta.verbose_name} {row}"
-    append_at_commit(entries.new_fact("policy.changed", name, what=what, version=version, **said, **how))
+    append_at_commit(acted("policy.changed", what=what, version=version, **said))

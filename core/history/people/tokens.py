@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -184,10 +185,12 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest)
 
 
-def is_good(number: int, now: datetime) -> bool:
-    """Whether this token is good now and its owner is active."""
-    good = AgentToken.objects.filter(pk=number, revoked_at=None, expires_at__gt=now, owner__is_active=True)
-    return good.exists()
+def good_of(numbers: Collection[int], now: datetime) -> frozenset[int]:
+    """Which of these tokens are good now, with an owner who is active."""
+    good = AgentToken.objects.filter(
+        pk__in=numbers, revoked_at=None, expires_at__gt=now, owner__is_active=True
+    )
+    return frozenset(good.values_list("pk", flat=True))
 
 
 def listed(user: Any) -> Any:

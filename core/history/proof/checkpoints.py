@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.people.sessions import count_unlisted
+from core.history.whole_file import sync_folder
 from core.models import AuditHead
 from core.values.malformed import ODD
 
@@ -117,8 +118,4 @@ def _append(path: Path, new: Checkpoint) -> None:
     finally:
         os.close(descriptor)
     if size == 0:
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # so that the file itself survives a power cut
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)

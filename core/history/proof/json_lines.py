@@ -1,10 +1,9 @@
 """The record as JSON Lines: each line holds all that is needed to verify it away from here."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
-from asgiref.sync import sync_to_async
 from django.utils.dateparse import parse_date, parse_datetime
 
 from core.history.audit.chain import Link
@@ -55,20 +54,6 @@ def pieces(selection: Selection) -> Iterator[str]:
     """Lines in pieces; one piece is held in memory, however long the record is."""
     after: int | None = -1
     while after is not None:
-        text, after = _piece(after, selection)
-        yield text
-
-
-async def async_pieces(selection: Selection) -> AsyncIterator[str]:
-    """The same for a response that is served asynchronously."""
-    after: int | None = -1
-    while after is not None:
-        text, after = await sync_to_async(_piece)(after, selection)
-        yield text
-
-
-def _piece(after: int, selection: Selection) -> tuple[str, int | None]:
-    """The lines of the next piece, and where the one after it begins; None at the end."""
-    links = read_piece(after)
-    text = "".join(link.line() for link in links if selection.takes(link))
-    return text, links[-1].sequence if links else None
+        links = read_piece(after)
+        yield "".join(link.line() for link in links if selection.takes(link))
+        after = links[-1].sequence if links else None

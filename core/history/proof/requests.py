@@ -1,6 +1,5 @@
 """Whether the rows of requests say what the audit entries say of them: past the software a row can be changed."""
 
-import json
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,6 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef
 
+from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import missing_key, sealed_column
@@ -56,7 +56,7 @@ def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
     end: tuple[str, str, dict[str, Any]] | None = None
     asked, repaired = False, set()
     for entry in told:
-        details = _read(entry.details)
+        details = details_of(entry.details) or {}
         if entry.kind == ASKED:
             asked = True
             found += _asked_otherwise(row, entry, details)
@@ -105,14 +105,6 @@ def _digest_of(row: ApprovalRecord | Row) -> str:
         return request_digest(row.agent_id, row.approval_type, row.context.encode())
     except ODD:  # it is no text
         return ""
-
-
-def _read(text: object) -> dict[str, Any]:
-    try:
-        said = json.loads(text) if isinstance(text, str) else None
-    except ODD:
-        said = None
-    return said if isinstance(said, dict) else {}
 
 
 def wrong_of(request_id: uuid.UUID) -> list[str]:

@@ -1,15 +1,14 @@
 """Whether the rows of rules say what the record says of them since they were made."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from core.history.audit.kinds import details_of
 from core.models import AuditEntry, Rule
 from core.models.sealed import missing_key
 from core.values.digests import text_digest
-from core.values.malformed import ODD
 
 MADE = "rule.made"
 AS_THEY_STAND = ("approved", "approval_type", "agent", "digest", "reason", "most_uses")
@@ -45,11 +44,8 @@ def _told() -> dict[int, dict[str, Any]]:
     """What the record says of each rule, by its number; a damaged entry says nothing."""
     found: dict[int, dict[str, Any]] = {}
     for text in AuditEntry.objects.filter(kind=MADE).order_by("sequence").values_list("details", flat=True):
-        try:
-            said = json.loads(text)
-            number = _NUMBER.match(said["what"])
-        except ODD:
-            continue
+        said = details_of(text) or {}
+        number = _NUMBER.match(str(said.get("what")))
         if number is not None:
             found.setdefault(int(number[1]), said)
     return found

@@ -15,7 +15,6 @@ from core.history.people.tokens import LONGEST_DAYS, Bearer, Wanted
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
 
 UNDER_WAY = timedelta(seconds=30)  # longer than a receiver may take to answer; then its process is gone
-DAY = timedelta(days=1)
 REMOVED = "its receiver was removed"
 NAME_KEPT = 200  # of an instance's name, in the name of its agent
 ASKS = ("ask",)

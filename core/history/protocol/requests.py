@@ -1,6 +1,6 @@
 """Requests of the Agent Approval Protocol under their askers' keys: stored before Redis is asked, found again after."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from core.models import ApprovalRecord, ProtocolInstance, ProtocolRequest
 from core.values.secrets import masked_text
 
 KINDS = {"succeeded": "outcome.succeeded", "failed": "outcome.failed"}
-KEPT = timedelta(days=30)  # after the end, of what must be kept for eight days at most
 
 
 def reserve(agent: str, key: str, digest: str, timeout: str, token: int) -> tuple[ProtocolRequest, bool]:

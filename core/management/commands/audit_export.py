@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from core.history.audit import entries
-from core.history.backups.whole_file import whole_file
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.history.proof.json_lines import Selection, pieces
+from core.history.whole_file import whole_file
 from core.values.json import storable
 
 
@@ -51,6 +51,5 @@ class Command(BaseCommand):
 def _note(selection: Selection, where: str) -> None:
     """Record the export before anything leaves."""
     chosen = {name: value for name, value in asdict(selection).items() if value}
-    name, how = actor()
     with transaction.atomic():
-        entries.append([entries.new_fact("record.exported", name, chosen=chosen, to=storable(where), **how)])
+        entries.append([acted("record.exported", chosen=chosen, to=storable(where))])

@@ -10,7 +10,7 @@ from core.approvals.proof import KEY_SETTING
 from core.history.approvals import signing
 from core.history.approvals.signing import CannotSign, Keyring
 from core.history.audit import entries
-from core.history.people.actor import actor
+from core.history.people.actor import acted
 from core.values.signature import key_id, parse_public_keys, public_key_text
 
 NOT_ANNOUNCED = (
@@ -88,5 +88,4 @@ class Command(BaseCommand):
 
     def _record(self, kind: str, **said: str) -> None:
         with transaction.atomic():
-            name, how = actor()
-            entries.append([entries.new_fact(kind, name, **said, **how)])
+            entries.append([acted(kind, **said)])

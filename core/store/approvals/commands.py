@@ -30,6 +30,7 @@ DECIDE = SCRIPTS["approvals/decide"]
 EXPIRE = SCRIPTS["approvals/expire"]
 CANCEL = SCRIPTS["approvals/cancel"]
 COLLECT = SCRIPTS["approvals/collect"]
+EXTEND = SCRIPTS["approvals/extend"]
 RESTORE_END = SCRIPTS["approvals/restore_end"]
 WITHDRAW = SCRIPTS["approvals/withdraw"]
 
@@ -193,6 +194,25 @@ def cancel_lost(keys: Keys, request_id: str) -> Command[bool]:
     """End a request of which the server has nothing left, so that those who still wait for it wake."""
     args = [request_id, LOST_REASON, "1"]
     return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
+
+
+def extend(
+    keys: Keys, request_id: str, *, digest: str, deadline_ms: int, extension_id: str, agent_id: str, key: str
+) -> Command[str]:
+    """Move the deadline of a request that waits: extended; or why not: unknown, changed or another end.
+
+    agent_id, key: whose it is, and the name that it gave the request, or ''.
+    """
+    script_keys = [
+        keys.approval_request(request_id),
+        keys.approvals_pending,
+        keys.outbox,
+        keys.installation,
+        keys.approvals_asked(agent_id),
+    ]
+    if key:
+        script_keys.append(keys.approval_key(agent_id, key))
+    return Command(EXTEND, script_keys, [request_id, digest, deadline_ms, extension_id], bytes.decode)
 
 
 def collect(keys: Keys, request_id: str, claim: str = "") -> Command[Mark | None]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ...errors import MalformedRecord, StoreUnavailable
+from ...errors import MalformedRecord
 from ...values.approvals import (
     PENDING,
     STATUSES,
@@ -22,6 +22,8 @@ from ...values.names import name_of
 from ...values.pairs import pairs
 from ..client import Store
 from ..keys import ASKED_LENGTH, Keys
+from ..script import refuse_errors
+from .listened import ask_listened, last_listened
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 PENDING_AT_ONCE = 50  # each may have 256 KiB of context
+Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
 class RequestRecord(NamedTuple):
@@ -115,20 +118,37 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     return _parsed_or_none(request_id, replies[0]), now
 
 
-def read_record_and_rights(
-    store: Store, request_id: str
-) -> tuple[RequestRecord | MalformedRecord | None, datetime, str]:
-    """The request, or what is wrong with it, the server's time, and the version of rights, in one round trip."""
+class Read(NamedTuple):
+    """A request, or what is wrong with it, at the server's `now`.
+
+    rights: their version, '' where unknown. listened_at: when a call over HTTP last waited for it, if one did.
+    """
+
+    record: RequestRecord | MalformedRecord | None
+    now: datetime
+    rights: str = ""
+    listened_at: datetime | None = None
+
+
+def read_request(store: Store, request_id: str) -> Read:
+    """The request and what stands beside it, in one round trip."""
     if not valid_id(request_id):
-        return None, datetime.now(UTC), ""
-    time, reply, rights = store.read_many(
-        [["TIME"], ["HGETALL", store.keys.approval_request(request_id)], ["GET", store.keys.rights]]
+        return Read(None, datetime.now(UTC))
+    time, reply, rights, left = store.read_many(
+        [
+            ["TIME"],
+            ["HGETALL", store.keys.approval_request(request_id)],
+            ["GET", store.keys.rights],
+            ask_listened(store.keys, request_id),
+        ]
     )
     version = "" if isinstance(rights, Exception) else (rights or b"0").decode(errors="replace")
+    now = at(milliseconds_of(time))
     try:
-        return _parsed_or_none(request_id, reply), at(milliseconds_of(time)), version
+        record: RequestRecord | MalformedRecord | None = _parsed_or_none(request_id, reply)
     except MalformedRecord as error:
-        return error, at(milliseconds_of(time)), version
+        record = error
+    return Read(record, now, version, last_listened(left, now))
 
 
 def read_asker(store: Store, request_id: str) -> str | None:
@@ -145,9 +165,7 @@ def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | M
 
 
 def read_pending(
-    store: Store,
-    known: Mapping[str, RequestRecord] | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
     """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
 
@@ -168,15 +186,13 @@ def read_pending(
     return PendingRequests(records, unreadable)
 
 
-def read_asked(
-    store: Store, agent_id: str, key: str | None = None, most: int = ASKED_LENGTH
-) -> tuple[datetime, list[RequestRecord]]:
-    """The server's time, and an agent's newest 1,000 requests, or `most`, or the one of a key; newest first.
+def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
+    """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
     One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
     if key is None:
-        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, most - 1, "REV")
+        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
     else:
         named = store.read("GET", store.keys.approval_key(agent_id, key))
         reply = [] if named is None else [named[:ID_LENGTH]]
@@ -195,7 +211,7 @@ def _read_each(
     request_ids: list[str],
     at_once: int,
     known: Mapping[str, RequestRecord],
-    contexts: dict[str, dict[str, Any]] | None = None,
+    contexts: Contexts | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there, so many in a round trip."""
     for first in range(0, len(request_ids), at_once):
@@ -225,8 +241,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
 def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
     """The server's time, and each queued request with its deadline in milliseconds, by deadline: one round trip."""
     time, queue = store.read_many([["TIME"], ["ZRANGE", store.keys.approvals_pending, 0, -1, "WITHSCORES"]])
-    if isinstance(queue, Exception):
-        raise StoreUnavailable(f"the queue cannot be read: {queue}") from queue
+    refuse_errors("the queue", queue)
     named = zip(queue[::2], queue[1::2], strict=True)
     return at(milliseconds_of(time)), {id_.decode(errors="replace"): float(due) for id_, due in named}
 
@@ -259,8 +274,7 @@ def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list
     count, members = store.read_many(
         [["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)]
     )
-    if (trouble := next((one for one in (count, members) if isinstance(one, Exception)), None)) is not None:
-        raise StoreUnavailable(f"the queue cannot be read: {trouble}") from trouble
+    refuse_errors("the queue", count, members)
     ids = _ids(members)
     time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, ids)])
     now = at(milliseconds_of(time))
@@ -300,10 +314,7 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
 
 
 def _parsed_or_none(
-    request_id: str,
-    reply: Any,
-    known: RequestRecord | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    request_id: str, reply: Any, known: RequestRecord | None = None, contexts: Contexts | None = None
 ) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply

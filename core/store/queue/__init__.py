@@ -11,10 +11,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ...errors import StoreUnavailable
 from ...values.moments import milliseconds_of
 from ..client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
 from ..configuration import configured_url, setting
+from ..script import refuse_errors
 
 PREFIX = "rq"
 Unreachable = (redis.RedisError, OSError)
@@ -76,9 +76,7 @@ def read_queue(name: str) -> QueueState:
 def asked(*commands: list[str]) -> list[Any]:
     """Replies in one round trip. StoreUnavailable when Redis is away, or refuses one of these."""
     replies = queue_store().read_many(commands)
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise StoreUnavailable(f"the queue cannot be read: {reply}") from reply
+    refuse_errors("the queue", *replies)
     return replies
 
 

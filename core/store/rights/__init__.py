@@ -2,6 +2,7 @@
 
 import secrets
 
+from ...values.moments import milliseconds_of
 from ...values.numbers import LARGEST
 from ..client import Store
 
@@ -12,9 +13,7 @@ _KEPT_MS = 2 * CHANGING_MS
 def begin(store: Store) -> str:
     """Before a change is committed; returns what `settle` wants. From here on nobody knows what others may hear."""
     token = secrets.token_hex(8)
-    seconds, micros = (int(part) for part in store.read("TIME"))
-    now = seconds * 1000 + micros // 1000
-    key = store.keys.rights_changing
+    now, key = milliseconds_of(store.read("TIME")), store.keys.rights_changing
     store.write("ZREMRANGEBYSCORE", key, 0, now)
     store.write("ZADD", key, now + CHANGING_MS, token)
     store.write("PEXPIRE", key, _KEPT_MS)
@@ -29,14 +28,13 @@ def settle(store: Store, token: str) -> None:
 
 def version(store: Store) -> str | None:
     """The version that holds, '0' before the first; None while a change is on its way. One round trip."""
-    held, (seconds, micros), newest = store.read_many(
+    held, time, newest = store.read_many(
         [
             ("GET", store.keys.rights),
             ("TIME",),
             ("ZRANGE", store.keys.rights_changing, 0, 0, "REV", "WITHSCORES"),
         ]
     )
-    now = int(seconds) * 1000 + int(micros) // 1000
-    if newest and min(float(newest[1]), LARGEST) > now:
+    if newest and min(float(newest[1]), LARGEST) > milliseconds_of(time):
         return None
     return bytes(held or b"0").decode(errors="replace")

@@ -56,10 +56,8 @@ def line_of(row: Callback | None) -> Line | None:
 def send_again(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Make the end due now, and back to the request."""
     approval = access.approval_or_404(request.user, str(request_id))
-    known = approval.live or approval.kept
-    assert known is not None
     try:
-        if deliveries.send_again(request.user, str(request_id), known.agent_id):
+        if deliveries.send_again(request.user, str(request_id), approval.known.agent_id):
             messages.success(request, words.TELLING_AGAIN)
         else:
             messages.error(request, words.NOTHING_TO_TELL)

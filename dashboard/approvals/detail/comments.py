@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 def comment(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Keep it, and back to the request; whoever may see the request may say something of it."""
     approval = access.approval_or_404(request.user, str(request_id))
-    known = approval.live or approval.kept
-    assert known is not None
     text = request.POST.get("comment", "").replace("\r\n", "\n")
     try:
-        comments.comment(str(request_id), known.agent_id, request.user.get_username(), _checked(text))
+        comments.comment(
+            str(request_id), approval.known.agent_id, request.user.get_username(), _checked(text)
+        )
         messages.success(request, words.COMMENTED)
     except ValueError as error:
         messages.error(request, words.NOT_COMMENTED.format(why=error))

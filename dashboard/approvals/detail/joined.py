@@ -11,7 +11,6 @@ from core.agents.snapshot import TimelineEntry
 from core.events.by_agent import PublishedEvent
 from core.history.agents.history import RunSpend, spent_in_run
 from core.signals.signal import CoordinationSignal
-from core.usage.money import money
 from core.values.secrets import masked_json
 from dashboard import words as house
 from dashboard.approvals.detail import words
@@ -55,21 +54,6 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Spend:
-    """What it spent today, by UTC, and in this run; `days` where that is only the end of the run."""
-
-    today: str
-    run: str
-    run_since: datetime | None
-    days: int | None
-
-    @classmethod
-    def of(cls, spend: RunSpend) -> "Spend":
-        """For a reader."""
-        return cls(money(spend.today_nano), money(spend.run_nano), spend.run_since, spend.days)
-
-
-@dataclass(frozen=True)
 class Joined:
     """The agent at the moment of the page. `state`: one of STATES, or unheard. unread: what could not be read."""
 
@@ -84,7 +68,7 @@ class Joined:
     events: list[Published]
     mail: list[CoordinationSignal]
     more_mail: bool
-    spend: Spend
+    spend: RunSpend
     unread: list[str]
 
     @classmethod
@@ -105,6 +89,6 @@ class Joined:
             events=[Published.of(event) for event in glance.events],
             mail=glance.mail,
             more_mail=glance.more_mail,
-            spend=Spend.of(spent_in_run(agent_id, now)),
+            spend=spent_in_run(agent_id, now),
             unread=[words.PARTS[name] for name in glance.unreadable],
         )

@@ -16,22 +16,14 @@ from dashboard.display.text import whole_tree
 class Since:
     """The request that this one was compared with.
 
-    verified: whether it is known who answered it. kept: whether its text still is, and could be compared.
+    verified: whether it is known who answered it. drawn: what differs, None where that cannot be told.
     """
 
     request_id: str
     ended_at: datetime
     responder: str
     verified: bool
-    kept: bool
-    added: int = 0
-    removed: int = 0
-    other: int = 0
-
-    @property
-    def is_same(self) -> bool:
-        """Whether both say the same."""
-        return self.kept and not (self.added or self.removed or self.other)
+    drawn: context.Drawn | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,4 @@ def text_of(said: Masked, real: str, before: ApprovalRecord | None, most: int) -
 def _since(before: ApprovalRecord | None, drawn: context.Drawn | None) -> Since | None:
     if before is None or before.ended_at is None:
         return None
-    about = (str(before.pk), before.ended_at, before.responder, before.channel != DIRECT)
-    if drawn is None:
-        return Since(*about, kept=False)
-    return Since(*about, True, drawn.added, drawn.removed, drawn.other)
+    return Since(str(before.pk), before.ended_at, before.responder, before.channel != DIRECT, drawn)

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -28,11 +28,13 @@ def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Program:
     """One run of an agent."""
 
-    def __init__(self, python: Path, framework: str, client: httpx.Client, trace: Path, timeout: str) -> None:
+    def __init__(
+        self, start: Callable, python: Path, framework: str, client: httpx.Client, trace: Path, timeout: str
+    ) -> None:
         base = str(client.base_url).removesuffix("/v1/").removesuffix("/v1")
         token = client.headers["Authorization"].removeprefix("Bearer ")
         command = [python, HERE / "programs.py", framework, base, token, trace, timeout]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def said(self) -> str:
         """What it says last, when it is done."""
@@ -40,23 +42,15 @@ class Program:
         assert self.process.returncode == 0, err
         return out.strip()
 
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.communicate()
-
 
 @pytest.fixture
-def start(frameworks: Path, asker: httpx.Client, tmp_path: Path) -> Iterator[Callable[..., Program]]:
-    programs: list[Program] = []
-
+def start(
+    frameworks: Path, asker: httpx.Client, tmp_path: Path, start_process: Callable
+) -> Callable[..., Program]:
     def begin(framework: str, timeout: str = "10m") -> Program:
-        programs.append(Program(frameworks, framework, asker, tmp_path / "refunds", timeout))
-        return programs[-1]
+        return Program(start_process, frameworks, framework, asker, tmp_path / "refunds", timeout)
 
-    yield begin
-    for program in programs:
-        program.end()
+    return begin
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def token_file(agent: Callable[..., Any], site: str, tmp_path: Path) -> Path:
     """The file that the command would have written."""
     secret = agent("ann-laptop").headers["Authorization"].removeprefix("Bearer ")
     path = tmp_path / "agent.env"
-    path.write_text(f"AGENT_SITE={site}\nAGENT_TOKEN={secret}\n")
+    path.write_text(f"TELEMETRY_URL={site}\nTELEMETRY_TOKEN={secret}\n")
     return path
 
 

@@ -1,54 +1,25 @@
 """Models of the clients of others that always do the same: they call a shell once, and then say that it is done."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Events = list[dict[str, Any]]
+from tests.api.model_stub import Handler
 
 
-class Stub(ThreadingHTTPServer):
-    """`heard`: what it was asked, as text, in order."""
-
-    def __init__(self, handler: type[BaseHTTPRequestHandler], command: str) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
-        self.command = command
-        self.heard: list[str] = []
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Stub
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+class _Hearing(Handler):
+    """Remembers all that it was asked."""
 
     def said(self) -> dict[str, Any]:
-        """What was posted; remembered too."""
-        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        """What was posted."""
+        text = self.posted()
         self.server.heard.append(text)
-        return json.loads(text or "{}")
-
-    def send(self, text: str, kind: str = "text/event-stream") -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
+        return json.loads(text)
 
     def do_GET(self) -> None:
         self.send("{}", "application/json")
 
 
-class Responses(_Handler):
+class Responses(_Hearing):
     """As OpenAI has it."""
 
     def do_POST(self) -> None:
@@ -61,7 +32,7 @@ class Responses(_Handler):
             {"type": "response.output_item.done", "output_index": 0, "item": item},
             {"type": "response.completed", "response": {"id": "resp_1", "output": [item], "usage": usage}},
         ]
-        self.send("".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events))
+        self.send_events(events)
 
 
 def _text() -> dict[str, Any]:
@@ -92,7 +63,7 @@ def _call(tools: list[dict[str, Any]], command: str) -> dict[str, Any]:
 EASY = {"complexity_reasoning": "easy", "complexity_score": 1}  # it asks first which model shall do it
 
 
-class Gemini(_Handler):
+class Gemini(_Hearing):
     """As Google has it."""
 
     def do_POST(self) -> None:
@@ -111,12 +82,3 @@ class Gemini(_Handler):
             self.send(f"data: {json.dumps(said)}\r\n\r\n")
         else:
             self.send(json.dumps(said), "application/json")
-
-
-@contextmanager
-def model(handler: type[BaseHTTPRequestHandler], command: str) -> Iterator[Stub]:
-    """The model, in a thread."""
-    with Stub(handler, command) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -84,7 +85,7 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def given(machine, site, owner):
-    """The machine with a token, as the command keeps it."""
+    """The machine with a token, as the command kept it before its names were those of a program."""
     _token, secret = tokens.make(owner, Wanted("x", "ann-laptop", False, ("ask", "beat", "usage"), 30))
     machine.token_file.parent.mkdir(parents=True)
     machine.token_file.write_text(f"AGENT_SITE={site}\nAGENT_TOKEN={secret}\nAGENT_ASKS=*\n")
@@ -104,7 +105,8 @@ def test_it_shows_a_code_writes_what_it_showed_and_proves_it(machine, agent, sit
     page = Client()
     page.force_login(owner)
     give = {"code": found[1], "agent": "ann-laptop", "scopes": ["ask", "beat"], "asks": "*", "days": "9"}
-    assert page.post("/connect/code/give/", give).status_code == 302
+    told = page.post("/connect/code/give/", give, follow=True).content.decode()
+    assert "Then its trial waits in the inbox." in told
     request = waiting(gate_of("x"))
     assert request.agent_id == "ann-laptop"
     assert request.context["input"]["command"] == "true"
@@ -113,11 +115,19 @@ def test_it_shows_a_code_writes_what_it_showed_and_proves_it(machine, agent, sit
     assert process.returncode == 0, said
     assert "It was approved" in said
     assert machine.token_file.stat().st_mode & 0o777 == 0o600
-    secret = re.search("AGENT_TOKEN=(agt_.*)", machine.token_file.read_text())[1]
+    secret = re.search("TELEMETRY_TOKEN=(agt_.*)", machine.token_file.read_text())[1]
     holding = [name for name, content in machine.files().items() if secret in content]
     assert holding == [".config/agent-telemetry/agent.env"]
     assert secret not in text + said
     assert AgentToken.objects.filter(agent="ann-laptop", owner=owner).count() == 1
+
+
+def test_a_trial_that_is_given_up_is_withdrawn(given, site, gate_of):
+    process = given.start("--site", site, "--yes", "--only", "gemini")
+    request = waiting(gate_of("x"))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=2 * PATIENCE)
+    assert gate_of("x").get_request(request.request_id).status == "cancelled"
 
 
 @pytest.mark.long
@@ -210,6 +220,6 @@ def test_the_next_secret_takes_the_place_of_the_last(given, site, agent):
     code, said = given.run("--renew")
     assert (code, "works until" in said) == (0, True)
     new = given.token_file.read_text()
-    assert new != old
-    assert new.splitlines()[0] == f"AGENT_SITE={site}"
+    assert new.partition("TOKEN=")[2] != old.partition("TOKEN=")[2]
+    assert new.splitlines()[0] == f"TELEMETRY_URL={site}"
     assert given.token_file.stat().st_mode & 0o777 == 0o600

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
+from dashboard.connect.views import settings_of
 from tests.api.clients.conftest import waiting
-from tests.api.clients.stubs import Gemini, Responses, Stub, model
+from tests.api.clients.stubs import Gemini, Responses
+from tests.api.model_stub import Stub, model
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
@@ -37,25 +40,45 @@ KINDS = {"codex": "Bash", "copilot": "Bash", "gemini": "run_shell_command"}
 
 
 class Session:
-    """One run of a client whose model wants to run a command that leaves a trace."""
+    """One run of a client whose model wants to run a command that leaves a trace.
 
-    def __init__(self, name: str, program: Path, folder: Path, wiring: Wiring) -> None:
+    claudes: what stands in the settings of Claude Code of a project that it trusts, in the place of its own.
+    """
+
+    def __init__(
+        self,
+        start: Callable,
+        model: Stub,
+        name: str,
+        program: Path,
+        folder: Path,
+        wiring: Wiring,
+        claudes: str = "",
+        **more: str,
+    ) -> None:
         self.trace, home, project = folder / "trace", folder / "home", folder / "project"
         project.mkdir()
-        self._model = model(Gemini if name == "gemini" else Responses, f"touch {self.trace}")
-        self.model: Stub = self._model.__enter__()
+        self.model = model
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_API_KEY": "none"}
         environment |= {"GOOGLE_GEMINI_BASE_URL": self.model.url, "CODEX_HOME": str(home / ".codex")}
         environment |= {
             "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": self.model.url, "COPILOT_PROVIDER_API_KEY": "none",
             "COPILOT_PROVIDER_WIRE_API": "responses", "COPILOT_MODEL": "gpt-5", "COPILOT_AUTO_UPDATE": "false",
         }  # fmt: skip
+        environment |= more
         [agent] = [agent for agent in AGENTS if agent.name == name]
-        file = agent.file(environment)
+        file, before = agent.file(environment), {"gemini": json.dumps(GEMINI)}
+        before["codex"] = CODEX.format(url=self.model.url)
+        said = agent.addition(wiring).added(before.get(name, ""))
+        if claudes:
+            trusted = file.parents[1] / "config.json"
+            trusted.parent.mkdir(parents=True)
+            trusted.write_text(json.dumps({"trusted_folders": [str(project)]}))
+            file, said = project / ".claude" / "settings.local.json", claudes
+            (project / ".git").mkdir()
         file.parent.mkdir(parents=True)
-        before = {"codex": CODEX.format(url=self.model.url), "gemini": json.dumps(GEMINI)}.get(name, "")
-        file.write_text(agent.addition(wiring).added(before))
-        self._process = subprocess.Popen(
+        file.write_text(said)
+        self._process = start(
             [str(program), *WORDS[name]], cwd=project, env=environment, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -68,28 +91,22 @@ class Session:
         """All that its model was told."""
         return "\n".join(self.model.heard)
 
-    def end(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
-        self._model.__exit__(None, None, None)
-
 
 @pytest.fixture(params=sorted(WORDS))
 def session(
-    request, brought, token_file: Path, site: str, tmp_path: Path
+    request, brought, token_file: Path, site: str, tmp_path: Path, start_process: Callable
 ) -> Iterator[Callable[..., Session]]:
     """Starts the client, with settings as the command writes them; `.kind` is what its tool is called."""
-    program, sessions = brought(request.param), []
+    name, program = request.param, brought(request.param)
 
     def begin(seconds: int = 60) -> Session:
-        sessions.append(Session(request.param, program, tmp_path, Wiring(site, token_file, seconds)))
-        return sessions[-1]
+        speaks = Gemini if name == "gemini" else Responses
+        stub = models.enter_context(model(speaks, f"touch {tmp_path / 'trace'}"))
+        return Session(start_process, stub, name, program, tmp_path, Wiring(site, token_file, seconds))
 
-    begin.kind = KINDS[request.param]
-    yield begin
-    for one in sessions:
-        one.end()
+    begin.kind = KINDS[name]
+    with ExitStack() as models:
+        yield begin
 
 
 def test_what_is_approved_runs(session, gate_of):
@@ -136,6 +153,27 @@ def test_people_are_asked_in_the_place_of_its_own_user(session, gate_of, approve
     assert approved or "not on a Friday" in begun.heard()
 
 
+@pytest.mark.parametrize("by_command", [True, False])
+@pytest.mark.parametrize("asks", ["*", "prompted"])
+def test_copilot_that_reads_the_settings_of_claude_code_does_what_people_say(
+    brought, token_file, site, tmp_path, gate_of, start_process, asks, by_command
+):
+    AgentToken.objects.update(asks=asks)
+    [claude], wiring = (
+        [agent for agent in AGENTS if agent.name == "claude-code"],
+        Wiring(site, token_file, 60),
+    )
+    claudes = claude.addition(wiring).added("") if by_command else settings_of(site)
+    secret = token_file.read_text().partition("TOKEN=")[2].strip()
+    more = {"TELEMETRY_TOKEN": secret, "COPILOT_HOOK_ALLOW_LOCALHOST": "1"}
+    with model(Responses, f"touch {tmp_path / 'trace'}") as stub:
+        begun = Session(start_process, stub, "copilot", brought("copilot"), tmp_path, wiring, claudes, **more)
+        gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom", "not on a Friday")
+        said = begun.ended()
+    assert not begun.trace.exists()
+    assert "not on a Friday" in begun.heard(), said
+
+
 def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of):
     begun = session(HOLD_SECONDS)
     said = begun.ended()
@@ -147,7 +185,7 @@ def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of
 @pytest.mark.parametrize("fault", ["dead", "revoked"])
 def test_where_nobody_can_be_asked_nothing_runs(session, token_file, owner, fault):
     if fault == "dead":
-        token_file.write_text("AGENT_SITE=http://127.0.0.1:9\nAGENT_TOKEN=agt_x\n")
+        token_file.write_text("TELEMETRY_URL=http://127.0.0.1:9\nTELEMETRY_TOKEN=agt_x\n")
     else:
         tokens.revoke(owner, AgentToken.objects.get().pk)
     begun = session(HOLD_SECONDS)

@@ -1,7 +1,6 @@
 """The hook that stands between a client and the site: each client's words in and out, and no for every fault."""
 
 import subprocess
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -11,6 +10,7 @@ from core.history.people import tokens
 from core.models import AgentToken
 from tests.api.clients.conftest import ended, waiting
 from tests.live_record import live_record
+from tests.receivers import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 CLAUDE = {
@@ -151,12 +151,10 @@ def test_a_site_that_points_elsewhere_is_not_followed_and_gets_no_token_there(ho
         def log_message(self, *_arguments):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(HTTPServer(("127.0.0.1", 0), Elsewhere)) as url:
         env = tmp_path / "other.env"
-        env.write_text(f"AGENT_SITE=http://127.0.0.1:{server.server_address[1]}\nAGENT_TOKEN=agt_x\n")
+        env.write_text(f"TELEMETRY_URL={url}\nTELEMETRY_TOKEN=agt_x\n")
         assert ended(hook("codex", CLAUDE, env=env))[0] == 2
-        server.shutdown()
     assert [path.split("?")[0] for path in came] == ["/api/v1/hooks/claude-code"]
 
 
@@ -167,7 +165,7 @@ def test_an_event_is_told_and_what_cannot_be_told_blocks_nothing(hook, tmp_path)
     assert (beat.status, beat.current_task) == ("running", "mend the till")
     assert ended(hook("cursor", {**CURSOR, "hook_event_name": "afterFileEdit"}))[:2] == (0, {})
     dead = tmp_path / "dead.env"
-    dead.write_text("AGENT_SITE=http://127.0.0.1:9\nAGENT_TOKEN=agt_x\n")
+    dead.write_text("TELEMETRY_URL=http://127.0.0.1:9\nTELEMETRY_TOKEN=agt_x\n")
     stop = {"hook_event_name": "Stop", "session_id": "s-1"}
     assert ended(hook("claude-code", stop, env=dead))[:2] == (0, None)
 
@@ -177,10 +175,21 @@ def test_cursor_is_asked_once_for_what_has_an_event_of_its_own(hook):
     assert ended(hook("cursor", shell))[:2] == (0, {})
 
 
-def test_headers_for_telemetry_have_the_token(hook, token_file):
-    done = ended(hook("headers", ""))
-    assert done[0] == 0
-    assert done[1]["Authorization"].startswith("Bearer agt_")
+def test_copilot_that_reads_the_settings_of_claude_code_is_answered_in_its_own_words(hook, gate_of):
+    AgentToken.objects.update(asks="prompted")
+    asked = hook("claude-code", COPILOT_PROMPT)
+    gate_of("x").decide(waiting(gate_of("x")).request_id, False, "maria", "not on a Friday")
+    code, said, _ = ended(asked)
+    assert (code, said["behavior"], "not on a Friday" in said["message"]) == (0, "deny", True)
+
+
+@pytest.mark.parametrize(
+    ("site", "token"), [("TELEMETRY_URL", "TELEMETRY_TOKEN"), ("AGENT_SITE", "AGENT_TOKEN")]
+)
+def test_headers_for_telemetry_have_the_token_by_its_name_of_now_or_before(hook, tmp_path, site, token):
+    env = tmp_path / "named.env"
+    env.write_text(f"{site}=http://127.0.0.1:9\n{token}=agt_x\n")
+    assert ended(hook("headers", "", env=env))[:2] == (0, {"Authorization": "Bearer agt_x"})
 
 
 @pytest.mark.long
@@ -193,7 +202,7 @@ def test_nobody_answers_and_the_client_hears_no_in_time(hook):
 @pytest.mark.long
 def test_a_dead_site_blocks(hook, tmp_path):
     dead = tmp_path / "dead.env"
-    dead.write_text("AGENT_SITE=http://127.0.0.1:9\nAGENT_TOKEN=agt_x\n")
+    dead.write_text("TELEMETRY_URL=http://127.0.0.1:9\nTELEMETRY_TOKEN=agt_x\n")
     process: subprocess.Popen = hook("gemini", GEMINI, seconds=30, env=dead)
     code, said, why = ended(process)
     assert (code, said, "does not answer" in why) == (2, None, True)

@@ -145,8 +145,8 @@ def beside(agent, site) -> Callable[..., StdioServerParameters]:
         known = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
-            "AGENT_SITE": site,
-            "AGENT_TOKEN": token,
+            "TELEMETRY_URL": site,
+            "TELEMETRY_TOKEN": token,
         }
         return StdioServerParameters(
             command=sys.executable, args=["-m", "core", "mcp", *words], env=known | settings, cwd=ROOT
@@ -176,12 +176,12 @@ def test_the_server_beside_the_agent_asks_the_same(beside, gate_of, soon, mode):
 @pytest.mark.long
 def test_beside_the_agent_a_token_that_is_none_offers_no_tool_at_all(beside):
     async def ask() -> None:
-        async with Client(beside(AGENT_TOKEN="agt_none")) as client:
+        async with Client(beside(TELEMETRY_TOKEN="agt_none")) as client:
             await client.call_tool("approve", {"tool_name": "Bash", "input": {}})
 
     with pytest.raises(ExceptionGroup) as raised:
         asyncio.run(ask())
-    assert raised.group_contains(MCPError, match="AGENT_TOKEN")
+    assert raised.group_contains(MCPError, match="TELEMETRY_TOKEN")
 
 
 # The real `claude`, with the lines of the document
@@ -208,8 +208,8 @@ def test_claude_code_asks_people_and_does_what_they_say(
         done = subprocess.run(
             ["sh", "-ec", f'PATH="{claude.parent}:$PATH"; {LINE.strip()} --output-format json'],
             cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * PATIENCE,
-            env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "AGENT_SITE": site,
-                 "AGENT_TOKEN": token, "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "none",
+            env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TELEMETRY_URL": site,
+                 "TELEMETRY_TOKEN": token, "ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "none",
                  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
         )  # fmt: skip
     thread.join()

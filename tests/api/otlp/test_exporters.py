@@ -52,7 +52,7 @@ def run(agent, site):
         known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         script = "\n".join([*before, EXPORTS, command])
         return subprocess.run(
-            ["sh", "-ec", script], env=known | {"SITE": site, "AGENT_TOKEN": secret} | settings,
+            ["sh", "-ec", script], env=known | {"TELEMETRY_URL": site, "TELEMETRY_TOKEN": secret} | settings,
             capture_output=True, text=True, timeout=4 * PATIENCE, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

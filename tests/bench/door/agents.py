@@ -18,6 +18,7 @@ from core import ApprovalGate
 from core.store.client import Store
 from tests.api.otlp.exports import logs
 from tests.bench.decisions import CONTEXT
+from tests.bench.door import streams
 from tests.bench.door.caller import OPENED_AT_ONCE, Caller
 from tests.bench.live.serving import Server, served
 from tests.bench.measure import Bench, Row, percentile, store_in
@@ -54,6 +55,7 @@ def rows(bench: Bench) -> Iterator[Row]:
         store = store_in(bench.url, NAMESPACE)
         for count in (*WAITING, MANY_WAITING) if bench.large else WAITING:
             yield from _decisions(store, ours, plain if count <= MANY_PLAIN else bare, fleet, count)
+        yield from streams.rows(site, ours)
         yield from _exports(ours, plain, laptop)  # at the end: what was posted is shipped for a while yet
 
 

@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core import ApprovalGate
-from core.models import AuditEntry
+from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.pressing import press, until_taken
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
@@ -171,6 +172,11 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
+    ended = requests.pop(0)
+    gate.respond_to_approval(ended.request_id, False, "tom")
+    expect(page.locator("#pane .card[class*=over]")).to_be_visible()
+    page.keyboard.press("d")
+    expect(page.locator("#notices")).to_contain_text("this request has ended")
     page.goto("/account/")
     page.get_by_role("button", name="Switch them off").click()
     expect(page.get_by_role("button", name="Switch them on")).to_be_visible()
@@ -202,6 +208,22 @@ def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(si
     expect(page.locator("#pane h1")).to_contain_text("urgent")
 
 
+def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anything(sign_in, clean_redis):
+    ApprovalType.objects.create(name="wipe", digest_typed=True)
+    gate = ApprovalGate(clean_redis, "robot")
+    request = gate.open_request("wipe", timeout=600)
+    page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
+    choose(page, "wipe")
+    typed = page.get_by_label("To approve this, type")
+    expect(typed).to_be_hidden()
+    page.get_by_role("button", name="Approve wipe").click()
+    expect(typed).to_be_visible()
+    expect(page.locator("#notices")).to_have_text("")
+    typed.fill(live_record(gate, request.request_id).digest[:6])
+    press(page.get_by_role("button", name="Approve wipe"))
+    expect(page.locator("#notices")).to_contain_text("You approved wipe")
+
+
 def test_on_a_phone_the_list_leads_to_the_request_and_back(sign_in, clean_redis):
     gate = ApprovalGate(clean_redis, "robot")
     for n, kind in enumerate(("first", "second")):
@@ -212,6 +234,10 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back(sign_in, clean_redis)
     expect(page.locator("#list")).to_be_hidden()
     box = page.get_by_role("button", name="Approve").bounding_box()
     assert box["height"] >= 44
+    expect(page.get_by_label("Reason")).to_be_hidden()
+    page.get_by_role("button", name="Reason, and more").click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+    assert page.get_by_role("button", name="Approve").bounding_box() == box
     page.get_by_role("link", name="Back to the list").click()
     expect(page.locator("#pane")).to_be_hidden()
     choose(page, "first")

@@ -21,24 +21,18 @@ print(ApprovalGate(sys.argv[1], "deployer").request_approval("deploy", timeout=3
 
 
 @pytest.fixture
-def asking_process(url, gate):
+def asking_process(url, gate, start_process):
     """Starts an asker in a process of its own, and waits until it waits: process and request."""
-    started = []
 
     def start(key: str = "", before: str = ""):
         program = [sys.executable, "-c", before + PROGRAM, url, key]
-        process = subprocess.Popen(program, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        started.append(process)
+        process = start_process(program, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)
         request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
         with client_of(url) as raw:
             wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent waits")
         return process, request
 
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    return start
 
 
 @pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -15,11 +15,6 @@ STREAM = "{telemetry}:events:stream:"
 TYPES = "{telemetry}:events:types"
 
 
-@pytest.fixture
-def events(url):
-    return EventStreamer(url)
-
-
 def names_announced(raw) -> list[str]:
     return [fields[b"event_type"].decode() for _, fields in raw.xrange(TYPES)]
 

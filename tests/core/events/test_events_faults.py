@@ -20,11 +20,6 @@ from tests.waiting import PATIENCE, wait_until
 STREAM = "{telemetry}:events:stream:"
 
 
-@pytest.fixture
-def events(url):
-    return EventStreamer(url)
-
-
 def numbers(followed) -> list[int]:
     return [event.data["n"] for event in followed]
 

@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 
 from core import ApprovalGate, EventStreamer, HeartbeatCoordinator, StreamEvent
 from core.events.following import Follower
-from tests.core.values.test_plain_records import MOMENTS, OBJECTS
+from tests.core.events.test_events_faults import numbers, publish_all
+from tests.core.values.test_plain_records import EVENTS
 from tests.servers import client_of
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
 STREAM = "{telemetry}:events:stream:"
-EVENTS = st.builds(
-    StreamEvent, event_id=st.text(), event_type=st.text(), timestamp=MOMENTS, data=OBJECTS, source=st.text()
-)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -28,19 +26,6 @@ VALUES = st.recursive(
 )
 DATA = st.dictionaries(st.text(), VALUES, max_size=4)
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
-
-
-@pytest.fixture
-def events(url):
-    return EventStreamer(url)
-
-
-def numbers(followed) -> list[int]:
-    return [event.data["n"] for event in followed]
-
-
-def publish_all(events, names, start=0) -> list[str]:
-    return [events.publish_event(name, {"n": start + at}) for at, name in enumerate(names)]
 
 
 @given(EVENTS)

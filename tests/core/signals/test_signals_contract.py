@@ -16,16 +16,6 @@ ROOT = Path(__file__).resolve().parents[3]
 INBOX = "{telemetry}:signals:inbox:"
 
 
-@pytest.fixture
-def ann(mailbox_of):
-    return mailbox_of("ann")
-
-
-@pytest.fixture
-def bob(mailbox_of):
-    return mailbox_of("bob")
-
-
 def ids(signals):
     return [signal.signal_id for signal in signals]
 

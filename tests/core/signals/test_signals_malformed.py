@@ -38,16 +38,6 @@ DAMAGES = {
 }
 
 
-@pytest.fixture
-def ann(mailbox_of):
-    return mailbox_of("ann")
-
-
-@pytest.fixture
-def bob(mailbox_of):
-    return mailbox_of("bob")
-
-
 def test_the_undamaged_entry_is_read(bob, raw):
     raw.xadd(INBOX, GOOD)
     assert bob.check_signal("done", "ann").signal_id == "x"

@@ -3,13 +3,10 @@
 import pytest
 
 from core import CoordinationSignals, StoreUnavailable
+from tests.core.signals.test_signals_contract import ids
 from tests.waiting import PATIENCE, wait_until
 
 SIGNALS = "{telemetry}:signals:"
-
-
-def ids(signals):
-    return [signal.signal_id for signal in signals]
 
 
 def test_a_broadcast_reaches_not_only_its_first_reader(mailbox_of):

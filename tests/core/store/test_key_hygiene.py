@@ -22,7 +22,7 @@ from core.store import agents as commands
 from core.store import usage
 from core.store.client import open_store
 from core.store.keys import OUTBOX_LENGTH_WITHOUT_RECORDER, Keys
-from tests.accounts import documented_command
+from tests.accounts import documented_accounts
 from tests.core.usage.usage_help import book, track
 from tests.leftovers import faults_at
 from tests.waiting import PATIENCE, wait_until
@@ -140,18 +140,8 @@ def test_a_stray_key_or_command_is_refused_and_named_after_the_test(url, raw, co
 
 @pytest.fixture
 def account(url, raw):
-    """Makes an account exactly as docs/reference/redis.md says: its name gives the URL to use."""
-    made = []
-
-    def make(name: str) -> str:
-        command = documented_command(name)
-        assert raw.execute_command(*command)
-        made.append(name)
-        return f"{url}?username={name}&password={command[4].removeprefix('>')}"
-
-    yield make
-    for name in made:
-        raw.acl_deluser(name)
+    with documented_accounts(url, raw) as make:
+        yield make
 
 
 def refused_to(raw, name):

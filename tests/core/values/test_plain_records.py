@@ -9,14 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import (
-    AccessTier,
     AgentCredentials,
     AgentHeartbeat,
     ApprovalRequest,
     ApprovalResponse,
     CoordinationSignal,
     FeatureInfo,
-    FeatureStatus,
     FeedbackEntry,
     QualityStats,
     StreamEvent,
@@ -37,92 +35,25 @@ JSON = st.recursive(
 )
 OBJECTS = st.dictionaries(st.text(), JSON, max_size=4)
 FINITE = st.floats(allow_nan=False)
+# What a record must be given and is not named here is what its type says, as texts, counts and flags are.
 HEARTBEATS = st.builds(
-    AgentHeartbeat,
-    agent_id=st.text(),
-    status=st.text(),
-    progress=FINITE,
-    current_task=st.text(),
-    last_beat=MOMENTS,
-    metadata=OBJECTS,
-    display_name=st.none() | st.text(),
+    AgentHeartbeat, progress=FINITE, last_beat=MOMENTS, metadata=OBJECTS, display_name=st.none() | st.text()
 )
 REQUESTS = st.builds(
-    ApprovalRequest,
-    request_id=st.text(),
-    approval_type=st.text(),
-    agent_id=st.text(),
-    context=OBJECTS,
-    timestamp=MOMENTS,
-    timeout_seconds=FINITE,
-    status=st.text(),
+    ApprovalRequest, context=OBJECTS, timestamp=MOMENTS, timeout_seconds=FINITE, status=st.text()
 )
-RESPONSES = st.builds(
-    ApprovalResponse,
-    request_id=st.text(),
-    approved=st.booleans(),
-    responder=st.text(),
-    reason=st.text(),
-    timestamp=MOMENTS,
-)
-ENTRIES = st.builds(
-    FeedbackEntry,
-    feedback_id=st.text(),
-    workflow_name=st.text(),
-    stage_name=st.text(),
-    tier=st.text(),
-    quality_score=FINITE,
-    timestamp=MOMENTS,
-    metadata=OBJECTS,
-)
+RESPONSES = st.builds(ApprovalResponse, reason=st.text(), timestamp=MOMENTS)
+ENTRIES = st.builds(FeedbackEntry, quality_score=FINITE, timestamp=MOMENTS, metadata=OBJECTS)
 STATS = st.builds(
-    QualityStats,
-    workflow_name=st.text(),
-    stage_name=st.text(),
-    tier=st.text(),
-    avg_quality=FINITE,
-    min_quality=FINITE,
-    max_quality=FINITE,
-    sample_count=st.integers(),
-    recent_trend=FINITE,
+    QualityStats, avg_quality=FINITE, min_quality=FINITE, max_quality=FINITE, recent_trend=FINITE
 )
-ADVICE = st.builds(
-    TierRecommendation,
-    current_tier=st.text(),
-    recommended_tier=st.text(),
-    confidence=FINITE,
-    reason=st.text(),
-    stats=st.dictionaries(st.text(), STATS, max_size=3),
-)
-FEATURES = st.builds(
-    FeatureInfo,
-    name=st.text(),
-    status=st.sampled_from(FeatureStatus),
-    message=st.text(),
-    install_command=st.none() | st.text(),
-)
-SIGNALS = st.builds(
-    CoordinationSignal,
-    signal_id=st.text(),
-    signal_type=st.text(),
-    source_agent=st.text(),
-    target_agent=st.none() | st.text(),
-    payload=OBJECTS,
-    timestamp=MOMENTS,
-    ttl_seconds=FINITE,
-)
-EVENTS = st.builds(
-    StreamEvent,
-    event_id=st.text(),
-    event_type=st.text(),
-    timestamp=MOMENTS,
-    data=OBJECTS,
-    source=st.text(),
-)
+ADVICE = st.builds(TierRecommendation, confidence=FINITE, stats=st.dictionaries(st.text(), STATS, max_size=3))
+FEATURES = st.builds(FeatureInfo, install_command=st.none() | st.text())
+SIGNALS = st.builds(CoordinationSignal, payload=OBJECTS, timestamp=MOMENTS, ttl_seconds=FINITE)
+EVENTS = st.builds(StreamEvent, timestamp=MOMENTS, data=OBJECTS, source=st.text())
 CREDENTIALS = st.builds(
     AgentCredentials,
     agent_id=st.text("abc*", min_size=1, max_size=9),
-    tier=st.sampled_from(AccessTier),
     roles=st.lists(st.text(), max_size=3),
     created_at=MOMENTS,
 )

@@ -14,13 +14,13 @@ from rq.serializers import resolve_serializer
 
 from core import jobs
 from dashboard.admin.queue import SHOWN
+from dashboard.admin.words import JOB_NAMES
 from tests.dashboard.display.markup import parse
-from tests.dashboard.exports.test_exports import work
 from tests.dashboard.health.test_health_page import EVERYBODY
 from tests.dashboard.test_access_matrix import SIGN_IN, status_of
 from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
-from tests.workers import fail
+from tests.workers import fail, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
@@ -107,7 +107,8 @@ def test_a_job_is_shown_where_it_is(failed, signed_in):
     client = signed_in("maintainer")
     assert "Failed (1)" in shown(client.get(QUEUE))
     assert "tests.workers.fail" in shown(client.get(f"{QUEUE}?state=failed"))
-    assert "tests.workers.fail" not in shown(client.get(f"{QUEUE}?state=waiting"))
+    waiting = shown(client.get(f"{QUEUE}?state=waiting"))
+    assert ("tests.workers.fail" in waiting, "No job waits." in waiting) == (False, True)
     answer = client.post(name_of(failed) + "retry/", follow=True)
     assert "It waits for a worker again." in shown(answer)
     assert "tests.workers.fail" in shown(client.get(QUEUE))
@@ -128,6 +129,12 @@ def test_what_is_retried_twice_waits_once(failed, signed_in):
     again = client.post(name_of(failed) + "retry/", follow=True)
     assert "Nothing was changed" in shown(again)
     assert jobs.queue().job_ids == [failed.id]
+
+
+def test_what_a_job_does_is_said_in_words(clean_redis, signed_in):
+    assert set(JOB_NAMES) == set(jobs.FUNCTIONS)
+    jobs.queue().enqueue("core.jobs.tidy_exports")
+    assert JOB_NAMES["core.jobs.tidy_exports"] in shown(signed_in("maintainer").get(QUEUE))
 
 
 def test_a_job_that_waits_can_be_deleted_and_one_that_ended_well_cannot(clean_redis, signed_in):

@@ -9,11 +9,6 @@ from tests.dashboard.test_page_cost import cost_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def viewer(signed_in):
-    return signed_in("viewer")
-
-
 def test_events_are_those_that_the_agent_published_newest_first(beat, clean_redis, viewer):
     beat("worker")
     events = EventStreamer(clean_redis)

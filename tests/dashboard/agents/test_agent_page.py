@@ -54,11 +54,6 @@ def panel(page, title: str) -> str:
 
 
 @pytest.fixture
-def viewer(signed_in):
-    return signed_in("viewer")
-
-
-@pytest.fixture
 def approver_answers(signed_in, answer):
     return lambda request_id: answer(signed_in("approver"), request_id)
 

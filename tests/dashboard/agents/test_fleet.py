@@ -41,11 +41,6 @@ def seen(client, query: str = "") -> dict[str, str]:
 
 
 @pytest.fixture
-def viewer(signed_in):
-    return signed_in("viewer")
-
-
-@pytest.fixture
 def approver(signed_in):
     return signed_in("approver")
 

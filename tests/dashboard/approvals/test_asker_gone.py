@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator
+from core.store.approvals import listen
+from core.store.client import open_store
 from core.store.keys import Keys
 from dashboard.live.doorbells import LIVE
 from dashboard.live.state import LiveState
@@ -72,6 +74,24 @@ def test_an_asker_that_fell_silent_is_said_to_be_gone_on_card_page_and_notice(as
     assert "being told" not in sentence
 
 
+def test_a_call_that_nobody_waits_in_is_said_to_have_gone_though_its_agent_lives(
+    asks, raw, signed_in, answer
+):
+    _heart, request = asks
+    client, page, store = signed_in("approver"), f"/approvals/{request.request_id}/", open_store()
+    listen(store, request.request_id)
+    assert said_by_card(client.get(page).content.decode()) == [""]
+    raw.pexpire(store.keys.approval_listened(request.request_id), 3_600_000 - 33_000)
+    for address in (f"/?selected={request.request_id}", page):
+        [said] = said_by_card(client.get(address).content.decode())
+        assert said.startswith("The call that asked has gone, it last waited at ")
+        assert "The very same call may come again" in said
+    [mark] = parse(client.get("/").content.decode()).with_class("mark-gone")
+    assert mark.text == "The call that asked has gone"
+    told = notice_of(answer(client, request.request_id, htmx=True))[1]
+    assert "the call that asked has gone" in told
+
+
 def test_an_asker_that_has_stopped_is_said_to_have_stopped(asks, signed_in, answer):
     heart, request = asks
     heart.stop_heartbeat()
@@ -129,14 +149,12 @@ def test_a_notice_of_a_refused_answer_names_the_request(gate, signed_in, answer)
 
 
 @pytest.fixture
-def asking_process(clean_redis, gate, raw):
+def asking_process(clean_redis, gate, raw, start_process):
     """A process that beats and asks, and waits for the answer; ended with the test."""
-    process = subprocess.Popen([sys.executable, "-c", ASKER, clean_redis], stderr=subprocess.DEVNULL)
+    process = start_process([sys.executable, "-c", ASKER, clean_redis], stderr=subprocess.DEVNULL)
     wait_until(gate.get_pending_approvals, "it asks")
     wait_until(lambda: raw.info("clients")["blocked_clients"], "it waits")
-    yield process
-    process.kill()
-    process.wait()
+    return process
 
 
 @pytest.mark.long

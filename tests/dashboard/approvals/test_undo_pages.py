@@ -2,21 +2,12 @@
 
 import pytest
 
-from core.history.approvals.answers import holds, release
+from core.history.approvals.answers import release
 from core.models import DecisionIntent
 from tests.dashboard.display.markup import parse
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def held(settings):
-    """Approvals are held until a test releases them."""
-    settings.TELEMETRY_UNDO_SECONDS = 60
-    holds.began.disconnect(release.soon)
-    yield
-    holds.began.connect(release.soon)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("held")]
 
 
 def undo(client, request, **headers):

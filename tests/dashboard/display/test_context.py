@@ -100,13 +100,11 @@ def test_name_and_shape_say_what_a_text_is(name, text, language):
 
 
 @pytest.mark.parametrize("language", ["diff", "sql", "shell", "json"])
-@pytest.mark.parametrize(
-    "text", [*MARKUP, *HIDDEN.values(), *CONTROL.values(), "'", '"', "$((", "/*", "\r\n x\r"]
-)
-def test_coloured_or_not_the_text_is_the_same_and_stays_text(language, text):
-    pieces = code.pieces_of(language, text)
-    assert "".join(piece for _name, piece in pieces) == text
-    assert "".join(marked(piece) for _name, piece in pieces) == marked(text)
+def test_coloured_or_not_the_text_is_the_same_and_stays_text(language):
+    for text in [*MARKUP, *HIDDEN.values(), *CONTROL.values(), "'", '"', "$((", "/*", "\r\n x\r"]:
+        pieces = code.pieces_of(language, text)
+        assert "".join(piece for _name, piece in pieces) == text
+        assert "".join(marked(piece) for _name, piece in pieces) == marked(text)
 
 
 @pytest.mark.parametrize("key", ["command", "query", "diff", "body"])

@@ -8,16 +8,15 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from rq import SimpleWorker
 
 from core import jobs
 from core.history import exports
 from core.models import AuditEntry, Export
-from core.store import queue as queues
 from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.history.audit.attacker import fill
 from tests.waiting import PATIENCE
+from tests.workers import work
 
 pytestmark = pytest.mark.django_db
 
@@ -32,21 +31,13 @@ def data_dir(clean_redis, settings, tmp_path):
     return tmp_path
 
 
-def work() -> None:
-    """Run what waits, in this process."""
-    queue = jobs.queue()
-    connection = queues.new_client(queues.queue_url())
-    SimpleWorker([queue], connection=connection, serializer=queue.serializer).work(
-        burst=True, logging_level="ERROR"
-    )
-
-
 def ask(client, kind: str = "audit") -> Export:
     assert client.post("/exports/ask/", {"kind": kind}).status_code == 302
     return Export.objects.order_by("-requested_at").first()
 
 
 def content(response) -> list[list[str]]:
+    """The cells of a file of CSV."""
     return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))
 
 

@@ -131,7 +131,7 @@ def test_who_may_not_look_any_more_is_rung_no_more(person, raw, open_socket):
 
 def test_a_storm_rings_once_a_second_and_its_last_change_rings():
     clock, door = Clock(), Door(doorbells.USAGE)
-    bells: Bells[Door] = Bells(clock)
+    bells = Bells(clock)
     bells.add(door)
     rings = []
     for step in range(40):  # ten seconds, a change each quarter
@@ -146,7 +146,7 @@ def test_a_storm_rings_once_a_second_and_its_last_change_rings():
 
 def test_two_hundred_doors_share_the_rings_in_turn():
     clock, doors = Clock(), [Door(doorbells.USAGE) for _ in range(200)]
-    bells: Bells[Door] = Bells(clock)
+    bells = Bells(clock)
     for door in doors:
         bells.add(door)
     rung: list[Door] = []
@@ -160,7 +160,7 @@ def test_two_hundred_doors_share_the_rings_in_turn():
 
 
 def test_a_door_that_is_gone_is_not_rung():
-    bells: Bells[Door] = Bells(Clock())
+    bells = Bells(Clock())
     door, other = Door(doorbells.agent("a")), Door("live")
     bells.add(door)
     bells.add(other)

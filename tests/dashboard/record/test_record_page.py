@@ -1,17 +1,15 @@
 """The record by content: who approved what, when, and what exactly they saw, as one result."""
 
-import csv
-import io
 import re
 from datetime import datetime
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.history.search import index
 from core.models import ApprovalRecord, AuditEntry
+from tests.dashboard.conftest import queries_of
+from tests.dashboard.exports.test_exports import content
 from tests.dashboard.test_access_matrix import KINDS, PAGES, SIGN_IN, status_of
 
 pytestmark = pytest.mark.django_db
@@ -133,10 +131,6 @@ def test_pages_lead_from_the_newest_to_the_oldest(gate, record, signed_in):
     assert 'href="?q=same"' in second
 
 
-def content(response) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode())))
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_whoever_may_take_the_record_away_gets_what_is_found_and_that_is_recorded(paid, signed_in, kind):
     response = signed_in(kind).post("/record/export/", {"q": "2070.32"})
@@ -192,19 +186,12 @@ def many(count: int, start: int) -> None:
 
 
 @pytest.mark.long
-def test_a_search_costs_as_many_queries_with_10_as_with_10000_requests(clean_redis, signed_in):
-    client = signed_in("viewer")
-
-    def cost(address: str) -> int:
-        with CaptureQueriesContext(connection) as queries:
-            assert client.get(address).status_code == 200
-        return len(queries)
-
+def test_a_search_costs_as_many_queries_with_10_as_with_10000_requests(clean_redis, viewer):
     addresses = ("/record/", "/record/?q=same", "/record/?q=same&agent=deployer&outcome=pending")
     many(10, 0)
-    few = [cost(address) for address in addresses]
+    few = [queries_of(viewer, address) for address in addresses]
     many(9_990, 10)
-    assert [cost(address) for address in addresses] == few
+    assert [queries_of(viewer, address) for address in addresses] == few
     assert max(few) <= 7
 
 

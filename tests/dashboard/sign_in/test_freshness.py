@@ -11,6 +11,7 @@ from core.history.approvals.policy import TYPED_LENGTH
 from core.models import ApprovalType
 from tests.conftest import PASSWORD
 from tests.dashboard.conftest import live_record
+from tests.dashboard.display.markup import parse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
@@ -54,6 +55,12 @@ def test_a_sign_in_counts_for_five_minutes_and_a_password_again_for_five_more(ma
     back = maria.post(f"{AGAIN}?next=/approvals/", {"password": PASSWORD, "next": "/approvals/"})
     assert back["Location"] == "/approvals/"
     assert approve(maria) == 200
+
+
+def test_the_page_that_asks_again_says_whose_password_it_is_to_password_managers(maria):
+    page = parse(maria.get(AGAIN).content.decode())
+    [name] = [one.attributes for one in page.elements if one.attributes.get("autocomplete") == "username"]
+    assert (name["value"], "hidden" in name) == ("maria", True)
 
 
 def test_a_wrong_password_counts_for_nothing(maria, approve):

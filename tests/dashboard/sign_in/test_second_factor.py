@@ -8,17 +8,13 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from core.models import AuditEntry
 from tests.conftest import PASSWORD
 from tests.dashboard.display.markup import parse
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
-
-
-@pytest.fixture
-def maria(make_user) -> User:
-    return make_user("maria", "approver")
 
 
 def sign_in(client: Client, name: str = "maria", password: str = PASSWORD):
@@ -154,6 +150,16 @@ def test_a_session_that_is_not_fresh_is_asked_again_before_factors_change(maria,
     assert client.post(asked["Location"], {"password": "wrong"}).status_code == 200
     assert client.post(asked["Location"], {"password": PASSWORD})["Location"] == "/account/app/"
     assert client.get("/account/app/").status_code == 200
+
+
+def test_a_new_passkey_is_called_after_the_browser_and_the_day(maria):
+    agent = (
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
+    )
+    client = Client()
+    sign_in(client)
+    page = client.get("/account/passkeys/add/", headers={"User-Agent": agent}).content.decode()
+    assert f'value="Chrome on macOS, {timezone.localdate():%Y-%m-%d}"' in page
 
 
 def test_nobody_signs_up(db):

@@ -13,11 +13,6 @@ from tests.conftest import PASSWORD
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 
-@pytest.fixture
-def maria(make_user):
-    return make_user("maria", "approver")
-
-
 def sign_in(name: str = "maria", password: str = PASSWORD) -> Client:
     client = Client(headers={"User-Agent": "Firefox of the office"})
     assert client.post("/sign-in/", {"username": name, "password": password}).status_code == 302

@@ -12,7 +12,7 @@ from dashboard.sign_in import throttle
 from telemetry_site.layers import caches
 from tests.conftest import PASSWORD
 
-pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
+pytestmark = [pytest.mark.django_db, pytest.mark.anywhere, pytest.mark.usefixtures("maria")]
 
 HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 
@@ -20,11 +20,6 @@ HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 def try_from(address: str, name: str = "maria", password: str = "wrong", client: Client | None = None):
     data = {"username": name, "password": password}
     return (client or Client()).post("/sign-in/", data, REMOTE_ADDR=address)
-
-
-@pytest.fixture(autouse=True)
-def maria(make_user):
-    return make_user("maria", "approver")
 
 
 @pytest.fixture(autouse=True)

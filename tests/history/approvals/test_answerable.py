@@ -9,7 +9,7 @@ from core import ApprovalGate, StoreRefused
 from core.history import health
 from core.history.approvals import answerable
 from core.history.approvals.answerable import Pair
-from core.history.approvals.policy import may_decide
+from core.history.approvals.policy import powers_of
 from core.history.checks import check_direct_answers
 from core.history.recorder.recorder import Recorder
 from core.models import AgentOwner, ApprovalType, DecisionGrant, Team
@@ -159,7 +159,9 @@ def test_it_is_the_one_answer_to_who_may_decide(maria, make_user):
     for kind in ("pay", "deploy"):
         for agent in ("robot-1", "robot-2", "cleaner", "other", "maria"):
             pair = Pair(kind, agent)
-            assert approvers.can_approve(pair) == any(may_decide(one, pair).allowed for one in people), pair
+            assert approvers.can_approve(pair) == any(
+                powers_of(one).verdict(pair).allowed for one in people
+            ), pair
 
 
 def test_who_read_people_before_a_change_does_not_say_so_after_it(maria, raw):

@@ -19,19 +19,9 @@ from core.values.digests import request_digest
 from core.values.signature import Said, Signature, key_id, message, parse_signature, public_key_text
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_key")]
 
 NAME = "{telemetry}:approvals:"
-
-
-@pytest.fixture(autouse=True)
-def own_key(settings, tmp_path):
-    settings.TELEMETRY_DECISION_KEY_FILE = tmp_path / "decision-key.pem"
-
-
-@pytest.fixture
-def agents_have_the_key(own_key, settings):
-    settings.TELEMETRY_DECISION_KEY = public_key_text(signing.keyring().public)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from core import ApprovalGate
 from core.history.approvals import decisions, policy
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.policy import Given, may_decide
+from core.history.approvals.policy import Given, powers_of
 from core.models import (
     AgentOwner,
     ApprovalType,
@@ -74,13 +74,13 @@ def entries(kind: str) -> list[tuple[str, dict]]:
 
 
 def test_every_approver_may_answer_everything_until_somebody_narrows_it(maria, asked, give):
-    assert may_decide(maria, asked()) == policy.Verdict(True)
+    assert powers_of(maria).verdict(asked()) == policy.Verdict(True)
     assert give(maria, asked()).accepted
 
 
 def test_being_a_superuser_is_no_right_to_decide(make_user, asked, give):
     root = make_user("root", is_superuser=True, is_staff=True)
-    assert may_decide(root, asked()).why == policy.NO_RIGHT
+    assert powers_of(root).verdict(asked()).why == policy.NO_RIGHT
     with pytest.raises(NotAllowed, match="may look"):
         give(root, asked())
     root.groups.add(Group.objects.get(name="approver"))
@@ -90,7 +90,7 @@ def test_being_a_superuser_is_no_right_to_decide(make_user, asked, give):
 def test_an_administrator_sets_who_decides_and_does_not_decide(make_user, asked):
     admin = make_user("adam", "administrator")
     assert admin.has_perms(["core.add_decisiongrant", "core.change_team", "auth.change_user"])
-    assert not may_decide(admin, asked()).allowed
+    assert not powers_of(admin).verdict(asked()).allowed
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_grant_lets_in_for_its_kind_and_its_agent_alone(maria, asked, give, ki
     DecisionGrant.objects.all().delete()
     DecisionGrant.objects.create(approval_type="deploy", agent="deployer")
     record = asked(kind, agent)
-    assert may_decide(maria, record).allowed is allowed
+    assert powers_of(maria).verdict(record).allowed is allowed
     if allowed:
         assert give(maria, record).accepted
         return
@@ -120,13 +120,13 @@ def test_a_grant_of_a_team_lets_in_its_people_and_no_others(maria, make_user, te
     john, vera = make_user("john", "approver"), make_user("vera", "viewer")
     DecisionGrant.objects.all().delete()
     DecisionGrant.objects.create(approval_type="*", agent="*", team=team("payments", maria, vera))
-    found = {user.username: may_decide(user, asked()).why for user in (maria, john, vera)}
+    found = {user.username: powers_of(user).verdict(asked()).why for user in (maria, john, vera)}
     assert found == {"maria": "", "john": policy.NOT_THIS, "vera": policy.NO_RIGHT}
 
 
 def test_without_a_grant_nobody_decides(maria, asked):
     DecisionGrant.objects.all().delete()
-    assert may_decide(maria, asked()).why == policy.NOT_THIS
+    assert powers_of(maria).verdict(asked()).why == policy.NOT_THIS
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_owners_of_a_beginning_and_owners_in_a_team_are_owners(maria, make_user,
     john = make_user("john", "approver")
     AgentOwner.objects.create(agent="worker-", is_prefix=True, person=maria)
     AgentOwner.objects.create(agent="builder", team=team("builders", john))
-    assert may_decide(maria, asked(agent="worker-7")).why == policy.OWNED
-    assert may_decide(john, asked(agent="worker-7")).allowed
-    assert may_decide(john, asked(agent="builder")).why == policy.OWNED
-    assert may_decide(john, asked(agent="builder 2")).allowed
+    assert powers_of(maria).verdict(asked(agent="worker-7")).why == policy.OWNED
+    assert powers_of(john).verdict(asked(agent="worker-7")).allowed
+    assert powers_of(john).verdict(asked(agent="builder")).why == policy.OWNED
+    assert powers_of(john).verdict(asked(agent="builder 2")).allowed
 
 
 @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ def test_the_only_one_who_may_decide_answers_for_their_own_agents_and_the_record
 ):
     make_user("gone", "approver", is_active=False)
     AgentOwner.objects.create(agent="worker", person=maria)
-    assert may_decide(maria, asked(agent="worker")).why == policy.ALONE
+    assert powers_of(maria).verdict(asked(agent="worker")).why == policy.ALONE
     assert give(maria, asked(agent="worker")).accepted
     [(actor, told)] = entries("decision.alone")
     assert (actor, told["why"], told["approved"]) == ("maria", policy.ALONE, True)
     make_user("john", "approver")
-    assert may_decide(maria, asked(agent="worker")).why == policy.OWNED
+    assert powers_of(maria).verdict(asked(agent="worker")).why == policy.OWNED
     assert_chain_is_whole()
 
 
 def test_also_alone_nobody_answers_what_they_asked_under_their_own_name(maria, asked):
-    assert may_decide(maria, asked(agent="maria")).why == policy.ASKED
+    assert powers_of(maria).verdict(asked(agent="maria")).why == policy.ASKED
 
 
 def test_breaking_the_glass_demands_the_right_a_sign_and_a_reason_and_is_recorded(
@@ -200,7 +200,7 @@ def test_breaking_the_glass_demands_the_right_a_sign_and_a_reason_and_is_recorde
 def test_a_high_risk_demands_a_fresh_sign_in_and_the_beginning_of_the_digest(maria, asked, give):
     ApprovalType.objects.create(name="deploy", high_risk=True)
     record = asked()
-    verdict = may_decide(maria, record)
+    verdict = powers_of(maria).verdict(record)
     assert (set(verdict.needs), verdict.bulk) == ({policy.TYPED, policy.FRESH}, False)
     typed = record.digest[:6]
     for given, lacking in (
@@ -233,8 +233,8 @@ def test_a_kind_that_looks_like_a_strict_one_is_as_strict(maria, asked):
     ApprovalType.objects.create(name="deploy", irreversible=True)
     ApprovalType.objects.create(name="*", reason_required=True)
     for kind in ("Deploy", "depl\u043ey", "deploy "):
-        assert policy.FRESH in may_decide(maria, asked(kind)).needs
-    assert may_decide(maria, asked("pay")).needs == (policy.REASON,)
+        assert policy.FRESH in powers_of(maria).verdict(asked(kind)).needs
+    assert powers_of(maria).verdict(asked("pay")).needs == (policy.REASON,)
 
 
 def test_each_change_of_policy_is_recorded_and_makes_a_new_version(maria, team, asked, give):

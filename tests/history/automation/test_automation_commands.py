@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import call_command
 
-from core import AutomationRecorder, cli
+from core import cli
 from core.cli.tables import json_text
 from core.history.automation.reports import AutomationReports
 from tests.history.automation.test_automation_record import tell_everything
@@ -24,11 +24,6 @@ COMMANDS = {
     "file_test_status": lambda: reports.files(),
 }
 pytestmark = pytest.mark.usefixtures("transactional_db")
-
-
-@pytest.fixture
-def agent(clean_redis) -> AutomationRecorder:
-    return AutomationRecorder(clean_redis)
 
 
 def function(command: str):

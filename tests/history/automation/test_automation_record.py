@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 
-from core import AutomationRecorder, models
+from core import models
 from core.history.automation.effects import prune
 from core.history.recorder.recorder import Recorder
 
@@ -15,11 +15,6 @@ TABLES = [
     *(models.TaskRouting, models.TestExecution, models.TestFailure),
     *(models.CoverageRecord, models.FileTestRecord, models.AgentAssignment),
 ]
-
-
-@pytest.fixture
-def agent(clean_redis) -> AutomationRecorder:
-    return AutomationRecorder(clean_redis)
 
 
 def tell_everything(agent) -> None:

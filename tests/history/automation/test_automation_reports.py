@@ -6,18 +6,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from core import AutomationRecorder, HistoryUnavailable, models
+from core import HistoryUnavailable, models
 from core.automation import reports as automation_history
 from core.history.automation.reports import AutomationReports
 
 reports = AutomationReports()
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
-
-
-@pytest.fixture
-def agent(clean_redis) -> AutomationRecorder:
-    return AutomationRecorder(clean_redis)
 
 
 def route(agent, task_type, strategy, confidence, success, seconds=None) -> None:

@@ -15,9 +15,10 @@ from tests.history.audit.attacker import edit_as, fill, sql, without_guards
 from tests.history.audit.chain import verify_audit
 from tests.history.backups.emptied import empty_the_database
 
-pytestmark = pytest.mark.skipif(
-    chosen_servers.DATABASE != "sqlite", reason="PostgreSQL keeps columns to their types"
-)
+pytestmark = [
+    pytest.mark.usefixtures("checkpoints"),
+    pytest.mark.skipif(chosen_servers.DATABASE != "sqlite", reason="PostgreSQL keeps columns to their types"),
+]
 NO_UTF8 = "CAST(x'ff41' AS TEXT)"
 DAMAGE = [
     ("details", NO_UTF8),
@@ -36,17 +37,6 @@ DAMAGE = [
         )
     ),
 ]
-
-
-@pytest.fixture(autouse=True)
-def checkpoints(settings, tmp_path):
-    settings.TELEMETRY_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
-
-
-@pytest.fixture
-def auditor(make_user, client):
-    client.force_login(make_user("the auditor", "auditor", is_staff=True))
-    return client
 
 
 def damage(column: str, stored: str) -> None:

@@ -10,24 +10,15 @@ from core.history.recorder.recorder import Recorder
 from core.jobs import enqueue_due, queue
 from core.models import ApprovalRecord
 from telemetry_site.queues import rq_queues
-from tests.accounts import documented_command
+from tests.accounts import documented_accounts
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
 
 @pytest.fixture
 def account(clean_redis, raw):
-    made = []
-
-    def make(name: str) -> str:
-        command = documented_command(name)
-        assert raw.execute_command(*command)
-        made.append(name)
-        return f"{clean_redis}?username={name}&password={command[4].removeprefix('>')}"
-
-    yield make
-    for name in made:
-        raw.acl_deluser(name)
+    with documented_accounts(clean_redis, raw) as make:
+        yield make
 
 
 def test_agent_recorder_and_site_work_together_under_their_own_accounts(maria, account, running, raw):

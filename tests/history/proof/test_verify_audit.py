@@ -18,17 +18,7 @@ from tests.history.audit.chain import assert_chain_is_whole, kinds_of, verify_au
 from tests.waiting import PATIENCE
 
 SQLITE = chosen_servers.DATABASE == "sqlite"
-
-
-@pytest.fixture
-def auditor(make_user, client):
-    client.force_login(make_user("the auditor", "auditor", is_staff=True))
-    return client
-
-
-@pytest.fixture(autouse=True)
-def checkpoints(settings, tmp_path):
-    settings.TELEMETRY_CHECKPOINT_FILE = tmp_path / "checkpoints.jsonl"
+pytestmark = pytest.mark.usefixtures("checkpoints")
 
 
 def damage(number: int, column: str = "actor", value: str = "mallory") -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from core.history.audit.entries import Fact
+from core.history.audit.entries import Fact, about
 from core.models import ApprovalRecord, DeadlineExtension
 from core.values.malformed import ODD
 from core.values.moments import at
@@ -33,16 +33,13 @@ def told(request_id: str, said: Mapping[str, str]) -> DeadlineExtension:
 def fact_of(extension: DeadlineExtension, row: ApprovalRecord, said: Mapping[str, str]) -> Fact:
     """What the record says of it."""
     DeadlineExtension.objects.filter(pk=extension.pk, applied_at=None).update(applied_at=timezone.now())
-    return Fact(
-        event_id=f"extension:{extension.pk}",
-        kind="approval.extended",
-        at=at(said["extended_ms"]),
-        actor=extension.user.get_username(),
-        agent_id=row.agent_id,
-        request_id=str(row.pk),
-        details={
-            "was": extension.was_at.isoformat(),
-            "until": extension.deadline_at.isoformat(),
-            "extension_id": str(extension.pk),
-        },
+    return about(
+        row,
+        f"extension:{extension.pk}",
+        "approval.extended",
+        extension.user.get_username(),
+        at(said["extended_ms"]),
+        was=extension.was_at.isoformat(),
+        until=extension.deadline_at.isoformat(),
+        extension_id=str(extension.pk),
     )

@@ -15,16 +15,22 @@ from django.utils import timezone
 from core import failpoints
 from core.history.approvals import alarms
 from core.history.approvals.alarms import Altered
-from core.history.approvals.decisions import ALTERED_SINCE, NotAllowed, fresh_powers, record_refusal
+from core.history.approvals.decisions import (
+    ALTERED_SINCE,
+    OVER,
+    NotAllowed,
+    fresh_powers,
+    record_refusal,
+    still_waiting,
+)
 from core.history.audit import entries
 from core.models import DeadlineExtension
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store import approvals
+from core.store.approvals import RequestRecord
 from core.store.client import Store
-from core.store.extending import extend as extend_in_redis
-from core.values.approvals import EXTENDED, NO_DEADLINE, PENDING
+from core.values.approvals import EXTENDED, NO_DEADLINE
 
 NOT_HEARD = "its agent did not say that it hears of a later deadline"
-OVER = "it does not wait for an answer any more"
 OTHER = "the page showed another request"
 ENDLESS = "it has no deadline"
 TOO_FAR = "it can wait until {until:%Y-%m-%d %H:%M:%S} UTC at most"
@@ -36,9 +42,7 @@ def extend(store: Store, user: Any, request_id: str, minutes: int, digest: str) 
     Raises NotAllowed and Altered (recorded), ValueError as a sentence for what cannot be, StoreUnavailable and
     DatabaseError. After any but the last two nothing is changed; after those it is as Redis says.
     """
-    record, now = read_record_and_time(store, request_id)
-    if record is None or record.status != PENDING or record.deadline_at <= now:
-        raise ValueError(OVER)
+    record = still_waiting(store, request_id)
     wanted = _wanted(record, minutes, digest)
     with transaction.atomic():
         fresh, powers = fresh_powers(user)
@@ -90,8 +94,15 @@ def latest(record: RequestRecord) -> datetime:
 def _bring(store: Store, extension: DeadlineExtension, record: RequestRecord) -> datetime:
     """To Redis; repeated with the same id it is the same extension."""
     deadline_ms = round(extension.deadline_at.timestamp() * 1000)
-    about = {"digest": record.digest, "deadline_ms": deadline_ms, "extension_id": str(extension.pk)}
-    command = extend_in_redis(store.keys, record.request_id, **about, key=(record.agent_id, record.key))  # type: ignore[arg-type]
+    command = approvals.extend(
+        store.keys,
+        record.request_id,
+        digest=record.digest,
+        deadline_ms=deadline_ms,
+        extension_id=str(extension.pk),
+        agent_id=record.agent_id,
+        key=record.key,
+    )
     outcome = store.run(command)
     failpoints.reach("site.after_extended")
     if outcome != EXTENDED:

@@ -10,10 +10,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.dispatch import Signal
 from django.utils import timezone
 
-from core.history.approvals.decisions import NotAllowed, fresh_powers, record_refusal
+from core.history.approvals.decisions import NotAllowed, fresh_powers, record_refusal, still_waiting
 from core.history.approvals.policy import NO_RIGHT, powers_of
 from core.history.audit import entries
-from core.history.audit.entries import Fact
 from core.history.people import rights
 from core.models import ApprovalRecord, HandOver, Team
 from core.store.approvals import RequestRecord, read_record_and_time
@@ -23,7 +22,6 @@ from core.values.approvals import PENDING
 HANDED = "approval.handed_over"
 PERSON, TEAM, GROUP = "person", "team", "group"
 
-OVER = "it does not wait for an answer any more"
 NOBODY_CHOSEN = "choose to whom"
 MAY_NOT = "{name} may not answer it"
 NONE_MAY = "nobody in {name} may answer it"
@@ -59,9 +57,7 @@ def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
     Raises NotAllowed (recorded), ValueError as a sentence for what cannot be, MalformedRecord, StoreUnavailable and
     DatabaseError; then nothing is changed.
     """
-    record, now = read_record_and_time(store, request_id)
-    if record is None or record.status != PENDING or record.deadline_at <= now:
-        raise ValueError(OVER)
+    record = still_waiting(store, request_id)
     fresh, powers = fresh_powers(user)
     if not (fresh and powers.decides):
         _refused(user, record)
@@ -111,6 +107,6 @@ def _keep(giver: Any, record: RequestRecord, receiver: Receiver) -> None:
             created_at=now,
             **{f"{receiver.kind}_id": receiver.pk},
         )
+        event_id = f"{HANDED}:{row.pk}:{record.request_id}"
         told = {"name": receiver.name, "what": receiver.kind}
-        fact = (f"{HANDED}:{row.pk}:{record.request_id}", HANDED, now, name)
-        entries.append([Fact(*fact, record.agent_id, record.request_id, told)])
+        entries.append([entries.about(record, event_id, HANDED, name, now, **told)])

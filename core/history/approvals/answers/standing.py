@@ -1,12 +1,9 @@
 """What people do with the requests that wait: whose approval is held, and to whom each was handed over."""
 
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import (
     BooleanField,
     CharField,
@@ -20,10 +17,9 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast
 
+from core.history.approvals.policy import read_about
 from core.models import DecisionIntent, HandOver, Preferences, Team
 from core.values.approvals import HELD
-
-_SOMEBODY = -2_063_548_191  # no key of a row, in the range of one; stands for it in a query
 
 
 class Handed(NamedTuple):
@@ -48,7 +44,7 @@ NOTHING = Standing({}, {})
 def standing_for(user: Any) -> Standing:
     """As one person sees it; one query, with what they set for their pages. What has ended may be among it."""
     held, handed, keys = {}, {}, True
-    for kind, request_id, name, giver, flag in _read(user):
+    for kind, request_id, name, giver, flag in read_about(user, _rows):
         if kind == "keys":
             keys = bool(flag)
         elif kind == "held":
@@ -56,21 +52,6 @@ def standing_for(user: Any) -> Standing:
         else:
             handed[str(UUID(str(request_id)))] = Handed(name, giver, bool(flag))
     return Standing(held, handed, keys)
-
-
-def _read(user: Any) -> list[tuple[Any, ...]]:
-    """The rows of `_rows`, whose query is put together once: Django takes longer for that than the database."""
-    sql, parameters = _sql(connection.vendor)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [user.pk if value == _SOMEBODY else value for value in parameters])
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
-
-
-@cache
-def _sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
-    sql, parameters = _rows(get_user_model()(pk=_SOMEBODY)).query.sql_with_params()
-    return sql, tuple(parameters)
 
 
 def _rows(user: Any) -> Any:

@@ -21,15 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def by_hand(settings):
-    """Approvals are held for a minute, and released when a test says so."""
-    settings.TELEMETRY_UNDO_SECONDS = 60
-    holds.began.disconnect(release.soon)
-    yield
-    holds.began.connect(release.soon)
-
-
-@pytest.fixture
 def bob(make_user):
     return make_user("bob", "approver")
 
@@ -56,7 +47,7 @@ def voided() -> list[tuple[str, str]]:
 
 
 def test_a_held_approval_stands_in_sql_alone_until_it_is_released(
-    by_hand, maria, gate, decide, record, released
+    held, maria, gate, decide, record, released
 ):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
@@ -76,7 +67,7 @@ def test_a_held_approval_stands_in_sql_alone_until_it_is_released(
     assert_chain_is_whole()
 
 
-def test_its_limit_counts_from_the_release_and_is_never_past_the_deadline(by_hand, maria, gate, decide):
+def test_its_limit_counts_from_the_release_and_is_never_past_the_deadline(held, maria, gate, decide):
     for timeout, left in ((600, decisions.INTENT_SECONDS), (16, 0)):
         request = gate.open_request("deploy", timeout=timeout)
         decide(maria, request.request_id)
@@ -98,9 +89,7 @@ def test_the_process_that_holds_it_releases_it_by_itself(settings, maria, gate, 
     wait_until(noted.exists, "it is noted that Redis accepted it")
 
 
-def test_taking_it_back_leaves_the_request_open_and_is_recorded(
-    by_hand, maria, gate, decide, record, released
-):
+def test_taking_it_back_leaves_the_request_open_and_is_recorded(held, maria, gate, decide, record, released):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     assert holds.take_back(maria, request.request_id) is not None
@@ -113,9 +102,7 @@ def test_taking_it_back_leaves_the_request_open_and_is_recorded(
     assert_chain_is_whole()
 
 
-def test_nobody_takes_back_what_the_agent_has_or_what_another_holds(
-    by_hand, maria, bob, gate, decide, released
-):
+def test_nobody_takes_back_what_the_agent_has_or_what_another_holds(held, maria, bob, gate, decide, released):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     assert holds.take_back(bob, request.request_id) is None
@@ -125,7 +112,7 @@ def test_nobody_takes_back_what_the_agent_has_or_what_another_holds(
     assert not AuditEntry.objects.filter(kind="decision.taken_back").exists()
 
 
-def test_a_denial_is_never_held(by_hand, maria, gate, decide):
+def test_a_denial_is_never_held(held, maria, gate, decide):
     request = gate.open_request("deploy")
     assert decide(maria, request.request_id, approved=False).accepted
 
@@ -140,7 +127,7 @@ def test_none_is_held_without_the_setting_or_when_time_is_short(
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_anothers_answer_wins_and_voids_it(by_hand, maria, bob, gate, decide, record, released, approved):
+def test_anothers_answer_wins_and_voids_it(held, maria, bob, gate, decide, record, released, approved):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     assert decide(bob, request.request_id, approved=approved).outcome == (
@@ -154,7 +141,7 @@ def test_anothers_answer_wins_and_voids_it(by_hand, maria, bob, gate, decide, re
     assert_chain_is_whole()
 
 
-def test_a_press_that_comes_twice_is_held_once(by_hand, maria, gate, decide):
+def test_a_press_that_comes_twice_is_held_once(held, maria, gate, decide):
     request = gate.open_request("deploy")
     first, second = decide(maria, request.request_id), decide(maria, request.request_id)
     assert first.decision_id == second.decision_id
@@ -162,7 +149,7 @@ def test_a_press_that_comes_twice_is_held_once(by_hand, maria, gate, decide):
     assert not AuditEntry.objects.filter(kind__startswith="decision.").exists()
 
 
-def test_whoever_thinks_better_of_it_may_deny_at_once(by_hand, maria, gate, decide, released):
+def test_whoever_thinks_better_of_it_may_deny_at_once(held, maria, gate, decide, released):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     assert decide(maria, request.request_id, approved=False).accepted
@@ -171,7 +158,7 @@ def test_whoever_thinks_better_of_it_may_deny_at_once(by_hand, maria, gate, deci
 
 
 @pytest.mark.parametrize("how", ["cancelled", "rejected"])
-def test_an_end_by_another_way_voids_it(by_hand, maria, gate, decide, record, released, how):
+def test_an_end_by_another_way_voids_it(held, maria, gate, decide, record, released, how):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     if how == "cancelled":
@@ -188,7 +175,7 @@ def test_an_end_by_another_way_voids_it(by_hand, maria, gate, decide, record, re
     assert_chain_is_whole()
 
 
-def test_policy_is_asked_again_at_the_release(by_hand, maria, gate, decide, record, released):
+def test_policy_is_asked_again_at_the_release(held, maria, gate, decide, record, released):
     rights, owner, stricter = (gate.open_request("deploy", {"n": n}) for n in range(3))
     for request in (rights, owner, stricter):
         decide(maria, request.request_id)
@@ -207,7 +194,7 @@ def test_policy_is_asked_again_at_the_release(by_hand, maria, gate, decide, reco
     assert {status(gate, request) for request in (rights, owner, stricter)} == {"pending"}
 
 
-def test_more_people_may_be_needed_at_the_release(by_hand, maria, gate, decide, released):
+def test_more_people_may_be_needed_at_the_release(held, maria, gate, decide, released):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     ApprovalType.objects.create(name="deploy", approvers=2)
@@ -216,7 +203,7 @@ def test_more_people_may_be_needed_at_the_release(by_hand, maria, gate, decide, 
 
 
 def test_of_several_the_completing_approval_is_held_and_taking_it_back_takes_the_vote(
-    by_hand, maria, bob, gate, decide, released
+    held, maria, bob, gate, decide, released
 ):
     ApprovalType.objects.create(name="deploy", approvers=2)
     request = gate.open_request("deploy")
@@ -228,7 +215,7 @@ def test_of_several_the_completing_approval_is_held_and_taking_it_back_takes_the
     assert [one.accepted for one in released() if one] == [True]
 
 
-def test_a_vote_that_stands_no_more_stops_the_release(by_hand, maria, bob, gate, decide, released):
+def test_a_vote_that_stands_no_more_stops_the_release(held, maria, bob, gate, decide, released):
     ApprovalType.objects.create(name="deploy", approvers=2)
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
@@ -238,7 +225,7 @@ def test_a_vote_that_stands_no_more_stops_the_release(by_hand, maria, bob, gate,
     assert voided() == [("bob", release.MORE_PEOPLE)]
 
 
-def test_the_recorder_releases_what_a_process_left(by_hand, monkeypatch, maria, gate, decide, repair):
+def test_the_recorder_releases_what_a_process_left(held, monkeypatch, maria, gate, decide, repair):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     repair()
@@ -249,7 +236,7 @@ def test_the_recorder_releases_what_a_process_left(by_hand, monkeypatch, maria, 
     assert DecisionIntent.objects.get().accepted_at is not None
 
 
-def test_what_nobody_released_in_time_takes_no_effect(by_hand, maria, gate, decide, repair):
+def test_what_nobody_released_in_time_takes_no_effect(held, maria, gate, decide, repair):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
     DecisionIntent.objects.update(release_at=timezone.now() - release.LATEST * 2)
@@ -258,7 +245,7 @@ def test_what_nobody_released_in_time_takes_no_effect(by_hand, maria, gate, deci
     assert voided() == [("maria", release.TOO_LATE)]
 
 
-def test_undo_and_release_at_once_have_one_outcome(by_hand, maria, gate, decide, record):
+def test_undo_and_release_at_once_have_one_outcome(held, maria, gate, decide, record):
     for _round in range(5):
         request = gate.open_request("deploy", {"n": _round})
         pk = decide(maria, request.request_id).decision_id
@@ -286,9 +273,7 @@ def test_undo_and_release_at_once_have_one_outcome(by_hand, maria, gate, decide,
     assert_chain_is_whole()
 
 
-def test_a_forged_end_that_names_a_held_answer_is_not_taken_for_its(
-    by_hand, maria, gate, raw, decide, record
-):
+def test_a_forged_end_that_names_a_held_answer_is_not_taken_for_its(held, maria, gate, raw, decide, record):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
     gate.decide(request.request_id, True, "maria", decision_id=told.decision_id)
@@ -298,7 +283,7 @@ def test_a_forged_end_that_names_a_held_answer_is_not_taken_for_its(
     assert DecisionIntent.objects.get().outcome == "void"
 
 
-def test_redis_away_at_the_release_leaves_it_held(by_hand, monkeypatch, maria, gate, decide):
+def test_redis_away_at_the_release_leaves_it_held(held, monkeypatch, maria, gate, decide):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
 

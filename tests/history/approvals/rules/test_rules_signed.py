@@ -6,29 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from core.history.approvals import rules, signing
+from core.history.approvals import rules
 from core.history.approvals.rules import Draft
 from core.history.approvals.terms import Scope, Term
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.values.digests import request_digest
-from core.values.signature import public_key_text
 from dashboard.approvals.page import Ended
 from tests.live_record import live_record
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_key")]
 
 NAME = "{telemetry}:approvals:"
 PUSH = {"command": "git push"}
-
-
-@pytest.fixture(autouse=True)
-def own_key(settings, tmp_path):
-    settings.TELEMETRY_DECISION_KEY_FILE = tmp_path / "decision-key.pem"
-
-
-@pytest.fixture
-def agents_have_the_key(own_key, settings):
-    settings.TELEMETRY_DECISION_KEY = public_key_text(signing.keyring().public)
 
 
 @pytest.fixture

@@ -11,12 +11,7 @@ from core.history.checks import check_decision_key
 from core.models import AuditEntry
 from core.values.signature import key_id, public_key_text
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def own_key(settings, tmp_path):
-    settings.TELEMETRY_DECISION_KEY_FILE = tmp_path / "decision-key.pem"
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_key")]
 
 
 @pytest.fixture

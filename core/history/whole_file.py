@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def tidy(folder: Path) -> None:
@@ -68,9 +68,10 @@ def _lock(descriptor: int, part: Path) -> None:
         raise Taken(f"somebody else is writing {part.name}")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)  # so that the name itself survives a power cut
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)

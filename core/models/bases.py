@@ -1,0 +1,24 @@
+"""What tables have in common."""
+
+from django.db import models
+
+
+class Internal(models.Model):
+    """A table that nobody gets a permission for."""
+
+    class Meta:
+        """No permissions."""
+
+        abstract = True
+        default_permissions = ()
+
+
+class Told(models.Model):
+    """A table of what agents told, when: the recorder alone writes it."""
+
+    class Meta:
+        """Newest first; only to be seen."""
+
+        abstract = True
+        ordering = ["-at", "-pk"]
+        default_permissions = ("view",)

@@ -1,0 +1,41 @@
+"""Whether a call over HTTP still waits for a request: a client that is killed says nothing any more."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from ..client import Store
+from ..keys import Keys
+from ..script import Argument
+
+_KEPT_MS = 3_600_000
+
+
+def listen(store: Store, request_id: str) -> None:
+    """A call waits for this request now. Whoever holds one says so again and again."""
+    store.write("SET", store.keys.approval_listened(request_id), "1", "PX", _KEPT_MS)
+
+
+def ask_listened(keys: Keys, request_id: str) -> list[Argument]:
+    """The command whose reply `last_listened` understands."""
+    return ["PTTL", keys.approval_listened(request_id)]
+
+
+def last_listened(reply: object, now: datetime) -> datetime | None:
+    """When a call last waited for the request; None where none did in the last hour, or that cannot be read."""
+    if not isinstance(reply, int) or not 0 <= reply <= _KEPT_MS:
+        return None
+    return now - timedelta(milliseconds=_KEPT_MS - reply)
+
+
+def read_listened(store: Store, request_ids: Sequence[str], now: datetime) -> dict[str, datetime]:
+    """The same of several at `now`, of those that a call waited for; one round trip."""
+    if not request_ids:
+        return {}
+    replies = store.read_many([ask_listened(store.keys, request_id) for request_id in request_ids])
+    return listened_of(request_ids, replies, now)
+
+
+def listened_of(request_ids: Sequence[str], replies: Sequence[object], now: datetime) -> dict[str, datetime]:
+    """The same in the replies to `ask_listened` of each."""
+    found = ((id_, last_listened(reply, now)) for id_, reply in zip(request_ids, replies, strict=True))
+    return {id_: at for id_, at in found if at is not None}

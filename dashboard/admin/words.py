@@ -1,0 +1,25 @@
+"""What a person reads of Python in the admin alone; a part of dashboard/words.py of this room."""
+
+POLICY = "Who answers, who is told"
+NO_JOBS_OF = {
+    "waiting": "No job waits.",
+    "running": "No job runs at this moment.",
+    "failed": "No job has failed in the last week.",
+    "finished": "No job has finished lately.",
+}
+# What each function of core/jobs.py does, by the name that the queue keeps.
+JOB_NAMES = {
+    "core.jobs.backup": "Make a backup",
+    "core.jobs.checkpoint": "Note how far the record is",
+    "core.jobs.clear_sessions": "Remove sessions that are over",
+    "core.jobs.export": "Write a file that somebody asked for",
+    "core.jobs.price_usage": "Price calls whose models had no price",
+    "core.jobs.prune": "Remove what is older than it is kept for",
+    "core.jobs.rebuild_usage": "Add up usage anew",
+    "core.jobs.tell_askers": "Tell agents how their requests ended",
+    "core.jobs.tell_people": "Tell people what waits for them",
+    "core.jobs.tidy_callbacks": "Remove old answers told to agents",
+    "core.jobs.tidy_exports": "Remove old files of exports",
+    "core.jobs.tidy_notices": "Remove old notices",
+    "core.jobs.verify": "Verify the record",
+}
