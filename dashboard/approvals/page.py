@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from core.agents.heartbeat import LOST_SECONDS, AgentState
@@ -150,6 +152,11 @@ class Ended:
         except TypeError:
             return timedelta()
 
+    @property
+    def drawn(self) -> "Drawn":
+        """Its line but for the time, in HTML."""
+        return _drawn(self)
+
     @classmethod
     def of(
         cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
@@ -169,6 +176,21 @@ class Ended:
             collected or record.collected_at is not None,
             recorded,
         )
+
+
+class Drawn(NamedTuple):
+    """The parts of a line of what ended: what it was, how it ended, and why."""
+
+    what: SafeString
+    how: SafeString
+    why: SafeString
+
+
+@lru_cache(maxsize=4 * SHOWN_ENDED)
+def _drawn(end: Ended) -> Drawn:
+    """Drawn once for as long as it says the same: a change of one line is told with those that stand beside it."""
+    parts = ("_ended_what", "_how", "_ended_why")
+    return Drawn(*(render_to_string(f"dashboard/approvals/{part}.html", {"end": end}) for part in parts))
 
 
 def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
