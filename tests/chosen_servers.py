@@ -4,6 +4,7 @@ A run on other servers leaves out the tests that touch none, and those marked `a
 difference: one run of those is enough. Each process of pytest-xdist starts servers of its own.
 """
 
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
+from pytest_django import DjangoDbBlocker
 
 from core.history.database.url import database
 from tests.accounts import LIMITED, limit_every_server
@@ -97,7 +100,17 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[None]:
+def django_db_keepdb() -> bool:
+    """A file of SQLite has its tables already when it is set up; what is the run's own goes with its folder."""
+    return DATABASE == "sqlite"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    request: pytest.FixtureRequest,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
     """A database of this run alone, so that two runs at once do not meet."""
     if DATABASE == "postgresql":
         use_database(without_pool(request.getfixturevalue("postgresql").url()))
@@ -105,17 +118,38 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> Iterator[Non
         return
     with memory_folder("database-") as folder:
         file = folder / "test.sqlite3"
+        with django_db_blocker.unblock():
+            copy_migrated(tmp_path_factory.getbasetemp(), file)
         use_database({**database("", file), "TEST": {"NAME": str(file)}})
         yield
 
 
+def copy_migrated(own_folder: Path, file: Path) -> None:
+    """The tables that the migrations make, for this process: the first one of a run makes them, all copy those."""
+    of_the_run = own_folder.parent if "PYTEST_XDIST_WORKER" in os.environ else own_folder
+    migrated = of_the_run / "migrated.sqlite3"
+    with (of_the_run / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not migrated.exists():
+            use_database(database("", file))
+            call_command("migrate", verbosity=0)
+            connections["default"].close()
+            copy_database(file, migrated)
+    if not file.exists():
+        copy_database(migrated, file)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """With what stands in its journal; whoever is killed meanwhile leaves no half of it under this name."""
+    partial = target.with_suffix(".partial")
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(partial)) as new:
+        old.backup(new)
+    partial.rename(target)
+
+
 def lay_tables(data_dir: Path) -> None:
     """What `manage.py migrate` would make there: a copy of the database of this run, which tests leave empty."""
-    with (
-        closing(sqlite3.connect(connection.settings_dict["NAME"])) as migrated,
-        closing(sqlite3.connect(data_dir / "history.sqlite3")) as own,
-    ):
-        migrated.backup(own)
+    copy_database(Path(connection.settings_dict["NAME"]), data_dir / "history.sqlite3")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ import pytest
 import uvicorn
 from channels import layers
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
+from django.core.cache import cache as tries
 from django.db import connections, transaction
 from django.test import TransactionTestCase, override_settings
+from httpx._transports import default as client_parts
 from hypothesis import HealthCheck, settings
 from redis import Redis
 from servestatic.middleware import ServeStaticMiddleware
@@ -37,7 +39,13 @@ from core.store import embedded
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
-from tests.chosen_servers import django_db_modify_db_settings, new_servers, postgresql, this_database  # noqa: F401  fixtures
+from tests.chosen_servers import (  # noqa: F401  fixtures
+    django_db_keepdb,
+    django_db_modify_db_settings,
+    new_servers,
+    postgresql,
+    this_database,
+)
 from tests.emptying import empty_the_tables, remember_what_the_migrations_brought
 from tests.endings import nothing_goes_on  # noqa: F401  fixture
 from tests.leftovers import emptied
@@ -71,6 +79,9 @@ def each_file_once(look: Callable[[ServeStaticMiddleware], None]) -> Callable[[S
 
 
 ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddleware.add_files_from_finders)
+
+# Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
+client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
 
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
@@ -116,7 +127,7 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
     """Tries of other tests do not count, nor does who could approve what in them."""
-    cache.clear()
+    tries.clear()
     answerable.forget()
 
 
@@ -231,12 +242,14 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
     from dashboard.live.follower import follower
     from telemetry_site.asgi import application
+    from telemetry_site.connections import Connection
 
     layers.channel_layers.backends.clear()  # one layer is received from in one loop, as in a process of its own
     address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
-        application, log_level="warning", lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
-    )
+        application, http=Connection, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off",
+        log_level="warning", timeout_graceful_shutdown=2,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [site_socket]}, daemon=True)
     thread.start()

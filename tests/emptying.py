@@ -12,11 +12,13 @@ from typing import Any
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.color import no_style
-from django.core.management.sql import sql_flush
 from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from core.history.audit import guards
+
+WITHOUT_REFERENCES = "SET LOCAL session_replication_role = replica"  # they are not looked at
+NUMBERS_FROM_THE_BEGINNING = "UPDATE sqlite_sequence SET seq = 0 WHERE seq"
 
 Rows = list[tuple[Any, ...]]
 _brought: dict[str, tuple[list[str], Rows]] = {}
@@ -44,22 +46,22 @@ def _numbers_go_on() -> list[str]:
 
 
 def empty_the_tables(_case: object = None) -> None:
-    """In place of `TransactionTestCase._fixture_teardown`. The guards refuse it, so they are away meanwhile."""
-    if connection.vendor == "postgresql":
-        _delete_what_is_there()
-    else:
-        _flush()
+    """In place of `TransactionTestCase._fixture_teardown`. The guards refuse it, so they are away meanwhile.
+
+    To empty sixty tables takes longer than most tests do; a test fills few of them.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            WITHOUT_REFERENCES if connection.vendor == "postgresql" else NUMBERS_FROM_THE_BEGINNING
+        )
+        changed = [table for table in _brought if _is_changed(cursor, table)]
+        doomed = [table for table in _filled(cursor) if table not in _brought] + changed
+        with _guards_away(cursor) if {guards.ENTRIES, guards.HEAD} & set(doomed) else nullcontext():
+            for table in doomed:
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            _put_back(cursor, changed)
     guards.install()
     ContentType.objects.clear_cache()  # a test may have made them anew
-
-
-def _flush() -> None:
-    with connection.cursor() as cursor:
-        for guard in guards.guards_of(connection):
-            cursor.execute(guards.removal(guard, connection.vendor))
-    connection.ops.execute_sql_flush(sql_flush(no_style(), connection, allow_cascade=False))
-    with transaction.atomic(), connection.cursor() as cursor:
-        _put_back(cursor, list(_brought))
 
 
 def _put_back(cursor: Any, tables: list[str]) -> None:
@@ -70,18 +72,6 @@ def _put_back(cursor: Any, tables: list[str]) -> None:
         cursor.executemany(f"INSERT INTO {quoted(table)} ({names}) VALUES ({places})", rows)
     for statement in _numbers_go_on() if tables else []:
         cursor.execute(statement)
-
-
-def _delete_what_is_there() -> None:
-    """PostgreSQL takes longer to truncate fifty tables than most tests do; a test fills few of them."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")  # references are not looked at
-        changed = [table for table in _brought if _is_changed(cursor, table)]
-        doomed = [table for table in _filled(cursor) if table not in _brought] + changed
-        with _guards_away(cursor) if {guards.ENTRIES, guards.HEAD} & set(doomed) else nullcontext():
-            for table in doomed:
-                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
-            _put_back(cursor, changed)
 
 
 def _filled(cursor: Any) -> list[str]:
@@ -99,7 +89,12 @@ def _is_changed(cursor: Any, table: str) -> bool:
 
 @contextmanager
 def _guards_away(cursor: Any) -> Iterator[None]:
-    """Those that stand are switched off and on again, which is less work than to make them anew."""
+    """On PostgreSQL those that stand are switched off and on again, which is less work than to make them anew."""
+    if connection.vendor == "sqlite":
+        for guard in guards.guards_of(connection):
+            cursor.execute(guards.removal(guard, connection.vendor))
+        yield
+        return
     gone = guards.missing()
     standing = [guard for guard in guards.guards_of(connection) if guard not in gone]
     for table in {guard.table for guard in standing}:

@@ -1,4 +1,4 @@
-"""Real receivers of notices: a web server that answers as a test says, and a mail server."""
+"""Real receivers: a web server that answers as a test says, a mail server, and how a server runs in a test."""
 
 import json
 import socket
@@ -73,16 +73,23 @@ def flood(handler: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.05,), daemon=True)
+def serving(server: socketserver.BaseServer) -> Iterator[str]:
+    """The address of a server that answers in a thread of its own meanwhile."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
-        yield receiver
+        yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
-        receiver.server.shutdown()
-        receiver.server.server_close()
+        server.shutdown()
+        server.server_close()
         thread.join()
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with serving(receiver.server):
+        yield receiver
 
 
 class MailServer:
@@ -127,14 +134,8 @@ class MailServer:
 @contextmanager
 def taking_mail() -> Iterator[MailServer]:
     mail = MailServer()
-    thread = threading.Thread(target=mail.server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(mail.server):
         yield mail
-    finally:
-        mail.server.shutdown()
-        mail.server.server_close()
-        thread.join()
 
 
 def nobody_listens() -> str:

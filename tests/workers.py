@@ -37,6 +37,21 @@ def start_worker(
     )
 
 
+def work() -> None:
+    """Run what waits in this process, whose signals it leaves alone."""
+    from rq import SimpleWorker
+
+    from core import jobs
+    from core.store import queue as queues
+
+    queue = jobs.queue()
+    worker = SimpleWorker(
+        [queue], connection=queues.new_client(queues.queue_url()), serializer=queue.serializer
+    )
+    worker._install_signal_handlers = lambda: None
+    worker.work(burst=True, logging_level="CRITICAL")
+
+
 def hang_once(folder: str) -> int:
     """A job: writes its process id into `folder`; hangs the first time, ends at once the second."""
     runs = len(list(Path(folder).glob("run-*")))

@@ -84,15 +84,9 @@ def _timeout(body: dict[str, Any]) -> Any:
 
 def _refused(error: Exception) -> Refused:
     message = str(error)
-    for name, field in (
-        ("approval_type", "type"),
-        ("context", "context"),
-        ("timeout", "timeout"),
-        ("key", "key"),
-        ("understands", "understands"),
-        ("revises", "revises"),
-    ):
+    for name in ("approval_type", "context", "timeout", "key", "understands", "revises"):
         if message.startswith(name):
+            field = name.removeprefix("approval_")
             status = 409 if field == "key" and "names a request" in message else 400
             return Refused(status, field, message.replace("approval_type", "type", 1), of=field)
     return Refused(400, "request", message)

@@ -139,9 +139,8 @@ async def claude_code(
     seconds = asking.wait_seconds(query.get("timeout"), "timeout", LEAST, MOST, USUAL) - EARLY_SECONDS
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
-    hold = _Hold(run, ends, agent, question, understands, seconds)
     with_beats = _beats(beating, bearer, agent, question) if "beat" in bearer.scopes else None
-    reply = await _while_alive(run, with_beats, hold.answer())
+    reply = await _while_alive(run, with_beats, _held(run, ends, agent, question, understands, seconds))
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
@@ -162,34 +161,24 @@ async def answered(run: Run, ends: Ends, agent: str, request: ApprovalRequest, u
     return reply if reply.status == 202 else _said(tool, reply.status, reply.body)
 
 
-@dataclass(frozen=True)
-class _Hold:
-    """A question that is held until people have answered, or its seconds are over."""
+async def _held(
+    run: Run, ends: Ends, agent: str, question: Question, understands: tuple[str, ...], seconds: float
+) -> Reply:
+    """How a question ended within so many seconds: 200, or 202 where nobody has answered."""
+    hearing = asking.Hearing(question.use, understands)
 
-    run: Run
-    ends: Ends
-    agent: str
-    question: Question
-    understands: tuple[str, ...]
-    seconds: float
+    async def outcome(request_of: Callable[[str, Question, tuple[str, ...]], str]) -> Reply:
+        request_id = await run(partial(request_of, agent, question, understands))
+        told = asking.outcome(run, ends, agent, request_id, seconds, hearing)
+        return await heard_out(run, request_id, told)
 
-    async def answer(self) -> Reply:
-        """How it ended: 200, or 202 where nobody has answered."""
-        request_id = await self.run(partial(_asked, self.agent, self.question, self.understands))
-        try:
-            return await self._outcome(request_id)
-        except Refused as refused:
-            if refused.word != "collected":
-                raise
-            # Another call of the same took what was parked: this one has a request of its own.
-            return await self._outcome(
-                await self.run(partial(_new, self.agent, self.question, self.understands))
-            )
-
-    async def _outcome(self, request_id: str) -> Reply:
-        hearing = asking.Hearing(self.question.use, self.understands)
-        outcome = asking.outcome(self.run, self.ends, self.agent, request_id, self.seconds, hearing)
-        return await heard_out(self.run, request_id, outcome)
+    try:
+        return await outcome(_asked)
+    except Refused as refused:
+        if refused.word != "collected":
+            raise
+        # Another call of the same took what was parked: this one has a request of its own.
+        return await outcome(_new)
 
 
 async def _while_alive(run: Run, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:

@@ -111,21 +111,15 @@ def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[byte
     async def counted() -> AsyncIterator[bytes]:
         desk.streams[number] += 1
         try:
-            async for piece in _patient(pieces):
-                yield piece
+            with suppress(TelemetryError):  # Redis is away: the client comes again, and says what it had
+                async for piece in pieces():
+                    yield piece
         finally:
             desk.streams[number] -= 1
             if not desk.streams[number]:
                 del desk.streams[number]
 
     return Stream(counted(), HEADERS)
-
-
-async def _patient(pieces: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """What comes, and an end where Redis is away: the client comes again, and says what it had."""
-    with suppress(TelemetryError):
-        async for piece in pieces():
-            yield piece
 
 
 def _event(name: str, event_id: str, data: Any) -> bytes:

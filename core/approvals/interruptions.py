@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 # By name: not every system has both. A program under nohup ignores SIGHUP, and then so do we.
@@ -49,9 +49,7 @@ class Guard:
         if self._withdraw is not None:
             _when_its_task_is_cancelled(self._withdraw)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         for number in self._handled:
             signal.signal(number, signal.SIG_DFL)
         if error is not None and self._withdraw is not None:

@@ -7,7 +7,7 @@ from ..usage.history import history
 from ..usage.money import money, places_for
 from ..usage_tracker import start_of_days
 from .commands import DONE, command, days, option, whole_number
-from .tables import Column, number, percent, print_facts, print_json, print_table, with_progress
+from .tables import Column, number, numeric, percent, print_facts, print_json, print_table, with_progress
 
 COSTS = ("actual_cost", "always_premium_cost", "savings")
 
@@ -64,10 +64,9 @@ def _print(asked_days: int, found: dict[str, Fallbacks], total: Fallbacks) -> No
     ]
     print_facts(f"From capable to premium, last {asked_days} days", facts)
     heads = ["attempts", "fallbacks", "success", "cost", "always premium", "saved"]
-    drops = {"always premium": 2, "cost": 1}
     print_table(
         "By workflow",
-        [Column("workflow"), *(Column(head, right=True, drop=drops.get(head, 0)) for head in heads)],
+        [Column("workflow"), *numeric(heads, "always premium", "cost")],
         [_row(name, sums, places) for name, sums in sorted(found.items())],
     )
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from ..automation import reports
 from .commands import DONE, PACKAGE, command, days, option, whole_number
-from .tables import Column, moment, number, percent, print_facts, print_json, print_table
+from .tables import Column, moment, number, numeric, percent, print_facts, print_json, print_table
 
 Report = reports.AutomationSummary | reports.AgentReport | reports.RoutingReport | reports.RunReport
 SHOWN = 5  # of the ten measurements that --json has
@@ -44,7 +44,7 @@ def cmd_task_routing_report(args: Namespace) -> int:
         ("By task type", ["task type"], report.by_task_type),
         ("By strategy", ["strategy"], report.by_strategy),
     ):
-        columns = [*map(Column, names), *_numbers(heads, "right", "mean duration", "known")]
+        columns = [*map(Column, names), *numeric(heads, "right", "mean duration", "known")]
         rows = [[*_names_of(line, names), *_routing_cells(line)] for line in lines]
         print_table(title, columns, [*rows, ["all", *[""] * (len(names) - 1), *_routing_cells(report.total)]])
     return DONE
@@ -61,14 +61,14 @@ def cmd_test_status(args: Namespace) -> int:
     if _is_answered(args, report, known, "test run", f"{PACKAGE}.record_test_execution"):
         return DONE
     heads = ["runs", "succeeded", "success", "mean duration", "passed", "failed", "errors", "skipped"]
-    numbers = _numbers(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
+    numbers = numeric(heads, "skipped", "errors", "passed", "succeeded", "mean duration")
     columns = [Column("suite"), *numbers, Column("last run (UTC)", drop=6)]
     rows = [[line.suite, *_suite_cells(line)] for line in report.suites]
     print_table(f"Test runs{_period(args.days)}", columns, [*rows, ["all", *_suite_cells(report.total)]])
     if report.most_failing:
         print_table(
             "Fail most",
-            [Column("test"), Column("suite"), *_numbers(["failures"]), Column("last (UTC)", drop=1)],
+            [Column("test"), Column("suite"), *numeric(["failures"]), Column("last (UTC)", drop=1)],
             [
                 [test.test, test.suite, number(test.failures), moment(test.last_failed_at)]
                 for test in report.most_failing
@@ -93,7 +93,7 @@ def cmd_agent_performance(args: Namespace) -> int:
         *("automated", "human review"),
     ]
     rows = [[line.agent_id, *_agent_cells(line)] for line in report.agents]
-    columns = [Column("agent"), *_numbers(heads, "succeeded", "mean duration", "completed")]
+    columns = [Column("agent"), *numeric(heads, "succeeded", "mean duration", "completed")]
     print_table(f"Agents{_period(args.days)}", columns, [*rows, ["all", *_agent_cells(report.total)]])
     return DONE
 
@@ -116,7 +116,7 @@ def cmd_file_test_status(args: Namespace) -> int:
         print(f"No test of a file is recorded. Agents tell them with {PACKAGE}.record_file_test.")
         return DONE
     columns = [
-        *(Column("file"), Column("latest run"), *_numbers(["passed", "failed"])),
+        *(Column("file"), Column("latest run"), *numeric(["passed", "failed"])),
         *(Column("stale"), Column("run (UTC)", drop=1), Column("changed (UTC)", drop=2)),
     ]
     counts = f"{number(report.failed)} failed, {number(report.stale)} stale"
@@ -137,12 +137,6 @@ def _is_answered(args: Namespace, report: Report, known: Sequence[object], what:
 
 def _period(days: int) -> str:
     return " today (UTC)" if days == 1 else f" in the last {number(days)} UTC days"
-
-
-def _numbers(heads: Sequence[str], *dropped: str) -> list[Column]:
-    """Columns of numbers; on a narrow terminal the first of `dropped` goes first."""
-    drops = {head: len(dropped) - place for place, head in enumerate(dropped)}
-    return [Column(head, right=True, drop=drops.get(head, 0)) for head in heads]
 
 
 def _share(rate: float | None) -> str:
@@ -192,7 +186,7 @@ def _file_cells(line: reports.FileLine) -> list[str | None]:
 
 
 def _print_coverage(trends: Sequence[reports.CoverageTrend]) -> None:
-    numbers = _numbers(["covered", "lines", "coverage", "change"], "covered", "lines")
+    numbers = numeric(["covered", "lines", "coverage", "change"], "covered", "lines")
     columns = [Column("suite"), *numbers, Column("the latest", drop=3), Column("measured (UTC)", drop=4)]
     print_table("Coverage", columns, map(_coverage_cells, trends))
 

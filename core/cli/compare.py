@@ -8,7 +8,7 @@ from typing import Any
 from ..usage.money import money, places_for
 from ..usage_tracker import UsageTracker
 from .commands import DONE, MAX_DAYS, command, option
-from .tables import Column, number, percent, print_json, print_table
+from .tables import Column, number, numeric, percent, print_json, print_table
 
 Period = tuple[date, date]
 HOW = "a number of days until today, a UTC date, or two dates as 2026-11-01..2026-11-07"
@@ -113,7 +113,7 @@ def _print(one: dict[str, Any], two: dict[str, Any]) -> None:
     heads = [_days_of(one), _days_of(two), "change"]
     print_table(
         "Two periods, and the change by the day",
-        [Column("figure"), *(Column(head, right=True) for head in heads)],
+        [Column("figure"), *numeric(heads)],
         rows,
     )
 

@@ -8,7 +8,7 @@ from ..usage.money import CALL_PLACES, money, places_for
 from ..usage.savings import shown_levels
 from ..usage_tracker import UsageTracker
 from .commands import DONE, FAILED, command, days, option, whole_number
-from .tables import Column, ask, moment, number, percent, print_facts, print_json, print_table
+from .tables import Column, ask, moment, number, numeric, percent, print_facts, print_json, print_table
 
 
 @command(
@@ -110,7 +110,7 @@ def cmd_telemetry_cache_stats(args: Namespace) -> int:
     places = places_for(*(sums["savings"] for _name, sums in workflows))
     print_table(
         "By workflow",
-        [Column("workflow"), *(Column(head, right=True) for head in ("calls", "hits", "hit rate", "saved"))],
+        [Column("workflow"), *numeric(("calls", "hits", "hit rate", "saved"))],
         [_cache_row(name, sums, places) for name, sums in workflows],
     )
     return DONE

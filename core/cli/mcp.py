@@ -58,28 +58,41 @@ class Site:
         """Its tools."""
         return await self._patiently(lambda client: client.list_tools())
 
-    async def call(self, name: str, arguments: dict[str, Any]) -> Any:
-        """What a tool of it says. A question gets a key, so that asked again it is the same."""
+    async def call(self, name: str, arguments: dict[str, Any], takes_tasks: bool) -> Any:
+        """What a tool of it says, or begins. A question gets a key, so that asked again it is the same."""
+        from . import mcp_tasks as tasks
+
         said = {"key": uuid.uuid4().hex, **arguments} if name == ASKS else arguments
+        if takes_tasks:
+            return await self._patiently(lambda client: tasks.begin(client, name, said), tasks.Taker())
         return await self._patiently(lambda client: client.call_tool(name, said))
+
+    async def of_task(self, method: str, task_id: str) -> Any:
+        """What it says of a task."""
+        from . import mcp_tasks as tasks
+
+        said = await self._patiently(lambda client: tasks.say(client, method, task_id), tasks.Taker())
+        if isinstance(said, Exception):
+            raise said
+        return said
 
     def why(self, error: Exception) -> str:
         """Why nobody could be asked, for a model."""
         return REFUSED if self._refused else f"Nobody could be asked: {type(error).__name__}."
 
-    async def _patiently(self, ask: Any) -> Any:
+    async def _patiently(self, ask: Any, *extensions: Any) -> Any:
         until = time.monotonic() + AWAY_SECONDS
         while True:
             try:
                 async with AsyncExitStack() as stack:
-                    return await ask(await self._client(stack))
+                    return await ask(await self._client(stack, extensions))
             except Exception:
                 # What was asked under a key may be asked again.
                 if time.monotonic() > until or self._refused:
                     raise
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _client(self, stack: AsyncExitStack) -> Any:
+    async def _client(self, stack: AsyncExitStack, extensions: Any) -> Any:
         import httpx2
         from mcp.client import Client
         from mcp.client.streamable_http import streamable_http_client
@@ -89,7 +102,8 @@ class Site:
             headers=self._headers, timeout=patience, event_hooks={"response": [self._look]}
         )
         http = await stack.enter_async_context(made)
-        client = Client(streamable_http_client(self._address, http_client=http), mode=VERSION)
+        transport = streamable_http_client(self._address, http_client=http)
+        client = Client(transport, mode=VERSION, extensions=extensions)
         return await stack.enter_async_context(client)
 
     async def _look(self, response: Any) -> None:
@@ -102,15 +116,17 @@ async def _serve(site: Site) -> None:
     from mcp.shared.exceptions import MCPError
     from mcp.types import INTERNAL_ERROR, CallToolResult, TextContent
 
+    from . import mcp_tasks as tasks
+
     async def listed(_context: Any, _params: Any) -> Any:
         try:
             return await site.list()
         except Exception as error:
             raise MCPError(INTERNAL_ERROR, site.why(error)) from error
 
-    async def called(_context: Any, params: Any) -> Any:
+    async def called(context: Any, params: Any) -> Any:
         try:
-            return await site.call(params.name, params.arguments or {})
+            return await site.call(params.name, params.arguments or {}, tasks.are_taken(context))
         except Exception as error:  # whatever it is, nobody was asked
             why = site.why(error)
             text = json.dumps({"behavior": "deny", "message": why}) if params.name == "approve" else why
@@ -119,5 +135,21 @@ async def _serve(site: Site) -> None:
             )
 
     server: Any = Server("agent-telemetry", on_list_tools=listed, on_call_tool=called)
+    server.extensions[tasks.IDENTIFIER] = {}
+    for method in tasks.METHODS:
+        server.add_request_handler(method, tasks.TaskParams, _of_task(site, method))
     async with stdio_server() as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
+
+
+def _of_task(site: Site, method: str) -> Any:
+    """What is answered to one method of tasks; an error of the site is the client's to read."""
+    from mcp.server.mcpserver import require_client_extension
+
+    from . import mcp_tasks as tasks
+
+    async def answer(context: Any, params: Any) -> Any:
+        require_client_extension(context, tasks.IDENTIFIER)
+        return await site.of_task(method, params.task_id)
+
+    return answer

@@ -33,6 +33,12 @@ class Column:
     drop: int = 0
 
 
+def numeric(heads: Sequence[str], *dropped: str) -> list[Column]:
+    """Columns of numbers; on a narrow terminal the first of `dropped` goes first."""
+    drops = {head: len(dropped) - place for place, head in enumerate(dropped)}
+    return [Column(head, right=True, drop=drops.get(head, 0)) for head in heads]
+
+
 def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print rows of cells. Cells are shown as text on one line; None is shown as `-`.
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
@@ -146,9 +145,7 @@ class AsyncGate(Asks):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
     async def _run(self, action: Callable[[], Result]) -> Result:

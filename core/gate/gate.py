@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self, overload
 
 from ..approvals.question import checked_claim, checked_understands
@@ -12,8 +11,7 @@ from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .opening import way_to
-from .way import Pending, Timeout, Way, wanted
+from .way import Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -173,9 +171,7 @@ class Gate(Asks):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
 

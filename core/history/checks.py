@@ -26,9 +26,7 @@ _SEALED_LOOKED_AT = 20
 
 
 @register(Tags.database)
-def check_guards(
-    app_configs: Any = None, databases: Sequence[str] | None = None, **_options: Any
-) -> list[CheckMessage]:
+def check_guards(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
     """E001: a trigger that keeps the record append-only is missing, or something is there that is not ours."""
     from core.history.audit import guards
 
@@ -54,7 +52,7 @@ def _waits_for_migration(using: str) -> bool:
 
 
 @register(Tags.security, deploy=True)
-def check_failpoints(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+def check_failpoints(**_options: Any) -> list[CheckMessage]:
     """E020: this environment lets a process be killed on purpose."""
     return [
         Error(
@@ -116,23 +114,21 @@ def check_redis(**_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
-def check_private(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+def check_private(**_options: Any) -> list[CheckMessage]:
     """W105: others on this machine may read or write the database, and we may not change that."""
-    found: list[CheckMessage] = []
-    for path in private_file.files(settings.DATABASES["default"]):
-        if private_file.open_to_others(path):
-            found.append(
-                Warning(
-                    f"{path} is open to others on this machine. It holds hashes of passwords.",
-                    hint=f"As its owner: chmod go= {path}",
-                    id="core.W105",
-                )
-            )
-    return found
+    return [
+        Warning(
+            f"{path} is open to others on this machine. It holds hashes of passwords.",
+            hint=f"As its owner: chmod go= {path}",
+            id="core.W105",
+        )
+        for path in private_file.files(settings.DATABASES["default"])
+        if private_file.open_to_others(path)
+    ]
 
 
 @register(Tags.security, deploy=True)
-def check_direct_answers(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+def check_direct_answers(**_options: Any) -> list[CheckMessage]:
     """I109: who can reach Redis may answer by a call in Python, in anybody's name."""
     if settings.TELEMETRY_DIRECT_ANSWERS == NOT_ALLOWED:
         return []
@@ -143,7 +139,7 @@ def check_direct_answers(app_configs: Any = None, **_options: Any) -> list[Check
 
 
 @register(Tags.security, deploy=True)
-def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+def check_decision_key(**_options: Any) -> list[CheckMessage]:
     """I106: agents are not known to have the key; W107, I113: not this one, or the next; W106: others may read ours."""
     try:
         keys = signing.keyring()
@@ -173,7 +169,7 @@ def check_decision_key(app_configs: Any = None, **_options: Any) -> list[CheckMe
 
 
 @register(Tags.security, deploy=True)
-def check_context_key(app_configs: Any = None, **_options: Any) -> list[CheckMessage]:
+def check_context_key(**_options: Any) -> list[CheckMessage]:
     """I112: contexts stand in SQL in clear; W109: the file of the keys that seal them is read by others."""
     if not settings.TELEMETRY_CONTEXT_KEYS:
         hint = "Set TELEMETRY_CONTEXT_KEY_FILE, then run `manage.py seal_contexts`."

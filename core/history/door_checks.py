@@ -52,14 +52,12 @@ def _is_open(path: Path) -> bool:
 @register(Tags.security, deploy=True)
 def check_proxies(**_options: Any) -> list[CheckMessage]:
     """W108: headers by which a proxy speaks are believed of more than proxies."""
-    found: list[CheckMessage] = []
-    for network in settings.TELEMETRY_TRUSTED_PROXIES:
-        if network.num_addresses > 2 ** (network.max_prefixlen // 2):
-            found.append(
-                Warning(
-                    f"TELEMETRY_TRUSTED_PROXIES: {network} are more than proxies: each of them may claim any address.",
-                    hint="Name the addresses of the proxies.",
-                    id="core.W108",
-                )
-            )
-    return found
+    return [
+        Warning(
+            f"TELEMETRY_TRUSTED_PROXIES: {network} are more than proxies: each of them may claim any address.",
+            hint="Name the addresses of the proxies.",
+            id="core.W108",
+        )
+        for network in settings.TELEMETRY_TRUSTED_PROXIES
+        if network.num_addresses > 2 ** (network.max_prefixlen // 2)
+    ]

@@ -85,30 +85,26 @@ class CallName(models.Model):
         return f"{self.name} is {self.call_id}"
 
 
+Table = type[models.Model] | None
+Editor = BaseDatabaseSchemaEditor | None
+
+
 class UniqueOfNames(models.UniqueConstraint):
     """Unique over a time and names. PostgreSQL's index keeps 2,704 bytes of a row, so it has a digest of each name."""
 
-    def constraint_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def constraint_sql(self, model: Table, schema_editor: Editor) -> Any:
         """As in the table where it is made."""
         return self._stated(schema_editor, "constraint_sql", model)
 
-    def create_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def create_sql(self, model: Table, schema_editor: Editor) -> Any:
         """As of its own."""
         return self._stated(schema_editor, "create_sql", model)
 
-    def remove_sql(
-        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
-    ) -> Any:
+    def remove_sql(self, model: Table, schema_editor: Editor) -> Any:
         """The end of it."""
         return self._stated(schema_editor, "remove_sql", model)
 
-    def _stated(
-        self, schema_editor: BaseDatabaseSchemaEditor | None, statement: str, model: type[models.Model] | None
-    ) -> Any:
+    def _stated(self, schema_editor: Editor, statement: str, model: Table) -> Any:
         one: models.UniqueConstraint = models.UniqueConstraint(fields=self.fields, name=self.name)
         if schema_editor is not None and schema_editor.connection.vendor == "postgresql":
             time, *names = self.fields

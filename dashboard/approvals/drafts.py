@@ -1,6 +1,7 @@
 """A rule that is being written: what the form offers of a request, and what it said."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,6 @@ from core.values.malformed import ODD
 from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.display.text import json_word
 
 SHOWN = 200
 
@@ -111,7 +111,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     offered = _offered(value, hidden=hidden)
     chosen = said.get(f"how-{number}", offered[0])
     value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
-    text = value if isinstance(value, str) else json_word(value)
+    text = value if isinstance(value, str) else json.dumps(value)
     return Choice(
         number,
         Term(path, offered[0], value),

@@ -21,7 +21,6 @@ from core.values.json import loads_strictly
 from core.values.secrets import masked_json
 from dashboard import access
 from dashboard.approvals import views, words
-from dashboard.display.text import json_word
 
 NOTHING = "null"  # is no change that can be approved, whatever is asked
 
@@ -103,7 +102,7 @@ def _looked_at(
 def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[Line, ...]:
     shown = []
     for change in edits.differences(asked, wanted):
-        before, after = (json_word(_at(tree, change.path)) for tree in (masked, hidden))
+        before, after = (json.dumps(_at(tree, change.path)) for tree in (masked, hidden))
         shown.append(Line(change.name, before, after))
     return tuple(shown)
 

@@ -60,15 +60,7 @@ class Filters:
     @property
     def query(self) -> str:
         """The part of an address that asks for this; only what is not usual."""
-        said = {
-            "show": self.show,
-            "kind": self.kind,
-            "agent": self.agent,
-            "age": self.age,
-            "q": self.q,
-            "page": "" if self.page == 1 else str(self.page),
-            "selected": self.selected,
-        }
+        said = {**vars(self), "page": "" if self.page == 1 else self.page}
         return urlencode({name: value for name, value in said.items() if value})
 
     @property

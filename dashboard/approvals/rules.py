@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -105,7 +106,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
         return redirect("rules")
     if rule is None:
         raise Http404(words.NO_RULE)
-    messages.success(request, words.REVOKED.format(rule=_title(rule)))
+    messages.success(request, words.REVOKED.format(rule=capfirst(str(rule))))
     return redirect("rules")
 
 
@@ -124,12 +125,6 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return _posted(request, writing, context)
 
 
-def _title(rule: Rule) -> str:
-    """Its name at the beginning of a sentence."""
-    name = str(rule)
-    return f"{name[:1].upper()}{name[1:]}"
-
-
 def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) -> HttpResponse:
     try:
         if writing.barred:
@@ -138,7 +133,7 @@ def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) 
         mark = mark_of(wanted)
         if "save" in request.POST and (context["barred"] or request.POST.get("seen") == mark):
             rule = rules.make(open_store(), request.user, wanted)
-            messages.success(request, words.MADE.format(rule=_title(rule)))
+            messages.success(request, words.MADE.format(rule=capfirst(str(rule))))
             return redirect("rules")
         past = past_of(wanted.scope)
     except NotAllowed as refusal:

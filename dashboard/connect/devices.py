@@ -53,7 +53,9 @@ def give(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         logger.exception("a code could not be confirmed, so nothing was given")
         return _page(request, asked, 503, problem=words.AWAY)
-    said = {"machine": asked.machine, "agent": request.POST.get("agent", "").strip()}
+    agent = request.POST.get("agent", "").strip()
+    answers = terms.who_answers(request.user, agent, request.POST.get("is_prefix") == "1")
+    said = {"machine": asked.machine, "agent": agent, "answers": answers}
     return _told(request, given, words.GIVEN.format(**said))
 
 

@@ -52,7 +52,8 @@ from agent_telemetry.frameworks.langgraph import run
 held = HumanInTheLoopMiddleware({"pay": {"allowed_decisions": ["approve", "edit", "reject"]}})
 agent = create_agent(model, [pay], middleware=[held], checkpointer=saver)
 result = run(agent, {"messages": [("user", "Pay Ann")]}, {"configurable": {"thread_id": "7"}})
-print(result["messages"][-1].text)""",
+for message in result["messages"]:
+    message.pretty_print()""",
         '''\
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
@@ -102,8 +103,9 @@ def pay(to: str, euros: int) -> str:
 
 def answer(messages, info):
     """In the place of your model, so that this runs without a key: it wants to pay once."""
-    if messages[-1].parts[-1].part_kind == "tool-return":
-        return ModelResponse([TextPart("It is done.")])
+    last = messages[-1].parts[-1]
+    if last.part_kind == "tool-return":
+        return ModelResponse([TextPart(f"The tool said: {last.content}")])
     return ModelResponse([ToolCallPart("pay", {"to": "Ann", "euros": 10})])
 
 
@@ -135,9 +137,10 @@ class Fake(Model):
 
     async def get_response(self, system_instructions, input, *rest, **options):
         if isinstance(input, list) and input[-1].get("type") == "function_call_output":
-            text = ResponseOutputText(text="It is done.", type="output_text", annotations=[])
+            text = f"The tool said: {input[-1]['output']}"
+            part = ResponseOutputText(text=text, type="output_text", annotations=[])
             of_it = {"id": "m", "role": "assistant", "status": "completed", "type": "message"}
-            said = ResponseOutputMessage(content=[text], **of_it)
+            said = ResponseOutputMessage(content=[part], **of_it)
         else:
             arguments = '{"to": "Ann", "euros": 10}'
             said = ResponseFunctionToolCall(call_id="1", name="pay", type="function_call", arguments=arguments)
@@ -192,11 +195,10 @@ class Client(FunctionInvocationLayer, BaseChatClient):
     """In the place of yours, so that this runs without a key: it wants to pay once."""
 
     async def _inner_get_response(self, *, messages, stream, options, **more):
-        contents = [content for message in messages for content in message.contents]
-        if any(content.type == "function_result" for content in contents):
-            said = Content.from_text("It is done.")
-        else:
-            said = Content.from_function_call("1", "pay", arguments='{"to": "Ann", "euros": 10}')
+        said = Content.from_function_call("1", "pay", arguments='{"to": "Ann", "euros": 10}')
+        for content in (content for message in messages for content in message.contents):
+            if content.type == "function_result":
+                said = Content.from_text(f"The tool said: {content.result}")
         return ChatResponse(messages=[Message("assistant", [said])], response_id="r")
 
 
@@ -227,7 +229,7 @@ class Model(BaseLLM):
     def call(self, messages, *rest, **options):
         wanted = '{"to": "Ann", "euros": 10}'
         if wanted in str(messages):
-            return "Thought: I know it now\\nFinal Answer: It is done."
+            return f"Thought: I know it now\\nFinal Answer: {messages[-2]['content'].split('Observation: ')[-1]}"
         return f"Thought: pay\\nAction: pay\\nAction Input: {wanted}"
 
     def supports_function_calling(self):

@@ -1,11 +1,14 @@
 """What a token shall be, as a form says it: the same fields for one that is made here and one for a command."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
+from core.history.approvals.policy import powers_of
+from core.history.people.lookalikes import skeleton
 from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, Wanted
 from dashboard.connect import words
 
@@ -24,6 +27,20 @@ def wanted(request: HttpRequest) -> Wanted:
     asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
     begins, binds = said.get("is_prefix") == "1", said.get("binds") == "1"
     return Wanted(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
+
+
+class Trial(NamedTuple):
+    """The first request of a new token, as policy sees it."""
+
+    agent_id: str
+    approval_type: str = "deploy"
+
+
+def who_answers(user: Any, agent: str, is_prefix: bool) -> str:
+    """Whether this person may answer what their new token asks, in a sentence: with the token the agent is theirs."""
+    powers = powers_of(user)
+    theirs = replace(powers, owned=powers.owned | {(skeleton(agent), is_prefix)})
+    return theirs.verdict(Trial(agent)).why or words.YOU_ANSWER
 
 
 def fields(said: Mapping[str, Any] | None, scopes: Iterable[str]) -> dict[str, Any]:

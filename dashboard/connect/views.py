@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -21,7 +21,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, EVERY, PROMPT, TOLD
 from core.history.agents import coverage, renewal
-from core.history.approvals.policy import powers_of
 from core.history.people import tokens
 from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import AgentToken
@@ -59,13 +58,6 @@ class Line:
     def word(self) -> str:
         """Its state in words."""
         return words.STATES[self.state]
-
-
-class Trial(NamedTuple):
-    """The first request of a new token, as policy sees it."""
-
-    agent_id: str
-    approval_type: str = "deploy"
 
 
 def _state(token: AgentToken, now: datetime) -> str:
@@ -172,8 +164,7 @@ def settings_of(address: str, is_fleet: bool = False) -> str:
 def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = False) -> HttpResponse:
     hooks = settings_of(_address(request), token.is_prefix)
     program = _program(request, secret, token.is_prefix)
-    # Asked anew: with the token the agent may have become theirs.
-    answers = powers_of(request.user).verdict(Trial(token.agent)).why or words.YOU_ANSWER
+    answers = terms.who_answers(request.user, token.agent, token.is_prefix)
     return _page(request, made=token, secret=secret, renewed=renewed, hooks=hooks, answers=answers, **program)
 
 

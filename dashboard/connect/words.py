@@ -34,7 +34,10 @@ HEARD = "They are the same agent, and I say so as an administrator"
 # A command with a code
 NO_CODE = "No command waits with this code: it was mistyped, is over, or was answered. Look at what the command shows."
 TOO_MANY_CODES = "Too many codes were tried. Wait ten minutes."
-GIVEN = "Given: the command on {machine} fetches its token within seconds, as {agent}."
+GIVEN = (
+    "Given: the command on {machine} fetches its token within seconds, as {agent}. Then its trial waits in the inbox. "
+    "{answers}"
+)
 REFUSED = "Refused: the command on {machine} gets no token."
 OVER = "This command does not wait any more. Nothing was given."
 YOU_ANSWER = "You may answer it yourself."

@@ -24,7 +24,7 @@ from core.values.approvals import NO_DEADLINE
 from dashboard import words
 from dashboard.access import Audience
 from dashboard.display import amounts
-from dashboard.display.text import json_word, plain, said, visible
+from dashboard.display.text import plain, said, visible
 
 register = template.Library()
 register.filter("visible", visible)
@@ -32,7 +32,7 @@ register.filter("plain", plain)
 register.filter("said", said)
 register.filter("quoted", words.quoted)
 register.filter("money", money)
-register.filter("json_word", json_word)
+register.filter("json_word", json.dumps)  # a value of a context that is no text
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 

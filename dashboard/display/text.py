@@ -162,11 +162,6 @@ def _piece(piece: tuple[str, str]) -> str:
     return f'<span class="tk {escape(name)}">{marked(text)}</span>' if name else marked(text)
 
 
-def json_word(value: object) -> str:
-    """A value of a context that is no text, as JSON writes it."""
-    return json.dumps(value)
-
-
 def _size(text: str) -> str:
     count = text.count("\n") + 1
     return f"{len(text):,} characters, {count:,} {'line' if count == 1 else 'lines'}"

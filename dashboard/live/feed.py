@@ -407,16 +407,17 @@ class Feed(threading.Thread):
         subscription.send([fragments.problem(""), alarm, *region, tick])
 
     def _distribute(self, messages: list[Message], touched: set[str]) -> None:
-        everywhere = [message for message in messages if message.everywhere]
+        here = [message.text for message in messages]
+        everywhere = [message.text for message in messages if message.everywhere]
         changed = []
         for subscription in self._watching() if messages or touched else ():
             if subscription.topic in touched:
                 subscription.owe()
                 changed.append(subscription)
             elif subscription.owed_since is None:
-                heard = messages if subscription.topic == LIVE else everywhere
+                heard = here if subscription.topic == LIVE else everywhere
                 if heard:
-                    subscription.tell([message.text for message in heard])
+                    subscription.tell(heard)
         self._welcome(changed)
 
     def _ring(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -63,6 +63,7 @@ class Mail:
 class Subscription:
     """One socket, and the queue that its sender empties. A number closes it.
 
+    `write`, where the web server has it, sends texts without the sender; it says whether it did, and does not wait.
     Until its page was given what is true it is owed that, and hears nothing else. `confirmed_at` is when the last
     look at its rights began, by `time.monotonic`: what it is told later than that looks back, it is told after the
     next look.
@@ -75,6 +76,8 @@ class Subscription:
     confirmed_at: float
     version: str | None = ""  # of all rights, as it was before the last look at this person's
     required: str | None = ""  # as it is now; None while nobody knows
+    write: Callable[[list[str]], bool] | None = None
+    sending: bool = False  # its sender took something from the queue that is not written yet
     queue: asyncio.Queue[str | int] = field(default_factory=lambda: asyncio.Queue(QUEUE_LENGTH))
     closing: bool = False
     owed_since: float | None = field(default_factory=time.monotonic)
@@ -132,7 +135,9 @@ class Subscription:
     # For its loop alone
 
     def put(self, messages: list[str | int]) -> None:
-        """Into the queue, which its sender empties."""
+        """To the socket where that can be at once, else into the queue, which its sender empties."""
+        if self._written(messages):
+            return
         for message in messages:
             if self.closing:
                 return
@@ -143,3 +148,9 @@ class Subscription:
                 message = TOO_SLOW
             self.closing = isinstance(message, int)
             self.queue.put_nowait(message)
+
+    def _written(self, messages: list[str | int]) -> bool:
+        if self.write is None or self.closing or self.sending or not self.queue.empty():
+            return False
+        texts = [message for message in messages if isinstance(message, str)]
+        return len(texts) == len(messages) and self.write(texts)

@@ -1,11 +1,12 @@
 """A model that always does the same: it calls a tool once and then says that it is done. Speaks the messages API."""
 
 import json
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.receivers import serving
 
 USAGE = {
     "input_tokens": 10,
@@ -55,10 +56,9 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def model(handler: type[Handler], command: str) -> Iterator[Stub]:
     """The model, in a thread."""
-    with Stub(handler, command) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    stub = Stub(handler, command)
+    with serving(stub):
+        yield stub
 
 
 class Messages(Handler):

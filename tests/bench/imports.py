@@ -13,20 +13,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.bench.measure import Bench, Row
+from tests.bench.measure import IN_DJANGO, Bench, Row
 
 LINES, MANY_LINES = 20_000, 1_000_000
 OF_A_SESSION = 200
 MOST_MIB = 250
 MODELS = ("claude-sonnet-4-5-20250929", "claude-opus-4-5-20251101", "claude-haiku-4-5-20251001")
 BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
-# In a process of its own: the other groups run without Django.
 PROGRAM = """
-import contextlib, io, json, os, resource, time
-os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
-import django; django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
+import contextlib, io, resource
 began, said = time.process_time(), io.StringIO()
 with contextlib.redirect_stdout(said):
     call_command("telemetry", "import", "-", "--json")
@@ -40,7 +35,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     with TemporaryDirectory(prefix="bench-import") as folder:
         environment = {**os.environ, "TELEMETRY_DATA_DIR": folder, "REDIS_URL": bench.url}
         environment |= {"TELEMETRY_NAMESPACE": "bench-import", "LOG_LEVEL": "ERROR", "DEBUG": "1"}
-        command = [sys.executable, "-c", PROGRAM]
+        command = [sys.executable, "-c", IN_DJANGO + PROGRAM]
         with subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as run:

@@ -3,14 +3,18 @@
 Machines drift, so ours and its floor are timed in turns within one run, and only the ratio is judged.
 """
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import redis
 
@@ -44,6 +48,26 @@ def rate_row(work: str, size: str, ours: float, floor: float, count: int, most: 
     """Seconds for `count` calls, shown as calls a second; the ratio stays one of time."""
     ratio = ours / floor
     return Row(work, size, count / ours, count / floor, "/s", ratio, f"ratio <= {most:g}", ratio <= most)
+
+
+IN_DJANGO = """
+import json, os, statistics, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
+import django; django.setup()
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+"""
+
+
+def told_by(program: str, *words: object, **environment: str) -> Any:
+    """What a program prints as JSON, in a process of its own: the other groups run without Django."""
+    run = subprocess.run(
+        [sys.executable, "-c", IN_DJANGO + program, *map(str, words)],
+        env={**os.environ, "LOG_LEVEL": "ERROR", **environment},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(run.stdout)
 
 
 def interleaved(rounds: int, *works: Callable[[], object]) -> list[list[float]]:

@@ -3,28 +3,18 @@
 On a database file and a Redis of their own, so a row is milliseconds and no ratio: the aim is a page in a second.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
-from tests.bench.measure import Bench, Row
+from tests.bench.measure import Bench, Row, told_by
 
 CALLS = 100_000
 MOST_MS = 1_000
-# In a process of its own: the other groups run without Django.
 PROGRAM = """
-import json, os, statistics, sys, time
-os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
-import django; django.setup()
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from core import ApprovalGate, HeartbeatCoordinator
 from tests.dashboard.usage.usage_rows import keep, many
-call_command("migrate", verbosity=0)
 keep(many(int(sys.argv[1]), days=90))
 HeartbeatCoordinator().start_heartbeat("reviewer")
 user = User.objects.create_user("bench")
@@ -60,18 +50,9 @@ print(json.dumps([[*name, ms] for name, ms in took.items()]))
 
 def rows(bench: Bench) -> Iterator[Row]:
     with TemporaryDirectory(prefix="bench-pages") as folder:
-        run = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(CALLS)],
-            env={
-                **os.environ,
-                "TELEMETRY_DATA_DIR": folder,
-                "REDIS_URL": bench.url,
-                "TELEMETRY_NAMESPACE": "bench-pages",
-                "LOG_LEVEL": "ERROR",
-            },
-            stdout=subprocess.PIPE,
-            check=True,
+        said = told_by(
+            PROGRAM, CALLS, TELEMETRY_DATA_DIR=folder, REDIS_URL=bench.url, TELEMETRY_NAMESPACE="bench-pages"
         )
-    for work, size, ms in json.loads(run.stdout):
+    for work, size, ms in said:
         calls = f", {CALLS:,} calls" if work in ("agent page", "usage page") else ""
         yield Row(work, size + calls, ms, None, "ms", None, "under 1 s", ms < MOST_MS)

@@ -3,31 +3,21 @@
 On a database file of its own, so a row is seconds and no ratio: the aim of verifying is ten seconds.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from tempfile import TemporaryDirectory
 
-from tests.bench.measure import Bench, Row
+from tests.bench.measure import Bench, Row, told_by
 
 ENTRIES = 100_000
 MOST_SECONDS = 10
-# In a process of its own: the other groups run without Django.
 PROGRAM = """
-import json, os, sys, time
-os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
-import django; django.setup()
 from pathlib import Path
-from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 from core.history.audit import entries
 from core.history.proof import checkpoints, json_lines, verification
 from core.models import ApprovalRecord
 from core.values.digests import request_digest
-call_command("migrate", verbosity=0)
 DIGEST = request_digest("deployer", "deploy", b"{}")
 def row(fact):
     told = dict(agent_id="deployer", approval_type="deploy", context="{}", digest=DIGEST, timeout_seconds=1)
@@ -61,13 +51,8 @@ print(json.dumps(seconds))
 
 def rows(bench: Bench) -> Iterator[Row]:
     with TemporaryDirectory(prefix="bench-record") as folder:
-        run = subprocess.run(
-            [sys.executable, "-c", PROGRAM, str(ENTRIES), f"{folder}/checkpoints.jsonl"],
-            env={**os.environ, "TELEMETRY_DATA_DIR": folder, "REDIS_URL": bench.url},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    seconds = json.loads(run.stdout)
+        checkpoints = f"{folder}/checkpoints.jsonl"
+        seconds = told_by(PROGRAM, ENTRIES, checkpoints, TELEMETRY_DATA_DIR=folder, REDIS_URL=bench.url)
     size, verify = f"{ENTRIES:,} entries", seconds["verify"]
     yield Row("verify_audit", size, verify, None, "s", None, f"<= {MOST_SECONDS} s", verify <= MOST_SECONDS)
     yield Row("audit_export", size, seconds["export"], None, "s", None, "reported", True)

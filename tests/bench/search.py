@@ -3,32 +3,23 @@
 On databases of their own in memory, so a row is milliseconds and no ratio: the aim is a page in a second.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.measure import Bench, Row
+from tests.bench.measure import Bench, Row, told_by
 from tests.memory_disk import memory_folder
 from tests.postgresql import PostgreSQL
 
 REQUESTS, MANY_REQUESTS = 10_000, 100_000
 MOST_MS = 1_000
 FILLED_A_SECOND = 500
-# In a process of its own: the other groups run without Django.
 PROGRAM = """
-import json, os, random, statistics, sys, time, uuid
-os.environ["DJANGO_SETTINGS_MODULE"] = "telemetry_site.settings"
-import django; django.setup()
+import random, uuid
 from datetime import UTC, datetime, timedelta
 from django.contrib.auth.models import Group, User
-from django.core.management import call_command
 from django.test import Client
 from core.history.search import index
 from core.models import ApprovalRecord
-call_command("migrate", verbosity=0)
 count, dice = int(sys.argv[1]), random.Random(7)
 begin = datetime(2026, 1, 1, tzinfo=UTC)
 words = [f"word{number}" for number in range(5000)]
@@ -87,20 +78,14 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 def _rows_of(bench: Bench, name: str, folder: Path, database: dict[str, str]) -> Iterator[Row]:
     count = MANY_REQUESTS if bench.large else REQUESTS
-    run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(count)],
-        env={
-            **os.environ,
-            "TELEMETRY_DATA_DIR": str(folder),
-            "REDIS_URL": bench.url,
-            "TELEMETRY_NAMESPACE": "bench-search",
-            "LOG_LEVEL": "ERROR",
-            **database,
-        },
-        stdout=subprocess.PIPE,
-        check=True,
+    filled, took = told_by(
+        PROGRAM,
+        count,
+        TELEMETRY_DATA_DIR=str(folder),
+        REDIS_URL=bench.url,
+        TELEMETRY_NAMESPACE="bench-search",
+        **database,
     )
-    filled, took = json.loads(run.stdout)
     rate = count / filled
     aim = f"over {FILLED_A_SECOND} /s"
     yield Row("index of requests", name, rate, None, "/s", None, aim, rate > FILLED_A_SECOND)

@@ -67,7 +67,7 @@ def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, c
 
 
 def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
-    sign_in, clean_redis, this_database, tmp_path, settings
+    sign_in, start_process, clean_redis, this_database, tmp_path, settings
 ):
     settings.TELEMETRY_DATA_DIR = tmp_path
     page = sign_in("ada", "auditor")
@@ -76,7 +76,7 @@ def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
     page.get_by_role("link", name="Exports").click()
     page.get_by_role("button", name="Approval requests").click()
     expect(page.locator("#files")).to_contain_text("Waits for a worker.")
-    worker = start_worker(tmp_path, clean_redis, this_database, "--burst")
+    worker = start_worker(start_process, tmp_path, clean_redis, this_database, "--burst")
     link = page.get_by_role("link", name="Download")
     expect(link).to_be_visible()
     with page.expect_download() as waiting:

@@ -18,6 +18,7 @@ from tests.core.usage.usage_help import track
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anywhere
+LONG = pytest.mark.long  # each is a process, and one shows what the others show
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = [sys.executable, "-m", "core"]
@@ -81,7 +82,7 @@ def test_a_narrow_terminal_gets_whole_cells_of_fewer_columns_and_is_told(environ
     assert "$0.010500" in got
 
 
-@pytest.mark.parametrize("columns", [44, 30, 20, 12])
+@pytest.mark.parametrize("columns", [20, *(pytest.param(columns, marks=LONG) for columns in (44, 30, 12))])
 def test_on_a_very_narrow_terminal_every_column_is_shown_or_named_below(environment, columns):
     _code, got = on_a_terminal([*MODULE, "show"], environment, columns=columns)
     assert max(len(line) for line in got.splitlines()) <= columns
@@ -136,7 +137,9 @@ def test_what_redis_knows_is_answered_without_django(environment):
     assert [bool(json.loads(answer)) for answer in answers[:-1]] == [True] * 4
 
 
-@pytest.mark.parametrize("name", ["export", "reset", "sonnet_opus_analysis"])
+@pytest.mark.parametrize(
+    "name", ["export", *(pytest.param(name, marks=LONG) for name in ("reset", "sonnet_opus_analysis"))]
+)
 def test_what_sql_knows_names_the_command_that_reaches_it(environment, name):
     done = run([*MODULE, name], environment)
     assert (done.returncode, done.stdout) == (2, "")
@@ -187,8 +190,6 @@ def test_the_management_command_has_the_same_words_and_exit_codes(environment):
     manage = [sys.executable, "manage.py", "telemetry"]
     done = run([*manage, "show", "--json", "--limit", "1"], environment)
     assert (done.returncode, len(json.loads(done.stdout))) == (0, 1)
-    wrong = run([*manage, "show", "--limit", "many"], environment)
-    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 1)
     unmigrated = run([*manage, "export"], environment)
     assert (unmigrated.returncode, unmigrated.stdout) == (1, "")
     assert unmigrated.stderr.startswith("telemetry export: the database does not answer")
@@ -199,10 +200,11 @@ def test_the_management_command_has_the_same_words_and_exit_codes(environment):
     [
         ([], "the following arguments are required: command"),
         (["shew"], "invalid choice: 'shew'"),
+        (["show", "--limit", "many"], "must be a whole number"),
         (["show", "extra"], "unrecognized arguments: extra"),
         (["show", "--limit", "9" * 5000], "must be a whole number of 1 to 1,000,000"),
     ],
-    ids=["none", "unknown", "extra", "5000-digits"],
+    ids=["none", "unknown", "no-number", "extra", "5000-digits"],
 )
 @pytest.mark.parametrize(
     "run_words",
@@ -218,7 +220,7 @@ def test_words_that_are_no_command_are_one_sentence(capsys, run_words, words, sa
     assert err.endswith("--help\n")
 
 
-@pytest.mark.parametrize("project", ["nope", "tests.cli.conftest"])
+@pytest.mark.parametrize("project", ["nope", pytest.param("tests.cli.conftest", marks=LONG)])
 def test_a_named_project_that_cannot_be_loaded_is_one_sentence(environment, project):
     done = run([*MODULE, "export"], {**environment, "DJANGO_SETTINGS_MODULE": project})
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)

@@ -18,6 +18,9 @@ DJANGO_ROOMS = ("api", "apps", "models", "jobs", "migrations", "management", "hi
 GROUND = ("values", "errors", "failpoints")  # what everything stands on
 ENTRIES = ("", "cli", "__main__")  # `core` itself names all doors, and the commands ask them
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+HOLDS_STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
 Sources = Mapping[str, str]
 
 
@@ -34,20 +37,21 @@ def name_of(module: str) -> str:
     return module.removesuffix(".__init__")
 
 
+def statements(text: str, *, lazy: bool = True) -> Iterator[ast.AST]:
+    """Each statement, also within others; without `lazy` none of a function. No expression imports anything."""
+    left: list[ast.AST] = [ast.parse(text)]
+    while left:
+        node = left.pop()
+        yield node
+        if lazy or not isinstance(node, FUNCTIONS):
+            left += [inside for inside in ast.iter_child_nodes(node) if isinstance(inside, HOLDS_STATEMENTS)]
+
+
 @cache
 def imports_of(module: str, text: str, *, lazy: bool = True) -> list[str]:
     """What a module imports, by absolute names; without `lazy`, only what it imports when it is imported."""
-    tree = ast.parse(text)
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
-        for node in ast.walk(function)
-    }
     found = []
-    for node in ast.walk(tree):
-        if not lazy and id(node) in inside:
-            continue
+    for node in statements(text, lazy=lazy):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -145,8 +149,7 @@ def not_relative(code: Sources) -> list[str]:
     """Shipped modules that name their own package, whose name is another one where it is installed."""
     found = []
     for module, text in shipped(code).items():
-        tree = ast.parse(text)
-        for node in ast.walk(tree):
+        for node in statements(text):
             if isinstance(node, ast.ImportFrom) and not node.level and within(node.module or "", "core"):
                 found.append(f"{module}: {node.module}")
             if isinstance(node, ast.Import):
@@ -157,14 +160,13 @@ def not_relative(code: Sources) -> list[str]:
 def addresses(code: Sources) -> list[str]:
     """Texts in `core` that are an address of a page, or a name of a module of the pages or the site."""
     first = {*re.findall(r'path\("([\w-]+)', CODE["dashboard.urls"]), "admin", "ws", "static"}
-    address = re.compile(
-        rf"/({'|'.join(map(re.escape, sorted(first)))})\b|admin:|(dashboard|telemetry_site)\."
-    )
+    named = re.compile(rf"/({'|'.join(map(re.escape, sorted(first)))})\b|admin:|(dashboard|telemetry_site)\.")
     return [
         f"{module}: {node.value}"
         for module, text in only(code, "core").items()
+        if named.search(text)
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and address.match(node.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and named.match(node.value)
     ]
 
 

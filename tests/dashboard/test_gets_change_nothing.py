@@ -10,11 +10,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from core import jobs
 from core.history.people import session_store
 from core.models import Export, SetAsideEntry
-from tests.dashboard.exports.test_exports import ask, work
+from tests.dashboard.exports.test_exports import ask
 from tests.dashboard.test_headers import policy_of
 from tests.live_record import live_record
 from tests.servers import client_of
-from tests.workers import fail
+from tests.workers import fail, work
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 

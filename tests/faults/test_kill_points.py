@@ -15,8 +15,8 @@ from tests.history.backups.test_backup_crashes import KILLED_AT
 from tests.site.test_notices_at_work import KILLED
 
 OFTEN = [1, *([pytest.param(REPEATS, marks=pytest.mark.long)] if "WHOLE_SCALE" in os.environ else [])]
-# What the others kill has tests in one process too: votes, holds, and what Redis or an agent lost.
-ALWAYS = ("site", "recorder") if DATABASE == "sqlite" else tuple(LANES)
+# What the others kill has tests in one process too: votes, holds, the recorder, and what Redis or an agent lost.
+ALWAYS = ("site",) if DATABASE == "sqlite" else tuple(LANES)
 EACH = [pytest.param(lane, marks=[] if lane in ALWAYS else pytest.mark.long) for lane in LANES]
 
 

@@ -107,7 +107,7 @@ def approved(process: subprocess.Popen[str], gate: ApprovalGate) -> tuple[str, d
 def test_a_program_asks_and_goes_on_with_the_answer(name, start, clean_redis):
     kind, context, said = approved(start(name), ApprovalGate(clean_redis, "x"))
     if name in FRAMEWORKS:
-        assert ((kind, context), "It is done." in said) == (PAY, True)
+        assert ((kind, context), "Ann got 10 euros" in said) == (PAY, True)
     else:
         assert ((kind, context), "go on" in said) == (("deploy", {"version": "1.10"}), True)
 
@@ -116,7 +116,7 @@ def test_the_line_of_the_document_holds_a_crew(start, printed, clean_redis):
     [crew] = [one.before for one in SNIPPETS if one.name == "CrewAI"]
     printed["CrewAI"] = f"{crew}\n\n{LINES['crewai']}\nprint(crew.kickoff().raw)"
     kind, context, said = approved(start("CrewAI"), ApprovalGate(clean_redis, "x"))
-    assert ((kind, context), "It is done." in said) == (PAY, True)
+    assert ((kind, context), "Ann got 10 euros" in said) == (PAY, True)
 
 
 def test_claude_by_its_agent_sdk(start, claude, tmp_path, clean_redis):  # noqa: F811

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from core import ApprovalGate
 from tests.chosen_servers import lay_tables
@@ -99,6 +100,7 @@ def up(tmp_path: Path, db: None, new_servers: Callable[[], dict[str, str]]) -> I
         site.process.wait()
 
 
+@pytest.mark.long  # a dozen processes
 def test_the_demo_says_address_name_and_password_and_lives_within_a_minute(up):
     site = up("--demo", DEMO_SPEED="20")
     said = site.ready()
@@ -129,6 +131,8 @@ def test_nothing_is_left_when_the_supervisor_is_killed(up):
 def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
+    assert f"http://localhost:{site.port}" in site.ready()
+    assert (site.data_dir / "secret-key").stat().st_mode & 0o777 == 0o600  # nothing was set
     request = ApprovalGate(url, "robot").open_request("deploy")
     for part in ("manage.py recorder", "manage.py worker", "uvicorn", "unixsocket:"):
         before = wait_until(lambda part=part: site.pid_of(part), f"{part} runs")
@@ -137,6 +141,9 @@ def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     wait_until(lambda: answers(site.port), "the site answers again")
     wait_until(lambda: still_pending(url, request.request_id), "the server knows the request")
     assert len(ApprovalGate(url).get_pending_approvals()) == 1
+    os.killpg(site.process.pid, signal.SIGINT)
+    assert site.process.wait(PATIENCE) == 0
+    wait_until(site.gone, "no process is left after Ctrl-C")
 
 
 def answers(port: int) -> bool:
@@ -154,22 +161,22 @@ def still_pending(url: str, request_id: str) -> bool:
         return False
 
 
-def test_a_taken_port_is_an_error_that_names_port_and_variable(up, tmp_path):
+def test_a_taken_port_is_an_error_that_names_port_and_variable(tmp_path, settings):
+    settings.TELEMETRY_DATA_DIR = tmp_path
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = str(taken.getsockname()[1])
-        site = up(PORT=port)
-        assert site.process.wait(PATIENCE) != 0
-        assert f"port {port} is taken" in site.log.read_text()
-        assert "PORT" in site.log.read_text()
-        wait_until(site.gone, "no process is left")
+        settings.PORT = taken.getsockname()[1]
+        with pytest.raises(CommandError, match=f"port {settings.PORT} is taken: .* set PORT to"):
+            call_command("up")
+    assert list(tmp_path.iterdir()) == []  # nothing was started
 
 
-def test_debug_is_refused_on_an_open_address(up):
-    site = up(HOST="0.0.0.0")
-    assert site.process.wait(PATIENCE) != 0
-    assert "set DEBUG=0 first" in site.log.read_text()
+def test_debug_is_refused_on_an_open_address(tmp_path, settings):
+    settings.TELEMETRY_DATA_DIR, settings.DEBUG, settings.HOST = tmp_path, True, "0.0.0.0"
+    with pytest.raises(CommandError, match="set DEBUG=0 first"):
+        call_command("up")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_directory_too_deep_for_a_socket_gets_a_password_on_loopback(tmp_path):

@@ -46,11 +46,17 @@ def alive(pid: int) -> bool:
     return True
 
 
-def test_a_worker_writes_the_file_that_somebody_asked_for_and_ends(worker, make_user, tmp_path):
+def test_a_worker_writes_the_file_that_somebody_asked_for_and_stops_when_it_is_told_to(
+    worker, make_user, tmp_path, raw
+):
     export = jobs.request_export(make_user("ada", "auditor"), "audit")
-    process = worker("--burst")
+    process = worker()
+    wait_until(lambda: idle(raw), "it has done everything and waits for jobs")
+    process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
+    assert "Traceback" not in said
+    assert raw.scard("rq:workers:telemetry-jobs") == 0
     assert Export.objects.get().finished_at is not None
     [file] = (tmp_path / "exports").glob("*.csv")
     assert file.name == f"{export.pk}.csv"
@@ -119,18 +125,8 @@ def idle(raw) -> bool:
     return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") >= len(jobs.TIMETABLE)
 
 
-def test_a_worker_that_is_told_to_stop_stops(worker, clean_redis, raw):
-    process = worker()
-    wait_until(lambda: idle(raw), "it waits for jobs")
-    process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    assert "Traceback" not in said
-    assert raw.scard("rq:workers:telemetry-jobs") == 0
-
-
-def test_without_redis_it_says_so(tmp_path, transactional_db):
-    process = start_worker(tmp_path, "redis://127.0.0.1:1", "")
+def test_without_redis_it_says_so(start_process, tmp_path, transactional_db):
+    process = start_worker(start_process, tmp_path, "redis://127.0.0.1:1", "")
     said, _ = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "the queue of jobs does not answer" in said.splitlines()[-1]

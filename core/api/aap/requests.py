@@ -195,11 +195,11 @@ def look(row: ProtocolRequest) -> Seen:
     record, now = read_record_and_time(store, request_id)
     if record is not None:
         _refuse_unproven(record)
-        return _of_redis(record, now)
+        return _seen(record, record.context_object, now)
     known = kept.recorded(row.request_id)
     if known is None or known.status == PENDING or not known.context:
         raise Refused(503, "dependency", LOST, after=AGAIN_SECONDS)
-    return _of_record(known, now)
+    return _seen(known, loads_strictly(known.context), now)
 
 
 def _refuse_unproven(record: RequestRecord) -> None:
@@ -212,23 +212,7 @@ def _refuse_unproven(record: RequestRecord) -> None:
         raise Refused(503, "dependency", "There is a yes that is not believed.", after=AGAIN_SECONDS)
 
 
-def _of_redis(record: RequestRecord, now: datetime) -> Seen:
-    return Seen(
-        record.approval_type,
-        record.context_object,
-        record.status,
-        record.requested_at,
-        record.deadline_at,
-        now,
-        record.ended_at,
-        record.reason,
-        record.collected_at,
-        record.digest,
-    )
-
-
-def _of_record(known: ApprovalRecord, now: datetime) -> Seen:
-    about = loads_strictly(known.context)
+def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> Seen:
     return Seen(
         known.approval_type,
         about,

@@ -68,6 +68,11 @@ def _home(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("HOME") or os.path.expanduser("~"))
 
 
+def _folder(environment: Mapping[str, str], variable: str, usual: str) -> Path:
+    named = environment.get(variable)
+    return Path(named) if named else _home(environment) / usual
+
+
 # Claude Code
 
 
@@ -88,11 +93,6 @@ def _claude(wiring: Wiring) -> Addition:
 
 
 # Codex
-
-
-def _codex_file(environment: Mapping[str, str]) -> Path:
-    folder = environment.get("CODEX_HOME")
-    return (Path(folder) if folder else _home(environment) / ".codex") / "config.toml"
 
 
 def _codex(wiring: Wiring) -> Addition:
@@ -122,11 +122,6 @@ def _toml(text: str) -> str:
 
 
 # GitHub Copilot
-
-
-def _copilot_file(environment: Mapping[str, str]) -> Path:
-    folder = environment.get("COPILOT_HOME")
-    return (Path(folder) if folder else _home(environment) / ".copilot") / "hooks" / "agent-telemetry.json"
 
 
 def _copilot(wiring: Wiring) -> Addition:
@@ -183,7 +178,7 @@ AGENTS = (
         "codex",
         "Codex",
         ("codex", ".codex"),
-        _codex_file,
+        lambda environment: _folder(environment, "CODEX_HOME", ".codex") / "config.toml",
         _codex,
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
         "For what it costs, start it with the token in TELEMETRY_TOKEN.",
@@ -192,7 +187,9 @@ AGENTS = (
         "copilot",
         "GitHub Copilot",
         ("copilot", ".copilot"),
-        _copilot_file,
+        lambda environment: (
+            _folder(environment, "COPILOT_HOME", ".copilot") / "hooks" / "agent-telemetry.json"
+        ),
         _copilot,
         "For what it costs, start it with OTEL_EXPORTER_OTLP_ENDPOINT set to the site and "
         "OTEL_EXPORTER_OTLP_HEADERS to Authorization=Bearer and the token.",

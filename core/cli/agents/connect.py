@@ -6,9 +6,14 @@ import subprocess
 import sys
 import uuid
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from ...errors import TelemetryError
+from ...gate import Gate
 from ...values.text import one_line
 from ..commands import DONE, FAILED, command, complain, option
 from ..tables import ask
@@ -21,6 +26,11 @@ from .journal import PRIVATE, Change, Journal, read, write
 SCOPES = ["ask", "beat", "events", "usage"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
 LEAST, MOST = 30, 3600
+TRIED = {
+    "Approved by": "It was approved: that is how a tool runs.",
+    '"allow"': "It was approved: that is how a tool runs.",
+    "Refused (denied)": "It was denied: that is how a tool is kept from running.",
+}  # by what the hook says
 
 
 def _site(text: str) -> str:
@@ -187,38 +197,54 @@ def _write_token(token_file: Path, lines: dict[str, str]) -> None:
 
 def _try(wiring: Wiring) -> int:
     """One call that does nothing, asked as a client would ask it: it is on the page until somebody answers."""
-    asks = _kept(wiring.token_file).get("TELEMETRY_ASKS", "*")
-    event = shim.PROMPT if asks == "prompted" else shim.BEFORE
-    tool = "Bash" if asks in ("*", "prompted") else asks.split()[0]
-    call = {
-        "hook_event_name": event,
+    kept = _kept(wiring.token_file)
+    call = _trial(kept.get("TELEMETRY_ASKS", "*"))
+    print(
+        f"A trial waits on {wiring.site} now: answer it there, either way. Its page says who may.", flush=True
+    )
+    words = [sys.executable, "-I", shim.__file__, "claude-code", "--env", str(wiring.token_file)]
+    said = ""
+    try:
+        done = subprocess.run(
+            [*words, "--timeout", str(wiring.seconds)], input=json.dumps(call), capture_output=True, text=True
+        )
+        said = next((says for mark, says in TRIED.items() if mark in done.stdout), "")
+    finally:
+        if not said:  # nobody shall find it who does not know what it was
+            _withdraw(kept, f"{call['session_id']}:{call['tool_use_id']}")
+    if said:
+        print(f"{said} Start your agent anew, and work as always: what it wants to do is asked there.")
+        return DONE
+    if done.returncode:
+        complain("connect", done.stderr.strip() or f"the hook ended with {done.returncode}")
+    else:
+        complain("connect", "nobody answered the trial in time; what was written works all the same")
+    return FAILED
+
+
+def _trial(asks: str) -> dict[str, Any]:
+    """A call about which a token asks that asks about this."""
+    return {
+        "hook_event_name": shim.PROMPT if asks == "prompted" else shim.BEFORE,
         "session_id": f"trial-{uuid.uuid4()}",
+        "tool_use_id": "trial",
         "cwd": os.getcwd(),
-        "tool_name": tool,
+        "tool_name": "Bash" if asks in ("*", "prompted") else asks.split()[0],
         "tool_input": {
             "command": "true",
             "description": "A trial of agent-telemetry connect: it does nothing",
         },
     }
-    print(
-        f"A trial waits on {wiring.site} now: answer it there, either way. Its page says who may.", flush=True
-    )
-    words = [sys.executable, "-I", shim.__file__, "claude-code", "--env", str(wiring.token_file)]
-    done = subprocess.run(
-        [*words, "--timeout", str(wiring.seconds)], input=json.dumps(call), capture_output=True, text=True
-    )
-    if done.returncode:
-        complain("connect", done.stderr.strip() or f"the hook ended with {done.returncode}")
-        return FAILED
-    said = done.stdout
-    if "Approved by" in said or '"allow"' in said:
-        print("It was approved: that is how a tool runs.")
-    elif "Refused (denied)" in said:
-        print("It was denied: that is how a tool is kept from running.")
-    else:
-        complain("connect", "nobody answered the trial in time; what was written works all the same")
-        return FAILED
-    return DONE
+
+
+def _withdraw(kept: Mapping[str, str], key: str) -> None:
+    where, token = kept["TELEMETRY_URL"], kept["TELEMETRY_TOKEN"]
+    with (
+        suppress(TelemetryError, ValueError),
+        Gate(where, token=token, agent=kept.get("TELEMETRY_AGENT")) as gate,
+    ):
+        for request in gate.find(key):
+            gate.cancel(request)
 
 
 def _renew(token_file: Path) -> int:

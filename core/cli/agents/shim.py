@@ -253,22 +253,18 @@ def _no(body: Body, why: str) -> Body:
 # GitHub Copilot: before a tool it speaks as Claude Code does, but for a name of the call; asked for a permission not
 
 COPILOT_PROMPT = "permissionRequest"
-COPILOT_TOOLS = {
-    **{
-        "bash": "Bash",
-        "powershell": "Bash",
-        "view": "Read",
-        "create": "Write",
-        "edit": "Edit",
-        "task": "Agent",
-    },
-    **{
-        "apply_patch": "Edit",
-        "str_replace_editor": "Edit",
-        "web_fetch": "WebFetch",
-        "web_search": "WebSearch",
-    },
-}  # as it calls them itself before a tool
+COPILOT_TOOLS = {  # as it calls them itself before a tool
+    "bash": "Bash",
+    "powershell": "Bash",
+    "view": "Read",
+    "create": "Write",
+    "edit": "Edit",
+    "task": "Agent",
+    "apply_patch": "Edit",
+    "str_replace_editor": "Edit",
+    "web_fetch": "WebFetch",
+    "web_search": "WebSearch",
+}
 
 
 def is_copilots(body: object) -> bool:

@@ -7,11 +7,13 @@ import hashlib
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
 from core.history.approvals.answers import deadlines
 from core.history.audit.entries import Fact, about
+from core.history.database.prepared import Query
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS, is_of_another
@@ -51,13 +53,15 @@ def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime 
 
 def altered(record: RequestRecord) -> Fact | None:
     """The alarm where a request in Redis is not what was asked, else None: one query."""
-    kept = ApprovalRecord.objects.filter(pk=record.request_id).values_list("digest", "deadline_at").first()
-    digest, deadline_at = kept or (None, None)
+    digest, deadline_at = next(iter(_ASKED.rows(UUID(record.request_id))), (None, None))
     if not is_altered(record, digest, deadline_at):
         return None
     return fact_of_altered(
         record.request_id, record.agent_id, digest or record.stored_digest[:64], record.digest
     )
+
+
+_ASKED = Query(lambda pk: ApprovalRecord.objects.filter(pk=pk).values_list("digest", "deadline_at"), UUID)
 
 
 def fact_of_altered(request_id: str, agent_id: str, asked: str, found: str) -> Fact:

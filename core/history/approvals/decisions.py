@@ -26,6 +26,7 @@ from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
+from core.history.database.prepared import Query
 from core.models import DecisionIntent
 from core.models.sealed import key_lost
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
@@ -285,8 +286,11 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
 
 def fresh_powers(user: Any) -> tuple[Any, Powers]:
     """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
-    fresh = get_user_model().objects.filter(pk=user.pk).first()
+    fresh = _ACCOUNT.one(get_user_model(), user.pk)
     return fresh, powers_of(fresh) if fresh else Powers()
+
+
+_ACCOUNT = Query(lambda pk: get_user_model().objects.filter(pk=pk), int)
 
 
 def _attempt(

@@ -1,7 +1,5 @@
 """Whom a grant lets in: the other direction of policy, for those who set it."""
 
-from collections.abc import Iterable
-
 from django.contrib.auth import get_user_model
 
 from core.history.people import rights
@@ -10,11 +8,7 @@ from core.models import Team
 
 def let_in(team: Team | None) -> list[str]:
     """The names of the active approvers of a team, or of all, in order."""
-    found = rights.deciders(get_user_model())
-    if team is not None:
-        found = found.filter(teams=team)
-    names: Iterable[str] = found.order_by("username").values_list("username", flat=True)
-    return list(names)
+    return let_in_by_team().get(None if team is None else team.pk, [])
 
 
 def let_in_by_team() -> dict[int | None, list[str]]:

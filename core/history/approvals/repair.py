@@ -8,6 +8,7 @@ recorder's place in the outbox: nothing that the recorder has still to read is t
 import logging
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -45,6 +46,9 @@ logger = logging.getLogger(__name__)
 PART = 200
 EVERY_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
+Standings = Mapping[str, Standing | None]  # by id of the request: how it stands in Redis
+Rows = Mapping[str, ApprovalRecord]  # what SQL has of them
+
 # What came of an attempt that Redis did not take, by how its request stands.
 OUTCOME_OF_STATUS = {**OUTCOME_OF_END, PENDING: LAPSED}
 
@@ -202,9 +206,7 @@ class Repair:
             ApprovalGate(self._store).cancel_request(end.request_id)
 
 
-def _unmarked(
-    used: list[str], standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]
-) -> list[KnownEnd]:
+def _unmarked(used: list[str], standings: Standings, known: Rows) -> list[KnownEnd]:
     """Approvals that were used, and that a restored Redis would give to the next who claims them."""
     found = []
     for request_id in used:
@@ -216,11 +218,7 @@ def _unmarked(
     return found
 
 
-def _noted(
-    intents: list[DecisionIntent],
-    standings: dict[str, Standing | None],
-    known: dict[str, ApprovalRecord],
-) -> list[KnownEnd]:
+def _noted(intents: list[DecisionIntent], standings: Standings, known: Rows) -> list[KnownEnd]:
     """The ends of which the site alone knows: Redis had accepted them, and offers the request again or lost it."""
     found: dict[str, list[DecisionIntent]] = {}
     for intent in intents:
@@ -231,7 +229,7 @@ def _noted(
     return [KnownEnd.of_intent(intent) for intent in first if intent is not None]
 
 
-def _altered(standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]) -> list[entries.Fact]:
+def _altered(standings: Standings, known: Rows) -> list[entries.Fact]:
     """Requests that wait, and of which Redis does not hold what was asked."""
     return [
         alarms.fact_of_altered(id_, row.agent_id, row.digest, standing.found)
@@ -253,9 +251,7 @@ def _not_tried(gone: list[str], now: datetime) -> list[str]:
     return [request_id for request_id in gone if request_id not in waiting]
 
 
-def _untold(
-    ids: list[str], standings: dict[str, Standing | None], known: dict[str, ApprovalRecord]
-) -> list[str]:
+def _untold(ids: list[str], standings: Standings, known: Rows) -> list[str]:
     """Requests of which Redis knows, and SQL does not, that they were asked or that they have ended."""
     found = []
     for request_id in ids:
@@ -268,10 +264,7 @@ def _untold(
 
 
 def _settled(
-    intents: list[DecisionIntent],
-    standings: dict[str, Standing | None],
-    known: dict[str, ApprovalRecord],
-    now: datetime,
+    intents: list[DecisionIntent], standings: Standings, known: Rows, now: datetime
 ) -> list[tuple[DecisionIntent, str]]:
     """The intents that can be settled: what stands was read after Redis's clock had passed their limit."""
     found = []

@@ -22,6 +22,7 @@ from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms
 from core.history.approvals.alarms import Altered
+from core.history.approvals.answerable import Pair
 from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent, sign_intent
 from core.history.approvals.policy import FRESH, TYPED, Given, Powers, Verdict, powers_of
 from core.history.approvals.signing import CannotSign
@@ -100,7 +101,7 @@ def make(store: Store, user: Any, draft: Draft) -> Rule:
     with transaction.atomic():
         owner = get_user_model().objects.get(pk=user.pk)
         powers, scope = powers_of(owner), draft.checked().scope
-        asked = _Asked(scope.approval_type, scope.agent)
+        asked = Pair(scope.approval_type, scope.agent)
         refusal = _refusal(powers, asked, draft)
         if refusal:
             entries.append([_fact("rule.refused", owner, draft, why=refusal)])
@@ -112,12 +113,7 @@ def make(store: Store, user: Any, draft: Draft) -> Rule:
     return rule
 
 
-class _Asked(NamedTuple):
-    approval_type: str
-    agent_id: str
-
-
-def _refusal(powers: Powers, asked: _Asked, draft: Draft) -> str:
+def _refusal(powers: Powers, asked: Pair, draft: Draft) -> str:
     verdict = powers.verdict(asked)
     if draft.scope.digest:  # a denial that stands on: whoever may deny may say so, of every kind
         return "" if settings.TELEMETRY_RULES and verdict.allowed else verdict.why or OFF

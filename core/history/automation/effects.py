@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
@@ -19,7 +20,6 @@ from core.models import (
 )
 from core.values.moments import at
 
-Told = TypeVar("Told", bound=records.AutomationRecord)
 PRUNED_AT_ONCE = 1_000
 DATED: tuple[type[Model], ...] = (TaskRouting, TestExecution, CoverageRecord, FileTestRecord, AgentAssignment)
 
@@ -56,7 +56,7 @@ def _prune_some(table: type[Model], until: datetime) -> int:
 
 def _routing(told: records.TaskRouting, moment: datetime) -> None:
     completed_at = None if told.success is None else moment
-    _add(TaskRouting(**vars(told), at=moment, completed_at=completed_at))
+    _add(TaskRouting, told, moment, completed_at=completed_at)
 
 
 def _routing_outcome(told: records.TaskRoutingOutcome, moment: datetime) -> None:
@@ -81,16 +81,8 @@ def _execution(told: records.TestExecution, moment: datetime) -> None:
     )
 
 
-def _coverage(told: records.Coverage, moment: datetime) -> None:
-    _add(CoverageRecord(**vars(told), at=moment))
-
-
 def _file_test(told: records.FileTest, moment: datetime) -> None:
-    _add(FileTestRecord(**vars(told), at=moment, outcome=told.outcome))
-
-
-def _assignment(told: records.AgentAssignment, moment: datetime) -> None:
-    _add(AgentAssignment(**vars(told), at=moment))
+    _add(FileTestRecord, told, moment, outcome=told.outcome)
 
 
 def _assignment_outcome(told: records.AgentAssignmentOutcome, moment: datetime) -> None:
@@ -103,9 +95,10 @@ def _assignment_outcome(told: records.AgentAssignmentOutcome, moment: datetime) 
         AgentAssignment.objects.filter(pk=assignment.pk).update(**end, completed_at=moment)
 
 
-def _add(row: Model) -> None:
-    """Insert a row whose id is not there yet: one query."""
-    type(row)._default_manager.bulk_create([row], ignore_conflicts=True)
+def _add(table: type[Model], told: records.AutomationRecord, moment: datetime, **more: Any) -> None:
+    """Insert what was told as a row, where its id is not there yet: one query."""
+    row = table(**vars(told), at=moment, **more)
+    table._default_manager.bulk_create([row], ignore_conflicts=True)
 
 
 def _fields(told: records.AutomationRecord, *but: str) -> dict[str, Any]:
@@ -117,16 +110,12 @@ def _duration(told: float | None, began: datetime, ended: datetime) -> float:
     return max(0.0, (ended - began).total_seconds()) if told is None else told
 
 
-def _effect(write: Callable[[Told, datetime], None]) -> Callable[[Any, datetime], None]:
-    return write
-
-
-_EFFECTS = {
-    records.TaskRouting.kind: _effect(_routing),
-    records.TaskRoutingOutcome.kind: _effect(_routing_outcome),
-    records.TestExecution.kind: _effect(_execution),
-    records.Coverage.kind: _effect(_coverage),
-    records.FileTest.kind: _effect(_file_test),
-    records.AgentAssignment.kind: _effect(_assignment),
-    records.AgentAssignmentOutcome.kind: _effect(_assignment_outcome),
+_EFFECTS: Mapping[str, Callable[[Any, datetime], None]] = {
+    records.TaskRouting.kind: _routing,
+    records.TaskRoutingOutcome.kind: _routing_outcome,
+    records.TestExecution.kind: _execution,
+    records.Coverage.kind: partial(_add, CoverageRecord),
+    records.FileTest.kind: _file_test,
+    records.AgentAssignment.kind: partial(_add, AgentAssignment),
+    records.AgentAssignmentOutcome.kind: _assignment_outcome,
 }

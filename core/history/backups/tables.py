@@ -85,12 +85,12 @@ def migrations(alias: str = DEFAULT_DB_ALIAS) -> tuple[set[str], set[str]]:
     return {".".join(name) for name in had}, {".".join(name) for name in loader.disk_migrations or ()}
 
 
-def keeping_rows(alias: str = DEFAULT_DB_ALIAS) -> dict[str, Migration]:
+def keeping_rows() -> dict[str, Migration]:
     """Migrations of this code that leave rows as they are: what was backed up before them fits after them.
 
     They may add columns that have a default, and tables, which `fill` of the migration fills from other rows.
     """
-    known = MigrationLoader(connections[alias]).disk_migrations or {}
+    known = MigrationLoader(connections[DEFAULT_DB_ALIAS]).disk_migrations or {}
     return {
         ".".join(name): one
         for name, one in known.items()
@@ -117,27 +117,27 @@ def added_by(migrations: Iterable[Migration]) -> set[Column]:
     return found
 
 
-def fill_from_rows(migrations: Iterable[Migration], alias: str = DEFAULT_DB_ALIAS) -> None:
+def fill_from_rows(migrations: Iterable[Migration]) -> None:
     """What these migrations would have made of the rows that were brought in."""
     for migration in migrations:
         fill = getattr(migration, "fill", None)
         if fill is not None:
-            fill(apps, connections[alias].schema_editor())
+            fill(apps, connections[DEFAULT_DB_ALIAS].schema_editor())
 
 
 # Reading
 
 
 @contextmanager
-def snapshot(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+def snapshot() -> Iterator[None]:
     """What is read inside is of one moment, while others go on writing. Nothing can be written inside."""
-    connection = connections[alias]
+    connection = connections[DEFAULT_DB_ALIAS]
     if connection.in_atomic_block:
         raise RuntimeError("a snapshot is a transaction of its own")
     if connection.vendor == "postgresql":
-        with transaction.atomic(using=alias), connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            _lift_limits(alias)
+            _lift_limits(DEFAULT_DB_ALIAS)
             yield
         return
     with connection.cursor() as cursor:
@@ -167,15 +167,15 @@ def rows(table: Table, alias: str = DEFAULT_DB_ALIAS) -> Iterator[Row]:
         raise CannotCopy(f"a row of {table._meta.db_table} cannot be read: {error}") from error
 
 
-def count_rows(tables: list[Table], alias: str = DEFAULT_DB_ALIAS) -> int:
+def count_rows(tables: list[Table]) -> int:
     """How many rows they have together."""
-    return sum(table._base_manager.using(alias).count() for table in tables)
+    return sum(table._base_manager.count() for table in tables)
 
 
-def pieces(many: Iterable[Row], size: int = ROWS_AT_ONCE) -> Iterator[list[Row]]:
-    """The rows in lists of `size`, the last one shorter."""
+def pieces(many: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows in lists of so many, the last one shorter."""
     ready = iter(many)
-    while piece := list(islice(ready, size)):
+    while piece := list(islice(ready, ROWS_AT_ONCE)):
         yield piece
 
 

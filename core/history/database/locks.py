@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from core import failpoints
 from core.models import Cursor
@@ -22,9 +22,7 @@ def hold_people() -> None:
     Two admins who rename each other would wait for each other: the admin's log names who did it, and PostgreSQL
     locks a row that is named. SQLite has one writer anyway.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PEOPLE])
+    _tell_postgresql(DEFAULT_DB_ALIAS, f"SELECT pg_advisory_xact_lock({_PEOPLE})")
 
 
 def hold_recorder() -> None:
@@ -34,26 +32,29 @@ def hold_recorder() -> None:
 
 def check_foreign_keys() -> None:
     """Now, and at once from here on: left to the commit, they may wait for a row while we hold the head."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    _tell_postgresql(DEFAULT_DB_ALIAS, "SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def lift_statement_limit(alias: str, *, of_transaction: bool = False) -> None:
     """PostgreSQL ends a statement after half a minute; whole tables may need longer."""
+    _tell_postgresql(alias, f"SET {'LOCAL ' if of_transaction else ''}statement_timeout = 0")
+
+
+def _tell_postgresql(alias: str, statement: str) -> None:
+    """SQLite has nothing of the kind."""
     if connections[alias].vendor == "postgresql":
         with connections[alias].cursor() as cursor:
-            cursor.execute(f"SET {'LOCAL ' if of_transaction else ''}statement_timeout = 0")
+            cursor.execute(statement)
 
 
 @contextmanager
-def without_statement_limit(alias: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
+def without_statement_limit() -> Iterator[None]:
     """While a whole table is read outside of a transaction: PostgreSQL makes all of it ready at the first row."""
-    lift_statement_limit(alias)
+    lift_statement_limit(DEFAULT_DB_ALIAS)
     try:
         yield
     finally:
-        after_migrate(alias)
+        after_migrate(DEFAULT_DB_ALIAS)
 
 
 def before_migrate(using: str, **_signal: Any) -> None:
@@ -68,9 +69,7 @@ def before_guards(**_signal: Any) -> None:
 
 def after_migrate(using: str, **_signal: Any) -> None:
     """Back to the limit of DATABASE_URL."""
-    if connections[using].vendor == "postgresql":
-        with connections[using].cursor() as cursor:
-            cursor.execute("RESET statement_timeout")
+    _tell_postgresql(using, "RESET statement_timeout")
 
 
 def after_a_migration(**_signal: Any) -> None:

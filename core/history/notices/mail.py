@@ -1,8 +1,7 @@
 """Notices by mail, by Django's settings of mail."""
 
 import smtplib
-import socket
-import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from core.history.notices.addresses import Refused
-from core.history.notices.post import NotSent, Unsure
+from core.history.notices.post import NotSent, Unsure, watched
 from core.history.notices.texts import Message
 
 ANSWERED = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # the server has said no
@@ -38,22 +37,13 @@ def mail(to: str, message: Message, seconds: float) -> None:
 def _send(connection: Any, written: EmailMessage, seconds: float) -> None:
     """Within `seconds`, however slowly the server speaks: then the connection breaks."""
     smtp = getattr(connection, "connection", None)
-    timer = threading.Timer(seconds, _break, [getattr(smtp, "sock", None)])
-    timer.daemon = True
-    timer.start()
     try:
-        connection.send_messages([written])
+        with watched(getattr(smtp, "sock", None), time.monotonic() + seconds):
+            connection.send_messages([written])
     except ANSWERED as error:
         raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
     except (OSError, smtplib.SMTPException) as error:
         raise Unsure(f"the mail was being sent, and then: {type(error).__name__}") from error
     finally:
-        timer.cancel()
         with suppress(OSError, smtplib.SMTPException):
             connection.close()
-
-
-def _break(opened: socket.socket | None) -> None:
-    if opened is not None:
-        with suppress(OSError):
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)

@@ -50,7 +50,7 @@ def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, 
     """
     ends = time.monotonic() + seconds
     parts = parsed(url)
-    with _connected(parts, ends) as connection, _watched(connection.sock, ends) as is_over:
+    with _connected(parts, ends) as connection, watched(connection.sock, ends) as is_over:
         return _answer(connection, parts, (body, headers), is_over, most)
 
 
@@ -93,7 +93,7 @@ def _opened(target: Target, host: str, encrypted: bool, ends: float) -> socket.s
             return opened
         context = ssl.create_default_context()
         opened = context.wrap_socket(opened, server_hostname=host, do_handshake_on_connect=False)
-        with _watched(opened, ends):
+        with watched(opened, ends):
             opened.do_handshake()
         return opened
     except BaseException:
@@ -102,14 +102,15 @@ def _opened(target: Target, host: str, encrypted: bool, ends: float) -> socket.s
 
 
 @contextmanager
-def _watched(opened: socket.socket, ends: float) -> Iterator[threading.Event]:
+def watched(opened: socket.socket | None, ends: float) -> Iterator[threading.Event]:
     """Within, the connection breaks when the time is over, however slowly bytes still come; the event says so."""
     is_over = threading.Event()
 
     def end() -> None:
         is_over.set()
         with suppress(OSError):  # it is closed already
-            socket.socket.shutdown(opened, socket.SHUT_RDWR)
+            if opened is not None:
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
     timer = threading.Timer(max(0.0, ends - time.monotonic()), end)
     timer.daemon = True

@@ -29,6 +29,21 @@ def deciders(model: Any) -> Any:
     return holders(model, DECIDE)
 
 
+def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
+    """The keys of the active people who hold each of these rights of ours, in two queries for all of them.
+
+    They are simpler ones than that of `holders`, which Django takes longer to put together than the database to answer.
+    """
+    names = {right.partition(".")[2]: right for right in wanted}
+    ours = Permission.objects.filter(content_type__app_label="core", codename__in=names).order_by()
+    directly = ours.filter(user__is_active=True).values_list("codename", "user")
+    by_group = ours.filter(group__user__is_active=True).values_list("codename", "group__user")
+    found: dict[str, set[Any]] = {right: set() for right in wanted}
+    for name, key in (*directly, *by_group):
+        found[names[name]].add(key)
+    return found
+
+
 def holders(model: Any, right: str) -> Any:
     """The active people who hold a right of ours, such as `VIEW`."""
     return model.objects.filter(held(right), is_active=True)

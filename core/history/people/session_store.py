@@ -17,6 +17,7 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from core.history.database.prepared import Query
 from core.models import WebSession
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,14 @@ def stored(session_key: str) -> str:
 def good() -> "QuerySet[WebSession]":
     """The sessions that have not ended and are in use."""
     now = timezone.now()
-    return WebSession.objects.filter(expire_date__gt=now, seen__gt=now - idle_time())
+    return _good(now, now - idle_time())
+
+
+def _good(now: datetime, used_since: datetime) -> "QuerySet[WebSession]":
+    return WebSession.objects.filter(expire_date__gt=now, seen__gt=used_since)
+
+
+_GOOD_ONE = Query(lambda pk, now, since: _good(now, since).filter(pk=pk), str, datetime, datetime)
 
 
 def idle_time() -> timedelta:
@@ -64,7 +72,8 @@ class SessionStore(db.SessionStore):
         return WebSession
 
     def _get_session_from_db(self) -> WebSession | None:
-        return self._found(good().filter(pk=stored(self.session_key or "")).first())
+        now = timezone.now()
+        return self._found(_GOOD_ONE.one(WebSession, stored(self.session_key or ""), now, now - idle_time()))
 
     async def _aget_session_from_db(self) -> WebSession | None:
         return self._found(await good().filter(pk=stored(self.session_key or "")).afirst())

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace as replace_fields
 from datetime import UTC, date, datetime, timedelta
@@ -13,10 +12,9 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import lift_statement_limit, without_statement_limit
-from core.history.usage import agent_hours
-from core.history.usage.agent_hours import AgentSums
+from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
 from core.history.usage.names import Names, forget_of_nobody
-from core.models import Cursor, LLMCall, UsageHour
+from core.models import AgentHour, Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
@@ -27,10 +25,8 @@ from core.values.moments import at
 logger = logging.getLogger(__name__)
 
 SetAside = Callable[[str, str, Exception], None]
-Kind = tuple[datetime, str, str, str, str]
 
 MAX_CALLS = 1_000
-KIND = ("hour", "workflow", "tier", "provider", "model")
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
 REPLACED_AT_ONCE = 20  # rows of a statement, each with a value for every column
@@ -205,7 +201,7 @@ def _forget_until(moment: datetime) -> int:
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
-        agent_hours.forget(until=min(whole_hour(moment), pruned))
+        forget_agents(until=min(whole_hour(moment), pruned))
         forget_of_nobody()
         rebuild_hours()
     return forgotten
@@ -216,7 +212,7 @@ def rebuild_hours() -> None:
     with transaction.atomic():
         pruned = keep_others_away()
         UsageHour.objects.filter(hour__gte=pruned).delete()
-        agent_hours.forget(since=pruned)
+        forget_agents(since=pruned)
         calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
         while batch := list(islice(calls, ROWS_AT_ONCE)):
             add_to_hours(batch)
@@ -236,7 +232,7 @@ def rebuild_hours_between(start: datetime, end: datetime) -> None:
     with transaction.atomic():
         start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
-        agent_hours.forget(start, end)
+        forget_agents(start, end)
         add_to_hours(calls_between(start, end))
 
 
@@ -306,25 +302,13 @@ def _since(since: datetime | None, tiers: Collection[str]) -> models.QuerySet[LL
 
 def add_to_hours(calls: Iterable[Call], sign: int = 1) -> None:
     """Add calls to the sums of their hours; with a sign of -1 take them away, and hours without calls with them."""
-    sums: dict[Kind, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SUMS, 0))
-    agents = AgentSums()
+    kinds, agents = HourSums(UsageHour, KIND, SUMS), HourSums(AgentHour, AGENT, AGENT_SUMS)
     for call in calls:
-        row = sums[whole_hour(call.at), call.workflow, call.tier, call.provider, call.model]
+        hour = whole_hour(call.at)
         amounts = {name: sign * amount for name, amount in sums_of(call).items()}
-        for name, amount in amounts.items():
-            row[name] += amount
-        agents.add(whole_hour(call.at), call.agent_id, amounts)
+        kinds.add((hour, call.workflow, call.tier, call.provider, call.model), amounts)
+        agents.add((hour, call.agent_id), amounts)
     agents.write()
-    # One statement for all, in words of our own: putting it together anew took longer than running it.
-    added = ", ".join(f"{column} = {column} + %s" for column in SUMS.values())
-    here = " AND ".join(f"{column} = %s" for column in KIND)
-    with connection.cursor() as cursor:
-        for (hour, *names), amounts in sorted(sums.items()):
-            moment = connection.ops.adapt_datetimefield_value(hour)
-            values = [*(amounts[name] for name in SUMS), moment, *names]
-            cursor.execute(f"UPDATE {UsageHour._meta.db_table} SET {added} WHERE {here}", values)
-            if not cursor.rowcount:
-                row = {SUMS[name]: amount for name, amount in amounts.items()}
-                UsageHour.objects.create(hour=hour, **dict(zip(KIND[1:], names, strict=True)), **row)
+    kinds.write()
     if sign < 0:
-        UsageHour.objects.filter(hour__in={hour for hour, *_names in sums}, calls=0).delete()
+        UsageHour.objects.filter(hour__in=kinds.hours, calls=0).delete()

@@ -31,6 +31,7 @@ EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 PENDING_AT_ONCE = 50  # each may have 256 KiB of context
+Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
 class RequestRecord(NamedTuple):
@@ -164,9 +165,7 @@ def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | M
 
 
 def read_pending(
-    store: Store,
-    known: Mapping[str, RequestRecord] | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
     """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
 
@@ -187,15 +186,13 @@ def read_pending(
     return PendingRequests(records, unreadable)
 
 
-def read_asked(
-    store: Store, agent_id: str, key: str | None = None, most: int = ASKED_LENGTH
-) -> tuple[datetime, list[RequestRecord]]:
-    """The server's time, and an agent's newest 1,000 requests, or `most`, or the one of a key; newest first.
+def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
+    """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
     One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
     if key is None:
-        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, most - 1, "REV")
+        reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
     else:
         named = store.read("GET", store.keys.approval_key(agent_id, key))
         reply = [] if named is None else [named[:ID_LENGTH]]
@@ -214,7 +211,7 @@ def _read_each(
     request_ids: list[str],
     at_once: int,
     known: Mapping[str, RequestRecord],
-    contexts: dict[str, dict[str, Any]] | None = None,
+    contexts: Contexts | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there, so many in a round trip."""
     for first in range(0, len(request_ids), at_once):
@@ -317,10 +314,7 @@ def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[A
 
 
 def _parsed_or_none(
-    request_id: str,
-    reply: Any,
-    known: RequestRecord | None = None,
-    contexts: dict[str, dict[str, Any]] | None = None,
+    request_id: str, reply: Any, known: RequestRecord | None = None, contexts: Contexts | None = None
 ) -> RequestRecord | None:
     if isinstance(reply, Exception):
         raise MalformedRecord(f"approval request {request_id}: {reply}") from reply

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -104,7 +105,8 @@ def test_it_shows_a_code_writes_what_it_showed_and_proves_it(machine, agent, sit
     page = Client()
     page.force_login(owner)
     give = {"code": found[1], "agent": "ann-laptop", "scopes": ["ask", "beat"], "asks": "*", "days": "9"}
-    assert page.post("/connect/code/give/", give).status_code == 302
+    told = page.post("/connect/code/give/", give, follow=True).content.decode()
+    assert "Then its trial waits in the inbox." in told
     request = waiting(gate_of("x"))
     assert request.agent_id == "ann-laptop"
     assert request.context["input"]["command"] == "true"
@@ -118,6 +120,14 @@ def test_it_shows_a_code_writes_what_it_showed_and_proves_it(machine, agent, sit
     assert holding == [".config/agent-telemetry/agent.env"]
     assert secret not in text + said
     assert AgentToken.objects.filter(agent="ann-laptop", owner=owner).count() == 1
+
+
+def test_a_trial_that_is_given_up_is_withdrawn(given, site, gate_of):
+    process = given.start("--site", site, "--yes", "--only", "gemini")
+    request = waiting(gate_of("x"))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=2 * PATIENCE)
+    assert gate_of("x").get_request(request.request_id).status == "cancelled"
 
 
 @pytest.mark.long

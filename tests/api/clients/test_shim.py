@@ -1,7 +1,6 @@
 """The hook that stands between a client and the site: each client's words in and out, and no for every fault."""
 
 import subprocess
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -11,6 +10,7 @@ from core.history.people import tokens
 from core.models import AgentToken
 from tests.api.clients.conftest import ended, waiting
 from tests.live_record import live_record
+from tests.receivers import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 CLAUDE = {
@@ -151,12 +151,10 @@ def test_a_site_that_points_elsewhere_is_not_followed_and_gets_no_token_there(ho
         def log_message(self, *_arguments):
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(HTTPServer(("127.0.0.1", 0), Elsewhere)) as url:
         env = tmp_path / "other.env"
-        env.write_text(f"TELEMETRY_URL=http://127.0.0.1:{server.server_address[1]}\nTELEMETRY_TOKEN=agt_x\n")
+        env.write_text(f"TELEMETRY_URL={url}\nTELEMETRY_TOKEN=agt_x\n")
         assert ended(hook("codex", CLAUDE, env=env))[0] == 2
-        server.shutdown()
     assert [path.split("?")[0] for path in came] == ["/api/v1/hooks/claude-code"]
 
 

@@ -14,6 +14,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, Request, RequestParams, Result
 
 from tests.api.clients.conftest import approve_with_input, waiting  # noqa: F401  a fixture
+from tests.api.mcp.test_mcp import beside  # noqa: F401  a fixture
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -159,6 +160,36 @@ def test_one_approval_is_for_one_call_though_two_tasks_wait_for_it(with_client, 
         return [said(CallToolResult.model_validate(one.result))["behavior"] for one in ended]
 
     assert with_client(act) == ["allow", "deny", "allow"]
+
+
+@pytest.mark.long
+def test_beside_the_agent_a_task_is_that_of_the_site(beside, gate_of):  # noqa: F811
+    gate = gate_of("x")
+
+    async def connected(extension: Any, act: Callable[[Client, Say], Awaitable[Any]]) -> Any:
+        async with Client(beside(), mode="2026-07-28", extensions=[extension]) as client:
+            return await act(client, lambda method, task: told(client.session, method, task))
+
+    async def act(client: Client, say: Say) -> list[str]:
+        task = await begin(client, "approve", TOOL)
+        question = await begin(client, "ask_human", {"question": "?"})
+        await say("tasks/update", question)
+        await say("tasks/cancel", question)
+        before = [(await say("tasks/get", one)).status for one in (task, question)]
+        gate.decide(waiting(gate).request_id, True, "maria")
+        answer = (await say("tasks/get", task)).result
+        with pytest.raises(MCPError) as raised:
+            await say("tasks/get", "none")
+        return [*before, said(CallToolResult.model_validate(answer))["behavior"], raised.value.error.code]
+
+    async def plain(client: Client, say: Say) -> list[Any]:
+        with pytest.raises(MCPError) as raised:
+            await say("tasks/get", "none")
+        asked = said(await client.call_tool("ask_human", {"question": "?", "wait": 0}))
+        return [asked["status"], raised.value.error.code]
+
+    assert asyncio.run(connected(ByHand(), act)) == ["working", "cancelled", "allow", -32602]
+    assert asyncio.run(connected(advertise("org.example/other"), plain)) == ["pending", -32021]
 
 
 def test_a_task_of_somebody_else_or_none_is_unknown_and_a_client_without_the_extension_has_none(with_client):

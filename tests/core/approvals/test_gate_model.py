@@ -232,7 +232,7 @@ class Gates(RuleBasedStateMachine):
             assert (decision.responder, decision.reason) == (one.responder, one.reason)
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.long)])
 def test_gates_do_what_the_model_does(url, examples):
     Gates.url = url
     run_state_machine_as_test(

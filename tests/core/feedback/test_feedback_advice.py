@@ -41,6 +41,7 @@ def test_exactly_at_the_bar_a_climb_is_advised_in_under_5_percent(make):
     assert climbs < 0.05
 
 
+@pytest.mark.long
 def test_ratings_that_only_pass_or_fail_at_075_seldom_move_the_tier():
     source = pass_or_fail(random.Random(751), 0.75)
     changes, _ = rate(2_000, lambda: first_change(source, CAPABLE, 100, [0.95] * 100))

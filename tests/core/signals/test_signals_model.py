@@ -89,7 +89,7 @@ class Mailboxes(RuleBasedStateMachine):
         assert all(self.raw.pttl(key) != -1 for key in self.raw.scan_iter())
 
 
-@pytest.mark.parametrize("examples", [30, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [15, pytest.param(300, marks=pytest.mark.long)])
 def test_mailboxes_do_what_the_model_does(url, examples):
     Mailboxes.url = url
     run_state_machine_as_test(

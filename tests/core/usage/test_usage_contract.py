@@ -2,10 +2,15 @@
 
 import inspect
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime
 from decimal import Decimal as D
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +22,21 @@ from core.store.client import open_store
 from core.usage import history as usage_history
 from tests.core.usage.usage_help import book, call, track
 from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "docs/agents/usage.md").read_text()
+GIVES = re.compile(r"^(tracker\.get.*?)  # ([^,\n]*).*$", re.MULTILINE)
+
+
+@pytest.mark.long
+def test_the_lines_of_the_document_give_what_it_says(url, tmp_path):
+    first, second = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "REDIS_URL": url}
+    done = subprocess.run(
+        [sys.executable, "-c", GIVES.sub(r"print(\1)", first + second)],
+        env={**kept, "TELEMETRY_DATA_DIR": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [said for _call, said in GIVES.findall(first + second)]
 
 
 def test_the_signatures_that_others_port_to():

@@ -22,11 +22,15 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500)
-@given(st.dictionaries(ASCII, SOUND, max_size=4) | st.dictionaries(KEYS, VALUES, max_size=3))
-def test_what_is_surely_fine_passes_the_thorough_check(value):
-    if _surely_fine(value, LIMIT):
-        _check(value, "value", LIMIT)
+@pytest.mark.parametrize("examples", [100, pytest.param(500, marks=pytest.mark.long)])
+def test_what_is_surely_fine_passes_the_thorough_check(examples):
+    @settings(max_examples=examples)
+    @given(st.dictionaries(ASCII, SOUND, max_size=4) | st.dictionaries(KEYS, VALUES, max_size=3))
+    def look(value) -> None:
+        if _surely_fine(value, LIMIT):
+            _check(value, "value", LIMIT)
+
+    look()
 
 
 def test_the_usual_is_surely_fine():

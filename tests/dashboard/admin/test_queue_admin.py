@@ -16,12 +16,11 @@ from core import jobs
 from dashboard.admin.queue import SHOWN
 from dashboard.admin.words import JOB_NAMES
 from tests.dashboard.display.markup import parse
-from tests.dashboard.exports.test_exports import work
 from tests.dashboard.health.test_health_page import EVERYBODY
 from tests.dashboard.test_access_matrix import SIGN_IN, status_of
 from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
-from tests.workers import fail
+from tests.workers import fail, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 

@@ -8,16 +8,15 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from rq import SimpleWorker
 
 from core import jobs
 from core.history import exports
 from core.models import AuditEntry, Export
-from core.store import queue as queues
 from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.history.audit.attacker import fill
 from tests.waiting import PATIENCE
+from tests.workers import work
 
 pytestmark = pytest.mark.django_db
 
@@ -30,15 +29,6 @@ MAY = dict.fromkeys(KINDS, 403) | {
 def data_dir(clean_redis, settings, tmp_path):
     settings.TELEMETRY_DATA_DIR = tmp_path
     return tmp_path
-
-
-def work() -> None:
-    """Run what waits, in this process."""
-    queue = jobs.queue()
-    connection = queues.new_client(queues.queue_url())
-    SimpleWorker([queue], connection=connection, serializer=queue.serializer).work(
-        burst=True, logging_level="ERROR"
-    )
 
 
 def ask(client, kind: str = "audit") -> Export:

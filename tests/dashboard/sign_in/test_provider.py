@@ -1,6 +1,5 @@
 """Signing in by an OpenID Connect provider that really runs, with proof keys, groups and a known subject."""
 
-import threading
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -15,6 +14,7 @@ from django.test import Client
 from core.models import AuditEntry
 from telemetry_site.env import Environment
 from telemetry_site.provider import Provider, one_provider, providers
+from tests.receivers import serving
 from tests.waiting import PATIENCE
 
 pytestmark = [
@@ -32,12 +32,8 @@ class Silent(WSGIRequestHandler):
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
     server = make_server("127.0.0.1", 0, oidc_provider_mock.app(), handler_class=Silent)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(server) as url:
+        yield url
 
 
 @pytest.fixture

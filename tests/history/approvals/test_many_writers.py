@@ -23,11 +23,14 @@ from core.models import (
 )
 from core.usage.history import history
 from core.usage_tracker import UsageTracker
+from tests.chosen_servers import DATABASE
 from tests.core.usage.usage_help import book, call
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.waiting import PATIENCE, wait_until
 
 ROUNDS = 6
+# SQLite lets one write after the other: what might wait for each other there is PostgreSQL's.
+IN_A_LINE = pytest.mark.long if DATABASE == "sqlite" else lambda test: test
 
 
 @pytest.fixture
@@ -87,6 +90,7 @@ def decide_all(decide, user: User, ids: list[str]) -> list[str]:
     return [decide(user, request_id).outcome for request_id in ids]
 
 
+@IN_A_LINE
 def test_admins_who_rename_regroup_and_delete_people_who_decide_and_a_recorder_never_deadlock(
     clean_redis, person, decide, background, running, caplog
 ):

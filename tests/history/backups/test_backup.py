@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
-from rq import Retry, SimpleWorker
+from rq import Retry
 
 from core import jobs
 from core.history.audit import entries, guards
@@ -27,6 +27,7 @@ from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
 from tests.history.installation import ODD
 from tests.waiting import PATIENCE
+from tests.workers import work
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 123457, tzinfo=UTC)
 NUMBERS = dict.fromkeys(["input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"], 3)
@@ -222,9 +223,7 @@ def test_of_a_record_that_is_not_whole_the_job_keeps_every_backup_and_fails(
         cursor.execute("UPDATE core_auditentry SET actor = 'mallory' WHERE sequence = 9")
     queue = jobs.queue()
     job = queue.enqueue(jobs.backup, failure_ttl=jobs.FAILED_KEPT, retry=Retry(max=2))
-    SimpleWorker([queue], connection=queue.connection, serializer=queue.serializer).work(
-        burst=True, logging_level="CRITICAL"
-    )
+    work()
     made = set(backup.kept(tmp_path))
     assert good in made
     assert len(made) == 2  # it is not tried again: the second one would be no better

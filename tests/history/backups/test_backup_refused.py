@@ -16,6 +16,7 @@ from core.history.audit import entries
 from core.models import AuditEntry
 from tests.history.backups.emptied import empty_the_database
 
+LONG = pytest.mark.long  # told as another of these is
 AUDIT = "tables/core_auditentry.jsonl"
 
 
@@ -118,20 +119,26 @@ def no_row(path: Path) -> None:
     ("damage", "why"),
     [
         (gone, "cannot be read as a backup"),
-        (no_archive, "cannot be read as a backup"),
-        (cut, "cannot be read as a backup"),
-        (without_manifest, "its manifest.json is missing or damaged"),
+        pytest.param(no_archive, "cannot be read as a backup", marks=LONG),
+        pytest.param(cut, "cannot be read as a backup", marks=LONG),
+        pytest.param(without_manifest, "its manifest.json is missing or damaged", marks=LONG),
         (of_manifest(product="another"), "another program made it"),
-        (of_manifest(format=2), "has format 2, and this version reads 1"),
+        pytest.param(of_manifest(format=2), "has format 2, and this version reads 1", marks=LONG),
         (of_manifest(numbers=[]), "numbers is no"),
-        (of_manifest(more=1), "missing or damaged"),
-        (older, r"of an older version \(0.1.0\), before core.0006_jobs_and_health: install version 0.1.0,"),
+        pytest.param(of_manifest(more=1), "missing or damaged", marks=LONG),
+        pytest.param(
+            older,
+            r"of an older version \(0.1.0\), before core.0006_jobs_and_health: install version 0.1.0,",
+            marks=LONG,
+        ),
         (newer, r"of a newer version \(0.1.0\) with migrations that .* \(core.9999_later\): install"),
         (other_columns, "other tables or columns than this site: core_agentrun"),
         (changed_part, f"the backup is damaged: {AUDIT} is not what was written"),
-        (missing_part, f"the backup is damaged: {AUDIT}: "),
+        pytest.param(missing_part, f"the backup is damaged: {AUDIT}: ", marks=LONG),
         (changed_cleverly, "is not the one that the backup speaks of: entry #2 was changed"),
-        (cut_cleverly, "is not the one that the backup speaks of: .* missing at the end"),
+        pytest.param(
+            cut_cleverly, "is not the one that the backup speaks of: .* missing at the end", marks=LONG
+        ),
         (no_row, f"line 7 of {AUDIT} is no row"),
     ],
 )

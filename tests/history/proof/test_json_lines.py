@@ -58,10 +58,6 @@ def test_a_file_is_verified_on_a_machine_without_the_database(exported, tmp_path
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
     assert (run.returncode, run.stderr) == (0, "")
     assert not list((tmp_path / "empty").glob("*.sqlite3"))
-    exported.write_text(exported.read_text().replace("person 3", "mallory!"))
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180)
-    assert run.returncode == 1
-    assert "entry #3 was changed" in run.stdout
 
 
 def test_the_export_is_recorded_with_the_person_at_the_machine_and_what_they_chose(db, tmp_path, capsys):

@@ -11,7 +11,8 @@ from core.models import ApprovalRecord
 from tests.history.audit.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
-REQUESTS = 150
+REQUESTS = [40, pytest.param(150, marks=pytest.mark.long)]
+KILLS = [2, pytest.param(4, marks=pytest.mark.long)]
 
 
 def ask_and_answer(gate, count: int) -> list[str]:
@@ -33,12 +34,13 @@ def assert_each_is_recorded_once(ids: list[str]) -> None:
     assert of_requests().count() == 2 * len(ids)
 
 
+@pytest.mark.parametrize("requests", REQUESTS)
 def test_two_recorders_at_once_lose_nothing_and_double_nothing(
-    gate, clean_redis, transactional_db, running, background
+    gate, clean_redis, transactional_db, running, background, requests
 ):
     for _ in range(2):
         running(Recorder(clean_redis))
-    halves = [background(ask_and_answer, gate, REQUESTS) for _ in range(2)]
+    halves = [background(ask_and_answer, gate, requests) for _ in range(2)]
     ids = [request_id for half in halves for request_id in half.result(60)]
     wait_until(lambda: of_requests().count() == 2 * len(ids), "everything is recorded")
     assert_each_is_recorded_once(ids)
@@ -54,11 +56,12 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
     assert_each_is_recorded_once(ids)
 
 
-def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process):
+@pytest.mark.parametrize("kills", KILLS)
+def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process, kills):
     victim, other = recorder_process(), recorder_process()
     ids = ask_and_answer(gate, 1)
     wait_until(lambda: of_requests().exists(), "one of them records")
-    for _ in range(4):
+    for _ in range(kills):
         ids += ask_and_answer(gate, 60)
         os.kill(victim.pid, signal.SIGKILL)
         assert victim.wait(30) == -signal.SIGKILL

@@ -21,6 +21,7 @@ from core.approvals.request import Decision
 from core.history.approvals.policy import Given
 from core.history.audit import entries
 from core.history.audit.entries import Fact
+from core.history.database.prepared import Query
 from core.models import ApprovalRecord, Ballot, DecisionIntent, Vote
 from core.store.approvals import RequestRecord
 from core.values.approvals import HELD, PENDING, VOID
@@ -78,8 +79,8 @@ def locked(**of: Any) -> DecisionIntent | None:
 
 def give_way(intent: DecisionIntent) -> DecisionIntent | None:
     """Let an attempt take the place of what is held on its request; returns that where it is the very same answer."""
-    held_there = DecisionIntent.objects.filter(outcome=HELD, request_id=intent.request_id).exists()
-    before = locked(request_id=intent.request_id) if held_there else None
+    is_held = _IS_HELD.exists(uuid.UUID(str(intent.request_id)))
+    before = locked(request_id=intent.request_id) if is_held else None
     if before is None:
         return None
     mine = before.user_id == intent.user_id
@@ -88,6 +89,12 @@ def give_way(intent: DecisionIntent) -> DecisionIntent | None:
     why = BY_ITSELF if mine else BY_ANOTHER.format(name=intent.responder)
     entries.append([void(before, why)])
     return None
+
+
+_IS_HELD = Query(
+    lambda request_id: DecisionIntent.objects.filter(outcome=HELD, request_id=request_id).values_list("pk"),
+    uuid.UUID,
+)
 
 
 def _said(intent: DecisionIntent) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
@@ -300,8 +300,13 @@ THINGS = st.recursive(
 )
 
 
-@given(st.dictionaries(NAMES, THINGS, max_size=8))
-def test_nothing_that_an_answer_may_hold_raises_or_makes_a_count_below_0(answer):
-    found = read_usage(answer)
-    assert min(found.tokens) >= 0
-    assert Quantities.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+@pytest.mark.parametrize("examples", [25, pytest.param(100, marks=pytest.mark.long)])
+def test_nothing_that_an_answer_may_hold_raises_or_makes_a_count_below_0(examples):
+    @settings(max_examples=examples)
+    @given(st.dictionaries(NAMES, THINGS, max_size=8))
+    def look(answer) -> None:
+        found = read_usage(answer)
+        assert min(found.tokens) >= 0
+        assert Quantities.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+    look()
