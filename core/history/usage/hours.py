@@ -30,7 +30,7 @@ class HourSums:
         """One call, or what a correction changes; `amounts` by the names of the sums of a call."""
         sums = self._sums[row]
         for name in self._columns:
-            sums[name] += amounts[name]
+            sums[name] += amounts.get(name, 0)  # a call of a known price names none without one
 
     def write(self) -> None:
         """In one statement for all, in words of our own: putting it together anew took longer than running it."""
