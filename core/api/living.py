@@ -92,7 +92,9 @@ class Beating:
             raise Refused(400, "run", "run must be a text of at most 255 characters.", of="run")
         run = Run(token, agent, said_run)
         with self._lock:
-            beats = self._runs.setdefault(run, _Beats(run))
+            beats = self._runs.get(run)
+            if beats is None:
+                beats = self._runs[run] = _Beats(run)
             self._runs.move_to_end(run)
             while len(self._runs) > KEPT:
                 self._runs.popitem(last=False)

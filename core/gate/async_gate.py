@@ -36,6 +36,7 @@ class AsyncGate(Asks):
         super().__init__(where, token=token, agent=agent)
         self._hands = Hands()
         self._waits = Waits(self._way.ear)
+        self._withdrawals: set[Future[None]] = set()
 
     async def ask(
         self,
@@ -138,7 +139,10 @@ class AsyncGate(Asks):
         return await self._run(partial(self._way.cancel, id_of(request)))
 
     async def close(self) -> None:
-        """Let every connection go."""
+        """Let every connection go, once what is withdrawn is: a process may end then."""
+        under_way = [asyncio.wrap_future(one) for one in list(self._withdrawals)]
+        if under_way:
+            await asyncio.wait(under_way, timeout=WITHDRAW_SECONDS)
         self._hands.close()
         self._way.close()
 
@@ -196,5 +200,7 @@ class AsyncGate(Asks):
                 self._way.cancel(opening.result().request.request_id)
 
         done = self._hands.run(act)
+        self._withdrawals.add(done)
+        done.add_done_callback(self._withdrawals.discard)
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(done)), WITHDRAW_SECONDS)

@@ -219,7 +219,7 @@ class Line:
         _refuse_endless_numbers(command)
 
         def exchange(connection: AbstractConnection, seconds: float) -> Any:
-            connection.send_command(*command)
+            connection.send_packed_command(_packed(connection, [command]))
             return connection.read_response(timeout=seconds)
 
         return self._exchange(exchange, seconds)
@@ -290,7 +290,7 @@ def _refuse_endless_numbers(command: Sequence[Argument]) -> None:
 
 
 def _packed(connection: AbstractConnection, commands: Sequence[Sequence[Argument]]) -> list[bytes]:
-    # redis-py looks at each part again, which takes four times as long: it tells where there are a thousand.
+    # redis-py looks at each part again, which takes four times as long.
     if pack_command is None:
         packed: list[bytes] = connection.pack_commands(commands)
         return packed
@@ -313,7 +313,7 @@ def _evaluate(execute: Callable[..., Any], command: Command[Any]) -> Any:
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)
     except redis.exceptions.NoScriptError:
         try:
-            execute("SCRIPT LOAD", script.text)
+            execute("SCRIPT", "LOAD", script.text)
         except redis.exceptions.NoPermissionError as error:
             raise StoreUnavailable(NOT_LOADED.format(name=script.name)) from error
         return execute("EVALSHA", script.sha, len(keys), *keys, *args)

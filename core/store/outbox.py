@@ -96,7 +96,7 @@ def current_installation(store: Store) -> str:
 def load_scripts(store: Store) -> None:
     """Make the server know every script, so that callers need no second trip."""
     for script in SCRIPTS.values():
-        store.write("SCRIPT LOAD", script.text)
+        store.write("SCRIPT", "LOAD", script.text)
 
 
 def next_deadline_seconds(store: Store) -> float | None:

@@ -67,7 +67,7 @@ def sums_of(call: Call) -> dict[str, int]:
     sums = {
         "calls": 1,
         "cost": call.cost,
-        **dict(zip(_TOKENS, _TOKENS_OF(call), strict=True)),
+        **{name: getattr(call, name) for name in _TOKENS},
         "hits": int(call.hit),
         "prompt_hits": int(call.read_a_prompt_cache),
         "prompt_net": prompt_cache_net(call),

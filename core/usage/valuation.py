@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Context, Decimal, localcontext
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
@@ -117,10 +118,22 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
-_OTHERWISE_UNCACHED = {
-    "input", "audio_input", "image_input",
-    "cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h",
-}  # fmt: skip
+_NOT_CACHED = dict.fromkeys(
+    ("cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"), 0
+)
+# What is a part of which count; thoughts are of what is left of the output.
+_PART_OF = {
+    "audio_input": "input",
+    "image_input": "input",
+    "video_input": "input",
+    "audio_cache_read": "cache_read",
+    "image_cache_read": "cache_read",
+    "citations": "output",
+    "audio_output": "output",
+    "image_output": "output",
+    "video_output": "output",
+}
+_PARTS = attrgetter(*_PART_OF)
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
 _MOST_PLACES = 40
@@ -135,7 +148,7 @@ class Valuation(NamedTuple):
 
 
 class _Billed(NamedTuple):
-    tokens: Mapping[str, int]  # of the kinds of which there are any
+    tokens: Mapping[str, int]
     fees: Mapping[str, int]
     whole_input: int
 
@@ -189,47 +202,34 @@ def _baseline(premium: Found | None, quantities: Quantities, bare: _Billed, at: 
 
 
 def _billed(of: Quantities) -> _Billed:
-    made = of.audio_output + of.image_output + of.video_output + of.citations
-    said = max(of.output - made, 0)
-    thought = min(of.reasoning, said)
     tokens = {
-        "input": max(of.input - of.audio_input - of.image_input - of.video_input, 0),
-        "audio_input": of.audio_input,
-        "image_input": of.image_input,
-        "video_input": of.video_input,
-        "cache_read": max(of.cache_read - of.audio_cache_read - of.image_cache_read, 0),
-        "audio_cache_read": of.audio_cache_read,
-        "image_cache_read": of.image_cache_read,
+        "input": of.input,
+        "cache_read": of.cache_read,
         "cache_write": of.cache_write,
         "cache_write_1h": of.cache_write_1h,
-        "output": said - thought,
-        "reasoning": thought,
-        "citations": of.citations,
-        "audio_output": of.audio_output,
-        "image_output": of.image_output,
-        "video_output": of.video_output,
+        "output": of.output,
     }
-    fees = {"web_searches": of.web_searches, "requests": of.requests}
-    return _Billed(_some(tokens), fees, of.whole_input)
-
-
-def _some(tokens: Mapping[str, int]) -> dict[str, int]:
-    return {kind: count for kind, count in tokens.items() if count}
+    if any(parts := _PARTS(of)):
+        for (kind, whole), count in zip(_PART_OF.items(), parts, strict=True):
+            tokens[kind], tokens[whole] = count, max(tokens[whole] - count, 0)
+    thought = min(of.reasoning, tokens["output"])
+    tokens["reasoning"], tokens["output"] = thought, tokens["output"] - thought
+    return _Billed(tokens, {"web_searches": of.web_searches, "requests": of.requests}, of.whole_input)
 
 
 def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
     """The same work with all of its input at the full price; the very same where no cache had a part in it."""
-    if of.whole_input == of.input and not (of.audio_cache_read or of.image_cache_read):
+    whole_input = billed.whole_input
+    if whole_input == of.input and not (of.audio_cache_read or of.image_cache_read):
         return billed
     heard = of.audio_input + of.audio_cache_read
     seen = of.image_input + of.image_cache_read
-    whole = {
-        "input": max(of.whole_input - heard - seen - of.video_input, 0),
+    bare = {
+        "input": max(whole_input - heard - seen - of.video_input, 0),
         "audio_input": heard,
         "image_input": seen,
     }
-    rest = {kind: count for kind, count in billed.tokens.items() if kind not in _OTHERWISE_UNCACHED}
-    return billed._replace(tokens={**rest, **_some(whole)})
+    return _Billed({**billed.tokens, **_NOT_CACHED, **bare}, billed.fees, whole_input)
 
 
 # A tariff: the prices of one model for one call
@@ -284,9 +284,10 @@ class _Tariff:
         """In nano-dollars, rounded once, half to even; None where a kind of token has no price."""
         rates, parts = self._rates[bisect_left(self._sizes, billed.whole_input)], 0
         for kind, count in billed.tokens.items():
-            if kind not in rates:
-                return None
-            parts += count * rates[kind]
+            if count:
+                if kind not in rates:
+                    return None
+                parts += count * rates[kind]
         for kind, fee in self._each.items():
             parts += billed.fees[kind] * fee
         whole, rest = divmod(parts, self._unit)

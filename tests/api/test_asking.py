@@ -124,24 +124,25 @@ def test_the_token_of_a_fleet_names_the_rest_and_nothing_else(agent):
     assert (other.status_code, other.json()["field"]) == (403, "agent")
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        ({}, 400, "type"),
-        ({"type": ""}, 400, "type"),
-        ({"type": 7}, 400, "type"),
-        ({"type": "deploy", "context": [1]}, 400, "context"),
-        ({"type": "deploy", "timeout": -1}, 400, "timeout"),
-        ({"type": "deploy", "timeout": "soon"}, 400, "timeout"),
-        ({"type": "deploy", "key": ""}, 201, None),
-        ({"type": "deploy", "approved": True}, 400, "approved"),
-    ],
-)
-def test_a_bad_question_is_refused_by_the_name_of_its_field_and_stores_nothing(agent, body, status, field):
-    client = agent("deployer")
-    answer = client.post("/requests", json=body)
-    assert (answer.status_code, answer.json().get("field")) == (status, field)
-    assert len(client.get("/requests").json()["requests"]) == (status == 201)
+BAD_QUESTIONS = [
+    ({}, 400, "type"),
+    ({"type": ""}, 400, "type"),
+    ({"type": 7}, 400, "type"),
+    ({"type": "deploy", "context": [1]}, 400, "context"),
+    ({"type": "deploy", "timeout": -1}, 400, "timeout"),
+    ({"type": "deploy", "timeout": "soon"}, 400, "timeout"),
+    ({"type": "deploy", "key": ""}, 201, None),
+    ({"type": "deploy", "approved": True}, 400, "approved"),
+]
+
+
+def test_a_bad_question_is_refused_by_the_name_of_its_field_and_stores_nothing(agent):
+    client, stored = agent("deployer"), 0
+    for body, status, field in BAD_QUESTIONS:
+        answer = client.post("/requests", json=body)
+        assert (answer.status_code, answer.json().get("field")) == (status, field)
+        stored += status == 201
+        assert len(client.get("/requests").json()["requests"]) == stored
 
 
 def test_a_request_asked_over_http_is_recorded_like_every_other(agent, recorder, soon):

@@ -163,18 +163,23 @@ def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, patienc
     ]
 
 
-@pytest.mark.parametrize(
-    "schema",
-    [None, {"type": "object", "properties": {"a": {"type": "array"}}}, {"type": "object", "properties": {}},
-     {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}},
-     {"type": "object", "properties": {"a": {"type": ["string", "null"]}}},
-     {"type": "object", "properties": {"a": {"type": {}}}},
-     {"type": "object", "properties": {"a": {"type": "string", "minLength": "x"}}},
-     {"type": "object", "properties": {"a": {"type": "number", "maximum": [1]}}}],
-)  # fmt: skip
-def test_a_form_that_people_cannot_fill_in_here_is_declined(agent, gate_of, schema):
-    assert post(agent("ann-laptop"), {**FORM, "requested_schema": schema})["action"] == "decline"
-    assert gate_of("x").get_pending_approvals() == []
+NO_FORMS = [
+    None,
+    {"type": "object", "properties": {"a": {"type": "array"}}},
+    {"type": "object", "properties": {}},
+    {"type": "object", "properties": {"a": {"type": "string", "pattern": "^x"}}},
+    {"type": "object", "properties": {"a": {"type": ["string", "null"]}}},
+    {"type": "object", "properties": {"a": {"type": {}}}},
+    {"type": "object", "properties": {"a": {"type": "string", "minLength": "x"}}},
+    {"type": "object", "properties": {"a": {"type": "number", "maximum": [1]}}},
+]
+
+
+def test_a_form_that_people_cannot_fill_in_here_is_declined(agent, gate_of):
+    client = agent("ann-laptop")
+    for schema in NO_FORMS:
+        assert post(client, {**FORM, "requested_schema": schema})["action"] == "decline"
+        assert gate_of("x").get_pending_approvals() == []
 
 
 @pytest.mark.parametrize("required", [5, None, "size", [["size"]]])

@@ -26,12 +26,16 @@ HOSTILE = [
 
 
 def on_each_screen(*widths: int) -> pytest.MarkDecorator:
-    """Each width in one of the two themes, which take turns; with WHOLE_SCALE=1 long runs have the other one too."""
+    """Each width in one of the two themes, which take turns; with WHOLE_SCALE=1 the other one too.
+
+    The last one, where there is least room, each time, and the others in long runs.
+    """
     themes = ("light", "dark")
-    short = [(width, themes[number % 2]) for number, width in enumerate(widths)]
-    rest = [(width, themes[1 - number % 2]) for number, width in enumerate(widths)]
-    long = [pytest.param(*pair, marks=pytest.mark.long) for pair in rest if "WHOLE_SCALE" in os.environ]
-    return pytest.mark.parametrize(("width", "scheme"), [*short, *long])
+    *rest, short = [(width, themes[number % 2]) for number, width in enumerate(widths)]
+    if "WHOLE_SCALE" in os.environ:
+        rest += [(width, themes[1 - number % 2]) for number, width in enumerate(widths)]
+    long = [pytest.param(*pair, marks=pytest.mark.long) for pair in rest]
+    return pytest.mark.parametrize(("width", "scheme"), [short, *long])
 
 
 def fill(url: str) -> None:

@@ -93,6 +93,7 @@ def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fr
     heartbeat.start_heartbeat("worker")
     expect(page.locator("#agents")).to_contain_text("1 alive")
     expect(page.get_by_role("button", name="Approve").first).to_be_enabled()
+    place = page.locator("[data-decide].deny").bounding_box()
     page.context.set_offline(True)
     silence(page)
     page.evaluate(IN_5_5_SECONDS)
@@ -100,6 +101,7 @@ def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fr
     assert page.evaluate("window.inTime") is True
     expect(page.locator("#connection")).to_contain_text("Not live")
     assert page.locator("[data-decide]:not(:disabled)").count() == 0
+    assert page.locator("[data-decide].deny").bounding_box() == place
     gate.decide(first.request_id, True, "tom")
     gate.open_request("restart", {"n": 3})
     heartbeat.beat("running", 0.5, "Changed meanwhile")

@@ -106,7 +106,7 @@ print(sum(tables.with_progress(range(1000), lambda: 1000, "counting")))
 """
 
 
-@pytest.mark.parametrize("rich", [True, False])
+@pytest.mark.parametrize("rich", [True, pytest.param(False, marks=LONG)])
 def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, rich):
     ours, theirs = pty.openpty()
     program = SLOW if rich else f"import sys; sys.modules['rich'] = None\n{SLOW}"

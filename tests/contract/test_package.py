@@ -129,7 +129,7 @@ def test_no_text_in_what_is_shipped_names_core():
 @pytest.mark.parametrize("line", ['"""See core.store."""', 'name = "core"', 'f"python -m core {name}"'])
 def test_a_planted_text_that_names_core_is_found(line):
     module = "core.usage.call"
-    assert len(strings_with_our_name({**CODE, module: f"{CODE[module]}\n{line}\n"})) == 1
+    assert len(strings_with_our_name({module: f"{CODE[module]}\n{line}\n"})) == 1
 
 
 def run(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
@@ -268,7 +268,7 @@ def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
         assert (call["book_cost"], call["cost"]) == ("0.300000000", "0.250000000")
 
 
-@pytest.mark.parametrize("project", ["", "their_settings"])
+@pytest.mark.parametrize("project", ["their_settings", pytest.param("", marks=pytest.mark.long)])
 def test_a_command_that_needs_the_database_names_the_one_that_reaches_it(beside, project):
     installed, django = beside
     code, out, err = installed.run("agent-telemetry", "export", DJANGO_SETTINGS_MODULE=project, **django)
@@ -277,7 +277,11 @@ def test_a_command_that_needs_the_database_names_the_one_that_reaches_it(beside,
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [["agent-telemetry"], ["-m", "agent_telemetry"]], ids=["command", "module"])
+@pytest.mark.parametrize(
+    "words",
+    [["agent-telemetry"], pytest.param(["-m", "agent_telemetry"], marks=pytest.mark.long)],
+    ids=["command", "module"],
+)
 def test_what_was_typed_is_what_errors_repeat(installed, words):
     typed = " ".join(["python", *words] if words[0] == "-m" else words)
     code, _out, err = installed.run(*words, "shew")

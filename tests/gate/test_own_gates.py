@@ -4,6 +4,7 @@ import asyncio
 import gc
 import http.client
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -23,15 +24,23 @@ def where(site, token, monkeypatch):
     monkeypatch.setenv("TELEMETRY_TOKEN", token)
 
 
-def is_let_go() -> bool:
-    """Whether this process asks no site any more."""
-    named = {thread.name for thread in threading.enumerate()}
-    open_ = [one for one in gc.get_objects() if isinstance(one, http.client.HTTPConnection) and one.sock]
-    return not open_ and not named & {"gate", "waits"}
+def going_on() -> list[object]:
+    """What asks some site in this process: open connections, and threads of gates."""
+    # By its type: what something lazy says that it is, it may have to find out.
+    held = [one for one in gc.get_objects() if issubclass(type(one), http.client.HTTPConnection)]
+    threads = [one for one in threading.enumerate() if one.name in ("gate", "waits")]
+    return [*(one for one in held if one.sock), *threads]
+
+
+@pytest.fixture
+def is_let_go(where: None) -> Callable[[], bool]:
+    """Whether nothing goes on but what other tests have left."""
+    before = going_on()
+    return lambda: all(any(one is other for other in before) for one in going_on())
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_with_the_end_of_a_run_that_blocks(clean_redis, fails):
+def test_with_the_end_of_a_run_that_blocks(is_let_go, fails):
     with suppress(ZeroDivisionError), asking_with(None) as made:
         made.open("pay", {})
         assert not is_let_go()
@@ -42,7 +51,7 @@ def test_with_the_end_of_a_run_that_blocks(clean_redis, fails):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_with_the_end_of_a_run_that_awaits(people, asked, fails):
+def test_with_the_end_of_a_run_that_awaits(is_let_go, people, asked, fails):
     made = []
 
     async def work() -> list[bool]:

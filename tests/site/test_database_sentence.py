@@ -37,6 +37,7 @@ def nobody() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
+@LONG
 def test_verification_says_in_one_sentence_that_the_server_is_away(tmp_path, nobody):
     found = run(["verify_audit"], tmp_path, DATABASE_URL=f"postgresql://u:secret@{nobody}/x")
     assert found.returncode == 1

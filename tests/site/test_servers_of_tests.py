@@ -33,6 +33,7 @@ def lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_a_postgresql_server_ends_with_the_tests_that_started_it_however_they_end():
     tests = subprocess.Popen([sys.executable, "-c", START], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     pid, folder = tests.stdout.readline().split()

@@ -1,141 +1,92 @@
-"""Exports as JSON, read by hand: protobuf's own reader takes the hex of an id for base64, without an error.
+"""Exports as JSON, in the shapes of OTLP: protobuf's own reader takes the hex of an id for base64, without an error.
 
 Names are lowerCamelCase, integers of 64 bits stand as texts or numbers, and what is unknown is passed over.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from types import GenericAlias
 from typing import Any
 
-from core.api.otlp.records import (
-    GONE_WRONG,
-    LOGS,
-    METRICS,
-    TRACES,
-    Attributes,
-    Point,
-    Record,
-    Records,
-    event_name,
-)
+import msgspec
+
+from core.api.otlp.reading import Form, number
+from core.api.otlp.records import LOGS, METRICS, TRACES
 from core.values.json import loads_strictly
 
 _REJECTED = {LOGS: "rejectedLogRecords", TRACES: "rejectedSpans", METRICS: "rejectedDataPoints"}
-_PARTS = {
-    LOGS: ("resourceLogs", "scopeLogs", "logRecords"),
-    TRACES: ("resourceSpans", "scopeSpans", "spans"),
-    METRICS: ("resourceMetrics", "scopeMetrics", "metrics"),
+
+
+def _message(name: str, told: str = "", /, **parts: Any) -> Any:
+    """A message with protobuf's names. `told`: fields that its reader looks at; `parts`: texts, messages, and lists."""
+    fields: list[tuple[str, Any, Any]] = [(field, Any, None) for field in told.split()]
+    for field, of in parts.items():
+        fields.append((field, GenericAlias(list, *of), []) if isinstance(of, list) else (field, of, of()))
+    return msgspec.defstruct(name, fields, rename="camel", frozen=True, gc=False)
+
+
+_VALUE = _message("Value", "string_value int_value double_value bool_value")
+_PAIRS = [_message("KeyValue", key=str, value=_VALUE)]
+_RESOURCE = _message("Resource", attributes=_PAIRS)
+_IDS, _TIMES = (
+    "trace_id span_id",
+    "start_time_unix_nano end_time_unix_nano time_unix_nano observed_time_unix_nano",
+)
+_LOG = _message("LogRecord", f"event_name {_IDS} {_TIMES}", attributes=_PAIRS, body=_VALUE)
+_STATUS = _message("Status", "code")
+_SPAN = _message("Span", f"name {_IDS} {_TIMES}", attributes=_PAIRS, status=_STATUS)
+_POINT = _message("DataPoint", f"as_double as_int sum {_TIMES}", attributes=_PAIRS)
+_DATA = _message("Data", "aggregation_temporality", data_points=[_POINT])
+_METRIC = _message("Metric", "name", sum=_DATA, histogram=_DATA)
+
+
+def _export(resources: str, scopes: str, **items: Any) -> msgspec.json.Decoder[Any]:
+    scope = _message("Scope", **items)
+    resource = _message("ResourceOf", resource=_RESOURCE, **{scopes: [scope]})
+    return msgspec.json.Decoder(_message("Export", **{resources: [resource]}))
+
+
+_DECODERS = {
+    LOGS: _export("resource_logs", "scope_logs", log_records=[_LOG]),
+    TRACES: _export("resource_spans", "scope_spans", spans=[_SPAN]),
+    METRICS: _export("resource_metrics", "scope_metrics", metrics=[_METRIC]),
 }
-_NUMBERS = ("NaN", "Infinity", "-Infinity")  # as JSON spells what it has no numbers for
-CUMULATIVE = 2
-Node = Mapping[str, Any]
 
 
-def read(signal: str, body: bytes) -> Records:
-    """The records of an export; ValueError where it is none."""
+def _parse(signal: str, body: bytes) -> Any:
+    decoder = _DECODERS[signal]
     try:
-        said = loads_strictly(body)
+        try:
+            return decoder.decode(body)
+        except msgspec.MsgspecError:
+            # A text cut within a character, as JavaScript does, or a null where nothing is told: it may be good yet.
+            return msgspec.convert(_told(loads_strictly(body)), decoder.type)
     except RecursionError as error:
         raise ValueError("this nests too deep") from error
-    except ValueError as error:
-        raise ValueError(f"this is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise ValueError("this is no JSON object")
-    resources, scopes, items = _PARTS[signal]
-    for part in _list(said, resources):
-        resource = _attributes(_object(part, "resource"))
-        for scope in _list(part, scopes):
-            for item in _list(scope, items):
-                yield from _MADE[signal](item, resource)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise ValueError(f"this is no JSON of {signal}: {error}") from error
 
 
-def answer(signal: str, rejected: int, why: str) -> bytes:
-    """The answer to an export: empty, or a partial success."""
+def _told(said: Any) -> Any:
+    """Without what is null."""
+    if isinstance(said, list):
+        return [_told(one) for one in said]
+    if isinstance(said, dict):
+        return {name: _told(value) for name, value in said.items() if value is not None}
+    return said
+
+
+def _scalar(value: Any) -> Any:
+    if (text := value.string_value) is not None:  # most are texts
+        return text
+    for said in (value.int_value, value.double_value):
+        if said is not None:
+            return number(said)
+    return value.bool_value
+
+
+def _answer(signal: str, rejected: int, why: str) -> bytes:
     partial = {"partialSuccess": {_REJECTED[signal]: str(rejected), "errorMessage": why}}
     return json.dumps(partial if rejected else {}).encode()
 
 
-def _list(node: Node, name: str) -> list[Node]:
-    found = node.get(name) or []
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise ValueError(f"{name} is no list of objects")
-    return found
-
-
-def _object(node: Node, name: str) -> Node:
-    found = node.get(name) or {}
-    if not isinstance(found, dict):
-        raise ValueError(f"{name} is no object")
-    return found
-
-
-def _attributes(node: Node) -> Attributes:
-    return {str(pair.get("key")): _value(_object(pair, "value")) for pair in _list(node, "attributes")}
-
-
-def _value(said: Node) -> Any:
-    for kind, value in said.items():
-        if kind == "intValue":
-            return _whole(value)
-        if kind == "doubleValue":
-            return float(value) if value in _NUMBERS else value
-        if kind in ("stringValue", "boolValue"):
-            return value
-    return None
-
-
-def _whole(value: Any) -> Any:
-    """A number that may stand as a text; anything else as it is."""
-    if (
-        isinstance(value, str)
-        and value.removeprefix("-").isdecimal()
-        and value.isascii()
-        and len(value) <= 20
-    ):
-        return int(value)
-    return value
-
-
-def _nano(node: Node, *names: str) -> int:
-    """The first of these times that is told; 0 for none. ValueError where it is no time."""
-    found = next((node[name] for name in names if node.get(name) not in (None, 0, "0", "")), 0)
-    at = _whole(found)
-    if isinstance(at, bool) or not isinstance(at, int):
-        raise ValueError(f"{names[0]} is no number of nanoseconds")
-    return at
-
-
-def _log(log: Node, resource: Attributes) -> Iterator[Record]:
-    said = _attributes(log)
-    name = event_name(log.get("eventName"), said.get("event.name"), _value(_object(log, "body")))
-    at = _nano(log, "timeUnixNano", "observedTimeUnixNano")
-    yield Record(LOGS, name, at, at, _place(log), said, resource)
-
-
-def _span(span: Node, resource: Attributes) -> Iterator[Record]:
-    times = (_nano(span, "startTimeUnixNano"), _nano(span, "endTimeUnixNano"))
-    failed = _object(span, "status").get("code") == GONE_WRONG
-    yield Record(TRACES, str(span.get("name", "")), *times, _place(span), _attributes(span), resource, failed)
-
-
-def _place(of: Node) -> str:
-    span = of.get("spanId")
-    return f"{str(of.get('traceId', '')).lower()}:{str(span).lower()}" if span else ""
-
-
-def _points(metric: Node, resource: Attributes) -> Iterator[Point]:
-    for kind in ("sum", "histogram"):
-        data = _object(metric, kind)
-        cumulative = data.get("aggregationTemporality") == CUMULATIVE
-        for point in _list(data, "dataPoints"):
-            value = _number(point, kind)
-            times = (_nano(point, "startTimeUnixNano"), _nano(point, "timeUnixNano"))
-            yield Point(str(metric.get("name", "")), *times, value, cumulative, _attributes(point), resource)
-
-
-def _number(point: Node, kind: str) -> Any:
-    value = point.get("sum", 0) if kind == "histogram" else point.get("asDouble", point.get("asInt", 0))
-    return float(value) if value in _NUMBERS else _whole(value)
-
-
-_MADE: dict[str, Any] = {LOGS: _log, TRACES: _span, METRICS: _points}
+JSON = Form(_parse, _scalar, _answer)

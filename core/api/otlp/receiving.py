@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from core.api.answers import Refused
 from core.api.bearers import agent_of
-from core.api.otlp import calls, intervals, json_form, protobuf, tools
+from core.api.otlp import calls, intervals, tools
 from core.api.otlp.calls import first
 from core.api.otlp.dialects import dialect_of, tells_by_events
+from core.api.otlp.reading import Form, read
 from core.api.otlp.records import METRICS, Point, Record
 from core.api.otlp.signs import Signs, Who
 from core.history.people.tokens import Bearer
@@ -44,10 +45,9 @@ class Receiver:
     def __init__(self, signs: Signs, metrics: Callable[[], Iterable[str]]) -> None:
         self._signs, self._metrics = signs, metrics
 
-    def take(self, bearer: Bearer, signal: str, body: bytes, *, is_json: bool) -> Taken:
+    def take(self, bearer: Bearer, signal: str, body: bytes, form: Form) -> Taken:
         """Everything that can be taken; ValueError where the whole is no export, and nothing of it is kept."""
-        read = json_form.read if is_json else protobuf.read
-        found = list(islice(read(signal, body), MOST_RECORDS + 1))
+        found = list(islice(read(form, signal, body), MOST_RECORDS + 1))
         if len(found) > MOST_RECORDS:
             raise ValueError(f"an export may have {MOST_RECORDS:,} records")
         refuse, export = _Refusals(), _Export(bearer)

@@ -76,18 +76,19 @@ class Telemetry:
 
     def _take(self, bearer: Bearer, signal: str, body: bytes, packed: bytes, is_json: bool) -> _Answer:
         # Imported where it is used: a site to which nobody exports needs no protobuf in its memory.
-        from core.api.otlp import json_form, protobuf
+        from core.api.otlp.json_form import JSON as OBJECTS
+        from core.api.otlp.protobuf import PROTOBUF as MESSAGES
         from core.api.otlp.receiving import Receiver
 
+        form = OBJECTS if is_json else MESSAGES
         close_old_connections()
         try:
             receiver = Receiver(self.signs, lambda: settings.TELEMETRY_METRICS_OF)
-            taken = receiver.take(bearer, signal, unpacked(body, packed), is_json=is_json)
+            taken = receiver.take(bearer, signal, unpacked(body, packed), form)
         except ValueError as error:
             raise Refused(400, "body", f"Nothing was taken: {error}.", of="body") from error
         finally:
             close_old_connections()
-        form = json_form if is_json else protobuf
         return _Answer(200, form.answer(signal, taken.rejected, taken.why))
 
 

@@ -27,10 +27,10 @@ class HourSums:
         self._sums: dict[tuple[Any, ...], dict[str, int]] = defaultdict(lambda: dict.fromkeys(columns, 0))
 
     def add(self, row: tuple[Any, ...], amounts: Mapping[str, int]) -> None:
-        """One call, or what a correction changes; `amounts` by the names of the sums of a call."""
+        """One call, or what a correction changes; `amounts` by the names of the sums of a call, none where 0."""
         sums = self._sums[row]
         for name in self._columns:
-            sums[name] += amounts[name]
+            sums[name] += amounts.get(name, 0)
 
     def write(self) -> None:
         """In one statement for all, in words of our own: putting it together anew took longer than running it."""

@@ -101,7 +101,8 @@ def test_an_agent_that_was_killed_while_it_waited_goes_on_when_it_is_started_aga
 ):
     first = start(framework)
     request_id = asked_by(first)
-    first.end()
+    first.process.kill()
+    first.process.communicate()
     decide(request_id)
     assert start(framework).said() == "paid back"
     assert refunds() == 1

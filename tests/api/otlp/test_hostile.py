@@ -20,38 +20,38 @@ def of_claude(**changed):
     return logs("claude-code", {**CLAUDE, **changed})
 
 
-@pytest.mark.parametrize(
-    ("signal", "export", "why"),
-    [
-        ("logs", of_claude(input_tokens=-1), "input_tokens"),
-        ("logs", of_claude(output_tokens=2**63 - 1), "output_tokens"),
-        ("logs", of_claude(output_tokens="many"), "output_tokens"),
-        ("logs", of_claude(input_tokens=1.5), "input_tokens"),
-        ("logs", of_claude(cost_usd_micros=-1), "cost"),
-        ("logs", of_claude(cost_usd_micros="inf"), "cost"),
-        ("logs", of_claude(model="m" * 300), "model"),
-        ("logs", of_claude(model="m\x00"), "model"),
-        ("logs", logs("claude-code", CLAUDE, at=1), "time"),
-        ("logs", logs("claude-code", CLAUDE, at=time.time_ns() + DAY), "time"),
-        ("logs", logs("claude-code", CLAUDE, at=time.time_ns() - 40 * DAY), "time"),
-        ("traces", spans("bot", NEW, at=2**63), "time"),
-        ("traces", spans("bot", {**NEW, "gen_ai.usage.output_tokens": True}), "output_tokens"),
-    ],
-)
-def test_a_record_that_cannot_be_right_is_refused_alone_and_named(post, signal, export, why):
-    good = logs("claude-code", {**CLAUDE, "event.sequence": 5}) if signal == "logs" else spans("bot", NEW)
-    for form in ("json", "protobuf"):
-        answer = post(signal, export, form)
-        assert answer.status_code == 200
-        if form == "json":
-            partial = answer.json()["partialSuccess"]
-            assert int(partial.popitem()[1] if len(partial) == 1 else partial[next(iter(partial))]) == 1
-            assert why in partial["errorMessage"]
-        else:
-            assert why.encode() in answer.content
-    assert post(signal, good).content == b"{}"
+NEVER_RIGHT = [
+    ("logs", of_claude(input_tokens=-1), "input_tokens"),
+    ("logs", of_claude(output_tokens=2**63 - 1), "output_tokens"),
+    ("logs", of_claude(output_tokens="many"), "output_tokens"),
+    ("logs", of_claude(input_tokens=1.5), "input_tokens"),
+    ("logs", of_claude(cost_usd_micros=-1), "cost"),
+    ("logs", of_claude(cost_usd_micros="inf"), "cost"),
+    ("logs", of_claude(model="m" * 300), "model"),
+    ("logs", of_claude(model="m\x00"), "model"),
+    ("logs", logs("claude-code", CLAUDE, at=1), "time"),
+    ("logs", logs("claude-code", CLAUDE, at=time.time_ns() + DAY), "time"),
+    ("logs", logs("claude-code", CLAUDE, at=time.time_ns() - 40 * DAY), "time"),
+    ("traces", spans("bot", NEW, at=2**63), "time"),
+    ("traces", spans("bot", {**NEW, "gen_ai.usage.output_tokens": True}), "output_tokens"),
+]
+
+
+def test_a_record_that_cannot_be_right_is_refused_alone_and_named(post):
+    for signal, export, why in NEVER_RIGHT:
+        for form in ("json", "protobuf"):
+            answer = post(signal, export, form)
+            assert answer.status_code == 200
+            if form == "json":
+                partial = answer.json()["partialSuccess"]
+                assert int(partial.popitem()[1] if len(partial) == 1 else partial[next(iter(partial))]) == 1
+                assert why in partial["errorMessage"]
+            else:
+                assert why.encode() in answer.content
+    assert post("logs", logs("claude-code", {**CLAUDE, "event.sequence": 5})).content == b"{}"
+    assert post("traces", spans("bot", NEW)).content == b"{}"
     UsageTracker.get_instance().flush()
-    assert UsageTracker.get_instance().get_stats(40)["total_calls"] == 1
+    assert UsageTracker.get_instance().get_stats(40)["total_calls"] == 2
 
 
 def test_a_number_that_is_none_is_refused_in_protobuf_and_json(post, settings, now_ns):
@@ -65,31 +65,31 @@ def test_a_number_that_is_none_is_refused_in_protobuf_and_json(post, settings, n
     assert LLMCall.objects.count() == 0
 
 
-@pytest.mark.parametrize(
-    ("form", "body"),
-    [
-        ("protobuf", b"\xff\xff\xff\xff"),
-        ("protobuf", packed("logs", of_claude(), "protobuf")[:-3]),
-        ("json", b"{"),
-        ("json", b"[]"),
-        ("json", b'{"resourceLogs": 7}'),
-        ("json", b'{"resourceLogs": [7]}'),
-        ("json", b'{"resourceLogs": [{"resource": 7}]}'),
-        ("json", b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": {}}]}]}]}'),
-        (
-            "json",
-            b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"value": []}]}, 7]}]}]}',
-        ),
-        ("json", b'{"resourceLogs": NaN}'),
-        ("json", b"[" * 100_000),
-        ("json", b'{"resourceLogs": ' * 10_000),
-    ],
-)
-def test_what_is_no_export_is_refused_whole(post, form, body):
-    answer = post("logs", body, form)
-    assert answer.status_code == 400
-    assert b"Nothing was taken" in answer.content
-    assert UsageTracker.get_instance().get_stats(40)["total_calls"] == 0
+NO_EXPORTS = [
+    ("protobuf", b"\xff\xff\xff\xff"),
+    ("protobuf", packed("logs", of_claude(), "protobuf")[:-3]),
+    ("json", b"{"),
+    ("json", b"[]"),
+    ("json", b'{"resourceLogs": 7}'),
+    ("json", b'{"resourceLogs": [7]}'),
+    ("json", b'{"resourceLogs": [{"resource": 7}]}'),
+    ("json", b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": {}}]}]}]}'),
+    (
+        "json",
+        b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"value": []}]}, 7]}]}]}',
+    ),
+    ("json", b'{"resourceLogs": NaN}'),
+    ("json", b"[" * 100_000),
+    ("json", b'{"resourceLogs": ' * 10_000),
+]
+
+
+def test_what_is_no_export_is_refused_whole(post):
+    for form, body in NO_EXPORTS:
+        answer = post("logs", body, form)
+        assert answer.status_code == 400
+        assert b"Nothing was taken" in answer.content
+        assert UsageTracker.get_instance().get_stats(40)["total_calls"] == 0
 
 
 def test_garbage_is_never_an_error_of_ours(post):

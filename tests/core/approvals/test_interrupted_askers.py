@@ -35,7 +35,13 @@ def asking_process(url, gate, start_process):
     return start
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+WORDS = [
+    signal.SIGTERM,
+    *(pytest.param(word, marks=pytest.mark.long) for word in (signal.SIGHUP, signal.SIGINT)),
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_signal(
     gate, asking_process, word
 ):
@@ -45,7 +51,7 @@ def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_sign
     assert gate.get_request(request.request_id).status == "cancelled"
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("word", WORDS)
 def test_a_request_with_a_key_stays_open_and_the_next_ask_finds_it(gate, asking_process, word):
     process, request = asking_process("release-7")
     process.send_signal(word)

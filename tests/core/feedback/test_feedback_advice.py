@@ -48,7 +48,8 @@ def test_ratings_that_only_pass_or_fail_at_075_seldom_move_the_tier():
     assert changes < 0.01
 
 
-@pytest.mark.parametrize("make", [pytest.param(beta, marks=pytest.mark.long), pass_or_fail])
+@pytest.mark.long
+@pytest.mark.parametrize("make", [beta, pass_or_fail])
 def test_a_lower_tier_of_true_quality_085_is_stepped_down_to_in_under_5_percent(make):
     rng = random.Random(85)
     lower, steps = make(rng, 0.85), 0

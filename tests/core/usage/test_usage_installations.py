@@ -55,7 +55,7 @@ def tracker_of(make_tracker, settings, url):
     return make
 
 
-@pytest.mark.parametrize("how", ["ship", "wait"])
+@pytest.mark.parametrize("how", ["ship", pytest.param("wait", marks=pytest.mark.long)])
 @pytest.mark.usefixtures("any_namespace")
 def test_calls_of_a_killed_agent_stay_with_its_namespace(tracker_of, url, tmp_path, how):
     settings = {"REDIS_URL": url, "TELEMETRY_DATA_DIR": tmp_path}
@@ -66,7 +66,7 @@ def test_calls_of_a_killed_agent_stay_with_its_namespace(tracker_of, url, tmp_pa
     assert calls_of(tracker_of("pa")) == 30
 
 
-@pytest.mark.parametrize("how", ["ship", "wait"])
+@pytest.mark.parametrize("how", ["ship", pytest.param("wait", marks=pytest.mark.long)])
 def test_calls_of_a_killed_agent_stay_with_its_redis(make_tracker, server, url, tmp_path, how):
     killed_agent(30, how, REDIS_URL=server.url, TELEMETRY_DATA_DIR=tmp_path)
     other = make_tracker()

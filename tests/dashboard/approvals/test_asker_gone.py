@@ -180,7 +180,7 @@ def test_the_asker_is_dead_by_sigkill_and_33_seconds_later_card_page_and_notice_
     assert sentence.startswith("You approved deploy of release-bot. Nobody waits for it now: ")
 
 
-@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("word", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
 def test_an_asker_that_is_told_to_end_withdraws_and_leaves_no_card(asking_process, gate, signed_in, word):
     client, [request] = signed_in("approver"), gate.get_pending_approvals()
     asking_process.send_signal(word)

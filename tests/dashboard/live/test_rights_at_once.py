@@ -105,9 +105,13 @@ def wait_for(socket: ClientConnection, text: str, seconds: float) -> None:
         pass
 
 
+# One for the account, one for the rights, one for the session; others are told apart in test_socket_access.py.
 CHANGES = [
-    *(deactivate, leave_group, empty_group, delete_account, change_password),
-    *(sign_out, sign_out_everywhere),
+    *(deactivate, leave_group, sign_out),
+    *(
+        pytest.param(change, marks=pytest.mark.long)
+        for change in (empty_group, delete_account, change_password, sign_out_everywhere)
+    ),
 ]
 
 

@@ -17,6 +17,7 @@ from core.history.agents.runs import LostRuns
 from core.history.recorder.recorder import Recorder
 from core.models import AgentRun, Cursor, SetAsideEntry
 from core.store.client import open_store
+from tests.history.samples import some_of
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -289,7 +290,7 @@ POISON = {
 }
 
 
-@pytest.mark.parametrize("fields", POISON.values(), ids=POISON)
+@pytest.mark.parametrize("fields", some_of(POISON))
 def test_a_poisoned_entry_is_set_aside_and_the_rest_is_recorded(worker, raw, record, fields):
     raw.xadd(OUTBOX, fields)
     HeartbeatCoordinator(worker._store).start_heartbeat("after")

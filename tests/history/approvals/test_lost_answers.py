@@ -318,15 +318,16 @@ def test_a_note_that_comes_after_the_record_was_closed_otherwise_is_said_aloud(
     assert (said["stands"], said["told"]) == ("unknown", "approved")
 
 
+@pytest.mark.parametrize("many", [12, pytest.param(40, marks=pytest.mark.long)])
 def test_noted_by_the_site_while_two_recorders_record_everything_agrees(
-    clean_redis, gate, make_user, decide, running, background
+    clean_redis, gate, make_user, decide, running, background, many
 ):
     from core.history.recorder.recorder import Recorder
 
     for _ in range(2):
         running(Recorder(clean_redis))
     people = [make_user(f"person {number}", "approver") for number in range(4)]
-    ids = [gate.open_request("deploy").request_id for _ in range(40)]
+    ids = [gate.open_request("deploy").request_id for _ in range(many)]
     tries = [background(decide, person, request_id) for request_id in ids for person in people]
     accepted = [answer for answer in (attempt.result(60) for attempt in tries) if answer.accepted]
     assert sorted(answer.request_id for answer in accepted) == sorted(ids)
@@ -339,7 +340,7 @@ def test_noted_by_the_site_while_two_recorders_record_everything_agrees(
         assert (intent.outcome, intent.accepted_at) == ("accepted", row.ended_at)
         assert (row.decision_id, row.ended_at) == (answer.decision_id, answer.ended_at)
     kinds = list(AuditEntry.objects.values_list("kind", flat=True))
-    assert kinds.count("approval.approved") == 40
-    assert kinds.count("decision.refused") == 120
+    assert kinds.count("approval.approved") == many
+    assert kinds.count("decision.refused") == 3 * many
     assert not {"record.contradicted", "record.repaired"} & set(kinds)
     assert_chain_is_whole()

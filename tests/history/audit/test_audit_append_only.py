@@ -155,11 +155,14 @@ def test_the_admin_shows_the_entry_and_offers_no_way_to_change_it(entry, signed_
         assert name not in page
 
 
-@pytest.mark.parametrize("question", ["'", "%", "\\", "deployer", "a" * 2000, "\x00", "“", '"unclosed'])
-def test_the_admin_search_answers_any_question(entry, signed_in, question):
-    for model in READ_ONLY:
-        response = signed_in.get(f"/admin/core/{model._meta.model_name}/", {"q": question})
-        assert response.status_code in (200, 302), (model, response.status_code)
+QUESTIONS = ["'", "%", "\\", "deployer", "a" * 2000, "\x00", "“", '"unclosed']
+
+
+def test_the_admin_search_answers_any_question(entry, signed_in):
+    for question in QUESTIONS:
+        for model in READ_ONLY:
+            response = signed_in.get(f"/admin/core/{model._meta.model_name}/", {"q": question})
+            assert response.status_code in (200, 302), (model, response.status_code)
 
 
 def test_the_admin_finds_an_entry_by_person_agent_and_request(entry, signed_in):
@@ -168,27 +171,27 @@ def test_the_admin_finds_an_entry_by_person_agent_and_request(entry, signed_in):
         assert f"/approvals/{entry.request_id}/" in page, question
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "p=9999999",
-        "o=1.2.3",
-        "o=99",
-        "at__year=0",
-        "at__year=99999",
-        "at__year=2026&at__month=13",
-        "at__gte=nonsense",
-        "kind__exact='",
-        "kind__exact=%00",
-        "sequence__exact=99999999999999999999",
-        "request_id__exact=%00",
-        "nonsense=1",
-        "p=%00",
-        "o=%00",
-    ],
-)
-def test_the_admin_list_survives_strange_addresses(entry, signed_in, query):
-    assert signed_in.get(f"/admin/core/auditentry/?{query}").status_code in (200, 302, 400, 404)
+STRANGE = [
+    "p=9999999",
+    "o=1.2.3",
+    "o=99",
+    "at__year=0",
+    "at__year=99999",
+    "at__year=2026&at__month=13",
+    "at__gte=nonsense",
+    "kind__exact='",
+    "kind__exact=%00",
+    "sequence__exact=99999999999999999999",
+    "request_id__exact=%00",
+    "nonsense=1",
+    "p=%00",
+    "o=%00",
+]
+
+
+def test_the_admin_list_survives_strange_addresses(entry, signed_in):
+    for query in STRANGE:
+        assert signed_in.get(f"/admin/core/auditentry/?{query}").status_code in (200, 302, 400, 404)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Pacific/Kiritimati"])

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from core import models
 from core.history.automation.effects import prune
 from core.history.recorder.recorder import Recorder
+from tests.history.samples import some_of
 
 OUTBOX = "{telemetry}:outbox"
 TABLES = [
@@ -170,7 +171,7 @@ POISON = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", POISON.values(), ids=POISON)
+@pytest.mark.parametrize("damage", some_of(POISON))
 def test_a_poisoned_entry_is_set_aside_alone(agent, record, raw, damage):
     agent.record_coverage(suite="before", lines_covered=1, lines_total=1)
     whole = {

@@ -12,7 +12,7 @@ from tests.history.audit.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
 REQUESTS = [40, pytest.param(150, marks=pytest.mark.long)]
-KILLS = [2, pytest.param(4, marks=pytest.mark.long)]
+KILLS = [1, pytest.param(4, marks=pytest.mark.long)]
 
 
 def ask_and_answer(gate, count: int) -> list[str]:

@@ -16,6 +16,7 @@ from core.models import AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.usage.call import COLUMNS, call_of, row_of
 from core.usage.savings import SUMS
 from tests.core.usage.usage_help import book, call, track
+from tests.history.samples import some_of
 
 OUTBOX = "{telemetry}:outbox"
 
@@ -200,7 +201,7 @@ POISON = {
 }
 
 
-@pytest.mark.parametrize("damage", POISON.values(), ids=POISON)
+@pytest.mark.parametrize("damage", some_of(POISON))
 def test_a_poisoned_call_is_set_aside_alone(tracker, record, raw, damage):
     track(tracker, 3)
     tracker.flush()
