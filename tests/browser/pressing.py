@@ -1,10 +1,10 @@
-"""A press on Approve or Deny as an operator makes it: the page takes none on a button that has only just come there."""
+"""Presses as an operator makes them: the page takes none on a button or a request that has only just come there."""
 
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from playwright.sync_api import Locator, TimeoutError
+from playwright.sync_api import Locator, Page, TimeoutError
 
 from tests.waiting import PATIENCE
 
@@ -55,3 +55,22 @@ def until_taken(button: Locator, press_once: Callable[[Locator], None]) -> None:
             f"in {PATIENCE} s no press on {action} was taken; the page says: {said!r}"
         )
         page.wait_for_timeout(BEFORE_THE_NEXT_MS)
+
+
+def key_until(page: Page, key: str, done: Callable[[], bool]) -> None:
+    """Press a key until that is so: the page takes none while what it acts on is on its way. It does no harm twice."""
+    end = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < end, f"in {PATIENCE} s nothing came of {key!r}"
+        page.keyboard.press(key)
+        once_more = time.monotonic() + ONE_TRY_MS / 1000
+        while not done() and time.monotonic() < once_more:
+            page.wait_for_timeout(BEFORE_THE_NEXT_MS)
+
+
+def turn_to(page: Page, name: str) -> None:
+    """Go to a page by the head, where a phone has a menu."""
+    menu = page.get_by_role("button", name="Menu", exact=True)
+    if menu.is_visible():
+        menu.click()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()

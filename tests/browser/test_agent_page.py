@@ -5,6 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate, HeartbeatCoordinator
+from tests.browser.pressing import turn_to
 from tests.browser.test_what_people_see import HOSTILE, assert_accessible, fill, on_each_screen
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def open_agent(page: Page, name: str) -> None:
     """From the list, by a click on its name."""
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Agents").click()
+    turn_to(page, "Agents")
     page.locator("#fleet").get_by_role("link", name=name).first.click()
     page.wait_for_selector("#agent-page")
     page.wait_for_selector("[data-connection=live]")

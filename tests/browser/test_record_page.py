@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
+from tests.browser.pressing import turn_to
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.dashboard.usage.usage_rows import a_call, keep
 
@@ -39,7 +40,7 @@ def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, cle
     fill(clean_redis)
     expect(page.locator("#ended li")).to_have_count(2)
     expect(page.locator("#ended")).not_to_contain_text("sent")
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Record").click()
+    turn_to(page, "Record")
     page.get_by_label("What was asked").fill("payment 2070.32")
     page.get_by_role("button", name="Search").click()
     expect(page.locator(".results > li")).to_have_count(1)

