@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from core import ApprovalGate
 from tests.chosen_servers import lay_tables
@@ -175,6 +177,14 @@ def test_a_taken_port_is_an_error_that_names_port_and_variable(tmp_path, setting
 def test_debug_is_refused_on_an_open_address(tmp_path, settings):
     settings.TELEMETRY_DATA_DIR, settings.DEBUG, settings.HOST = tmp_path, True, "0.0.0.0"
     with pytest.raises(CommandError, match="set DEBUG=0 first"):
+        call_command("up")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_another_version_are_refused_with_the_way_out(tmp_path, settings, db):
+    settings.TELEMETRY_DATA_DIR, settings.PORT = tmp_path, 0
+    MigrationRecorder(connection).migration_qs.filter(app="core").latest("pk").delete()
+    with pytest.raises(CommandError, match=r"run `manage\.py migrate` first"):
         call_command("up")
     assert list(tmp_path.iterdir()) == []
 

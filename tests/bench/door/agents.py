@@ -1,4 +1,4 @@
-"""Agents over HTTP: how soon they hear, what waiting and beating cost the server, and what a hook and an export do.
+"""Agents over HTTP: how soon they hear, what waiting and beating cost the server, and what a hook does.
 
 Beside each the same over plain views of Django, in the same run; where thousands wait, of which each would be a thread
 and a connection of such a view, over an ASGI application that does nothing but hold them. What the clients of thousands
@@ -6,7 +6,6 @@ need themselves is in both. Where a processor is named, it is the server's own.
 """
 
 import asyncio
-import json
 import multiprocessing
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +15,6 @@ from typing import Any
 
 from core import ApprovalGate
 from core.store.client import Store
-from tests.api.otlp.exports import logs
 from tests.bench.decisions import CONTEXT
 from tests.bench.door import streams
 from tests.bench.door.caller import OPENED_AT_ONCE, Caller
@@ -29,8 +27,7 @@ WAITING, MANY_WAITING, MANY_PLAIN = (4, 100), 5_000, 100
 PRESSES, SETTLED_SECONDS = 100, 0.02
 OPENING_SECONDS = 600.0
 BEATING, BEATS, HOOKS = 16, 3_000, 300
-POSTING, POSTS, CALLS = 4, 80, 50
-WAIT_P99, MOST_KILOBYTES, LEAST_BEATS, HOOK_P99, LEAST_POSTS = 50.0, 20.0, 2_000, 10.0, 500
+WAIT_P99, MOST_KILOBYTES, LEAST_BEATS, HOOK_P99 = 50.0, 20.0, 2_000, 10.0
 HOOK = {
     "session_id": "s-1", "cwd": "/home/ann/shop", "permission_mode": "default", "hook_event_name": "PreToolUse",
     "tool_name": "Read", "tool_input": {"file_path": "/home/ann/shop/till.py"}, "tool_use_id": "toolu_1",
@@ -56,7 +53,6 @@ def rows(bench: Bench) -> Iterator[Row]:
         for count in (*WAITING, MANY_WAITING) if bench.large else WAITING:
             yield from _decisions(store, ours, plain if count <= MANY_PLAIN else bare, fleet, count)
         yield from streams.rows(site, ours)
-        yield from _exports(ours, plain, laptop)  # at the end: what was posted is shipped for a while yet
 
 
 def _beats(ours: Server, plain: Server, token: str) -> Iterator[Row]:
@@ -71,28 +67,6 @@ def _beats(ours: Server, plain: Server, token: str) -> Iterator[Row]:
     mine, floor = (_a_second(server, token, beat, BEATING, BEATS) for server in (ours, plain))
     size, aim = f"{BEATING} connections", f"over {LEAST_BEATS:,}"
     yield Row("beats over HTTP, a processor", size, mine, floor, "/s", floor / mine, aim, mine > LEAST_BEATS)
-
-
-def _exports(ours: Server, plain: Server, token: str) -> Iterator[Row]:
-    posts = [_export(number) for number in range(POSTS)]
-
-    async def post(caller: Caller, _number: int, turn: int) -> None:
-        while (await caller.call("POST", "/v1/logs", posts[turn]))[0] == 429:
-            await asyncio.sleep(0.2)  # its spool is full
-
-    mine, floor = (_a_second(server, token, post, POSTING, POSTS) for server in (ours, plain))
-    size, aim = f"{CALLS} calls a post", f"over {LEAST_POSTS:,}"
-    yield Row("OTLP posts, a processor", size, mine, floor, "/s", floor / mine, aim, mine > LEAST_POSTS)
-
-
-def _export(number: int) -> bytes:
-    call = {
-        "event": "claude_code.api_request", "event.name": "api_request", "session.id": f"session-{number}",
-        "model": "claude-sonnet-4-5", "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 100,
-        "cache_creation_tokens": 5, "cost_usd": 0.000376, "duration_ms": 812,
-    }  # fmt: skip
-    calls = ({**call, "event.sequence": place} for place in range(CALLS))
-    return json.dumps(logs("claude-code", *calls)).encode()
 
 
 Act = Callable[[Caller, int, int], Awaitable[None]]
