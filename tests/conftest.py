@@ -52,8 +52,10 @@ from tests.leftovers import emptied
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
-# Whoever starts the tests may ignore it, as nohup does, and each process inherits that.
+# Whoever starts the tests may ignore them, as nohup and a shell in the background do, and each process inherits that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 gc.disable()  # what is imported and collected stays; see pytest_runtestloop
 
