@@ -1,6 +1,5 @@
 """Pages in a real browser: signed in, watched for script errors and for breaches of the content policy."""
 
-import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,11 +17,6 @@ from tests.conftest import PASSWORD
 from tests.waiting import PATIENCE
 
 expect.set_options(timeout=PATIENCE * 1000)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Three processes for each core: half of the time a test waits for the browser, or for seconds of its page."""
-    return 3 * len(os.sched_getaffinity(0))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -94,9 +94,7 @@ class Update:
 
     def run(self, *values: Any) -> int:
         """How many it changed."""
-        # A statement alone would wait for other writers in the long steps of SQLite: see sqlite/base.py.
-        alone = transaction.mark_for_rollback_on_error(using=connection.alias)
-        with transaction.atomic() if connection.vendor == "sqlite" else alone, connection.cursor() as cursor:
+        with transaction.mark_for_rollback_on_error(using=connection.alias), connection.cursor() as cursor:
             self._kept.of_this_database().run(cursor, values)
             return int(cursor.rowcount)
 

@@ -4,14 +4,13 @@ Text that is not UTF-8 is read with `\\xff` for what is wrong, a time or an id t
 """
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from django.db import OperationalError, connections
+from django.db import connections
 from django.db.backends.sqlite3 import base, operations, schema
 
 from core.history.database.private_file import create_private
@@ -20,10 +19,6 @@ from core.values.malformed import ODD
 
 _ESCAPED = partial(str, encoding="utf-8", errors="backslashreplace")
 _EXACT = partial(str, encoding="utf-8", errors="surrogateescape")
-
-
-SHORT_SECONDS, LONG_SECONDS = 0.0005, 0.005  # between two looks whether the lock of writers is free
-SHORT_FOR_SECONDS = 0.05  # whoever waited for longer looks less often
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -66,7 +61,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
-    transaction_mode: str | None  # typeshed leaves it out
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,39 +92,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._cursors.clear()
         return connection
 
-    def _start_transaction_under_autocommit(self) -> None:
-        """As Django's, but whoever waits for the writer before soon sees that it is done.
-
-        SQLite looks again after 1, 2, 5, 10 and up to 100 ms, and mostly the lock is held for less than that.
-        """
-        patience = float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
-        self.connection.execute("PRAGMA busy_timeout = 0")
-        try:
-            self._begin_within(patience)
-        finally:
-            self.connection.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-
-    def _begin_within(self, seconds: float) -> None:
-        began, well = time.monotonic(), not self.errors_occurred
-        try:
-            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # typeshed leaves it out
-        except OperationalError as error:
-            if not _is_busy(error.__cause__) or not self._begins_after(began, seconds):
-                raise
-            self.errors_occurred = not well  # that somebody else wrote is no error
-
-    def _begins_after(self, began: float, seconds: float) -> bool:
-        """Begin as soon as nobody writes any more; False after so many seconds. Without Django: this is asked often."""
-        while (waited := time.monotonic() - began) < seconds:
-            time.sleep(SHORT_SECONDS if waited < SHORT_FOR_SECONDS else LONG_SECONDS)
-            try:
-                self.connection.execute(f"BEGIN {self.transaction_mode or ''}")
-                return True
-            except sqlite3.OperationalError as error:
-                if not _is_busy(error):
-                    return False
-        return False
-
     def _close(self) -> None:
         """One that served without an error may serve the next page too."""
         if self.errors_occurred or not self._is_kept():
@@ -144,11 +105,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return kept.give_back(self.connection, str(self.settings_dict["NAME"]))
         except sqlite3.ProgrammingError:  # it was closed below Django
             return False
-
-
-def _is_busy(error: BaseException | None) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)
 
 
 @contextmanager
