@@ -26,7 +26,7 @@ owner = User.objects.create_user("owner"); owner.groups.add(Group.objects.get(na
 print(tokens.make(owner, tokens.Wanted("bench", "bench", False, tokens.SCOPES, 1))[1])
 """
 CALL = {
-    "event": "claude_code.api_request", "event.name": "api_request", "session.id": "s-1",
+    "event": "claude_code.api_request", "event.name": "api_request",
     "model": "claude-sonnet-4-5", "input_tokens": 10, "output_tokens": 20, "cache_read_tokens": 100,
     "cache_creation_tokens": 5, "cost_usd": 0.000376, "duration_ms": 812, "query_source": "main",
 }  # fmt: skip
@@ -53,7 +53,8 @@ def rows(bench: Bench) -> Iterator[Row]:
 
 def _body(form: str, number: int) -> bytes:
     """Calls that nobody told before."""
-    calls = ({**CALL, "event.sequence": number * CALLS + call} for call in range(CALLS))
+    more = {"session.id": form}
+    calls = ({**CALL, **more, "event.sequence": number * CALLS + call} for call in range(CALLS))
     return packed("logs", logs(f"bench-{form}", *calls), form)
 
 
