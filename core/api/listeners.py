@@ -50,4 +50,4 @@ def _note(request_id: str) -> None:
 async def _tell_left(run: Run, request_id: str) -> None:
     """Pages look again once it counts; where somebody came back meanwhile they see that."""
     await asyncio.sleep(LOST_SECONDS + 1)
-    await run(partial(left.send, Reply, request_id=request_id))
+    await run(partial(left.send, None, request_id=request_id))
