@@ -46,6 +46,7 @@ def ended_afterwards() -> Iterator[None]:
     with patch.object(asking, "_withdraw", withdraw_while_it_lasts):
         yield
     over.set()
+    UsageTracker._instance = None  # whoever asks for it in the next test gets one that ships
     for tracker in set(usage_tracker._trackers) - before:
         give_up(tracker)
 

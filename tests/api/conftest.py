@@ -13,7 +13,6 @@ from core.history.approvals import decisions
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
 from core.models import ApprovalType
-from core.usage_tracker import UsageTracker
 from telemetry_site.asgi import door
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, wait_until
@@ -29,7 +28,6 @@ def owner(make_user: Callable[..., User]) -> User:
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
-    monkeypatch.setattr(UsageTracker, "_instance", None)
     clients: list[httpx.Client] = []
 
     def connect(

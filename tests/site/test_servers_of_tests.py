@@ -57,6 +57,12 @@ def test_threads_that_a_test_left_behind_talk_to_no_server_any_more(tmp_path):
     wait_until(lambda: not {"usage", "withdrawing"} & left(), "both have ended")
 
 
+def test_a_test_gets_no_tracker_that_ended_with_another():
+    with ended_afterwards():
+        ended = UsageTracker.get_instance()
+    assert UsageTracker.get_instance() is not ended
+
+
 def collect(folder: Path, **chosen: str) -> subprocess.CompletedProcess[str]:
     """A run that only looks which tests there are, on a machine without programs."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
