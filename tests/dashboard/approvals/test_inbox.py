@@ -180,7 +180,7 @@ def test_a_viewer_and_the_owner_of_its_agent_see_a_request_whole_and_have_no_but
     client, owner = signed_in("viewer"), signed_in("approver")
     request = gate.open_request("deploy", {"target": "production"})
     AgentOwner.objects.create(agent="deployer", person=User.objects.get(username="the approver"))
-    for address in ("/", f"/approvals/{request.request_id}/"):
+    for address in (f"/?selected={request.request_id}", f"/approvals/{request.request_id}/"):
         for page in (one.get(address).content.decode() for one in (client, owner)):
             assert "production" in page
             assert "data-decide" not in page
