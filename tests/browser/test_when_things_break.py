@@ -172,7 +172,7 @@ def test_signing_out_elsewhere_closes_the_page_within_five_seconds(sign_in, clea
     ApprovalGate(clean_redis, "robot").open_request("deploy")
     expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     other = page.context.new_page()
-    other.goto("/")
+    other.goto("/account/")
     page.evaluate(NOTE_TICKS)
     other.get_by_role("button", name="Sign out").click()
     moment = now_of(clean_redis)
