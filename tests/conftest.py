@@ -107,6 +107,7 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis for the site's tests; nothing of it is kept on disk."""
     server = embedded.start(tmp_path_factory.mktemp("site-redis"), durable=False)
     settings = {
+        "TELEMETRY_DATA_DIR": tmp_path_factory.mktemp("data"),
         "REDIS_URL": server.url,
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
