@@ -1,6 +1,7 @@
 """The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -84,6 +85,9 @@ ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddlew
 
 # Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
 client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
+
+# A line for each call of an agent hides what a failure says.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
