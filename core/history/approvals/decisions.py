@@ -286,7 +286,7 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
 
 def fresh_powers(user: Any) -> tuple[Any, Powers]:
     """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
-    fresh = _ACCOUNT.one(get_user_model(), user.pk)
+    fresh = _ACCOUNT.one(user.pk)
     return fresh, powers_of(fresh) if fresh else Powers()
 
 

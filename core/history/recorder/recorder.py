@@ -30,6 +30,7 @@ from core.history.approvals.answers.release import Abandoned
 from core.history.approvals.repair import Repair
 from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
+from core.history.database.prepared import Query, Save
 from core.history.recorder import registry
 from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.registry import Batch, Records
@@ -53,6 +54,8 @@ CURSOR = Cursor.OUTBOX
 # A server that is away, read-only or not migrated yet is waited for; whatever else goes wrong with an entry lies in it.
 NOT_OF_THE_ENTRY = (Error, StoreUnavailable)
 NOT_TAKEN = (DataError, IntegrityError)
+_PLACE = Query(lambda name: Cursor.objects.select_for_update().filter(name=name), str)
+_KEEP_PLACE = Save(Cursor, "position", "updated_at")
 
 
 class Recorder:
@@ -219,7 +222,7 @@ class Recorder:
         """Record a batch in one transaction; False when another recorder was faster."""
         records = registry.read_ahead(self._store, entries)
         with transaction.atomic():
-            cursor = Cursor.objects.select_for_update().get(name=CURSOR)
+            cursor = _PLACE.one(CURSOR) or Cursor()  # where somebody removed it, it is made anew
             if (cursor.position, cursor.installation) != (self._position, self._installation):
                 self._position = cursor.position
                 if cursor.installation != self._installation:
@@ -227,7 +230,7 @@ class Recorder:
                 return False
             facts = self._record_all(entries, records)
             cursor.position = entries[-1].position
-            cursor.save()
+            _KEEP_PLACE.run(cursor)
             append(facts)
             failpoints.reach("recorder.before_commit")
         self._position, self._asked = entries[-1].position, list(records.bodies.values())
