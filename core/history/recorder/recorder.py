@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.005
 REBUILD_REST = 10
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = Cursor.OUTBOX
@@ -105,7 +106,7 @@ class Recorder:
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
         self._mend()
-        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
+        entries = self._read(seconds)
         if entries:
             failpoints.reach("recorder.after_read")
             if not self._commit(entries):
@@ -121,6 +122,17 @@ class Recorder:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
+
+    def _read(self, seconds: float) -> list[OutboxEntry]:
+        """What came; one that waits for it takes what follows at once with it, so that they are one commit.
+
+        Meanwhile the site notes the very decision that woke us: on SQLite it would have to wait for our commit.
+        """
+        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
+        if seconds and 0 < len(entries) < outbox.BATCH:
+            time.sleep(GATHER_SECONDS)
+            entries = outbox.read_after(self._line, self._position, 0.0)
+        return entries
 
     def _mend(self) -> None:
         """One part of a round of repairs, when one is due."""
