@@ -17,7 +17,7 @@ from ..values.trouble import Trouble
 from .call import Call, parse_call, shipped_text
 from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
-from .savings import amounts_of
+from .savings import also_in, sums_of
 from .spool import Spool, SpoolFile, orphans
 from .telling import standing
 
@@ -282,6 +282,7 @@ class Shipper:
         """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
         lines: list[bytes] = []
         found: list[Line] = []
+        huge = False
         for line in _whole_lines(file, start):
             try:
                 one = self._line(line)
@@ -290,7 +291,8 @@ class Shipper:
                 file.set_aside(line.rstrip(b"\n"))
                 lines.append(line)
                 continue
-            if found and (_is_huge(one.call) or _is_huge(found[-1].call)):
+            huge, before = _is_huge(one.call), huge
+            if found and (huge or before):
                 break
             lines.append(line)
             found.append(one)
@@ -312,7 +314,8 @@ class Shipper:
             if not text:
                 call.price(self._book)
             given = call.call_id if call.given or unsure else ""
-            batch.add(given, call.us, amounts_of(call), text or shipped_text(call))
+            also = also_in(call.workflow, call.tier, call.provider, call.model)
+            batch.add(given, call.us, sums_of(call), text or shipped_text(call), also)
         return batch
 
     def _ship_held(self, store: Store) -> None:
