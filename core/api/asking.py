@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.api.answers import Refused, Reply, outcome_said, request_said, sentence, too_many
+from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
 from core.api.ends import Ends, until
 from core.api.living import only
 from core.approval_gates import ApprovalGate
@@ -49,7 +49,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
             revises=body.get("revises"),
         )
     except StoreRefused as error:
-        raise too_many(error) from error
+        raise not_taken(error, "context") from error
     except (TypeError, ValueError) as error:
         raise _refused(error) from error
     found = any(one.request_id == request.request_id for one in before)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from core.api import asking, living
-from core.api.answers import Refused, Reply, too_many
+from core.api.answers import Refused, Reply, not_taken
 from core.api.asking import Run
 from core.api.bearers import require
 from core.api.elicitation import ELICITATION, Form
@@ -225,7 +225,7 @@ def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
             question.name, question.context, PARKED_SECONDS, key=key, understands=understands
         )
     except StoreRefused as error:
-        raise too_many(error) from error
+        raise not_taken(error, "tool_input") from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
     # Before anybody waits: where this fails, the client hears so, and the same call again is the same request.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, moment, not_found, text
-from core.api.answers import Refused, Reply, too_many
+from core.api.answers import Refused, Reply, not_taken
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import Proof, public_keys
@@ -80,7 +80,7 @@ def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
     try:
         request_id = gate.open_request(asked.tool, asked.about, asked.seconds, key=key).request_id
     except StoreRefused as error:
-        raise too_many(error, "too_many_requests") from error
+        raise not_taken(error, "arguments", "too_many_requests") from error
     except (TypeError, ValueError) as error:
         request_id = _same(gate, key, row)
         if not request_id:
