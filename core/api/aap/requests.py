@@ -16,7 +16,7 @@ from core.errors import AlreadyCollected, StoreRefused
 from core.history.protocol import requests as kept
 from core.history.protocol.values import digest_of
 from core.models import ApprovalRecord, ProtocolRequest
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.approvals import RequestRecord, expect_no_call, read_record_and_time
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import (
     APPROVAL_EXPIRED,
@@ -86,6 +86,8 @@ def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
         if not request_id:
             raise invalid("tool" if "approval_type" in str(error) else "arguments", str(error)) from error
     kept.asked(row, request_id)
+    if kept.is_delivered(row):
+        expect_no_call(open_store(), request_id, asked.seconds)
     if kept.is_deleted(row):
         gate.cancel_request(request_id)
         raise Refused(401, "credential_revoked", "This instance was deleted.")
