@@ -1,6 +1,7 @@
 """The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -85,6 +86,9 @@ ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddlew
 # Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
 client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
 
+# A line for each call of an agent hides what a failure says.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
 
@@ -107,6 +111,7 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis for the site's tests; nothing of it is kept on disk."""
     server = embedded.start(tmp_path_factory.mktemp("site-redis"), durable=False)
     settings = {
+        "TELEMETRY_DATA_DIR": tmp_path_factory.mktemp("data"),
         "REDIS_URL": server.url,
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
