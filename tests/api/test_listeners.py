@@ -105,7 +105,10 @@ def test_whoever_is_told_of_the_end_by_us_is_never_said_to_be_gone(agent, clean_
 
 @pytest.mark.parametrize("tool", ["approve", "ask_human"])
 def test_a_client_of_mcp_that_is_killed_is_known_to_be_gone(agent, site, gate_of, soon, changed, tool):
-    given = {"approve": {"tool_name": "Bash", "input": {}, "tool_use_id": "1"}, "ask_human": {"question": "which?"}}
+    given = {
+        "approve": {"tool_name": "Bash", "input": {}, "tool_use_id": "1"},
+        "ask_human": {"question": "which?"},
+    }
     call = {"name": tool, "arguments": given[tool]}
     headers = {
         "Authorization": agent("deployer").headers["Authorization"],
