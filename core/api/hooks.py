@@ -117,6 +117,8 @@ async def claude_code(
         asked, takes_no_edit = shim.COPILOT.read(body) or {}, {**query, "understands": ""}
         reply = await claude_code(desk, bearer, agent, takes_no_edit, asked)
         return Reply(reply.status, shim.COPILOT.say(body, shim.understood(reply.body)))
+    if shim.is_copilots_patch(body):  # in the place of a text it takes no other input
+        body, query = {**body, "tool_input": {"input": body["tool_input"]}}, {**query, "understands": ""}
     event = body.get("hook_event_name")
     if event not in (BEFORE, PROMPT, ELICITATION):
         await desk.run(partial(_hear, desk.beating, bearer, agent, body))
