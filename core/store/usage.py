@@ -28,9 +28,8 @@ DAY_US = DAY_MS * 1000
 SEEN_DAYS = 3
 
 
-Also = tuple[
-    tuple[str, str], ...
-]  # further totals of a day that calls are in, each with the amount that it takes
+# Further totals of a day that calls are in, each with the amount that it takes.
+Also = tuple[tuple[str, str], ...]
 
 
 @dataclass

@@ -118,7 +118,7 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
-_CACHED = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
+_OF_CACHES = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
 # What is a part of which count; thoughts are of what is left of the output.
 _PART_OF = {
     "audio_input": "input",
@@ -221,7 +221,7 @@ def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
         return billed
     heard = of.audio_input + of.audio_cache_read
     seen = of.image_input + of.image_cache_read
-    bare = {kind: count for kind, count in billed.tokens.items() if count and kind not in _CACHED}
+    bare = {kind: count for kind, count in billed.tokens.items() if count and kind not in _OF_CACHES}
     bare |= {
         "input": max(whole_input - heard - seen - of.video_input, 0),
         "audio_input": heard,

@@ -6,19 +6,22 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-try:
-    from msgspec.json import encode as json_bytes  # the site has it: it writes a call in a sixth of the time
-except ImportError:
-    _plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-    def json_bytes(value: Any) -> bytes:  # type: ignore[misc]
-        """What is known to be JSON, as its shortest text in UTF-8."""
-        return _plain(value).encode()
-
-
 MAX_DEPTH = 64
 MAX_INT_BITS = 14_285  # above, it has more than the 4,300 digits that Python writes
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _plain_bytes(value: Any) -> bytes:
+    return _COMPACT.encode(value).encode()
+
+
+try:
+    from msgspec.json import encode as _encode  # the site has it: it writes a call in a sixth of the time
+except ImportError:
+    _encode = _plain_bytes  # type: ignore[assignment]
+
+# What is known to be JSON, as its shortest text in UTF-8.
+json_bytes: Callable[[Any], bytes] = _encode
 
 
 def encode_json_object(
