@@ -1,6 +1,7 @@
 """The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
 
 import gc
+import logging
 import os
 import signal
 import socket
@@ -85,6 +86,9 @@ ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddlew
 # Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
 client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
 
+# A line for each call of an agent hides what a failure says.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
 # After a test with `transactional_db` every table is emptied, which the guards of the record refuse.
 TransactionTestCase._fixture_teardown = empty_the_tables
 
@@ -96,9 +100,10 @@ def _django_db_helper(_django_db_helper: None) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _files_as_in_production() -> Iterator[None]:
-    """They do not change while tests run, so no request looks for them on the disk."""
-    with override_settings(SERVESTATIC_AUTOREFRESH=False):
+def _quick_settings() -> Iterator[None]:
+    """Files do not change while tests run; and the hasher of the site takes its time, which is its purpose."""
+    quick = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(SERVESTATIC_AUTOREFRESH=False, PASSWORD_HASHERS=quick):
         yield
 
 
@@ -107,11 +112,11 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a Redis for the site's tests; nothing of it is kept on disk."""
     server = embedded.start(tmp_path_factory.mktemp("site-redis"), durable=False)
     settings = {
+        "TELEMETRY_DATA_DIR": tmp_path_factory.mktemp("data"),
         "REDIS_URL": server.url,
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
         "RQ_QUEUES": rq_queues(server.url, server.data_dir, "telemetry-jobs"),
-        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
         "TELEMETRY_UNDO_SECONDS": 0,
     }
     with override_settings(**settings):

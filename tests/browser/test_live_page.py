@@ -218,3 +218,17 @@ def test_one_that_has_a_minute_left_is_on_the_first_screen_among_a_thousand(sign
     page.goto("/approvals/")
     on_the_first_screen(page, "close the valve")
     assert page.evaluate("document.querySelectorAll('*').length") < 3_000
+
+
+@pytest.mark.parametrize(
+    ("at", "said"), [("/agents/?group=nonsense", "group must be"), ("/?show=nonsense", "show must be")]
+)
+def test_what_is_wrong_with_an_address_stays_said_while_the_page_is_live(sign_in, clean_redis, at, said):
+    page = sign_in("maria", "viewer", at=at)
+    expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
+    ApprovalGate(clean_redis, "robot").open_request("deploy")
+    HeartbeatCoordinator(clean_redis).start_heartbeat("robot")
+    if at.startswith("/?"):
+        expect(line_of(page, "deploy")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
+    expect(page.locator("[data-not-fetched]")).to_have_count(0)
