@@ -33,10 +33,11 @@ from servestatic.middleware import ServeStaticMiddleware
 
 from core import ApprovalGate
 from core.history.approvals import answerable
-from core.history.approvals.answers import holds, release
+from core.history.approvals.answers import holds, presets, release
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
+from dashboard.approvals import known, unusual
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
@@ -133,9 +134,12 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
-    """Tries of other tests do not count, nor does who could approve what in them."""
+    """Tries of other tests do not count, nor does what was known of their people, names, requests and policy."""
     tries.clear()
     answerable.forget()
+    presets._version = None
+    known._read_at, known._known = -known.SECONDS, {}
+    unusual._read_at, unusual._before, unusual._asked_for = -unusual.SECONDS, {}, frozenset()
 
 
 @pytest.fixture

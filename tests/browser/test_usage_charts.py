@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from core import UsageTracker
 from core.models import LLMCall
 from dashboard.usage.page import colour_of
-from tests.browser.pressing import look_until
+from tests.browser.pressing import do_until, look_until
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 from tests.core.usage.usage_help import book, track
 from tests.dashboard.usage.usage_rows import a_call, keep, many
@@ -99,10 +99,11 @@ def test_charts_are_drawn_in_the_colours_of_the_theme_and_a_bar_leads_to_its_cal
     page.emulate_media(color_scheme="dark")
     look_until(lambda: rgb(page, of_the_name) != light, "the page is in its other colours")
     look_until(drawn_in_them, "the chart is drawn in them")
-    page.wait_for_function("() => !fetching && !owed")  # a chart that is just drawn anew has no bar
     plot = page.locator("#costs-plot")
     box = plot.bounding_box()
-    plot.click(position={"x": box["width"] / 2, "y": box["height"] - 45})
+    bar = {"x": box["width"] / 2, "y": box["height"] - 45}
+    # A chart that is just drawn anew has no bar.
+    do_until(page, lambda: plot.click(position=bar), lambda: "/usage/calls/" in page.url)
     page.wait_for_url("**/usage/calls/?from=*&to=*&tier=*")
     expect(page.locator(".calls tbody tr").first).to_be_visible()
 
