@@ -23,6 +23,7 @@ from .errors import (
     StoreRefused,
     StoreUnavailable,
     TelemetryError,
+    TooLarge,
 )
 from .event_streaming import EventStreamer, StreamEvent
 from .features import FeatureInfo, FeatureStatus, TelemetryFeatures
@@ -66,6 +67,7 @@ __all__ = [
     "TelemetryError",
     "TelemetryFeatures",
     "TierRecommendation",
+    "TooLarge",
     "UsageTracker",
     "complete_agent_assignment",
     "complete_task_routing",

@@ -25,6 +25,10 @@ class StoreRefused(StoreUnavailable):
     """Redis answered with an error, for example that it is full or read-only: nothing was changed."""
 
 
+class TooLarge(StoreRefused):
+    """More than the site takes in one piece: nothing was stored, and asking for the same again changes nothing."""
+
+
 class DecisionUnconfirmed(StoreUnavailable):
     """Redis gave no answer to a decision, so nobody knows yet whether it took effect.
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from core.approvals.request import ApprovalRequest, ApprovalResponse
-from core.errors import StoreRefused
+from core.errors import StoreRefused, TooLarge
 from core.values.approvals import EDITED
 
 LATER_SECONDS = 10
+TOO_LARGE = "too_large"
 
 HEADERS = [
     (b"content-type", b"application/json"),
@@ -48,8 +49,12 @@ def sentence(error: Exception) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def too_many(error: StoreRefused, word: str = "too_many") -> Refused:
-    """The refusal of a question that Redis takes not now: its agent has too many, or nothing fits any more."""
+def not_taken(error: StoreRefused, of: str, word: str = "too_many") -> Refused:
+    """The refusal of a question that Redis does not take: never, where `of` is too large; not now, where its agent
+    has too many or nothing fits any more.
+    """
+    if isinstance(error, TooLarge):
+        return Refused(422, TOO_LARGE, sentence(error), of=of)
     return Refused(429, word, sentence(error), after=LATER_SECONDS)
 
 

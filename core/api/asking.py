@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.api.answers import Refused, Reply, outcome_said, request_said, sentence, too_many
-from core.api.ends import Ends, until
+from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
+from core.api.desk import Desk
+from core.api.ends import until
 from core.api.living import only
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
@@ -18,7 +19,7 @@ from core.approvals.request import ApprovalRequest, refusal
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
-from core.store.approvals import read_asker, read_record, read_waiting, valid_id
+from core.store.approvals import expect_no_call, read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING, UNKNOWN
 
@@ -26,7 +27,6 @@ URL_LENGTH = 2_000
 MOST_AT_ONCE = 1000  # requests that one call may wait for
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
-Run = Callable[[Callable[[], Any]], Any]  # runs what blocks in a thread; awaitable
 
 
 def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> Reply:
@@ -49,12 +49,13 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
             revises=body.get("revises"),
         )
     except StoreRefused as error:
-        raise too_many(error) from error
+        raise not_taken(error, "context") from error
     except (TypeError, ValueError) as error:
         raise _refused(error) from error
     found = any(one.request_id == request.request_id for one in before)
     if url is not None:
         callbacks.wish(request.request_id, token, url)
+        expect_no_call(open_store(), request.request_id, request.timeout_seconds)
     return Reply(200 if found else 201, request_said(request))
 
 
@@ -142,16 +143,22 @@ class Hearing(NamedTuple):
         )
 
 
-async def outcome(
-    run: Run, ends: Ends, agent: str, request_id: str, seconds: float, hearing: Hearing
-) -> Reply:
+async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
+    with desk.listeners.call() as call:
 
-    def look() -> Any:
-        return run(partial(next(first, _look), request_id, hearing))
+        async def look() -> tuple[Reply | None, float]:
+            found: tuple[Reply | None, float] = await desk.run(
+                partial(next(first, _look), request_id, hearing)
+            )
+            if found[0] is None:
+                call.waits_for(request_id)
+            return found
 
-    said = await until(ends, request_id, seconds, look)
+        said: Reply | None = await until(desk.ends, request_id, seconds, look)
+        if said is not None:
+            call.heard(request_id)
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
@@ -191,17 +198,21 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     return Reply(200, outcome_said(response)), 0.0
 
 
-async def ended(run: Run, ends: Ends, agent: str, body: dict[str, Any]) -> Reply:
+async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
+    with desk.listeners.call() as call:
 
-    async def look() -> tuple[list[str] | None, float]:
-        found, due = await run(partial(_ended, agent, ids))
-        return found or None, due
+        async def look() -> tuple[list[str] | None, float]:
+            found, due = await desk.run(partial(_ended, agent, ids))
+            call.waits_for(*(id_ for id_ in ids if id_ not in found))
+            return found or None, due
 
-    return Reply(200, {"ended": await until(ends, ids, seconds, look) or []})
+        over: list[str] = await until(desk.ends, ids, seconds, look) or []
+        call.heard(*over)
+    return Reply(200, {"ended": over})
 
 
 def _ended(agent: str, ids: list[str]) -> tuple[list[str], float]:

@@ -73,6 +73,11 @@ _BEAT = _schema(
     metadata=_OBJECT,
 )
 _BEATEN = {"200": ("Heard", _schema(agent=_TEXT, conflict={"type": "boolean"}))}
+_NOT_TAKEN: dict[str, tuple[str, dict[str, Any] | None]] = {
+    "413": ("The body has more than 1 MiB", _reference("Error")),
+    "422": ("It has more values or levels than the site allows: ask with less of it", _reference("Error")),
+    "429": ("Not now: ask again after the seconds of Retry-After", _reference("Error")),
+}
 _QUESTION = _schema(
     ("type",),
     agent=_AGENT,
@@ -97,7 +102,11 @@ PATHS: dict[str, dict[str, Any]] = {
         "post": _way(
             "Ask for approval",
             "ask",
-            {"201": _REQUEST, "200": ("The request that the key names already", _reference("Request"))},
+            {
+                "201": _REQUEST,
+                "200": ("The request that the key names already", _reference("Request")),
+                **_NOT_TAKEN,
+            },
             body=_QUESTION,
             fields=(
                 {
@@ -226,7 +235,7 @@ PATHS: dict[str, dict[str, Any]] = {
         "post": _way(
             "A hook of Claude Code or GitHub Copilot, as the client posts it",
             "ask",
-            {"200": ("What the client does now; {} is no opinion", _OBJECT)},
+            {"200": ("What the client does now; {} is no opinion", _OBJECT), **_NOT_TAKEN},
             body=_OBJECT,
             fields=(
                 _query("timeout", "Seconds after which the client gives up, by default 60", _NUMBER),

@@ -15,6 +15,7 @@ from django.db import Error, close_old_connections
 from core.api.answers import HEADERS, Refused, Reply
 from core.api.bearers import Bearers, Standing, secret_of
 from core.api.ends import Ends, Happenings, Mail
+from core.api.listeners import Listeners
 from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
@@ -52,6 +53,7 @@ class Desk:
     def __init__(self) -> None:
         self.bearers, self.beating = Bearers(), Beating()
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
+        self.listeners = Listeners(self.run)
         self.streams: Counter[int] = Counter()  # that are open, by token
         self._standing = Standing(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")

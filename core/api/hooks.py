@@ -17,12 +17,10 @@ from functools import partial
 from typing import Any
 
 from core.api import asking, living
-from core.api.answers import Refused, Reply, too_many
-from core.api.asking import Run
+from core.api.answers import Refused, Reply, not_taken
 from core.api.bearers import require
+from core.api.desk import Desk
 from core.api.elicitation import ELICITATION, Form
-from core.api.ends import Ends
-from core.api.listeners import heard_out
 from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
@@ -112,22 +110,18 @@ Question = Tool | Form
 
 
 async def claude_code(
-    run: Run,
-    ends: Ends,
-    beating: Beating,
-    bearer: Bearer,
-    agent: str,
-    query: Mapping[str, str],
-    body: dict[str, Any],
+    desk: Desk, bearer: Bearer, agent: str, query: Mapping[str, str], body: dict[str, Any]
 ) -> Reply:
     """Answer one hook: a tool is held until people have answered, everything else is heard as a sign of life."""
     if shim.is_copilots(body):  # it reads these settings too, and has words of its own
         asked, takes_no_edit = shim.COPILOT.read(body) or {}, {**query, "understands": ""}
-        reply = await claude_code(run, ends, beating, bearer, agent, takes_no_edit, asked)
+        reply = await claude_code(desk, bearer, agent, takes_no_edit, asked)
         return Reply(reply.status, shim.COPILOT.say(body, shim.understood(reply.body)))
+    if shim.is_copilots_patch(body):  # in the place of a text it takes no other input
+        body, query = {**body, "tool_input": {"input": body["tool_input"]}}, {**query, "understands": ""}
     event = body.get("hook_event_name")
     if event not in (BEFORE, PROMPT, ELICITATION):
-        await run(partial(_hear, beating, bearer, agent, body))
+        await desk.run(partial(_hear, desk.beating, bearer, agent, body))
         return Reply(200, {})
     question = Form.of(body) if event == ELICITATION else Tool.of(body)
     if not asks(bearer.asks, question):
@@ -139,8 +133,8 @@ async def claude_code(
     seconds = asking.wait_seconds(query.get("timeout"), "timeout", LEAST, MOST, USUAL) - EARLY_SECONDS
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
-    with_beats = _beats(beating, bearer, agent, question) if "beat" in bearer.scopes else None
-    reply = await _while_alive(run, with_beats, _held(run, ends, agent, question, understands, seconds))
+    with_beats = _beats(desk.beating, bearer, agent, question) if "beat" in bearer.scopes else None
+    reply = await _while_alive(desk, with_beats, _held(desk, agent, question, understands, seconds))
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
@@ -152,25 +146,24 @@ def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
     return _asked(agent, tool, (CHANGES, EDITED)), tool.use
 
 
-async def answered(run: Run, ends: Ends, agent: str, request: ApprovalRequest, use: str) -> Reply:
+async def answered(desk: Desk, agent: str, request: ApprovalRequest, use: str) -> Reply:
     """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
     hearing = asking.Hearing(use, (CHANGES, EDITED))
-    reply = await asking.outcome(run, ends, agent, request.request_id, 0, hearing)
+    reply = await asking.outcome(desk, agent, request.request_id, 0, hearing)
     context = request.context
     tool = Tool(BEFORE, context["tool"], context["session"], use, context)
     return reply if reply.status == 202 else _said(tool, reply.status, reply.body)
 
 
 async def _held(
-    run: Run, ends: Ends, agent: str, question: Question, understands: tuple[str, ...], seconds: float
+    desk: Desk, agent: str, question: Question, understands: tuple[str, ...], seconds: float
 ) -> Reply:
     """How a question ended within so many seconds: 200, or 202 where nobody has answered."""
     hearing = asking.Hearing(question.use, understands)
 
     async def outcome(request_of: Callable[[str, Question, tuple[str, ...]], str]) -> Reply:
-        request_id = await run(partial(request_of, agent, question, understands))
-        told = asking.outcome(run, ends, agent, request_id, seconds, hearing)
-        return await heard_out(run, request_id, told)
+        request_id = await desk.run(partial(request_of, agent, question, understands))
+        return await asking.outcome(desk, agent, request_id, seconds, hearing)
 
     try:
         return await outcome(_asked)
@@ -181,13 +174,13 @@ async def _held(
         return await outcome(_new)
 
 
-async def _while_alive(run: Run, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:
+async def _while_alive(desk: Desk, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:
     """What is waited for; meanwhile its agent, which cannot speak, is seen to live."""
 
     async def beats() -> None:
         while beat is not None:
             with suppress(TelemetryError):  # its tool waits all the same
-                await run(beat)
+                await desk.run(beat)
             await asyncio.sleep(BEAT_SECONDS)
 
     task = asyncio.ensure_future(beats())
@@ -225,7 +218,7 @@ def _new(agent: str, question: Question, understands: tuple[str, ...]) -> str:
             question.name, question.context, PARKED_SECONDS, key=key, understands=understands
         )
     except StoreRefused as error:
-        raise too_many(error) from error
+        raise not_taken(error, "tool_input") from error
     except (TypeError, ValueError) as error:
         raise Refused(400, "tool_input", f"{error}", of="tool_input") from error
     # Before anybody waits: where this fails, the client hears so, and the same call again is the same request.

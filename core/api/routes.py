@@ -74,11 +74,11 @@ def _beat(mode: str, call: Call) -> Reply:
 
 def _outcome(call: Call) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
-    return asking.outcome(call.desk.run, call.desk.ends, call.agent, call.id, seconds, hearing)
+    return asking.outcome(call.desk, call.agent, call.id, seconds, hearing)
 
 
 def _ended(call: Call) -> Awaitable[Reply]:
-    return asking.ended(call.desk.run, call.desk.ends, call.agent, call.body)
+    return asking.ended(call.desk, call.agent, call.body)
 
 
 def _stream(call: Call) -> Awaitable[Stream]:
@@ -107,10 +107,7 @@ async def _signal(call: Call) -> Reply:
 
 
 def _hook(call: Call) -> Awaitable[Reply]:
-    desk = call.desk
-    return hooks.claude_code(
-        desk.run, desk.ends, desk.beating, call.bearer, call.hook_agent, call.query, call.body
-    )
+    return hooks.claude_code(call.desk, call.bearer, call.hook_agent, call.query, call.body)
 
 
 ROUTES: dict[tuple[str, str], Route] = {

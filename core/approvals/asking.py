@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from .. import failpoints
-from ..errors import StoreRefused, StoreUnavailable
+from ..errors import StoreRefused, StoreUnavailable, TooLarge
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.client import CONFIRM_SECONDS, Line, Store
@@ -47,14 +47,15 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     """Store a request, or find the one that its key names.
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
-    it never appears afterwards; StoreRefused where its agent has too many. ValueError where the key names another.
+    it never appears afterwards; StoreRefused where its agent has too many, TooLarge where its context has too much.
+    ValueError where the key names another.
     """
     deadline, gone = time.monotonic() + seconds, ""
     failpoints.reach("agent.before_request")
     while True:
         reply = _stored(store, question, deadline, gone)
         if reply[0] == b"over":
-            raise StoreRefused(_too_much(question, *reply[1:]))
+            raise _too_much(question, *reply[1:])
         if reply[0] != b"known":
             break
         gone = reply[1].decode(errors="replace")
@@ -85,16 +86,20 @@ def _warned(asked: Asked, nobody: bytes) -> Asked:
     return asked._replace(request=replace(about, warning=warning))
 
 
-def _too_much(question: Question, what: bytes, most: bytes) -> str:
+def _too_much(question: Question, what: bytes, most: bytes) -> StoreRefused:
     agent, allows = question.agent_id, f"the site allows {most.decode()}"
     if what in (b"values", b"levels"):
         values, levels = measure(question.context)
         has = f"{values} values" if what == b"values" else f"values on {levels} levels"
-        return f"the context has {has}, and {allows}: ask with less of it, and say where the rest is"
+        return TooLarge(
+            f"the context has {has}, and {allows}: ask with less of it, and say where the rest is"
+        )
     if what == b"a_minute":
-        return f"agent {agent!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
+        return StoreRefused(
+            f"agent {agent!r} asked {most.decode()} times within a minute, and the site allows no more: ask later"
+        )
     waits = f"agent {agent!r} has {most.decode()} requests that wait, and the site allows no more"
-    return f"{waits}: wait for answers, or cancel_request some"
+    return StoreRefused(f"{waits}: wait for answers, or cancel_request some")
 
 
 def _found(store: Store, question: Question, request_id: str) -> Asked | None:

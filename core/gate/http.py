@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..errors import StoreRefused, StoreUnavailable
+from ..errors import StoreRefused, StoreUnavailable, TooLarge
 
 PATH = "/api/v1/"
 CALL_SECONDS = 10.0
@@ -181,6 +181,8 @@ def checked(said: Said) -> Said:
         raise StoreUnavailable(said.message)
     if said.status in (401, 403, 429) or 300 <= said.status < 400:
         raise StoreRefused(said.message)
+    if said.body.get("error") == "too_large":
+        raise TooLarge(said.message)
     return said
 
 

@@ -58,7 +58,7 @@ def _list(request: HttpRequest) -> HttpResponse:
     try:
         asked = Asked.of(request.GET)
     except BadAddress as error:
-        context = {"page": nothing_known(Asked()), "problem": str(error)}
+        context = {"page": nothing_known(Asked()), "refused": str(error)}
         return render(request, LIST, context, status=400)
     try:
         page, problem = fleet_page(asked), ""

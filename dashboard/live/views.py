@@ -33,9 +33,9 @@ def show(request: HttpRequest) -> HttpResponse:
     With `X-Part` the list and the request alone, as a page that is open fetches them.
     """
     try:
-        filters, problem, status = Filters.of(request.GET), "", 200
+        filters, refused, problem, status = Filters.of(request.GET), "", "", 200
     except BadFilter as error:
-        filters, problem, status = Filters(), str(error), 400
+        filters, refused, problem, status = Filters(), str(error), "", 400
     try:
         context = _known(request, filters)
     except StoreUnavailable as error:
@@ -43,7 +43,8 @@ def show(request: HttpRequest) -> HttpResponse:
         context = {"inbox": nothing_known(filters, timezone.now()), "head": contexts.nothing_known()}
     if "X-Part" in request.headers:
         return render(request, "dashboard/approvals/_inbox.html", context, status=status)
-    return render(request, "dashboard/live/live.html", {**context, "problem": problem}, status=status)
+    told = {"refused": refused, "problem": problem}  # no page that is live takes the first away
+    return render(request, "dashboard/live/live.html", {**context, **told}, status=status)
 
 
 @require_safe

@@ -213,19 +213,40 @@ def test_many_are_waited_for_in_one_call(agent, gate_of):
         assert client.post("/requests/ended", json={"ids": bad}).json()["field"] == "ids"
 
 
+def asked_at_every_door(client, site, what):
+    """The same question by our own words, by a hook and by the open protocol."""
+    call = {"hook_event_name": "PreToolUse", "session_id": "s", "tool_name": "Bash", "tool_input": what}
+    aap = {"tool": "deploy", "arguments": what, "timeout": "30m"}
+    return [
+        client.post("/requests", json={"type": "deploy", "context": what}),
+        client.post("/hooks/claude-code", json=call),
+        client.post(f"{site}/api/aap/v1/requests", headers={"Idempotency-Key": "1"}, json=aap),
+    ]
+
+
 def test_who_asks_too_much_hears_the_same_at_every_door(agent, site, clean_redis):
     client = agent("deployer")
     assert client.post("/requests", json={"type": "deploy"}).status_code == 201
     set_limits(open_store(clean_redis), waiting=1, a_minute=0)
-    call = {"hook_event_name": "PreToolUse", "session_id": "s", "tool_name": "Bash", "tool_input": {}}
-    said = [
-        client.post("/requests", json={"type": "deploy"}),
-        client.post("/hooks/claude-code", json=call),
-        client.post(
-            f"{site}/api/aap/v1/requests", headers={"Idempotency-Key": "1"},
-            json={"tool": "deploy", "arguments": {}, "timeout": "30m"},
-        ),
-    ]  # fmt: skip
+    said = asked_at_every_door(client, site, {})
     assert {(one.status_code, one.headers["retry-after"]) for one in said} == {(429, "10")}
     [message] = {one.json().get("message") or one.json()["error"]["message"] for one in said}
     assert "requests that wait, and the site allows no more" in message
+
+
+@pytest.mark.parametrize("limits", [{"values": 5}, {"levels": 2}])
+def test_what_is_too_large_is_refused_for_good_at_every_door_and_says_where(agent, site, clean_redis, limits):
+    client = agent("deployer")
+    set_limits(open_store(clean_redis), waiting=0, a_minute=0, **limits)
+    said = asked_at_every_door(client, site, {"a": [[1], 2, 3, 4]})
+    assert [(one.status_code, "retry-after" in one.headers) for one in said] == [(422, False)] * 3
+    own, hook, aap = (one.json() for one in said)
+    assert [own["field"], hook["field"], aap["error"]["param"]] == ["context", "tool_input", "arguments"]
+    assert own["error"] == hook["error"] == aap["error"]["code"] == "too_large"
+    for message in (own["message"], hook["message"], aap["error"]["message"]):
+        assert "the site allows" in message
+        assert message.endswith("ask with less of it, and say where the rest is.")
+    assert client.get("/requests").json() == {"requests": []}
+    described = client.get("/openapi.json").json()["paths"]
+    for path in ("/requests", "/hooks/claude-code"):
+        assert {"413", "422", "429"} <= described[path]["post"]["responses"].keys()

@@ -303,6 +303,26 @@ def test_copilot_that_reads_these_settings_is_answered_in_its_own_words(
     assert (named.status_code, named.json()) == (200, {})
 
 
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_patch_of_copilot_which_is_a_text_is_asked_about_and_not_edited(
+    agent, gate_of, soon, patience, approved
+):
+    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+    patch = "*** Begin Patch\n*** Add File: trace.txt\n+hello\n*** End Patch\n"
+    call = {"hook_event_name": "PreToolUse", "session_id": "s-1", "timestamp": "2026-11-29T13:17:52.623Z",
+            "cwd": "/home/ann/shop", "tool_name": "Edit", "tool_input": patch}  # fmt: skip
+    thread = threading.Thread(
+        target=lambda: found.append(post(client, call, timeout=60, understands="edited"))
+    )
+    thread.start()
+    request = waiting(gate, soon)
+    assert (request.approval_type, request.context["input"]) == ("Edit", {"input": patch})
+    assert "edited" not in live_record(gate, request.request_id).understands
+    gate.decide(request.request_id, approved, "maria", "not on a Friday")
+    thread.join(patience)
+    assert found[0]["permissionDecision"] == ("allow" if approved else "deny")
+
+
 def test_while_it_works_an_agent_is_seen_to_live(agent):
     client, seen = agent("ann-laptop"), HeartbeatCoordinator()
     said = {"session_id": "s-1", "cwd": "/home/ann/shop"}

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from core import AlreadyCollected, StoreRefused
+from core import AlreadyCollected, StoreRefused, TooLarge
 from core.gate import Gate
 from core.gate.forms import plain, seconds_of
+from core.store.approvals import set_limits
+from core.store.client import open_store
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -100,6 +102,15 @@ def test_a_bad_question_is_an_error_that_names_it_and_stores_nothing(gate, peopl
         with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
             gate.ask("deploy", **bad)
     assert people.get_pending_approvals() == []
+
+
+def test_a_context_that_is_too_large_is_refused_at_once_and_for_good(gate):
+    set_limits(open_store(), waiting=0, a_minute=0, values=2)
+    said = gate.ask("deploy", {"a": [1, 2]}, timeout=60, default=True)
+    assert (said.approved, said.status, said.away) == (False, "unavailable", False)
+    assert "ask with less of it" in said.reason
+    with pytest.raises(TooLarge, match="ask with less of it"):
+        gate.open("deploy", {"a": [1, 2]})
 
 
 def test_a_token_that_is_not_good_is_refused_and_not_taken_for_a_site_that_is_away(site):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, moment, not_found, text
-from core.api.answers import Refused, Reply, too_many
+from core.api.answers import Refused, Reply, not_taken
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import Proof, public_keys
@@ -16,7 +16,7 @@ from core.errors import AlreadyCollected, StoreRefused
 from core.history.protocol import requests as kept
 from core.history.protocol.values import digest_of
 from core.models import ApprovalRecord, ProtocolRequest
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.approvals import RequestRecord, expect_no_call, read_record_and_time
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import (
     APPROVAL_EXPIRED,
@@ -80,12 +80,14 @@ def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
     try:
         request_id = gate.open_request(asked.tool, asked.about, asked.seconds, key=key).request_id
     except StoreRefused as error:
-        raise too_many(error, "too_many_requests") from error
+        raise not_taken(error, "arguments", "too_many_requests") from error
     except (TypeError, ValueError) as error:
         request_id = _same(gate, key, row)
         if not request_id:
             raise invalid("tool" if "approval_type" in str(error) else "arguments", str(error)) from error
     kept.asked(row, request_id)
+    if kept.is_delivered(row):
+        expect_no_call(open_store(), request_id, asked.seconds)
     if kept.is_deleted(row):
         gate.cancel_request(request_id)
         raise Refused(401, "credential_revoked", "This instance was deleted.")

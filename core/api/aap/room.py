@@ -90,11 +90,20 @@ class Provider:
         return reply
 
     async def _ended(self, agent: str, named: uuid.UUID, seconds: float) -> Any:
-        async def look() -> tuple[Reply | None, float]:
-            found: tuple[Reply | None, float] = await self._desk.run(partial(requests.ended, agent, named))
-            return found
+        with self._desk.listeners.call() as waits:
 
-        return await until(self._desk.ends, str(named), seconds, look)
+            async def look() -> tuple[Reply | None, float]:
+                found: tuple[Reply | None, float] = await self._desk.run(
+                    partial(requests.ended, agent, named)
+                )
+                if found[0] is None:
+                    waits.waits_for(str(named))
+                return found
+
+            ended = await until(self._desk.ends, str(named), seconds, look)
+            if ended is not None:
+                waits.heard(str(named))
+            return ended
 
     @contextmanager
     def _polling(self, agent: str) -> Iterator[None]:

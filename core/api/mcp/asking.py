@@ -100,13 +100,18 @@ class Asker:
             raise _no_such_task()
         return found
 
+    def comes_back(self, task: Task) -> None:
+        """The client has just looked at what still waits, and looks again."""
+        with self._desk.listeners.call() as call:
+            call.waits_for(task.request_id)
+
     async def came_of(self, task: Task, request: ApprovalRequest) -> dict[str, Any] | None:
         """What its tool would have said at the end; None while nobody has answered."""
         if task.use is None:
             said = await self.wait(task.request_id, 0)
             return None if said["status"] == PENDING else said
         try:
-            reply = await hooks.answered(self._desk.run, self._desk.ends, self._agent, request, task.use)
+            reply = await hooks.answered(self._desk, self._agent, request, task.use)
         except Refused as refused:  # another call of the same took the answer
             return {"behavior": "deny", "message": str(refused)}
         return None if reply.status == 202 else _permission(reply.body, request.context["input"])

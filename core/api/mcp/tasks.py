@@ -52,7 +52,9 @@ class Tasks(Extension):
         said = await call_next(ctx)
         if asker.begun is None:
             return said
-        return {**_state(asker.begun, await asker.request_of(asker.begun), "working"), "resultType": "task"}
+        begun = _state(asker.begun, await asker.request_of(asker.begun), "working")
+        asker.comes_back(asker.begun)
+        return {**begun, "resultType": "task"}
 
 
 def asker_of(ctx: Context) -> Asker:
@@ -84,6 +86,7 @@ async def _get(asker: Asker, task: Task, request: ApprovalRequest) -> dict[str, 
         return _state(task, request, "cancelled")
     said = None if request.status == PENDING else await asker.came_of(task, request)
     if said is None:
+        asker.comes_back(task)
         return _state(task, request, "working")
     result = {
         "content": [{"type": "text", "text": as_text(said)}],

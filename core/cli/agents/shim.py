@@ -272,6 +272,12 @@ def is_copilots(body: object) -> bool:
     return isinstance(body, dict) and body.get("hookName") == COPILOT_PROMPT
 
 
+def is_copilots_patch(body: Mapping[str, Any]) -> bool:
+    """Whether this is a patch that it wants to apply: a text alone, of a call without a name."""
+    before = body.get("hook_event_name") == BEFORE
+    return before and isinstance(body.get("tool_input"), str) and "tool_use_id" not in body
+
+
 def _read_copilot(body: Body) -> Body | None:
     if is_copilots(body):
         name = str(body.get("toolName"))

@@ -51,6 +51,13 @@ def is_deleted(row: ProtocolRequest) -> bool:
     return ProtocolInstance.objects.filter(pk=row.instance_id, deleted_at__isnull=False).exists()
 
 
+def is_delivered(row: ProtocolRequest) -> bool:
+    """Whether its end is told to a receiver of its instance."""
+    if row.instance_id is None:
+        return False
+    return ProtocolInstance.objects.filter(pk=row.instance_id).exclude(sealed_delivery="").exists()
+
+
 def own(agent: str, request_id: UUID) -> ProtocolRequest | None:
     """The request, where this agent asked it by the protocol."""
     return ProtocolRequest.objects.filter(agent=agent, request_id=request_id).first()

@@ -16,7 +16,7 @@ from .commands import (
     set_limits,
     withdraw,
 )
-from .listened import ask_listened, listen, listened_of, read_listened
+from .listened import ask_listened, expect_no_call, listen, listened_of, read_listened
 from .records import (
     ID_LENGTH,
     PendingRequests,
@@ -52,6 +52,7 @@ __all__ = [
     "collect",
     "count_waiting",
     "decide",
+    "expect_no_call",
     "expire",
     "extend",
     "listen",

@@ -8,11 +8,21 @@ from ..keys import Keys
 from ..script import Argument
 
 _KEPT_MS = 3_600_000
+_LONGEST_SECONDS = 366 * 24 * 3600.0
 
 
-def listen(store: Store, request_id: str) -> None:
-    """A call waits for this request now. Whoever holds one says so again and again."""
-    store.write("SET", store.keys.approval_listened(request_id), "1", "PX", _KEPT_MS)
+def listen(store: Store, request_ids: Sequence[str]) -> None:
+    """Calls wait for these requests now. Whoever holds some says so again and again; one round trip."""
+    commands: list[list[Argument]] = []
+    for key in map(store.keys.approval_listened, request_ids):
+        commands += [["SET", key, "1", "PX", _KEPT_MS, "NX"], ["PEXPIRE", key, _KEPT_MS, "GT"]]
+    store.read_many(commands)
+
+
+def expect_no_call(store: Store, request_id: str, seconds: float) -> None:
+    """The asker of this request is told of its end by us, within so many seconds: that no call waits says nothing."""
+    kept = round(min(seconds, _LONGEST_SECONDS) * 1000) + 2 * _KEPT_MS
+    store.write("SET", store.keys.approval_listened(request_id), "1", "PX", kept)
 
 
 def ask_listened(keys: Keys, request_id: str) -> list[Argument]:
@@ -21,7 +31,7 @@ def ask_listened(keys: Keys, request_id: str) -> list[Argument]:
 
 
 def last_listened(reply: object, now: datetime) -> datetime | None:
-    """When a call last waited for the request; None where none did in the last hour, or that cannot be read."""
+    """When a call last waited for the request; None where none did in the last hour, or that says nothing."""
     if not isinstance(reply, int) or not 0 <= reply <= _KEPT_MS:
         return None
     return now - timedelta(milliseconds=_KEPT_MS - reply)

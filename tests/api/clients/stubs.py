@@ -25,7 +25,7 @@ class Responses(_Hearing):
     def do_POST(self) -> None:
         asked = self.said()
         done = any(item.get("type", "").endswith("_call_output") for item in asked.get("input", []))
-        item = _text() if done else _call(asked.get("tools", []), self.server.command)
+        item = _text() if done else self.called(asked.get("tools", []))
         usage = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
         events = [
             {"type": "response.created", "response": {"id": "resp_1"}},
@@ -33,6 +33,25 @@ class Responses(_Hearing):
             {"type": "response.completed", "response": {"id": "resp_1", "output": [item], "usage": usage}},
         ]
         self.send_events(events)
+
+    def called(self, tools: list[dict[str, Any]]) -> dict[str, Any]:
+        """What it wants to do with these tools."""
+        return _call(tools, self.server.command)
+
+
+class Patches(Responses):
+    """The same, which writes a file by a patch, where it is offered that."""
+
+    def called(self, tools: list[dict[str, Any]]) -> dict[str, Any]:
+        patch = f"*** Begin Patch\n*** Add File: {self.server.command}\n+hello\n*** End Patch\n"
+        call = {
+            "type": "custom_tool_call",
+            "id": "ct_1",
+            "call_id": "call_1",
+            "name": "apply_patch",
+            "input": patch,
+        }
+        return call if any(tool.get("name") == "apply_patch" for tool in tools) else _text()
 
 
 def _text() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from core.history.people import tokens
 from core.models import AgentToken
 from dashboard.connect.views import settings_of
 from tests.api.clients.conftest import waiting
-from tests.api.clients.stubs import Gemini, Responses
+from tests.api.clients.stubs import Gemini, Patches, Responses
 from tests.api.model_stub import Stub, model
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
@@ -171,6 +171,24 @@ def test_copilot_that_reads_the_settings_of_claude_code_does_what_people_say(
         gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom", "not on a Friday")
         said = begun.ended()
     assert not begun.trace.exists()
+    assert "not on a Friday" in begun.heard(), said
+
+
+def test_a_patch_of_copilot_is_denied_over_the_hook_of_http(
+    brought, token_file, site, tmp_path, gate_of, start_process
+):
+    secret = token_file.read_text().partition("TOKEN=")[2].strip()
+    more = {"TELEMETRY_TOKEN": secret, "COPILOT_HOOK_ALLOW_LOCALHOST": "1", "COPILOT_MODEL": "gpt-5.4"}
+    wiring = Wiring(site, token_file, 60)
+    with model(Patches, "trace.txt") as stub:
+        begun = Session(
+            start_process, stub, "copilot", brought("copilot"), tmp_path, wiring, settings_of(site), **more
+        )
+        asked = waiting(gate_of("x"))
+        assert (asked.approval_type, "+hello" in asked.context["input"]["input"]) == ("Edit", True)
+        gate_of("x").decide(asked.request_id, False, "tom", "not on a Friday")
+        said = begun.ended()
+    assert not (tmp_path / "project" / "trace.txt").exists()
     assert "not on a Friday" in begun.heard(), said
 
 

@@ -20,6 +20,8 @@ from mcp.shared.exceptions import MCPError
 
 from core.history.approvals import decisions
 from core.models import ApprovalType
+from core.store.approvals import set_limits
+from core.store.client import open_store
 from tests.api.model_stub import model_that_runs
 from tests.api.test_claude_code import claude  # noqa: F401  a fixture
 from tests.live_record import live_record
@@ -78,6 +80,16 @@ def test_a_tool_that_is_approved_may_run_with_its_input(call, gate_of, soon, mod
     [request] = seen
     assert (request.agent_id, request.approval_type, request.key) == ("worker", "Bash", "mcp:toolu_1")
     assert request.context["input"] == {"command": "ls"}
+
+
+def test_what_is_too_large_to_be_asked_says_what_to_do(call, clean_redis):
+    set_limits(open_store(clean_redis), waiting=0, a_minute=0, values=2)
+    tool = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_1"}
+    denied = call("approve", tool)
+    asked = call("ask_human", {"question": "which?", "details": {"of": [1, 2]}})
+    assert denied["behavior"] == "deny"
+    for message in (denied["message"], asked["error"]):
+        assert "ask with less of it, and say where the rest is" in message
 
 
 def test_a_denial_has_the_words_of_the_hooks(call, gate_of, soon):

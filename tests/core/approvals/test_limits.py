@@ -3,7 +3,7 @@
 import pytest
 
 from core import ApprovalGate
-from core.errors import StoreRefused
+from core.errors import StoreRefused, TooLarge
 from core.store.approvals import set_limits
 from core.store.client import open_store
 
@@ -63,9 +63,9 @@ def test_without_a_limit_or_with_one_that_is_no_number_agents_ask_on(clean_redis
 def test_a_context_of_too_many_values_or_levels_is_refused_and_says_so(clean_redis, gate):
     limit(clean_redis, values=4, levels=2)
     assert gate.open_request("deploy", {"a": 1, "b": [1, 2]}).status == "pending"
-    with pytest.raises(StoreRefused, match="the context has 5 values, and the site allows 4: ask with less"):
+    with pytest.raises(TooLarge, match="the context has 5 values, and the site allows 4: ask with less"):
         gate.open_request("deploy", {"a": 1, "b": [1, 2], "c": None})
-    with pytest.raises(StoreRefused, match="the context has values on 3 levels, and the site allows 2"):
+    with pytest.raises(TooLarge, match="the context has values on 3 levels, and the site allows 2"):
         gate.open_request("deploy", {"a": [{"b": {}}]})
     answer = gate.request_approval("deploy", {str(number): number for number in range(5)}, timeout=5)
     assert (answer.approved, answer.status) == (False, "unavailable")

@@ -79,7 +79,7 @@ def test_a_call_that_nobody_waits_in_is_said_to_have_gone_though_its_agent_lives
 ):
     _heart, request = asks
     client, page, store = signed_in("approver"), f"/approvals/{request.request_id}/", open_store()
-    listen(store, request.request_id)
+    listen(store, [request.request_id])
     assert said_by_card(client.get(page).content.decode()) == [""]
     raw.pexpire(store.keys.approval_listened(request.request_id), 3_600_000 - 33_000)
     for address in (f"/?selected={request.request_id}", page):
