@@ -63,8 +63,8 @@ class Shipper:
         self._full_at = full
         self._places: dict[str, int] = {}
         self._expected: dict[bytes, Call] = {}
-        self._room = threading.Event()  # for what is expected, or nobody should wait for it
-        self._room.set()
+        self._room = threading.Event()  # for what is expected
+        self._keeps_up = True
         self._turn = threading.RLock()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -87,14 +87,14 @@ class Shipper:
         Waits a second for room where more come than are shipped, once until there was some: what is read again costs
         twice as much, so that ever more would wait.
         """
-        if not self._room.wait(ROOM_SECONDS):
-            self._room.set()
+        if len(self._expected) >= MOST_EXPECTED and self._keeps_up:
+            self._room.clear()
+            if len(self._expected) > MOST_EXPECTED // 2:
+                self._keeps_up = self._room.wait(ROOM_SECONDS)
         for line, call in zip(lines, calls, strict=True):
             if len(self._expected) >= MOST_EXPECTED:
                 return
             self._expected[line] = call
-            if len(self._expected) == MOST_EXPECTED:
-                self._room.clear()
 
     # The background
 
@@ -262,8 +262,9 @@ class Shipper:
             self._places[file.id], new = self._send(store, batch, now_ms)
             self._counted += new
             if len(self._expected) <= MOST_EXPECTED // 2:
+                self._keeps_up = True
                 self._room.set()
-            if not all(line.text for line in found):
+            if not self._expected:  # what others hold ready for it is shipped at once
                 self._rest(began)
 
     def _rest(self, began: float) -> None:
