@@ -335,7 +335,7 @@ class Shipper:
 
 def _is_huge(call: Call) -> bool:
     """Whether 200 such calls might come to more than Lua can add exactly: then it goes alone."""
-    return max(call.tokens) > HUGE_TOKENS
+    return max(call.input, call.output, call.cache_read, call.cache_write) > HUGE_TOKENS
 
 
 def _whole_lines(file: SpoolFile, start: int) -> list[bytes]:

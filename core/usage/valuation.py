@@ -133,7 +133,6 @@ _PART_OF = {
 }
 _PARTS = attrgetter(*_PART_OF)
 _SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
-_OF_SHOWN_OR_HEARD = attrgetter(*_SHOWN_OR_HEARD)
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
 _MOST_PLACES = 40
@@ -161,7 +160,7 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
     uncached = worth if bare is billed else terms.tariff.cost(bare, quantities)
     if worth is None or uncached is None:
         return Valuation(Prices(), (*terms.notes, unpriced(provider, model)))
-    baseline = _baseline(terms.premium, quantities, bare)
+    baseline = _baseline(terms.premium, quantities, billed, bare)
     if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
         return Valuation(Prices(), (*terms.notes, f"{provider}/{model} comes to more than a sum can hold"))
     notes = terms.notes
@@ -179,12 +178,14 @@ def unpriced(provider: str, model: str) -> str:
     )
 
 
-def _baseline(premium: "_Tariff | None", quantities: Quantities, bare: Mapping[str, int]) -> int | None:
+def _baseline(
+    premium: "_Tariff | None", quantities: Quantities, billed: Mapping[str, int], bare: Mapping[str, int]
+) -> int | None:
     if premium is None:
         return None
     # A model without a price for sounds or pictures cannot have made or heard them.
-    for kind, count in zip(_SHOWN_OR_HEARD, _OF_SHOWN_OR_HEARD(quantities), strict=True):
-        if count and kind not in premium.prices:
+    for kind in _SHOWN_OR_HEARD:
+        if billed.get(kind) and kind not in premium.prices:
             return None
     return premium.cost(bare, quantities)
 
