@@ -73,9 +73,7 @@ for number in range(int(sys.argv[3])):
 
 
 def test_all_processes_share_one_store(loop, url, raw):
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, url, name, "80"]) for name in ("a", "b")
-    ]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, url, name, "80"]) for name in ("a", "b")]
     assert [writer.wait(60) for writer in writers] == [0] * 2
     history = loop.get_feedback_history("code", "review")
     assert len(history) == raw.llen(RATINGS) == raw.llen(SCORES) == 100
