@@ -12,15 +12,19 @@ PATIENCE = 60.0  # a limit costs nothing where all is well, and a busy machine m
 
 
 def wait_until(predicate: Callable[[], Result], description: str, seconds: float = PATIENCE) -> Result:
-    """Poll until `predicate` is true and return what it returned; fail saying what was awaited."""
-    end = time.monotonic() + seconds
+    """Poll until `predicate` is true and return what it returned; fail saying what was awaited.
+
+    It asks more and more seldom: asking takes the processor from those that it waits for.
+    """
+    end, pause = time.monotonic() + seconds, 0.005
     while True:
         result = predicate()
         if result:
             return result
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not true: {description}")
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.03)
 
 
 class Stopwatch:
