@@ -9,14 +9,10 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import httpx2
 import pytest
 from django.db import connections
-from mcp.client import Client
-from mcp.client.stdio import StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.exceptions import MCPError
 
 from core.history.approvals import decisions
 from core.models import ApprovalType
@@ -34,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture
 def call(agent, site) -> Callable[..., dict]:
     """Calls a tool with a fresh token: `call("approve", {...}, mode="legacy")`."""
+    import httpx2
+    from mcp.client import Client  # a second, and only for a process that runs one of these tests
+    from mcp.client.streamable_http import streamable_http_client
 
     def over_http(
         tool: str, arguments: dict, *, mode: str = "auto", query: str = "", of: tuple = ("worker",)
@@ -149,8 +148,10 @@ def test_what_is_wrong_is_said_and_nobody_else_is_answered(call, agent, site):
 
 
 @pytest.fixture
-def beside(agent, site) -> Callable[..., StdioServerParameters]:
+def beside(agent, site) -> Callable[..., Any]:
     """How an agent starts the server beside itself: `beside()`, or with other settings."""
+
+    from mcp.client.stdio import StdioServerParameters
 
     def how(*words: str, **settings: str) -> StdioServerParameters:
         token = agent("worker").headers["Authorization"].removeprefix("Bearer ")
@@ -170,6 +171,8 @@ def beside(agent, site) -> Callable[..., StdioServerParameters]:
 @pytest.mark.long
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_server_beside_the_agent_asks_the_same(beside, gate_of, soon, mode):
+    from mcp.client import Client
+
     async def ask() -> list:
         async with Client(beside(), mode=mode) as client:
             names = sorted(tool.name for tool in (await client.list_tools()).tools)
@@ -187,6 +190,9 @@ def test_the_server_beside_the_agent_asks_the_same(beside, gate_of, soon, mode):
 
 @pytest.mark.long
 def test_beside_the_agent_a_token_that_is_none_offers_no_tool_at_all(beside):
+    from mcp.client import Client
+    from mcp.shared.exceptions import MCPError
+
     async def ask() -> None:
         async with Client(beside(TELEMETRY_TOKEN="agt_none")) as client:
             await client.call_tool("approve", {"tool_name": "Bash", "input": {}})
