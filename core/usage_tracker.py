@@ -180,12 +180,12 @@ class UsageTracker:
 
     def track_calls(self, calls: Iterable[Call]) -> None:
         """Keep calls that are checked already and have names, in one write; each stands as it is, at its price."""
-        lines = []
-        for call in calls:
+        told, lines = list(calls), []
+        for call in told:
             call.price(self._book)
             lines.append(f"{shipped_text(call)}\n".encode())
-            self._shipper.expect(lines[-1], call)
         if lines:
+            self._shipper.expect(lines, told)
             self._spool.append(*lines)
             self._shipper.notice(len(lines))
 

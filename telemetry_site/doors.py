@@ -145,9 +145,9 @@ class _Body:
         if self._ended:
             return await self._receive()
         # For all of it, not for each part: one byte in ten seconds would hold a connection for a month.
-        now = asyncio.get_running_loop().time()
-        self._until = self._until or now + BODY_SECONDS
-        message = await asyncio.wait_for(self._receive(), max(0.0, self._until - now))
+        self._until = self._until or asyncio.get_running_loop().time() + BODY_SECONDS
+        async with asyncio.timeout_at(self._until):
+            message = await self._receive()
         self._came += len(message.get("body", b""))
         if self._came > self._most:
             raise _TooLarge

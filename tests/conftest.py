@@ -100,9 +100,10 @@ def _django_db_helper(_django_db_helper: None) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _files_as_in_production() -> Iterator[None]:
-    """They do not change while tests run, so no request looks for them on the disk."""
-    with override_settings(SERVESTATIC_AUTOREFRESH=False):
+def _quick_settings() -> Iterator[None]:
+    """Files do not change while tests run; and the hasher of the site takes its time, which is its purpose."""
+    quick = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(SERVESTATIC_AUTOREFRESH=False, PASSWORD_HASHERS=quick):
         yield
 
 
@@ -116,7 +117,6 @@ def site_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "TELEMETRY_SITE_REDIS_URL": server.url,
         "CHANNEL_LAYERS": channel_layers(server.url, "telemetry"),
         "RQ_QUEUES": rq_queues(server.url, server.data_dir, "telemetry-jobs"),
-        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
         "TELEMETRY_UNDO_SECONDS": 0,
     }
     with override_settings(**settings):

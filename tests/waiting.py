@@ -11,7 +11,9 @@ Result = TypeVar("Result")
 PATIENCE = 60.0  # a limit costs nothing where all is well, and a busy machine may be many times slower
 
 
-def wait_until(predicate: Callable[[], Result], description: str, seconds: float = PATIENCE) -> Result:
+def wait_until(
+    predicate: Callable[[], Result], description: str, seconds: float = PATIENCE, every: float = 0.005
+) -> Result:
     """Poll until `predicate` is true and return what it returned; fail saying what was awaited."""
     end = time.monotonic() + seconds
     while True:
@@ -20,7 +22,7 @@ def wait_until(predicate: Callable[[], Result], description: str, seconds: float
             return result
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not true: {description}")
-        time.sleep(0.005)
+        time.sleep(every)
 
 
 class Stopwatch:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..errors import StoreUnavailable
+from ..values.json import json_bytes
 from ..values.moments import at, milliseconds_of
 from ..values.pairs import pairs
 from .client import Store
@@ -27,6 +28,10 @@ DAY_US = DAY_MS * 1000
 SEEN_DAYS = 3
 
 
+# Further totals of a day that calls are in, each with the amount that it takes.
+Also = tuple[tuple[str, str], ...]
+
+
 @dataclass
 class Batch:
     """Calls of one spool between two places in it, grouped as the script counts them."""
@@ -34,13 +39,19 @@ class Batch:
     spool: str
     start: int
     end: int
-    _groups: dict[tuple[str, str], tuple[dict[str, int], list[tuple[int, str]]]] = field(default_factory=dict)
+    _also: dict[int, Also] = field(default_factory=dict)
+    _groups: dict[tuple[str, str, int], tuple[dict[str, int], list[tuple[int, str]]]] = field(
+        default_factory=dict
+    )
 
-    def add(self, call_id: str, us: int, amounts: Mapping[str, int], text: str) -> None:
+    def add(self, call_id: str, us: int, amounts: Mapping[str, int], text: str, also: Also = ()) -> None:
         """Add a call; `call_id` is '' where nobody else can have used its id."""
-        group = self._groups.get((call_id, date_of(us)))
+        # The same few come again and again, and are one object: to compare them would take longer.
+        key = (call_id, date_of(us), id(also))
+        group = self._groups.get(key)
         if group is None:
-            self._groups[call_id, date_of(us)] = dict(amounts), [(us, text)]
+            self._also[id(also)] = also
+            self._groups[key] = dict(amounts), [(us, text)]
             return
         if call_id:
             return  # the same call twice in one batch
@@ -54,19 +65,17 @@ class Batch:
 
         What comes later than its retention stays for a day: an end in the past would delete it unseen.
         """
-        days = sorted({date for _, date in self._groups})
-        names = sorted(set().union(*(sums for sums, _ in self._groups.values())))
-        number = {name: f"{index}:" for index, name in enumerate(names, 1)}
+        days = sorted({date for _, date, _ in self._groups})
         place = {date: index for index, date in enumerate(days, 1)}
-        arguments: list[Any] = [self.start, self.end, len(names), *names]
-        for (call_id, date), (sums, calls) in self._groups.items():
-            # A name with nothing but zeros is still a name: a workflow whose answers all came from a cache.
-            amounts = [f"{number[name]}{sum_}" for name, sum_ in sums.items() if sum_ or ":" in name]
-            arguments += [call_id, place[date], " ".join(amounts), len(calls)]
-            for us, text in calls:
-                arguments += [us, text]
+        kind = {also: index for index, also in enumerate(self._also, 1)}
+        groups, told = [], list[Any]()
+        for (call_id, date, also), (sums, calls) in self._groups.items():
+            groups.append((call_id, place[date], kind[also], len(calls), sums))
+            for call in calls:
+                told += call
+        counted = json_bytes({"also": [*self._also.values()], "groups": groups})
         ends = [start_of(date) + (retention_days + 1) * DAY_MS for date in days]
-        return days, [max(end, now_ms + DAY_MS) for end in ends], arguments
+        return days, [max(end, now_ms + DAY_MS) for end in ends], [self.start, self.end, counted, *told]
 
 
 def date_of(us: int) -> str:

@@ -6,7 +6,6 @@ older calls as its default; a column of `LLMCall`, for tokens also of `UsageHour
 (`telling.py`). What a provider bills besides is in `details`, under the names of `Quantities`.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -16,22 +15,13 @@ from operator import attrgetter
 from typing import Annotated, Any, get_type_hints
 
 from ..store.usage import MAX_AMOUNT
-from ..values.json import loads_strictly
+from ..values.json import json_bytes, loads_strictly
 from ..values.names import checked_name
 from ..values.numbers import shown
 from .money import dollars
 from .pricing import PriceBook, Prices, Tokens
 from .quantities import MAX_COUNT, Quantities
 from .valuation import unpriced, value
-
-try:
-    from msgspec.json import encode as _bytes_of  # the site has it: it writes a call in a sixth of the time
-except ImportError:
-    _plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-    def _bytes_of(said: Any) -> bytes:  # type: ignore[misc]
-        return _plain(said).encode()
-
 
 TOLD, BY_PROVIDER, BY_BOOK, UNKNOWN = "told", "provider", "book", ""  # whose the cost of a call is
 MAX_TEXT = 1_000
@@ -370,7 +360,7 @@ def shipped_text(call: Call) -> str:
     said = {**vars(call)}
     for name in _UNSHIPPED:
         del said[name]
-    return _bytes_of(said).decode()
+    return json_bytes(said).decode()
 
 
 def row_of(call: Call) -> dict[str, Any]:

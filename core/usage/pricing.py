@@ -121,9 +121,21 @@ class Found(NamedTuple):
         False  # whether the provider has the entry itself, and not another one whose models it offers
     )
 
+    def standard(self, at: datetime) -> Any:
+        """The prices of this moment, as the settings or the book have them; some change within a day."""
+        return self.own if self.own is not None else self.info.get_prices(at)
+
     def rates(self, at: datetime) -> Rates:
-        """The plain prices of this moment."""
-        return self.own if self.own is not None else _rates(self.info.get_prices(at))
+        """The same, plain."""
+        return self.own if self.own is not None else _rates(self.standard(at))
+
+
+class Place(NamedTuple):
+    """Where a model's prices stand on one day, and those of its premium model; `terms`: what was made of them."""
+
+    found: Found | None
+    premium: Found | None
+    terms: dict[Any, Any]
 
 
 FREE = Rates(Price(Decimal(0)), Price(Decimal(0)))
@@ -160,19 +172,30 @@ class PriceBook:
         self._names: dict[str, list[str]] = {}
         self._own_by_id: dict[str, list[Dated]] | None = None
         self._missing: set[str] = set()
-        self._premiums: dict[tuple[object, ...], Found | None] = {}  # each stands for a day
+        self._places: dict[tuple[str, str, int], Place] = {}
 
     def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
         """What this call is worth; `at` is when it was made."""
-        found = self.find(provider, model, at)
-        if found is None:
+        place = self.place(provider, model, at)
+        if place.found is None:
             return Prices()
-        rates = found.rates(at)
+        rates = place.found.rates(at)
         book, uncached = rates.book(tokens), rates.uncached(tokens)
         if book is None or uncached is None:
             return Prices()
-        premium = self.premium(found, provider, at)
-        return Prices(book, uncached, premium.rates(at).uncached(tokens) if premium else None)
+        return Prices(book, uncached, place.premium.rates(at).uncached(tokens) if place.premium else None)
+
+    def place(self, provider: str, model: str, at: datetime) -> "Place":
+        """Where on that day the prices of this model stand, and those of the one that it saves against."""
+        key = (provider, model, at.astimezone(UTC).toordinal())
+        kept = self._places.get(key)
+        if kept is None:
+            if len(self._places) >= _SEARCHES_KEPT:
+                self._places.clear()
+            found = self.find(provider, model, at)
+            kept = Place(found, None if found is None else self.premium(found, provider, at), {})
+            self._places[key] = kept
+        return kept
 
     def find(self, provider: str, model: str, at: datetime) -> Found | None:
         """Where the price of this model stands on that day, however its name is spelled; None where it has none."""
@@ -193,14 +216,6 @@ class PriceBook:
 
     def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
         """The premium model that could have done the same work; None where none is set, known or able to."""
-        key = (provider, *found[:2], found.own is None, at.astimezone(UTC).date())
-        if key not in self._premiums:
-            if len(self._premiums) >= _SEARCHES_KEPT:
-                self._premiums.clear()
-            self._premiums[key] = self._premium_of(found, provider, at)
-        return self._premiums[key]
-
-    def _premium_of(self, found: Found, provider: str, at: datetime) -> Found | None:
         if not could_chat(found.model, found.rates(at)):
             return None
         for name in (*self._names_of(provider), *self._names_of(found.provider)):

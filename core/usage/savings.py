@@ -10,6 +10,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ..store.usage import Also
 from .call import FIELDS, TOKENS, Call
 from .money import dollars, places_for, rounded
 from .valuation import unpriced
@@ -29,6 +30,7 @@ class Steps(NamedTuple):
 APART = ("unpriced", "no_baseline")
 _TOKENS = {name: field.column for name, field in FIELDS.items() if field.kind is TOKENS}
 _TOKENS_OF = attrgetter(*_TOKENS)
+UNPRICED = "unpriced_calls"
 SUMS: dict[str, str] = {
     "calls": "calls",
     "cost": "cost_nano",
@@ -67,7 +69,7 @@ def sums_of(call: Call) -> dict[str, int]:
     sums = {
         "calls": 1,
         "cost": call.cost,
-        **{name: getattr(call, name) for name in _TOKENS},
+        **dict(zip(_TOKENS, _TOKENS_OF(call), strict=True)),
         "hits": int(call.hit),
         "prompt_hits": int(call.read_a_prompt_cache),
         "prompt_net": prompt_cache_net(call),
@@ -91,15 +93,12 @@ def named_amounts(
     workflow: str, tier: str, provider: str, model: str, sums: Mapping[str, int]
 ) -> dict[str, int]:
     """What calls of one kind add to the totals of their day, from their sums together."""
-    names = _names_of(workflow, tier, provider, model)
-    amounts = {**sums, **{name: sums[of] for name, of in names}}
-    if unknown := sums.get("unpriced_calls", 0):
-        amounts[f"unpriced_calls:{provider}/{model}"] = unknown
-    return amounts
+    names = also_in(workflow, tier, provider, model)
+    return {**sums, **{name: sums[of] for name, of in names if of != UNPRICED or sums.get(of)}}
 
 
 @lru_cache(maxsize=4096)
-def _names_of(workflow: str, tier: str, provider: str, model: str) -> tuple[tuple[str, str], ...]:
+def also_in(workflow: str, tier: str, provider: str, model: str) -> Also:
     """The totals of a day that calls of one kind are in beside their sums, each with the sum that it takes."""
     return (
         (f"tier_calls:{tier}", "calls"),
@@ -111,6 +110,7 @@ def _names_of(workflow: str, tier: str, provider: str, model: str) -> tuple[tupl
         (f"workflow_cost:{workflow}", "cost"),
         (f"workflow_prompt_hits:{workflow}", "prompt_hits"),
         (f"workflow_prompt_net:{workflow}", "prompt_net"),
+        (f"unpriced_calls:{provider}/{model}", UNPRICED),
     )
 
 

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from ..values.trouble import Trouble
 from .call import Call, parse_call, shipped_text
 from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
-from .savings import amounts_of
+from .savings import also_in, sums_of
 from .spool import Spool, SpoolFile, orphans
 from .telling import standing
 
@@ -31,6 +31,7 @@ READ_BYTES = 128 * 1024
 HUGE_TOKENS = 2**53 // usage.BATCH_CALLS
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
 MOST_EXPECTED = 5_000  # a kilobyte or two each; further ones are read from the disk
+ROOM_SECONDS = 1.0
 
 
 class Line(NamedTuple):
@@ -62,6 +63,8 @@ class Shipper:
         self._full_at = full
         self._places: dict[str, int] = {}
         self._expected: dict[bytes, Call] = {}
+        self._room = threading.Event()  # for what is expected, or nobody should wait for it
+        self._room.set()
         self._turn = threading.RLock()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -78,10 +81,20 @@ class Shipper:
         """Whether it was ever told of a call, or started."""
         return self._thread is not None
 
-    def expect(self, line: bytes, call: Call) -> None:
-        """This line will be spooled, and is this call, priced: where it comes, nobody reads it again."""
-        if len(self._expected) < MOST_EXPECTED:
+    def expect(self, lines: Sequence[bytes], calls: Sequence[Call]) -> None:
+        """These lines will be spooled, and are these calls, priced: where they come, nobody reads them again.
+
+        Waits a second for room where more come than are shipped, once until there was some: what is read again costs
+        twice as much, so that ever more would wait.
+        """
+        if not self._room.wait(ROOM_SECONDS):
+            self._room.set()
+        for line, call in zip(lines, calls, strict=True):
+            if len(self._expected) >= MOST_EXPECTED:
+                return
             self._expected[line] = call
+            if len(self._expected) == MOST_EXPECTED:
+                self._room.clear()
 
     # The background
 
@@ -248,7 +261,10 @@ class Shipper:
             batch = self._batch(usage.Batch(file.id, start, end), found, now_ms)
             self._places[file.id], new = self._send(store, batch, now_ms)
             self._counted += new
-            self._rest(began)
+            if len(self._expected) <= MOST_EXPECTED // 2:
+                self._room.set()
+            if not all(line.text for line in found):
+                self._rest(began)
 
     def _rest(self, began: float) -> None:
         """In the background, work a third of the time at most: whoever tracks many calls keeps the processor."""
@@ -266,6 +282,7 @@ class Shipper:
         """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
         lines: list[bytes] = []
         found: list[Line] = []
+        huge = False
         for line in _whole_lines(file, start):
             try:
                 one = self._line(line)
@@ -274,7 +291,8 @@ class Shipper:
                 file.set_aside(line.rstrip(b"\n"))
                 lines.append(line)
                 continue
-            if found and (_is_huge(one.call) or _is_huge(found[-1].call)):
+            huge, before = _is_huge(one.call), huge
+            if found and (huge or before):
                 break
             lines.append(line)
             found.append(one)
@@ -296,7 +314,8 @@ class Shipper:
             if not text:
                 call.price(self._book)
             given = call.call_id if call.given or unsure else ""
-            batch.add(given, call.us, amounts_of(call), text or shipped_text(call))
+            also = also_in(call.workflow, call.tier, call.provider, call.model)
+            batch.add(given, call.us, sums_of(call), text or shipped_text(call), also)
         return batch
 
     def _ship_held(self, store: Store) -> None:

@@ -118,9 +118,7 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
-_NOT_CACHED = dict.fromkeys(
-    ("cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"), 0
-)
+_OF_CACHES = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
 # What is a part of which count; thoughts are of what is left of the output.
 _PART_OF = {
     "audio_input": "input",
@@ -134,6 +132,8 @@ _PART_OF = {
     "video_output": "output",
 }
 _PARTS = attrgetter(*_PART_OF)
+_SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
+_OF_SHOWN_OR_HEARD = attrgetter(*_SHOWN_OR_HEARD)
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
 _MOST_PLACES = 40
@@ -158,24 +158,22 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
 
     Amounts are nano-dollars, each rounded once, half to even.
     """
-    found = book.find(provider, model, at)
-    if found is None:
+    terms = _terms(book, provider, model, quantities, at)
+    if terms is None:
         return Valuation(Prices(), (unpriced(provider, model),))
-    notes: list[str] = []
-    tariff = _tariff(found, quantities, at, notes)
     billed = _billed(quantities)
     bare = _without_cache(quantities, billed)
-    worth = tariff.cost(billed)
-    uncached = worth if bare is billed else tariff.cost(bare)
+    worth = terms.tariff.cost(billed)
+    uncached = worth if bare is billed else terms.tariff.cost(bare)
     if worth is None or uncached is None:
-        return Valuation(Prices(), (*notes, unpriced(provider, model)))
-    baseline = _baseline(book.premium(found, provider, at), quantities, bare, at)
+        return Valuation(Prices(), (*terms.notes, unpriced(provider, model)))
+    baseline = _baseline(terms.premium, quantities, bare)
     if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
-        return Valuation(Prices(), (*notes, f"{provider}/{model} comes to more than a sum can hold"))
-    if quantities.web_searches and "web_searches" not in tariff.fees:
-        notes.append(f"{provider}/{model} has no price of a web search in the price book")
-    source = "own" if found.own is not None else "book"
-    return Valuation(Prices(worth, uncached, baseline), tuple(notes), source)
+        return Valuation(Prices(), (*terms.notes, f"{provider}/{model} comes to more than a sum can hold"))
+    notes = terms.notes
+    if quantities.web_searches and "web_searches" not in terms.tariff.fees:
+        notes += (f"{provider}/{model} has no price of a web search in the price book",)
+    return Valuation(Prices(worth, uncached, baseline), notes, terms.source)
 
 
 def unpriced(provider: str, model: str) -> str:
@@ -187,15 +185,14 @@ def unpriced(provider: str, model: str) -> str:
     )
 
 
-def _baseline(premium: Found | None, quantities: Quantities, bare: _Billed, at: datetime) -> int | None:
+def _baseline(premium: "_Tariff | None", quantities: Quantities, bare: _Billed) -> int | None:
     if premium is None:
         return None
-    tariff = _tariff(premium, quantities, at, [])
     # A model without a price for sounds or pictures cannot have made or heard them.
-    for kind in ("audio_input", "audio_output", "image_output", "video_output"):
-        if getattr(quantities, kind) and kind not in tariff.prices:
+    for kind, count in zip(_SHOWN_OR_HEARD, _OF_SHOWN_OR_HEARD(quantities), strict=True):
+        if count and kind not in premium.prices:
             return None
-    return tariff.cost(bare)
+    return premium.cost(bare)
 
 
 # Quantities by the price they have
@@ -224,12 +221,13 @@ def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
         return billed
     heard = of.audio_input + of.audio_cache_read
     seen = of.image_input + of.image_cache_read
-    bare = {
+    bare = {kind: count for kind, count in billed.tokens.items() if count and kind not in _OF_CACHES}
+    bare |= {
         "input": max(whole_input - heard - seen - of.video_input, 0),
         "audio_input": heard,
         "image_input": seen,
     }
-    return _Billed({**billed.tokens, **_NOT_CACHED, **bare}, billed.fees, whole_input)
+    return _Billed(bare, billed.fees, whole_input)
 
 
 # A tariff: the prices of one model for one call
@@ -294,20 +292,39 @@ class _Tariff:
         return whole + (2 * rest + whole % 2 > self._unit)
 
 
-def _tariff(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
-    entry, day = found.own or found.info, _day(at)
-    standard = found.own or found.info.get_prices(at)
-    key = (found.provider, found.model, _tier_words(quantities), day, id(standard))
-    kept = _tariffs.get(key)
-    if kept is None or kept[0] is not entry:
-        if len(_tariffs) >= _TARIFFS_KEPT:
-            _tariffs.clear()
-        said: list[str] = []
+class _Terms(NamedTuple):
+    """By what calls of one model and one tier are billed; all but the counts. `standing`: the prices it was made of."""
+
+    standing: tuple[Any, Any]
+    tariff: _Tariff
+    premium: _Tariff | None
+    notes: tuple[str, ...]
+    source: str
+
+
+def _terms(book: PriceBook, provider: str, model: str, quantities: Quantities, at: datetime) -> _Terms | None:
+    """None where nobody knows a price."""
+    found, premium, terms = book.place(provider, model, at)
+    if found is None:
+        return None
+    # A tier's prices change by the day, as places do, the standard ones also within one.
+    standing = (found.standard(at), None if premium is None else premium.standard(at))
+    key = (*map(id, standing), *_tier_words(quantities))
+    kept: _Terms | None = terms.get(key)
+    if kept is None:
+        if len(terms) >= _TERMS_KEPT:
+            terms.clear()
+        notes: list[str] = []
         with localcontext(_EXACT):
-            kept = (entry, _made(found, quantities, at, said), tuple(said))
-        _tariffs[key] = kept
-    notes += kept[2]
-    return kept[1]
+            tariff = _made(found, quantities, at, notes)
+            other = None if premium is None else _made(premium, quantities, at, [])
+        source = "own" if found.own is not None else "book"
+        # What it was made of is held, so that its id stays its own.
+        terms[key] = kept = _Terms(standing, tariff, other, tuple(notes), source)
+    return kept
+
+
+_TERMS_KEPT = 256
 
 
 def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
@@ -315,11 +332,6 @@ def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) 
         return _ruled(found, *_of_own(found.own), [], _day(at))
     standing, rules = _standing_prices(found, quantities, at, notes)
     return _ruled(found, *_of_book(standing), rules, _day(at))
-
-
-# A tier's prices change by the day, the standard ones also within one; the entry is held so that its id stays its own.
-_tariffs: dict[tuple[Any, ...], tuple[Any, _Tariff, tuple[str, ...]]] = {}
-_TARIFFS_KEPT = 4096
 
 
 def _ruled(

@@ -11,6 +11,19 @@ MAX_INT_BITS = 14_285  # above, it has more than the 4,300 digits that Python wr
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def _plain_bytes(value: Any) -> bytes:
+    return _COMPACT.encode(value).encode()
+
+
+try:
+    from msgspec.json import encode as _encode  # the site has it: it writes a call in a sixth of the time
+except ImportError:
+    _encode = _plain_bytes  # type: ignore[assignment]
+
+# What is known to be JSON, as its shortest text in UTF-8.
+json_bytes: Callable[[Any], bytes] = _encode
+
+
 def encode_json_object(
     value: object, argument: str, max_bytes: int, default: Callable[[Any], Any] | None = None
 ) -> bytes:

@@ -76,7 +76,9 @@ async def _listen(layer: Any) -> None:
             while True:
                 await layer.group_add(GROUP, channel)  # again each time: a membership expires after a day
                 trouble.ends("control messages are heard again")
-                message = await asyncio.wait_for(layer.receive(channel), LISTEN_SECONDS)
+                # Not `wait_for`: it forgets an end of the process that comes with a message, and waits for the next.
+                async with asyncio.timeout(LISTEN_SECONDS):
+                    message = await layer.receive(channel)
                 await sync_to_async(_hear, thread_sensitive=False)(message)
         except TimeoutError:
             continue  # nobody spoke for an hour

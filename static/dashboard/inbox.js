@@ -108,7 +108,8 @@ async function takeInbox() {
   const id = wanted;
   const got = await fetchInbox(id);
   if (!got) return false;
-  if (wanted === id && id && pane().dataset.shows === id) await takePane(got, id);
+  const onItsWay = pane().dataset.shows !== id && pane().classList.contains("leaving");
+  if (wanted === id && id && !onItsWay) await takePane(got, id);
   if (!wanted && !id) await put(got.text, "pane", "outerMorph");
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();

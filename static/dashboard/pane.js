@@ -33,6 +33,7 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
   if (!got) {
     pane().classList.remove("leaving");
     say(NOT_FETCHED);
+    rung(); // until it is there, or another is chosen
     return;
   }
   say("");

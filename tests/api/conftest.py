@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from core import ApprovalGate
-from core.api.bearers import Bearers
+from core.api.bearers import Bearers, Standing
 from core.history.approvals import decisions
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
@@ -28,6 +28,9 @@ def owner(make_user: Callable[..., User]) -> User:
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
+    monkeypatch.setattr(
+        door.desk, "_standing", Standing(lambda: list(door.desk.streams))
+    )  # nor do their tokens
     clients: list[httpx.Client] = []
 
     def connect(

@@ -3,10 +3,13 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 from playwright.sync_api import Locator, Page, TimeoutError
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
+
+Seen = TypeVar("Seen")
 
 # What the page refuses never comes here: it listens first, and says so to nobody else.
 LISTEN = """button => {
@@ -23,6 +26,7 @@ IS_TAKEN_OR_OVER = """action => window.pressesTaken?.has(action)
   || !document.querySelector(`[data-decide][formaction="${action}"]`)"""
 ONE_TRY_MS = 5_000  # a button may be closed, covered or over meanwhile
 BEFORE_THE_NEXT_MS = 100
+A_LOOK = 0.05  # seconds; each makes a page and the driver of the browser work
 
 
 def press(button: Locator, key: str = "") -> None:
@@ -55,6 +59,11 @@ def until_taken(button: Locator, press_once: Callable[[Locator], None]) -> None:
             f"in {PATIENCE} s no press on {action} was taken; the page says: {said!r}"
         )
         page.wait_for_timeout(BEFORE_THE_NEXT_MS)
+
+
+def look_until(is_so: Callable[[], Seen], description: str) -> Seen:
+    """Wait until a page says so, and return what it said."""
+    return wait_until(is_so, description, every=A_LOOK)
 
 
 def key_until(page: Page, key: str, done: Callable[[], bool]) -> None:

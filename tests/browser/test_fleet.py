@@ -135,7 +135,7 @@ def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, 
         assert_accessible(page)
 
 
-def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw):
+def test_without_scripts_it_is_searched_sorted_paged_followed_and_put_away(sign_in, raw):
     a_fleet(raw, alive=60, lost=5)
     plain = sign_in("maria", "approver", at="/agents/", wait=False, java_script_enabled=False)
     plain.get_by_role("link", name="Next").click()
@@ -145,5 +145,8 @@ def test_without_scripts_it_is_searched_sorted_paged_and_put_away(sign_in, raw):
     plain.get_by_label("Name or task").fill("nightly")
     plain.get_by_role("button", name="Find").click()
     expect(plain.locator(".rows tbody tr")).to_have_count(1)
+    plain.locator("#fleet").get_by_role("link", name="nightly-export").click()
+    expect(plain.get_by_role("heading", name="nightly-export")).to_be_visible()
+    plain.go_back()
     plain.get_by_role("button", name="Put nightly-export away").click()
     expect(plain.locator("#notices")).to_contain_text("1 agent is put away")

@@ -5,6 +5,7 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate, jobs
@@ -40,6 +41,7 @@ def test_the_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean
         assert_accessible(page)
 
 
+@pytest.mark.long
 def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, clean_redis):
     page = sign_in("ada", "maintainer")
     expect(page.locator("#alarm")).to_be_hidden()
@@ -66,6 +68,7 @@ def test_an_alarm_leads_to_the_change_and_is_over_when_it_is_recorded(sign_in, c
     expect(page.locator("#alarm")).not_to_contain_text("set aside")
 
 
+@pytest.mark.long
 def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
     sign_in, start_process, clean_redis, this_database, tmp_path, settings
 ):
@@ -86,6 +89,7 @@ def test_an_auditor_asks_for_a_file_and_gets_it_without_a_reload(
     worker.communicate()
 
 
+@pytest.mark.long
 def test_the_queue_in_the_admin_keeps_to_the_policy(sign_in, clean_redis):
     jobs.enqueue_due({})
     page = sign_in("ada", "maintainer", "auditor")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
@@ -52,6 +53,7 @@ def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, cle
     expect(page.locator(".context")).to_contain_text("Nordlicht Möbel GmbH")
 
 
+@pytest.mark.long
 @on_each_screen(1440, 390)
 def test_the_page_of_calls_is_readable(sign_in, scheme, width):
     now = datetime.now(UTC)

@@ -13,10 +13,9 @@ from core.history.recorder.recorder import Recorder
 from telemetry_site.layers import channel_layers
 from tests.browser.conftest import fill_in
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import press
+from tests.browser.pressing import look_until, press
 from tests.dashboard.live.frames import TICKS_PROMISED, clock_ms
 from tests.servers import client_of, faulty_server
-from tests.waiting import wait_until
 
 SHAPE_OF_PAGE = """() => {
   const copy = document.querySelector('main').cloneNode(true);
@@ -44,7 +43,12 @@ def test_everything_works_without_javascript(page_without_javascript, clean_redi
     page.reload()
     expect(page.locator("#connection")).to_contain_text("reload to see changes")
     line_of(page, "deploy").locator("a").click()
-    page.get_by_label("Reason").fill("Fine")
+    address, reason = page.url, page.get_by_label("Reason")
+    reason.fill("Fine")
+    reason.press("Enter")  # a new line
+    reason.press("Control+Enter")
+    assert page.url == address
+    assert gate.get_request(approved.request_id).status == "pending"
     page.get_by_role("button", name="Approve").click()
     expect(page.locator("#notices")).to_contain_text("You approved ")
     expect(page.locator("#pane h1")).to_contain_text("delete")  # the next one
@@ -56,18 +60,6 @@ def test_everything_works_without_javascript(page_without_javascript, clean_redi
     assert gate.get_request(denied.request_id).status == "rejected"
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-
-
-def test_enter_in_a_reason_without_javascript_is_a_new_line(page_without_javascript, clean_redis):
-    page = page_without_javascript
-    request = ApprovalGate(clean_redis, "robot").open_request("deploy")
-    page.reload()
-    line_of(page, "deploy").locator("a").click()
-    address = page.url
-    page.get_by_label("Reason").press("Enter")
-    page.get_by_label("Reason").press("Control+Enter")
-    assert page.url == address
-    assert ApprovalGate(clean_redis).get_request(request.request_id).status == "pending"
 
 
 # By a timer of the page, which a busy machine delays as it delays those of the page itself: the page looks at
@@ -86,6 +78,7 @@ NOTE_TICKS = """() => {
 }"""
 
 
+@pytest.mark.long
 def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fresh_one(sign_in, clean_redis):
     page = sign_in("maria", "approver")
     gate, heartbeat = ApprovalGate(clean_redis, "robot"), HeartbeatCoordinator(clean_redis)
@@ -121,7 +114,7 @@ def test_a_page_offline_for_ten_seconds_looks_stale_and_comes_back_equal_to_a_fr
     expect(page.locator("#agents")).to_contain_text("2 alive")
     for one in (page, fresh):
         choose(one, "restart")
-    wait_until(lambda: page.evaluate(SHAPE_OF_PAGE) == fresh.evaluate(SHAPE_OF_PAGE), "both pages are equal")
+    look_until(lambda: page.evaluate(SHAPE_OF_PAGE) == fresh.evaluate(SHAPE_OF_PAGE), "both pages are equal")
     assert any(second.request_id in element for element in page.evaluate(SHAPE_OF_PAGE))
 
 

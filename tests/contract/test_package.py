@@ -282,7 +282,8 @@ def test_a_command_that_needs_the_database_names_the_one_that_reaches_it(beside,
     [["agent-telemetry"], pytest.param(["-m", "agent_telemetry"], marks=pytest.mark.long)],
     ids=["command", "module"],
 )
-def test_what_was_typed_is_what_errors_repeat(installed, words):
+def test_what_was_typed_is_what_errors_repeat(beside, words):
+    installed, _django = beside
     typed = " ".join(["python", *words] if words[0] == "-m" else words)
     code, _out, err = installed.run(*words, "shew")
     assert code == 2
@@ -290,7 +291,8 @@ def test_what_was_typed_is_what_errors_repeat(installed, words):
     assert err.endswith(f"see {typed} --help\n")
 
 
-def test_another_projects_manage_py_beside_it_makes_no_data_directory(installed):
+def test_another_projects_manage_py_beside_it_makes_no_data_directory(beside):
+    installed, _django = beside
     (installed.packages / "manage.py").write_text("")
     program = "from agent_telemetry.store.configuration import data_directory; print(data_directory())"
     try:

@@ -4,6 +4,7 @@ import ast
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,15 +43,19 @@ def limit_of(name: str) -> int:
     return next(limit for pattern, limit in LIMITS.items() if Path(pattern).suffix == Path(name).suffix)
 
 
-def functions(name: str, text: str) -> Iterator[tuple[str, int, int]]:
+@cache
+def functions(name: str, text: str) -> list[tuple[str, int, int]]:
+    """Each with its lines; no file is read twice."""
     if text.count("\n") <= FUNCTION:  # none in it can be too long
-        return
+        return []
     left: list[ast.AST] = [ast.parse(text)]
+    found = []
     while left:
         node = left.pop()
         left += [inside for inside in ast.iter_child_nodes(node) if isinstance(inside, HOLDS_FUNCTIONS)]
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield f"{name}:{node.name}", node.end_lineno - node.lineno + 1, FUNCTION
+            found.append((f"{name}:{node.name}", node.end_lineno - node.lineno + 1, FUNCTION))
+    return found
 
 
 def sizes(found: Texts) -> Iterator[tuple[str, int, int]]:

@@ -53,6 +53,7 @@ def no_room_on_the_disk_for(site, *parts):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.long  # a whole site
 @ON_SQLITE
 def test_a_full_disk_refuses_answers_with_a_sentence_and_the_record_goes_on_when_there_is_room(site):
     person, request_id = site.people[0], ask(site)
@@ -99,6 +100,7 @@ def every_connection_taken(server, database):
         yield
 
 
+@pytest.mark.long
 @ON_POSTGRESQL
 def test_without_a_connection_left_answers_are_refused_with_a_sentence_until_there_is_one(
     site, database_server
@@ -115,6 +117,7 @@ def test_without_a_connection_left_answers_are_refused_with_a_sentence_until_the
     recorded(site)
 
 
+@pytest.mark.long
 def test_a_torn_end_of_the_file_of_redis_loses_no_decision_that_the_record_knows(site):
     person, request_id = site.people[1], ask(site)
     digest = card_of(person, request_id)
@@ -134,6 +137,7 @@ def test_a_torn_end_of_the_file_of_redis_loses_no_decision_that_the_record_knows
     assert live_record(site.gate, request_id).status == "rejected"
 
 
+@pytest.mark.long
 def test_a_recorder_that_is_started_a_second_time_stands_by_and_doubles_nothing(site):
     site.start_part_again("standby")
     ids = [ask(site) for _ in range(10)]

@@ -15,9 +15,8 @@ from tests.history.backups.test_backup_crashes import KILLED_AT
 from tests.site.test_notices_at_work import KILLED
 
 OFTEN = [1, *([pytest.param(REPEATS, marks=pytest.mark.long)] if "WHOLE_SCALE" in os.environ else [])]
-# What the others kill has tests in one process too: votes, holds, the recorder, and what Redis or an agent lost.
-ALWAYS = ("site",) if DATABASE == "sqlite" else tuple(LANES)
-EACH = [pytest.param(lane, marks=[] if lane in ALWAYS else pytest.mark.long) for lane in LANES]
+# What they kill has tests in one process too: decisions, votes, holds, the recorder, and what Redis or an agent lost.
+EACH = [pytest.param(lane, marks=pytest.mark.long if DATABASE == "sqlite" else []) for lane in LANES]
 
 
 def test_every_failpoint_has_its_trial():

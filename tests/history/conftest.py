@@ -22,12 +22,6 @@ from tests.live_record import live_record
 from tests.memory_disk import memory_folder
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """The hasher of the site takes its time, which is its purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data directory for a site of its own; on a busy disk its migrations alone could take a minute."""

@@ -99,6 +99,7 @@ print(taken)
 """
 
 
+@pytest.mark.long
 def test_the_start_of_a_web_process_leaves_no_connection_taken_from_its_pool(postgresql, tmp_path):
     own = {"DATABASE_URL": postgresql.new_database(), "TELEMETRY_DATA_DIR": str(tmp_path), "REDIS_URL": ""}
     command = [sys.executable, "-c", CONNECTIONS_IN_USE]

@@ -57,9 +57,10 @@ def test_every_command_says_so_of_a_file_that_is_no_database(tmp_path, command):
     assert len(found.stderr.strip().splitlines()) == 1, found.stderr
 
 
+@LONG
 @pytest.mark.parametrize(
     ("command", "said"),
-    [("verify_audit", "is missing"), pytest.param("audit_checkpoint", "migrate", marks=LONG)],
+    [("verify_audit", "is missing"), ("audit_checkpoint", "migrate")],
 )
 def test_a_database_that_was_never_migrated_is_a_sentence_too(tmp_path, command, said):
     found = run([command], tmp_path)

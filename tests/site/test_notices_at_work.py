@@ -84,6 +84,7 @@ def test_the_worker_finds_by_itself_what_is_due_and_tells_it(asked, run, receive
     assert states() == [State.SENT]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("place", "reached"), KILLED)
 def test_whoever_is_killed_around_the_sending_leaves_it_unknown_and_nobody_hears_it_twice(
     asked, run, receiver, place, reached

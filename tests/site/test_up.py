@@ -130,6 +130,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(up):
     wait_until(site.gone, f"no process is left after kill -9, but: {site.processes()}")
 
 
+@pytest.mark.long
 def test_a_part_that_dies_is_started_again_and_nothing_is_lost(up):
     site = up()
     url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 import pytest
+from django.core.management import CommandError, call_command
 from rq import Callback
 from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
@@ -13,6 +14,7 @@ from rq.registry import StartedJobRegistry
 from core import jobs
 from core.models import Export
 from core.store import queue as queues
+from telemetry_site.queues import rq_queues
 from tests.waiting import wait_until
 from tests.workers import start_worker
 
@@ -79,6 +81,7 @@ def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
     assert not {job.id for job in done} & set(jobs.enqueue_due({}))
 
 
+@pytest.mark.long
 def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
     job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
     worker(ours=True)
@@ -104,6 +107,7 @@ def test_a_job_whose_worker_is_killed_is_run_again_by_the_next(worker, tmp_path)
     wait_until(lambda: job.get_status(refresh=True) == JobStatus.FINISHED, "the next one runs it")
 
 
+@pytest.mark.long
 def test_a_job_that_cannot_succeed_is_shown_as_failed_and_one_of_others_runs_nothing(worker, tmp_path):
     never = put_in("fail", retry=jobs.Retry(max=1))
     mark = tmp_path / "mark"
@@ -125,11 +129,11 @@ def idle(raw) -> bool:
     return states == ["idle"] and raw.zcard("rq:finished:telemetry-jobs") >= len(jobs.TIMETABLE)
 
 
-def test_without_redis_it_says_so(start_process, tmp_path, transactional_db):
-    process = start_worker(start_process, tmp_path, "redis://127.0.0.1:1", "")
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "the queue of jobs does not answer" in said.splitlines()[-1]
+def test_without_redis_it_says_so(settings, tmp_path):
+    settings.REDIS_URL = settings.TELEMETRY_SITE_REDIS_URL = nowhere = "redis://127.0.0.1:1"
+    settings.RQ_QUEUES = rq_queues(nowhere, tmp_path, "telemetry-jobs")
+    with pytest.raises(CommandError, match="the queue of jobs does not answer"):
+        call_command("worker", "--burst")
 
 
 def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw, monkeypatch):

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from core.api.otlp.dialects import CONVENTION, Dialect, Names
@@ -27,36 +29,60 @@ def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
     told = dialect.told(record.attributes)
     at = moment(record.at, now)
     quantities = quantities_of(told, dialect)
+    words = _words(
+        told.get("model"), told.get("provider"), told.get("stage"), record.resource.get("service.name"),
+        dialect.usual_provider, dialect.word,
+    )  # fmt: skip
     return priced_as_told(
         quantities,
         _cost(told, dialect),
+        words,
         call_id=quantities.request_id or quantities.response_id or identity(record, dialect, told),
         us=moment_us(at),
-        model=as_name(told.get("model"), "model") or "unknown",
-        provider=as_name(told.get("provider"), "provider") or dialect.usual_provider or "unknown",
-        workflow=workflow_of(record.resource, dialect.word),
-        stage=as_name(told.get("stage"), "stage"),
         duration_ms=_duration(record, told),
         agent_id=agent,
     )
 
 
-def priced_as_told(quantities: Quantities, cost: Decimal | None, *, provider: str, **said: Any) -> Call:
-    """A call of these quantities at this cost in dollars, None where nobody says; ValueError for a bad provider."""
+@lru_cache(maxsize=4096, typed=True)
+def _words(model: Any, provider: Any, stage: Any, service: Any, usual: str, word: str) -> Mapping[str, Any]:
+    """What of a call is the same for many of them."""
+    return words_of(
+        as_name(model, "model"),
+        as_name(provider, "provider") or usual,
+        workflow=workflow_of({"service.name": service}, word),
+        stage=as_name(stage, "stage"),
+    )
+
+
+def words_of(model: str, provider: str, *, workflow: str, stage: str) -> Mapping[str, Any]:
+    """The words of a call, and what telemetry does not know; ValueError for a bad provider."""
+    return {
+        "model": model or "unknown",
+        "provider": lower_name(provider or "unknown", "its provider"),
+        "workflow": workflow,
+        "stage": stage,
+        "tier": TIER,
+        "hit": False,
+        "cache_type": "",
+        "prompt_hit": False,
+        "user": "",
+    }
+
+
+def priced_as_told(
+    quantities: Quantities, cost: Decimal | None, words: Mapping[str, Any], **said: Any
+) -> Call:
+    """A call of these quantities at this cost in dollars, None where nobody says."""
     odd = Odd()
     nano = None if cost is None else odd.good(nano_dollars, cost, None)
     return Call(
+        **words,
         **said,
         **fields_of(quantities),
-        provider=lower_name(provider, "its provider"),
-        tier=TIER,
         cost=nano or 0,
         cost_source=UNKNOWN if nano is None else TOLD,
         incomplete=odd.text,
-        hit=False,
-        cache_type="",
-        prompt_hit=False,
-        user="",
     )
 
 

@@ -15,6 +15,7 @@ from core.api.otlp.calls import (
     first,
     moment,
     priced_as_told,
+    words_of,
     workflow_of,
 )
 from core.api.otlp.records import Attributes, Point
@@ -68,8 +69,8 @@ class Interval:
 
     def __init__(self, point: Point, meter: Meter) -> None:
         self.point, self.meter, said = point, meter, point.attributes
-        self.model = as_name(first(said, MODELS), "model") or "unknown"
-        self.provider = as_name(first(said, PROVIDERS), "provider") or meter.provider or "unknown"
+        self.model = as_name(first(said, MODELS), "model")
+        self.provider = as_name(first(said, PROVIDERS), "provider") or meter.provider
         self.amounts: dict[str, int] = defaultdict(int)
         self.cost: Decimal | None = None
 
@@ -89,15 +90,14 @@ class Interval:
         at = moment(point.at, now)
         if point.cumulative and point.start:
             at = max(point.start / 1e9, now - LONGEST_DAYS * DAY_SECONDS)
+        workflow = workflow_of(point.resource, point.name)
+        words = words_of(self.model, self.provider, workflow=workflow, stage="metrics")
         return priced_as_told(
             self._quantities(),
             self.cost,
+            words,
             call_id=call_id,
             us=moment_us(at),
-            model=self.model,
-            provider=self.provider,
-            workflow=workflow_of(point.resource, point.name),
-            stage="metrics",
             duration_ms=0,
             agent_id=agent,
         )

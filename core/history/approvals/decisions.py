@@ -26,7 +26,7 @@ from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
-from core.history.database.prepared import Query
+from core.history.database.prepared import Insert, Query
 from core.models import DecisionIntent
 from core.models.sealed import key_lost
 from core.store.approvals import Answer, RequestRecord, read_record_and_time
@@ -286,10 +286,11 @@ def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
 
 def fresh_powers(user: Any) -> tuple[Any, Powers]:
     """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
-    fresh = _ACCOUNT.one(get_user_model(), user.pk)
+    fresh = _ACCOUNT.one(user.pk)
     return fresh, powers_of(fresh) if fresh else Powers()
 
 
+_TRY = Insert(DecisionIntent)
 _ACCOUNT = Query(lambda pk: get_user_model().objects.filter(pk=pk), int)
 
 
@@ -304,7 +305,7 @@ def _attempt(
     if record.status != PENDING:
         if _is_repeat(intent, _standing(record, str(intent.pk))):
             return _standing(record, str(intent.pk))
-        intent.save(force_insert=True)
+        _TRY.run([intent])
     elif (before := _write(intent, tried)) is not None:
         return holds.held(before, tried.now)
     if verdict.why:
@@ -323,7 +324,7 @@ def _write(intent: DecisionIntent, tried: Tried) -> DecisionIntent | None:
         signing.keyring()  # or it could not be released
     else:
         sign_intent(intent)
-    intent.save(force_insert=True)
+    _TRY.run([intent])
     return None
 
 

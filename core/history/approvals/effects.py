@@ -16,6 +16,7 @@ from core.history.approvals.answers import deadlines, holds, intents
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
 from core.history.audit.entries import Fact, about, append, new_fact
 from core.history.database import locks
+from core.history.database.prepared import Insert, Query, Save
 from core.history.search import index as search
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
@@ -68,6 +69,11 @@ CHANGING = (
     "signature",
     *("answer", "edited_to", "ended_at", "collected_at", "deadline_at", "timeout_seconds"),
 )
+_ROWS = Query(
+    lambda ids: ApprovalRecord.objects.defer("context").select_for_update().filter(pk__in=ids).order_by("pk"),
+    [uuid.UUID],
+)
+_ADD, _CHANGE = Insert(ApprovalRecord), Save(ApprovalRecord, *CHANGING)
 NOTED = "an answer that was accepted, which Redis lost before it was recorded or known to have been heard"
 OFFERED_AGAIN = "a request that Redis, restored from an older file, offered again"
 CLAIMS = ("ended", "collected", "restored", "doubted")  # believed where the request itself says so
@@ -118,14 +124,17 @@ class Batch:
     def __init__(self, entries: Iterable[OutboxEntry], records: Records) -> None:
         said = [entry.fields for entry in entries]
         ids = {fields.get("request_id", "") for fields in said}
-        known = ApprovalRecord.objects.defer("context").select_for_update().order_by("pk")
-        self._rows = {str(row.pk): row for row in known.filter(pk__in=[id_ for id_ in ids if valid_id(id_)])}
+        valid = [uuid.UUID(id_) for id_ in ids if valid_id(id_)]
+        self._rows: dict[str, ApprovalRecord] = (
+            {str(row.pk): row for row in _ROWS.objects(valid)} if valid else {}
+        )
         self._records = records
         self._new: dict[str, ApprovalRecord] = {}
         self._changed: dict[str, ApprovalRecord] = {}
+        self._ended_now: set[uuid.UUID] = set()  # what else changes is no word of the index
         self._accepted: list[uuid.UUID] = []
         self._standing: set[uuid.UUID] = set()
-        self._lost: dict[str, set[str]] = {}
+        self._lost: dict[str, set[uuid.UUID]] = {}
         self._intents = intents.tried_on(said, records.gone)
         self._held = intents.without_held(self._intents)
 
@@ -141,20 +150,16 @@ class Batch:
 
     def write(self) -> None:
         """Write what was worked out; a DatabaseError where the database does not take it."""
-        ApprovalRecord.objects.bulk_create(self._new.values())
+        _ADD.run(self._new.values())
         for row in self._changed.values():
-            row.save(update_fields=CHANGING)
+            _CHANGE.run(row)
         search.index(self._new.values())
-        search.index_again(self._changed)
+        search.index_again(self._ended_now)
         now: datetime = timezone.now()
         if self._accepted:
-            mine = DecisionIntent.objects.filter(pk__in=self._accepted).exclude(outcome=ACCEPTED)
-            mine.update(outcome=ACCEPTED, settled_at=now)
+            intents.accept(self._accepted, now)
         for outcome, ids in self._lost.items():
-            # Of each request that ended, every other attempt has lost. One that was noted as accepted is for the
-            # repair: it says that the record and what a person heard differ.
-            lost = DecisionIntent.objects.filter(request_id__in=ids, outcome=OPEN, accepted_at=None)
-            lost.exclude(pk__in=self._standing).update(outcome=outcome, settled_at=now)
+            intents.lose(list(ids), list(self._standing), outcome, now)
 
     def _add(self, request_id: str, **fields: Any) -> ApprovalRecord:
         row = ApprovalRecord(request_id=request_id, **fields)
@@ -167,6 +172,8 @@ class Batch:
             setattr(row, name, value)
         if request_id not in self._new:
             self._changed[request_id] = row
+            if "status" in fields:
+                self._ended_now.add(row.pk)
 
     def _requested(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
@@ -393,7 +400,7 @@ class Batch:
         if was_lost(row):
             return  # an attempt left open may have taken effect: the repair says so
         lost = OUTCOME_OF_END.get(row.status, ALREADY_DECIDED)
-        self._lost.setdefault(lost, set()).add(str(row.pk))
+        self._lost.setdefault(lost, set()).add(uuid.UUID(str(row.pk)))
 
 
 STEPS: Mapping[str, Callable[[Batch, str, OutboxEntry], list[Fact]]] = {

@@ -4,13 +4,14 @@ import logging
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
 
 from core.history.audit.chain import END, START, Link, canonical
 from core.history.database import locks
+from core.history.database.prepared import Insert, Query, Save
 from core.models import AuditEntry, AuditHead
 
 logger = logging.getLogger(__name__)
@@ -50,11 +51,7 @@ def repaired(what: str, **details: Any) -> Fact:
 def append(facts: list[Fact]) -> int:
     """Append what is not in the record yet; returns how many. Call it last in the transaction it belongs to."""
     head = locked_head()
-    known = set(
-        AuditEntry.objects.filter(event_id__in=[fact.event_id for fact in facts]).values_list(
-            "event_id", flat=True
-        )
-    )
+    known = {event_id for (event_id,) in _KNOWN.rows([fact.event_id for fact in facts])} if facts else set()
     mended = _mend(head)
     entries = []
     for fact in [*mended, *facts]:
@@ -66,8 +63,8 @@ def append(facts: list[Fact]) -> int:
         head.hash = entry.hash
         entries.append(entry)
     if entries:
-        AuditEntry.objects.bulk_create(entries)
-        head.save(update_fields=["sequence", "hash"])
+        _APPEND.run(entries)
+        _GO_ON.run(head)
     return len(entries) - len(mended)
 
 
@@ -76,8 +73,27 @@ def locked_head() -> AuditHead:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("an audit entry is written in the transaction of what it records")
     locks.check_foreign_keys()
-    AuditHead.objects.get_or_create(pk=1)
-    return AuditHead.objects.select_for_update().get(pk=1)
+    head = _HEAD.one(1)
+    if head is None:
+        AuditHead.objects.get_or_create(pk=1)
+        head = _HEAD.one(1)
+    return cast(AuditHead, head)
+
+
+_KNOWN = Query(
+    lambda ids: AuditEntry.objects.filter(event_id__in=ids).order_by().values_list("event_id"), [str]
+)
+_HEAD = Query(lambda pk: AuditHead.objects.select_for_update().filter(pk=pk), int)
+_BEYOND = Query(
+    lambda sequence: (
+        AuditEntry.objects.filter(sequence__gt=sequence, sequence__lt=END)
+        .order_by("-sequence")
+        .values_list("sequence", "hash")[:1]
+    ),
+    int,
+)
+_APPEND = Insert(AuditEntry)
+_GO_ON = Save(AuditHead, "sequence", "hash")
 
 
 def _mend(head: AuditHead) -> list[Fact]:
@@ -85,8 +101,7 @@ def _mend(head: AuditHead) -> list[Fact]:
     stood: object = head.sequence
     if type(stood) is not int or not 0 <= stood < END or not isinstance(head.hash, str):
         head.sequence, head.hash = -1, START
-    beyond = AuditEntry.objects.filter(sequence__gt=head.sequence, sequence__lt=END).order_by("-sequence")
-    newest = beyond.values_list("sequence", "hash").first()
+    newest = next(iter(_BEYOND.rows(head.sequence)), None)
     if newest is None and head.sequence >= 0:
         return []
     head.sequence, head.hash = newest or (0, START)

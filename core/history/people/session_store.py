@@ -73,7 +73,7 @@ class SessionStore(db.SessionStore):
 
     def _get_session_from_db(self) -> WebSession | None:
         now = timezone.now()
-        return self._found(_GOOD_ONE.one(WebSession, stored(self.session_key or ""), now, now - idle_time()))
+        return self._found(_GOOD_ONE.one(stored(self.session_key or ""), now, now - idle_time()))
 
     async def _aget_session_from_db(self) -> WebSession | None:
         return self._found(await good().filter(pk=stored(self.session_key or "")).afirst())

@@ -30,6 +30,7 @@ from core.history.approvals.answers.release import Abandoned
 from core.history.approvals.repair import Repair
 from core.history.approvals.rules import Rules
 from core.history.audit.entries import Fact, append
+from core.history.database.prepared import Query, Save
 from core.history.recorder import registry
 from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.registry import Batch, Records
@@ -47,12 +48,15 @@ logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
 PAUSE_SECONDS = 0.5
+GATHER_SECONDS = 0.005
 REBUILD_REST = 10
 SHORTEST_WAIT_SECONDS = 0.02  # a record that says it is due and is not must not make a busy loop
 CURSOR = Cursor.OUTBOX
 # A server that is away, read-only or not migrated yet is waited for; whatever else goes wrong with an entry lies in it.
 NOT_OF_THE_ENTRY = (Error, StoreUnavailable)
 NOT_TAKEN = (DataError, IntegrityError)
+_PLACE = Query(lambda name: Cursor.objects.select_for_update().filter(name=name), str)
+_KEEP_PLACE = Save(Cursor, "position", "updated_at")
 
 
 class Recorder:
@@ -102,7 +106,7 @@ class Recorder:
         if outbox.current_installation(self._store) != self._installation or not self._installation:
             self._begin()
         self._mend()
-        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
+        entries = self._read(seconds)
         if entries:
             failpoints.reach("recorder.after_read")
             if not self._commit(entries):
@@ -118,6 +122,17 @@ class Recorder:
             self._look_for_lost_runs()  # all that was said is in SQL: now for those who say nothing
             self._rebuild_touched_days()
         return len(entries)
+
+    def _read(self, seconds: float) -> list[OutboxEntry]:
+        """What came; one that waits for it takes what follows at once with it, so that they are one commit.
+
+        Meanwhile the site notes the very decision that woke us: on SQLite it would have to wait for our commit.
+        """
+        entries = outbox.read_after(self._line, self._position, self._longest_wait(seconds))
+        if seconds and 0 < len(entries) < outbox.BATCH:
+            time.sleep(GATHER_SECONDS)
+            entries = outbox.read_after(self._line, self._position, 0.0)
+        return entries
 
     def _mend(self) -> None:
         """One part of a round of repairs, when one is due."""
@@ -219,7 +234,7 @@ class Recorder:
         """Record a batch in one transaction; False when another recorder was faster."""
         records = registry.read_ahead(self._store, entries)
         with transaction.atomic():
-            cursor = Cursor.objects.select_for_update().get(name=CURSOR)
+            cursor = _PLACE.one(CURSOR) or Cursor()  # where somebody removed it, it is made anew
             if (cursor.position, cursor.installation) != (self._position, self._installation):
                 self._position = cursor.position
                 if cursor.installation != self._installation:
@@ -227,7 +242,7 @@ class Recorder:
                 return False
             facts = self._record_all(entries, records)
             cursor.position = entries[-1].position
-            cursor.save()
+            _KEEP_PLACE.run(cursor)
             append(facts)
             failpoints.reach("recorder.before_commit")
         self._position, self._asked = entries[-1].position, list(records.bodies.values())

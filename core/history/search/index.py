@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from core.history.database.locks import hold_recorder
+from core.history.database.prepared import Query
 from core.history.search.sealed import sealed_words
 from core.history.search.words import MARK, beginnings_of, fact, lines_of, words_of
 from core.models import ApprovalRecord
@@ -84,11 +85,14 @@ def index(rows: Iterable[ApprovalRecord]) -> None:
         )
 
 
-def index_again(request_ids: Iterable[Any]) -> None:
+def index_again(request_ids: Iterable[UUID]) -> None:
     """The same for requests that stand in SQL already."""
     ids = list(request_ids)
     for start in range(0, len(ids), AT_ONCE):
-        index(ApprovalRecord.objects.filter(pk__in=ids[start : start + AT_ONCE]))
+        index(_ROWS.objects(ids[start : start + AT_ONCE]))
+
+
+_ROWS = Query(lambda ids: ApprovalRecord.objects.filter(pk__in=ids), [UUID])
 
 
 def ensure(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:

@@ -31,6 +31,7 @@ EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
 ASKED_AT_ONCE = 100
 PENDING_AT_ONCE = 50  # each may have 256 KiB of context
+MORE_AT_ONCE, SMALL_BYTES = 4, 1 << 16  # so many times as many after a part whose contexts have less in all
 Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
@@ -167,7 +168,7 @@ def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | M
 def read_pending(
     store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
-    """The undecided requests that are not past their deadline: a round trip, and one for each fifty.
+    """The undecided requests that are not past their deadline: a round trip, and one for each fifty or more.
 
     known: records that somebody holds, by id. One that says the same is returned itself: it takes no more room.
     contexts: gets the context of each by its id, as values, for who would read them a second time.
@@ -189,7 +190,7 @@ def read_pending(
 def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
     """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
-    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
+    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred or more.
     """
     if key is None:
         reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
@@ -213,16 +214,22 @@ def _read_each(
     known: Mapping[str, RequestRecord],
     contexts: Contexts | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
-    """The server's time, each id and what is there, so many in a round trip."""
-    for first in range(0, len(request_ids), at_once):
-        part = request_ids[first : first + at_once]
+    """The server's time, each id and what is there, so many in a round trip; more of them where they are small."""
+    first, many = 0, at_once
+    while part := request_ids[first : first + many]:
+        first += many
         now, replies = _read_hashes(store, part)
+        size = 0
         for request_id, reply in zip(part, replies, strict=True):
             try:
-                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id), contexts)
+                record = _parsed_or_none(request_id, reply, known.get(request_id), contexts)
             except MalformedRecord as error:
                 yield now, request_id, error
+                continue
+            size += 0 if record is None else len(record.context)
+            yield now, request_id, record
         replies.clear()  # before the next ones are read
+        many = at_once * MORE_AT_ONCE if size < SMALL_BYTES else at_once
 
 
 def count_waiting(store: Store) -> tuple[int, float]:

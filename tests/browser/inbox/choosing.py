@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.waiting import wait_until
+from tests.browser.pressing import look_until
 
 SHOW_NEWS = "() => document.querySelector('#news:not([hidden])')?.click()"
 
@@ -34,7 +34,7 @@ def show_until(page: Page, is_shown: Callable[[], bool], description: str) -> No
         page.evaluate(SHOW_NEWS)
         return is_shown()
 
-    wait_until(shown, description)
+    look_until(shown, description)
 
 
 def show_all(page: Page, many: int) -> None:

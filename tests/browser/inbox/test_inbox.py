@@ -13,6 +13,13 @@ from tests.browser.pressing import key_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
+# Of each control that is seen: its name and height. A link within text is as high as its line.
+SIZES = """
+[...document.querySelectorAll('button, input:not([type=hidden]), textarea, select, nav a, .card h2 a')]
+  .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest('.unseen'))
+  .map((one) => (one.type === 'checkbox' ? one.closest('label') : one))
+  .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
+"""
 ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
 RESTS = """() => {
   const button = document.querySelector('[data-decide]'), live = document.documentElement.dataset.connection;
@@ -190,10 +197,13 @@ def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(si
     first, second = (gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("first", "second")))
     page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
     choose(page, "second")
+    expect(page.locator("#arrivals")).to_have_text("")
     before = line_of(page, "second").bounding_box()
     gate.open_request("urgent", timeout=110)
     expect(page.locator("#news")).to_have_text("1 new, show")
-    expect(page.locator("#arrivals")).to_contain_text("New request: urgent of robot, it expires in")
+    said = page.get_by_role("status").and_(page.locator("#arrivals"))
+    expect(said).to_contain_text("New request: urgent of robot, it expires in")
+    assert page.locator("#notices").get_attribute("aria-live") == "polite"
     gate.respond_to_approval(first.request_id, False, "tom")
     expect(page.locator(f"#line-{first.request_id}.over")).to_be_visible()
     assert line_of(page, "second").bounding_box() == before
@@ -221,14 +231,17 @@ def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anyth
     expect(page.locator("#notices")).to_contain_text("You approved wipe")
 
 
-def test_on_a_phone_the_list_leads_to_the_request_and_back(sign_in, clean_redis):
+def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_is_large_enough(
+    sign_in, clean_redis
+):
     gate = ApprovalGate(clean_redis, "robot")
-    for n, kind in enumerate(("first", "second")):
-        gate.open_request(kind, timeout=600 + n)
+    _first, request = (gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("first", "second")))
     page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
     expect(page.locator("#pane")).to_be_hidden()
+    assert too_small(page) == []
     choose(page, "second")
     expect(page.locator("#list")).to_be_hidden()
+    assert too_small(page) == []
     box = page.get_by_role("button", name="Approve").bounding_box()
     assert box["height"] >= 44
     expect(page.get_by_label("Reason")).to_be_hidden()
@@ -240,3 +253,11 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back(sign_in, clean_redis)
     choose(page, "first")
     press(page.get_by_role("button", name="Deny"))
     expect(page.locator("#pane h1")).to_contain_text("second")
+    page.goto(f"/approvals/{request.request_id}/")
+    page.wait_for_selector("[data-connection=live]")
+    assert too_small(page) == []
+
+
+def too_small(page: Page) -> list[tuple[str, float]]:
+    """Of fingers: what is pressed has 44 pixels."""
+    return [(name, height) for name, height in page.evaluate(SIZES) if height < 44]

@@ -69,6 +69,17 @@ def test_a_reason_and_a_denial_by_a_key_each(sign_in, clean_redis):
     assert live_record(gate, request.request_id).reason.endswith("Need more information first")
 
 
+def test_a_request_that_could_not_be_fetched_is_shown_once_it_can_be(sign_in, clean_redis):
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    page.route("**/?selected=*", lambda route: route.abort())
+    ApprovalGate(clean_redis, "robot").open_request("deploy", timeout=600)
+    said = page.get_by_text("could not be fetched")
+    expect(said).to_be_visible()
+    page.unroute("**/?selected=*")
+    expect(page.get_by_role("button", name="Approve deploy")).to_be_visible()
+    expect(said).to_have_count(0)
+
+
 @pytest.mark.long
 def test_who_looks_at_the_same_request_is_named_and_moves_nothing(sign_in, clean_redis):
     ApprovalGate(clean_redis, "robot").open_request("deploy", timeout=600)

@@ -14,7 +14,8 @@ from core.models import ApprovalRecord
 from core.store.client import open_store
 from tests.browser.inbox.choosing import choose
 from tests.browser.inbox.elsewhere import elsewhere
-from tests.browser.test_when_things_break import SHAPE_OF_PAGE, silence
+from tests.browser.pressing import look_until
+from tests.browser.test_when_things_break import IN_5_5_SECONDS, SHAPE_OF_PAGE, silence
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -79,11 +80,14 @@ class World:
             self.chance.choice(things)()
 
 
-def go_away(page: Page) -> None:
-    silence(page)
-    page.evaluate("connection.socket.close()")
-    page.wait_for_selector("[data-connection=stale]")
-    assert page.locator("[data-decide]:not(:disabled)").count() == 0
+def go_away(*pages: Page) -> None:
+    """Their network is silent, as each sees in time."""
+    for page in pages:
+        silence(page)
+        page.evaluate(IN_5_5_SECONDS)
+    for page in pages:
+        assert page.evaluate("window.inTime") is True
+        assert page.locator("[data-decide]:not(:disabled)").count() == 0
 
 
 def is_as_new(page: Page) -> None:
@@ -101,7 +105,7 @@ def is_as_new(page: Page) -> None:
         return not differ
 
     with suppress(AssertionError):
-        wait_until(equal, "both pages are equal")
+        look_until(equal, "both pages are equal")
     assert differ == []
     fresh.close()
 
@@ -116,8 +120,7 @@ def test_a_browser_that_was_away_equals_a_fresh_one(sign_in, make_user, clean_re
     own.goto(f"/approvals/{world.kept}/")
     own.wait_for_selector("[data-connection=live]")
     page.context.set_offline(True)
-    for one in (page, own):
-        go_away(one)
+    go_away(page, own)
     elsewhere(lambda: world.go_on(STEPS))
     waiting = ApprovalRecord.objects.filter(status="pending")
     wait_until(lambda: waiting.count() == 1 + len(world.open), "all of it is recorded")

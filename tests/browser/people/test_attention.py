@@ -9,7 +9,8 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
-from core.models import Notice, NoticeChannel, NoticeWish
+from core.models import Notice, NoticeChannel
+from tests.browser.pressing import press
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 
 # What a browser without a screen has neither of: it notes what would be heard and shown.
@@ -60,32 +61,41 @@ def listed(page: Page, waiting: int) -> None:
     page.wait_for_function(f"() => seenLast?.waiting === {waiting} && seenLast.ids.size === {waiting}")
 
 
-def test_without_a_connection_the_number_is_marked_as_one_that_may_be_old(page, gate):
+def test_title_and_icon_say_how_many_wait_and_mark_a_number_that_may_be_old(page, gate):
+    looks(page, "", "icon")
+    lose_the_connection(page)
+    looks(page, "(?) ", "icon-stale")
+    page.context.set_offline(False)
+    looks(page, "", "icon")
     gate.open_request("deploy")
-    expect(page).to_have_title("(1) Live - Agent telemetry")
-    page.context.set_offline(True)
-    page.evaluate("() => connection.socket.close()")
-    expect(page).to_have_title("(1?) Live - Agent telemetry")
-    expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile(r"/icon-stale\.[^/]*svg$"))
+    looks(page, "(1) ", "icon-waiting")
+    lose_the_connection(page)
+    looks(page, "(1?) ", "icon-stale")
     expect(page.locator("[data-forecast]")).to_be_empty()
     page.context.set_offline(False)
-    expect(page).to_have_title("(1) Live - Agent telemetry")
+    looks(page, "(1) ", "icon-waiting")
+    press(page.get_by_role("button", name="Deny"))
+    looks(page, "", "icon")
 
 
-def test_nothing_that_waited_is_no_certain_nothing_either(page):
-    expect(page).to_have_title("Live - Agent telemetry")
+def looks(page: Page, number: str, icon: str) -> None:
+    expect(page).to_have_title(f"{number}Live - Agent telemetry")
+    shown = re.compile(rf"/{icon}\.[^/]*svg$")
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", shown)
+
+
+def lose_the_connection(page: Page) -> None:
     page.context.set_offline(True)
     page.evaluate("() => connection.socket.close()")
-    expect(page).to_have_title("(?) Live - Agent telemetry")
 
 
 def test_the_head_says_how_many_expire_next_and_goes_on_by_itself(page, gate):
     for _ in range(2):
-        gate.open_request("deploy", timeout=150)
+        gate.open_request("deploy", timeout=175)
     gate.open_request("deploy", timeout=86_000)
     said = page.locator("[data-forecast]")
     expect(said).to_have_text("2 expire in 3 minutes")
-    gate.open_request("deploy", timeout=50)
+    gate.open_request("deploy", timeout=58)
     expect(said).to_have_text("1 expires in a minute")
 
 
@@ -127,17 +137,6 @@ def test_the_switches_ask_for_permission_when_they_are_pressed_and_outlive_the_p
     page.wait_for_function("() => window.heard === 1 && localStorage.getItem('attention sound') === '1'")
     page.reload()
     expect(sound).to_be_checked()
-
-
-def test_the_form_works_without_javascript(sign_in):
-    page = sign_in("maria", "approver", wait=False, by_form=True, java_script_enabled=False)
-    page.get_by_role("link", name="maria").click()
-    page.get_by_role("link", name="What you are told, and where").click()
-    page.get_by_label("Kinds").fill("pay*")
-    page.get_by_label("Your time zone").select_option("Europe/Berlin")
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator(".notice")).to_have_text("Your notices are set.")
-    assert NoticeWish.objects.get().kinds == "pay*"
 
 
 @on_each_screen(1440, 360)

@@ -1,6 +1,7 @@
 """How an agent comes in, as people see it: a code that is typed, who asks, and what becomes of a token."""
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from core.models import AgentToken, DeviceCode
@@ -14,6 +15,7 @@ ASKS = {
 }
 
 
+@pytest.mark.long
 def test_a_code_is_typed_and_its_command_gets_what_was_chosen(sign_in, site):
     page = sign_in("otto", "administrator", at="/connect/", wait=False)
     asked = httpx.post(f"{site}/api/v1/connect", json=ASKS).json()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
@@ -31,6 +32,7 @@ def give_authenticator(page: Page) -> Callable[[bool], None]:
     return let_it_be
 
 
+@pytest.mark.long
 def test_a_passkey_is_made_and_signs_in_alone_and_beside_a_password(sign_in, site):
     site = site.replace("127.0.0.1", "localhost")  # an address that is a number has no passkeys
     page = sign_in("maria", "approver", wait=False, at="/sign-in/")

@@ -2,11 +2,11 @@
 
 import re
 
-from django.contrib.auth.models import User
+import pytest
 from playwright.sync_api import expect
 
 from core import ApprovalGate
-from core.models import AgentOwner, ApprovalType
+from core.models import ApprovalType
 from tests.browser.pressing import press
 from tests.conftest import PASSWORD
 from tests.live_record import live_record
@@ -49,18 +49,7 @@ def test_what_cannot_be_undone_wants_the_password_again_and_the_beginning_of_the
     expect(page.locator(card)).to_contain_text("Approved")
 
 
-def test_who_owns_the_agent_reads_why_and_has_no_buttons(sign_in, clean_redis, make_user):
-    make_user("bob", "approver")
-    page = sign_in("ann", "approver")
-    AgentOwner.objects.create(agent="worker", person=User.objects.get(username="ann"))
-    gate = ApprovalGate(clean_redis, "worker")
-    page.reload()
-    request = gate.open_request("deploy")
-    card = page.locator(f"#request-{request.request_id}")
-    expect(card).to_contain_text("This agent is yours, so somebody else must answer.")
-    expect(card.locator("button")).to_have_count(0)
-
-
+@pytest.mark.long
 def test_a_rule_is_made_from_a_request_and_answers_the_next_one(sign_in, clean_redis):
     gate = ApprovalGate(clean_redis, "builder")
     page = sign_in("ann", "approver")

@@ -1,11 +1,12 @@
 """The inbox as the server prints it: groups of what is alike, what is unusual, filters, and answers to many at once."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import ApprovalGate
-from core.models import ApprovalRecord, ApprovalType, AuditEntry
+from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER
 from tests.dashboard.display.markup import parse
@@ -170,6 +171,20 @@ def test_a_viewer_may_answer_none_and_has_no_boxes(gate, signed_in):
     pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
     assert not [e for e in pane.elements if e.tag in ("button", "input") and "csrf" not in str(e.attributes)
                 and e.attributes.get("name") != "back"]  # fmt: skip
+
+
+def test_a_viewer_and_the_owner_of_its_agent_see_a_request_whole_and_have_no_button(
+    gate, signed_in, make_user
+):
+    make_user("bob", "approver")
+    client, owner = signed_in("viewer"), signed_in("approver")
+    request = gate.open_request("deploy", {"target": "production"})
+    AgentOwner.objects.create(agent="deployer", person=User.objects.get(username="the approver"))
+    for address in (f"/?selected={request.request_id}", f"/approvals/{request.request_id}/"):
+        for page in (one.get(address).content.decode() for one in (client, owner)):
+            assert "production" in page
+            assert "data-decide" not in page
+        assert "This agent is yours, so somebody else must answer." in page
 
 
 @pytest.mark.parametrize("query", ["show=x", "age=7", f"q={'x' * 301}", "kind=%00"])

@@ -6,6 +6,10 @@ from collections.abc import Awaitable
 import pytest
 from channels.layers import get_channel_layer
 
+from dashboard.live import control
+from dashboard.live.group import GROUP
+from tests.waiting import PATIENCE
+
 pytestmark = pytest.mark.anywhere
 
 
@@ -44,3 +48,27 @@ def test_a_receiver_that_is_cancelled_leaves_nothing_without_a_lifetime(clean_re
     for steps in range(0, 90, 2):
         asyncio.run(cancelled_after(steps))
         assert all(raw.pttl(key) != -1 for key in raw.scan_iter())
+
+
+def test_a_process_that_is_told_something_as_it_ends_ends_all_the_same(clean_redis, raw, monkeypatch):
+    """Not when somebody speaks again, which may be in an hour."""
+
+    async def ended_as_it_was_told() -> bool:
+        layer, loop = get_channel_layer(), asyncio.get_running_loop()
+        receive = layer.receive
+
+        async def receive_and_end(channel: str) -> object:
+            message = await receive(channel)
+            loop.call_soon(listening.cancel)  # as the loop that ends does with every task
+            return message
+
+        monkeypatch.setattr(layer, "receive", receive_and_end)
+        control.listen()
+        listening = control._listeners[loop]
+        while not raw.zcard(f"{layer.prefix}:group:{GROUP}"):
+            await asyncio.sleep(0.005)
+        await layer.group_send(GROUP, {"type": "vote.given"})
+        await asyncio.wait([listening], timeout=PATIENCE)
+        return listening.done()
+
+    assert asyncio.run(ended_as_it_was_told())

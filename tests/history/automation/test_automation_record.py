@@ -180,7 +180,7 @@ def test_a_poisoned_entry_is_set_aside_alone(agent, record, raw, damage):
     }  # fmt: skip
     position = raw.xadd(OUTBOX, {name: value for name, value in whole.items() if value is not None})
     agent.record_coverage(suite="after", lines_covered=1, lines_total=1)
-    assert record() == 3
+    record()
     suites = models.CoverageRecord.objects.order_by("pk").values_list("suite", flat=True)
     assert list(suites) == ["before", "after"]
     [aside] = models.SetAsideEntry.objects.all()

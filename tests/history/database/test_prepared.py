@@ -39,9 +39,9 @@ def test_each_time_they_are_asked_about_the_values_of_that_time() -> None:
         assert rows.rows(intent.pk) == [(intent.pk, intent.created_at, NOON)]
     assert note.run(uuid4(), NOON) == 0
 
-    found = since.one(DecisionIntent, NOON - timedelta(hours=1), "")
+    found = since.one(NOON - timedelta(hours=1), "")
     assert (found, found.reason, found.created_at, found.user) == (early, early.reason, NOON, mara)
-    assert since.one(DecisionIntent, NOON, "") is None
+    assert since.one(NOON, "") is None
     assert since.exists(NOON, "something else")
     assert not since.exists(NOON, "")
 

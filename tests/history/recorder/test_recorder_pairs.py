@@ -12,7 +12,7 @@ from tests.history.audit.chain import assert_chain_is_whole, of_requests
 from tests.waiting import wait_until
 
 REQUESTS = [40, pytest.param(150, marks=pytest.mark.long)]
-KILLS = [1, pytest.param(4, marks=pytest.mark.long)]
+KILLS = 4
 
 
 def ask_and_answer(gate, count: int) -> list[str]:
@@ -56,12 +56,12 @@ def test_a_standby_takes_over_where_the_first_one_ended(gate, clean_redis, trans
     assert_each_is_recorded_once(ids)
 
 
-@pytest.mark.parametrize("kills", KILLS)
-def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process, kills):
+@pytest.mark.long
+def test_two_recorder_processes_one_killed_in_the_middle_and_started_again(gate, recorder_process):
     victim, other = recorder_process(), recorder_process()
     ids = ask_and_answer(gate, 1)
     wait_until(lambda: of_requests().exists(), "one of them records")
-    for _ in range(kills):
+    for _ in range(KILLS):
         ids += ask_and_answer(gate, 60)
         os.kill(victim.pid, signal.SIGKILL)
         assert victim.wait(30) == -signal.SIGKILL

@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from core import UsageTracker
 from core.models import LLMCall
 from tests.waiting import wait_until
@@ -36,6 +38,7 @@ def recorder_process(environment):
         assert process.returncode == 0, err.decode()
 
 
+@pytest.mark.long
 def test_the_recorder_ships_what_a_killed_agent_left(clean_redis, this_database, data_dir):
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environment = {**kept, "TELEMETRY_DATA_DIR": str(data_dir), "REDIS_URL": clean_redis}
