@@ -13,11 +13,18 @@ from core.history.database.sqlite.base import DatabaseWrapper
 pytestmark = pytest.mark.anywhere
 
 
-@pytest.fixture
-def keeping() -> Iterator[None]:
-    kept.keep(1)
-    yield
+@pytest.fixture(autouse=True)
+def nothing_is_kept() -> Iterator[None]:
+    """As in a process in which no site was started yet."""
+    before = kept._at_most
     kept.keep(0)
+    yield
+    kept.keep(before)
+
+
+@pytest.fixture
+def keeping() -> None:
+    kept.keep(1)
 
 
 def opened(file: Path) -> sqlite3.Connection:
