@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,12 @@ from servestatic.middleware import ServeStaticMiddleware
 
 from core import ApprovalGate
 from core.history.approvals import answerable
-from core.history.approvals.answers import holds, release
+from core.history.approvals.answers import holds, presets, release
+from core.history.people import rights_changes
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
+from dashboard.approvals import known, unusual
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
@@ -133,9 +136,23 @@ def clean_redis(site_redis: str) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def nothing_tried_yet() -> None:
-    """Tries of other tests do not count, nor does who could approve what in them."""
+    """Tries of other tests do not count, nor does what was known of their people, names, requests and policy."""
     tries.clear()
     answerable.forget()
+    presets._version = None
+    known._read_at, known._known = -known.SECONDS, {}
+    unusual._read_at, unusual._before, unusual._asked_for = -unusual.SECONDS, {}, frozenset()
+
+
+@contextmanager
+def _agents_not_told() -> Iterator[None]:
+    """Who can approve what is not told to agents meanwhile: it takes as long as an account, and few tests ask."""
+    rights_changes.changed.disconnect(answerable._say_again)
+    try:
+        yield
+    finally:
+        rights_changes.changed.connect(answerable._say_again)
+        answerable.forget()
 
 
 @pytest.fixture
@@ -143,7 +160,7 @@ def make_user(db: None) -> Callable[..., User]:
     """Make a user in groups: `make_user("maria", "approver")`."""
 
     def make(name: str, *groups: str, **fields: object) -> User:
-        with transaction.atomic():  # with rights from the beginning: what they changed is told once
+        with _agents_not_told(), transaction.atomic():  # with rights from the beginning
             user = User.objects.create_user(name, password=PASSWORD, **fields)
             user.groups.add(*Group.objects.filter(name__in=groups))
         return user

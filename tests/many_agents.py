@@ -2,14 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 
 from redis import Redis
 
 from core.store import agents
 from core.store.keys import Keys
+from tests.waiting import PATIENCE
 
 KEYS = Keys()
+BEAT_SECONDS = 5.0
 
 
 def beat_all(client: Redis, names: Iterable[str], *, progress: float = 0.5, status: str = "running") -> None:
@@ -45,8 +49,24 @@ def age_all(client: Redis, names: Iterable[str], *, silent: float = 0.0, unchang
     pipeline.execute()
 
 
-def a_fleet(client: Redis, *, alive: int = 760, lost: int = 230) -> None:
-    """So many alive and lost, and one each that failed and is stuck."""
+@contextmanager
+def going_on(client: Redis, names: list[str]) -> Iterator[None]:
+    """These live for as long as a test takes, and change nothing: who is silent is late within seconds."""
+    over = Event()
+
+    def live() -> None:
+        while not over.wait(BEAT_SECONDS):
+            beat_all(client, names)
+
+    thread = Thread(target=live, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join(PATIENCE)
+
+
+def a_fleet(client: Redis, *, alive: int = 760, lost: int = 230) -> list[str]:
+    """So many alive and lost, and one each that failed and is stuck. The names of those that live."""
     living = [f"worker-{number}" for number in range(alive)]
     dead = [f"pod-{number:04x}f-b7x{number:03d}" for number in range(lost)]
     beat_all(client, [*living, *dead, "invoice-matcher"])
@@ -54,3 +74,4 @@ def a_fleet(client: Redis, *, alive: int = 760, lost: int = 230) -> None:
     if dead:
         age_all(client, dead, silent=400, unchanged=900)
     age_all(client, ["invoice-matcher"], unchanged=1_200)
+    return [*living, "invoice-matcher"]

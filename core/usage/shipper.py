@@ -84,8 +84,8 @@ class Shipper:
     def expect(self, lines: Sequence[bytes], calls: Sequence[Call]) -> None:
         """These lines will be spooled, and are these calls, priced: where they come, nobody reads them again.
 
-        Waits some seconds for room where more come than are shipped, once until there was some: what is read again costs
-        twice as much, so that ever more would wait.
+        Waits some seconds for room where more come than are shipped, once until there was some: what is read again
+        costs twice as much, so that ever more would wait.
         """
         if len(self._expected) >= MOST_EXPECTED and self._keeps_up:
             self._room.clear()

@@ -67,11 +67,16 @@ def look_until(is_so: Callable[[], Seen], description: str) -> Seen:
 
 
 def key_until(page: Page, key: str, done: Callable[[], bool]) -> None:
-    """Press a key until that is so: the page takes none while what it acts on is on its way. It does no harm twice."""
+    """Press a key until that is so."""
+    do_until(page, lambda: page.keyboard.press(key), done)
+
+
+def do_until(page: Page, act: Callable[[], None], done: Callable[[], bool]) -> None:
+    """Do it until that is so: the page takes nothing while what it acts on is on its way. It does no harm twice."""
     end = time.monotonic() + PATIENCE
     while not done():
-        assert time.monotonic() < end, f"in {PATIENCE} s nothing came of {key!r}"
-        page.keyboard.press(key)
+        assert time.monotonic() < end, f"in {PATIENCE} s nothing came of it"
+        act()
         once_more = time.monotonic() + ONE_TRY_MS / 1000
         while not done() and time.monotonic() < once_more:
             page.wait_for_timeout(BEFORE_THE_NEXT_MS)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.templatetags.static import static
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.waiting import PATIENCE
@@ -49,7 +50,9 @@ class Tab:
                 page.close()
         self.page.unroute_all()
         self.context.set_offline(False)
-        self.page.goto("about:blank")
+        self.page.goto(
+            static("dashboard/icon.svg")
+        )  # of the same site, so its process stays for the next test
         self.context.clear_cookies()
         errors, self.errors[:] = self.errors[:], []
         return errors

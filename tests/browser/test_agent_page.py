@@ -60,9 +60,13 @@ def test_two_real_processes_are_shown_as_a_conflict_and_one_that_is_killed_ends_
 
 
 @on_each_screen(1440, 390)
-def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, agent_process, scheme, width):
-    agent_process("busy"), agent_process("busy")
-    quiet = HeartbeatCoordinator(clean_redis)
+def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
+    rivals, quiet = [HeartbeatCoordinator(clean_redis) for _ in range(2)], HeartbeatCoordinator(clean_redis)
+    for number in range(8):
+        rival = rivals[number % 2]
+        rival.start_heartbeat("busy", display_name="Busy") if number < 2 else rival.beat(
+            "running", number / 10, "on"
+        )
     quiet.start_heartbeat("quiet-with-a-rather-long-name-" + "x" * 120, {"path": "/very/long/" * 30})
     gate = ApprovalGate(clean_redis, "busy")
     gate.open_request("deploy")

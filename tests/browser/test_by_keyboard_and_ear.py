@@ -27,38 +27,35 @@ def names_of(page: Page, *roles: str) -> list[str]:
     return [name for role in roles for name in re.findall(rf"- {role}(?: \"([^\"]*)\")?", tree)]
 
 
-def test_every_button_is_named_after_what_it_decides(sign_in, clean_redis):
-    requests = [
-        ApprovalGate(clean_redis, agent).open_request(kind, {"amount": 5}, timeout=seconds)
-        for agent, kind, seconds in (("payments", "send_money", 600), ("deployer", "deploy", 700))
-    ]
-    page = sign_in("maria", "approver")
-    for address in ("/", f"/approvals/{requests[0].request_id}/"):
-        page.goto(address)
-        page.wait_for_selector("[data-connection=live]")
-        first = page.get_by_role("button", name="Approve send_money of payments", exact=True)
-        expect(first).to_have_count(1)
-        names = names_of(page, "button")
-        assert "" not in names, address
-        deciding = [name for name in names if name.startswith(("Approve", "Deny"))]
-        assert len(deciding) == len(set(deciding)), address
-        wanted = ["send_money of payments", "deploy of deployer"][: len(deciding) // 2]
-        assert {f"{word} {what}" for what in wanted for word in ("Approve", "Deny")} <= set(deciding), address
-
-
-def test_the_focus_is_seen_and_after_a_decision_by_keyboard_it_is_on_the_next_card(sign_in, clean_redis):
-    gate = ApprovalGate(clean_redis, "payments")
-    first, second = (gate.open_request(kind, timeout=300 + n) for n, kind in enumerate(("first", "second")))
-    page = sign_in("maria", "approver")
+def test_buttons_are_named_the_focus_is_seen_and_goes_on_to_the_next_card_after_a_decision_by_keyboard(
+    sign_in, clean_redis
+):
+    asked = (("payments", "send_money", 600), ("deployer", "deploy", 700))
+    gates = [(ApprovalGate(clean_redis, agent), kind, seconds) for agent, kind, seconds in asked]
+    requests = [gate.open_request(kind, {"amount": 5}, timeout=seconds) for gate, kind, seconds in gates]
+    page = sign_in("maria", "approver", at=f"/approvals/{requests[0].request_id}/")
+    every_button_is_named_after_what_it_decides(page)
+    page.goto("/")
+    page.wait_for_selector("[data-connection=live]")
+    every_button_is_named_after_what_it_decides(page)
     expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     whatever_has_the_focus_shows_it(page)
-    for request, after in ((first, "#pane h1"), (second, "#queue-title")):
+    for request, after in zip(requests, ("#pane h1", "#queue-title"), strict=True):
         button = page.locator(f"#request-{request.request_id}").get_by_role("button", name="Approve")
         expect(button).to_be_enabled()
         press(button, key="Enter")
         expect(page.locator(f"#request-{request.request_id}")).to_have_count(0)
         expect(page.locator(f"{after}:focus, {after} :focus")).to_have_count(1)
-    assert [gate.get_request(r.request_id).status for r in (first, second)] == ["approved"] * 2
+    assert [gates[0][0].get_request(one.request_id).status for one in requests] == ["approved"] * 2
+
+
+def every_button_is_named_after_what_it_decides(page: Page) -> None:
+    expect(page.get_by_role("button", name="Approve send_money of payments", exact=True)).to_have_count(1)
+    names = names_of(page, "button")
+    assert "" not in names
+    deciding = [name for name in names if name.startswith(("Approve", "Deny"))]
+    assert len(deciding) == len(set(deciding))
+    assert {f"{word} send_money of payments" for word in ("Approve", "Deny")} <= set(deciding)
 
 
 def whatever_has_the_focus_shows_it(page: Page) -> None:

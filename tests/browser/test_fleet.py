@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
-from tests.many_agents import a_fleet, beat_all
+from tests.many_agents import a_fleet, beat_all, going_on
 from tests.servers import client_of
 
 SIZE = {"width": 1440, "height": 900}
@@ -26,21 +26,23 @@ def on_the_first_screen(page: Page, text: str) -> None:
     assert box["y"] + box["height"] <= SIZE["height"], text
 
 
-def test_one_that_failed_and_one_that_is_stuck_are_found_at_first_sight_among_a_thousand(sign_in, raw):
-    a_fleet(raw)
-    page = sign_in("maria", "approver", viewport=SIZE)
-    for count in ("1 failed", "1 stuck", "230 lost"):
-        on_the_first_screen(page, count)
-    page.get_by_role("link", name="need a look").click()
-    expect(page.locator("#fleet")).to_contain_text("230 lost: pod-…")
-    for line in LINES:
-        on_the_first_screen(page, line)
-    assert page.locator("#fleet .failed .state").first.evaluate("e => e.textContent") == "failed"
+def test_among_a_thousand_what_needs_a_look_is_found_at_first_sight_and_the_dead_are_put_away_by_keyboard(
+    sign_in, raw
+):
+    with going_on(raw, a_fleet(raw)):
+        page = sign_in("maria", "approver", viewport=SIZE)
+        for count in ("1 failed", "1 stuck", "230 lost"):
+            on_the_first_screen(page, count)
+        page.get_by_role("link", name="need a look").click()
+        expect(page.locator("#fleet")).to_contain_text("230 lost: pod-…")
+        for line in LINES:
+            on_the_first_screen(page, line)
+        assert page.locator("#fleet .failed .state").first.evaluate("e => e.textContent") == "failed"
+        page.goto("/")
+        the_dead_are_put_away_by_keyboard(page)
 
 
-def test_counts_lead_to_the_agents_and_the_dead_are_put_away_by_keyboard(sign_in, raw):
-    a_fleet(raw, alive=7)
-    page = sign_in("maria", "approver", viewport=SIZE)
+def the_dead_are_put_away_by_keyboard(page: Page) -> None:
     page.locator("#agents").get_by_role("link", name="230 lost").click()
     page.wait_for_selector("[data-connection=live]")
     expect(page.locator(".rows tbody tr")).to_have_count(50)
@@ -132,7 +134,8 @@ def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, 
         page.goto(f"/agents/{query}")
         page.wait_for_selector("[data-connection=live]")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, query
-        assert_accessible(page)
+        if query in ("", "?state=lost") or width == 1440:  # the others are the same page with other rows
+            assert_accessible(page)
 
 
 def test_without_scripts_it_is_searched_sorted_paged_followed_and_put_away(sign_in, raw):

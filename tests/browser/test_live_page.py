@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,15 @@ def record_of(request_id: object) -> ApprovalRecord:
     )
 
 
-def test_agents_appear_without_reload_ask_and_are_told_yes_no_or_that_time_is_up(sign_in, start_agent):
+def test_agents_appear_without_reload_ask_and_are_told_yes_no_or_that_time_is_up(
+    sign_in, start_agent, background, clean_redis
+):
     page = sign_in("maria", "approver")
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
     go_on_when_approved(page, start_agent("importer", "deploy"))
-    are_told_no_and_why(page, start_agent("cleaner", "delete"))
-    are_told_that_nobody_answered(page, start_agent("payer", "send money", timeout=2))
+    gate = ApprovalGate(clean_redis, "cleaner")
+    are_told_no_and_why(page, background(gate.request_approval, "delete", timeout=300))
+    are_told_that_nobody_answered(page, background(gate.request_approval, "send money", timeout=2))
 
 
 def go_on_when_approved(page: Page, process: subprocess.Popen[str]) -> None:
@@ -76,23 +80,22 @@ def go_on_when_approved(page: Page, process: subprocess.Popen[str]) -> None:
     expect(page.locator("#agents")).to_contain_text("1 finished")
 
 
-def are_told_no_and_why(page: Page, process: subprocess.Popen[str]) -> None:
+def are_told_no_and_why(page: Page, asked: Future) -> None:
     card = choose(page, "delete")
     card.get_by_label("Reason").fill("Not without a backup")
     press(card.get_by_role("button", name="Deny"))
-    answer = told(process)
-    assert (answer["approved"], answer["responder"]) == (False, "maria")
-    assert answer["reason"] == "Not without a backup"
+    answer = asked.result(PATIENCE)
+    assert (answer.approved, answer.responder, answer.reason) == (False, "maria", "Not without a backup")
     expect(page.locator("#ended li").first).to_contain_text("Denied")
 
 
-def are_told_that_nobody_answered(page: Page, process: subprocess.Popen[str]) -> None:
+def are_told_that_nobody_answered(page: Page, asked: Future) -> None:
     ended = page.locator("#ended li", has_text="Timed out")
     line = line_of(page, "send money")
     show_until(
         page, lambda: line.or_(ended).count() > 0, "it waits, or it has ended: a page may be later than that"
     )
-    assert told(process)["responder"] == "system"
+    assert asked.result(PATIENCE).responder == "system"
     expect(line).to_have_count(0)
     expect(page.locator("#ended li").first).to_contain_text("Timed out")
     expect(page.locator("#queue-head .count")).to_have_text("0")

@@ -124,6 +124,7 @@ def silence(page: Page) -> None:
         "document.addEventListener('htmx:ws:before:message:incoming', "
         "(event) => { if (!navigator.onLine) event.preventDefault(); })"
     )
+    page.wait_for_function("() => !navigator.onLine", polling=50)  # it hears of that a moment later
 
 
 def test_redis_away_is_said_in_a_sentence_and_the_page_recovers_by_itself(sign_in):
@@ -172,9 +173,9 @@ def test_signing_out_elsewhere_closes_the_page_within_five_seconds(sign_in, clea
     ApprovalGate(clean_redis, "robot").open_request("deploy")
     expect(page.get_by_role("button", name="Approve")).to_be_enabled()
     other = page.context.new_page()
-    other.goto("/")
+    other.goto("/account/")
     page.evaluate(NOTE_TICKS)
-    other.get_by_role("button", name="Sign out").click()
+    other.get_by_role("button", name="Sign out", exact=True).click()
     moment = now_of(clean_redis)
     page.wait_for_selector("[data-connection=signed-out]")
     assert ticks_since(page, moment) <= TICKS_PROMISED

@@ -222,7 +222,9 @@ def test_presses_while_requests_come_and_go_decide_only_what_was_under_the_point
 @pytest.mark.long
 def test_without_the_judge_and_the_fixed_bar_the_same_presses_decide_wrongly(sign_in, clean_redis):
     """The test above can fail: here every press counts as aimed at, and the answer stands where the text ends."""
-    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    page = sign_in(
+        "maria", "approver", fresh=True, viewport={"width": 1440, "height": 900}
+    )  # nobody else gets these files
     page.route(
         re.compile(r"/aim\.[^/]*js$"),
         changed("const wasAimedAt =", "const wasAimedAt = () => true; const judge ="),

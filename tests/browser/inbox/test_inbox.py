@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import ApprovalGate
 from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import key_until, press, until_taken
+from tests.browser.pressing import do_until, key_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -21,6 +21,7 @@ SIZES = """
   .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
 """
 ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
+REASON_IS_FOCUSED = "document.activeElement.matches('textarea')"
 RESTS = """() => {
   const button = document.querySelector('[data-decide]'), live = document.documentElement.dataset.connection;
   return button && !button.disabled && button.getAttribute('aria-disabled') === 'false'
@@ -94,7 +95,7 @@ def confirm(operator: Operator, press_it) -> None:
     expect(page.locator(".differences tbody tr")).to_have_count(ALIKE)
     assert "role" not in (page.locator(".differences").text_content() or "")
     page.wait_for_function(RESTS)
-    press_it()
+    until_taken(page.locator("[data-decide]"), lambda _button: press_it())
     page.wait_for_selector("[data-connection=live]")
     expect(page.locator("#notices")).to_contain_text(f"You approved {ALIKE} requests")
 
@@ -115,12 +116,11 @@ def test_a_hundred_are_cleared_by_keyboard_alone_with_under_150_presses(sign_in,
     operator, began = Operator(page), time.monotonic()
     expect(page.locator("#together")).to_be_visible()
     expect(page.locator("#pane.leaving")).to_have_count(0)
-    operator.key("Shift+A")
+    do_until(page, lambda: operator.key("Shift+A"), lambda: "/together/" in page.url)
     confirm(operator, lambda: operator.key("Enter"))
 
     def deny() -> None:
-        operator.key("d")
-        expect(page.get_by_label("Reason")).to_be_focused()
+        do_until(page, lambda: operator.key("d"), lambda: page.evaluate(REASON_IS_FOCUSED))
         operator.key("n")
         operator.key("o")
         operator.answer("deny", lambda: operator.key("Control+Enter"))
@@ -170,7 +170,7 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     page.keyboard.press("a")
     page.keyboard.press("Escape")
-    key_until(page, "r", lambda: page.evaluate("document.activeElement.matches('textarea')"))
+    key_until(page, "r", lambda: page.evaluate(REASON_IS_FOCUSED))
     page.keyboard.type("a reason, and d and a")
     page.keyboard.press("Escape")
     page.keyboard.press("/")
@@ -223,8 +223,7 @@ def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anyth
     choose(page, "wipe")
     typed = page.get_by_label("To approve this, type")
     expect(typed).to_be_hidden()
-    page.get_by_role("button", name="Approve wipe").click()
-    expect(typed).to_be_visible()
+    do_until(page, page.get_by_role("button", name="Approve wipe").click, typed.is_visible)
     expect(page.locator("#notices")).to_have_text("")
     typed.fill(live_record(gate, request.request_id).digest[:6])
     press(page.get_by_role("button", name="Approve wipe"))

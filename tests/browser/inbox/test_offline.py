@@ -14,7 +14,6 @@ from core.models import ApprovalRecord
 from core.store.client import open_store
 from tests.browser.inbox.choosing import choose
 from tests.browser.inbox.elsewhere import elsewhere
-from tests.browser.pressing import look_until
 from tests.browser.test_when_things_break import IN_5_5_SECONDS, SHAPE_OF_PAGE, silence
 from tests.live_record import live_record
 from tests.waiting import wait_until
@@ -105,7 +104,7 @@ def is_as_new(page: Page) -> None:
         return not differ
 
     with suppress(AssertionError):
-        look_until(equal, "both pages are equal")
+        wait_until(equal, "both pages are equal", every=0.25)  # a whole page is compared
     assert differ == []
     fresh.close()
 

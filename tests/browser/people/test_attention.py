@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from core import ApprovalGate
 from core.models import Notice, NoticeChannel
+from tests.browser.inbox.choosing import show_all
 from tests.browser.pressing import press
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
 
@@ -58,10 +59,11 @@ def heard(page: Page, waiting: int) -> None:
 
 def listed(page: Page, waiting: int) -> None:
     """It shows each of them, too, as one does that is looked at; a list that comes later is news to it."""
+    show_all(page, waiting)
     page.wait_for_function(f"() => seenLast?.waiting === {waiting} && seenLast.ids.size === {waiting}")
 
 
-def test_title_and_icon_say_how_many_wait_and_mark_a_number_that_may_be_old(page, gate):
+def test_title_icon_and_head_say_how_many_wait_and_mark_a_number_that_may_be_old(page, gate):
     looks(page, "", "icon")
     lose_the_connection(page)
     looks(page, "(?) ", "icon-stale")
@@ -76,6 +78,17 @@ def test_title_and_icon_say_how_many_wait_and_mark_a_number_that_may_be_old(page
     looks(page, "(1) ", "icon-waiting")
     press(page.get_by_role("button", name="Deny"))
     looks(page, "", "icon")
+    the_head_says_how_many_expire_next_and_goes_on_by_itself(page, gate)
+
+
+def the_head_says_how_many_expire_next_and_goes_on_by_itself(page: Page, gate: ApprovalGate) -> None:
+    for _ in range(2):
+        gate.open_request("deploy", timeout=175)
+    gate.open_request("deploy", timeout=86_000)
+    said = page.locator("[data-forecast]")
+    expect(said).to_have_text("2 expire in 3 minutes")
+    gate.open_request("deploy", timeout=58)
+    expect(said).to_have_text("1 expires in a minute")
 
 
 def looks(page: Page, number: str, icon: str) -> None:
@@ -87,16 +100,6 @@ def looks(page: Page, number: str, icon: str) -> None:
 def lose_the_connection(page: Page) -> None:
     page.context.set_offline(True)
     page.evaluate("() => connection.socket.close()")
-
-
-def test_the_head_says_how_many_expire_next_and_goes_on_by_itself(page, gate):
-    for _ in range(2):
-        gate.open_request("deploy", timeout=175)
-    gate.open_request("deploy", timeout=86_000)
-    said = page.locator("[data-forecast]")
-    expect(said).to_have_text("2 expire in 3 minutes")
-    gate.open_request("deploy", timeout=58)
-    expect(said).to_have_text("1 expires in a minute")
 
 
 def test_nobody_is_told_elsewhere_who_did_not_ask_for_it_or_looks_at_the_page(sign_in, gate):
@@ -139,6 +142,7 @@ def test_the_switches_ask_for_permission_when_they_are_pressed_and_outlive_the_p
     expect(sound).to_be_checked()
 
 
+@pytest.mark.long  # as the same page with less on it is, among every page
 @on_each_screen(1440, 360)
 def test_the_page_of_ones_notices_is_accessible_and_never_wider_than_the_screen(sign_in, scheme, width):
     made = NoticeChannel.objects.create(name="a rather long name of a channel that goes on", kind="mail")

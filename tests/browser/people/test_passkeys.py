@@ -35,7 +35,9 @@ def give_authenticator(page: Page) -> Callable[[bool], None]:
 @pytest.mark.long
 def test_a_passkey_is_made_and_signs_in_alone_and_beside_a_password(sign_in, site):
     site = site.replace("127.0.0.1", "localhost")  # an address that is a number has no passkeys
-    page = sign_in("maria", "approver", wait=False, at="/sign-in/")
+    page = sign_in(
+        "maria", "approver", wait=False, at="/sign-in/", fresh=True
+    )  # nobody else's keeps passkeys
     page.context.clear_cookies()
     let_it_be = give_authenticator(page)
     page.goto(f"{site}/sign-in/")

@@ -29,6 +29,7 @@ def test_two_people_approve_and_the_second_page_says_who_did(sign_in, clean_redi
     assert live_record(gate, request.request_id).responder == "bob"
 
 
+@pytest.mark.long
 def test_what_cannot_be_undone_wants_the_password_again_and_the_beginning_of_the_digest(sign_in, clean_redis):
     ApprovalType.objects.create(name="drop database", irreversible=True)
     gate = ApprovalGate(clean_redis, "worker")
