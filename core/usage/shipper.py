@@ -31,7 +31,7 @@ READ_BYTES = 128 * 1024
 HUGE_TOKENS = 2**53 // usage.BATCH_CALLS
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
 MOST_EXPECTED = 5_000  # a kilobyte or two each; further ones are read from the disk
-ROOM_SECONDS = 1.0
+ROOM_SECONDS = 5.0  # an exporter waits for ten
 
 
 class Line(NamedTuple):
@@ -84,8 +84,8 @@ class Shipper:
     def expect(self, lines: Sequence[bytes], calls: Sequence[Call]) -> None:
         """These lines will be spooled, and are these calls, priced: where they come, nobody reads them again.
 
-        Waits a second for room where more come than are shipped, once until there was some: what is read again costs
-        twice as much, so that ever more would wait.
+        Waits some seconds for room where more come than are shipped, once until there was some: what is read again
+        costs twice as much, so that ever more would wait.
         """
         if len(self._expected) >= MOST_EXPECTED and self._keeps_up:
             self._room.clear()
