@@ -22,7 +22,7 @@ from .store import usage
 from .store.client import Store, client_of, fixed_memory, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
-from .usage.call import Call, checked_flag, parse_call, plain_entry, shipped_text
+from .usage.call import Call, checked_flag, parse_call, plain_entry, shipped_bytes
 from .usage.folders import SpoolFolders, default_dir
 from .usage.money import floats
 from .usage.people import People
@@ -183,7 +183,7 @@ class UsageTracker:
         told, lines = list(calls), []
         for call in told:
             call.price(self._book)
-            lines.append(f"{shipped_text(call)}\n".encode())
+            lines.append(shipped_bytes(call) + b"\n")
         if lines:
             self._shipper.expect(lines, told)
             self._spool.append(*lines)

@@ -116,7 +116,8 @@ class _Body:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
-        cookies = dict(scope["headers"]).get(b"cookie", b"")
+        self._headers = dict(scope["headers"])
+        cookies = self._headers.get(b"cookie", b"")
         known = f"{settings.SESSION_COOKIE_NAME}=".encode() in cookies
         known = known or is_behind(scope["path"])  # there nothing is read of a body without a good token
         self._most = (
@@ -127,7 +128,7 @@ class _Body:
 
     async def serve(self, application: Application) -> None:
         """Answer, or 413 for a body that is too large, 408 for one that does not end."""
-        said = dict(self._scope["headers"]).get(b"content-length", b"0")
+        said = self._headers.get(b"content-length", b"0")
         if not said.isdigit() or int(said[:20]) > self._most:
             await self._refuse(413)
             return

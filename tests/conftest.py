@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from servestatic.middleware import ServeStaticMiddleware
 from core import ApprovalGate
 from core.history.approvals import answerable
 from core.history.approvals.answers import holds, presets, release
+from core.history.people import rights_changes
 from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
@@ -142,12 +144,23 @@ def nothing_tried_yet() -> None:
     unusual._read_at, unusual._before, unusual._asked_for = -unusual.SECONDS, {}, frozenset()
 
 
+@contextmanager
+def _agents_not_told() -> Iterator[None]:
+    """Who can approve what is not told to agents meanwhile: it takes as long as an account, and few tests ask."""
+    rights_changes.changed.disconnect(answerable._say_again)
+    try:
+        yield
+    finally:
+        rights_changes.changed.connect(answerable._say_again)
+        answerable.forget()
+
+
 @pytest.fixture
 def make_user(db: None) -> Callable[..., User]:
     """Make a user in groups: `make_user("maria", "approver")`."""
 
     def make(name: str, *groups: str, **fields: object) -> User:
-        with transaction.atomic():  # with rights from the beginning: what they changed is told once
+        with _agents_not_told(), transaction.atomic():  # with rights from the beginning
             user = User.objects.create_user(name, password=PASSWORD, **fields)
             user.groups.add(*Group.objects.filter(name__in=groups))
         return user

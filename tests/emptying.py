@@ -91,9 +91,12 @@ def _is_changed(cursor: Any, table: str) -> bool:
 def _guards_away(cursor: Any) -> Iterator[None]:
     """On PostgreSQL those that stand are switched off and on again, which is less work than to make them anew."""
     if connection.vendor == "sqlite":
-        for guard in guards.guards_of(connection):
+        refusing = [guard for guard in guards.guards_of(connection) if guard.event == "DELETE"]
+        for guard in refusing:
             cursor.execute(guards.removal(guard, connection.vendor))
         yield
+        for guard in refusing:
+            cursor.execute(guard.sqlite)
         return
     gone = guards.missing()
     standing = [guard for guard in guards.guards_of(connection) if guard not in gone]

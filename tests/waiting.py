@@ -14,15 +14,20 @@ PATIENCE = 60.0  # a limit costs nothing where all is well, and a busy machine m
 def wait_until(
     predicate: Callable[[], Result], description: str, seconds: float = PATIENCE, every: float = 0.005
 ) -> Result:
-    """Poll until `predicate` is true and return what it returned; fail saying what was awaited."""
-    end = time.monotonic() + seconds
+    """Poll until `predicate` is true and return what it returned; fail saying what was awaited.
+
+    `every`: seconds to the second look; then it looks more and more seldom, since it takes the processor from those
+    that it waits for.
+    """
+    end, pause = time.monotonic() + seconds, every
     while True:
         result = predicate()
         if result:
             return result
         if time.monotonic() > end:
             raise AssertionError(f"after {seconds} s still not true: {description}")
-        time.sleep(every)
+        time.sleep(pause)
+        pause = max(every, min(1.2 * pause, 0.03))
 
 
 class Stopwatch:

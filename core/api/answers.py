@@ -87,6 +87,18 @@ class Reply:
         return text.encode(errors="backslashreplace")
 
 
+def server_sent(name: str, event_id: str, data: Any) -> bytes:
+    """One server-sent event. Names and ids come from agents too, so a line break in them is none."""
+    lines = [f"event: {_line(name)}", f"data: {json.dumps(data, ensure_ascii=False)}"]
+    if event_id:
+        lines.insert(0, f"id: {_line(event_id)}")
+    return "\n".join(lines).encode() + b"\n\n"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
 def request_said(request: ApprovalRequest) -> dict[str, Any]:
     """A request as agents read it; times are ISO 8601 in UTC, `timeout` seconds or null for none."""
     return {

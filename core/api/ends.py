@@ -1,18 +1,24 @@
 """Word of every end, of every signal and of every event, for as many as wait."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, NamedTuple
 
-from core.api.wakes import Wakes
-from core.event_streaming import EventStreamer
+from core.api import living
+from core.api.wakes import Waiter, Wakes
+from core.event_streaming import EventStreamer, StreamEvent
+from core.events.event import id_numbers
 from core.store import signals
 from core.store.client import open_store
+from core.store.events import OWN_TYPES
 from core.store.outbox import Watcher
 
 READ_SECONDS = 20.0
 NEWCOMER_SECONDS = 0.25  # after which an agent that begins to wait for signals is listened for
 EVERY_TYPE = ""
+BOX_BYTES = 512 * 1024
 Look = Callable[[], Awaitable[tuple[Any, float]]]
 
 
@@ -60,23 +66,104 @@ class Mail(Wakes):
             line.close()
 
 
+class Entry(NamedTuple):
+    """An event as streams tell it, and its place among all."""
+
+    numbers: tuple[int, int]
+    event_id: str
+    piece: bytes
+
+
+class Box(Waiter):
+    """What came for one stream. It holds so much, and is behind where it cannot know what came: then the stream reads.
+
+    So a slow client costs no more than this, and misses nothing that Redis still has.
+    """
+
+    __slots__ = ("_entries", "_size", "is_behind")
+
+    def __init__(self, wakes: Wakes, name: str) -> None:
+        super().__init__(wakes, (name,))
+        self.is_behind = True
+        self._empty()
+
+    def _empty(self) -> None:
+        self._entries: list[Entry] = []
+        self._size = 0
+
+    def begin(self) -> None:
+        """What comes from now on is kept; what came before is read."""
+        self._empty()
+        self.is_behind = False
+
+    async def after(self, place: str, seconds: float) -> tuple[list[bytes], str]:
+        """What came after an id, waiting at most so long for it, and its last id."""
+        if not self._entries and not self.is_behind:
+            self.forget()
+            await self.rest(seconds)
+        here, entries = id_numbers(place), self._entries
+        self._empty()
+        newer = [entry for entry in entries if entry.numbers > here]
+        return [entry.piece for entry in newer], newer[-1].event_id if newer else place
+
+    def put(self, entry: Entry) -> None:
+        """In its loop."""
+        if self.is_behind:
+            return
+        self._size += len(entry.piece)
+        self._entries.append(entry)
+        if self._size > BOX_BYTES and len(self._entries) > 1:
+            self._fall_behind()
+        self._rise()
+
+    def wake(self) -> None:
+        """Something may have come that it was not given; from any thread."""
+        self._soon(self._fall_behind)
+
+    def _fall_behind(self) -> None:
+        self._empty()
+        self.is_behind = True
+        self._hear()
+
+
 class Happenings(Wakes):
-    """By the types of events, '' for all of them."""
+    """Events by their types, '' for all of them: each is read once, written once, and given to all streams."""
 
     NAME = "happenings"
 
+    def box(self, kind: str) -> Box:
+        """For one stream in the running loop, while its context lasts."""
+        return Box(self, kind)
+
     def listen(self) -> None:
         """Every event, from now on."""
-        following = EventStreamer().consume_events(idle_timeout=READ_SECONDS)
-        try:
-            self.wake_all()
-            for event in following:
-                self.wake(event.event_type)
-                self.wake(EVERY_TYPE)
-                if not self.goes_on():
-                    return
-        finally:
-            following.close()
+        place = living.now_as_id()
+        self.wake_all()
+        while self.goes_on():
+            with closing(
+                EventStreamer().consume_events(start_id=place, idle_timeout=READ_SECONDS)
+            ) as following:
+                missed = 0
+                for event in following:
+                    place = event.event_id
+                    if following.missed > missed:
+                        missed = following.missed
+                        self.wake_all()  # each says what it has missed itself
+                    if event.event_type not in OWN_TYPES:
+                        self._give(event)
+                    if not self.goes_on():
+                        return
+
+    def _give(self, event: StreamEvent) -> None:
+        entry = Entry(id_numbers(event.event_id), event.event_id, living.told(event))
+        for name in (event.event_type, EVERY_TYPE):
+            self.each(name, partial(_put, entry))
+
+
+def _put(entry: Entry, boxes: Iterable[Waiter]) -> None:
+    for box in boxes:
+        if isinstance(box, Box):
+            box.put(entry)
 
 
 async def until(wakes: Wakes, names: str | Sequence[str], seconds: float, look: Look) -> Any:

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -11,9 +12,10 @@ from typing import Any, NamedTuple
 from core.agent_coordination import CoordinationSignals
 from core.agent_tracking import HeartbeatCoordinator
 from core.agents.instance import AgentInstance
-from core.api.answers import Refused, Reply
+from core.api.answers import Refused, Reply, server_sent
 from core.errors import StoreUnavailable
-from core.event_streaming import EventStreamer
+from core.event_streaming import EventStreamer, StreamEvent
+from core.events.following import Following
 from core.feedback_loop import FeedbackLoop
 from core.signals import mailbox
 from core.signals.signal import CoordinationSignal, Wanted
@@ -27,6 +29,7 @@ from core.values.names import checked_name
 KEPT = 10_000  # agents whose last word a process remembers
 CALLS_AT_ONCE = 1_000
 EVENTS_AT_ONCE = 1_000
+BYTES_AT_ONCE = 1024 * 1024
 SPACE = uuid.UUID("7b1f7c52-6d0d-4a52-9f43-8a6f1a4f7a57")
 BEAT = ("agent", "status", "progress", "task", "run", "display_name", "metadata")
 SIGNAL = ("agent", "type", "target", "payload", "ttl")
@@ -169,39 +172,62 @@ def _refuse_own(kind: object) -> None:
         raise Refused(403, "type", f"Events of type {kind!r} are the site's own.", of="type")
 
 
-class Read(NamedTuple):
-    """Events as they are told, up to which id was read, and how many were removed before they were read."""
-
-    events: list[dict[str, Any]]
-    after: str
-    missed: int
-
-
 def read_events(query: Mapping[str, str]) -> Reply:
     """What agents published after `after`, oldest first; of one type, or of all but the site's own."""
-    return Reply(200, {"events": events_after(query.get("type", ""), query.get("after", "0")).events})
+    found: list[dict[str, Any]] = []
+    with closing(_followed(query.get("type", ""), query.get("after", "0"))) as following:
+        for event in following:
+            if event.event_type not in OWN_TYPES:
+                found.append(event.to_dict())
+            if len(found) >= EVENTS_AT_ONCE:
+                break
+    return Reply(200, {"events": found})
 
 
-def events_after(kind: str, after: str) -> Read:
-    """The same as `Read`; Refused for a type that is the site's own, and for what is no type or no id."""
+class Told(NamedTuple):
+    """Events as a stream tells them, up to which id was read, and whether there is more than was read at once."""
+
+    pieces: list[bytes]
+    after: str
+    more: bool
+
+
+def told_after(kind: str, after: str) -> Told:
+    """The same, and at its end how many were removed before they were read, if any.
+
+    Refused for a type that is the site's own, and for what is no type or no id.
+    """
+    pieces: list[bytes] = []
+    left = BYTES_AT_ONCE
+    with closing(_followed(kind, after)) as following:
+        for event in following:
+            after = event.event_id
+            if event.event_type not in OWN_TYPES:
+                pieces.append(told(event))
+                left -= len(pieces[-1])
+            if left <= 0 or len(pieces) >= EVENTS_AT_ONCE:
+                break
+        more = left <= 0 or len(pieces) >= EVENTS_AT_ONCE
+        if following.missed:
+            pieces.append(server_sent("missed", "", {"missed": following.missed}))
+    return Told(pieces, after, more)
+
+
+def told(event: StreamEvent) -> bytes:
+    """An event as a stream tells it."""
+    return server_sent(event.event_type, event.event_id, event.to_dict())
+
+
+def _followed(kind: str, after: str) -> Following:
+    """What is there after an id."""
     _refuse_own(kind)
-    following = with_fields(
+    following: Following = with_fields(
         lambda: _streamer().consume_events(
             [kind] if kind else None, start_id=after, count=100, idle_timeout=0
         ),
         {"event_types": "type", "start_id": "after"},
     )
-    found: list[dict[str, Any]] = []
-    try:
-        for event in following:
-            after = event.event_id
-            if event.event_type not in OWN_TYPES:
-                found.append(event.to_dict())
-            if len(found) >= EVENTS_AT_ONCE:
-                break
-    finally:
-        following.close()
-    return Read(found, after, following.missed)
+    return following
 
 
 def now_as_id() -> str:

@@ -5,16 +5,14 @@ ends it.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
 
 from core.api import asking, living
-from core.api.answers import Refused, Reply
+from core.api.answers import Refused, Reply, server_sent
 from core.api.desk import Desk, Stream
-from core.api.ends import EVERY_TYPE, until
 from core.errors import TelemetryError
 from core.history.people.tokens import Bearer
 
@@ -41,11 +39,11 @@ async def of_request(
             async with aclosing(_heard(desk, bearer, waiting)) as heard:
                 async for reply in heard:
                     if reply is not None and reply.status == 200:
-                        yield _event("outcome", str(reply.body["ended_at"]), reply.body)
+                        yield server_sent("outcome", str(reply.body["ended_at"]), reply.body)
                         return
                     yield ALIVE
         except Refused as refused:
-            yield _event("refused", "", Reply.of(refused).body)
+            yield server_sent("refused", "", Reply.of(refused).body)
 
     return _bounded(desk, bearer, pieces)
 
@@ -54,26 +52,22 @@ async def of_events(desk: Desk, bearer: Bearer, query: Mapping[str, str], last: 
     """Every event as it is published, with its id; from `last`, or `after`, or from now on."""
     after = last or query.get("after") or await desk.run(living.now_as_id)
     kind = query.get("type", "")
-    batch = await desk.run(
-        partial(living.events_after, kind, after)
-    )  # a bad id or type is refused before it begins
+    # A bad id or type is refused before it begins.
+    told, after, more = await desk.run(partial(living.told_after, kind, after))
 
     async def pieces() -> AsyncIterator[bytes]:
-        yield FIRST
-        for piece in _told(batch):
-            yield piece
-        after = batch.after
-
-        async def look() -> tuple[living.Read | None, float]:
-            found = await desk.run(partial(living.events_after, kind, after))
-            return (found if found.after != after else None), LOOK_SECONDS
-
-        waiting = partial(until, desk.happenings, kind or EVERY_TYPE, LOOK_SECONDS, look)
-        async with aclosing(_heard(desk, bearer, waiting)) as heard:
-            async for found in heard:
-                for piece in _told(found) if found is not None else (ALIVE,):
-                    yield piece
-                after = after if found is None else found.after
+        nonlocal told, after, more
+        yield FIRST + b"".join(told)
+        with desk.happenings.box(kind) as box:
+            while await desk.still(bearer):
+                if more or box.is_behind:
+                    box.begin()
+                    told, after, more = await desk.run(partial(living.told_after, kind, after))
+                    if not told:
+                        continue
+                else:
+                    told, after = await box.after(after, SILENCE)
+                yield b"".join(told) or ALIVE
 
     return _bounded(desk, bearer, pieces)
 
@@ -92,13 +86,6 @@ async def _heard(
             yield work.result()
         finally:
             work.cancel()
-
-
-def _told(batch: living.Read) -> Iterator[bytes]:
-    for event in batch.events:
-        yield _event(event["event_type"], event["event_id"], event)
-    if batch.missed:
-        yield _event("missed", "", {"missed": batch.missed})
 
 
 def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[bytes]]) -> Stream:
@@ -120,18 +107,6 @@ def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[byte
                 del desk.streams[number]
 
     return Stream(counted(), HEADERS)
-
-
-def _event(name: str, event_id: str, data: Any) -> bytes:
-    """One event. Names and ids come from agents too, so a line break in them is none."""
-    lines = [f"event: {_line(name)}", f"data: {json.dumps(data, ensure_ascii=False)}"]
-    if event_id:
-        lines.insert(0, f"id: {_line(event_id)}")
-    return "\n".join(lines).encode() + b"\n\n"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.splitlines())
 
 
 async def handed(take: Callable[[], Awaitable[Any]], give_back: Callable[[Any], Awaitable[Any]]) -> Any:

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Self
 
 from core.errors import TelemetryError
 
@@ -79,6 +81,14 @@ class Wakes:
             for waiter in self._waiting.get(name, ()):
                 waiter.wake()
 
+    def each(self, name: str, act: Callable[[list["Waiter"]], None]) -> None:
+        """Let each loop act once upon those of it who wait under this name."""
+        with self._lock:
+            waiters = list(self._waiting.get(name, ()))
+        for loop in {waiter.loop for waiter in waiters}:
+            with suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(act, [waiter for waiter in waiters if waiter.loop is loop])
+
     def wake_all(self) -> None:
         """Everybody."""
         with self._lock:
@@ -90,15 +100,15 @@ class Wakes:
 class Waiter:
     """One who waits, in its loop. Thousands do, so there is a future and a timer, and no more."""
 
-    __slots__ = ("_heard", "_loop", "_rest", "_wakes", "names")
+    __slots__ = ("_heard", "_rest", "_wakes", "loop", "names")
 
     def __init__(self, wakes: Wakes, names: tuple[str, ...]) -> None:
         self._wakes, self.names = wakes, names
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._heard = False
         self._rest: asyncio.Future[None] | None = None
 
-    def __enter__(self) -> "Waiter":
+    def __enter__(self) -> Self:
         self._wakes.add(self)
         return self
 
@@ -113,8 +123,8 @@ class Waiter:
         """Until something is heard, or was since it was forgotten; at most so long."""
         if self._heard or seconds <= 0:
             return
-        self._rest = self._loop.create_future()
-        timer = self._loop.call_later(seconds, self._rise)
+        self._rest = self.loop.create_future()
+        timer = self.loop.call_later(seconds, self._rise)
         try:
             await self._rest
         finally:
@@ -123,8 +133,11 @@ class Waiter:
 
     def wake(self) -> None:
         """From any thread."""
+        self._soon(self._hear)
+
+    def _soon(self, act: Callable[[], None]) -> None:
         with suppress(RuntimeError):  # its loop is closed
-            self._loop.call_soon_threadsafe(self._hear)
+            self.loop.call_soon_threadsafe(act)
 
     def _hear(self) -> None:
         self._heard = True

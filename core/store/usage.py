@@ -40,11 +40,13 @@ class Batch:
     start: int
     end: int
     _also: dict[int, Also] = field(default_factory=dict)
-    _groups: dict[tuple[str, str, int], tuple[dict[str, int], list[tuple[int, str]]]] = field(
+    _groups: dict[tuple[str, str, int], tuple[dict[str, int], list[tuple[int, bytes | str]]]] = field(
         default_factory=dict
     )
 
-    def add(self, call_id: str, us: int, amounts: Mapping[str, int], text: str, also: Also = ()) -> None:
+    def add(
+        self, call_id: str, us: int, amounts: Mapping[str, int], text: bytes | str, also: Also = ()
+    ) -> None:
         """Add a call; `call_id` is '' where nobody else can have used its id."""
         # The same few come again and again, and are one object: to compare them would take longer.
         key = (call_id, date_of(us), id(also))

@@ -355,12 +355,12 @@ def parse_call(text: bytes | str) -> Call:
         raise ValueError(str(error)) from error
 
 
-def shipped_text(call: Call) -> str:
+def shipped_bytes(call: Call) -> bytes:
     """A call as Redis and the recorder get it."""
-    said = {**vars(call)}
+    said = vars(call).copy()
     for name in _UNSHIPPED:
         del said[name]
-    return json_bytes(said).decode()
+    return json_bytes(said)
 
 
 def row_of(call: Call) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ..store.client import Store
 from ..store.outbox import current_installation
 from ..values.malformed import ODD
 from ..values.trouble import Trouble
-from .call import Call, parse_call, shipped_text
+from .call import Call, parse_call, shipped_bytes
 from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
 from .savings import also_in, sums_of
@@ -35,10 +35,10 @@ ROOM_SECONDS = 1.0
 
 
 class Line(NamedTuple):
-    """A call as it comes from the spool, and as it is shipped; '' until it is priced."""
+    """A call as it comes from the spool, and as it is shipped; b'' until it is priced."""
 
     call: Call
-    text: str
+    text: bytes
 
 
 class Shipper:
@@ -63,8 +63,8 @@ class Shipper:
         self._full_at = full
         self._places: dict[str, int] = {}
         self._expected: dict[bytes, Call] = {}
-        self._room = threading.Event()  # for what is expected, or nobody should wait for it
-        self._room.set()
+        self._room = threading.Event()  # for what is expected
+        self._keeps_up = True
         self._turn = threading.RLock()
         self._thread: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -87,14 +87,14 @@ class Shipper:
         Waits a second for room where more come than are shipped, once until there was some: what is read again costs
         twice as much, so that ever more would wait.
         """
-        if not self._room.wait(ROOM_SECONDS):
-            self._room.set()
+        if len(self._expected) >= MOST_EXPECTED and self._keeps_up:
+            self._room.clear()
+            if len(self._expected) > MOST_EXPECTED // 2:
+                self._keeps_up = self._room.wait(ROOM_SECONDS)
         for line, call in zip(lines, calls, strict=True):
             if len(self._expected) >= MOST_EXPECTED:
                 return
             self._expected[line] = call
-            if len(self._expected) == MOST_EXPECTED:
-                self._room.clear()
 
     # The background
 
@@ -262,8 +262,9 @@ class Shipper:
             self._places[file.id], new = self._send(store, batch, now_ms)
             self._counted += new
             if len(self._expected) <= MOST_EXPECTED // 2:
+                self._keeps_up = True
                 self._room.set()
-            if not all(line.text for line in found):
+            if not self._expected:  # what others hold ready for it is shipped at once
                 self._rest(began)
 
     def _rest(self, began: float) -> None:
@@ -276,7 +277,7 @@ class Shipper:
 
     def _line(self, line: bytes) -> Line:
         call = self._expected.pop(line, None)
-        return Line(parse_call(line), "") if call is None else Line(call, line.decode().rstrip("\n"))
+        return Line(parse_call(line), b"") if call is None else Line(call, line[:-1])
 
     def _read(self, file: SpoolFile, start: int) -> tuple[list[bytes], list[Line]]:
         """The next lines and their calls, so many that their sums stay exact; what is no call is set aside."""
@@ -307,15 +308,15 @@ class Shipper:
             call = line.call
             if call.us > (now_ms + AHEAD_MS) * 1000:
                 # A clock that runs ahead must not write into days that nobody looks at.
-                call.us, line = now_ms * 1000, Line(call, "")
+                call.us, line = now_ms * 1000, Line(call, b"")
             name = call.call_id if call.given or unsure else f"{len(once)} without a name"
-            once[name] = Line(standing(once[name].call, call), "") if name in once else line
+            once[name] = Line(standing(once[name].call, call), b"") if name in once else line
         for call, text in once.values():
             if not text:
                 call.price(self._book)
             given = call.call_id if call.given or unsure else ""
             also = also_in(call.workflow, call.tier, call.provider, call.model)
-            batch.add(given, call.us, sums_of(call), text or shipped_text(call), also)
+            batch.add(given, call.us, sums_of(call), text or shipped_bytes(call), also)
         return batch
 
     def _ship_held(self, store: Store) -> None:
@@ -334,7 +335,7 @@ class Shipper:
 
 def _is_huge(call: Call) -> bool:
     """Whether 200 such calls might come to more than Lua can add exactly: then it goes alone."""
-    return max(call.tokens) > HUGE_TOKENS
+    return max(call.input, call.output, call.cache_read, call.cache_write) > HUGE_TOKENS
 
 
 def _whole_lines(file: SpoolFile, start: int) -> list[bytes]:

@@ -133,7 +133,6 @@ _PART_OF = {
 }
 _PARTS = attrgetter(*_PART_OF)
 _SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
-_OF_SHOWN_OR_HEARD = attrgetter(*_SHOWN_OR_HEARD)
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
 _MOST_PLACES = 40
@@ -147,12 +146,6 @@ class Valuation(NamedTuple):
     source: str = ""  # "own" by TELEMETRY_PRICES, "book" by the price book, '' where nobody knows
 
 
-class _Billed(NamedTuple):
-    tokens: Mapping[str, int]
-    fees: Mapping[str, int]
-    whole_input: int
-
-
 def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at: datetime) -> Valuation:
     """What these quantities of a model are worth at the prices of that day; `at` is when the call was made.
 
@@ -163,11 +156,11 @@ def value(book: PriceBook, provider: str, model: str, quantities: Quantities, at
         return Valuation(Prices(), (unpriced(provider, model),))
     billed = _billed(quantities)
     bare = _without_cache(quantities, billed)
-    worth = terms.tariff.cost(billed)
-    uncached = worth if bare is billed else terms.tariff.cost(bare)
+    worth = terms.tariff.cost(billed, quantities)
+    uncached = worth if bare is billed else terms.tariff.cost(bare, quantities)
     if worth is None or uncached is None:
         return Valuation(Prices(), (*terms.notes, unpriced(provider, model)))
-    baseline = _baseline(terms.premium, quantities, bare)
+    baseline = _baseline(terms.premium, quantities, billed, bare)
     if max(worth, uncached, baseline or 0) > MAX_AMOUNT:
         return Valuation(Prices(), (*terms.notes, f"{provider}/{model} comes to more than a sum can hold"))
     notes = terms.notes
@@ -185,20 +178,22 @@ def unpriced(provider: str, model: str) -> str:
     )
 
 
-def _baseline(premium: "_Tariff | None", quantities: Quantities, bare: _Billed) -> int | None:
+def _baseline(
+    premium: "_Tariff | None", quantities: Quantities, billed: Mapping[str, int], bare: Mapping[str, int]
+) -> int | None:
     if premium is None:
         return None
     # A model without a price for sounds or pictures cannot have made or heard them.
-    for kind, count in zip(_SHOWN_OR_HEARD, _OF_SHOWN_OR_HEARD(quantities), strict=True):
-        if count and kind not in premium.prices:
+    for kind in _SHOWN_OR_HEARD:
+        if billed.get(kind) and kind not in premium.prices:
             return None
-    return premium.cost(bare)
+    return premium.cost(bare, quantities)
 
 
 # Quantities by the price they have
 
 
-def _billed(of: Quantities) -> _Billed:
+def _billed(of: Quantities) -> dict[str, int]:
     tokens = {
         "input": of.input,
         "cache_read": of.cache_read,
@@ -211,23 +206,23 @@ def _billed(of: Quantities) -> _Billed:
             tokens[kind], tokens[whole] = count, max(tokens[whole] - count, 0)
     thought = min(of.reasoning, tokens["output"])
     tokens["reasoning"], tokens["output"] = thought, tokens["output"] - thought
-    return _Billed(tokens, {"web_searches": of.web_searches, "requests": of.requests}, of.whole_input)
+    return tokens
 
 
-def _without_cache(of: Quantities, billed: _Billed) -> _Billed:
+def _without_cache(of: Quantities, billed: dict[str, int]) -> dict[str, int]:
     """The same work with all of its input at the full price; the very same where no cache had a part in it."""
-    whole_input = billed.whole_input
+    whole_input = of.whole_input
     if whole_input == of.input and not (of.audio_cache_read or of.image_cache_read):
         return billed
     heard = of.audio_input + of.audio_cache_read
     seen = of.image_input + of.image_cache_read
-    bare = {kind: count for kind, count in billed.tokens.items() if count and kind not in _OF_CACHES}
+    bare = {kind: count for kind, count in billed.items() if count and kind not in _OF_CACHES}
     bare |= {
         "input": max(whole_input - heard - seen - of.video_input, 0),
         "audio_input": heard,
         "image_input": seen,
     }
-    return _Billed(bare, billed.fees, whole_input)
+    return bare
 
 
 # A tariff: the prices of one model for one call
@@ -278,16 +273,18 @@ class _Tariff:
     def _each(self) -> dict[str, int]:
         return {kind: self._parts(fee, 10**6) for kind, fee in self.fees.items() if fee}
 
-    def cost(self, billed: _Billed) -> int | None:
+    def cost(self, billed: Mapping[str, int], of: Quantities) -> int | None:
         """In nano-dollars, rounded once, half to even; None where a kind of token has no price."""
-        rates, parts = self._rates[bisect_left(self._sizes, billed.whole_input)], 0
-        for kind, count in billed.tokens.items():
+        rates = self._rates[bisect_left(self._sizes, of.whole_input) if self._sizes else 0]
+        parts = 0
+        for kind, count in billed.items():
             if count:
-                if kind not in rates:
+                rate = rates.get(kind)
+                if rate is None:
                     return None
-                parts += count * rates[kind]
+                parts += count * rate
         for kind, fee in self._each.items():
-            parts += billed.fees[kind] * fee
+            parts += getattr(of, kind) * fee
         whole, rest = divmod(parts, self._unit)
         return whole + (2 * rest + whole % 2 > self._unit)
 
@@ -309,7 +306,8 @@ def _terms(book: PriceBook, provider: str, model: str, quantities: Quantities, a
         return None
     # A tier's prices change by the day, as places do, the standard ones also within one.
     standing = (found.standard(at), None if premium is None else premium.standard(at))
-    key = (*map(id, standing), *_tier_words(quantities))
+    tier = (quantities.batch, quantities.service_tier, quantities.speed, quantities.geography)
+    key = (id(standing[0]), id(standing[1]), tier)
     kept: _Terms | None = terms.get(key)
     if kept is None:
         if len(terms) >= _TERMS_KEPT:
@@ -417,10 +415,6 @@ def _tiers(of: Quantities) -> list[tuple[str, dict[str, str]]]:
     if of.geography:
         found.append((f"geography {of.geography}", {}))
     return found
-
-
-def _tier_words(of: Quantities) -> tuple[bool, str, str, str]:
-    return of.batch, of.service_tier, of.speed, of.geography
 
 
 def _rule(provider: str, tier: str, at: datetime) -> _TierRule | None:

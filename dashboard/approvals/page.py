@@ -60,6 +60,11 @@ class Asker(NamedTuple):
         return cls(state.liveness(now), state.heartbeat.last_beat)
 
 
+def waits_in_call(listened_at: datetime | None, now: datetime) -> bool:
+    """Whether a call over HTTP waits, or is between two looks, as far as is known."""
+    return listened_at is not None and (now - listened_at).total_seconds() < LOST_SECONDS
+
+
 def why_gone(
     asker: Asker | None,
     requested_at: datetime,
@@ -71,7 +76,7 @@ def why_gone(
     listened_at: when a call over HTTP last waited for it, which tells more than beats of its agent.
     """
     if listened_at is not None and now is not None:
-        return answers.call_left(listened_at) if (now - listened_at).total_seconds() >= LOST_SECONDS else ""
+        return "" if waits_in_call(listened_at, now) else answers.call_left(listened_at)
     if asker is None:
         return ""
     lost = asker.liveness == "lost" and (requested_at - asker.last_beat).total_seconds() < LOST_SECONDS
@@ -393,7 +398,8 @@ def _beside(
 ) -> dict[str, Any]:
     """What stands beside a request; `asks`: somebody waits for the answer."""
     glance = approval.glance if asks else None
-    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now)
+    calls = waits_in_call(approval.listened_at, approval.now)
+    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now, calls=calls)
     lately = precedents.lately(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {

@@ -70,6 +70,7 @@ def secret(agent) -> str:
     return agent("worker").headers["Authorization"]
 
 
+@pytest.mark.long
 def test_no_body_is_a_fault(agent):
     client = agent("worker")
     for name, body in BODIES.items():

@@ -2,15 +2,18 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 
 from core import CoordinationSignals, EventStreamer
-from core.api import bearers, streams
+from core.api import bearers, ends, living, streams
+from core.api.answers import server_sent
 from core.history.people import tokens
 from core.models import AgentToken
 from telemetry_site.asgi import door
+from tests.servers import client_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -64,6 +67,40 @@ def test_events_are_followed_and_taken_up_again_where_the_client_was(agent, soon
     assert client.get("/events/stream?type=approval_requested").status_code == 403
 
 
+def test_an_event_is_read_once_for_all_streams(agent, clean_redis, soon):
+    clients, streamer, boxes = (
+        [agent(f"worker-{number}") for number in range(4)],
+        EventStreamer(),
+        door.desk.happenings,
+    )
+    with ExitStack() as opened, client_of(clean_redis) as raw:
+        answers = [opened.enter_context(one.stream("GET", "/events/stream")) for one in clients * 5]
+        following = [events_of(answer) for answer in answers]
+        streamer.publish_event("built", {"n": 1})
+        assert len({next(events)["id"] for events in following}) == 1
+        soon(lambda: len(boxes.names()) == 1 and not any(box.is_behind for box in boxes._waiting[""]))
+        before = raw.info("commandstats")["cmdstat_xread"]["calls"]
+        streamer.publish_event("built", {"n": 2})
+        assert len({next(events)["id"] for events in following}) == 1
+        assert raw.info("commandstats")["cmdstat_xread"]["calls"] - before < len(following)
+
+
+def test_a_stream_that_falls_behind_hears_all_in_order_and_once(agent, monkeypatch):
+    monkeypatch.setattr(ends, "BOX_BYTES", 300)
+    monkeypatch.setattr(living, "BYTES_AT_ONCE", 500)
+    client, streamer = agent("worker"), EventStreamer()
+    with (
+        client.stream("GET", "/events/stream") as every,
+        client.stream("GET", "/events/stream?type=built") as one,
+    ):
+        following, built = events_of(every), events_of(one)
+        published = [
+            streamer.publish_event(kind, {"n": 1}) for _ in range(60) for kind in ("built", "tested")
+        ]
+        assert [next(following)["id"] for _ in published] == published
+        assert [next(built)["id"] for _ in published[::2]] == published[::2]
+
+
 def test_a_token_has_so_many_streams_and_is_told_when_to_come_again(agent, monkeypatch):
     monkeypatch.setattr(streams, "OF_A_TOKEN", 1)
     client = agent("worker")
@@ -101,7 +138,7 @@ def test_one_question_tells_of_all_tokens_that_have_streams(
 
 
 def test_a_line_break_in_an_agents_type_begins_no_event():
-    said = streams._event("a\u2028b", "1-0", {"x": "y\nz"})
+    said = server_sent("a\u2028b", "1-0", {"x": "y\nz"})
     assert said == b'id: 1-0\nevent: a b\ndata: {"x": "y\\nz"}\n\n'
 
 

@@ -82,7 +82,8 @@ def test_a_narrow_terminal_gets_whole_cells_of_fewer_columns_and_is_told(environ
     assert "$0.010500" in got
 
 
-@pytest.mark.parametrize("columns", [20, *(pytest.param(columns, marks=LONG) for columns in (44, 30, 12))])
+@LONG
+@pytest.mark.parametrize("columns", [44, 30, 20, 12])
 def test_on_a_very_narrow_terminal_every_column_is_shown_or_named_below(environment, columns):
     _code, got = on_a_terminal([*MODULE, "show"], environment, columns=columns)
     assert max(len(line) for line in got.splitlines()) <= columns
@@ -106,7 +107,8 @@ print(sum(tables.with_progress(range(1000), lambda: 1000, "counting")))
 """
 
 
-@pytest.mark.parametrize("rich", [True, pytest.param(False, marks=LONG)])
+@LONG
+@pytest.mark.parametrize("rich", [True, False])
 def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, rich):
     ours, theirs = pty.openpty()
     program = SLOW if rich else f"import sys; sys.modules['rich'] = None\n{SLOW}"
@@ -122,6 +124,7 @@ def test_whoever_waits_sees_a_bar_beside_the_output_where_rich_is(environment, r
     assert (b"counting" in got) is rich
 
 
+@LONG
 def test_without_rich_a_terminal_gets_the_plain_columns(environment):
     code, got = on_a_terminal([sys.executable, "-c", WITHOUT.format("rich"), "show"], environment)
     assert code == 0
@@ -147,6 +150,7 @@ def test_what_sql_knows_names_the_command_that_reaches_it(environment, name):
     assert len(done.stderr.splitlines()) == 1
 
 
+@LONG
 def test_a_named_project_is_used_for_what_sql_knows(environment, this_database):
     named = {
         **environment,
@@ -157,6 +161,7 @@ def test_a_named_project_is_used_for_what_sql_knows(environment, this_database):
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
+@LONG
 def test_a_reader_that_went_away_is_not_complained_about(environment):
     reading, writing = os.pipe()
     os.close(reading)
@@ -165,6 +170,7 @@ def test_a_reader_that_went_away_is_not_complained_about(environment):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@LONG
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_one_sentence(environment):
     with open("/dev/full", "w") as full:
@@ -172,6 +178,7 @@ def test_a_full_disk_is_one_sentence(environment):
     assert (done.returncode, done.stderr) == (1, "telemetry show: [Errno 28] No space left on device\n")
 
 
+@LONG
 def test_a_terminal_that_knows_ascii_alone_gets_every_line(environment):
     done = run([*MODULE, "show"], {**environment, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")

@@ -268,7 +268,8 @@ def test_an_agent_works_there_and_the_commands_too(installed, url, tmp_path):
         assert (call["book_cost"], call["cost"]) == ("0.300000000", "0.250000000")
 
 
-@pytest.mark.parametrize("project", ["their_settings", pytest.param("", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("project", ["their_settings", ""])
 def test_a_command_that_needs_the_database_names_the_one_that_reaches_it(beside, project):
     installed, django = beside
     code, out, err = installed.run("agent-telemetry", "export", DJANGO_SETTINGS_MODULE=project, **django)
@@ -277,9 +278,10 @@ def test_a_command_that_needs_the_database_names_the_one_that_reaches_it(beside,
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words",
-    [["agent-telemetry"], pytest.param(["-m", "agent_telemetry"], marks=pytest.mark.long)],
+    [["agent-telemetry"], ["-m", "agent_telemetry"]],
     ids=["command", "module"],
 )
 def test_what_was_typed_is_what_errors_repeat(beside, words):
@@ -291,6 +293,7 @@ def test_what_was_typed_is_what_errors_repeat(beside, words):
     assert err.endswith(f"see {typed} --help\n")
 
 
+@pytest.mark.long
 def test_another_projects_manage_py_beside_it_makes_no_data_directory(beside):
     installed, _django = beside
     (installed.packages / "manage.py").write_text("")
@@ -301,11 +304,13 @@ def test_another_projects_manage_py_beside_it_makes_no_data_directory(beside):
         (installed.packages / "manage.py").unlink()
 
 
+@pytest.mark.long
 def test_a_project_that_has_a_core_of_its_own_and_the_package_work_in_one_process(beside, url):
     installed, django = beside
     assert installed.run("-c", BOTH, REDIS_URL=url, **django) == (0, "theirs 3 {'order': 3}\n", "")
 
 
+@pytest.mark.long
 def test_importing_it_loads_no_django_where_there_is_one(beside):
     installed, django = beside
     program = "import sys, agent_telemetry, agent_telemetry.cli; print('django' in sys.modules, 'core' in sys.modules)"
@@ -324,6 +329,7 @@ def test_a_strict_check_of_types_sees_those_of_the_package(installed, tmp_path):
     assert total == "Found 1 error in 1 file (checked 2 source files)"
 
 
+@pytest.mark.long
 def test_uninstalling_it_leaves_the_core_of_others_whole(tmp_path, wheel):
     made = Installed(tmp_path, wheel)
     made.add_theirs()

@@ -93,6 +93,7 @@ def test_such_a_setting_stops_the_start(tmp_path):
     assert "SECRET_KEY" in result.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.long
 def test_good_production_settings_pass_the_deployment_check(tmp_path):
     result = manage(tmp_path, "check --deploy --fail-level WARNING", **GOOD)
     assert result.returncode == 0, result.stderr

@@ -14,6 +14,8 @@ from tests.live_record import live_record
 from tests.servers import client_of
 from tests.waiting import PATIENCE, wait_until
 
+pytestmark = pytest.mark.long  # a whole site of processes
+
 
 def full(raw):
     raw.config_set("maxmemory", 1)

@@ -70,6 +70,7 @@ def test_loading_it_opens_no_connection_starts_no_thread_and_leaves_no_work_to_t
     assert not (tmp_path / "history.sqlite3").exists()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_processes_forked_from_a_loaded_site_serve_and_tell_of_their_settings_once(
     tmp_path, this_database, clean_redis

@@ -77,6 +77,7 @@ def states() -> list[str]:
     return list(Notice.objects.values_list("state", flat=True))
 
 
+@pytest.mark.long
 def test_the_worker_finds_by_itself_what_is_due_and_tells_it(asked, run, receiver):
     worker = run("manage.py", "worker", "--burst")
     assert worker.wait(120) == 0

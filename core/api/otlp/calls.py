@@ -15,6 +15,7 @@ from core.usage.quantities import MAX_COUNT, Quantities
 from core.usage.telling import Odd, moment_us, nano_dollars
 from core.values.names import NAME_LENGTH
 
+COUNTS = ("input", "output", "read", "write", "write_1h", "reasoning")
 MICROS = 10**6
 TIER = "unknown"  # telemetry does not know for which of our tiers a call was
 LONGEST_DAYS = 31  # older calls are for the command import
@@ -127,12 +128,17 @@ def as_name(value: Any, what: str) -> str:
 
 def quantities_of(told: Attributes, dialect: Dialect) -> Quantities:
     """All that is billed; ValueError for a count that is none."""
-    words = ("input", "output", "read", "write", "write_1h", "reasoning")
-    whole, output, read, write, hour, reasoning = [count(told, word, dialect) for word in words]
+    whole, output, read, write, hour, reasoning = [
+        said
+        if (said := told.get(word, 0)).__class__ is int and 0 <= said <= MAX_COUNT  # nearly all of many are
+        else counted(said, getattr(dialect, word)[0])
+        for word in COUNTS
+    ]
     if dialect.inside and read + write <= whole:  # else an older instrumentation, which counts them beside it
         whole -= read + write
     if dialect.beside:
-        whole, output = whole + count(told, "tools", dialect), output + reasoning
+        whole += counted(told.get("tools", 0), dialect.tools[0])
+        output += reasoning
     hour = min(hour, write)
     return Quantities(
         input=whole,
@@ -145,14 +151,6 @@ def quantities_of(told: Attributes, dialect: Dialect) -> Quantities:
         request_id=_id(told.get("request")),
         response_id=_id(told.get("response")),
     )
-
-
-def count(told: Attributes, word: str, dialect: Dialect) -> int:
-    """The count under this word; ValueError, with its name in the dialect, where it is none."""
-    value = told.get(word, 0)
-    if value.__class__ is int and 0 <= value <= MAX_COUNT:
-        return int(value)
-    return counted(value, getattr(dialect, word)[0])
 
 
 def counted(value: Any, name: str) -> int:

@@ -42,7 +42,8 @@ def read(form: Form, signal: str, body: bytes) -> Records:
 
 def _attributes(form: Form, pairs: Iterable[Any]) -> Attributes:
     scalar = form.scalar
-    return {pair.key: scalar(pair.value) for pair in pairs}
+    # Most are texts, and both forms have those under one name.
+    return {pair.key: (value := pair.value).string_value or scalar(value) for pair in pairs}
 
 
 def _log(form: Form, log: Any, resource: Attributes) -> Iterator[Record]:

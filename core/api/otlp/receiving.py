@@ -1,9 +1,9 @@
 """One export, taken: its calls are counted, its tools told to the record, its senders seen to live."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.api.answers import Refused
 from core.api.bearers import agent_of
@@ -55,8 +55,8 @@ class Receiver:
             self._take_points([one for one in found if isinstance(one, Point)], export, refuse)
         else:
             self._take_records([one for one in found if isinstance(one, Record)], export, refuse)
-        for who, task in export.heard.items():
-            if "beat" in bearer.scopes:
+        if "beat" in bearer.scopes:
+            for who, task in export.heard():
                 self._signs.hear(who, task)
         return Taken(refuse.count, refuse.why)
 
@@ -101,7 +101,7 @@ class _Export:
     def __init__(self, bearer: Bearer) -> None:
         self._bearer = bearer
         self._names: dict[str, str] = {}
-        self.heard: dict[Who, str] = {}
+        self._heard: dict[tuple[str, Any], str] = {}
 
     def agent_of(self, record: Record | Point) -> str:
         """In whose name; Refused where a fleet's token has nothing to go by."""
@@ -116,8 +116,12 @@ class _Export:
 
     def hear(self, agent: str, record: Record | Point, task: str) -> None:
         """A sign of life of one run, and what it does."""
-        said = first(record.attributes, RUNS) or record.resource.get("service.instance.id") or ""
-        run = str(said)[:NAME_LENGTH]
-        who = Who(self._bearer.number, agent, run if run.isprintable() else "")
+        run = first(record.attributes, RUNS) or record.resource.get("service.instance.id") or ""
         shown = task[:TASK_LENGTH] if task.isprintable() else ""
-        self.heard[who] = shown or self.heard.get(who, "")
+        self._heard[agent, run] = shown or self._heard.get((agent, run), "")
+
+    def heard(self) -> Iterator[tuple[Who, str]]:
+        """Each run of which the export tells, and what it does last."""
+        for (agent, said), task in self._heard.items():
+            run = str(said)[:NAME_LENGTH]
+            yield Who(self._bearer.number, agent, run if run.isprintable() else ""), task

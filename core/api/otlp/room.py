@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ADDRESSES = {f"/v1/{signal}": signal for signal in (LOGS, METRICS, TRACES)}
 PROTOBUF, JSON = b"application/x-protobuf", b"application/json"
-THREADS = 4  # decoding is the interpreter's own work: more at once would only hold more in memory
+THREADS = 2  # decoding is the interpreter's own work: one does as much, and the other while it waits for the database
 MOST_WAITING = 32
 BUSY_SECONDS = 2
 

@@ -46,12 +46,14 @@ class Records(NamedTuple):
     """What Redis holds of the requests that entries speak of: the bodies of new ones, and the ends of ended ones.
 
     now: by Redis's clock, when that was read. gone: new ones that it does not have, and whether a queue names them.
+    words: of contexts, for the index of requests.
     """
 
     bodies: Mapping[str, RequestRecord]
     told: Mapping[str, Told]
     now: datetime
     gone: Mapping[str, bool] = MappingProxyType({})
+    words: search.Known = search.NOTHING
 
 
 LENGTHS = {
@@ -95,7 +97,9 @@ def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
         for entry in entries
         if _asks(entry, lost)
     }
-    return Records(bodies, told, now, read_queued(store, said) if said else {})
+    new = [record.context.decode() for record in bodies.values()]
+    words = search.read_ahead(new, [uuid.UUID(id_) for id_ in _ids(entries, "ended") if id_ not in bodies])
+    return Records(bodies, told, now, read_queued(store, said) if said else {}, words)
 
 
 def _asks(entry: OutboxEntry, ids: Container[str]) -> bool:
@@ -153,8 +157,8 @@ class Batch:
         _ADD.run(self._new.values())
         for row in self._changed.values():
             _CHANGE.run(row)
-        search.index(self._new.values())
-        search.index_again(self._ended_now)
+        search.index(self._new.values(), self._records.words)
+        search.index_again(self._ended_now, self._records.words)
         now: datetime = timezone.now()
         if self._accepted:
             intents.accept(self._accepted, now)

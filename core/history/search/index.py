@@ -7,9 +7,10 @@ The recorder writes it in the transaction of the rows. Where that fails the rows
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
@@ -37,6 +38,7 @@ MADE = 2  # how rows are indexed now: 1 had neither facts nor beginnings
 LARGEST = 1_000_000  # bytes of words: PostgreSQL keeps where each begins in 20 bits, and does not look
 BESIDE = 8_160  # bytes: PostgreSQL's most, a page less its head
 AT_ONCE = 200  # a context may have 256 KiB
+AHEAD = 1_000_000  # characters of contexts whose words are read ahead
 _BITS = 21
 _LATEST = (1 << 42) - 1  # milliseconds since 1970: the year 2109
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,14 +67,47 @@ def first_number(moment: datetime) -> int:
     return min(max(milliseconds, 0), _LATEST) << _BITS
 
 
-def index(rows: Iterable[ApprovalRecord]) -> None:
-    """Index these requests as they stand, in the transaction that writes them. It never keeps that from happening."""
-    known = list(rows)
-    if not known:
+class Said(NamedTuple):
+    """The words of a context, and how they begin."""
+
+    words: set[str]
+    beginnings: set[str]
+
+
+Known = Mapping[str, Said]  # by the context itself
+NOTHING: Known = MappingProxyType({})
+
+
+def read_ahead(contexts: Iterable[str], request_ids: list[UUID]) -> Known:
+    """The words of contexts, and of those that these requests in SQL have, before the transaction that indexes them.
+
+    On SQLite nobody else writes meanwhile, and those of the largest take a quarter of a second. Of very many only the
+    first are read ahead, since words take many times the room of their text.
+    """
+    found, room = {}, AHEAD
+    asked = [row.context for row in _CONTEXTS.objects(request_ids)] if request_ids else []
+    for context in (*contexts, *asked):
+        room -= len(context)
+        if room < 0:
+            break
+        found[context] = _said(context)
+    return found
+
+
+_CONTEXTS = Query(lambda ids: ApprovalRecord.objects.filter(pk__in=ids).only("context"), [UUID])
+
+
+def index(rows: Iterable[ApprovalRecord], known: Known = NOTHING) -> None:
+    """Index these requests as they stand, in the transaction that writes them. It never keeps that from happening.
+
+    known: words that were read ahead.
+    """
+    told = list(rows)
+    if not told:
         return
     try:
         with transaction.atomic():
-            _write(known, DEFAULT_DB_ALIAS)
+            _write(told, DEFAULT_DB_ALIAS, known)
     except (DatabaseError, *ODD) as error:
         _trouble.begins(
             "requests are recorded, and cannot be found by their words: %s. Run `manage.py search_index --rebuild`",
@@ -85,11 +120,11 @@ def index(rows: Iterable[ApprovalRecord]) -> None:
         )
 
 
-def index_again(request_ids: Iterable[UUID]) -> None:
+def index_again(request_ids: Iterable[UUID], known: Known = NOTHING) -> None:
     """The same for requests that stand in SQL already."""
     ids = list(request_ids)
     for start in range(0, len(ids), AT_ONCE):
-        index(_ROWS.objects(ids[start : start + AT_ONCE]))
+        index(_ROWS.objects(ids[start : start + AT_ONCE]), known)
 
 
 _ROWS = Query(lambda ids: ApprovalRecord.objects.filter(pk__in=ids), [UUID])
@@ -189,18 +224,22 @@ def _drop_words(cursor: CursorWrapper, using: str) -> None:
             cursor.execute(f"DROP TABLE {name}")
 
 
-def _words_of(row: ApprovalRecord) -> list[str]:
+def _said(context: str) -> Said:
+    readable = context and not is_sealed(context)  # else its key is lost
+    words = words_of(*(text for line in lines_of(context) for text in line)) if readable else set()
+    return Said(words, beginnings_of(words))
+
+
+def _words_of(row: ApprovalRecord, known: Known) -> list[str]:
     """Its words for the index, each once."""
-    readable = row.context and not is_sealed(row.context)  # else its key is lost
-    said = [text for line in lines_of(row.context) for text in line] if readable else []
+    said = known.get(row.context) or _said(row.context)
     told = [row.agent_id, row.approval_type, row.digest, row.responder, row.reason]
     ids = [str(row.pk), str(row.pk).replace("-", "")]
     words = words_of(*(masked_text(str(text)).text for text in told), *ids)
-    asked = words_of(*said) - words
-    hidden = sealed_words(asked)
-    words |= asked if not hidden else set()
     facts = {fact(name, str(getattr(row, field))).word for name, field in FACTS.items()}
-    return sorted(words | beginnings_of(words) | facts | hidden)
+    hidden = sealed_words(said.words - words)
+    asked = hidden or said.words | said.beginnings
+    return sorted(words | beginnings_of(words) | asked | facts)
 
 
 def _fitting(words: list[str]) -> list[str]:
@@ -216,45 +255,47 @@ def _fitting(words: list[str]) -> list[str]:
     return kept
 
 
-def _write(rows: list[ApprovalRecord], using: str) -> None:
+def _write(rows: list[ApprovalRecord], using: str, known: Known = NOTHING) -> None:
     if not rows:
         return
     connection = connections[using]
     with connection.cursor() as cursor:
         numbers = _numbers(cursor, rows, connection)
+        words = (_words_of(row, known) for row in rows)
         if connection.vendor == "postgresql":
-            _write_postgresql(cursor, rows, numbers)
+            _write_postgresql(cursor, rows, numbers, words)
         else:
-            _write_sqlite(cursor, rows, numbers, connection)
+            _write_sqlite(cursor, rows, numbers, words)
 
 
-def _write_postgresql(cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int]) -> None:
+def _write_postgresql(
+    cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int], words: Iterable[list[str]]
+) -> None:
     cursor.executemany(
         f"INSERT INTO {REQUESTS} (number, request_id, status, pruned, made, words) "
         f"VALUES (%s, %s, %s, %s, {MADE}, array_to_tsvector(%s::text[])) ON CONFLICT (request_id) DO UPDATE "
         "SET status = EXCLUDED.status, pruned = EXCLUDED.pruned, made = EXCLUDED.made, words = EXCLUDED.words",
         [
-            (number, row.pk, row.status, row.body_pruned_at is not None, _fitting(_words_of(row)))
-            for number, row in zip(numbers, rows, strict=True)
+            (number, row.pk, row.status, row.body_pruned_at is not None, _fitting(its))
+            for number, row, its in zip(numbers, rows, words, strict=True)
         ],
     )
 
 
 def _write_sqlite(
-    cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int], connection: BaseDatabaseWrapper
+    cursor: CursorWrapper, rows: list[ApprovalRecord], numbers: list[int], words: Iterable[list[str]]
 ) -> None:
-    said = list(zip(numbers, rows, strict=True))
     cursor.executemany(f"DELETE FROM {WORDS} WHERE rowid = %s", [(number,) for number in numbers])
     cursor.executemany(
         f"INSERT INTO {WORDS} (rowid, words) VALUES (%s, %s)",
-        [(number, " ".join(_words_of(row))) for number, row in said],
+        [(number, " ".join(its)) for number, its in zip(numbers, words, strict=True)],
     )
     cursor.executemany(
         f"INSERT OR REPLACE INTO {REQUESTS} (number, request_id, status, pruned, made) "
         f"VALUES (%s, %s, %s, %s, {MADE})",
         [
-            (number, key_of(row.pk, connection), row.status, row.body_pruned_at is not None)
-            for number, row in said
+            (number, key_of(row.pk, cursor.db), row.status, row.body_pruned_at is not None)
+            for number, row in zip(numbers, rows, strict=True)
         ],
     )
 

@@ -72,14 +72,14 @@ class Joined:
     unread: list[str]
 
     @classmethod
-    def of(cls, glance: Glance, agent_id: str, now: datetime) -> "Joined":
-        """Of an agent whose answer is waited for; two queries for what it spends."""
+    def of(cls, glance: Glance, agent_id: str, now: datetime, *, calls: bool = False) -> "Joined":
+        """Of an agent whose answer is waited for, by a call of it where it `calls`; two queries for what it spends."""
         state = glance.state
         beat = None if state is None else state.heartbeat
         word = UNHEARD if state is None else state.state(now, settings.TELEMETRY_STUCK_SECONDS, waits=True)
         return cls(
             state=word,
-            meaning=words.ASKER_UNHEARD if state is None else house.AGENT_STATES[word],
+            meaning=_unheard(calls=calls) if state is None else house.AGENT_STATES[word],
             status="" if beat is None else beat.status,
             task="" if beat is None else beat.current_task,
             percent=0 if beat is None else int(beat.progress * 100),
@@ -92,3 +92,7 @@ class Joined:
             spend=spent_in_run(agent_id, now),
             unread=[words.PARTS[name] for name in glance.unreadable],
         )
+
+
+def _unheard(*, calls: bool) -> str:
+    return words.ASKER_CALLS if calls else words.ASKER_UNHEARD

@@ -1,6 +1,7 @@
 """What a person reads of Python beside a request; a part of dashboard/words.py that only this room says."""
 
 ASKER_UNHEARD = "It has not beaten within a day, or never did: nobody can say whether it still waits."
+ASKER_CALLS = "It has not beaten within a day, or never did, but a call of it waits for this answer."
 PARTS = {
     "state": "whether it lives",
     "timeline": "what it said last",

@@ -27,6 +27,7 @@ def test_at_true_quality_075_a_false_change_is_advised_in_under_1_percent_of_100
     assert false_changes < 0.01
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tier", [CHEAP, CAPABLE])
 def test_at_true_quality_059_the_climb_is_advised_within_40_ratings_in_95_percent(tier):
     source = beta(random.Random(59), 0.59)
@@ -34,7 +35,8 @@ def test_at_true_quality_059_the_climb_is_advised_within_40_ratings_in_95_percen
     assert climbs >= 0.95
 
 
-@pytest.mark.parametrize("make", [pytest.param(beta, marks=pytest.mark.long), pass_or_fail])
+@pytest.mark.long
+@pytest.mark.parametrize("make", [beta, pass_or_fail])
 def test_exactly_at_the_bar_a_climb_is_advised_in_under_5_percent(make):
     source = make(random.Random(70), 0.7)
     climbs, _ = rate(1_000, lambda: first_change(source, CHEAP, 100))
@@ -63,6 +65,7 @@ def test_a_lower_tier_of_true_quality_085_is_stepped_down_to_in_under_5_percent(
     assert steps / 500 < 0.05
 
 
+@pytest.mark.long
 def test_a_stage_that_earned_it_steps_down_within_its_100_ratings():
     source = beta(random.Random(95), 0.95, 0.05)
     lower = beta(random.Random(93), 0.93, 0.05)

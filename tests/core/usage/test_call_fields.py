@@ -17,7 +17,7 @@ from core.usage.call import (
     flat_entry,
     parse_call,
     plain_entry,
-    shipped_text,
+    shipped_bytes,
 )
 from core.usage.savings import SUMS, amounts_of
 from tests.core.usage.usage_help import shipped_by_hand, track
@@ -67,8 +67,8 @@ def test_the_line_that_is_written_has_every_field_but_the_prices(url, tmp_path):
 def test_a_line_of_the_version_before_ships_what_that_version_shipped():
     call = parse_call(LINE)
     call.book, call.uncached = 1, 2
-    assert SHIPPED.items() <= json.loads(shipped_text(call)).items()
-    assert parse_call(shipped_text(call)) == parse_call(json.dumps(SHIPPED)) == call
+    assert SHIPPED.items() <= json.loads(shipped_bytes(call)).items()
+    assert parse_call(shipped_bytes(call)) == parse_call(json.dumps(SHIPPED)) == call
 
 
 def test_totals_have_the_names_that_the_version_before_gave_them():
@@ -148,6 +148,6 @@ def test_calls_handed_over_whole_ship_what_their_lines_say(url, tmp_path, from_t
         assert tracker.flush() == 3
         told = usage.recent(open_store(url), 10, None)
     for call in calls:
-        assert shipped_text(call).encode() in told
-        assert {**json.loads(shipped_text(call)), "given": True} == vars(call)
+        assert shipped_bytes(call) in told
+        assert {**json.loads(shipped_bytes(call)), "given": True} == vars(call)
     assert (len(told), calls[1].cost, calls[1].cost_source) == (3, 52_920_000, BY_BOOK)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from decimal import Decimal as D
 
@@ -13,9 +14,11 @@ import pytest
 
 from core.store import usage
 from core.store.client import open_store
+from core.usage import shipper
+from core.usage.call import Call
 from core.usage.spool import SpoolFile, orphans
 from tests.core.usage.usage_help import call, track
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.anywhere
 
@@ -134,6 +137,53 @@ def test_a_batch_sent_again_counts_nothing_and_says_how_far_it_was(url):
             batch.add("", 1_790_000_000_000_000 + number, {"calls": 1}, f'{{"n":{number}}}')
         assert usage.ship(store, batch, usage.server_ms(store), 9000) == (700, counted)
     assert store.read("HGET", store.keys.usage_day("2026-09-21"), "calls") == b"2"
+
+
+def hand_over(tracker, exports: list[int]) -> None:
+    """Fifty calls a time, as an export has them."""
+    for export in range(5):
+        words = {
+            "workflow": "w",
+            "stage": "",
+            "tier": "t",
+            "model": "middle",
+            "provider": "acme",
+            "agent_id": "",
+        }
+        counts = {"cost": 1, "input": 1, "output": 1, "cache_read": 0, "cache_write": 0, "duration_ms": 0}
+        flags = {
+            "hit": False,
+            "cache_type": "",
+            "prompt_hit": False,
+            "user": "",
+            "us": time.time_ns() // 1000,
+        }
+        tracker.track_calls(Call(call_id=f"{export}-{n}", **words, **counts, **flags) for n in range(50))
+        exports.append(export)
+
+
+def test_who_hands_over_more_calls_than_are_shipped_waits_for_room(make_tracker, monkeypatch):
+    monkeypatch.setattr(shipper, "MOST_EXPECTED", 100)
+    monkeypatch.setattr(shipper, "ROOM_SECONDS", PATIENCE)
+    tracker, exports = make_tracker(), []
+    sender = threading.Thread(target=hand_over, args=(tracker, exports))
+    with tracker._shipper._turn:  # nothing is shipped meanwhile
+        sender.start()
+        wait_until(lambda: len(exports) == 2, "what fits is taken")
+        sender.join(0.05)
+        assert len(exports) == 2
+    sender.join()
+    assert total(tracker) == 250
+
+
+def test_nobody_waits_twice_for_room_where_nothing_is_shipped(make_tracker, monkeypatch):
+    monkeypatch.setattr(shipper, "MOST_EXPECTED", 100)
+    monkeypatch.setattr(shipper, "ROOM_SECONDS", 0.01)
+    tracker, exports = make_tracker(), []
+    with tracker._shipper._turn:
+        hand_over(tracker, exports)
+        assert not tracker._shipper._keeps_up
+    assert total(tracker) == 250
 
 
 def test_a_file_that_reached_its_size_is_followed_by_another_and_removed_when_shipped(make_tracker, tmp_path):

@@ -14,6 +14,7 @@ ODD = [
 ]
 
 
+@pytest.mark.long
 def test_no_filter_of_any_table_is_a_fault(signed_in, gate, record):
     client = signed_in("superuser")
     client.raise_request_exception = False

@@ -92,6 +92,16 @@ def test_a_call_that_nobody_waits_in_is_said_to_have_gone_though_its_agent_lives
     assert "the call that asked has gone" in told
 
 
+def test_an_asker_that_never_beat_but_waits_in_a_call_is_said_to_wait(gate, signed_in):
+    request, client = gate.open_request("deploy"), signed_in("approver")
+    page = f"/approvals/{request.request_id}/"
+    assert "nobody can say whether it still waits" in client.get(page).content.decode()
+    listen(open_store(), [request.request_id])
+    text = client.get(page).content.decode()
+    assert "but a call of it waits for this answer" in text
+    assert "nobody can say" not in text
+
+
 def test_an_asker_that_has_stopped_is_said_to_have_stopped(asks, signed_in, answer):
     heart, request = asks
     heart.stop_heartbeat()

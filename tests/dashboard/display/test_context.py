@@ -145,13 +145,18 @@ def test_what_needs_too_much_room_is_left_to_the_plain_text():
     "text",
     [
         "$(" * 5_900,
-        "`" * 11_000,
-        "/*" * 5_900,
         "'" * 11_999,
-        "[" * 11_000,
-        "((((" * 2_900,
-        "<<" * 5_900,
-        "\\" * 11_999,
+        *(
+            pytest.param(text, marks=pytest.mark.long)
+            for text in (
+                "`" * 11_000,
+                "/*" * 5_900,
+                "[" * 11_000,
+                "((((" * 2_900,
+                "<<" * 5_900,
+                "\\" * 11_999,
+            )
+        ),
     ],
 )
 @pytest.mark.parametrize("language", ["diff", "sql", "shell", "json"])

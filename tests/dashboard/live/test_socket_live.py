@@ -139,6 +139,7 @@ def test_300_frames_of_nonsense_harm_nobody(gate, signed_in, open_socket):
     assert next_word(loud, "came", request.request_id)
 
 
+@pytest.mark.long
 def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
     gate, site, signed_in, open_socket, monkeypatch
 ):

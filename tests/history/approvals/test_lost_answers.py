@@ -184,7 +184,8 @@ def test_another_end_in_a_redis_from_an_older_file_is_told_and_changes_nothing(
     assert_chain_is_whole()
 
 
-@pytest.mark.parametrize("asked", ["recorded before", pytest.param("never recorded", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("asked", ["recorded before", "never recorded"])
 def test_killed_before_it_was_noted_and_then_lost_the_answer_is_said_to_have_perhaps_taken_effect(
     gate, raw, maria, make_user, client, record, repair, decide_and_die, asked
 ):
@@ -216,6 +217,7 @@ def test_killed_before_it_was_noted_and_then_lost_the_answer_is_said_to_have_per
     assert_chain_is_whole()
 
 
+@pytest.mark.long
 def test_killed_after_it_was_noted_and_then_lost_the_answer_stands(
     gate, raw, maria, record, repair, decide_and_die
 ):

@@ -177,7 +177,8 @@ def test_several_problems_are_all_counted_and_the_first_is_named_first(record_of
     assert verdict.problems[0].startswith("entry #5 ")
 
 
-@pytest.mark.parametrize("numbers", [(417,), pytest.param((417, 930), marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("numbers", [(417, 930)])
 def test_each_of_the_six_ways_is_found_in_a_record_of_a_thousand_entries(db, tmp_path, numbers):
     fill(1000)
     path = tmp_path / "checkpoints.jsonl"

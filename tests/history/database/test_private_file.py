@@ -26,6 +26,7 @@ def folder(tmp_path):
     return made
 
 
+@pytest.mark.long
 def test_a_new_one_is_made_for_its_owner_alone_in_a_folder_that_is_open(folder, clean_redis):
     site = Installation(folder, clean_redis)
     keep_open = """

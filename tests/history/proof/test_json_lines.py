@@ -52,6 +52,7 @@ def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     assert "whole: 41 entries" in out.getvalue()
 
 
+@pytest.mark.long
 def test_a_file_is_verified_on_a_machine_without_the_database(exported, tmp_path):
     command = [sys.executable, "manage.py", "verify_audit", "--file", str(exported)]
     environment = {"TELEMETRY_DATA_DIR": str(tmp_path / "empty"), "PATH": "/usr/bin:/bin"}

@@ -13,7 +13,7 @@ from core.history.recorder.retry import record_again
 from core.models import ApprovalRecord, LLMCall, SetAsideEntry
 from core.store.client import open_store
 from core.store.recorder import read_heartbeat
-from core.usage.call import Call, shipped_text
+from core.usage.call import Call, shipped_bytes
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.waiting import wait_until
 
@@ -44,7 +44,7 @@ def a_call(call_id: str = "c") -> Call:
 
 
 def told(call_id: str = "c") -> dict:
-    return json.loads(shipped_text(a_call(call_id)))
+    return json.loads(shipped_bytes(a_call(call_id)))
 
 
 def a_run(**fields: str) -> dict:

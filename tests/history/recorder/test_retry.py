@@ -8,7 +8,7 @@ from django.db import transaction
 from core.history.recorder.retry import record_again
 from core.history.usage import calls as usage
 from core.models import ApprovalRecord, AuditEntry, Cursor, LLMCall, SetAsideEntry, UsageHour
-from core.usage.call import Call, shipped_text
+from core.usage.call import Call, shipped_bytes
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.waiting import PATIENCE
 
@@ -87,7 +87,7 @@ def a_call(call_id: str) -> Call:
 
 
 def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
-    good = shipped_text(a_call("late"))
+    good = shipped_bytes(a_call("late")).decode()
     raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
     record()
     aside = SetAsideEntry.objects.get()
@@ -99,7 +99,7 @@ def test_one_call_of_a_batch_is_recorded_as_a_call(raw, record, maria, gate):
 
 
 def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw, record, maria, background):
-    call = shipped_text(a_call("late"))
+    call = shipped_bytes(a_call("late")).decode()
     raw.xadd(OUTBOX, {"type": "llm_calls", "shipped_ms": "5", "calls": '[{"bad": 1}]'})
     record()
     aside = SetAsideEntry.objects.get()
@@ -109,7 +109,7 @@ def test_it_waits_for_the_recorder_so_that_both_add_to_the_same_sums_in_turn(raw
         retrying = background(record_again, aside.pk, maria)
         with pytest.raises(TimeoutError):
             retrying.result(0.3)
-        said = {"shipped_ms": "6", "calls": f"[{shipped_text(a_call('other'))}]"}
+        said = {"shipped_ms": "6", "calls": f"[{shipped_bytes(a_call('other')).decode()}]"}
         usage.record(said, lambda *_said: pytest.fail("nothing is to be set aside"))
     assert retrying.result(PATIENCE).outcome == "repaired"
     [hour] = UsageHour.objects.all()

@@ -66,6 +66,18 @@ AS_TYPED = [
 ]
 
 
+def test_words_that_were_read_before_their_text_was_removed_are_not_indexed(ask):
+    wanted, kept = ask(ASKED), ask({"to": "Müller"})
+    rows = list(ApprovalRecord.objects.all())
+    known = index.read_ahead([], [row.pk for row in rows])
+    assert all(row.context in known for row in rows)
+
+    ApprovalRecord.objects.filter(pk=wanted).update(context="")
+    index.index_again([row.pk for row in rows], known)
+    assert found("müller") == [kept]
+    assert wanted in found("payment")
+
+
 def test_what_was_asked_is_found_as_typed(ask):
     wanted = ask(ASKED)
     ask({"amount": 1}, "other")
