@@ -16,6 +16,7 @@ from core.history.backups import backup
 from core.history.backups.restore import restore
 from core.history.checks import check_context_key, check_sealed
 from core.history.proof.verification import verify
+from core.history.search import index
 from core.history.search.find import Question, find
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import is_sealed, key_of, keys
@@ -31,8 +32,17 @@ CONTEXT = {"card": "4929-7731.canary", "to": "zebrastripes limited", "path": "/s
 PIECES = ("4929-7731", "canary", "zebr", "limited", "quagga", "okapi")
 
 
+def forget_other_tests() -> None:
+    """What they wrote and took away stands in SQLite's free pages and index until both are written anew."""
+    index.rebuild()
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+
+
 @pytest.fixture
 def key(settings) -> bytes:
+    forget_other_tests()
     settings.TELEMETRY_CONTEXT_KEYS = (secrets.token_bytes(32),)
     return settings.TELEMETRY_CONTEXT_KEYS[0]
 
@@ -121,6 +131,7 @@ def test_what_was_not_asked_is_not_found(key, ask, query):
 
 
 def test_what_was_there_before_is_read_found_and_sealed_by_a_command(settings, ask):
+    forget_other_tests()
     old = ask()
     settings.TELEMETRY_CONTEXT_KEYS = (secrets.token_bytes(32),)
     new = ask()

@@ -20,7 +20,7 @@ from core.history.checks import check_sealed
 from core.history.proof.verification import verify
 from core.models import ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Rule
 from core.models.sealed import is_sealed, key_of, keys
-from tests.history.approvals.test_sealed_contexts import everything_in_sql
+from tests.history.approvals.test_sealed_contexts import everything_in_sql, forget_other_tests
 from tests.history.audit.attacker import sql
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
@@ -36,6 +36,7 @@ PIECES = ("quagga", "okapi", "4929-7731")
 
 @pytest.fixture
 def key(settings) -> bytes:
+    forget_other_tests()
     settings.TELEMETRY_CONTEXT_KEYS = (secrets.token_bytes(32),)
     return settings.TELEMETRY_CONTEXT_KEYS[0]
 
