@@ -59,6 +59,7 @@ def test_two_real_processes_are_shown_as_a_conflict_and_one_that_is_killed_ends_
     expect(page.locator(".timeline polyline")).to_have_count(2)
 
 
+@pytest.mark.long  # with less on them these pages are among every page
 @on_each_screen(1440, 390)
 def test_it_is_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
     rivals, quiet = [HeartbeatCoordinator(clean_redis) for _ in range(2)], HeartbeatCoordinator(clean_redis)

@@ -26,6 +26,7 @@ def set_aside(url: str, fields: dict[str, str]) -> None:
     wait_until(lambda: SetAsideEntry.objects.count() > before, "it is set aside")
 
 
+@pytest.mark.long  # with less on them these pages are among every page
 @on_each_screen(1440, 390)
 def test_the_pages_are_accessible_and_never_wider_than_the_screen(sign_in, clean_redis, scheme, width):
     set_aside(clean_redis, {"type": "x" * 300, "what": HOSTILE[0] + "y" * 500})

@@ -95,7 +95,7 @@ def confirm(operator: Operator, press_it) -> None:
     expect(page.locator(".differences tbody tr")).to_have_count(ALIKE)
     assert "role" not in (page.locator(".differences").text_content() or "")
     page.wait_for_function(RESTS)
-    until_taken(page.locator("[data-decide]"), lambda _button: press_it())
+    do_until(page, press_it, lambda: "/together/" not in page.url)
     page.wait_for_selector("[data-connection=live]")
     expect(page.locator("#notices")).to_contain_text(f"You approved {ALIKE} requests")
 

@@ -123,6 +123,7 @@ def test_nobody_is_told_elsewhere_who_did_not_ask_for_it_or_looks_at_the_page(si
     assert page.evaluate("() => [window.told, window.heard]") == [["3 requests wait for an answer"], 1]
 
 
+@pytest.mark.long
 def test_the_switches_ask_for_permission_when_they_are_pressed_and_outlive_the_page(sign_in):
     page = sign_in("maria", "approver", fresh=True)
     page.add_init_script(NOTED + ASKS)
