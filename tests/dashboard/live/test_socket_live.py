@@ -139,15 +139,23 @@ def test_300_frames_of_nonsense_harm_nobody(gate, signed_in, open_socket):
     assert next_word(loud, "came", request.request_id)
 
 
+@pytest.fixture
+def site_socket(site_socket: plain_socket.socket) -> plain_socket.socket:
+    """Its connections keep little of what a client does not read: the kernel would hold megabytes of it."""
+    site_socket.setsockopt(plain_socket.SOL_SOCKET, plain_socket.SO_SNDBUF, 1 << 16)
+    return site_socket
+
+
 @pytest.mark.long
 def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
     gate, site, signed_in, open_socket, monkeypatch
 ):
     monkeypatch.setattr(subscription, "QUEUE_LENGTH", 20)
-    deaf = _deaf_client(site, signed_in("viewer"))
-    quick = open_socket(signed_in("approver"))
+    viewer, approver = signed_in("viewer"), signed_in("approver")  # who is new later changes everybody's rights
+    deaf = _deaf_client(site, viewer)
+    quick = open_socket(approver)
     next_partial(quick, "live")
-    for number in range(subscription.QUEUE_LENGTH + 180):
+    for number in range(subscription.QUEUE_LENGTH + 100):
         with Stopwatch() as watch:
             request = gate.open_request("deploy")
             next_word(quick, "came", request.request_id)
