@@ -151,7 +151,10 @@ def test_a_client_that_does_not_read_is_closed_and_delays_nobody(
     gate, site, signed_in, open_socket, monkeypatch
 ):
     monkeypatch.setattr(subscription, "QUEUE_LENGTH", 20)
-    viewer, approver = signed_in("viewer"), signed_in("approver")  # who is new later changes everybody's rights
+    viewer, approver = (
+        signed_in("viewer"),
+        signed_in("approver"),
+    )  # who is new later changes everybody's rights
     deaf = _deaf_client(site, viewer)
     quick = open_socket(approver)
     next_partial(quick, "live")
