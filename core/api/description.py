@@ -75,7 +75,10 @@ _BEAT = _schema(
 _BEATEN = {"200": ("Heard", _schema(agent=_TEXT, conflict={"type": "boolean"}))}
 _NOT_TAKEN: dict[str, tuple[str, dict[str, Any] | None]] = {
     "413": ("The body has more than 1 MiB", _reference("Error")),
-    "422": ("It has more values or levels than the site allows: ask with less of it", _reference("Error")),
+    "422": (
+        "It is more than the site allows, also later: its message says what to leave out",
+        _reference("Error"),
+    ),
     "429": ("Not now: ask again after the seconds of Retry-After", _reference("Error")),
 }
 _QUESTION = _schema(
@@ -188,7 +191,7 @@ PATHS: dict[str, dict[str, Any]] = {
         "post": _way(
             "Publish an event",
             "events",
-            {"201": ("Published", _schema(id=_TEXT))},
+            {"201": ("Published", _schema(id=_TEXT)), **_NOT_TAKEN},
             body=_schema(("type",), agent=_AGENT, type=_TEXT, data=_OBJECT),
         ),
         "get": _way(

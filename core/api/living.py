@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from core.agent_coordination import CoordinationSignals
 from core.agent_tracking import HeartbeatCoordinator
 from core.agents.instance import AgentInstance
-from core.api.answers import Refused, Reply, server_sent
+from core.api.answers import Refused, Reply, sentence, server_sent
 from core.errors import StoreUnavailable
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events.following import Following
@@ -20,7 +20,7 @@ from core.feedback_loop import FeedbackLoop
 from core.signals import mailbox
 from core.signals.signal import CoordinationSignal, Wanted
 from core.store.client import open_store
-from core.store.events import OWN_TYPES
+from core.store.events import OWN_TYPES, TooManyTypes
 from core.store.signals import START
 from core.usage_tracker import UsageTracker
 from core.values.moments import milliseconds_of
@@ -243,9 +243,18 @@ def rate(body: dict[str, Any]) -> Reply:
     return Reply(201, {"id": with_fields(lambda: FeedbackLoop().record_feedback(*said), names)})  # type: ignore[arg-type]
 
 
+class _Streamer(EventStreamer):
+    """Says what an agent in Python finds in its log: that the site takes no further type of it."""
+
+    def _note_trouble(self, event_type: str, error: StoreUnavailable) -> None:
+        if isinstance(error, TooManyTypes):
+            raise Refused(422, "too_many_types", sentence(error), of="type") from error
+        super()._note_trouble(event_type, error)
+
+
 @cache
 def _streamer() -> EventStreamer:
-    return EventStreamer()
+    return _Streamer()
 
 
 def track(agent: str, body: dict[str, Any]) -> Reply:

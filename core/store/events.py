@@ -19,10 +19,14 @@ TIDY = SCRIPTS["events/tidy"]
 OWN_TYPES = frozenset({*EVENTS, "agent_heartbeat", "coordination_signal", "llm_call", "quality_feedback"})
 
 
+class TooManyTypes(StoreRefused):
+    """A source would make more types of events than the site allows."""
+
+
 def publish(keys: Keys, *, event_type: str, source: str, data: bytes) -> Command[tuple[str, int]]:
     """Publish an event: its id, and how many types are known when this one was born, else 0.
 
-    StoreRefused where its source would make more types than the site allows.
+    TooManyTypes where its source would make more than the site allows.
     """
     script_keys = [keys.event_stream(event_type), keys.event_types]
     script_keys += [keys.events_born(source), keys.approvals_limits]
@@ -32,7 +36,7 @@ def publish(keys: Keys, *, event_type: str, source: str, data: bytes) -> Command
 def _id_and_types(reply: list[Any]) -> tuple[str, int]:
     id_, known = reply
     if id_ == b"over":
-        raise StoreRefused(
+        raise TooManyTypes(
             f"its source made {int(known)} new types of events within 7 days, and the site allows no more: "
             "put what differs into the data, not into the type"
         )

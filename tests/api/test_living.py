@@ -4,6 +4,8 @@ import pytest
 
 from core import CoordinationSignals, EventStreamer, HeartbeatCoordinator
 from core.models import AgentRun
+from core.store.approvals import set_limits
+from core.store.client import open_store
 from core.usage_tracker import UsageTracker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -93,3 +95,18 @@ def test_calls_are_counted_as_those_of_the_tokens_agent(agent, soon):
     assert {entry["agent_id"] for entry in UsageTracker.get_instance().get_recent_entries()} == {"worker"}
     bad = client.post("/calls", json={"calls": [{**call, "provider": 7}]})
     assert (bad.status_code, bad.json()["field"]) == (400, "calls")
+
+
+def test_one_type_of_events_too_many_is_refused_for_good_and_not_said_to_be_away(agent, clean_redis):
+    client, store = agent("worker"), open_store(clean_redis)
+    set_limits(store, event_types=1)
+    assert client.post("/events", json={"type": "built"}).status_code == 201
+    refused = client.post("/events", json={"type": "tested"})
+    assert (refused.status_code, refused.json()["error"], refused.json()["field"]) == (
+        422,
+        "too_many_types",
+        "type",
+    )
+    assert "put what differs into the data" in refused.json()["message"]
+    assert "retry-after" not in refused.headers
+    assert client.post("/events", json={"type": "built"}).status_code == 201
