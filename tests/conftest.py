@@ -265,7 +265,7 @@ def site_socket() -> socket.socket:
 def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -> Iterator[str]:
     """The address of the whole site behind a real ASGI server; its live follower ends with the test."""
     from dashboard.live.follower import follower
-    from telemetry_site.asgi import application
+    from telemetry_site.asgi import application, door
     from telemetry_site.connections import Connection
 
     layers.channel_layers.backends.clear()  # one layer is received from in one loop, as in a process of its own
@@ -282,6 +282,7 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     server.should_exit = True
     thread.join(PATIENCE)
     follower.stop()
+    door.rooms["/v1/logs"].signs.forget()  # whoever exported is kept alive, but not into the next test
 
 
 # The same browser without what draws windows: a context of its own costs a seventh.

@@ -34,7 +34,6 @@ from core.models import (
 )
 from core.usage_tracker import UsageTracker
 from core.values.text import is_unsafe
-from telemetry_site.asgi import door
 from tests.api.otlp.exports import logs
 from tests.api.otlp.test_calls import CLAUDE
 from tests.dashboard.agents.test_agent_text import hiding_in
@@ -274,15 +273,7 @@ def newer_addresses() -> list[str]:
     return [*pages, *own, *lists, *changed, *change]
 
 
-@pytest.fixture
-def no_signs_afterwards():
-    """Whoever exported is kept alive, but not into the next test."""
-    yield
-    door.rooms["/v1/logs"].signs.forget()
-
-
 @pytest.mark.long
-@pytest.mark.usefixtures("no_signs_afterwards")
 @pytest.mark.parametrize("texts", [XSS, UNICODE[:: EACH * 2]], ids=["markup", "unicode"])
 def test_nor_does_any_that_comes_by_the_newer_doors(
     sign_in, site, clean_redis, make_user, monkeypatch, settings, texts
