@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, OperationalError, connection
 
 IN_MIB = 1024 * 1024
+FILLERS = ("filler", "more_filler")
 WAL_SEGMENT = 16 * IN_MIB  # a file of its own, into which the same process writes
 
 
@@ -51,23 +52,28 @@ def full() -> Iterator[None]:
 
 @contextmanager
 def full_sqlite() -> Iterator[None]:
-    execute("CREATE TABLE filler (text TEXT)")
+    for table in FILLERS:
+        execute(f"CREATE TABLE {table} (text TEXT)")
     [[pages]] = execute("PRAGMA page_count")
     execute(f"PRAGMA max_page_count = {pages}")
-    for size in (2000, 100):  # what is free in the pages that there are; small rows take the last page too
-        while _takes(size):
+    # What is free in the pages that there are; small rows take the last page too. Where the table would need two
+    # pages at once, one is left: a row of the other table takes one page beside its own.
+    for table, size in (("filler", 2000), ("filler", 100), ("more_filler", 2250)):
+        while _takes(table, size):
             pass
+    assert execute("PRAGMA freelist_count") == [(0,)]
     try:
         yield
     finally:
         execute("PRAGMA max_page_count = 1073741823")
-        execute("DROP TABLE filler")
+        for table in FILLERS:
+            execute(f"DROP TABLE {table}")
 
 
-def _takes(size: int) -> bool:
+def _takes(table: str, size: int) -> bool:
     """Whether there was room for a row of twice as many bytes; somebody else's lock is no answer."""
     try:
-        execute(f"INSERT INTO filler VALUES (hex(randomblob({size})))")
+        execute(f"INSERT INTO {table} VALUES (hex(randomblob({size})))")
     except OperationalError as error:
         return "full" not in str(error)
     return True
