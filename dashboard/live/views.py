@@ -35,7 +35,9 @@ def show(request: HttpRequest) -> HttpResponse:
     try:
         filters, refused, problem, status = Filters.of(request.GET), "", "", 200
     except BadFilter as error:
-        filters, refused, problem, status = Filters(), str(error), "", 400
+        chosen = request.GET.get("selected", "")
+        filters = Filters(selected=chosen if valid_id(chosen) else "")
+        refused, problem, status = str(error), "", 400
     try:
         context = _known(request, filters)
     except StoreUnavailable as error:

@@ -230,5 +230,6 @@ def test_what_is_wrong_with_an_address_stays_said_while_the_page_is_live(sign_in
     HeartbeatCoordinator(clean_redis).start_heartbeat("robot")
     if at.startswith("/?"):
         expect(line_of(page, "deploy")).to_be_visible()
+        expect(page.locator("#pane h1")).to_contain_text("deploy")  # what is listed can be looked at
     expect(page.get_by_role("alert").filter(has_text=said)).to_be_visible()
     expect(page.locator("[data-not-fetched]")).to_have_count(0)
