@@ -44,8 +44,8 @@ NOT_RELEASED = (Error, StoreUnavailable, DecisionUnconfirmed, MalformedRecord, N
 def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
     """Bring a held approval to Redis; None where it is held no more, or may not be given any more (recorded).
 
-    Raises what `decisions.decide` raises but NotAllowed and MalformedRecord: what cannot be read may not be given. Where
-    it was not released, it stays held.
+    Raises what `decisions.decide` raises but NotAllowed and MalformedRecord: what cannot be read may not be given.
+    Where it was not released, it stays held.
     """
     request_id = DecisionIntent.objects.filter(pk=decision_id, outcome=HELD).values_list("request_id").first()
     if request_id is None:
