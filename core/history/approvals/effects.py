@@ -487,7 +487,7 @@ def _prune_some(until: datetime, now: datetime, days: int) -> int:
     with transaction.atomic():
         locks.hold_recorder()
         old = ApprovalRecord.objects.filter(ended_at__lte=until, body_pruned_at=None).exclude(context="")
-        ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        ids = list(old.order_by("-ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
         if not ids:
             return 0
         count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", edited_to="", body_pruned_at=now)

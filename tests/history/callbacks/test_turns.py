@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 def due(host: str, count: int, minutes: int) -> None:
     now = timezone.now()
-    new = dict(host=host, state=Callback.State.DUE, decided_at=now, next_at=now - timedelta(minutes=minutes))
+    new = {"state": Callback.State.DUE, "decided_at": now, "next_at": now - timedelta(minutes=minutes)}
     Callback.objects.bulk_create(
-        Callback(id=uuid.uuid4(), request_id=uuid.uuid4(), **new) for _ in range(count)
+        Callback(id=uuid.uuid4(), request_id=uuid.uuid4(), host=host, **new) for _ in range(count)
     )
 
 
