@@ -10,32 +10,48 @@ from django.db import DatabaseError, transaction
 from core.history.audit import entries
 from core.history.audit.kinds import details_of
 from core.models import AuditEntry
+from core.models.sealed import keys
 
 logger = logging.getLogger(__name__)
 
 KIND = "settings.changed"
-# No secret is among them: not the secret key, and of an address only where it leads.
+# Who may do what, from where, and what is kept for how long. No secret is among them: not the secret key, and of an
+# address only where it leads.
 NAMES = (
     "ALLOWED_HOSTS",
     "CSRF_TRUSTED_ORIGINS",
     "DEBUG",
+    "EMAIL_HOST",
     "HTTPS",
     "SESSION_COOKIE_AGE",
+    "TELEMETRY_APPROVAL_SECONDS",
     "TELEMETRY_AUTOMATION_DAYS",
     "TELEMETRY_BACKUP_DIR",
     "TELEMETRY_BACKUP_KEEP",
     "TELEMETRY_BODY_DAYS",
     "TELEMETRY_CHECKPOINT_FILE",
+    "TELEMETRY_CONTEXT_KEY_FILE",
     "TELEMETRY_CONTEXT_LEVELS",
     "TELEMETRY_CONTEXT_VALUES",
     "TELEMETRY_DATA_DIR",
+    "TELEMETRY_DECISION_KEY",
+    "TELEMETRY_DECISION_KEY_FILE",
     "TELEMETRY_DIRECT_ANSWERS",
     "TELEMETRY_EVENT_TYPES",
     "TELEMETRY_EXTEND_MINUTES",
+    "TELEMETRY_METRICS_OF",
     "TELEMETRY_NAMESPACE",
+    "TELEMETRY_NOTICE_APPRISE",
+    "TELEMETRY_NOTICE_SECONDS",
+    "TELEMETRY_OIDC",  # as text it leaves its secret out
     "TELEMETRY_PREMIUM_MODELS",
     "TELEMETRY_PRICES",
     "TELEMETRY_REQUESTS_A_MINUTE",
+    "TELEMETRY_RULES",
+    "TELEMETRY_SECOND_FACTOR",
+    "TELEMETRY_SESSION_IDLE_MINUTES",
+    "TELEMETRY_SIGN_IN_TRIES",
+    "TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS",
     "TELEMETRY_TOKEN_OVERLAP_MINUTES",
     "TELEMETRY_UNDO_SECONDS",
     "TELEMETRY_USAGE_DAYS",
@@ -50,9 +66,13 @@ def current() -> dict[str, str]:
     database = settings.DATABASES["default"]
     values["BEHIND_TLS_PROXY"] = str(bool(settings.SECURE_PROXY_SSL_HEADER))
     values["DATABASE"] = " ".join(str(database.get(name, "")) for name in ("ENGINE", "HOST", "NAME"))
+    for name in ("TELEMETRY_NOTICE_NETWORKS", "TELEMETRY_TRUSTED_PROXIES"):
+        values[name] = ", ".join(map(str, getattr(settings, name)))
+    values["TELEMETRY_CONTEXT_KEYS"] = ", ".join(key.id for key in keys())
     values["REDIS_URL"] = where_it_leads(settings.REDIS_URL)
     values["TELEMETRY_METRICS_TOKEN"] = "set" if settings.TELEMETRY_METRICS_TOKEN else "not set"
     values["TELEMETRY_SITE_REDIS_URL"] = where_it_leads(settings.TELEMETRY_SITE_REDIS_URL)
+    values["TELEMETRY_SITE_URL"] = settings.TELEMETRY_SITE_URL.rpartition("@")[2]  # without user and password
     return values
 
 

@@ -1,11 +1,15 @@
 """Each start compares the settings with the last ones that the record knows, and tells which changed."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 
 from core.history import configuration
 from core.models import AuditEntry
+from telemetry_site import settings as _settings  # noqa: F401  each name is asked for while it loads
+from telemetry_site.env import environment
+from telemetry_site.provider import Provider
 from tests.history.audit.chain import assert_chain_is_whole
 
 SECRETS = {
@@ -13,7 +17,29 @@ SECRETS = {
     "REDIS_URL": "rediss://user:s3cret-of-redis@redis.example.org:6380/2?x=s3cret",
     "TELEMETRY_SITE_REDIS_URL": "rediss://user:s3cret-of-redis@site.example.org:6380/3?x=s3cret",
     "TELEMETRY_METRICS_TOKEN": "s3cret-of-the-metrics",
+    "TELEMETRY_SITE_URL": "https://user:s3cret@site.example.org",
 }
+
+
+# What an installation is made of, and no word on who may do what, from where, and what is kept for how long.
+OF_THE_MACHINE = {
+    *("HOST", "PORT", "LOG_LEVEL", "TELEMETRY_REDIS_PROGRAM", "TELEMETRY_HELP"),
+    *("TELEMETRY_HASHING_THREADS", "TELEMETRY_HASHING_WAITING", "TELEMETRY_HALF_OPEN"),
+    *("TELEMETRY_SOCKETS_PER_SESSION", "TELEMETRY_STUCK_SECONDS", "TELEMETRY_BODY_BYTES"),
+    *("DEFAULT_FROM_EMAIL", "EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL"),
+}
+# Said otherwise: DATABASE, SESSION_COOKIE_AGE, TELEMETRY_OIDC, TELEMETRY_CONTEXT_KEYS.
+UNDER_ANOTHER_NAME = {
+    *("DATABASE_URL", "TELEMETRY_SESSION_HOURS", "TELEMETRY_CONTEXT_KEY"),
+    *(f"TELEMETRY_OIDC_{part}" for part in ("ISSUER", "CLIENT_ID", "NAME", "CLAIM", "GROUPS")),
+}
+SECRET = {"SECRET_KEY", "EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD", "TELEMETRY_OIDC_CLIENT_SECRET"}
+
+
+def test_every_setting_is_noted_or_known_to_be_none_of_the_record(db):
+    noted = configuration.current().keys()
+    assert environment.names - noted == OF_THE_MACHINE | UNDER_ANOTHER_NAME | SECRET
+    assert {"DATABASE", "SESSION_COOKIE_AGE", "TELEMETRY_OIDC", "TELEMETRY_CONTEXT_KEYS"} <= noted
 
 
 def told() -> list[dict]:
@@ -45,8 +71,11 @@ def test_a_changed_setting_is_named_with_its_new_value(db, settings):
 def test_no_secret_is_in_the_record(db, settings):
     for name, value in SECRETS.items():
         setattr(settings, name, value)
-    configuration.note("recorder")
-    text = AuditEntry.objects.get().details
+    settings.TELEMETRY_OIDC = Provider("https://sso.example.org", "us", "s3cret-of-the-client", "SSO")
+    settings.TELEMETRY_CONTEXT_KEYS = (b"s3cret-that-seals".ljust(32),)
+    configuration.note("web")
+    text = AuditEntry.objects.first().details
+    assert "sso.example.org" in text
     assert "s3cret" not in text
     assert "rediss://redis.example.org:6380/2" in text
     assert "rediss://site.example.org:6380/3" in text
@@ -60,9 +89,13 @@ def test_no_secret_is_in_the_record(db, settings):
         ("TELEMETRY_BACKUP_KEEP", 1),
         ("TELEMETRY_SITE_REDIS_URL", "redis://elsewhere:6379/1"),
         ("TELEMETRY_METRICS_TOKEN", "a token of thirty-two characters"),
+        ("TELEMETRY_RULES", False),
+        ("TELEMETRY_SECOND_FACTOR", ["approver"]),
+        ("TELEMETRY_TRUSTED_PROXIES", [ip_network("10.0.0.0/8")]),
+        ("TELEMETRY_CONTEXT_KEYS", (b"a key of thirty-two characters..",)),
     ],
 )
-def test_where_backups_and_jobs_go_and_who_may_read_the_metrics_is_told(db, settings, name, value):
+def test_who_may_do_what_and_where_it_goes_is_told(db, settings, name, value):
     configuration.note("recorder")
     setattr(settings, name, value)
     assert configuration.note("web") == [name]

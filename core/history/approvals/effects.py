@@ -14,6 +14,7 @@ from django.utils import timezone
 from core.history.approvals import alarms, ends, signing
 from core.history.approvals.answers import deadlines, holds, intents
 from core.history.approvals.ends import KnownEnd, fact_of, first_accepted, was_lost
+from core.history.approvals.replay import milliseconds
 from core.history.audit.entries import Fact, about, append, new_fact
 from core.history.database import locks
 from core.history.database.prepared import Insert, Query, Save
@@ -143,7 +144,10 @@ class Batch:
         self._held = intents.without_held(self._intents)
 
     def take(self, entry: OutboxEntry) -> list[Fact]:
-        """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing."""
+        """Work out one entry; KeyError, ValueError and the like for one that makes no sense, and does nothing.
+
+        So a step reads all that an entry says before it changes a row.
+        """
         request_id = entry.fields["request_id"]
         if not valid_id(request_id):
             raise ValueError(f"request_id is {request_id!r}")
@@ -230,7 +234,7 @@ class Batch:
 
     def _ended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         said = entry.fields
-        status, ended_at = said["status"], at(said["ended_ms"])
+        status, digest, ended_at = said["status"], said["digest"], at(said["ended_ms"])
         if status not in ENDS:
             raise ValueError(f"status is {status!r}")
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
@@ -252,7 +256,7 @@ class Batch:
         if (row.status, row.decision_id) != (status, said["decision_id"]):
             return [*facts, _contradicted(row, entry, ended_at)]
         edited = end.pop("edited_to").encode()
-        known = End(request_id, said["digest"] or row.digest, **end, edited=edited, ended_at=ended_at)
+        known = End(request_id, digest or row.digest, **end, edited=edited, ended_at=ended_at)
         return [*facts, fact_of(known, row.agent_id), *self._told_otherwise(row)]
 
     def _is_confirmed(self, request_id: str, said: Mapping[str, str], ended_at: datetime) -> bool:
@@ -337,7 +341,7 @@ class Batch:
         # A server that was restored may let somebody collect it once more: that is told too.
         again = held == row.status and row.collected_at != collected_at
         first = ends.collection_id(request_id)
-        event_id = f"{first}:{entry.fields['collected_ms']}" if again else first
+        event_id = f"{first}:{milliseconds(collected_at)}" if again else first
         said = {"status": held, **_said(entry.fields, "claim")}
         return [about(row, event_id, "approval.collected", row.agent_id, collected_at, **said)]
 
@@ -377,10 +381,11 @@ class Batch:
 
     def _extended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
         row, extension = self._rows[request_id], deadlines.told(request_id, entry.fields)
+        fact = deadlines.fact_of(extension, row, at(entry.fields["extended_ms"]))
         if row.status == PENDING and row.deadline_at < extension.deadline_at:
             seconds = (extension.deadline_at - row.requested_at).total_seconds()
             self._change(request_id, deadline_at=extension.deadline_at, timeout_seconds=seconds)
-        return [deadlines.fact_of(extension, row, entry.fields)]
+        return [fact]
 
     def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
         """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
@@ -482,7 +487,7 @@ def _prune_some(until: datetime, now: datetime, days: int) -> int:
     with transaction.atomic():
         locks.hold_recorder()
         old = ApprovalRecord.objects.filter(ended_at__lte=until, body_pruned_at=None).exclude(context="")
-        ids = list(old.order_by("ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        ids = list(old.order_by("-ended_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
         if not ids:
             return 0
         count = ApprovalRecord.objects.filter(pk__in=ids).update(context="", edited_to="", body_pruned_at=now)

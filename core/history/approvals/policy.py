@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple, Protocol
 
 from django.contrib.auth import get_user_model
@@ -162,8 +162,11 @@ class Powers:
 
     def demands(self, approval_type: str) -> Demands:
         """What the type demands. A name that looks like that of a stricter type is no way around it."""
-        types = dict(self.types)
-        return types.get(skeleton(approval_type)) or types.get(ANY) or Demands()
+        return self._types.get(skeleton(approval_type)) or self._types.get(ANY) or Demands()
+
+    @cached_property
+    def _types(self) -> dict[str, Demands]:
+        return dict(self.types)
 
     def _refusal(self, request: Asked) -> str:
         if not self.active:

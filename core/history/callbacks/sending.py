@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from core.history.callbacks import messages
@@ -134,11 +135,16 @@ def _moment(at: datetime) -> str:
 
 
 def _due() -> Iterator[Callback]:
-    """What is due, the longest first, and of no host too much at once."""
+    """What is due, of each host the longest first, and of none too much at once; each host's first before any's second.
+
+    So a receiver that is slow, or has many that wait, keeps nobody else's from going out.
+    """
     now, hosts = timezone.now(), Counter[str]()
     free = Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIMED)
     rows = Callback.objects.filter(free, state=State.DUE, next_at__lte=now).select_related("instance")
-    for row in rows.order_by("next_at")[:OF_A_ROUND]:
+    turn = Window(RowNumber(), partition_by=[F("host"), F("instance")], order_by=["next_at", "pk"])
+    of_hosts = rows.annotate(turn=turn).filter(turn__lte=OF_A_HOST)
+    for row in of_hosts.order_by("turn", "next_at")[:OF_A_ROUND]:
         host = _host(row)
         hosts[host] += 1
         if hosts[host] <= OF_A_HOST:

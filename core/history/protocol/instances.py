@@ -13,6 +13,7 @@ from core.history.notices.sealing import Unreadable, seal, unseal
 from core.history.people import tokens
 from core.history.people.tokens import LONGEST_DAYS, Bearer, Wanted
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
+from core.values.names import NAME_LENGTH
 
 UNDER_WAY = timedelta(seconds=30)  # longer than a receiver may take to answer; then its process is gone
 REMOVED = "its receiver was removed"
@@ -80,7 +81,8 @@ def answered(row: ProtocolAnswer) -> dict[str, Any]:
 def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Change) -> dict[str, Any]:
     """A new instance with its credential, which the answer alone has. Raises `tokens.NotYours`."""
     name = change.name or f"instance {str(instance_id)[:8]}"
-    agent = f"{bearer.agent}{name[:NAME_KEPT]} {str(instance_id)[:8]}"[:255]
+    its_own = f" {str(instance_id)[:8]}"  # stands whole, whatever is cut
+    agent = f"{bearer.agent}{name[:NAME_KEPT]}"[: NAME_LENGTH - len(its_own)] + its_own
     provisioner = AgentToken.objects.select_related("owner").get(pk=bearer.number)
     now = timezone.now()
     days = min(LONGEST_DAYS, max(1, (provisioner.expires_at - now).days + 1))

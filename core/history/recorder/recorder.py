@@ -140,9 +140,11 @@ class Recorder:
             return
         try:
             self._repair.step(self._position)
-        except Error as error:
+        except StoreUnavailable:
+            raise
+        except Exception as error:
             # What cannot be mended must not keep the rest from being recorded.
-            logger.error("not repaired, tried again in a minute: %s", error)
+            logger.error("not repaired, tried again in a minute: %s: %s", type(error).__name__, error)
             self._repair.postpone()
 
     def _longest_wait(self, seconds: float) -> float:

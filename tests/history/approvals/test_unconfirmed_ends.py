@@ -202,6 +202,22 @@ def test_a_collection_of_another_moment_than_the_requests_own_is_told(gate, reco
     assert kinds_of(request_id)[-2:] == ["approval.unconfirmed", "approval.collected"]
 
 
+def test_a_moment_that_is_spelled_at_length_names_no_entry_that_a_database_does_not_take(gate, record, raw):
+    request_id = gate.open_request("deploy").request_id
+    gate.respond_to_approval(request_id, True, "ann")
+    gate.wait_for_decision(request_id)
+    record()
+    long = "0" * 200 + "1795331355624"
+    raw.hset(f"{NAME}request:{request_id}", "collected_ms", long)
+    raw.xadd(OUTBOX, {**COLLECTED, "request_id": request_id, "collected_ms": long})
+    record()
+    newest = AuditEntry.objects.first()
+    assert (newest.kind, newest.event_id) == (
+        "approval.collected",
+        f"request:{request_id}:collected:1795331355624",
+    )
+
+
 def test_set_aside_and_recorded_again_it_is_asked_for_the_same(gate, maria, record, claim, clean_redis):
     request_id = gate.open_request("deploy").request_id
     record()

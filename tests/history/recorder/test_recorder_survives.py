@@ -3,18 +3,23 @@
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from core.history.approvals import effects
+from core.history.approvals.answers import extensions
+from core.history.proof.verification import verify
 from core.history.recorder import registry
 from core.history.recorder.recorder import Recorder
 from core.history.recorder.retry import record_again
-from core.models import ApprovalRecord, LLMCall, SetAsideEntry
+from core.models import ApprovalRecord, DecisionIntent, LLMCall, SetAsideEntry
 from core.store.client import open_store
 from core.store.recorder import read_heartbeat
 from core.usage.call import Call, shipped_bytes
 from tests.history.audit.chain import assert_chain_is_whole
+from tests.live_record import live_record
 from tests.waiting import wait_until
 
 OUTBOX = "{telemetry}:outbox"
@@ -217,6 +222,39 @@ def test_an_error_in_the_work_on_requests_sets_aside_its_entry_alone(gate, raw, 
     assert record() == 2
     assert ApprovalRecord.objects.count() == 1
     assert "RuntimeError" in SetAsideEntry.objects.get().error
+
+
+def test_what_is_set_aside_did_nothing_to_the_row(gate, raw, record, maria):
+    """What lacks a word is found out before anything of it is worked out: a row without its entry would be a lie."""
+    ended = gate.open_request("deploy")
+    gate.respond_to_approval(ended.request_id, True, "ann")
+    hears = gate.open_request("deploy", timeout=60, understands=("extended",))
+    extensions.extend(gate._store, maria, hears.request_id, 5, live_record(gate, hears.request_id).digest)
+    for position, fields in raw.xrange(OUTBOX):
+        lacking = {"ended": "digest", "more_time": "extended_ms"}.get(fields["type"])
+        if lacking:
+            raw.xdel(OUTBOX, position)
+            raw.xadd(OUTBOX, {name: value for name, value in fields.items() if name != lacking})
+    assert record() == 4
+    assert SetAsideEntry.objects.count() == 2
+    assert set(ApprovalRecord.objects.values_list("status", "timeout_seconds")) == {
+        ("pending", 300.0),
+        ("pending", 60.0),
+    }
+    assert verify(Path("/none")).problems == []
+
+
+def test_what_is_odd_in_a_row_keeps_no_change_from_being_recorded(gate, record, maria, decide, clean_redis):
+    """As where somebody wrote into the database past the software: the round of repairs is given up, and said so."""
+    decide(maria, gate.open_request("deploy").request_id)
+    record()
+    ApprovalRecord.objects.update(status="no word")
+    DecisionIntent.objects.update(decision_id=uuid.uuid4(), outcome="open", accepted_at=timezone.now())
+    request = gate.open_request("deploy")
+    recorder = Recorder(clean_redis)
+    for _ in range(2):
+        recorder.step()
+    assert ApprovalRecord.objects.filter(pk=request.request_id).exists()
 
 
 def test_the_loop_survives_an_error_of_its_own_and_tells_its_health(

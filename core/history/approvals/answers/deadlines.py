@@ -30,15 +30,15 @@ def told(request_id: str, said: Mapping[str, str]) -> DeadlineExtension:
     return extension
 
 
-def fact_of(extension: DeadlineExtension, row: ApprovalRecord, said: Mapping[str, str]) -> Fact:
-    """What the record says of it."""
+def fact_of(extension: DeadlineExtension, row: ApprovalRecord, moment: datetime) -> Fact:
+    """What the record says of it, once it is in Redis: since this moment."""
     DeadlineExtension.objects.filter(pk=extension.pk, applied_at=None).update(applied_at=timezone.now())
     return about(
         row,
         f"extension:{extension.pk}",
         "approval.extended",
         extension.user.get_username(),
-        at(said["extended_ms"]),
+        moment,
         was=extension.was_at.isoformat(),
         until=extension.deadline_at.isoformat(),
         extension_id=str(extension.pk),

@@ -23,7 +23,8 @@ from core.history.approvals.policy import LACKING, REASON
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
-from core.store.approvals import RequestRecord, read_record_and_time
+from core.store.approvals import RequestRecord, read_record_and_time, read_request
+from core.store.approvals.records import Read
 from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
 from core.values.text import visible
@@ -43,37 +44,39 @@ NOT_RELEASED = (Error, StoreUnavailable, DecisionUnconfirmed, MalformedRecord, N
 def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
     """Bring a held approval to Redis; None where it is held no more, or may not be given any more (recorded).
 
-    Raises what `decisions.decide` raises but NotAllowed. Where it was not released, it stays held.
+    Raises what `decisions.decide` raises but NotAllowed and MalformedRecord: what cannot be read may not be given.
+    Where it was not released, it stays held.
     """
     request_id = DecisionIntent.objects.filter(pk=decision_id, outcome=HELD).values_list("request_id").first()
     if request_id is None:
         return None
-    record, now = read_record_and_time(store, str(request_id[0]))
+    read = read_request(store, str(request_id[0]))
+    record = read.record if isinstance(read.record, RequestRecord) else None
     failpoints.reach("site.before_release")
     with transaction.atomic():
         intent = holds.locked(pk=decision_id)
         if intent is None:
             return None
-        why, version = _why_not(intent, record, now)
-        if why:
+        why, version = _why_not(intent, read)
+        if why or record is None:
             entries.append([holds.void(intent, why)])
         else:
             intent.outcome, intent.policy = OPEN, version
-            limit = now + timedelta(seconds=INTENT_SECONDS)
-            intent.not_after = min(limit, record.deadline_at) if record else limit
-            sign_intent(intent, now)
+            intent.not_after = min(read.now + timedelta(seconds=INTENT_SECONDS), record.deadline_at)
+            sign_intent(intent, read.now)
             intent.save(update_fields=["outcome", "policy", "not_after", "signature"])
     decision = None if why or record is None else carry_out(store, intent, record)
     holds.changed.send(holds.Held, request_id=str(intent.request_id))
     return decision
 
 
-def _why_not(intent: DecisionIntent, record: RequestRecord | None, now: Any) -> tuple[str, int]:
+def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, int]:
     """Why a held approval takes no effect, '' where it may; and the version of the policy that says so."""
-    if intent.release_at is None or now > intent.release_at + LATEST:
+    record = read.record
+    if intent.release_at is None or read.now > intent.release_at + LATEST:
         return TOO_LATE, intent.policy
-    if record is None:
-        return FORGOTTEN, intent.policy
+    if not isinstance(record, RequestRecord):
+        return FORGOTTEN if record is None else NOT_ASKED, intent.policy
     alarm = alarms.altered(record)
     if alarm is not None:
         entries.append([alarm])

@@ -245,6 +245,17 @@ def test_what_nobody_released_in_time_takes_no_effect(held, maria, gate, decide,
     assert voided() == [("maria", release.TOO_LATE)]
 
 
+def test_what_cannot_be_read_any_more_is_released_by_nobody_and_shown_as_held_no_longer(
+    held, maria, gate, raw, decide, released
+):
+    request = gate.open_request("deploy")
+    decide(maria, request.request_id)
+    raw.hset("{telemetry}:approvals:request:" + request.request_id, "deadline_ms", "soon")
+    assert released() == [None]
+    assert voided() == [("maria", release.NOT_ASKED)]
+    assert holds.holdings([request.request_id]) == {}
+
+
 def test_undo_and_release_at_once_have_one_outcome(held, maria, gate, decide, record):
     for _round in range(5):
         request = gate.open_request("deploy", {"n": _round})
@@ -290,7 +301,7 @@ def test_redis_away_at_the_release_leaves_it_held(held, monkeypatch, maria, gate
     def away(*_arguments):
         raise DecisionUnconfirmed("away")
 
-    monkeypatch.setattr(release, "read_record_and_time", away)
+    monkeypatch.setattr(release, "read_request", away)
     release._tried(gate._store, told.decision_id)
     assert DecisionIntent.objects.get().outcome == "on_hold"
     wait_until(lambda: holds.holdings([request.request_id]), "it is still shown as held")
