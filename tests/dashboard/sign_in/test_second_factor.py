@@ -7,6 +7,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -125,6 +126,22 @@ def test_who_must_have_one_is_led_to_it_and_does_nothing_before(maria, gate, ans
     client.post("/account/app/remove/")
     assert Authenticator.objects.filter(type="totp").exists()
     assert secret
+
+
+def test_a_demand_that_the_database_does_not_answer_is_not_waived(maria, gate, answer, settings):
+    settings.TELEMETRY_SECOND_FACTOR = ["approver"]
+    request, client = gate.open_request("deploy"), Client()
+    sign_in(client)
+
+    def refuse_once(execute, sql, *rest):
+        if "mfa_authenticator" in sql:
+            raise OperationalError("the statement took too long")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse_once):
+        assert answer(client, request.request_id).status_code == 503
+        assert client.get("/healthz").status_code == 200
+    assert gate.get_request(request.request_id).status == "pending"
 
 
 def test_those_who_need_none_go_on_without_one(make_user, settings):
