@@ -132,7 +132,7 @@ def check_may_make(user: Any, wanted: Wanted) -> None:
         return
     names = heard.without_token(wanted.agent, wanted.is_prefix)
     if names:
-        shown = ", ".join(f"“{name}”" for name in names[:3])
+        shown = ", ".join(f"“{name}”" for name in names)
         raise HeardElsewhere(
             f"{shown} was heard without a token before, over Redis. Whoever has the new token speaks in that name: "
             "only an administrator says that it is the same agent. Nothing was made."
