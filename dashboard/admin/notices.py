@@ -43,8 +43,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         channel = self.instance
         channel.kind = said["kind"]
         try:
-            address = said["address"].strip() or unseal(channel.sealed_address)
-            secret = said["secret"].strip() or unseal(channel.sealed_secret)
+            moved, secret = said["address"].strip(), said["secret"].strip()
+            address = moved or unseal(channel.sealed_address)
+            if not moved and not secret:  # what one receiver knows is not sent to another
+                secret = unseal(channel.sealed_secret)
             if not address and channel.kind != NoticeChannel.Kind.MAIL:
                 raise Refused(words.LACKS_ADDRESS)
             set_address(channel, address, secret)

@@ -182,6 +182,17 @@ def test_what_a_channel_is_called_with_goes_in_and_is_never_shown_again(admin):
     assert "secret" not in str(facts)
 
 
+def test_a_secret_that_was_stored_goes_to_no_other_address(admin, channel):
+    form = {"name": "ops", "is_enabled": "on", "address": "https://elsewhere.example.org/topic", "secret": ""}
+    place = f"/admin/core/noticechannel/{channel.pk}/change/"
+    assert admin.post(place, {**form, "kind": "webhook"}).status_code == 200
+    channel.refresh_from_db()
+    assert channel.host == "hooks.example.org"
+    assert admin.post(place, {**form, "kind": "ntfy"}).status_code == 302
+    channel.refresh_from_db()
+    assert (channel.host, channel.sealed_secret) == ("elsewhere.example.org", "")
+
+
 @pytest.mark.parametrize(
     ("kind", "address", "secret"),
     [
