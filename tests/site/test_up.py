@@ -8,7 +8,9 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from core import ApprovalGate
 from telemetry_site.addresses import site_url
+from telemetry_site.env import development_secret_key
 from tests.chosen_servers import lay_tables
 from tests.ports import free_port
 from tests.waiting import PATIENCE, wait_until
@@ -187,6 +190,20 @@ def test_a_taken_port_is_an_error_that_names_port_and_variable(tmp_path, setting
 )
 def test_links_begin_with_the_address_that_browsers_find(said, host, https, address):
     assert site_url(said, [".a.example"], host, 8000, https=https) == address
+
+
+def test_of_several_that_start_at_once_all_have_the_same_secret_key(tmp_path):
+    (tmp_path / ".secret-key.part").touch(mode=0o600)  # of a start that was killed
+    together = Barrier(8)
+
+    def start(_number):
+        together.wait(PATIENCE)
+        return development_secret_key(tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        [key] = set(pool.map(start, range(8)))
+    assert len(key) > 50
+    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
 
 
 def test_debug_is_refused_on_an_open_address(tmp_path, settings):
