@@ -179,7 +179,11 @@ def test_what_a_channel_is_called_with_goes_in_and_is_never_shown_again(admin):
         "channel of notices ops",
         "channel of notices ops 2",
     ]
-    assert "secret" not in str(facts)
+    assert not [word for word in ("secret", "sealed", sealed) if word in str(facts)]
+    made.is_enabled = False
+    made.save()  # by the shell, it is recorded too
+    changed = json.loads(AuditEntry.objects.filter(kind="policy.changed").latest("sequence").details)
+    assert (changed["before"]["is_enabled"], changed["now"]["is_enabled"]) == (True, False)
 
 
 def test_a_secret_that_was_stored_goes_to_no_other_address(admin, channel):
