@@ -203,7 +203,9 @@ class Look:
 
     @cached_property
     def _administrators(self) -> list[Any]:
-        return list(administrators())
+        """The active people who set who may approve what."""
+        sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
+        return list(get_user_model().objects.filter(sets, is_active=True).order_by("pk"))
 
     @cached_property
     def _last(self) -> dict[tuple[int, int | None], datetime]:
@@ -232,9 +234,3 @@ def _receivers(one: HandOver) -> list[Any]:
     if one.team is not None:
         return list(one.team.people.all())
     return list(one.group.user_set.all()) if one.group is not None else []
-
-
-def administrators() -> Any:
-    """The active people who set who may approve what."""
-    sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
-    return get_user_model().objects.filter(sets, is_active=True).order_by("pk")

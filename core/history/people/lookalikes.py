@@ -4,9 +4,8 @@ from functools import lru_cache
 
 from core.values import skeleton as looks
 
-_SAME_STROKE = str.maketrans(
-    {"i": "l"}
-)  # a capital i and a small L: one in Unicode's table before letters are folded
+# A capital i and a small L: one in Unicode's table before letters are folded.
+_SAME_STROKE = str.maketrans({"i": "l"})
 
 
 @lru_cache(maxsize=10_000)

@@ -21,9 +21,7 @@ from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
-PROVISION = (
-    "provision"  # makes instances of the Agent Approval Protocol; alone, and with the token of a fleet
-)
+PROVISION = "provision"  # makes instances of the Agent Approval Protocol; alone, with the token of a fleet
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
