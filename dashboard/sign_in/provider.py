@@ -59,7 +59,7 @@ class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 def set_groups(user: Any, names: set[str]) -> None:
     """The groups that the provider decides about become these; those that it does not know stay."""
-    decided = {name for ours in settings.TELEMETRY_OIDC.groups.values() for name in ours}
+    decided = {name for ours in _provider().groups.values() for name in ours}
     has = set(user.groups.values_list("name", flat=True)) & decided
     if names - has:
         user.groups.add(*Group.objects.filter(name__in=names - has))
@@ -67,10 +67,14 @@ def set_groups(user: Any, names: set[str]) -> None:
         user.groups.remove(*Group.objects.filter(name__in=has - names))
 
 
+def _provider() -> Any:
+    return settings.TELEMETRY_OIDC
+
+
 def _groups(claims: dict[str, Any]) -> set[str]:
-    theirs = _claim(claims, settings.TELEMETRY_OIDC.claim)
+    theirs = _claim(claims, _provider().claim)
     theirs = theirs if isinstance(theirs, list) else [theirs]
-    mapped = settings.TELEMETRY_OIDC.groups
+    mapped = _provider().groups
     return {ours for one in theirs if isinstance(one, str) for ours in mapped.get(one, [])}
 
 
