@@ -16,7 +16,7 @@ from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import heard
 from core.history.people.actor import actor
-from core.history.people.lookalikes import skeleton
+from core.history.people.lookalikes import begins_alike, skeleton
 from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
@@ -161,7 +161,7 @@ def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
     mine = AgentOwner.objects.filter(Q(person=user) | Q(team__people=user)).values_list("agent", "is_prefix")
     seen = skeleton(agent)
     return any(
-        seen.startswith(skeleton(name)) if begins else not is_prefix and seen == skeleton(name)
+        begins_alike(agent, name) if begins else not is_prefix and seen == skeleton(name)
         for name, begins in mine
     )
 
