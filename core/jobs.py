@@ -5,11 +5,12 @@ RQ's class of a job is replaced by one that runs these functions alone: at the e
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any
 
 import django_rq
 from django.conf import settings
@@ -33,8 +34,6 @@ from core.models import Export
 from core.store import queue as queues
 from core.store.client import open_store
 
-Result = TypeVar("Result")
-
 logger = logging.getLogger(__name__)
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -42,6 +41,49 @@ EXPORT_SECONDS = 30 * MINUTE
 FAILED_KEPT = 7 * DAY
 RETRIES = 2
 PUT_IN_WITHIN = timedelta(seconds=10)  # of an export: it is noted first, and its job put in then
+
+
+# The queue
+
+
+def queue() -> Queue:
+    """The one queue of this installation. A job is put in at once, whatever transaction is open."""
+    return django_rq.get_queue(settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto")
+
+
+@contextmanager
+def _unavailable_when_away() -> Iterator[None]:
+    """Within, a queue that is away is StoreUnavailable."""
+    try:
+        yield
+    except queues.Unreachable as error:
+        raise StoreUnavailable(f"the queue of jobs does not answer: {error}") from error
+
+
+@_unavailable_when_away()
+def _enqueue(
+    run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int, is_first: bool = False
+) -> bool:
+    """Put a job in; False when one of this id is there already. StoreUnavailable when the queue is away."""
+    try:
+        queue().enqueue(
+            run,
+            args=args,
+            job_id=job_id,
+            unique=True,
+            at_front=is_first,
+            job_timeout=seconds,
+            result_ttl=kept,
+            failure_ttl=FAILED_KEPT,
+            retry=Retry(max=RETRIES),
+        )
+    except DuplicateJobError:
+        return False
+    return True
+
+
+def _connection() -> Any:
+    return queues.client_of(queues.queue_url())
 
 
 # By the clock
@@ -224,9 +266,8 @@ def export_states(wanted: list[Export]) -> list[ExportState]:
     jobs: dict[str, Job | None] = {}
     if unfinished:
         ids = [_export_job_id(export) for export in unfinished]
-        found = _translated(
-            lambda: OwnJob.fetch_many(ids, connection=_connection(), serializer=_serializer())
-        )
+        with _unavailable_when_away():
+            found = OwnJob.fetch_many(ids, connection=_connection(), serializer=JSONSerializer)
         jobs = dict(zip(ids, found, strict=True))
     return [_state(export, jobs.get(_export_job_id(export))) for export in wanted]
 
@@ -257,87 +298,33 @@ def _say_progress(done: int, total: int) -> None:
 # What people do with a job
 
 
+@_unavailable_when_away()
 def retry(job_id: str) -> bool:
     """Put a failed job in again; False when it is none by now. StoreUnavailable when the queue is away."""
-
-    def put_back() -> bool:
-        try:
-            queue().failed_job_registry.requeue(job_id)
-        except (NoSuchJobError, InvalidJobOperation):
-            return False
-        except (ValueError, TypeError, LookupError) as error:
-            logger.warning("the job %s cannot be read, so it is not put in again: %r", job_id, error)
-            return False
-        return True
-
-    return _translated(put_back)
+    try:
+        queue().failed_job_registry.requeue(job_id)
+    except (NoSuchJobError, InvalidJobOperation):
+        return False
+    except (ValueError, TypeError, LookupError) as error:
+        logger.warning("the job %s cannot be read, so it is not put in again: %r", job_id, error)
+        return False
+    return True
 
 
+@_unavailable_when_away()
 def delete(job_id: str) -> bool:
     """Delete a job that waits or has failed; False when it does neither by now. StoreUnavailable as above."""
-
-    def take_out() -> bool:
-        jobs = queue()
-        # Whoever takes it from there has it: a worker that starts it, or us.
-        if not jobs.remove(job_id) and not jobs.failed_job_registry.remove(job_id):
-            return False
-        try:
-            found = jobs.fetch_job(job_id)
-        except (ValueError, TypeError, LookupError):
-            return True  # nobody can read it, so nobody runs it; what is left of it expires
-        if found is not None:
-            found.delete()
-        return True
-
-    return _translated(take_out)
-
-
-# The queue
-
-
-def queue() -> Queue:
-    """The one queue of this installation. A job is put in at once, whatever transaction is open."""
-    return django_rq.get_queue(settings.TELEMETRY_QUEUE, connection=_connection(), commit_mode="auto")
-
-
-def _enqueue(
-    run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int, is_first: bool = False
-) -> bool:
-    """Put a job in; False when one of this id is there already. StoreUnavailable when the queue is away."""
-
-    def put_in() -> bool:
-        try:
-            queue().enqueue(
-                run,
-                args=args,
-                job_id=job_id,
-                unique=True,
-                at_front=is_first,
-                job_timeout=seconds,
-                result_ttl=kept,
-                failure_ttl=FAILED_KEPT,
-                retry=Retry(max=RETRIES),
-            )
-        except DuplicateJobError:
-            return False
-        return True
-
-    return _translated(put_in)
-
-
-def _translated(ask: Callable[[], Result]) -> Result:
+    jobs = queue()
+    # Whoever takes it from there has it: a worker that starts it, or us.
+    if not jobs.remove(job_id) and not jobs.failed_job_registry.remove(job_id):
+        return False
     try:
-        return ask()
-    except queues.Unreachable as error:
-        raise StoreUnavailable(f"the queue of jobs does not answer: {error}") from error
-
-
-def _connection() -> Any:
-    return queues.client_of(queues.queue_url())
-
-
-def _serializer() -> str:
-    return str(settings.RQ_QUEUES[settings.TELEMETRY_QUEUE]["SERIALIZER"])
+        found = jobs.fetch_job(job_id)
+    except (ValueError, TypeError, LookupError):
+        return True  # nobody can read it, so nobody runs it; what is left of it expires
+    if found is not None:
+        found.delete()
+    return True
 
 
 # What is replaced in RQ, here and nowhere else

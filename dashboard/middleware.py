@@ -18,7 +18,6 @@ from core.history.people.accounts import Vanished
 from core.history.people.actor import recorded_as
 from core.history.people.hashing import RETRY_SECONDS, TooManyTries
 from dashboard import words
-from dashboard.sign_in.words import BUSY
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def _is_odd_filter(request: HttpRequest, error: Exception) -> bool:
 def _busy(request: HttpRequest) -> HttpResponse:
     """No password is compared now; asking who it is would be one more."""
     request.user = AnonymousUser()
-    response = render(request, "429.html", {"why": BUSY}, status=429)
+    response = render(request, "429.html", {"why": words.BUSY}, status=429)
     response["Retry-After"] = str(RETRY_SECONDS)
     return response
 

@@ -82,9 +82,8 @@ def _is_within(address: str, trusted: list[Network]) -> bool:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return (
-            bool(trusted) and address == ""
-        )  # a unix socket has no address: who reaches it is on this machine
+        # A unix socket has no address: who reaches it is on this machine.
+        return bool(trusted) and address == ""
     return any(found in network for network in trusted)
 
 

@@ -3,11 +3,13 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+from core.history.whole_file import Taken, whole_file
 from core.values.approvals import ALLOWED, NOT_ALLOWED
 
 Result = TypeVar("Result")
@@ -108,9 +110,7 @@ def direct_answers(word: str) -> None:
 def development_secret_key(data_dir: Path) -> str:
     """A random key of this machine's own, kept in the data directory."""
     file = data_dir / "secret-key"
-    if not file.exists():
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_urlsafe(64))
+    while not file.exists():
+        with suppress(Taken), whole_file(file) as made:  # of several that start at once one makes it
+            made.write(secrets.token_urlsafe(64).encode())
     return file.read_text()

@@ -42,6 +42,7 @@ else:
 
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
+HTTPS = environment.flag("HTTPS", not DEBUG)
 REDIS_URL = environment.text("REDIS_URL")
 TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
 TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
@@ -125,7 +126,7 @@ TELEMETRY_EVENT_TYPES = environment.number("TELEMETRY_EVENT_TYPES", 1_000, most=
 # networks they may reach.
 
 TELEMETRY_SITE_URL = environment.parsed(
-    "TELEMETRY_SITE_URL", lambda said: site_url(said, ALLOWED_HOSTS, HOST, PORT, is_public=not DEBUG)
+    "TELEMETRY_SITE_URL", lambda said: site_url(said, ALLOWED_HOSTS, HOST, PORT, https=HTTPS)
 )
 # Written here, so that a worker loads no page to send a notice.
 TELEMETRY_LINKS = {
@@ -280,7 +281,6 @@ SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 TELEMETRY_OIDC = one_provider(environment)
 SOCIALACCOUNT_PROVIDERS = providers(TELEMETRY_OIDC)
 
-HTTPS = environment.flag("HTTPS", not DEBUG)
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", [])
 BEHIND_TLS_PROXY = environment.flag("BEHIND_TLS_PROXY", False)
 if BEHIND_TLS_PROXY:

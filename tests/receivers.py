@@ -59,6 +59,10 @@ def status(code: int, **headers: str) -> Answer:
 def drip(handler: BaseHTTPRequestHandler) -> None:
     """An answer that never ends, a byte at a time."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip_bytes(handler)
+
+
+def drip_bytes(handler: socketserver.StreamRequestHandler) -> None:
     while True:
         handler.wfile.write(b"a")
         handler.wfile.flush()
@@ -93,16 +97,21 @@ def receiving() -> Iterator[Receiver]:
 
 
 class MailServer:
-    """Speaks SMTP as far as a client needs it; `after_data` is what it says to a mail, '' for nothing at all."""
+    """Speaks SMTP as far as a client needs it; `after_data` is what it says to a mail, '' for nothing at all.
+
+    `greet` may be replaced while it runs.
+    """
 
     def __init__(self) -> None:
         self.mails: list[str] = []
         self.after_data = "250 taken"
+        self.greet = lambda handler: handler.wfile.write(b"220 here\r\n")
         mails, server_state = self.mails, self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                self._say("220 here")
+                with suppress(OSError):  # whoever came is gone
+                    server_state.greet(self)
                 while word := self.rfile.readline().decode().strip().upper():
                     if word == "DATA":
                         self._say("354 go on")

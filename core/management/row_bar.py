@@ -28,19 +28,12 @@ class RowBar:
 
 
 @contextmanager
-def row_bar() -> Iterator[RowBar]:
-    """A bar on a terminal, and nothing elsewhere."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        yield RowBar(progress)
-
-
-@contextmanager
 def copying(failure: str) -> Iterator[RowBar]:
     """A bar while a database is copied; a CommandError with `failure` and the reason where it cannot be."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    console = Console(stderr=True)
     try:
-        with row_bar() as bar:
-            yield bar
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+            yield RowBar(progress)
     except (CannotCopy, DatabaseError, OSError) as error:
         raise CommandError(f"{failure}: {str(error).strip()}") from error

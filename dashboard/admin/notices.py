@@ -4,14 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
 
-from core.history.audit import entries
-from core.history.audit.at_commit import append_at_commit
 from core.history.notices.addresses import Refused
 from core.history.notices.channels import set_address
 from core.history.notices.sealing import Unreadable, unseal
-from core.history.people.actor import actor
 from core.models import Escalation, Notice, NoticeChannel
 from dashboard.admin.policy import PolicyAdmin
 from dashboard.admin.read_only import ReadOnlyAdmin
@@ -43,8 +39,10 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
         channel = self.instance
         channel.kind = said["kind"]
         try:
-            address = said["address"].strip() or unseal(channel.sealed_address)
-            secret = said["secret"].strip() or unseal(channel.sealed_secret)
+            moved, secret = said["address"].strip(), said["secret"].strip()
+            address = moved or unseal(channel.sealed_address)
+            if not moved and not secret:  # what one receiver knows is not sent to another
+                secret = unseal(channel.sealed_secret)
             if not address and channel.kind != NoticeChannel.Kind.MAIL:
                 raise Refused(words.LACKS_ADDRESS)
             set_address(channel, address, secret)
@@ -55,26 +53,11 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for typ
 
 @admin.register(NoticeChannel)
 class NoticeChannelAdmin(PolicyAdmin):
-    """Where notices go. Each change is in the record, without what the channel is called with."""
+    """Where notices go."""
 
     form = ChannelForm
     list_display = ["name", "kind", "host", "is_enabled"]
     fields = ["name", "kind", "address", "secret", "is_enabled"]
-
-    def save_model(self, request: HttpRequest, obj: NoticeChannel, form: Any, change: bool) -> None:
-        """With its entry."""
-        super().save_model(request, obj, form, change)
-        _record(obj, now={"kind": obj.kind, "host": obj.host, "is_enabled": obj.is_enabled})
-
-    def delete_model(self, request: HttpRequest, obj: NoticeChannel) -> None:
-        """With its entry."""
-        _record(obj, before={"kind": obj.kind, "host": obj.host, "is_enabled": obj.is_enabled})
-        super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        """One by one, each with its entry."""
-        for channel in queryset:
-            self.delete_model(request, channel)
 
 
 @admin.register(Escalation)
@@ -105,9 +88,3 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_select_related = ["person", "channel"]
     search_fields = ["request_id", "agent", "approval_type", "person__username"]
     search_help_text = "Id of a request, agent, kind or person"
-
-
-def _record(channel: NoticeChannel, **said: Any) -> None:
-    name, how = actor()
-    what = f"channel of notices {channel.name}"
-    append_at_commit(entries.new_fact("policy.changed", name, what=what, **said, **how))

@@ -1,11 +1,9 @@
 """A command that shows a code: a person types it, sees who asks, and gives it a token or refuses."""
 
-import logging
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -13,13 +11,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from core.api.hooks import EVERY
 from core.history.agents import devices
-from core.history.people.tokens import HeardElsewhere, NotYours
 from core.models import DeviceCode
 from dashboard import access
 from dashboard.connect import terms, words
 from dashboard.sign_in import throttle
-
-logger = logging.getLogger(__name__)
 
 TRIES, SECONDS = 10, 600  # codes that one person may look up in so many seconds
 
@@ -44,15 +39,9 @@ def give(request: HttpRequest) -> HttpResponse:
         return _page(request, None, status, problem=problem)
     try:
         given = devices.give(request.user, asked.code, terms.wanted(request))
-    except HeardElsewhere as refusal:
-        return _page(request, asked, 409, problem=str(refusal), heard=access.may_connect_any(request.user))
-    except NotYours as refusal:
-        return _page(request, asked, 403, problem=str(refusal))
-    except ValueError as error:
-        return _page(request, asked, 400, problem=words.NOT_MADE.format(why=error))
-    except DatabaseError:
-        logger.exception("a code could not be confirmed, so nothing was given")
-        return _page(request, asked, 503, problem=words.AWAY)
+    except terms.REFUSED as error:
+        refusal = terms.Refusal.of(error, request.user)
+        return _page(request, asked, refusal.status, **refusal.shown)
     agent = request.POST.get("agent", "").strip()
     answers = terms.who_answers(request.user, agent, request.POST.get("is_prefix") == "1")
     said = {"machine": asked.machine, "agent": agent, "answers": answers}

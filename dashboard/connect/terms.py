@@ -1,16 +1,21 @@
 """What a token shall be, as a form says it: the same fields for one that is made here and one for a command."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
 from core.history.approvals.policy import powers_of
 from core.history.people.lookalikes import skeleton
-from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, Wanted
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, Wanted
+from dashboard import access
 from dashboard.connect import words
+
+logger = logging.getLogger(__name__)
 
 DAYS = 90
 LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
@@ -27,6 +32,28 @@ def wanted(request: HttpRequest) -> Wanted:
     asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
     begins, binds = said.get("is_prefix") == "1", said.get("binds") == "1"
     return Wanted(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
+
+
+class Refusal(NamedTuple):
+    """Why a form makes no token: with which status it is shown again, and with what beside it."""
+
+    status: int
+    shown: dict[str, Any]
+
+    @classmethod
+    def of(cls, error: Exception, user: Any) -> "Refusal":
+        """Of one of `REFUSED`."""
+        if isinstance(error, HeardElsewhere):
+            return cls(409, {"problem": str(error), "heard": access.may_connect_any(user)})
+        if isinstance(error, NotYours):
+            return cls(403, {"problem": str(error)})
+        if isinstance(error, ValueError):
+            return cls(400, {"problem": words.NOT_MADE.format(why=error)})
+        logger.error("a token could not be recorded, so it was not made", exc_info=error)
+        return cls(503, {"problem": words.AWAY})
+
+
+REFUSED = (NotYours, ValueError, DatabaseError)
 
 
 class Trial(NamedTuple):

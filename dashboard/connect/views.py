@@ -22,7 +22,7 @@ from core.api.elicitation import ELICITATION
 from core.api.hooks import BEFORE, ENDED, EVERY, PROMPT, TOLD
 from core.history.agents import coverage, renewal
 from core.history.people import tokens
-from core.history.people.tokens import HeardElsewhere, NotYours
+from core.history.people.tokens import NotYours
 from core.models import AgentToken
 from dashboard import access
 from dashboard.connect import terms, words
@@ -79,15 +79,9 @@ def show(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(words.NOBODY)
     try:
         token, secret = tokens.make(request.user, terms.wanted(request))
-    except HeardElsewhere as refusal:
-        return _page(request, 409, problem=str(refusal), heard=access.may_connect_any(request.user))
-    except NotYours as refusal:
-        return _page(request, 403, problem=str(refusal))
-    except ValueError as error:
-        return _page(request, 400, problem=words.NOT_MADE.format(why=error))
-    except DatabaseError:
-        logger.exception("a token could not be recorded, so it was not made")
-        return _page(request, 503, problem=words.AWAY)
+    except terms.REFUSED as error:
+        refusal = terms.Refusal.of(error, request.user)
+        return _page(request, refusal.status, **refusal.shown)
     return _made(request, token, secret)
 
 
@@ -169,17 +163,9 @@ def _made(request: HttpRequest, token: AgentToken, secret: str, renewed: bool = 
 
 
 def _program(request: HttpRequest, secret: str, is_fleet: bool = False) -> dict[str, Any]:
-    """The lines that use a token, for each framework what is installed first."""
-    return {
-        "environment": environment(_address(request), secret, is_fleet),
-        "snippets": SNIPPETS,
-        "curl": curl(_address(request), is_fleet),
-    }
-
-
-def _package(request: HttpRequest) -> str:
-    """Where the package is; its digest makes `pip` check it, and take no older one that it kept."""
-    return f"{request.build_absolute_uri(reverse('agent-package'))}#sha256={package().digest}"
+    """The lines that use a token."""
+    address = _address(request)
+    return {"environment": environment(address, secret, is_fleet), "curl": curl(address, is_fleet)}
 
 
 def _address(request: HttpRequest) -> str:
@@ -198,8 +184,10 @@ def _page(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "may_make": access.may_connect(request.user),
         "nobody": words.NOBODY,
         "address": _address(request),
-        "package": _package(request),
+        # With its digest `pip` checks it, and takes no older one that it kept.
+        "package": f"{_address(request)}{reverse('agent-package')}#sha256={package().digest}",
         "opened": posted is not None,
+        "snippets": SNIPPETS,
         **_program(request, words.PLACE_OF_TOKEN),
         "ungated": coverage.ungated(now, COVERAGE_DAYS),
         "coverage_days": COVERAGE_DAYS,

@@ -49,10 +49,9 @@ def retry(request: HttpRequest, entry_id: int) -> HttpResponse:
 def put_away(request: HttpRequest) -> HttpResponse:
     """Take the banner of those away that the page showed."""
     newest = request.POST.get("newest", "")
+    is_number = newest.isascii() and newest.isdigit() and len(newest) < 19
     try:
-        count = (
-            putting_away.put_away(int(newest), request.user) if newest.isascii() and newest.isdigit() else 0
-        )
+        count = putting_away.put_away(int(newest), request.user) if is_number else 0
         level, text = (
             (messages.SUCCESS, put_away_words(count)) if count else (messages.ERROR, NOTHING_PUT_AWAY)
         )

@@ -25,7 +25,9 @@ STEPS = {
     "nobody": "nobody may answer",
     "test": "test",
 }
-STORED = "Stored, and not shown again. Leave it empty to keep what is there."
+STORED = (
+    "Stored, and not shown again. Leave it empty to keep what is there; a new address needs its secret again."
+)
 LACKS_ADDRESS = "Enter the address that this kind of channel is called with."
 
 

@@ -23,13 +23,8 @@ _BROWSERS = {
     "Safari": "Safari",
 }
 _SYSTEMS = {
-    "Windows": "Windows",
-    "Android": "Android",
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Macintosh": "macOS",
-    "CrOS": "ChromeOS",
-    "Linux": "Linux",
+    **{name: name for name in ("Windows", "Android", "iPhone", "iPad")},
+    **{"Macintosh": "macOS", "CrOS": "ChromeOS", "Linux": "Linux"},
 }
 _NAME_SHOWN = 60
 

@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.utils.deprecation import MiddlewareMixin
 
 from core.history.people import session_store
+from dashboard.middleware import AnswersWhenAway
 from dashboard.sign_in import words
 
 SUPERUSER = "superuser"  # stands in TELEMETRY_SECOND_FACTOR beside the names of groups
@@ -46,11 +47,14 @@ class SessionsAndFactors(MiddlewareMixin):
     async_capable = False
 
     def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponseBase | None:
-        """Where the database is away, the view itself says so."""
+        """A demand that cannot be looked up is not waived, also where the view itself could still be served."""
         try:
             return self._lead(request)
-        except DatabaseError:
-            return None
+        except DatabaseError as error:
+            away = AnswersWhenAway(self.get_response).process_exception(request, error)
+            if away is None:
+                raise
+            return away
 
     def _lead(self, request: HttpRequest) -> HttpResponseBase | None:
         match = request.resolver_match

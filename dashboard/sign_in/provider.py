@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
 
+from core.history.people.lookalikes import alike
 from core.values.names import checked_name
 from dashboard.sign_in import words
 
@@ -32,7 +33,9 @@ class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]
             set_groups(sociallogin.user, groups)
             return
         name = _name(sociallogin.account.extra_data)
-        if not name or get_user_model().objects.filter(username__iexact=name).exists():
+        if not name or any(
+            alike(name, one) for one in get_user_model().objects.values_list("username", flat=True)
+        ):
             raise ImmediateHttpResponse(_refused(request, words.NAME_IS_TAKEN))
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ import hashlib
 import math
 import secrets
 import time
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,7 @@ class Try:
 def begin(request: HttpRequest, name: str) -> Try:
     """Count a try of this name from here. Nothing may be hashed for one that has to wait."""
     place, origin = _known_browser(request, name), origin_of(request.META.get("REMOTE_ADDR", ""))
-    key = _key("name", SECONDS, name.casefold(), place or origin)
+    key = _key("name", SECONDS, _account(name), place or origin)
     limits = [(key, SECONDS, settings.TELEMETRY_SIGN_IN_TRIES)]
     if not place:
         all_names = _key("address", ADDRESS_SECONDS, origin)
@@ -59,7 +60,7 @@ def counted(kind: str, seconds: int, *parts: str) -> int:
 
 def remember(response: HttpResponse, name: str) -> None:
     """Let this browser be known for this name from now on."""
-    value = signing.dumps([_digest(name.casefold()), secrets.token_hex(8)], salt=_cookie())
+    value = signing.dumps([_digest(_account(name)), secrets.token_hex(8)], salt=_cookie())
     options: dict[str, Any] = {"httponly": True, "samesite": "Lax", "secure": settings.SESSION_COOKIE_SECURE}
     response.set_cookie(_cookie(), value, max_age=KNOWN_SECONDS, **options)
 
@@ -71,7 +72,12 @@ def _known_browser(request: HttpRequest, name: str) -> str:
         )
     except (signing.BadSignature, ValueError):
         return ""
-    return str(browser) if digest == _digest(name.casefold()) else ""
+    return str(browser) if digest == _digest(_account(name)) else ""
+
+
+def _account(name: str) -> str:
+    """Whom a name means: the form compares it without spaces around it and composed, so it is one however written."""
+    return unicodedata.normalize("NFKC", name.strip()).casefold()
 
 
 def _cookie() -> str:

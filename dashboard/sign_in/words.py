@@ -27,7 +27,6 @@ IS_NO_APPROVER = (
     "{name} answers no requests: being a superuser is no right to. To become an approver, sign in to /admin/, "
     "open Users, and put {name} into the group approver."
 )
-BUSY = "Many people sign in at this moment. Nothing was compared: try again in a few seconds."
 
 
 def too_many_tries(seconds: int) -> str:

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,6 +18,8 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from core import ApprovalGate
+from telemetry_site.addresses import site_url
+from telemetry_site.env import development_secret_key
 from tests.chosen_servers import lay_tables
 from tests.ports import free_port
 from tests.waiting import PATIENCE, wait_until
@@ -164,15 +168,42 @@ def still_pending(url: str, request_id: str) -> bool:
         return False
 
 
-def test_a_taken_port_is_an_error_that_names_port_and_variable(tmp_path, settings):
-    settings.TELEMETRY_DATA_DIR = tmp_path
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_a_taken_port_is_an_error_that_names_port_and_variable(tmp_path, settings, host, family):
+    settings.TELEMETRY_DATA_DIR, settings.HOST = tmp_path, host
+    with socket.create_server((host, 0), family=family) as taken:
         settings.PORT = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"port {settings.PORT} is taken: .* set PORT to"):
             call_command("up")
     assert list(tmp_path.iterdir()) == []  # nothing was started
+
+
+@pytest.mark.parametrize(
+    ("said", "host", "https", "address"),
+    [
+        ("", "127.0.0.1", True, "https://a.example"),
+        ("", "0.0.0.0", False, "http://a.example:8000"),
+        ("", "10.0.0.7", False, "http://10.0.0.7:8000"),
+        ("", "fd00::7", False, "http://[fd00::7]:8000"),
+        ("https://b.example/", "10.0.0.7", False, "https://b.example"),
+    ],
+)
+def test_links_begin_with_the_address_that_browsers_find(said, host, https, address):
+    assert site_url(said, [".a.example"], host, 8000, https=https) == address
+
+
+def test_of_several_that_start_at_once_all_have_the_same_secret_key(tmp_path):
+    (tmp_path / ".secret-key.part").touch(mode=0o600)  # of a start that was killed
+    together = Barrier(8)
+
+    def start(_number):
+        together.wait(PATIENCE)
+        return development_secret_key(tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        [key] = set(pool.map(start, range(8)))
+    assert len(key) > 50
+    assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
 
 
 def test_debug_is_refused_on_an_open_address(tmp_path, settings):

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Aggregate, Count, Q, Sum
+from django.db.models import Aggregate, Count, F, Q, Sum
 
 from core.models import AgentAssignment, AgentRun, ApprovalRecord, AuditEntry, LLMCall
 from core.values.approvals import PENDING
 
 RUNS, TASKS, ENDED, FACTS, CALLS = 20, 20, 10, 20, 20
 RUN_DAYS = 30  # of a run that are summed
+TOKENS = F("input_tokens") + F("output_tokens") + F("cache_read_tokens") + F("cache_write_tokens")
 SPANS = {"today": 0, "7 days": 6, "30 days": 29}  # whole UTC days before today
 
 
@@ -98,17 +99,10 @@ def _spent(agent_id: str, now: datetime) -> list[Spent]:
     for number, since in enumerate(starts.values()):
         within = Q(at__gte=since)
         sums[f"calls_{number}"] = Count("pk", filter=within)
-        for name in ("cost_nano", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"):
-            sums[f"{name}_{number}"] = Sum(name, filter=within, default=0)
+        sums[f"cost_{number}"] = Sum("cost_nano", filter=within, default=0)
+        sums[f"tokens_{number}"] = Sum(TOKENS, filter=within, default=0)
     found = LLMCall.objects.filter(agent_id=agent_id, at__gte=min(starts.values())).aggregate(**sums)
     return [
-        Spent(
-            span,
-            found[f"calls_{number}"],
-            found[f"cost_nano_{number}"],
-            sum(
-                found[f"{kind}_tokens_{number}"] for kind in ("input", "output", "cache_read", "cache_write")
-            ),
-        )
+        Spent(span, *(found[f"{sum_of}_{number}"] for sum_of in ("calls", "cost", "tokens")))
         for number, span in enumerate(starts)
     ]

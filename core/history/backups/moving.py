@@ -17,6 +17,7 @@ from core.history.proof.verification import Verdict
 from core.history.search import index as search
 
 SOURCE, TARGET = "default", "target"
+ELSEWHERE = "take an empty database"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def move(progress: Progress) -> Moved:
     every = tables.in_order()
     with transaction.atomic(using=TARGET):
         tables.hold(every, TARGET)
-        tables.refuse_rows(every, "the target", TARGET)
+        tables.refuse_rows("the target", ELSEWHERE, TARGET)
         tables.clear_made_by_migrate(TARGET)
         sums = {table: tables.write(table, tables.rows(table, SOURCE), progress, TARGET) for table in every}
         tables.set_numbers(every, tables.last_numbers(every, SOURCE), TARGET)
@@ -67,13 +68,7 @@ def exclusive_source() -> Iterator[None]:
 
 def refuse_unfit_target() -> None:
     """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
-    had, ours = tables.migrations(TARGET)
-    if newer := sorted(had - ours):
-        raise CannotCopy(
-            f"the target has migrations that this version does not know ({', '.join(newer[:5])}): "
-            "take an empty database"
-        )
-    tables.refuse_rows_of_own("the target", TARGET)
+    tables.refuse_unfit("the target", ELSEWHERE, TARGET)
 
 
 def refuse_other_migrations() -> None:

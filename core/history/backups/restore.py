@@ -43,7 +43,7 @@ def restore(
         manifest = backup.manifest
         expect(3 * manifest.rows)
         later = _later_migrations(manifest)
-        _refuse_unfit_installation()
+        tables.refuse_unfit("this installation", ELSEWHERE)
         backup.refuse_other_tables(tables.in_order(LEFT_OUT), tables.added_by(later))
         backup.check(progress)
         # Also where all are there: a process that was killed may not have come to what follows the last one.
@@ -76,27 +76,10 @@ def _later_migrations(manifest: Manifest) -> list[Migration]:
     return [keeping[name] for name in sorted(ours - theirs)]
 
 
-def _refuse_unfit_installation() -> None:
-    """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
-    had, ours = tables.migrations()
-    if newer := sorted(had - ours):
-        raise CannotCopy(
-            f"the database has migrations that this version does not know ({', '.join(newer[:5])}); {ELSEWHERE}"
-        )
-    _refuse_rows()
-
-
-def _refuse_rows() -> None:
-    try:
-        tables.refuse_rows_of_own("this installation")
-    except CannotCopy as error:
-        raise CannotCopy(f"{error}; {ELSEWHERE}") from error
-
-
 def _bring_in(backup: Backup, checkpoint_file: Path, progress: Progress) -> Verdict:
     everything, held = tables.in_order(), tables.in_order(LEFT_OUT)
     tables.hold(everything)
-    _refuse_rows()
+    tables.refuse_rows("this installation", ELSEWHERE)
     tables.clear_made_by_migrate()
     sums = {table: tables.write(table, backup.rows(table), progress) for table in held}
     tables.set_numbers(held, backup.manifest.numbers)

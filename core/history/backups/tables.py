@@ -241,15 +241,18 @@ def _lift_limits(alias: str) -> None:
         cursor.execute("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-def refuse_rows(tables: list[Table], where: str, alias: str = DEFAULT_DB_ALIAS) -> None:
-    """CannotCopy when there is a row beside those that `migrate` made. `where`: what is not empty then."""
-    for table in tables:
-        if table._meta.label not in MADE_BY_MIGRATE and table._base_manager.using(alias).exists():
-            raise CannotCopy(f"{where} is not empty: {table._meta.db_table} has rows already")
+def refuse_unfit(where: str, way_out: str, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """CannotCopy where rows are already, or migrations of a newer version. Without rows, a `migrate` goes on."""
+    had, ours = migrations(alias)
+    if newer := sorted(had - ours):
+        raise CannotCopy(
+            f"{where} has migrations that this version does not know ({', '.join(newer[:5])}); {way_out}"
+        )
+    refuse_rows(where, way_out, alias)
 
 
-def refuse_rows_of_own(where: str, alias: str = DEFAULT_DB_ALIAS) -> None:
-    """The same at whatever migration the database stands: every table that it has is looked at."""
+def refuse_rows(where: str, way_out: str, alias: str = DEFAULT_DB_ALIAS) -> None:
+    """CannotCopy when any table that there is, at whatever migration, has a row beside those that `migrate` made."""
     made = {apps.get_model(label)._meta.db_table for label in MADE_BY_MIGRATE}
     quote = connections[alias].ops.quote_name
     names = set(connections[alias].introspection.table_names()) - made - {"django_migrations"}
@@ -257,7 +260,7 @@ def refuse_rows_of_own(where: str, alias: str = DEFAULT_DB_ALIAS) -> None:
         for name in sorted(name for name in names if not name.startswith(INDEXES)):
             cursor.execute(f"SELECT 1 FROM {quote(name)} LIMIT 1")
             if cursor.fetchone():
-                raise CannotCopy(f"{where} is not empty: {name} has rows already")
+                raise CannotCopy(f"{where} is not empty: {name} has rows already; {way_out}")
 
 
 def clear_made_by_migrate(alias: str = DEFAULT_DB_ALIAS) -> None:

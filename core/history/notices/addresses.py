@@ -5,15 +5,16 @@ site, its cloud's metadata or this machine, unless a setting names that network.
 """
 
 import ipaddress
-import queue
 import socket
 import threading
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+Result = TypeVar("Result")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # The last 32 bits are the address that is reached: NAT64, IPv4-translated, and the first form, which is given up.
@@ -70,24 +71,27 @@ def resolve(host: str, port: int, seconds: float) -> Target:
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[tuple[int, Any]]:
-    """`getaddrinfo` knows no time limit, so a thread waits for it and may be left behind."""
-    answers: queue.Queue[list[tuple[int, Any]] | OSError | UnicodeError] = queue.Queue()
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put([(int(one[0]), one[4]) for one in found])
-        except (OSError, UnicodeError) as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
     try:
-        found = answers.get(timeout=max(0.0, seconds))
-    except queue.Empty:
+        found = within(seconds, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except TimeoutError:
         raise NotResolved("its host was not found in time") from None
-    if isinstance(found, Exception):
-        raise NotResolved("its host was not found") from found
-    return found
+    except (OSError, UnicodeError) as error:
+        raise NotResolved("its host was not found") from error
+    return [(int(one[0]), one[4]) for one in found]
+
+
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """What it returns or raises, of work that knows no limit of its own; TimeoutError: its thread is left behind."""
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="within", daemon=True).start()
+    return done.result(max(0.0, seconds))
 
 
 def _is_private(said: str) -> bool:

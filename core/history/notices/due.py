@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db.models import Max, Q
+from django.db.models import Case, F, Max, Q, When
 from django.utils import timezone
 
 from core.errors import StoreUnavailable
@@ -137,21 +137,17 @@ class Look:
             self._nobody[pair] = not self._approvers.can_approve(pair)
         for person in self._administrators if self._nobody[pair] else ():
             for channel in self._channels_of(person):
-                yield self._one(person, channel, asked, NOBODY)
+                yield _due(person, channel, asked, NOBODY)
 
     def _to(self, person: Any, channels: Iterable[NoticeChannel], asked: Asked, step: str) -> Iterator[Due]:
         """To somebody who may answer it and has not voted on it; asked of policy only for what is not told yet."""
         for channel in channels:
-            one = self._one(person, channel, asked, step)
-            if one.key in self._told or not channel.is_enabled:
+            one = _due(person, channel, asked, step)
+            if one.key in self._told:
                 continue
             has_voted = (asked.request_id, person.pk) in self._voted
             if person.is_active and not has_voted and self._powers_of(person).verdict(asked).allowed:
                 yield one
-
-    def _one(self, person: Any, channel: NoticeChannel, asked: Asked, step: str) -> Due:
-        whose = person.pk if is_personal(channel) else ""
-        return Due(f"{asked.request_id}:{step}:{channel.pk}:{whose}", asked, step, channel, person)
 
     def _powers_of(self, person: Any) -> Powers:
         if person.pk not in self._powers:
@@ -164,7 +160,7 @@ class Look:
 
     def _is_held(self, wish: NoticeWish, channel: NoticeChannel) -> bool:
         """Whether they were told something there so lately that more waits for the next digest."""
-        last = self._last.get((channel.pk, wish.pk)) if wish.digest_seconds else None
+        last = self._last.get((channel.pk, _whose(channel, wish.pk))) if wish.digest_seconds else None
         return last is not None and self._now < last + timedelta(seconds=wish.digest_seconds)
 
     def _is_risky(self, approval_type: str) -> bool:
@@ -178,7 +174,9 @@ class Look:
 
     @cached_property
     def _chosen(self) -> dict[int, list[NoticeChannel]]:
-        return {wish.pk: list(wish.channels.all()) for wish in self._wishes.values()}
+        return {
+            wish.pk: [one for one in wish.channels.all() if one.is_enabled] for wish in self._wishes.values()
+        }
 
     @cached_property
     def _hand_overs(self) -> dict[Any, HandOver]:
@@ -205,15 +203,28 @@ class Look:
 
     @cached_property
     def _administrators(self) -> list[Any]:
-        return list(administrators())
+        """The active people who set who may approve what."""
+        sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
+        return list(get_user_model().objects.filter(sets, is_active=True).order_by("pk"))
 
     @cached_property
-    def _last(self) -> dict[tuple[int, int], datetime]:
+    def _last(self) -> dict[tuple[int, int | None], datetime]:
         longest = max((wish.digest_seconds for wish in self._wishes.values()), default=0)
         since = self._now - timedelta(seconds=longest)
         recent = Notice.objects.filter(claimed_at__gt=since, request_id__isnull=False)
-        rows = recent.order_by().values_list("channel", "person").annotate(last=Max("claimed_at"))
+        whose = Case(When(channel__kind=NoticeChannel.Kind.MAIL, then=F("person")))
+        rows = recent.order_by().values_list("channel", whose).annotate(last=Max("claimed_at"))
         return {(channel, person): last for channel, person, last in rows}
+
+
+def _due(person: Any, channel: NoticeChannel, asked: Asked, step: str) -> Due:
+    key = f"{asked.request_id}:{step}:{channel.pk}:{_whose(channel, person.pk) or ''}"
+    return Due(key, asked, step, channel, person)
+
+
+def _whose(channel: NoticeChannel, person: int) -> int | None:
+    """What is told there is told to this person alone, or to all who share it."""
+    return person if is_personal(channel) else None
 
 
 def _receivers(one: HandOver) -> list[Any]:
@@ -223,9 +234,3 @@ def _receivers(one: HandOver) -> list[Any]:
     if one.team is not None:
         return list(one.team.people.all())
     return list(one.group.user_set.all()) if one.group is not None else []
-
-
-def administrators() -> Any:
-    """The active people who set who may approve what."""
-    sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
-    return get_user_model().objects.filter(sets, is_active=True).order_by("pk")

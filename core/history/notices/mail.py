@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
-from core.history.notices.addresses import Refused
+from core.history.notices.addresses import Refused, within
 from core.history.notices.post import NotSent, Unsure, watched
 from core.history.notices.texts import Message
 
@@ -28,7 +28,7 @@ def mail(to: str, message: Message, seconds: float) -> None:
     written = EmailMessage(message.subject, message.text, to=[to], headers=headers)
     connection: Any = get_connection(timeout=seconds)
     try:
-        connection.open()
+        within(seconds, connection.open)  # a greeting may come a byte at a time, each in time
     except (OSError, smtplib.SMTPException) as error:
         raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
     _send(connection, written, seconds)

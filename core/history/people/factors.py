@@ -4,8 +4,10 @@ from typing import Any
 
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
+from django.db import transaction
 
 from core.history.audit import entries
+from core.history.audit.at_commit import append_at_commit
 from core.history.people.actor import acted
 from core.history.people.sessions import note
 
@@ -18,12 +20,13 @@ def connect() -> None:
     signals.authentication_failed.connect(_refused)
 
 
+@transaction.atomic
 def remove(user: Any) -> int:
-    """Take all second factors of somebody who has lost them; returns how many there were."""
+    """Take all second factors of somebody who has lost them; returns how many there were. Recorded, or not done."""
     found = list(Authenticator.objects.filter(user=user))
     for factor in found:
         factor.delete()
-        _removed(user, factor)
+        append_at_commit(acted("factor.removed", account=str(user), what=factor.type))
     return len(found)
 
 

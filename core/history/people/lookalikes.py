@@ -4,9 +4,8 @@ from functools import lru_cache
 
 from core.values import skeleton as looks
 
-_SAME_STROKE = str.maketrans(
-    {"i": "l"}
-)  # a capital i and a small L: one in Unicode's table before letters are folded
+# A capital i and a small L: one in Unicode's table before letters are folded.
+_SAME_STROKE = str.maketrans({"i": "l"})
 
 
 @lru_cache(maxsize=10_000)
@@ -18,3 +17,11 @@ def skeleton(name: str) -> str:
 def alike(one: str, other: str) -> bool:
     """Whether people could take one name for the other."""
     return skeleton(one) == skeleton(other) or looks.looks_like(one, other)
+
+
+def begins_alike(name: str, beginning: str) -> bool:
+    """Whether people could take how `name` begins for `beginning`; an m looks like rn, and does not begin like r."""
+    wanted = skeleton(beginning)
+    if not skeleton(name).startswith(wanted):
+        return False
+    return any(skeleton(name[:end]) == wanted for end in range(1, len(name) + 1))

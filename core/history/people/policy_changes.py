@@ -17,11 +17,15 @@ from core.models import (
     DecisionGrant,
     DenyPreset,
     Escalation,
+    NoticeChannel,
     PolicyState,
     Team,
 )
 
-TABLES: tuple[Any, ...] = (Team, DecisionGrant, AgentOwner, ApprovalType, DenyPreset, Escalation)
+TABLES: tuple[Any, ...] = (
+    *(Team, DecisionGrant, AgentOwner, ApprovalType, DenyPreset),
+    *(NoticeChannel, Escalation),
+)
 
 
 def connect() -> None:
@@ -72,10 +76,9 @@ def _team_changed(instance: Any, action: str, reverse: bool, pk_set: Any, **_sig
 
 
 def _said(row: Any) -> dict[str, Any]:
-    """What a row says, in words that outlive the rows it points to."""
-    values = {
-        field.name: getattr(row, field.name) for field in row._meta.concrete_fields if field.name != "id"
-    }
+    """What a row says, in words that outlive the rows it points to; nothing that is sealed."""
+    names = [field.name for field in row._meta.concrete_fields if field.name != "id"]
+    values = {name: getattr(row, name) for name in names if not name.startswith("sealed_")}
     return {name: str(value) if hasattr(value, "pk") else value for name, value in values.items()}
 
 

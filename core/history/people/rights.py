@@ -26,13 +26,13 @@ def remember(user: Any, held: set[str]) -> None:
 
 def deciders(model: Any) -> Any:
     """The active people who hold the right to decide, of this user model."""
-    return holders(model, DECIDE)
+    return model.objects.filter(held(DECIDE), is_active=True)
 
 
 def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
     """The keys of the active people who hold each of these rights of ours, in two queries for all of them.
 
-    They are simpler ones than that of `holders`, which Django takes longer to put together than the database to answer.
+    Simpler ones than that of `deciders`, which Django takes longer to put together than the database to answer.
     """
     names = {right.partition(".")[2]: right for right in wanted}
     ours = Permission.objects.filter(content_type__app_label="core", codename__in=names).order_by()
@@ -44,13 +44,8 @@ def keys_of_holders(*wanted: str) -> dict[str, set[Any]]:
     return found
 
 
-def holders(model: Any, right: str) -> Any:
-    """The active people who hold a right of ours, such as `VIEW`."""
-    return model.objects.filter(held(right), is_active=True)
-
-
 def held(right: str) -> Q:
-    """That somebody holds a right of ours, by themselves or by a group."""
+    """That somebody holds a right of ours, such as `VIEW`, by themselves or by a group."""
     ours = Q(content_type__app_label="core", codename=right.partition(".")[2])
     directly = Permission.objects.filter(ours, user=OuterRef("pk"))
     by_group = Permission.objects.filter(ours, group__user=OuterRef("pk"))

@@ -52,10 +52,10 @@ def idle_time() -> timedelta:
 def note_use(session: Any) -> None:
     """Somebody did something in this session. Written once a minute at most, and without a failure of its own."""
     now = timezone.now()
-    session.get(BEGAN)  # it is loaded when it is asked
-    if getattr(session, "seen", None) is None or now - session.seen < timedelta(seconds=SEEN_SECONDS):
-        return
     try:
+        session.get(BEGAN)  # it is loaded when it is asked
+        if getattr(session, "seen", None) is None or now - session.seen < timedelta(seconds=SEEN_SECONDS):
+            return
         good().filter(pk=stored(session.session_key or "")).update(seen=now)
     except DatabaseError as error:
         logger.warning("the use of a session was not noted: %s", error)

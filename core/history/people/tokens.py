@@ -16,14 +16,12 @@ from core.history.audit.at_commit import append_at_commit
 from core.history.database import locks
 from core.history.people import heard
 from core.history.people.actor import actor
-from core.history.people.lookalikes import skeleton
+from core.history.people.lookalikes import begins_alike, skeleton
 from core.models import AgentOwner, AgentToken
 from core.values.names import checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
-PROVISION = (
-    "provision"  # makes instances of the Agent Approval Protocol; alone, and with the token of a fleet
-)
+PROVISION = "provision"  # makes instances of the Agent Approval Protocol; alone, with the token of a fleet
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
@@ -132,7 +130,7 @@ def check_may_make(user: Any, wanted: Wanted) -> None:
         return
     names = heard.without_token(wanted.agent, wanted.is_prefix)
     if names:
-        shown = ", ".join(f"“{name}”" for name in names[:3])
+        shown = ", ".join(f"“{name}”" for name in names)
         raise HeardElsewhere(
             f"{shown} was heard without a token before, over Redis. Whoever has the new token speaks in that name: "
             "only an administrator says that it is the same agent. Nothing was made."
@@ -163,7 +161,7 @@ def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
     mine = AgentOwner.objects.filter(Q(person=user) | Q(team__people=user)).values_list("agent", "is_prefix")
     seen = skeleton(agent)
     return any(
-        seen.startswith(skeleton(name)) if begins else not is_prefix and seen == skeleton(name)
+        begins_alike(agent, name) if begins else not is_prefix and seen == skeleton(name)
         for name, begins in mine
     )
 

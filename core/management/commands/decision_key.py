@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from core.approvals.proof import KEY_SETTING
 from core.history.approvals import signing
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError("--at-once goes with --rotate")
         try:
             keys = self._announced() if announce else self._rotated(at_once) if rotate else signing.keyring()
-        except CannotSign as error:
+        except (CannotSign, DatabaseError) as error:
             raise CommandError(str(error)) from error
         for public in keys.known.values():
             self.stdout.write(public_key_text(public))
@@ -69,12 +69,16 @@ class Command(BaseCommand):
         )
         return f"before it: {approvals} not collected yet, so agents need it"
 
+    @transaction.atomic
     def _announced(self) -> Keyring:
+        entries.locked_head()  # a record that cannot be written refuses here, before the file is changed
         before, keys = signing.keyring(), signing.announce()
         if before.announced is None and keys.announced is not None:
-            self._record("decision_key.announced", now=keys.key_id, next=key_id(keys.announced))
+            said = {"now": keys.key_id, "next": key_id(keys.announced)}
+            entries.append([acted("decision_key.announced", **said)])
         return keys
 
+    @transaction.atomic
     def _rotated(self, at_once: bool) -> Keyring:
         before = signing.keyring()
         given = parse_public_keys(settings.TELEMETRY_DECISION_KEY)
@@ -82,10 +86,7 @@ class Command(BaseCommand):
             raise CommandError(NOT_ANNOUNCED)
         if not at_once and given and before.announced not in given.values():
             raise CommandError(NOT_GIVEN)
+        entries.locked_head()
         keys = signing.rotate(at_once=at_once)
-        self._record("decision_key.rotated", was=before.key_id, now=keys.key_id)
+        entries.append([acted("decision_key.rotated", was=before.key_id, now=keys.key_id)])
         return keys
-
-    def _record(self, kind: str, **said: str) -> None:
-        with transaction.atomic():
-            entries.append([acted(kind, **said)])

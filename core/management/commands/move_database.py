@@ -8,13 +8,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connections
+from django.db import connections
 
 from core.history.backups import moving, tables
 from core.history.backups.moving import SOURCE, TARGET, Moved
 from core.history.backups.tables import CannotCopy
 from core.history.database.url import database
-from core.management.row_bar import row_bar
+from core.management.row_bar import copying
 
 
 class Command(BaseCommand):
@@ -40,15 +40,12 @@ class Command(BaseCommand):
         if connections[SOURCE].vendor != "sqlite":
             raise CommandError("this installation is on PostgreSQL already: unset DATABASE_URL first")
         try:
-            with moving.exclusive_source():
+            with copying("Nothing was moved") as bar, moving.exclusive_source():
                 moving.refuse_unfit_target()
                 migrate(url)
                 moving.refuse_other_migrations()
-                with row_bar() as bar:
-                    bar.expect(tables.count_rows(tables.in_order()))
-                    moved = moving.move(bar.advance)
-        except (CannotCopy, DatabaseError) as error:
-            raise CommandError(f"Nothing was moved: {str(error).strip()}") from error
+                bar.expect(tables.count_rows(tables.in_order()))
+                moved = moving.move(bar.advance)
         finally:
             connections[TARGET].close()
         self._say(moved)

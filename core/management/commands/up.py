@@ -94,14 +94,6 @@ def start_redis(data_dir: Path) -> embedded.EmbeddedServer:
         raise CommandError(str(error)) from error
 
 
-def site_url() -> str:
-    """Where a browser finds the site: on this machine, or behind its TLS proxy."""
-    if settings.HTTPS:
-        return f"https://{own_name()}"
-    host = "localhost" if settings.HOST in ("127.0.0.1", "0.0.0.0", "::1", "::") else settings.HOST
-    return f"http://{host}:{settings.PORT}"
-
-
 def web_command() -> list[str]:
     """The web server. Its limits are explained in docs/running/operations.md."""
     return [
@@ -137,14 +129,13 @@ def refuse_unsafe_address() -> None:
 
 def refuse_taken_port() -> None:
     """A taken port is an error now, not a web server that restarts for ever."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.HOST if ":" not in settings.HOST else "127.0.0.1", settings.PORT))
-        except OSError as error:
-            raise CommandError(
-                f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
-            ) from error
+    family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+    try:
+        socket.create_server((settings.HOST, settings.PORT), family=family).close()
+    except OSError as error:
+        raise CommandError(
+            f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+        ) from error
 
 
 def refuse_old_tables() -> None:
@@ -210,13 +201,13 @@ def how_agents_connect(url: str) -> list[str]:
 
 def welcome(passwords: dict[str, str], seconds: float) -> str:
     """What the person at the terminal needs now."""
-    lines = ["", f"Ready in {seconds:.1f} s. Open  {site_url()}"]
+    lines = ["", f"Ready in {seconds:.1f} s. Open  {settings.TELEMETRY_SITE_URL}"]
     lines += [
         f"  name  {name:<10} password  {password}   {DEMO_RIGHTS[name]}"
         for name, password in passwords.items()
     ]
     if not get_user_model().objects.exists():
-        link = f"{site_url()}{reverse('first-administrator', args=[first.new_token()])}"
+        link = f"{settings.TELEMETRY_SITE_URL}{reverse('first-administrator', args=[first.new_token()])}"
         lines += [
             "  Nobody can sign in yet. Within half an hour, make the first administrator at  (works once)",
             f"  {link}",

@@ -1,7 +1,6 @@
 """`manage.py verify_audit`: is the record still what was written?"""
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from rich.progress import Progress
 
 from core.history.proof import verification
 from core.history.proof.verification import Verdict
-
-BAR_AFTER_SECONDS = 1.0
 
 
 class Command(BaseCommand):
@@ -74,16 +71,8 @@ class Command(BaseCommand):
 
 
 def with_bar(work: Callable[[verification.Progress], Verdict]) -> Verdict:
-    """Do the work; after a second a bar shows how far it is, on a terminal alone."""
+    """Do the work, below a bar that shows how far it is, on a terminal alone."""
     console = Console(stderr=True)
-    if not console.is_terminal:
-        return work(lambda done, of: None)
-    began = time.monotonic()
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task("Verifying", total=None, visible=False)
-
-        def show(done: int, of: int) -> None:
-            late = time.monotonic() - began > BAR_AFTER_SECONDS
-            bar.update(task, completed=done, total=of, visible=late)
-
-        return work(show)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Verifying", total=None)
+        return work(lambda done, of: bar.update(task, completed=done, total=of))

@@ -240,9 +240,11 @@ def test_a_banner_that_was_put_away_is_recorded_and_comes_back_for_a_new_one(
     assert client.post(f"/health/set-aside/{aside.pk}/retry/").status_code == 302
 
 
-@pytest.mark.parametrize("newest", ["", "x", "-1", "²"])
+@pytest.mark.parametrize("newest", ["", "x", "-1", "²", "9" * 30, "9" * 5_000])
 def test_what_names_no_entry_puts_nothing_away(signed_in, aside, newest):
     assert signed_in("maintainer").post("/health/set-aside/put-away/", {"newest": newest}).status_code == 302
+    aside.refresh_from_db()
+    assert aside.put_away_at is None
     assert SetAsideEntry.worrying().count() == 1
 
 

@@ -179,7 +179,22 @@ def test_what_a_channel_is_called_with_goes_in_and_is_never_shown_again(admin):
         "channel of notices ops",
         "channel of notices ops 2",
     ]
-    assert "secret" not in str(facts)
+    assert not [word for word in ("secret", "sealed", sealed) if word in str(facts)]
+    made.is_enabled = False
+    made.save()  # by the shell, it is recorded too
+    changed = json.loads(AuditEntry.objects.filter(kind="policy.changed").latest("sequence").details)
+    assert (changed["before"]["is_enabled"], changed["now"]["is_enabled"]) == (True, False)
+
+
+def test_a_secret_that_was_stored_goes_to_no_other_address(admin, channel):
+    form = {"name": "ops", "is_enabled": "on", "address": "https://elsewhere.example.org/topic", "secret": ""}
+    place = f"/admin/core/noticechannel/{channel.pk}/change/"
+    assert admin.post(place, {**form, "kind": "webhook"}).status_code == 200
+    channel.refresh_from_db()
+    assert channel.host == "hooks.example.org"
+    assert admin.post(place, {**form, "kind": "ntfy"}).status_code == 302
+    channel.refresh_from_db()
+    assert (channel.host, channel.sealed_secret) == ("elsewhere.example.org", "")
 
 
 @pytest.mark.parametrize(

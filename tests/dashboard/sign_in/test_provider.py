@@ -98,6 +98,16 @@ def test_an_account_of_here_is_not_taken_over_by_its_name(provider, make_user):
     assert groups_of("paul") == {"auditor"}
 
 
+@pytest.mark.parametrize("name", ["p\u0430ul", "PAU1"], ids=ascii)
+def test_a_name_that_looks_like_somebodys_here_is_refused_with_what_to_do(provider, make_user, name):
+    make_user("paul", "auditor")
+    known(provider, f"like {name}", preferred_username=name, groups=["sre"])
+    _client, answer, _asked = come(provider, f"like {name}")
+    assert answer.status_code == 403
+    assert "ask an administrator" in answer.content.decode()
+    assert list(User.objects.values_list("username", flat=True)) == ["paul"]
+
+
 def test_an_account_that_is_switched_off_stays_out(provider):
     known(provider, "s4", preferred_username="olga", groups=["sre"])
     come(provider, "s4")

@@ -1,12 +1,16 @@
 """Second factors: made, asked for, demanded by group, and of no use to who reads the database."""
 
+import json
 import time
+from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -127,6 +131,22 @@ def test_who_must_have_one_is_led_to_it_and_does_nothing_before(maria, gate, ans
     assert secret
 
 
+def test_a_demand_that_the_database_does_not_answer_is_not_waived(maria, gate, answer, settings):
+    settings.TELEMETRY_SECOND_FACTOR = ["approver"]
+    request, client = gate.open_request("deploy"), Client()
+    sign_in(client)
+
+    def refuse_once(execute, sql, *rest):
+        if "mfa_authenticator" in sql:
+            raise OperationalError("the statement took too long")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse_once):
+        assert answer(client, request.request_id).status_code == 503
+        assert client.get("/healthz").status_code == 200
+    assert gate.get_request(request.request_id).status == "pending"
+
+
 def test_those_who_need_none_go_on_without_one(make_user, settings):
     settings.TELEMETRY_SECOND_FACTOR = ["approver", "superuser"]
     make_user("vera", "viewer")
@@ -137,6 +157,27 @@ def test_those_who_need_none_go_on_without_one(make_user, settings):
     make_user("root", is_superuser=True)
     sign_in(client, "root")
     assert client.get("/")["Location"] == "/account/"
+
+
+@pytest.mark.django_db(transaction=True)  # what is recorded is recorded at the commit
+def test_the_factors_of_somebody_who_lost_them_are_taken_with_an_entry_or_not_at_all(maria):
+    client = Client()
+    sign_in(client)
+    add_app(client)
+    factors = Authenticator.objects.filter(user=maria)
+
+    def refuse(execute, sql, *rest):
+        if "core_audit" in sql:
+            raise OperationalError("the record is away")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
+        call_command("second_factor", "maria", "--remove")
+    assert factors.count() == 2
+    call_command("second_factor", "maria", "--remove", stdout=StringIO())
+    assert factors.count() == 0
+    removed = AuditEntry.objects.filter(kind="factor.removed")
+    assert sorted(json.loads(entry.details)["what"] for entry in removed) == ["recovery_codes", "totp"]
 
 
 def test_a_session_that_is_not_fresh_is_asked_again_before_factors_change(maria, settings):

@@ -38,6 +38,13 @@ def test_wrong_passwords_are_throttled_and_the_owner_comes_in_from_elsewhere():
     assert try_from(ELSEWHERE, password=PASSWORD).status_code == 302
 
 
+@pytest.mark.parametrize("again", ["maria ", " maria", "\uff4daria", "mari\uff41\t"], ids=ascii)
+def test_a_name_that_is_written_otherwise_and_means_the_same_account_is_counted_as_it(again):
+    assert try_from(ELSEWHERE, name=again, password=PASSWORD).status_code == 302
+    assert [try_from(HERE).status_code for _ in range(5)] == [200] * 5
+    assert try_from(HERE, name=again, password=PASSWORD).status_code == 429
+
+
 def test_a_browser_that_is_known_comes_in_from_the_very_address_of_the_attack():
     known = Client()
     assert try_from(HERE, password=PASSWORD, client=known).status_code == 302

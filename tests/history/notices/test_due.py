@@ -126,27 +126,41 @@ def test_high_risk_is_told_as_they_want(ann, hook, wish, pending, how, told_earl
     assert bool(due.find()) is told_at_night
 
 
+def told_now(*found: due.Due) -> None:
+    for one in found:
+        Notice.objects.create(
+            key=one.key,
+            request_id=one.asked.request_id,
+            channel=one.channel,
+            person=one.person,
+            message=one.asked.request_id,
+            step=one.step,
+            claimed_at=timezone.now(),
+        )
+
+
 def test_after_a_message_the_next_ones_wait_for_the_digest_but_reminders_do_not(ann, hook, wish, pending):
     wish(ann, hook, digest_seconds=600, remind_seconds=60)
-    for one in due.find():
-        pytest.fail(f"nothing waits yet, but {one}")
-    first = pending()
-    Notice.objects.create(
-        key="told",
-        request_id=first.pk,
-        channel=hook,
-        person=ann,
-        message=first.pk,
-        step=FIRST,
-        claimed_at=timezone.now(),
-    )
+    pending()
+    told_now(*due.find())
     pending()
     soon = pending(left=30)
     assert {(one.asked.request_id, one.step) for one in due.find()} == {(soon.pk, REMINDER)}
     later = timezone.now() + timedelta(seconds=400)
     assert [one for one in due.find(later) if one.step == FIRST] == []
     Notice.objects.update(claimed_at=timezone.now() - timedelta(seconds=601))
-    assert len([one for one in due.find() if one.step == FIRST]) == 2
+    assert len([one for one in due.find() if one.step == FIRST]) == 1
+
+
+def test_on_a_channel_that_several_share_the_digest_counts_what_was_told_there_for_whomever(
+    ann, make_user, hook, wish, pending
+):
+    for person in (ann, make_user("ben", "approver")):
+        wish(person, hook, digest_seconds=600)
+    pending()
+    told_now(*due.find())
+    pending()
+    assert steps() == []
 
 
 def test_nobody_is_told_of_what_they_may_not_answer(make_user, hook, wish, pending):
@@ -221,6 +235,19 @@ def test_administrators_hear_at_once_of_what_nobody_may_answer(ann, make_user, c
     assert [(one.person.get_username(), one.step, one.asked.approval_type) for one in due.find()] == [
         ("root", NOBODY, "deploy")
     ]
+
+
+def test_administrators_hear_by_a_channel_that_is_in_use_again_of_what_nobody_may_answer(
+    make_user, hook, wish, pending
+):
+    wish(make_user("root", "administrator"), hook)
+    hook.is_enabled = False
+    hook.save()
+    pending(ago=0)
+    assert steps() == []
+    hook.is_enabled = True
+    hook.save()
+    assert steps() == [("root", NOBODY)]
 
 
 def test_fewer_people_than_must_approve_are_nobody(ann, make_user, channel, pending):

@@ -13,7 +13,7 @@ from core.history.notices import due, sending
 from core.history.notices.told import newest_not_arrived, told
 from core.models import Notice
 from tests.history.notices.conftest import CANARY
-from tests.receivers import nobody_listens, status
+from tests.receivers import drip_bytes, nobody_listens, status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,6 +165,16 @@ def test_no_byte_of_a_context_is_in_any_notice(ann, channel, wish, pending, rece
     [taken] = receiver.taken
     assert CANARY.encode() not in taken.body
     assert CANARY not in str(taken.headers)
+
+
+def test_a_mail_server_that_greets_a_byte_at_a_time_is_left_when_the_time_is_over(
+    ann, channel, wish, pending, mail_server, settings
+):
+    settings.TELEMETRY_NOTICE_SECONDS = 0.4  # a limit that a test waits out
+    mail_server.greet = drip_bytes
+    wish(ann, channel("mail"))
+    pending()
+    assert sending.tell_people() == {State.AGAIN: 1}
 
 
 def test_no_byte_of_a_context_is_in_a_mail(ann, channel, wish, pending, mail_server):

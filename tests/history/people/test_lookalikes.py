@@ -4,7 +4,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from core.history.people.lookalikes import alike
+from core.history.people.lookalikes import alike, begins_alike
+from core.history.people.tokens import NotYours, Wanted, make
+from core.models import AgentOwner
 
 ALIKE = [
     "Agent-X", "AGENT-X", "agent-x ", " agent-x", "agent\u2011x", "\u0430gent-x", "agent\u200b-x", "agent-\u0445",
@@ -37,6 +39,31 @@ def test_letters_that_look_like_others_are_those(one, other):
 )
 def test_names_that_differ_stay_apart(one, other):
     assert not alike(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning", "wanted"),
+    [
+        ("modern-1", "rnod", True),
+        ("rnodern-1", "mod", True),
+        ("D\u0415PLOY", "dep", True),
+        ("mailer", "r", False),
+        ("bum-1", "bur", False),
+    ],
+    ids=ascii,
+)
+def test_a_letter_that_looks_like_two_is_not_parted_where_a_name_begins(name, beginning, wanted):
+    assert begins_alike(name, beginning) is wanted
+
+
+@pytest.mark.django_db
+def test_whoever_owns_what_begins_so_makes_no_token_for_what_does_not(make_user):
+    olga = make_user("olga", "approver")
+    AgentOwner.objects.create(agent="bur", is_prefix=True, person=olga)
+    wanted = Wanted("laptop", "bum-1", False, ("ask",), 30)
+    with pytest.raises(NotYours, match="not yours"):
+        make(olga, wanted)
+    make(olga, wanted._replace(agent="Bur-1"))
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from core.history.approvals import signing
 from core.history.checks import check_decision_key
@@ -111,3 +112,17 @@ def test_a_file_with_an_announced_key_is_read_by_a_site_of_before_as_the_key_tha
     assert private.public_key().public_bytes_raw() == keys.public
     assert key_id(keys.announced) in keys.known
     assert signing._path().stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("step", [("--announce",), ("--rotate", "--at-once")])
+def test_a_key_that_cannot_be_recorded_is_neither_announced_nor_changed(command, step):
+    before = command()
+
+    def refuse(execute, sql, *rest):
+        if "core_audit" in sql:
+            raise OperationalError("the record is away")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse), pytest.raises(CommandError, match="the record is away"):
+        command(*step)
+    assert command() == before
