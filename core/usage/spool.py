@@ -115,7 +115,8 @@ class SpoolFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of it; whoever looks next may adopt it. Closed again nothing happens: its number is another's by now."""
+        """Let go of it; whoever looks next may adopt it."""
+        # Closed again nothing happens: by then its number may be another file's.
         descriptor, self._descriptor = self._descriptor, CLOSED
         if descriptor in _open_files:
             _open_files.discard(descriptor)

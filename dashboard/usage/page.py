@@ -283,7 +283,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: six queries however many calls there were, and one more where some have no price."""
+    """Read the page: as many queries however many calls there were, and one more where some have no price."""
     zone = period.zone
     today = clock_of(now, zone).date()
     first, last = (day_begins(today + timedelta(days=days), zone) for days in (-COMPARED_DAYS, 1))

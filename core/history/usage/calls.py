@@ -243,12 +243,12 @@ def prune(now: datetime, days: int) -> int:
     """
     until = whole_hour(now - timedelta(days=days))
     with transaction.atomic():
-        if until > _pruned_until():
+        if until > pruned_until(locked=True):
             Cursor.objects.filter(name=Cursor.PRUNED).update(position=until.isoformat())
     pruned = 0
     while True:
         with transaction.atomic():
-            _pruned_until()
+            pruned_until(locked=True)
             old = LLMCall.objects.filter(at__lt=until).order_by("at").values_list("pk", flat=True)
             count, _ = LLMCall.objects.filter(pk__in=list(old[:PRUNED_AT_ONCE])).delete()
         pruned += count
@@ -257,9 +257,12 @@ def prune(now: datetime, days: int) -> int:
             return pruned
 
 
-def _pruned_until() -> datetime:
-    """The hour before which calls may be gone, so that their sums are all there is; locked until we commit."""
-    cursor, _ = Cursor.objects.select_for_update().get_or_create(name=Cursor.PRUNED)
+def pruned_until(*, locked: bool = False) -> datetime:
+    """The hour before which calls may be gone, so that their sums are all there is; `locked` until we commit."""
+    if locked:
+        cursor, _ = Cursor.objects.select_for_update().get_or_create(name=Cursor.PRUNED)
+    else:
+        cursor = Cursor.objects.filter(name=Cursor.PRUNED).first() or Cursor(name=Cursor.PRUNED)
     return BEGINNING if cursor.position == "0" else datetime.fromisoformat(cursor.position)
 
 
@@ -267,7 +270,7 @@ def keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
     lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
-    return _pruned_until()
+    return pruned_until(locked=True)
 
 
 def whole_hour(moment: datetime) -> datetime:

@@ -34,9 +34,7 @@ def rebuild_closed_days(memory: object = None) -> dict[str, int]:
     first = LLMCall.objects.order_by("shipped_at").values_list("shipped_at", flat=True).first()
     if first is None:
         return {}
-    pruned = Cursor.objects.filter(name=Cursor.PRUNED).exclude(position="0").first()
-    incomplete = [first, datetime.fromisoformat(pruned.position)] if pruned else [first]
-    known_after = max(moment.astimezone(UTC).date().isoformat() for moment in incomplete)
+    known_after = max(first, history.pruned_until()).astimezone(UTC).date().isoformat()
     dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
     return {date: _rebuild(store, date) for date in dates if date > known_after}
 
