@@ -13,12 +13,13 @@ from core.api.otlp.reading import Form, number
 from core.api.otlp.records import LOGS, METRICS, TRACES
 from core.values.json import loads_strictly
 
+_Scalar = str | int | float | bool | None
 _REJECTED = {LOGS: "rejectedLogRecords", TRACES: "rejectedSpans", METRICS: "rejectedDataPoints"}
 
 
 def _message(name: str, told: str = "", /, **parts: Any) -> Any:
     """A message with protobuf's names. `told`: fields that its reader looks at; `parts`: texts, messages, and lists."""
-    fields: list[tuple[str, Any, Any]] = [(field, Any, None) for field in told.split()]
+    fields: list[tuple[str, Any, Any]] = [(field, _Scalar, None) for field in told.split()]
     for field, of in parts.items():
         fields.append((field, GenericAlias(list, *of), []) if isinstance(of, list) else (field, of, of()))
     return msgspec.defstruct(name, fields, rename="camel", frozen=True, gc=False)
