@@ -19,8 +19,8 @@ from ..values.json import json_bytes, loads_strictly
 from ..values.names import checked_name
 from ..values.numbers import shown
 from .money import dollars
-from .pricing import PriceBook, Prices, Tokens
-from .quantities import MAX_COUNT, Quantities
+from .pricing import PriceBook, Prices
+from .quantities import MAX_COUNT, Quantities, Tokens
 from .valuation import unpriced, value
 
 TOLD, BY_PROVIDER, BY_BOOK, UNKNOWN = "told", "provider", "book", ""  # whose the cost of a call is
@@ -29,7 +29,6 @@ MAX_TELLINGS = 2**31 - 1
 MAX_US = 7_258_118_400_000_000 - 1  # until the year 2200
 USER_DIGITS = 64
 ITSELF = "="
-_TOKENS_OF = attrgetter(*Tokens._fields)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -227,11 +226,6 @@ class Call:
     tellings: Annotated[int, Field(TELLINGS)] = 1
     details: Annotated[dict[str, Any], Field(DETAILS)] = field(default_factory=dict)
     given: Annotated[bool, Field(TRUE, column="")] = True
-
-    @property
-    def tokens(self) -> Tokens:
-        """The tokens by what they cost."""
-        return Tokens._make(_TOKENS_OF(self))
 
     @property
     def at(self) -> datetime:

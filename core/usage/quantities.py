@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .pricing import Tokens
-
 MAX_COUNT = 2**53  # every int up to it has a float and a JSON number of its own
+
+
+class Tokens(NamedTuple):
+    """The four counts that every total has. `input` is neither read from a cache nor written to one."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
 
 
 class Quantities(NamedTuple):
@@ -49,7 +56,7 @@ class Quantities(NamedTuple):
 
     @property
     def tokens(self) -> Tokens:
-        """The four counts that every total has."""
+        """Its counts, whatever lifetime its cache writes have."""
         return Tokens(self.input, self.output, self.cache_read, self.cache_write + self.cache_write_1h)
 
     @property

@@ -1,7 +1,4 @@
-"""What the billed quantities of a call are worth by the price book, with tiers, batches, lifetimes and fees.
-
-`PriceBook.prices` knows four counts of tokens; this is the same for everything that a provider bills.
-"""
+"""What the billed quantities of a call are worth by the price book, with tiers, batches, lifetimes and fees."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -13,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
-from .pricing import Found, Price, PriceBook, Prices, Rates, as_price, to_whole
+from .pricing import FREE, Found, Price, PriceBook, Prices, as_price, to_whole
 from .quantities import Quantities
 
 # Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
@@ -327,7 +324,7 @@ _TERMS_KEPT = 256
 
 def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
     if found.own is not None:
-        return _ruled(found, *_of_own(found.own), [], _day(at))
+        return _ruled(found, dict(found.own), {}, [], _day(at))
     standing, rules = _standing_prices(found, quantities, at, notes)
     return _ruled(found, *_of_book(standing), rules, _day(at))
 
@@ -345,17 +342,10 @@ def _ruled(
     return _Tariff(prices, fees)
 
 
-def _of_own(rates: Rates) -> tuple[dict[str, Price], dict[str, Decimal]]:
-    kinds = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-    prices = {kind: price for kind in kinds if (price := getattr(rates, kind)) is not None}
-    return prices, {"requests": rates.request}
-
-
 def _of_book(standing: Any) -> tuple[dict[str, Price], dict[str, Decimal]]:
     told = vars(standing)
     if not told:
-        zero = Price(Decimal(0))
-        return {"input": zero, "output": zero}, {}
+        return dict(FREE), {}  # the book lists what costs nothing without any price
     prices = {kind: price for kind, key in _PRICE_KEYS.items() if (price := as_price(told.get(key)))}
     five_minutes = as_price(told.get("cache_write_5m_mtok"))
     if five_minutes is not None:
