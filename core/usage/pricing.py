@@ -170,8 +170,10 @@ class PriceBook:
         return self._names[name]
 
     def _own_prices(self, provider: str, model: str, at: datetime) -> Mapping[str, Price] | None:
-        own = _standing(self._own.get(f"{provider}/{model}".lower(), []), at)
-        return own or _standing(self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", []), at)
+        said = self._own.get(f"{provider}/{model}".lower(), [])
+        meant = self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", [])
+        own: Mapping[str, Price] | None = _standing(said, at) or _standing(meant, at)
+        return own
 
     @cached_property
     def _own_by_id(self) -> dict[str, list[Dated]]:

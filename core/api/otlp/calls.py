@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -11,8 +10,8 @@ from typing import Any
 from core.api.otlp.dialects import CONVENTION, Dialect, Names
 from core.api.otlp.records import TRACES, Attributes, Record
 from core.usage.call import TOLD, UNKNOWN, Call, fields_of, lower_name
-from core.usage.quantities import MAX_COUNT, Quantities
-from core.usage.telling import Odd, moment_us, nano_dollars
+from core.usage.quantities import MAX_COUNT, Quantities, told_count
+from core.usage.telling import Odd, nano_dollars
 from core.values.names import NAME_LENGTH
 
 COUNTS = ("input", "output", "read", "write", "write_1h", "reasoning")
@@ -28,7 +27,6 @@ LONGEST_MS = 10**10
 def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
     """The call in a record; ValueError says what is wrong with it."""
     told = dialect.told(record.attributes)
-    at = moment(record.at, now)
     quantities = quantities_of(told, dialect)
     words = _words(
         told.get("model"), told.get("provider"), told.get("stage"), record.resource.get("service.name"),
@@ -39,7 +37,7 @@ def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
         _cost(told, dialect),
         words,
         call_id=quantities.request_id or quantities.response_id or identity(record, dialect, told),
-        us=moment_us(at),
+        us=moment(record.at, now),
         duration_ms=_duration(record, told),
         agent_id=agent,
     )
@@ -87,16 +85,19 @@ def priced_as_told(
     )
 
 
-def moment(nanoseconds: int, now: float) -> float:
-    """When it was, in seconds since 1970; now where nobody says; ValueError for a far time."""
-    at = nanoseconds / 1e9
-    if nanoseconds == 0:
-        return now
-    if not now - LONGEST_DAYS * DAY_SECONDS <= at <= now + AHEAD_SECONDS:
+def moment(nanoseconds: int, now: float) -> int:
+    """When it was, in microseconds since 1970; now where nobody says; ValueError for a far time."""
+    at = nanoseconds // 1000 if nanoseconds else round(now * MICROS)
+    if not oldest(now) <= at <= (now + AHEAD_SECONDS) * MICROS:
         raise ValueError(
             f"its time is not of the last {LONGEST_DAYS} days: is the clock of the sender right?"
         )
     return at
+
+
+def oldest(now: float) -> int:
+    """Of which moment a call may be, in microseconds."""
+    return round((now - LONGEST_DAYS * DAY_SECONDS) * MICROS)
 
 
 def workflow_of(resource: Attributes, otherwise: str) -> str:
@@ -155,13 +156,10 @@ def quantities_of(told: Attributes, dialect: Dialect) -> Quantities:
 
 def counted(value: Any, name: str) -> int:
     """A number of tokens: whole, 0 to 2**53, also as a text or a float; else ValueError."""
-    if type(value) is int and 0 <= value <= MAX_COUNT:
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
-        return counted(int(value), name)
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        return counted(int(value), name)
-    raise ValueError(f"{name} is no count of tokens")
+    count, odd = told_count(value)
+    if odd:
+        raise ValueError(f"{name} is no count of tokens: it {odd}")
+    return count
 
 
 def _cost(told: Attributes, dialect: Dialect) -> Decimal | None:

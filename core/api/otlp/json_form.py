@@ -4,13 +4,14 @@ Names are lowerCamelCase, integers of 64 bits stand as texts or numbers, and wha
 """
 
 import json
+from collections.abc import Iterable
 from types import GenericAlias
 from typing import Any
 
 import msgspec
 
 from core.api.otlp.reading import Form, number
-from core.api.otlp.records import LOGS, METRICS, TRACES
+from core.api.otlp.records import LOGS, METRICS, TRACES, Attributes
 from core.values.json import loads_strictly
 
 _Scalar = str | int | float | bool | None
@@ -76,13 +77,16 @@ def _told(said: Any) -> Any:
     return said
 
 
-def _scalar(value: Any) -> Any:
-    if (text := value.string_value) is not None:  # most are texts
-        return text
-    for said in (value.int_value, value.double_value):
-        if said is not None:
-            return number(said)
-    return value.bool_value
+def _attributes(pairs: Iterable[Any]) -> Attributes:
+    return {
+        pair.key: text if (text := (value := pair.value).string_value) is not None else _other(value)
+        for pair in pairs
+    }
+
+
+def _other(value: Any) -> Any:
+    said = value.double_value if value.int_value is None else value.int_value
+    return value.bool_value if said is None else number(said)
 
 
 def _answer(signal: str, rejected: int, why: str) -> bytes:
@@ -90,4 +94,4 @@ def _answer(signal: str, rejected: int, why: str) -> bytes:
     return json.dumps(partial if rejected else {}).encode()
 
 
-JSON = Form(_parse, _scalar, _answer)
+JSON = Form(_parse, _attributes, _answer)
