@@ -330,7 +330,11 @@ _REQUIRED = [known.name for known in fields(Call) if known.default is known.defa
 
 def parse_call(text: bytes | str) -> Call:
     """A call from its line or from what was shipped; ValueError when it is not one."""
-    data = loads_strictly(text)
+    return checked_call(loads_strictly(text))
+
+
+def checked_call(data: object) -> Call:
+    """The same of what its JSON holds."""
     if not isinstance(data, dict):
         raise ValueError("a call is no JSON object")
     for name in _REQUIRED:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
 from .pricing import FREE, Found, Price, PriceBook, Prices, as_price, to_whole
-from .quantities import Quantities
+from .quantities import PART_OF, Quantities
 
 # Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
 # Each holds from the day on which its source shows that it was on offer. Where that is the provider's Python client,
@@ -105,30 +105,12 @@ _ELSE = {
     "cache_write": ("input",),
     "cache_write_1h": ("cache_write", "input"),
     "reasoning": ("output",),
-    "citations": ("output",),
-    "audio_input": ("input",),
-    "image_input": ("input",),
-    "video_input": ("input",),
-    "audio_output": ("output",),
-    "image_output": ("output",),
-    "video_output": ("output",),
+    **{part: (whole,) for part, whole in PART_OF.items()},
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
 _OF_CACHES = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
-# What is a part of which count; thoughts are of what is left of the output.
-_PART_OF = {
-    "audio_input": "input",
-    "image_input": "input",
-    "video_input": "input",
-    "audio_cache_read": "cache_read",
-    "image_cache_read": "cache_read",
-    "citations": "output",
-    "audio_output": "output",
-    "image_output": "output",
-    "video_output": "output",
-}
-_PARTS = attrgetter(*_PART_OF)
+_PARTS = attrgetter(*PART_OF)
 _SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
@@ -199,7 +181,7 @@ def _billed(of: Quantities) -> dict[str, int]:
         "output": of.output,
     }
     if any(parts := _PARTS(of)):
-        for (kind, whole), count in zip(_PART_OF.items(), parts, strict=True):
+        for (kind, whole), count in zip(PART_OF.items(), parts, strict=True):
             tokens[kind], tokens[whole] = count, max(tokens[whole] - count, 0)
     thought = min(of.reasoning, tokens["output"])
     tokens["reasoning"], tokens["output"] = thought, tokens["output"] - thought

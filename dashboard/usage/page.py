@@ -148,7 +148,6 @@ class Savings:
     saved: int
     share: str
     compared: int
-    calls: int
 
     @classmethod
     def of(cls, sums: dict[str, int]) -> "Savings":
@@ -160,7 +159,7 @@ class Savings:
         steps.append(_level("Actual", levels[3], places, "what agents said it cost"))
         saved = levels[0] - levels[3]
         apart = sum(sums[f"{kind}_calls"] for kind in APART)
-        return cls(steps, places, saved, percent(abs(saved), levels[0]), sums["calls"] - apart, sums["calls"])
+        return cls(steps, places, saved, percent(abs(saved), levels[0]), sums["calls"] - apart)
 
     @property
     def chart(self) -> dict[str, Any]:

@@ -18,8 +18,8 @@ COUNTS = ("input", "output", "read", "write", "write_1h", "reasoning")
 MICROS = 10**6
 TIER = "unknown"  # telemetry does not know for which of our tiers a call was
 LONGEST_DAYS = 31  # older calls are for the command import
-AHEAD_SECONDS = 3600
-DAY_SECONDS = 86400
+LONGEST_US = LONGEST_DAYS * 86_400 * MICROS
+AHEAD_US = 3_600 * MICROS
 MOST_DOLLARS = 10_000
 LONGEST_MS = 10**10
 
@@ -87,17 +87,13 @@ def priced_as_told(
 
 def moment(nanoseconds: int, now: float) -> int:
     """When it was, in microseconds since 1970; now where nobody says; ValueError for a far time."""
-    at = nanoseconds // 1000 if nanoseconds else round(now * MICROS)
-    if not oldest(now) <= at <= (now + AHEAD_SECONDS) * MICROS:
+    now_us = int(now * MICROS)
+    at = nanoseconds // 1000 if nanoseconds else now_us
+    if not now_us - LONGEST_US <= at <= now_us + AHEAD_US:
         raise ValueError(
             f"its time is not of the last {LONGEST_DAYS} days: is the clock of the sender right?"
         )
     return at
-
-
-def oldest(now: float) -> int:
-    """Of which moment a call may be, in microseconds."""
-    return round((now - LONGEST_DAYS * DAY_SECONDS) * MICROS)
 
 
 def workflow_of(resource: Attributes, otherwise: str) -> str:

@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.api.otlp.calls import (
+    LONGEST_US,
+    MICROS,
     as_name,
     counted,
     digest,
     dollars,
     first,
     moment,
-    oldest,
     priced_as_told,
     words_of,
     workflow_of,
@@ -87,7 +88,7 @@ class Interval:
         # A running sum grows, and its row with it: it stays where its beginning put it.
         at = moment(point.at, now)
         if point.cumulative and point.start:
-            at = max(point.start // 1000, oldest(now))
+            at = max(point.start // 1000, int(now * MICROS) - LONGEST_US)
         workflow = workflow_of(point.resource, point.name)
         words = words_of(self.model, self.provider, workflow=workflow, stage="metrics")
         return priced_as_told(

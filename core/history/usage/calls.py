@@ -15,7 +15,7 @@ from core.history.database.locks import lift_statement_limit, without_statement_
 from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
 from core.history.usage.names import Names, forget_of_nobody
 from core.models import AgentHour, Cursor, LLMCall, UsageHour
-from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
+from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
 from core.usage.telling import OneCall, correction, standing, together
@@ -41,11 +41,10 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
         raise ValueError("calls is no list of at most a thousand")
     calls: list[Call] = []
     for number, item in enumerate(told):
-        text = json.dumps(item, ensure_ascii=False)
         try:
-            calls.append(parse_call(text))
+            calls.append(checked_call(item))
         except ODD as error:
-            set_aside(str(number), text, error)
+            set_aside(str(number), json.dumps(item, ensure_ascii=False), error)
     tell(calls, shipped_at)
 
 
