@@ -30,7 +30,7 @@ MAX_CALLS = 1_000
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
 REPLACED_AT_ONCE = 20  # rows of a statement, each with a value for every column
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)  # calls are of before it
 
 
 def record(said: Mapping[str, str], set_aside: SetAside) -> None:
@@ -200,39 +200,25 @@ def _forget_until(moment: datetime) -> int:
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
-        forget_agents(until=min(whole_hour(moment), pruned))
+        forget_agents(BEGINNING, min(whole_hour(moment), pruned))
         forget_of_nobody()
         rebuild_hours()
     return forgotten
 
 
-def rebuild_hours() -> None:
-    """Make the hourly sums anew from the calls; the sums of hours whose calls were pruned stay as they are."""
-    with transaction.atomic():
-        pruned = keep_others_away()
-        UsageHour.objects.filter(hour__gte=pruned).delete()
-        forget_agents(since=pruned)
-        calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
-        while batch := list(islice(calls, ROWS_AT_ONCE)):
-            add_to_hours(batch)
-
-
-def calls_between(start: datetime, end: datetime) -> Iterator[Call]:
-    """The recorded calls from `start` until before `end`."""
-    return _each(LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at"))
-
-
-def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
-    return (call_of(row) for row in rows.iterator(ROWS_AT_ONCE))
-
-
-def rebuild_hours_between(start: datetime, end: datetime) -> None:
+def rebuild_hours(start: datetime = BEGINNING, end: datetime = END) -> None:
     """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
     with transaction.atomic():
         start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
         forget_agents(start, end)
-        add_to_hours(calls_between(start, end))
+        calls = _each(LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at"))
+        while batch := list(islice(calls, ROWS_AT_ONCE)):
+            add_to_hours(batch)
+
+
+def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
+    return (call_of(row) for row in rows.iterator(ROWS_AT_ONCE))
 
 
 def prune(now: datetime, days: int) -> int:

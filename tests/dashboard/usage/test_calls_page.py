@@ -179,7 +179,7 @@ def test_sums_by_agent_agree_with_those_by_kind_through_prune_rebuild_and_reset(
     assert agreement()
     assert {row.agent_id: row.calls for row in AgentHour.objects.all()} == {"reviewer": 1, "tester": 1, "": 1}
     day = datetime(2026, 11, 20, tzinfo=UTC)
-    history.rebuild_hours_between(day, day + timedelta(days=1))
+    history.rebuild_hours(day, day + timedelta(days=1))
     assert agreement()
     shares = costs(day, day + timedelta(days=1), "agent", hourly=False).shares
     assert [(share.name, share.cost) for share in shares] == [
