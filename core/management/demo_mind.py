@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from core import FeedbackLoop, UsageTracker
-from core.usage.pricing import Tokens, configured_book
+from core.usage.pricing import configured_book
+from core.usage.quantities import Quantities
+from core.usage.valuation import value
 
 PREMIUM_MODELS = "anthropic=claude-opus-4-1,openai=gpt-5"
 RATED_SHARE = 0.25
@@ -41,13 +43,13 @@ class DemoMind:
         """One call at what the book says it costs, now and then a few percent more, and sometimes a rating of it."""
         warm = (stage, model.name) in self._cached and random.random() < 0.9
         self._cached.add((stage, model.name))
-        tokens = Tokens(
+        tokens = Quantities(
             input=random.randint(200, 2_500),
             output=random.randint(80, 900),
             cache_read=self._instruction if warm else 0,
             cache_write=0 if warm else self._instruction,
         )
-        price = self._book.prices(model.provider, model.name, tokens, datetime.now(UTC)).book or 0
+        price = value(self._book, model.provider, model.name, tokens, datetime.now(UTC)).prices.book or 0
         self._tracker.track_llm_call(
             workflow=self._workflow,
             stage=stage,

@@ -19,8 +19,8 @@ from ..values.json import json_bytes, loads_strictly
 from ..values.names import checked_name
 from ..values.numbers import shown
 from .money import dollars
-from .pricing import PriceBook, Prices, Tokens
-from .quantities import MAX_COUNT, Quantities
+from .pricing import PriceBook, Prices
+from .quantities import MAX_COUNT, Quantities, Tokens
 from .valuation import unpriced, value
 
 TOLD, BY_PROVIDER, BY_BOOK, UNKNOWN = "told", "provider", "book", ""  # whose the cost of a call is
@@ -29,7 +29,6 @@ MAX_TELLINGS = 2**31 - 1
 MAX_US = 7_258_118_400_000_000 - 1  # until the year 2200
 USER_DIGITS = 64
 ITSELF = "="
-_TOKENS_OF = attrgetter(*Tokens._fields)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -229,11 +228,6 @@ class Call:
     given: Annotated[bool, Field(TRUE, column="")] = True
 
     @property
-    def tokens(self) -> Tokens:
-        """The tokens by what they cost."""
-        return Tokens._make(_TOKENS_OF(self))
-
-    @property
     def at(self) -> datetime:
         """When it was made."""
         return _moment(self.us)
@@ -336,7 +330,11 @@ _REQUIRED = [known.name for known in fields(Call) if known.default is known.defa
 
 def parse_call(text: bytes | str) -> Call:
     """A call from its line or from what was shipped; ValueError when it is not one."""
-    data = loads_strictly(text)
+    return checked_call(loads_strictly(text))
+
+
+def checked_call(data: object) -> Call:
+    """The same of what its JSON holds."""
     if not isinstance(data, dict):
         raise ValueError("a call is no JSON object")
     for name in _REQUIRED:

@@ -1,16 +1,14 @@
 """The whole history of calls, where there is one: the Django project says here who reads it."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..errors import HistoryUnavailable
 from .call import Call
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """What became of calls from elsewhere; those that are neither new nor corrected nor too old were known."""
 
     read: int = 0
@@ -18,13 +16,9 @@ class Taken:
     corrected: int = 0
     too_old: int = 0
 
-    def __add__(self, other: "Taken") -> "Taken":
-        return Taken(
-            self.read + other.read,
-            self.new + other.new,
-            self.corrected + other.corrected,
-            self.too_old + other.too_old,
-        )
+    def plus(self, other: "Taken") -> "Taken":
+        """Both together."""
+        return Taken(*map(sum, zip(self, other, strict=True)))
 
 
 class UsageHistory(Protocol):

@@ -12,11 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from ..store.configuration import setting
-from ..store.usage import MAX_AMOUNT
 from .provider_names import book_name, spellings
 
 logger = logging.getLogger(__name__)
@@ -26,16 +25,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SEARCHES_KEPT = 4096
 
 
-class Tokens(NamedTuple):
-    """The tokens of a call. `input` is neither read from a cache nor written to one."""
-
-    input: int
-    output: int
-    cache_read: int = 0
-    cache_write: int = 0
-
-
-_KINDS = (*Tokens._fields, "cache_write_1h")
+_KINDS = ("input", "output", "cache_read", "cache_write", "cache_write_1h")  # that have prices of one's own
 
 
 class Prices(NamedTuple):
@@ -62,52 +52,9 @@ class Price:
         return price
 
 
-@dataclass(frozen=True)
-class Rates:
-    """The prices of one model. Where caching has none of its own, it costs what input costs."""
-
-    input: Price | None
-    output: Price | None
-    cache_read: Price | None = None
-    cache_write: Price | None = None
-    request: Decimal = Decimal(0)  # dollars for a thousand requests
-    cache_write_1h: Price | None = None  # by `Tokens` alone nobody knows which writes these were
-
-    def book(self, tokens: Tokens) -> int | None:
-        """These tokens with their caching."""
-        return self._cost(tokens, tokens)
-
-    def uncached(self, tokens: Tokens) -> int | None:
-        """The same work without a cache."""
-        return self._cost(Tokens(_whole_input(tokens), tokens.output), tokens)
-
-    def _cost(self, billed: Tokens, real: Tokens) -> int | None:
-        whole = _whole_input(real)
-        if (self.input is None and whole) or (self.output is None and real.output):
-            return None
-        full = self.input.at(whole) if self.input else Decimal(0)
-        read = self.cache_read.at(whole) if self.cache_read else full
-        write = self.cache_write.at(whole) if self.cache_write else full
-        answer = self.output.at(whole) if self.output else Decimal(0)
-        # Dollars for a million tokens are thousands of nano-dollars for one.
-        thousands = (
-            billed.input * full
-            + billed.output * answer
-            + billed.cache_read * read
-            + billed.cache_write * write
-            + self.request * 1000
-        )
-        nano = to_whole(thousands * 1000)
-        return nano if nano <= MAX_AMOUNT else None
-
-
 def to_whole(amount: Decimal) -> int:
     """The nearest integer, half to even."""
     return int(amount.to_integral_value(ROUND_HALF_EVEN))
-
-
-def _whole_input(tokens: Tokens) -> int:
-    return tokens.input + tokens.cache_read + tokens.cache_write
 
 
 class Found(NamedTuple):
@@ -115,19 +62,19 @@ class Found(NamedTuple):
 
     provider: str  # as the book calls it
     model: str
-    own: Rates | None = None
+    own: Mapping[str, Price] | None = None  # by kind of token
     info: Any = None
-    listed: bool = (
-        False  # whether the provider has the entry itself, and not another one whose models it offers
-    )
+    listed: bool = False  # whether the provider itself has the entry, and not one whose models it offers
 
     def standard(self, at: datetime) -> Any:
         """The prices of this moment, as the settings or the book have them; some change within a day."""
         return self.own if self.own is not None else self.info.get_prices(at)
 
-    def rates(self, at: datetime) -> Rates:
-        """The same, plain."""
-        return self.own if self.own is not None else _rates(self.standard(at))
+    def could_chat(self, at: datetime) -> bool:
+        """Whether a chat model could have done what this one does: no embedding saves against one."""
+        told = self.own if self.own is not None else vars(self.standard(at))
+        answers = not told or "output" in told or told.get("output_mtok") is not None
+        return answers and _NO_CHAT.search(self.model.lower()) is None
 
 
 class Place(NamedTuple):
@@ -138,16 +85,11 @@ class Place(NamedTuple):
     terms: dict[Any, Any]
 
 
-FREE = Rates(Price(Decimal(0)), Price(Decimal(0)))
+FREE = {"input": Price(Decimal(0)), "output": Price(Decimal(0))}
 # Models that answer with something else than a chat's words, though some of them have a price of output.
 _NO_CHAT = re.compile(
     r"(?:^|[^a-z])(embed(ding)?s?|rerank(er)?|moderation|whisper|tts|transcribe|dall-e|imagen|image|ocr)(?![a-z])"
 )
-
-
-def could_chat(model: str, rates: Rates) -> bool:
-    """Whether a chat model could have done what this one does: no embedding saves against one."""
-    return rates.output is not None and _NO_CHAT.search(model.lower()) is None
 
 
 class Dated(NamedTuple):
@@ -170,22 +112,10 @@ class PriceBook:
         self._premium = parse_premium_models(premium_models)
         self._own = parse_own_prices(own_prices)
         self._names: dict[str, list[str]] = {}
-        self._own_by_id: dict[str, list[Dated]] | None = None
         self._missing: set[str] = set()
         self._places: dict[tuple[str, str, int], Place] = {}
 
-    def prices(self, provider: str, model: str, tokens: Tokens, at: datetime) -> Prices:
-        """What this call is worth; `at` is when it was made."""
-        place = self.place(provider, model, at)
-        if place.found is None:
-            return Prices()
-        rates = place.found.rates(at)
-        book, uncached = rates.book(tokens), rates.uncached(tokens)
-        if book is None or uncached is None:
-            return Prices()
-        return Prices(book, uncached, place.premium.rates(at).uncached(tokens) if place.premium else None)
-
-    def place(self, provider: str, model: str, at: datetime) -> "Place":
+    def place(self, provider: str, model: str, at: datetime) -> Place:
         """Where on that day the prices of this model stand, and those of the one that it saves against."""
         key = (provider, model, at.astimezone(UTC).toordinal())
         kept = self._places.get(key)
@@ -201,10 +131,10 @@ class PriceBook:
         """Where the price of this model stands on that day, however its name is spelled; None where it has none."""
         names = spellings(provider, model)
         for who, name in names if self._own else ():
-            if (own := self._own_rates(who, name, at)) is not None:
+            if (own := self._own_prices(who, name, at)) is not None:
                 return Found(provider_id(who), name, own)
         for who, _name in names if self._own else ():
-            if (own := self._own_rates(who, "*", at)) is not None:
+            if (own := self._own_prices(who, "*", at)) is not None:
                 return Found(provider_id(who), model, own)
         for who, name in names:
             if (listed := _of_the_book(who, name)) is not None:
@@ -216,7 +146,7 @@ class PriceBook:
 
     def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
         """The premium model that could have done the same work; None where none is set, known or able to."""
-        if not could_chat(found.model, found.rates(at)):
+        if not found.could_chat(at):
             return None
         for name in (*self._names_of(provider), *self._names_of(found.provider)):
             premium = _standing(self._premium[name], at)
@@ -239,20 +169,22 @@ class PriceBook:
             self._names[name] = [name, *others] if name in self._premium else others
         return self._names[name]
 
-    def _own_rates(self, provider: str, model: str, at: datetime) -> Rates | None:
-        own = _standing(self._own.get(f"{provider}/{model}".lower(), []), at)
-        return own if isinstance(own, Rates) else self._own_under_another_name(provider, model, at)
+    def _own_prices(self, provider: str, model: str, at: datetime) -> Mapping[str, Price] | None:
+        said = self._own.get(f"{provider}/{model}".lower(), [])
+        meant = self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", [])
+        own: Mapping[str, Price] | None = _standing(said, at) or _standing(meant, at)
+        return own
 
-    def _own_under_another_name(self, provider: str, model: str, at: datetime) -> Rates | None:
-        if self._own_by_id is None:
-            self._own_by_id = {}
-            for said, entries in self._own.items():
-                name, _slash, of = said.partition("/")
-                self._own_by_id.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
-            for entries in self._own_by_id.values():
-                entries.sort(key=lambda entry: entry.since)
-        found = _standing(self._own_by_id.get(f"{provider_id(provider)}/{model.lower()}", []), at)
-        return found if isinstance(found, Rates) else None
+    @cached_property
+    def _own_by_id(self) -> dict[str, list[Dated]]:
+        """Own prices under what the book takes their providers for."""
+        found: dict[str, list[Dated]] = {}
+        for said, entries in self._own.items():
+            name, _slash, of = said.partition("/")
+            found.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
+        for entries in found.values():
+            entries.sort(key=lambda entry: entry.since)
+        return found
 
     def _tell_once(self, text: str) -> None:
         if text not in self._missing:
@@ -318,11 +250,10 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
         if unknown:
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} has the unknown key {sorted(unknown)[0]!r}")
         since = _checked_date(str(entry.get("since", "")), "TELEMETRY_PRICES")
-        prices: dict[str, Any] = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
+        prices = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
         if not {"input", "output"} <= prices.keys():
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
-        rates = Rates(**prices)
-        _add(found, str(entry["model"]), Dated(since, rates), entry["model"])
+        _add(found, str(entry["model"]), Dated(since, prices), entry["model"])
     return found
 
 
@@ -340,8 +271,6 @@ def _own_price(entry: Mapping[str, Any], kind: str) -> Price:
 
 # The book of the package
 
-_rates_of: dict[int, Rates] = {}
-
 
 @lru_cache(maxsize=_SEARCHES_KEPT)
 def _of_the_book(provider: str, model: str) -> tuple[Any, str, bool] | None:
@@ -354,12 +283,6 @@ def _of_the_book(provider: str, model: str) -> tuple[Any, str, bool] | None:
     except LookupError:
         return None
     return info, str(found.id), any(info is own for own in found.models)
-
-
-def _rates(prices: Any) -> Rates:
-    if id(prices) not in _rates_of:
-        _rates_of[id(prices)] = _read(prices)
-    return _rates_of[id(prices)]
 
 
 @lru_cache(maxsize=_SEARCHES_KEPT)
@@ -390,16 +313,6 @@ def _snapshot() -> Any:
         )
         return None
     return data_snapshot.get_snapshot()
-
-
-def _read(prices: Any) -> Rates:
-    if not vars(prices):
-        return FREE  # the book lists what costs nothing without any price
-    return Rates(
-        **{kind: as_price(getattr(prices, f"{kind}_mtok")) for kind in Tokens._fields},
-        request=prices.requests_kcount if isinstance(prices.requests_kcount, Decimal) else Decimal(0),
-        cache_write_1h=as_price(prices.cache_write_1h_mtok),
-    )
 
 
 def as_price(price: Any) -> Price | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..values.attributes import as_mapping, child, text_of
 from .pricing import to_whole
-from .quantities import MAX_COUNT, told_count
+from .quantities import MAX_COUNT, PART_OF, told_count
 
 _NANO = 10**9
 STANDARD = {"", "auto", "default", "standard", "on_demand", "on-demand", "unspecified"}
@@ -86,23 +86,15 @@ def fit(values: dict[str, Any], odd: list[str]) -> None:
         if isinstance(value, int) and value > MAX_COUNT:
             odd.append(f"{name} is above {MAX_COUNT:,}")
             values[name] = MAX_COUNT
-    for whole, parts in _PARTS.items():
-        left = values.get(whole, 0)
-        for part in parts:
-            if values.get(part, 0) > left:
-                odd.append(f"{part} is more than the {whole} it is a part of")
-                values[part] = left
-            left -= values.get(part, 0)
+    left = {whole: values.get(whole, 0) for whole in PART_OF.values()}
+    for part, whole in PART_OF.items():
+        if values.get(part, 0) > left[whole]:
+            odd.append(f"{part} is more than the {whole} it is a part of")
+            values[part] = left[whole]
+        left[whole] -= values.get(part, 0)
     if values.get("reasoning", 0) > values.get("output", 0):
         odd.append("reasoning is more than the output it is a part of")
         values["reasoning"] = values.get("output", 0)
-
-
-_PARTS = {
-    "input": ("audio_input", "image_input", "video_input"),
-    "output": ("audio_output", "image_output", "video_output", "citations"),
-    "cache_read": ("audio_cache_read", "image_cache_read"),
-}
 
 
 def _without(whole: int, name: str, parts: int, odd: list[str]) -> int:

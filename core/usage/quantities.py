@@ -6,13 +6,36 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from .pricing import Tokens
+from ..values.numbers import shown
 
 MAX_COUNT = 2**53  # every int up to it has a float and a JSON number of its own
 
 
+# What is a part of which count; thoughts are of what is left of the output.
+PART_OF = {
+    "audio_input": "input",
+    "image_input": "input",
+    "video_input": "input",
+    "audio_output": "output",
+    "image_output": "output",
+    "video_output": "output",
+    "citations": "output",
+    "audio_cache_read": "cache_read",
+    "image_cache_read": "cache_read",
+}
+
+
+class Tokens(NamedTuple):
+    """The four counts that every total has. `input` is neither read from a cache nor written to one."""
+
+    input: int
+    output: int
+    cache_read: int
+    cache_write: int
+
+
 class Quantities(NamedTuple):
-    """The billed quantities of a call. Nothing is counted twice among the first five; the rest are parts of them.
+    """The billed quantities of a call. Nothing is counted twice among the first five; others are parts (PART_OF).
 
     `input` was neither read from a cache nor written to one. `cache_write` holds writes for five minutes and those
     whose lifetime nobody told. `output` includes thoughts. `cost` is what the provider itself said, in nano-dollars.
@@ -24,15 +47,15 @@ class Quantities(NamedTuple):
     cache_read: int = 0
     cache_write: int = 0
     cache_write_1h: int = 0
-    reasoning: int = 0  # of the output, as all ..._output
-    citations: int = 0  # of the output
-    audio_input: int = 0  # of the input, as all ..._input
+    reasoning: int = 0
+    citations: int = 0
+    audio_input: int = 0
     image_input: int = 0
     video_input: int = 0
     audio_output: int = 0
     image_output: int = 0
     video_output: int = 0
-    audio_cache_read: int = 0  # of what was read from a cache
+    audio_cache_read: int = 0
     image_cache_read: int = 0
     web_searches: int = 0
     requests: int = 1
@@ -49,7 +72,7 @@ class Quantities(NamedTuple):
 
     @property
     def tokens(self) -> Tokens:
-        """The four counts that every total has."""
+        """Its counts, whatever lifetime its cache writes have."""
         return Tokens(self.input, self.output, self.cache_read, self.cache_write + self.cache_write_1h)
 
     @property
@@ -65,10 +88,11 @@ class Quantities(NamedTuple):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Quantities":
         """From what `to_dict` gave; unknown keys are passed over. ValueError names a field that is none of its kind."""
-        checked: dict[str, Any] = {
-            name: check(data[name], name) for name, check in _CHECKS.items() if name in data
-        }
-        return cls(**checked)
+        said = {name: data[name] for name in _USUAL if name in data}
+        for name, value in said.items():
+            if not _is_like(value, _USUAL[name]):
+                raise ValueError(f"{name} cannot be {shown(value)}")
+        return cls(**said)._replace(incomplete=tuple(said.get("incomplete", ())))
 
 
 _USUAL = Quantities()._asdict()
@@ -87,36 +111,13 @@ def fuller(held: Quantities, told: Quantities) -> Quantities:
     )
 
 
-def _as_count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise ValueError(f"{name} must be an int of 0 to {MAX_COUNT:,}")
-    return value
-
-
-def _as_flag(value: Any, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be a bool")
-    return value
-
-
-def _as_text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be a str")
-    return value
-
-
-def _as_cost(value: Any, name: str) -> int | None:
-    return None if value is None else _as_count(value, name)
-
-
-def _as_sentences(value: Any, name: str) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)):
-        raise ValueError(f"{name} must be a list of str")
-    return tuple(_as_text(item, name) for item in value)
-
-
-_BY_TYPE = {int: _as_count, bool: _as_flag, str: _as_text, type(None): _as_cost, tuple: _as_sentences}
-_CHECKS = {name: _BY_TYPE[type(usual)] for name, usual in _USUAL.items()}
+def _is_like(value: Any, usual: Any) -> bool:
+    """Whether it can stand where `usual` does."""
+    if isinstance(usual, tuple):
+        return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+    if isinstance(usual, (bool, str)):
+        return type(value) is type(usual)
+    return (type(value) is int and 0 <= value <= MAX_COUNT) or (usual is None and value is None)
 
 
 def told_count(value: object) -> tuple[int, str]:

@@ -84,15 +84,10 @@ def sums_of(call: Call) -> dict[str, int]:
     return sums
 
 
-def amounts_of(call: Call) -> dict[str, int]:
-    """What a call adds to the totals of its day in Redis: its sums, and those by tier, provider, model and workflow."""
-    return named_amounts(call.workflow, call.tier, call.provider, call.model, sums_of(call))
-
-
 def named_amounts(
     workflow: str, tier: str, provider: str, model: str, sums: Mapping[str, int]
 ) -> dict[str, int]:
-    """What calls of one kind add to the totals of their day, from their sums together."""
+    """What calls of one kind add to the totals of their day in Redis, from their sums together."""
     names = also_in(workflow, tier, provider, model)
     return {**sums, **{name: sums[of] for name, of in names if of != UNPRICED or sums.get(of)}}
 

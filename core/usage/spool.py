@@ -23,6 +23,7 @@ SUFFIX = ".calls"
 UNBORN = ".new"
 UNREADABLE = ".unreadable"
 UNBORN_SECONDS = 3600.0
+CLOSED = -1
 OWN_NAME, GIVEN_NAME = b'"given":false}\n', b'"given":true}\n'
 _NAME = re.compile(r"[0-9a-f]{32}")
 # Locks belong to open files, which a forked child inherits: it must close them, or they outlive their owner.
@@ -115,9 +116,11 @@ class SpoolFile:
 
     def close(self) -> None:
         """Let go of it; whoever looks next may adopt it."""
-        if self._descriptor in _open_files:
-            _open_files.discard(self._descriptor)
-            os.close(self._descriptor)
+        # Closed again nothing happens: by then its number may be another file's.
+        descriptor, self._descriptor = self._descriptor, CLOSED
+        if descriptor in _open_files:
+            _open_files.discard(descriptor)
+            os.close(descriptor)
 
 
 class Spool:

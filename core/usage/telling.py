@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..store.configuration import setting
 from ..store.usage import MAX_AMOUNT
@@ -35,7 +35,7 @@ from .call import (
 from .money import NANO
 from .pricing import PriceBook
 from .provider_usage import read_usage
-from .quantities import MAX_COUNT, Quantities, fuller, told_count
+from .quantities import MAX_COUNT, Quantities, Tokens, fuller, told_count
 
 MAX_DURATION_MS = 10**10
 NO_TIME: int | float = 0
@@ -131,16 +131,7 @@ def moment_us(at: object) -> int:
 # Tokens as callers count them
 
 
-class Counted(NamedTuple):
-    """The four counts of a call; `input` is neither read from a cache nor written to one."""
-
-    input: int
-    output: int
-    read: int
-    write: int
-
-
-def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd) -> Counted:
+def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd) -> Tokens:
     """What was told of tokens; `cached` are those read and written, `inside` says that `input` counts them too."""
     try:
         read = token_count(cached[0], "prompt_cache_read_tokens")
@@ -149,7 +140,7 @@ def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd)
     except ValueError as error:
         odd.tell(str(error), error)
         return _good_part(told, cached, inside)
-    return Counted(asked, answered, read, write)
+    return Tokens(asked, answered, read, write)
 
 
 def _split(told: Any, read: int, write: int, inside: bool) -> tuple[int, int]:
@@ -164,20 +155,20 @@ def _split(told: Any, read: int, write: int, inside: bool) -> tuple[int, int]:
     return whole, token_count(answer, "tokens['output']")
 
 
-def _good_part(told: object, cached: tuple[object, object], inside: bool) -> Counted:
+def _good_part(told: object, cached: tuple[object, object], inside: bool) -> Tokens:
     known = told if isinstance(told, dict) else {}
     asked, answered = (told_count(known.get(name))[0] for name in ("input", "output"))
     read, write = (told_count(count)[0] for count in cached)
-    return Counted(max(asked - read - write, 0) if inside else asked, answered, read, write)
+    return Tokens(max(asked - read - write, 0) if inside else asked, answered, read, write)
 
 
 def counts_of(
     quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Odd
-) -> Counted:
+) -> Tokens:
     """The counts of the provider, where its answer had any; else those that the caller told."""
     if quantities is None or (tokens is not None and quantities == Quantities()):
         return counted(tokens, cached, inside, odd)
-    return Counted(*quantities.tokens)
+    return quantities.tokens
 
 
 def quantities_of(usage: object, odd: Odd) -> Quantities | None:
@@ -211,7 +202,7 @@ def identity_of(quantities: Quantities | None) -> str | None:
 
 def numbers_of(
     cost: object,
-    counts: Counted,
+    counts: Tokens,
     flags: tuple[object, object, object],
     duration_ms: object,
     odd: Odd,
@@ -230,7 +221,7 @@ def numbers_of(
     rest = PLAIN if quantities is None and not odd.said else _rest(quantities or Quantities(), odd)
     return (
         f'"cost":{amount or 0},"cost_source":"{source}","input":{counts.input},"output":{counts.output},'
-        f'"cache_read":{counts.read},"cache_write":{counts.write},"hit":{_flag(hit, "cache_hit")},'
+        f'"cache_read":{counts.cache_read},"cache_write":{counts.cache_write},"hit":{_flag(hit, "cache_hit")},'
         f'"prompt_hit":{_flag(prompt_hit, "prompt_cache_hit")},"corrected":{_flag(corrected, "correct")},'
         f'"duration_ms":{duration!r}{rest}'
     )

@@ -1,7 +1,4 @@
-"""What the billed quantities of a call are worth by the price book, with tiers, batches, lifetimes and fees.
-
-`PriceBook.prices` knows four counts of tokens; this is the same for everything that a provider bills.
-"""
+"""What the billed quantities of a call are worth by the price book, with tiers, batches, lifetimes and fees."""
 
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -13,8 +10,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..store.usage import MAX_AMOUNT
-from .pricing import Found, Price, PriceBook, Prices, Rates, as_price, to_whole
-from .quantities import Quantities
+from .pricing import FREE, Found, Price, PriceBook, Prices, as_price, to_whole
+from .quantities import PART_OF, Quantities
 
 # Rules that providers publish instead of a price, for what the book has no price of. The book's own goes first.
 # Each holds from the day on which its source shows that it was on offer. Where that is the provider's Python client,
@@ -108,30 +105,12 @@ _ELSE = {
     "cache_write": ("input",),
     "cache_write_1h": ("cache_write", "input"),
     "reasoning": ("output",),
-    "citations": ("output",),
-    "audio_input": ("input",),
-    "image_input": ("input",),
-    "video_input": ("input",),
-    "audio_output": ("output",),
-    "image_output": ("output",),
-    "video_output": ("output",),
+    **{part: (whole,) for part, whole in PART_OF.items()},
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
 _OF_CACHES = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
-# What is a part of which count; thoughts are of what is left of the output.
-_PART_OF = {
-    "audio_input": "input",
-    "image_input": "input",
-    "video_input": "input",
-    "audio_cache_read": "cache_read",
-    "image_cache_read": "cache_read",
-    "citations": "output",
-    "audio_output": "output",
-    "image_output": "output",
-    "video_output": "output",
-}
-_PARTS = attrgetter(*_PART_OF)
+_PARTS = attrgetter(*PART_OF)
 _SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
 _EXACT = Context(prec=60)
@@ -202,7 +181,7 @@ def _billed(of: Quantities) -> dict[str, int]:
         "output": of.output,
     }
     if any(parts := _PARTS(of)):
-        for (kind, whole), count in zip(_PART_OF.items(), parts, strict=True):
+        for (kind, whole), count in zip(PART_OF.items(), parts, strict=True):
             tokens[kind], tokens[whole] = count, max(tokens[whole] - count, 0)
     thought = min(of.reasoning, tokens["output"])
     tokens["reasoning"], tokens["output"] = thought, tokens["output"] - thought
@@ -327,7 +306,7 @@ _TERMS_KEPT = 256
 
 def _made(found: Found, quantities: Quantities, at: datetime, notes: list[str]) -> _Tariff:
     if found.own is not None:
-        return _ruled(found, *_of_own(found.own), [], _day(at))
+        return _ruled(found, dict(found.own), {}, [], _day(at))
     standing, rules = _standing_prices(found, quantities, at, notes)
     return _ruled(found, *_of_book(standing), rules, _day(at))
 
@@ -345,17 +324,10 @@ def _ruled(
     return _Tariff(prices, fees)
 
 
-def _of_own(rates: Rates) -> tuple[dict[str, Price], dict[str, Decimal]]:
-    kinds = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
-    prices = {kind: price for kind in kinds if (price := getattr(rates, kind)) is not None}
-    return prices, {"requests": rates.request}
-
-
 def _of_book(standing: Any) -> tuple[dict[str, Price], dict[str, Decimal]]:
     told = vars(standing)
     if not told:
-        zero = Price(Decimal(0))
-        return {"input": zero, "output": zero}, {}
+        return dict(FREE), {}  # the book lists what costs nothing without any price
     prices = {kind: price for kind, key in _PRICE_KEYS.items() if (price := as_price(told.get(key)))}
     five_minutes = as_price(told.get("cache_write_5m_mtok"))
     if five_minutes is not None:

@@ -41,7 +41,6 @@ class CallsPage:
     narrowed: dict[str, str]
     by: str
     falling: bool
-    number: int
     listing: Listing
 
     @property
@@ -64,17 +63,19 @@ class CallsPage:
     @property
     def pages(self) -> int:
         """How many there are."""
-        return min(LAST_PAGE, max(1, -(-self.listing.total.calls // SHOWN)))
+        return min(LAST_PAGE, self.listing.pages)
 
     @property
     def before(self) -> str:
         """The address of the page before; '' on the first."""
-        return self._address(self.narrowed, page=self.number - 1) if self.number > 1 else ""
+        number = self.listing.page
+        return self._address(self.narrowed, page=number - 1) if number > 1 else ""
 
     @property
     def after(self) -> str:
         """The address of the page after; '' on the last."""
-        return self._address(self.narrowed, page=self.number + 1) if self.number < self.pages else ""
+        number = self.listing.page
+        return self._address(self.narrowed, page=number + 1) if number < self.pages else ""
 
     def _sorting(self, name: str) -> str:
         if not name:
@@ -97,12 +98,12 @@ class CallsPage:
 
 
 def calls_page(said: Mapping[str, str], period: Period) -> CallsPage:
-    """Read the page: two queries, however many calls there are. BadPeriod for what cannot be shown."""
+    """Read the page; the last one for a page beyond it. BadPeriod for what cannot be shown."""
     narrowed = {name: _name(said[name], name) for name in NARROWED if name in said}
     by, falling = _sort_of(said.get("sort", "-time"))
     number = _page_of(said.get("page", "1"))
     found = listing(period.start, period.end, narrowed, by=by, falling=falling, page=number, size=SHOWN)
-    return CallsPage(period, narrowed, by, falling, number, found)
+    return CallsPage(period, narrowed, by, falling, found)
 
 
 def _name(text: str, name: str) -> str:

@@ -148,7 +148,6 @@ class Savings:
     saved: int
     share: str
     compared: int
-    calls: int
 
     @classmethod
     def of(cls, sums: dict[str, int]) -> "Savings":
@@ -160,7 +159,7 @@ class Savings:
         steps.append(_level("Actual", levels[3], places, "what agents said it cost"))
         saved = levels[0] - levels[3]
         apart = sum(sums[f"{kind}_calls"] for kind in APART)
-        return cls(steps, places, saved, percent(abs(saved), levels[0]), sums["calls"] - apart, sums["calls"])
+        return cls(steps, places, saved, percent(abs(saved), levels[0]), sums["calls"] - apart)
 
     @property
     def chart(self) -> dict[str, Any]:
@@ -283,7 +282,7 @@ class UsagePage:
 
 
 def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
-    """Read the page: six queries however many calls there were, and one more where some have no price."""
+    """Read the page: as many queries however many calls there were, and one more where some have no price."""
     zone = period.zone
     today = clock_of(now, zone).date()
     first, last = (day_begins(today + timedelta(days=days), zone) for days in (-COMPARED_DAYS, 1))

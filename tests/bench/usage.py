@@ -21,7 +21,7 @@ from core.store import usage
 from core.store.client import Store
 from core.usage.call import Call
 from core.usage.pricing import PriceBook
-from core.usage.savings import amounts_of
+from core.usage.savings import named_amounts, sums_of
 from core.usage_tracker import UsageTracker
 from tests.bench.measure import Bench, Row, medians, plain_client, rate_row, store_in
 
@@ -171,4 +171,4 @@ def _some_call(number: int, us: int) -> dict[str, int]:
         cache_read=0, cache_write=0, hit=False, cache_type="", prompt_hit=False, duration_ms=1.0,
         book=10_500_000, uncached=10_500_000, baseline=52_500_000,
     )  # fmt: skip
-    return amounts_of(call)
+    return named_amounts(call.workflow, call.tier, call.provider, call.model, sums_of(call))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -11,16 +10,16 @@ from typing import Any
 from core.api.otlp.dialects import CONVENTION, Dialect, Names
 from core.api.otlp.records import TRACES, Attributes, Record
 from core.usage.call import TOLD, UNKNOWN, Call, fields_of, lower_name
-from core.usage.quantities import MAX_COUNT, Quantities
-from core.usage.telling import Odd, moment_us, nano_dollars
+from core.usage.quantities import MAX_COUNT, Quantities, told_count
+from core.usage.telling import Odd, nano_dollars
 from core.values.names import NAME_LENGTH
 
 COUNTS = ("input", "output", "read", "write", "write_1h", "reasoning")
 MICROS = 10**6
 TIER = "unknown"  # telemetry does not know for which of our tiers a call was
 LONGEST_DAYS = 31  # older calls are for the command import
-AHEAD_SECONDS = 3600
-DAY_SECONDS = 86400
+LONGEST_US = LONGEST_DAYS * 86_400 * MICROS
+AHEAD_US = 3_600 * MICROS
 MOST_DOLLARS = 10_000
 LONGEST_MS = 10**10
 
@@ -28,7 +27,6 @@ LONGEST_MS = 10**10
 def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
     """The call in a record; ValueError says what is wrong with it."""
     told = dialect.told(record.attributes)
-    at = moment(record.at, now)
     quantities = quantities_of(told, dialect)
     words = _words(
         told.get("model"), told.get("provider"), told.get("stage"), record.resource.get("service.name"),
@@ -39,7 +37,7 @@ def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
         _cost(told, dialect),
         words,
         call_id=quantities.request_id or quantities.response_id or identity(record, dialect, told),
-        us=moment_us(at),
+        us=moment(record.at, now),
         duration_ms=_duration(record, told),
         agent_id=agent,
     )
@@ -87,12 +85,11 @@ def priced_as_told(
     )
 
 
-def moment(nanoseconds: int, now: float) -> float:
-    """When it was, in seconds since 1970; now where nobody says; ValueError for a far time."""
-    at = nanoseconds / 1e9
-    if nanoseconds == 0:
-        return now
-    if not now - LONGEST_DAYS * DAY_SECONDS <= at <= now + AHEAD_SECONDS:
+def moment(nanoseconds: int, now: float) -> int:
+    """When it was, in microseconds since 1970; now where nobody says; ValueError for a far time."""
+    now_us = int(now * MICROS)
+    at = nanoseconds // 1000 if nanoseconds else now_us
+    if not now_us - LONGEST_US <= at <= now_us + AHEAD_US:
         raise ValueError(
             f"its time is not of the last {LONGEST_DAYS} days: is the clock of the sender right?"
         )
@@ -155,13 +152,10 @@ def quantities_of(told: Attributes, dialect: Dialect) -> Quantities:
 
 def counted(value: Any, name: str) -> int:
     """A number of tokens: whole, 0 to 2**53, also as a text or a float; else ValueError."""
-    if type(value) is int and 0 <= value <= MAX_COUNT:
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
-        return counted(int(value), name)
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
-        return counted(int(value), name)
-    raise ValueError(f"{name} is no count of tokens")
+    count, odd = told_count(value)
+    if odd:
+        raise ValueError(f"{name} is no count of tokens: it {odd}")
+    return count
 
 
 def _cost(told: Attributes, dialect: Dialect) -> Decimal | None:

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from core.api.otlp.calls import (
-    DAY_SECONDS,
-    LONGEST_DAYS,
+    LONGEST_US,
+    MICROS,
     as_name,
     counted,
     digest,
@@ -21,7 +21,6 @@ from core.api.otlp.calls import (
 from core.api.otlp.records import Attributes, Point
 from core.usage.call import Call
 from core.usage.quantities import Quantities
-from core.usage.telling import moment_us
 
 TYPES = ("type", "token_type", "gen_ai.token.type")
 MODELS = ("model", "gen_ai.response.model", "gen_ai.request.model")
@@ -89,7 +88,7 @@ class Interval:
         # A running sum grows, and its row with it: it stays where its beginning put it.
         at = moment(point.at, now)
         if point.cumulative and point.start:
-            at = max(point.start / 1e9, now - LONGEST_DAYS * DAY_SECONDS)
+            at = max(point.start // 1000, int(now * MICROS) - LONGEST_US)
         workflow = workflow_of(point.resource, point.name)
         words = words_of(self.model, self.provider, workflow=workflow, stage="metrics")
         return priced_as_told(
@@ -97,7 +96,7 @@ class Interval:
             self.cost,
             words,
             call_id=call_id,
-            us=moment_us(at),
+            us=at,
             duration_ms=0,
             agent_id=agent,
         )

@@ -4,21 +4,23 @@ Names are lowerCamelCase, integers of 64 bits stand as texts or numbers, and wha
 """
 
 import json
+from collections.abc import Iterable
 from types import GenericAlias
 from typing import Any
 
 import msgspec
 
 from core.api.otlp.reading import Form, number
-from core.api.otlp.records import LOGS, METRICS, TRACES
+from core.api.otlp.records import LOGS, METRICS, TRACES, Attributes
 from core.values.json import loads_strictly
 
+_Scalar = str | int | float | bool | None
 _REJECTED = {LOGS: "rejectedLogRecords", TRACES: "rejectedSpans", METRICS: "rejectedDataPoints"}
 
 
 def _message(name: str, told: str = "", /, **parts: Any) -> Any:
     """A message with protobuf's names. `told`: fields that its reader looks at; `parts`: texts, messages, and lists."""
-    fields: list[tuple[str, Any, Any]] = [(field, Any, None) for field in told.split()]
+    fields: list[tuple[str, Any, Any]] = [(field, _Scalar, None) for field in told.split()]
     for field, of in parts.items():
         fields.append((field, GenericAlias(list, *of), []) if isinstance(of, list) else (field, of, of()))
     return msgspec.defstruct(name, fields, rename="camel", frozen=True, gc=False)
@@ -75,13 +77,16 @@ def _told(said: Any) -> Any:
     return said
 
 
-def _scalar(value: Any) -> Any:
-    if (text := value.string_value) is not None:  # most are texts
-        return text
-    for said in (value.int_value, value.double_value):
-        if said is not None:
-            return number(said)
-    return value.bool_value
+def _attributes(pairs: Iterable[Any]) -> Attributes:
+    return {
+        pair.key: text if (text := (value := pair.value).string_value) is not None else _other(value)
+        for pair in pairs
+    }
+
+
+def _other(value: Any) -> Any:
+    said = value.double_value if value.int_value is None else value.int_value
+    return value.bool_value if said is None else number(said)
 
 
 def _answer(signal: str, rejected: int, why: str) -> bytes:
@@ -89,4 +94,4 @@ def _answer(signal: str, rejected: int, why: str) -> bytes:
     return json.dumps(partial if rejected else {}).encode()
 
 
-JSON = Form(_parse, _scalar, _answer)
+JSON = Form(_parse, _attributes, _answer)

@@ -1,6 +1,6 @@
 """Exports as protobuf, parsed by opentelemetry-proto."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from core.api.otlp.reading import Form
-from core.api.otlp.records import LOGS, METRICS, TRACES
+from core.api.otlp.records import LOGS, METRICS, TRACES, Attributes
 
 _SCALARS = ("string_value", "int_value", "double_value", "bool_value")
 _REJECTED = {LOGS: "rejected_log_records", TRACES: "rejected_spans", METRICS: "rejected_data_points"}
@@ -41,10 +41,14 @@ def _parse(signal: str, body: bytes) -> Message:
         raise ValueError(f"this is no protobuf of {signal}") from error
 
 
-def _scalar(value: Any) -> Any:
-    said = value.string_value or value.int_value
-    if said:  # most are one of these, and asking which kind it is takes twice as long
-        return said
+def _attributes(pairs: Iterable[Any]) -> Attributes:
+    # Nearly all are texts or whole numbers, and to ask which kind one is takes twice as long.
+    return {
+        pair.key: (value := pair.value).string_value or value.int_value or _other(value) for pair in pairs
+    }
+
+
+def _other(value: Any) -> Any:
     kind = value.WhichOneof("value")
     return getattr(value, kind) if kind in _SCALARS else None
 
@@ -57,4 +61,4 @@ def _answer(signal: str, rejected: int, why: str) -> bytes:
     return bytes(said.SerializeToString())
 
 
-PROTOBUF = Form(_parse, _scalar, _answer)
+PROTOBUF = Form(_parse, _attributes, _answer)

@@ -21,12 +21,12 @@ CUMULATIVE = 2
 class Form(NamedTuple):
     """A form of exports. `parse`: the message in a body, by its signal, whose fields have protobuf's names.
 
-    `scalar`: the text, number or flag of a value, None for anything else. `answer`: what an export of a signal is
-    answered: nothing, or so many refused and why.
+    `attributes`: pairs of keys and values, with the text, number or flag of each, None for anything else. `answer`:
+    what an export of a signal is answered: nothing, or so many refused and why.
     """
 
     parse: Callable[[str, bytes], Any]
-    scalar: Callable[[Any], Any]
+    attributes: Callable[[Iterable[Any]], Attributes]
     answer: Callable[[str, int, str], bytes]
 
 
@@ -34,20 +34,14 @@ def read(form: Form, signal: str, body: bytes) -> Records:
     """The records of an export; ValueError where it is none."""
     resources, scopes, items, made = _PARTS[signal]
     for part in getattr(form.parse(signal, body), resources):
-        resource = _attributes(form, part.resource.attributes)
+        resource = form.attributes(part.resource.attributes)
         for scope in getattr(part, scopes):
             for item in getattr(scope, items):
                 yield from made(form, item, resource)
 
 
-def _attributes(form: Form, pairs: Iterable[Any]) -> Attributes:
-    scalar = form.scalar
-    # Most are texts, and both forms have those under one name.
-    return {pair.key: (value := pair.value).string_value or scalar(value) for pair in pairs}
-
-
 def _log(form: Form, log: Any, resource: Attributes) -> Iterator[Record]:
-    said = _attributes(form, log.attributes)
+    said = form.attributes(log.attributes)
     name = event_name(log.event_name, said.get("event.name"), log.body.string_value)
     at = _nano(log.time_unix_nano) or _nano(log.observed_time_unix_nano)
     yield Record(LOGS, name, at, at, _place(log), said, resource)
@@ -55,7 +49,7 @@ def _log(form: Form, log: Any, resource: Attributes) -> Iterator[Record]:
 
 def _span(form: Form, span: Any, resource: Attributes) -> Iterator[Record]:
     times = (_nano(span.start_time_unix_nano), _nano(span.end_time_unix_nano))
-    failed, said = span.status.code == GONE_WRONG, _attributes(form, span.attributes)
+    failed, said = span.status.code == GONE_WRONG, form.attributes(span.attributes)
     yield Record(TRACES, str(span.name or ""), *times, _place(span), said, resource, failed)
 
 
@@ -66,7 +60,7 @@ def _points(form: Form, metric: Any, resource: Attributes) -> Iterator[Point]:
         for point in data.data_points:
             value = point.sum if kind == "histogram" else point.as_double or point.as_int
             times = (_nano(point.start_time_unix_nano), _nano(point.time_unix_nano))
-            said = _attributes(form, point.attributes)
+            said = form.attributes(point.attributes)
             yield Point(str(metric.name or ""), *times, number(value or 0), cumulative, said, resource)
 
 

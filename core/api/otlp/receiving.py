@@ -17,6 +17,7 @@ from core.history.people.tokens import Bearer
 from core.usage_tracker import UsageTracker
 from core.values.names import NAME_LENGTH
 
+Refuse = Callable[[str], None]
 MOST_RECORDS = 20_000
 TASK_LENGTH = 120
 RUNS = ("session.id", "conversation.id", "gen_ai.conversation.id")
@@ -30,15 +31,6 @@ class Taken(NamedTuple):
     why: str = ""
 
 
-class _Refusals:
-    def __init__(self) -> None:
-        self.count, self.why = 0, ""
-
-    def __call__(self, why: str) -> None:
-        self.count += 1
-        self.why = self.why or why
-
-
 class Receiver:
     """Takes exports. `metrics`: of which services metrics are money; `*` of all. Safe from several threads."""
 
@@ -50,17 +42,17 @@ class Receiver:
         found = list(islice(read(form, signal, body), MOST_RECORDS + 1))
         if len(found) > MOST_RECORDS:
             raise ValueError(f"an export may have {MOST_RECORDS:,} records")
-        refuse, export = _Refusals(), _Export(bearer)
+        export, refused = _Export(bearer), list[str]()
         if signal == METRICS:
-            self._take_points([one for one in found if isinstance(one, Point)], export, refuse)
+            self._take_points([one for one in found if isinstance(one, Point)], export, refused.append)
         else:
-            self._take_records([one for one in found if isinstance(one, Record)], export, refuse)
+            self._take_records([one for one in found if isinstance(one, Record)], export, refused.append)
         if "beat" in bearer.scopes:
             for who, task in export.heard():
                 self._signs.hear(who, task)
-        return Taken(refuse.count, refuse.why)
+        return Taken(len(refused), refused[0] if refused else "")
 
-    def _take_records(self, records: list[Record], export: "_Export", refuse: _Refusals) -> None:
+    def _take_records(self, records: list[Record], export: "_Export", refuse: Refuse) -> None:
         now, uses, told = time.time(), [], []
         for record in records:
             try:
@@ -80,7 +72,7 @@ class Receiver:
         tools.remember(uses)
         UsageTracker.get_instance().track_calls(told)
 
-    def _take_points(self, points: list[Point], export: "_Export", refuse: _Refusals) -> None:
+    def _take_points(self, points: list[Point], export: "_Export", refuse: Refuse) -> None:
         money, known = [], set(self._metrics())
         for point in points:
             try:

@@ -16,6 +16,7 @@ from core.history.audit.entries import Fact
 from core.store.approvals import ID_LENGTH, valid_id
 from core.store.client import open_store
 from core.values.approvals import DENIED, REJECTED
+from core.values.json import storable
 from core.values.names import NAME_LENGTH
 
 logger = logging.getLogger(__name__)
@@ -43,11 +44,12 @@ def use_of(record: Record, agent: str) -> Use | None:
     said = record.attributes
     kind = _of_log(record.name, said) if record.signal == LOGS else _of_span(record)
     use = first(said, USES)
-    if not kind or not isinstance(use, str) or not use:
+    if not kind or not isinstance(use, str) or not use or not use.isprintable():
         return None
     session = first(said, SESSIONS)
-    keys = tuple(key[:NAME_LENGTH] for key in (f"{session}:{use}", f"mcp:{use}", use))
-    tool = str(first(said, NAMES) or "")[:NAME_LENGTH]
+    keys: tuple[str, ...] = (f"{session}:{use}", f"mcp:{use}", use)
+    keys = tuple(key[:NAME_LENGTH] for key in keys if key.isprintable())
+    tool = storable(str(first(said, NAMES) or ""))[:NAME_LENGTH]
     return Use(agent, kind, use[:NAME_LENGTH], keys, tool, record.end or record.at)
 
 

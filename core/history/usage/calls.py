@@ -15,7 +15,7 @@ from core.history.database.locks import lift_statement_limit, without_statement_
 from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
 from core.history.usage.names import Names, forget_of_nobody
 from core.models import AgentHour, Cursor, LLMCall, UsageHour
-from core.usage.call import COLUMNS, Call, call_of, parse_call, row_of
+from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
 from core.usage.telling import OneCall, correction, standing, together
@@ -30,7 +30,7 @@ MAX_CALLS = 1_000
 ROWS_AT_ONCE = 2_000
 PRUNED_AT_ONCE = 1_000
 REPLACED_AT_ONCE = 20  # rows of a statement, each with a value for every column
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING, END = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)  # calls are of before it
 
 
 def record(said: Mapping[str, str], set_aside: SetAside) -> None:
@@ -41,11 +41,10 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
         raise ValueError("calls is no list of at most a thousand")
     calls: list[Call] = []
     for number, item in enumerate(told):
-        text = json.dumps(item, ensure_ascii=False)
         try:
-            calls.append(parse_call(text))
+            calls.append(checked_call(item))
         except ODD as error:
-            set_aside(str(number), text, error)
+            set_aside(str(number), json.dumps(item, ensure_ascii=False), error)
     tell(calls, shipped_at)
 
 
@@ -201,39 +200,25 @@ def _forget_until(moment: datetime) -> int:
         forgotten, _ = LLMCall.objects.filter(shipped_at__lte=moment).delete()
         # What was pruned cannot be summed anew. A reset that is told again must leave the sums that came after it.
         UsageHour.objects.filter(hour__lt=min(whole_hour(moment), pruned)).delete()
-        forget_agents(until=min(whole_hour(moment), pruned))
+        forget_agents(BEGINNING, min(whole_hour(moment), pruned))
         forget_of_nobody()
         rebuild_hours()
     return forgotten
 
 
-def rebuild_hours() -> None:
-    """Make the hourly sums anew from the calls; the sums of hours whose calls were pruned stay as they are."""
-    with transaction.atomic():
-        pruned = keep_others_away()
-        UsageHour.objects.filter(hour__gte=pruned).delete()
-        forget_agents(since=pruned)
-        calls = _each(LLMCall.objects.filter(at__gte=pruned).order_by("at"))
-        while batch := list(islice(calls, ROWS_AT_ONCE)):
-            add_to_hours(batch)
-
-
-def calls_between(start: datetime, end: datetime) -> Iterator[Call]:
-    """The recorded calls from `start` until before `end`."""
-    return _each(LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at"))
-
-
-def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
-    return (call_of(row) for row in rows.iterator(ROWS_AT_ONCE))
-
-
-def rebuild_hours_between(start: datetime, end: datetime) -> None:
+def rebuild_hours(start: datetime = BEGINNING, end: datetime = END) -> None:
     """Make the hourly sums of a time anew from its calls; both ends are full hours. Pruned hours stay as they are."""
     with transaction.atomic():
         start = max(start, keep_others_away())
         UsageHour.objects.filter(hour__gte=start, hour__lt=end).delete()
         forget_agents(start, end)
-        add_to_hours(calls_between(start, end))
+        calls = _each(LLMCall.objects.filter(at__gte=start, at__lt=end).order_by("at"))
+        while batch := list(islice(calls, ROWS_AT_ONCE)):
+            add_to_hours(batch)
+
+
+def _each(rows: models.QuerySet[LLMCall]) -> Iterator[Call]:
+    return (call_of(row) for row in rows.iterator(ROWS_AT_ONCE))
 
 
 def prune(now: datetime, days: int) -> int:
@@ -243,12 +228,12 @@ def prune(now: datetime, days: int) -> int:
     """
     until = whole_hour(now - timedelta(days=days))
     with transaction.atomic():
-        if until > _pruned_until():
+        if until > pruned_until(locked=True):
             Cursor.objects.filter(name=Cursor.PRUNED).update(position=until.isoformat())
     pruned = 0
     while True:
         with transaction.atomic():
-            _pruned_until()
+            pruned_until(locked=True)
             old = LLMCall.objects.filter(at__lt=until).order_by("at").values_list("pk", flat=True)
             count, _ = LLMCall.objects.filter(pk__in=list(old[:PRUNED_AT_ONCE])).delete()
         pruned += count
@@ -257,9 +242,12 @@ def prune(now: datetime, days: int) -> int:
             return pruned
 
 
-def _pruned_until() -> datetime:
-    """The hour before which calls may be gone, so that their sums are all there is; locked until we commit."""
-    cursor, _ = Cursor.objects.select_for_update().get_or_create(name=Cursor.PRUNED)
+def pruned_until(*, locked: bool = False) -> datetime:
+    """The hour before which calls may be gone, so that their sums are all there is; `locked` until we commit."""
+    if locked:
+        cursor, _ = Cursor.objects.select_for_update().get_or_create(name=Cursor.PRUNED)
+    else:
+        cursor = Cursor.objects.filter(name=Cursor.PRUNED).first() or Cursor(name=Cursor.PRUNED)
     return BEGINNING if cursor.position == "0" else datetime.fromisoformat(cursor.position)
 
 
@@ -267,7 +255,7 @@ def keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
     lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
     Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
-    return _pruned_until()
+    return pruned_until(locked=True)
 
 
 def whole_hour(moment: datetime) -> datetime:

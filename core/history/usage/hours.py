@@ -52,8 +52,6 @@ class HourSums:
         return {hour for hour, *_names in self._sums}
 
 
-def forget_agents(since: datetime | None = None, until: datetime | None = None) -> None:
+def forget_agents(since: datetime, until: datetime) -> None:
     """Delete the sums of agents of the hours from `since` until before `until`."""
-    hours = AgentHour.objects.all()
-    hours = hours if since is None else hours.filter(hour__gte=since)
-    (hours if until is None else hours.filter(hour__lt=until)).delete()
+    AgentHour.objects.filter(hour__gte=since, hour__lt=until).delete()

@@ -27,7 +27,7 @@ class RecordedCalls(history.CallHistory):
         """Write calls, each once; what is pruned does not come back. Days are made anew, now or by the recorder."""
         book, taken, coming = configured_book(), Taken(), iter(calls)
         while batch := list(islice(coming, AT_ONCE)):
-            taken += _take(batch, book)
+            taken = taken.plus(_take(batch, book))
         if taken.new or taken.corrected:
             try:
                 rebuild.rebuild_touched_days(open_store(), patience=rebuild.CATCH_UP_SECONDS)

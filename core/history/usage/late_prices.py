@@ -1,7 +1,7 @@
 """Calls of models that had no price when they were told, priced once there is one."""
 
 import logging
-from datetime import date
+from datetime import UTC, date, datetime
 
 from django.db import transaction
 
@@ -21,11 +21,12 @@ def price_late(book: PriceBook | None = None) -> dict[str, int]:
 
     The record says so. Days that were touched are to be made anew.
     """
-    known = configured_book() if book is None else book
+    known, now = configured_book() if book is None else book, datetime.now(UTC)
     priced = {}
     waiting = LLMCall.objects.filter(book_nano=None).order_by().values_list("provider", "model").distinct()
     for provider, model in list(waiting):
-        if count := _price(known, provider, model):
+        # A price that has begun never ends: where there is none today, there was none on the day of any call.
+        if known.find(provider, model, now) is not None and (count := _price(known, provider, model)):
             priced[f"{provider}/{model}"] = count
             logger.info("%d calls of %s/%s had no price and have one now", count, provider, model)
     return priced

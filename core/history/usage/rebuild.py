@@ -15,7 +15,7 @@ from core.history.usage import calls as history
 from core.models import Cursor, LLMCall, SetAsideEntry, UsageHour
 from core.store import outbox, usage
 from core.store.client import Store, open_store
-from core.usage.savings import SUMS, amounts_of, named_amounts
+from core.usage.savings import SUMS, named_amounts
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +34,9 @@ def rebuild_closed_days(memory: object = None) -> dict[str, int]:
     first = LLMCall.objects.order_by("shipped_at").values_list("shipped_at", flat=True).first()
     if first is None:
         return {}
-    pruned = Cursor.objects.filter(name=Cursor.PRUNED).exclude(position="0").first()
-    incomplete = [first, datetime.fromisoformat(pruned.position)] if pruned else [first]
-    known_after = max(moment.astimezone(UTC).date().isoformat() for moment in incomplete)
+    known_after = max(first, history.pruned_until()).astimezone(UTC).date().isoformat()
     dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
-    return {date: _rebuild(store, date) for date in dates if date > known_after}
+    return {date: _rebuild_closed(store, date) for date in dates if date > known_after}
 
 
 def rebuild_touched_days(store: Store, *, patience: float = 0.0) -> dict[str, int]:
@@ -49,20 +47,11 @@ def rebuild_touched_days(store: Store, *, patience: float = 0.0) -> dict[str, in
     rebuilt = {}
     for cursor in Cursor.objects.filter(name__startswith=Cursor.TOUCHED).order_by("name"):
         date = cursor.name.removeprefix(Cursor.TOUCHED)
-        rebuilt[date] = wrong = _rebuild_touched(store, date, patience)
+        rebuilt[date] = wrong = _rebuild(store, date, patience, emptied=True)
         if wrong >= 0:
             # Touched again meanwhile, it is kept.
             Cursor.objects.filter(name=cursor.name, updated_at=cursor.updated_at).delete()
     return rebuilt
-
-
-def _rebuild_touched(store: Store, date: str, patience: float) -> int:
-    start = datetime.fromisoformat(date).replace(tzinfo=UTC)
-    calls, place = usage.calls_and_place(store, date)
-    if not _recorded_until(store, place, patience) or _set_aside_calls():
-        return -1
-    sums = day_amounts(start, start + timedelta(days=1))
-    return usage.rebuild(store, date, calls=calls, amounts=sums, retention_days=RETENTION_DAYS)
 
 
 def day_amounts(start: datetime, end: datetime) -> dict[str, int]:
@@ -82,24 +71,30 @@ def day_amounts(start: datetime, end: datetime) -> dict[str, int]:
     return amounts
 
 
-def _rebuild(store: Store, date: str) -> int:
-    start = datetime.fromisoformat(date).replace(tzinfo=UTC)
-    end = start + timedelta(days=1)
-    history.rebuild_hours_between(start, end)
-    calls, place = usage.calls_and_place(store, date)
-    if not _recorded_until(store, place, CATCH_UP_SECONDS) or _set_aside_calls():
+def _rebuild_closed(store: Store, date: str) -> int:
+    history.rebuild_hours(*_day(date))
+    wrong = _rebuild(store, date, CATCH_UP_SECONDS)
+    if wrong < 0:
         logger.warning("the totals of %s stay as they are: not every call of it is recorded", date)
-        return -1
-    sums: dict[str, int] = defaultdict(int)
-    for call in history.calls_between(start, end):
-        for name, amount in amounts_of(call).items():
-            sums[name] += amount
-    if not sums:
-        return 0 if calls == "0" else -1
-    wrong = usage.rebuild(store, date, calls=calls, amounts=sums, retention_days=RETENTION_DAYS)
-    if wrong > 0:
+    elif wrong > 0:
         logger.warning("%d totals of %s were wrong and are made anew from the record", wrong, date)
     return wrong
+
+
+def _rebuild(store: Store, date: str, patience: float, *, emptied: bool = False) -> int:
+    """`emptied`: no recorded call may be left of a day of which Redis has some."""
+    calls, place = usage.calls_and_place(store, date)
+    if not _recorded_until(store, place, patience) or _set_aside_calls():
+        return -1
+    sums = day_amounts(*_day(date))
+    if not (sums or emptied):
+        return 0 if calls == "0" else -1
+    return usage.rebuild(store, date, calls=calls, amounts=sums, retention_days=RETENTION_DAYS)
+
+
+def _day(date: str) -> tuple[datetime, datetime]:
+    start = datetime.fromisoformat(date).replace(tzinfo=UTC)
+    return start, start + timedelta(days=1)
 
 
 def _recorded_until(store: Store, place: str, patience: float) -> bool:

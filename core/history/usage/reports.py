@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Case, F, Max, Min, Q, Sum, TextField, Value, When
+from django.db.models import Case, F, Q, Subquery, Sum, TextField, Value, When
 from django.db.models.functions import Cast, Coalesce, Left
 
 from core.history.usage.calls import whole_hour
@@ -89,8 +89,9 @@ def by_hour(start: datetime, end: datetime) -> dict[datetime, int]:
 
 def recorded_hours() -> tuple[datetime, datetime] | None:
     """The first and the last hour with calls; None when there never was one."""
-    found = UsageHour.objects.aggregate(first=Min("hour"), last=Max("hour"))
-    return None if found["first"] is None else (found["first"], found["last"])
+    # Each by its own look into the index: SQLite reads every hour for Min and Max together.
+    last = UsageHour.objects.order_by("-hour").values("hour")[:1]
+    return UsageHour.objects.order_by("hour").values_list("hour", Subquery(last)).first()
 
 
 def recent_calls(start: datetime, end: datetime) -> list[Call]:

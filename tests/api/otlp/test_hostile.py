@@ -79,6 +79,8 @@ NO_EXPORTS = [
         b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": [{"value": []}]}, 7]}]}]}',
     ),
     ("json", b'{"resourceLogs": NaN}'),
+    ("json", packed("logs", of_claude(model="?"), "json").replace(b'"?"', b'["m"]')),
+    ("json", packed("logs", of_claude(**{"session.id": "?"}), "json").replace(b'"?"', b'{"a": 1}')),
     ("json", b"[" * 100_000),
     ("json", b'{"resourceLogs": ' * 10_000),
 ]

@@ -49,6 +49,18 @@ def test_a_request_hears_once_whether_its_tool_ran_failed_or_never_ran(post, age
     assert (step.what, step.why.partition(",")[0]) == ("Then the tool ran", "Bash")
 
 
+def test_an_odd_name_of_a_tool_or_of_its_use_loses_nothing_of_its_export(post, gate_of):
+    asked = gate_of("exporter").open_request("Bash", {}, key="a").request_id
+    export = logs(
+        "claude-code",
+        result("\ud83d"),
+        result("\x00"),
+        result("a", **{"session.id": "\ud83d", "tool_name": "\x00\ud83d"}),
+    )
+    assert post("logs", export).content == b"{}"
+    assert str(AuditEntry.objects.get(kind__startswith="tool.").request_id) == asked
+
+
 def test_the_page_of_a_request_says_it(post, gate_of, client, make_user, recorder):
     asked = gate_of("exporter").open_request("Bash", {}, key="s-1:a").request_id
     post("logs", logs("claude-code", result("a", success=True)))

@@ -19,7 +19,7 @@ from core.usage.call import (
     plain_entry,
     shipped_bytes,
 )
-from core.usage.savings import SUMS, amounts_of
+from core.usage.savings import SUMS, named_amounts, sums_of
 from tests.core.usage.usage_help import shipped_by_hand, track
 
 USER = "ab" * 32
@@ -71,6 +71,11 @@ def test_a_line_of_the_version_before_ships_what_that_version_shipped():
     assert parse_call(shipped_bytes(call)) == parse_call(json.dumps(SHIPPED)) == call
 
 
+def amounts_of(**changed: object) -> dict[str, int]:
+    call = parse_call(json.dumps(SHIPPED | changed))
+    return named_amounts(call.workflow, call.tier, call.provider, call.model, sums_of(call))
+
+
 def test_totals_have_the_names_that_the_version_before_gave_them():
     before = {
         "calls": 1, "cost": 10500000, "input": 1000, "output": 500, "cache_read": 30, "cache_write": 20, "hits": 1,
@@ -79,8 +84,8 @@ def test_totals_have_the_names_that_the_version_before_gave_them():
         "model_cost:acme/middle": 10500000, "model_calls:acme/middle": 1, "workflow_calls:review": 1,
         "workflow_cost:review": 10500000, "workflow_prompt_hits:review": 1, "workflow_prompt_net:review": 1,
     }  # fmt: skip
-    assert before.items() <= amounts_of(parse_call(json.dumps({**SHIPPED, "baseline": 3}))).items()
-    apart = amounts_of(parse_call(json.dumps(SHIPPED)))
+    assert before.items() <= amounts_of(baseline=3).items()
+    apart = amounts_of()
     assert (apart["no_baseline_calls"], apart["no_baseline_cost"]) == (1, 10500000)
     assert {name for name in apart if ":" not in name} <= SUMS.keys()
 

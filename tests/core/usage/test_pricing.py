@@ -6,15 +6,17 @@ from decimal import Decimal as D
 
 import pytest
 
-from core.store.usage import MAX_AMOUNT
-from core.usage.pricing import Price, PriceBook, Rates, Tokens, parse_own_prices, parse_premium_models
+from core.usage.pricing import PriceBook, parse_own_prices, parse_premium_models
+from core.usage.quantities import Quantities as Tokens
+from core.usage.valuation import value
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOLLAR = 10**9
 
 
 def prices(provider, model, tokens, at=NOW, premium="", own=()):
-    return PriceBook(premium, json.dumps(list(own)) if own else "").prices(provider, model, tokens, at)
+    book = PriceBook(premium, json.dumps(list(own)) if own else "")
+    return value(book, provider, model, tokens, at).prices
 
 
 def test_the_book_of_the_package_prices_input_output_and_cache():
@@ -125,7 +127,7 @@ def test_a_premium_model_may_have_an_at_sign_in_its_name():
 def test_a_premium_model_that_no_book_knows_is_said_once_and_gives_no_baseline(caplog):
     book = PriceBook("openai=vanished")
     for _ in range(3):
-        assert book.prices("openai", "gpt-4o", Tokens(1, 1), NOW).baseline is None
+        assert value(book, "openai", "gpt-4o", Tokens(1, 1), NOW).prices.baseline is None
     assert caplog.text.count("vanished") == 1
 
 
@@ -134,13 +136,6 @@ def test_a_baseline_has_no_cache():
         "anthropic", "claude-opus-4-1", Tokens(0, 0, 1_000_000), premium="anthropic=claude-opus-4-1"
     )
     assert (found.baseline, found.book) == (15 * DOLLAR, int(D("1.5") * DOLLAR))
-
-
-def test_an_amount_that_no_sum_could_hold_is_no_price():
-    rates = Rates(Price(D(10**6)), Price(D(1)))
-    assert rates.book(Tokens(10_000_000, 0)) is None
-    dearest = Rates(*[Price(D(1000))] * 4)
-    assert dearest.book(Tokens(*[10_000_000] * 4)) == MAX_AMOUNT
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,16 @@ def test_of_two_adopters_one_gets_the_spool(make_tracker, tmp_path):
     assert SpoolFile.adopt(path) is None
 
 
+def test_a_file_that_is_closed_twice_leaves_the_one_that_has_its_number_by_then_alone(tmp_path):
+    orphan = SpoolFile.create(tmp_path)
+    orphan.remove()
+    ours = SpoolFile.create(tmp_path)  # as a call that is tracked meanwhile makes it
+    orphan.close()
+    ours.append(b"a call\n", 0)
+    assert SpoolFile.adopt(ours.path) is None
+    ours.close()
+
+
 def test_a_spool_gets_its_name_only_when_it_is_locked(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "rename", lambda a, b: (seen.append(SpoolFile.adopt(a)), os.replace(a, b)))

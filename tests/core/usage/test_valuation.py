@@ -9,7 +9,7 @@ from genai_prices.data import providers
 from genai_prices.types import Usage
 
 from core.store.usage import MAX_AMOUNT
-from core.usage.pricing import PriceBook, Tokens
+from core.usage.pricing import PriceBook
 from core.usage.provider_usage import read_usage
 from core.usage.quantities import MAX_COUNT, Quantities, fuller
 from core.usage.valuation import value
@@ -83,7 +83,6 @@ def test_priority():
 )
 def test_a_provider_before_the_name(provider, model, right):
     assert worth(provider, model, chat(1000, 500)).prices.book == dollars(right)
-    assert book().prices(provider, model, Tokens(1000, 500), DAY).book == dollars(right)
 
 
 def test_thought_tokens():
@@ -128,7 +127,6 @@ def test_one_entry_for_a_provider_makes_its_local_models_free():
     ):
         found = worth(provider, model, answer, prices=free)
         assert (found.prices.book, found.source, found.notes) == (0, "own", ())
-        assert free.prices(provider, model, Tokens(26, 298), DAY).book == 0
     assert worth("ollama", "dear", answer, prices=free).prices.book == 324_000
     assert worth("vllm", "llama3.2", answer, prices=free).prices.book is None
 
@@ -175,11 +173,6 @@ def test_what_no_chat_model_could_have_done_has_no_baseline(provider, model, usa
     found = worth(provider, model, usage)
     assert found.prices.book > 0
     assert found.prices.baseline is None
-
-
-def test_an_embedding_has_no_baseline_by_its_four_counts_either():
-    found = book().prices("openai", "text-embedding-3-small", Tokens(1000, 0), DAY)
-    assert (found.book, found.baseline) == (dollars("0.00002"), None)
 
 
 def test_a_call_of_another_day_has_that_days_price():

@@ -6,15 +6,18 @@ from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
+from django.db.models import Sum
 
 from core.history.usage import calls as history
+from core.history.usage.listing import NARROWED, listing
 from core.history.usage.reports import costs, totals
 from core.models import AgentHour, LLMCall, UsageHour
+from core.usage.call import call_of
 from dashboard.usage.page import COLOURS, Burn, CostTable, colour_of
 from dashboard.usage.period import BadPeriod, period_of, zone_of
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
-from tests.dashboard.usage.usage_rows import a_call, keep
+from tests.dashboard.usage.usage_rows import a_call, keep, many
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -112,6 +115,38 @@ def test_pages_of_calls_follow_one_another_and_each_call_stands_once(clean_redis
     assert shown == [f"${number}.000000" for number in range(120, 0, -1)]
 
 
+def test_a_page_beyond_the_last_is_the_last(clean_redis, signed_in):
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    keep([a_call(f"call {number}", noon, cost_nano=(number + 1) * DOLLAR) for number in range(60)])
+    page = signed_in("viewer").get(f"/usage/calls/?{DAY}&sort=cost&page=7").content.decode()
+    assert costs_shown(page) == [f"${number}.000000" for number in range(51, 61)]
+    assert "Page 2 of 2" in page
+
+
+ONE = {"workflow": "flow 1", "tier": "capable", "provider": "acme", "model": "model 4"}
+REVIEWER = {"agent": "reviewer"}
+
+
+@pytest.mark.parametrize(
+    "narrowed", [{}, {"model": "model 4"}, ONE, REVIEWER, REVIEWER | ONE, {"stage": "read"}, {"stage": ""}]
+)
+def test_the_total_is_of_the_calls_that_are_kept_where_others_were_pruned(clean_redis, narrowed):
+    keep(many(400, days=8))
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    history.prune(today - timedelta(days=2), 2)
+    late = a_call("late", today - timedelta(days=6), workflow="flow 1", model="model 4")
+    late.save()
+    history.add_to_hours([call_of(late)])
+    fields = {NARROWED[name]: value for name, value in narrowed.items()}
+    for first, last in ((-6, 1), (-6, -5), (-5, -4), (-5, 0), (-1, 1)):
+        start, end = today + timedelta(days=first), today + timedelta(days=last)
+        kept = LLMCall.objects.filter(at__gte=start, at__lt=end, **fields)
+        sums = kept.aggregate(*map(Sum, ("cost_nano", "input_tokens", "output_tokens"))).values()
+        found = listing(start, end, narrowed, by="time", falling=True, page=1, size=5)
+        assert found.total == (kept.count(), *(amount or 0 for amount in sums))
+        assert len(found.calls) == min(5, found.total.calls)
+
+
 def test_costs_by_agent_lead_to_the_calls_of_each(spent, signed_in):
     client = signed_in("viewer")
     page = client.get(f"/usage/?{DAY}&by=agent").content.decode()
@@ -144,7 +179,7 @@ def test_sums_by_agent_agree_with_those_by_kind_through_prune_rebuild_and_reset(
     assert agreement()
     assert {row.agent_id: row.calls for row in AgentHour.objects.all()} == {"reviewer": 1, "tester": 1, "": 1}
     day = datetime(2026, 11, 20, tzinfo=UTC)
-    history.rebuild_hours_between(day, day + timedelta(days=1))
+    history.rebuild_hours(day, day + timedelta(days=1))
     assert agreement()
     shares = costs(day, day + timedelta(days=1), "agent", hourly=False).shares
     assert [(share.name, share.cost) for share in shares] == [
@@ -295,22 +330,14 @@ def test_a_zone_that_cannot_be_is_refused(name):
         zone_of(name)
 
 
-@pytest.mark.long
-def test_the_page_of_calls_costs_as_many_queries_with_100_as_with_100000_calls(clean_redis, viewer):
-    now = datetime.now(UTC)
+def test_the_pages_read_as_much_of_the_record_with_100_as_with_3000_calls(clean_redis, viewer):
     addresses = (
         "/usage/calls/?range=90d",
         "/usage/calls/?range=90d&sort=-cost&agent=reviewer",
         "/usage/?by=agent",
     )
-
-    def more(first: int, last: int) -> None:
-        calls = (a_call(f"call {n}", now - timedelta(minutes=n % 10_000)) for n in range(first, last))
-        LLMCall.objects.bulk_create(calls, batch_size=1_000)
-        history.rebuild_hours()
-
-    more(0, 100)
+    keep(many(100))
     few = [queries_of(viewer, address) for address in addresses]
-    more(100, 100_000)
-    queries_of(viewer, addresses[0])  # where that took a minute, it is written down that somebody was seen
+    LLMCall.objects.all().delete()
+    keep(many(3_000))
     assert [queries_of(viewer, address) for address in addresses] == few

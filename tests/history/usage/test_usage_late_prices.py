@@ -49,6 +49,11 @@ def test_calls_without_a_price_are_named_until_they_have_one(tracker, record):
     assert late_prices.price_late(LATER) == {}
 
 
+def test_calls_that_nobody_can_price_are_not_read_again_each_hour(tracker, django_assert_num_queries):
+    with django_assert_num_queries(1):  # which models they are of
+        assert late_prices.price_late(book()) == {}
+
+
 def test_the_record_says_that_calls_were_priced(tracker):
     late_prices.price_late(LATER)
     entry = AuditEntry.objects.get(kind="record.repaired")
