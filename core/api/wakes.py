@@ -57,8 +57,9 @@ class Wakes:
         while self.goes_on():
             try:
                 self.listen()
-            except TelemetryError as error:
-                logger.warning("agents that wait over HTTP look again: %s", error)
+            except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
+                trace = None if isinstance(error, TelemetryError) else error
+                logger.warning("agents that wait over HTTP look again: %s", error, exc_info=trace)
                 self.wake_all()
                 pause.wait(PAUSE_SECONDS)
 
