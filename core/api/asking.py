@@ -109,8 +109,9 @@ def read(agent: str, request_id: str) -> Reply:
     return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
 
 
-def cancel(agent: str, request_id: str) -> Reply:
+def cancel(agent: str, request_id: str, body: dict[str, Any]) -> Reply:
     """Withdraw it; what has ended stays as it is, and is told."""
+    only(body, ("agent",))
     own(agent, request_id)
     gate = ApprovalGate(agent_id=agent)
     cancelled = gate.cancel_request(request_id)
@@ -200,6 +201,7 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
 
 async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
+    only(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")

@@ -242,6 +242,7 @@ PATHS: dict[str, dict[str, Any]] = {
             body=_OBJECT,
             fields=(
                 _query("timeout", "Seconds after which the client gives up, by default 60", _NUMBER),
+                _query("understands", "edited, where the client takes another input of its tool"),
                 _query("agent", _AGENT["description"]),
             ),
         )

@@ -121,7 +121,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
     ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
-    ("POST", "requests/{id}/cancel"): Route("ask", lambda call: asking.cancel(call.agent, call.id)),
+    ("POST", "requests/{id}/cancel"): Route(
+        "ask", lambda call: asking.cancel(call.agent, call.id, call.body)
+    ),
     **{("POST", mode): Route("beat", partial(_beat, mode)) for mode in ("start", "beat", "stop")},
     ("POST", "signals"): Route("signal", lambda call: living.send_signal(call.agent, call.body)),
     ("GET", "signals"): Route("signal", _signal, waits=True),

@@ -1,6 +1,7 @@
 """The gate for programs with an event loop: who waits holds no thread, and all wait over one connection."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -118,8 +119,11 @@ class AsyncGate(Asks):
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
         """Wait until it has ended, or `timeout` seconds: then None. See `Gate.wait`."""
-        limit = None if timeout is None else time.monotonic() + checked_limit(timeout, "timeout")
-        pending = await self._run(partial(pending_of, self._way, request, digest, claim, understands))
+        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        limit = None if timeout is None else time.monotonic() + seconds
+        pending = await self._run(
+            partial(pending_of, self._way, request, digest, claim, understands, seconds)
+        )
         return pending if isinstance(pending, ApprovalResponse) else await self._until(pending, limit)
 
     async def find(

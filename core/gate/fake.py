@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse
-from ..approvals.waiting import PLAIN
+from ..approvals.waiting import PLAIN, Hearing
 from ..values.approvals import (
     APPROVED,
     CANCELLED,
@@ -57,7 +57,7 @@ class Fake:
                 self._of_key[question.key] = known.request_id
         return Pending(known, time.monotonic() + wanted.seconds, PLAIN)
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """What was opened before."""
         known = self._known.get(request_id)
         return None if known is None else Pending(known, time.monotonic() + known.timeout_seconds, PLAIN)

@@ -1,12 +1,14 @@
 """The gate that blocks: what an agent writes where it must not go on without a person."""
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, overload
 
-from ..approvals.question import checked_claim, checked_understands
+from ..approvals.question import checked_claim, checked_proof, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
-from ..approvals.waiting import NO_SUCH_REQUEST
+from ..approvals.waiting import NO_SUCH_REQUEST, Hearing
 from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
@@ -126,13 +128,13 @@ class Gate(Asks):
 
         digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
         """
-        limit = None if timeout is None else checked_limit(timeout, "timeout")
-        pending = pending_of(self._way, request, digest, claim, understands)
+        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        until = time.monotonic() + seconds
+        pending = pending_of(self._way, request, digest, claim, understands, seconds)
         if isinstance(pending, ApprovalResponse):
             return pending
-        if limit is not None:
-            return self._way.wait(pending, limit)
-        return self._way.wait(pending, float("inf")) or self._way.end(pending)
+        answer = self._way.wait(pending, max(0.0, until - time.monotonic()))
+        return self._way.end(pending) if answer is None and timeout is None else answer
 
     def find(
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
@@ -186,11 +188,13 @@ def pending_of(
     digest: str | None,
     claim: str | None,
     understands: Iterable[str],
+    patience: float,
 ) -> Pending | ApprovalResponse:
     """What is waited for, or the answer that there is no such request."""
     own = None if isinstance(request, str) else request.digest or None
     words = checked_understands(understands)
-    found = way.pending(id_of(request), digest or own, checked_claim(claim), words)
+    hearing = Hearing(checked_claim(claim), checked_proof(digest or own), words)
+    found = way.pending(id_of(request), hearing, patience)
     return refusal(id_of(request), NO_SUCH_REQUEST, UNKNOWN) if found is None else found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..approvals import interruptions
 from ..approvals.asking import patiently
 from ..approvals.proof import Proof, public_keys
-from ..approvals.question import MAX_CONTEXT_BYTES, checked_proof
+from ..approvals.question import MAX_CONTEXT_BYTES
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
 from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
@@ -114,15 +114,14 @@ class OverHTTP:
 
     # Waiting
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
         read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
-        said = patiently(read, time.monotonic() + ASK_SECONDS, self._warn)
+        said = patiently(read, time.monotonic() + min(ASK_SECONDS, patience), self._warn)
         if said.status != 200:
             return None
         request = _request(said.body, None)
-        left = _seconds_left(request, True)
-        return Pending(request, time.monotonic() + left, Hearing(claim, checked_proof(digest), understands))
+        return Pending(request, time.monotonic() + _seconds_left(request, True), hearing)
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""

@@ -72,10 +72,11 @@ class Waits:
                 try:
                     ear.connect()
                     self._hear(ear)
-                except StoreUnavailable as error:
+                except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
                     ear.close()
                     if not self._was_cut():
-                        logger.warning("those who wait look again: %s", error)
+                        trace = None if isinstance(error, StoreUnavailable) else error
+                        logger.warning("those who wait look again: %s", error, exc_info=trace)
                         self._wake_all()
                         pause.wait(PAUSE_SECONDS)
         finally:

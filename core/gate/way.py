@@ -61,8 +61,11 @@ class Way(Protocol):
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
-        """A request that somebody opened before, to be waited for; None for one that nobody knows."""
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
+        """A request that somebody opened before; None for one that nobody knows.
+
+        patience: the seconds that there are, at most, to ask a site again that is away.
+        """
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None."""

@@ -249,8 +249,8 @@ def _withdraw(kept: Mapping[str, str], key: str) -> None:
 
 def _renew(token_file: Path) -> int:
     kept = _kept(token_file)
-    if "TELEMETRY_TOKEN" not in kept:
-        raise ValueError(f"there is no token in {token_file}: run connect first")
+    if not kept.keys() >= {"TELEMETRY_URL", "TELEMETRY_TOKEN"}:
+        raise ValueError(f"there is no site and no token in {token_file}: run connect first")
     _status, said = device.call(kept["TELEMETRY_URL"], "token/rotate", {}, kept["TELEMETRY_TOKEN"])
     _write_token(token_file, {**kept, "TELEMETRY_TOKEN": said["token"]})
     print(f"The token in {token_file} is a new one. The old one works until {said['previous_until']}.")
