@@ -166,9 +166,9 @@ class AsyncGate(Asks):
 
     async def _until(self, pending: Pending, limit: float | None) -> ApprovalResponse | None:
         """How it ended; None when `limit` (monotonic) came first."""
-        with self._waits.heard(pending.request.request_id) as event:
+        with self._waits.heard(pending.request.request_id) as waiter:
             while True:
-                event.clear()
+                waiter.forget()
                 answer, due = await self._looked(pending)
                 if answer is not None:
                     return answer
@@ -178,9 +178,7 @@ class AsyncGate(Asks):
                 if due <= 0:
                     return await self._run(partial(self._way.end, pending))
                 left = due if limit is None else min(due, limit - time.monotonic())
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(left, LOOK_SECONDS))):
-                        await event.wait()
+                await waiter.rest(min(left, LOOK_SECONDS))
 
     async def _looked(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         try:

@@ -11,7 +11,7 @@ import pytest
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
 from core.api import bearers, ends, living, streams
 from core.api.answers import server_sent
-from core.api.wakes import Wakes
+from core.gate.wakes import Wakes
 from core.history.people import tokens
 from core.models import AgentToken
 from telemetry_site.asgi import door

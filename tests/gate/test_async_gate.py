@@ -123,9 +123,9 @@ class BrokenEar:
 @pytest.mark.parametrize("error", [StoreUnavailable("broken"), KeyError("ended")])
 def test_who_waits_looks_again_where_the_connection_breaks(error):
     async def wait():
-        with Waits(lambda: BrokenEar(error)).heard("id") as event:
+        with Waits(lambda: BrokenEar(error)).heard("id") as waiter:
             for _ in range(2):
-                await asyncio.wait_for(event.wait(), PATIENCE)
-                event.clear()
+                waiter.forget()
+                await asyncio.wait_for(waiter.rest(2 * PATIENCE), PATIENCE)
 
     asyncio.run(wait())

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from core.errors import TelemetryError
+from ..errors import TelemetryError
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Wakes:
                 self.listen()
             except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
                 trace = None if isinstance(error, TelemetryError) else error
-                logger.warning("agents that wait over HTTP look again: %s", error, exc_info=trace)
+                logger.warning("those who wait look again: %s", error, exc_info=trace)
                 self.wake_all()
                 pause.wait(PAUSE_SECONDS)
 
