@@ -16,6 +16,7 @@ from core.event_streaming import EventStreamer, StreamEvent
 from core.events import publishing
 from core.events.following import Following
 from core.feedback_loop import FeedbackLoop
+from core.gate.beating import NamedInstance
 from core.signals import mailbox
 from core.signals.signal import CoordinationSignal, Wanted
 from core.store.client import open_store
@@ -43,31 +44,14 @@ class Run(NamedTuple):
     agent: str
     said: str
 
-    @property
-    def hex(self) -> str:
-        """Its id."""
-        return uuid.uuid5(SPACE, f"{self.token} {self.said} {self.agent}").hex
-
-
-class _Instance(AgentInstance):
-    """What beats by one token under one name is one process to its watchers, wherever its beats arrive."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        super().__init__()
-        self.id = uuid.uuid5(SPACE, f"{run.token} {run.agent}").hex
-
-    def begin_run(self) -> None:
-        super().begin_run()
-        self.run_id = self._run.hex
-
 
 class _Beats(HeartbeatCoordinator):
-    """A coordinator for an agent that is elsewhere."""
+    """For an agent that is elsewhere: by one token under one name it is one process to its watchers."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        self._instance: AgentInstance = _Instance(run)
+        name, said = f"{run.token} {run.agent}", f"{run.token} {run.said} {run.agent}"
+        self._instance: AgentInstance = NamedInstance(SPACE, name, said)
 
     def report(self, said: Mapping[str, Any], mode: str) -> None:
         """One beat; a first one begins what this process knows of the run."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..errors import StoreUnavailable
@@ -16,7 +16,7 @@ from ..values.numbers import checked_limit
 from .gate import Asks, by_default, id_of, pending_of
 from .hands import Hands
 from .waits import Waits
-from .way import Pending, Timeout, wanted
+from .way import Heard, Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -89,24 +89,12 @@ class AsyncGate(Asks):
 
     @overload
     async def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: None = None,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
     ) -> ApprovalResponse: ...
 
     @overload
     async def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: float,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     async def wait(

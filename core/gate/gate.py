@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Self, overload
+from typing import Any, Self, Unpack, overload
 
 from ..approvals.question import checked_claim, checked_proof, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
@@ -13,7 +13,7 @@ from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .way import Pending, Timeout, Way, wanted, way_to
+from .way import Heard, Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -95,24 +95,12 @@ class Gate(Asks):
 
     @overload
     def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: None = None,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
     ) -> ApprovalResponse: ...
 
     @overload
     def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: float,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     def wait(

@@ -116,7 +116,7 @@ class OverHTTP:
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
-        read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
+        read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._named())
         said = patiently(read, time.monotonic() + min(ASK_SECONDS, patience), self._warn)
         if said.status != 200:
             return None
@@ -159,7 +159,7 @@ class OverHTTP:
 
     def _outcome(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         request, _deadline, hearing = pending
-        query = self._query(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
+        query = self._named(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
         path = f"requests/{request.request_id}/outcome"
         said = self._site.call("GET", path, None, query, seconds + 10)
         if said.status == 202:
@@ -176,7 +176,7 @@ class OverHTTP:
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
-        query = self._query(key=key or "", status=status or "", agent=agent or self.agent)
+        query = self._named(key=key or "", status=status or "", agent=agent or self.agent)
         said = self._site.call("GET", "requests", None, query)
         if said.status != 200:
             raise ValueError(said.message)
@@ -184,8 +184,8 @@ class OverHTTP:
 
     def cancel(self, request_id: str) -> bool:
         """Withdraw it; whether this call did."""
-        body = {"agent": self.agent} if self.agent else {}
-        return bool(self._site.call("POST", f"requests/{request_id}/cancel", body).body.get("cancelled"))
+        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named())
+        return bool(said.body.get("cancelled"))
 
     def beat(self, status: str, progress: float, task: str) -> None:
         """Say that this agent lives."""
@@ -196,7 +196,7 @@ class OverHTTP:
         self._tell("stop", {"status": status, "run": run_name()})
 
     def _tell(self, mode: str, body: dict[str, Any]) -> None:
-        said = self._site.call("POST", mode, {**body, "agent": self.agent} if self.agent else body)
+        said = self._site.call("POST", mode, {**body, **self._named()})
         if said.status != 200:
             raise ValueError(said.message)
 
@@ -208,7 +208,7 @@ class OverHTTP:
         """Let every connection go."""
         self._site.close()
 
-    def _query(self, **fields: str) -> dict[str, str]:
+    def _named(self, **fields: str) -> dict[str, str]:
         return {name: value for name, value in {"agent": self.agent, **fields}.items() if value}
 
 
@@ -223,9 +223,8 @@ class SiteEar:
 
     def ended(self, request_ids: Sequence[str], seconds: float) -> list[str]:
         """Those that have ended, waiting at most so long for one."""
-        body: dict[str, Any] = {"ids": list(request_ids)[: self.MOST], "wait": seconds}
-        if self._agent:
-            body["agent"] = self._agent
+        ids, named = list(request_ids)[: self.MOST], {"agent": self._agent} if self._agent else {}
+        body = {"ids": ids, "wait": seconds, **named}
         said = checked(self._connection.call("POST", self._line, body, seconds + 10))
         if said.status != 200:
             raise StoreUnavailable(said.message)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict
 
 from ..approvals.question import checked_claim, checked_question
 from ..approvals.request import ApprovalRequest, ApprovalResponse
@@ -32,6 +32,14 @@ class Pending(NamedTuple):
     request: ApprovalRequest
     deadline: float
     hearing: Hearing
+
+
+class Heard(TypedDict, total=False):
+    """How an answer is heard: what `wait` takes beside the request and the time."""
+
+    claim: str | None
+    digest: str | None
+    understands: Iterable[str]
 
 
 class Ear(Protocol):

@@ -67,6 +67,15 @@ def test_the_same_key_gives_the_same_request_and_another_question_under_it_is_a_
     assert [one["id"] for one in client.get("/requests?key=run-7").json()["requests"]] == [first.json()["id"]]
 
 
+@pytest.mark.parametrize("query", [{"understands": "edited,all"}, {"claim": "x" * 300}])
+def test_how_an_answer_is_heard_is_refused_before_there_is_one(agent, query):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    for way in ("outcome", "stream"):
+        said = client.get(f"/requests/{request_id}/{way}", params=query)
+        assert (said.status_code, said.json()["field"]) == (400, next(iter(query)))
+
+
 def test_what_is_withdrawn_has_ended_and_what_has_ended_is_not_withdrawn(agent, gate_of):
     client = agent("deployer")
     one, two = (client.post("/requests", json={"type": "deploy"}).json()["id"] for _ in range(2))
