@@ -42,7 +42,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
     before = gate.find_requests(key=key) if isinstance(key, str) and key else []
     question = partial(
         gate.open_request,
-        body.get("type"),
+        body.get("type"),  # type: ignore[arg-type]
         body.get("context"),
         _timeout(body),
         key=key,
