@@ -16,7 +16,7 @@ from ..values.numbers import checked_limit
 from .gate import Asks, by_default, id_of, pending_of
 from .hands import Hands
 from .waits import Waits
-from .way import Heard, Pending, Timeout, wanted
+from .way import Asked, Heard, Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -53,10 +53,8 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalResponse:
         """Ask and wait: see `Gate.ask`."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         opening = self._hands.run(partial(self._way.open, asked))
         try:
             pending = await asyncio.wrap_future(opening)
@@ -81,10 +79,8 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key: see `Gate.open`."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=None, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
         return (await self._run(partial(self._way.open, asked))).request
 
     @overload
@@ -163,8 +159,6 @@ class AsyncGate(Asks):
                 self._waits.again(pending.request.request_id)
                 if limit is not None and time.monotonic() >= limit:
                     return None
-                if due <= 0:
-                    return await self._run(partial(self._way.end, pending))
                 left = due if limit is None else min(due, limit - time.monotonic())
                 await waiter.rest(min(left, LOOK_SECONDS))
 

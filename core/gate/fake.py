@@ -39,7 +39,7 @@ class Fake:
 
     def ask(self, wanted: Wanted) -> ApprovalResponse:
         """Its answer."""
-        return self.end(self.open(wanted))
+        return self._answer(self.open(wanted))
 
     def open(self, wanted: Wanted) -> Pending:
         """Keep it; the same key gives the same."""
@@ -64,14 +64,13 @@ class Fake:
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Its answer, at once."""
-        return self.end(pending)
+        return self._answer(pending)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         """Its answer, at once."""
-        return self.end(pending), 0.0
+        return self._answer(pending), 0.0
 
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """What it was told to say."""
+    def _answer(self, pending: Pending) -> ApprovalResponse:
         request = self._known[pending.request.request_id]
         said = (
             self._approve(request.approval_type, request.context)

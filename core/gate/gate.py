@@ -13,7 +13,7 @@ from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .way import Heard, Pending, Timeout, Way, wanted, way_to
+from .way import Asked, Heard, Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -69,10 +69,8 @@ class Gate(Asks):
         claim, revises: see `ApprovalGate`. Without a key, Ctrl-C and the like withdraw the request.
         Bad arguments raise ValueError or TypeError, AlreadyCollected says that the claim is another's.
         """
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         return by_default(self._way.ask(asked), default)
 
     def open(
@@ -87,10 +85,8 @@ class Gate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key, and return at once; StoreUnavailable where that failed."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=None, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
         return self._way.open(asked).request
 
     @overload
@@ -121,8 +117,7 @@ class Gate(Asks):
         pending = pending_of(self._way, request, digest, claim, understands, seconds)
         if isinstance(pending, ApprovalResponse):
             return pending
-        answer = self._way.wait(pending, max(0.0, until - time.monotonic()))
-        return self._way.end(pending) if answer is None and timeout is None else answer
+        return self._way.wait(pending, max(0.0, until - time.monotonic()))
 
     def find(
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None

@@ -58,7 +58,9 @@ class OverHTTP:
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
             guard.watch_task()
-            return self.wait(pending, math.inf) or self.end(pending)
+            answer = self.wait(pending, math.inf)
+            assert answer is not None  # without a limit it always ends
+            return answer
 
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
@@ -148,14 +150,6 @@ class OverHTTP:
         left = pending.deadline - time.monotonic()
         # The site ends it by its own clock, and may have moved the deadline.
         return answer, left if left > 0 else 1.0
-
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """Its time is up: how it ended."""
-        try:
-            answer = self._outcome(pending, LONG_POLL)
-        except StoreUnavailable as error:
-            return _unheard(pending, error)
-        return answer or refusal(pending.request.request_id, "unavailable: it has not ended yet", UNAVAILABLE)
 
     def _outcome(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         request, _deadline, hearing = pending

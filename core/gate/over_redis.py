@@ -64,21 +64,15 @@ class OverRedis(ApprovalGate):
         return said and replace(said, warning=request.warning)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
-        """One look whether it has ended; else None, and in how many seconds it is due."""
-        now = time.monotonic()
-        said = waiting.wait_until(self._store, pending.request.request_id, now, pending.hearing)
-        if said is not None:
-            return replace(said, warning=pending.request.warning), 0.0
-        if not pending.hearing.extends:
-            return None, pending.deadline - now
-        left = waiting.seconds_left(self._store, pending.request.request_id, now + CONFIRM_SECONDS)
-        return None, left or 0.0
-
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """Its time is up: how it ended."""
-        now = time.monotonic()
-        said = waiting.wait_for_end(self._store, pending.request.request_id, now, pending.hearing)
-        return replace(said, warning=pending.request.warning)
+        """One look whether it has ended, or is due and ends now; else None, and in how many seconds it is due."""
+        (request, deadline, hearing), now = pending, time.monotonic()
+        left = deadline - now
+        said = waiting.wait_until(self._store, request.request_id, now, hearing)
+        if said is None and hearing.extends:
+            left = waiting.seconds_left(self._store, request.request_id, now + CONFIRM_SECONDS) or 0.0
+        if said is None and left <= 0:
+            said = waiting.wait_for_end(self._store, request.request_id, now, hearing)
+        return said and replace(said, warning=request.warning), left
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
