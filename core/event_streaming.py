@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from .errors import StoreRefused, StoreUnavailable
-from .events.event import DEFAULT_SOURCE, MAX_DATA_BYTES, StreamEvent, checked_id, read_entry, time_of_id
+from .events.event import DEFAULT_SOURCE, StreamEvent, checked_id, read_entry, time_of_id
 from .events.following import SLICE_SECONDS, Follower, Following
+from .events.publishing import checked_event, publish
 from .store import events as commands
-from .store.client import KeyPrefix, Store, UsesStore
+from .store.client import KeyPrefix, UsesStore
 from .store.keys import EVENT_STREAM_LENGTH
-from .values.json import encode_json_object
 from .values.names import checked_name
 from .values.numbers import checked_count, checked_limit
 
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 SLOW_SECONDS = 0.5
 QUIET_SECONDS = 1.0
 CHUNK = 200
-TIDY_EVERY = 500
 REFUSALS_LOGGED = 100
 
 
@@ -58,17 +57,12 @@ class EventStreamer(UsesStore):
         left unanswered, the next second's events are dropped unsent, so that a hung server does not hold
         the agent.
         """
-        checked_name(event_type, "event_type")
-        checked_name(source, "source")
-        encoded = encode_json_object(data, "data", MAX_DATA_BYTES)
+        event = checked_event(event_type, data, source)
         began = time.monotonic()
         if began < self._quiet_until:
             return ""
         try:
-            store = self._store
-            event_id, known = store.run(
-                commands.publish(store.keys, event_type=event_type, source=source, data=encoded)
-            )
+            event_id = publish(self._store, event)
         except StoreUnavailable as error:
             self._note_trouble(event_type, error)
             if time.monotonic() - began > SLOW_SECONDS:
@@ -76,8 +70,6 @@ class EventStreamer(UsesStore):
             return ""
         if self._away or self._refused:
             self._note_success(event_type)
-        if known and known % TIDY_EVERY == 0:
-            self._tidy_types(store)
         return event_id
 
     def consume_events(
@@ -190,22 +182,6 @@ class EventStreamer(UsesStore):
             logger.warning("events of type %r are published again", event_type)
         self._away = False
         self._refused.discard(event_type)
-
-    def _tidy_types(self, store: Store) -> None:
-        """Leave one entry for each living type, so that the stream of types never loses one of them."""
-        newest: dict[str, str] = {}
-        superseded = []
-        try:
-            for event_id, flat in store.read("XRANGE", store.keys.event_types, "-", "+"):
-                name = flat[-1].decode(errors="replace")
-                if name in newest:
-                    superseded.append(newest[name])
-                newest[name] = event_id.decode()
-            if superseded:
-                store.write("XDEL", store.keys.event_types, *superseded)
-            store.run(commands.tidy_types(store.keys, newest))
-        except StoreUnavailable as error:
-            logger.warning("the list of event types was not tidied: %s", error)
 
 
 def _checked_types(event_types: Iterable[str]) -> list[str]:

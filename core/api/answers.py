@@ -82,17 +82,18 @@ class Reply:
     @property
     def bytes(self) -> bytes:
         """The body as it is sent."""
-        # What UTF-8 cannot hold, such as half a surrogate that somebody sent, goes out as its escape.
-        text = "" if self.body is None else json.dumps(self.body, ensure_ascii=False) + "\n"
-        return text.encode(errors="backslashreplace")
+        return b"" if self.body is None else _json(self.body) + b"\n"
 
 
 def server_sent(name: str, event_id: str, data: Any) -> bytes:
     """One server-sent event. Names and ids come from agents too, so a line break in them is none."""
-    lines = [f"event: {_line(name)}", f"data: {json.dumps(data, ensure_ascii=False)}"]
-    if event_id:
-        lines.insert(0, f"id: {_line(event_id)}")
-    return "\n".join(lines).encode() + b"\n\n"
+    head = f"id: {_line(event_id)}\n" if event_id else ""
+    return f"{head}event: {_line(name)}\ndata: ".encode() + _json(data) + b"\n\n"
+
+
+def _json(value: Any) -> bytes:
+    # What UTF-8 cannot hold, such as half a surrogate that somebody sent, goes out as its escape.
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _line(text: str) -> str:

@@ -2,20 +2,21 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
 from core.api.desk import Desk
 from core.api.ends import until
-from core.api.living import only
+from core.api.living import only, with_fields
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import public_keys
 from core.approvals.question import checked_claim, checked_proof, checked_understands
 from core.approvals.request import ApprovalRequest, refusal
+from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
@@ -39,19 +40,23 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
     gate = ApprovalGate(agent_id=agent)
     before = gate.find_requests(key=key) if isinstance(key, str) and key else []
+    question = partial(
+        gate.open_request,
+        body.get("type"),  # type: ignore[arg-type]
+        body.get("context"),
+        _timeout(body),
+        key=key,
+        understands=_words(body),
+        revises=body.get("revises"),
+    )
     try:
-        request = gate.open_request(
-            body.get("type"),  # type: ignore[arg-type]
-            body.get("context"),
-            _timeout(body),
-            key=key,
-            understands=_words(body),
-            revises=body.get("revises"),
-        )
+        request = with_fields(question, {"approval_type": "type"})
     except StoreRefused as error:
         raise not_taken(error, "context") from error
-    except (TypeError, ValueError) as error:
-        raise _refused(error) from error
+    except Refused as refused:
+        if refused.field == "key" and "names a request" in str(refused):
+            refused.status = 409
+        raise
     found = any(one.request_id == request.request_id for one in before)
     if url is not None:
         callbacks.wish(request.request_id, token, url)
@@ -83,23 +88,9 @@ def _timeout(body: dict[str, Any]) -> Any:
     return math.inf if "timeout" in body and body["timeout"] is None else body.get("timeout")
 
 
-def _refused(error: Exception) -> Refused:
-    message = str(error)
-    for name in ("approval_type", "context", "timeout", "key", "understands", "revises"):
-        if message.startswith(name):
-            field = name.removeprefix("approval_")
-            status = 409 if field == "key" and "names a request" in message else 400
-            return Refused(status, field, message.replace("approval_type", "type", 1), of=field)
-    return Refused(400, "request", message)
-
-
 def find(agent: str, key: str | None, status: str | None) -> Reply:
     """This agent's requests, newest first; by key and status where given."""
-    try:
-        found = ApprovalGate(agent_id=agent).find_requests(key=key, status=status)
-    except (TypeError, ValueError) as error:
-        of = "status" if str(error).startswith("status") else "key"
-        raise Refused(400, of, str(error), of=of) from error
+    found = with_fields(partial(ApprovalGate(agent_id=agent).find_requests, key=key, status=status), {})
     return Reply(200, {"requests": [request_said(request) for request in found]})
 
 
@@ -109,8 +100,9 @@ def read(agent: str, request_id: str) -> Reply:
     return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
 
 
-def cancel(agent: str, request_id: str) -> Reply:
+def cancel(agent: str, request_id: str, body: dict[str, Any]) -> Reply:
     """Withdraw it; what has ended stays as it is, and is told."""
+    only(body, ("agent",))
     own(agent, request_id)
     gate = ApprovalGate(agent_id=agent)
     cancelled = gate.cancel_request(request_id)
@@ -129,18 +121,19 @@ def _no_such() -> Refused:
     return Refused(404, "request", "There is no such request of this agent.")
 
 
-class Hearing(NamedTuple):
+def hearing(claim: str | None, understands: Iterable[str]) -> Hearing:
     """How an outcome is heard: for which name an approval is, and which answers beside yes and no are understood."""
 
-    claim: str | None = None
-    understands: tuple[str, ...] = ()
+    def checked() -> Hearing:
+        return Hearing(checked_claim(claim), None, checked_understands(understands))
 
-    @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Hearing":
-        """As it stands in the address."""
-        return cls(
-            query.get("claim"), tuple(word for word in query.get("understands", "").split(",") if word)
-        )
+    found: Hearing = with_fields(checked, {})
+    return found
+
+
+def hearing_of(query: Mapping[str, str]) -> Hearing:
+    """The same as it stands in the address."""
+    return hearing(query.get("claim"), [word for word in query.get("understands", "").split(",") if word])
 
 
 async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
@@ -179,27 +172,22 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     left = waiting.seconds_left(store, request_id, time.monotonic() + CONFIRM_SECONDS)
     if left:
         return None, left
-    if left is None:
+    keys = public_keys()
+    record = read_record(store, request_id) if keys else None
+    if left is None or (keys and record is None):
         return Reply(200, outcome_said(refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN))), 0.0
-    record = read_record(store, request_id) if public_keys() else None
+    proven = hearing._replace(proof=checked_proof(record.digest if record else None))
     try:
-        heard = waiting.Hearing(
-            checked_claim(hearing.claim),
-            checked_proof(record.digest if record else None),
-            checked_understands(hearing.understands),
-        )
-        response = waiting.wait_for_end(store, request_id, time.monotonic(), heard)
+        response = waiting.wait_for_end(store, request_id, time.monotonic(), proven)
     except AlreadyCollected as error:
         more = {"collected_by": error.collected_by, "collected_at": error.collected_at.isoformat()}
         raise Refused(409, "collected", sentence(error), of="claim", more=more) from error
-    except (TypeError, ValueError) as error:
-        field = "understands" if str(error).startswith("understands") else "claim"
-        raise Refused(400, field, str(error), of=field) from error
     return Reply(200, outcome_said(response)), 0.0
 
 
 async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
+    only(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")

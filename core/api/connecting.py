@@ -1,11 +1,12 @@
 """How an agent comes to its token, and to the next one: by a code that a person confirms, and by the token itself."""
 
+from functools import partial
 from typing import Any
 
 from django.urls import reverse
 
 from core.api.answers import Refused, Reply
-from core.api.living import only
+from core.api.living import only, with_fields
 from core.history.agents import devices, renewal
 from core.history.agents.devices import LIVES, TooMany
 from core.history.agents.renewal import AlreadyRenewed
@@ -22,14 +23,11 @@ def begin(body: dict[str, Any], address: str) -> Reply:
     scopes = body.get("scopes", list(SCOPES))
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise Refused(400, "scopes", "scopes must be a list of texts.", of="scopes")
-    said = [body.get(field, "") for field in ("machine", "agent", "client")]
+    machine, agent, client = (body.get(field, "") for field in ("machine", "agent", "client"))
     try:
-        code, secret = devices.begin(said[0], said[1], tuple(scopes), said[2], address)
+        code, secret = with_fields(partial(devices.begin, machine, agent, tuple(scopes), client, address), {})
     except TooMany as error:
         raise Refused(429, "too_many", str(error), after=60) from error
-    except (TypeError, ValueError) as error:
-        field = str(error).split(" ", 1)[0]
-        raise Refused(400, field, str(error), of=field) from error
     times = {"expires_in": int(LIVES.total_seconds()), "interval": devices.INTERVAL_SECONDS}
     names = {
         "device_code": secret,

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from core.api import living
-from core.api.wakes import Waiter, Wakes
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events.event import id_numbers
+from core.gate.wakes import Waiter, Wakes
 from core.store import signals
 from core.store.client import open_store
 from core.store.events import OWN_TYPES

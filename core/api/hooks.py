@@ -148,7 +148,7 @@ def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
 
 async def answered(desk: Desk, agent: str, request: ApprovalRequest, use: str) -> Reply:
     """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
-    hearing = asking.Hearing(use, (CHANGES, EDITED))
+    hearing = asking.hearing(use, (CHANGES, EDITED))
     reply = await asking.outcome(desk, agent, request.request_id, 0, hearing)
     context = request.context
     tool = Tool(BEFORE, context["tool"], context["session"], use, context)
@@ -159,7 +159,7 @@ async def _held(
     desk: Desk, agent: str, question: Question, understands: tuple[str, ...], seconds: float
 ) -> Reply:
     """How a question ended within so many seconds: 200, or 202 where nobody has answered."""
-    hearing = asking.Hearing(question.use, understands)
+    hearing = asking.hearing(question.use, understands)
 
     async def outcome(request_of: Callable[[str, Question, tuple[str, ...]], str]) -> Reply:
         request_id = await desk.run(partial(request_of, agent, question, understands))

@@ -6,17 +6,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any, NamedTuple
 
 from core.agent_coordination import CoordinationSignals
 from core.agent_tracking import HeartbeatCoordinator
 from core.agents.instance import AgentInstance
 from core.api.answers import Refused, Reply, sentence, server_sent
-from core.errors import StoreUnavailable
 from core.event_streaming import EventStreamer, StreamEvent
+from core.events import publishing
 from core.events.following import Following
 from core.feedback_loop import FeedbackLoop
+from core.gate.beating import NamedInstance
 from core.signals import mailbox
 from core.signals.signal import CoordinationSignal, Wanted
 from core.store.client import open_store
@@ -44,31 +44,14 @@ class Run(NamedTuple):
     agent: str
     said: str
 
-    @property
-    def hex(self) -> str:
-        """Its id."""
-        return uuid.uuid5(SPACE, f"{self.token} {self.said} {self.agent}").hex
-
-
-class _Instance(AgentInstance):
-    """What beats by one token under one name is one process to its watchers, wherever its beats arrive."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        super().__init__()
-        self.id = uuid.uuid5(SPACE, f"{run.token} {run.agent}").hex
-
-    def begin_run(self) -> None:
-        super().begin_run()
-        self.run_id = self._run.hex
-
 
 class _Beats(HeartbeatCoordinator):
-    """A coordinator for an agent that is elsewhere."""
+    """For an agent that is elsewhere: by one token under one name it is one process to its watchers."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        self._instance: AgentInstance = _Instance(run)
+        name, said = f"{run.token} {run.agent}", f"{run.token} {run.said} {run.agent}"
+        self._instance: AgentInstance = NamedInstance(SPACE, name, said)
 
     def report(self, said: Mapping[str, Any], mode: str) -> None:
         """One beat; a first one begins what this process knows of the run."""
@@ -157,14 +140,14 @@ def publish(agent: str, body: dict[str, Any]) -> Reply:
     """Publish an event with the agent as its source; types of our own are nobody's."""
     only(body, EVENT)
     _refuse_own(body.get("type"))
-    events = _streamer()
-    event_id = with_fields(
-        lambda: events.publish_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
+    event = with_fields(
+        lambda: publishing.checked_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
         {"event_type": "type"},
     )
-    if not event_id:
-        raise StoreUnavailable("nobody knows whether the event was stored")
-    return Reply(201, {"id": event_id})
+    try:
+        return Reply(201, {"id": publishing.publish(open_store(), event)})
+    except TooManyTypes as error:
+        raise Refused(422, "too_many_types", sentence(error), of="type") from error
 
 
 def _refuse_own(kind: object) -> None:
@@ -174,14 +157,8 @@ def _refuse_own(kind: object) -> None:
 
 def read_events(query: Mapping[str, str]) -> Reply:
     """What agents published after `after`, oldest first; of one type, or of all but the site's own."""
-    found: list[dict[str, Any]] = []
-    with closing(_followed(query.get("type", ""), query.get("after", "0"))) as following:
-        for event in following:
-            if event.event_type not in OWN_TYPES:
-                found.append(event.to_dict())
-            if len(found) >= EVENTS_AT_ONCE:
-                break
-    return Reply(200, {"events": found})
+    found = _read(query.get("type", ""), query.get("after", "0"))
+    return Reply(200, {"events": [event.to_dict() for event, _piece in found.events]})
 
 
 class Told(NamedTuple):
@@ -197,20 +174,37 @@ def told_after(kind: str, after: str) -> Told:
 
     Refused for a type that is the site's own, and for what is no type or no id.
     """
-    pieces: list[bytes] = []
-    left = BYTES_AT_ONCE
+    found = _read(kind, after)
+    pieces = [piece for _event, piece in found.events]
+    if found.missed:
+        pieces.append(server_sent("missed", "", {"missed": found.missed}))
+    return Told(pieces, found.after, found.more)
+
+
+class _Read(NamedTuple):
+    """Events of agents with each as a stream tells it; see `Told`."""
+
+    events: list[tuple[StreamEvent, bytes]]
+    after: str
+    more: bool
+    missed: int
+
+
+def _read(kind: str, after: str) -> _Read:
+    """What is there after an id, as much as is read at once."""
+    _refuse_own(kind)
+    events: list[tuple[StreamEvent, bytes]] = []
+    left, more = BYTES_AT_ONCE, False
     with closing(_followed(kind, after)) as following:
         for event in following:
             after = event.event_id
             if event.event_type not in OWN_TYPES:
-                pieces.append(told(event))
-                left -= len(pieces[-1])
-            if left <= 0 or len(pieces) >= EVENTS_AT_ONCE:
+                events.append((event, told(event)))
+                left -= len(events[-1][1])
+            more = left <= 0 or len(events) >= EVENTS_AT_ONCE
+            if more:
                 break
-        more = left <= 0 or len(pieces) >= EVENTS_AT_ONCE
-        if following.missed:
-            pieces.append(server_sent("missed", "", {"missed": following.missed}))
-    return Told(pieces, after, more)
+        return _Read(events, after, more, following.missed)
 
 
 def told(event: StreamEvent) -> bytes:
@@ -219,10 +213,8 @@ def told(event: StreamEvent) -> bytes:
 
 
 def _followed(kind: str, after: str) -> Following:
-    """What is there after an id."""
-    _refuse_own(kind)
     following: Following = with_fields(
-        lambda: _streamer().consume_events(
+        lambda: EventStreamer().consume_events(
             [kind] if kind else None, start_id=after, count=100, idle_timeout=0
         ),
         {"event_types": "type", "start_id": "after"},
@@ -241,20 +233,6 @@ def rate(body: dict[str, Any]) -> Reply:
     names = {"workflow_name": "workflow", "stage_name": "stage", "quality_score": "quality"}
     said = [body.get(name) for name in ("workflow", "stage", "tier", "quality", "metadata")]
     return Reply(201, {"id": with_fields(lambda: FeedbackLoop().record_feedback(*said), names)})  # type: ignore[arg-type]
-
-
-class _Streamer(EventStreamer):
-    """Says what an agent in Python finds in its log: that the site takes no further type of it."""
-
-    def _note_trouble(self, event_type: str, error: StoreUnavailable) -> None:
-        if isinstance(error, TooManyTypes):
-            raise Refused(422, "too_many_types", sentence(error), of="type") from error
-        super()._note_trouble(event_type, error)
-
-
-@cache
-def _streamer() -> EventStreamer:
-    return _Streamer()
 
 
 def track(agent: str, body: dict[str, Any]) -> Reply:

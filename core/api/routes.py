@@ -73,20 +73,8 @@ def _beat(mode: str, call: Call) -> Reply:
 
 
 def _outcome(call: Call) -> Awaitable[Reply]:
-    seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.Hearing.of(call.query)
+    seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.hearing_of(call.query)
     return asking.outcome(call.desk, call.agent, call.id, seconds, hearing)
-
-
-def _ended(call: Call) -> Awaitable[Reply]:
-    return asking.ended(call.desk, call.agent, call.body)
-
-
-def _stream(call: Call) -> Awaitable[Stream]:
-    return streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query)
-
-
-def _events(call: Call) -> Awaitable[Stream]:
-    return streams.of_events(call.desk, call.bearer, call.query, call.last)
 
 
 async def _signal(call: Call) -> Reply:
@@ -106,10 +94,6 @@ async def _signal(call: Call) -> Reply:
     return Reply(200, found.to_dict(), unsent=partial(give_back, found))
 
 
-def _hook(call: Call) -> Awaitable[Reply]:
-    return hooks.claude_code(call.desk, call.bearer, call.hook_agent, call.query, call.body)
-
-
 ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "requests"): Route(
         "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
@@ -117,20 +101,34 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "requests"): Route(
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
-    ("POST", "requests/ended"): Route("ask", _ended, waits=True),
+    ("POST", "requests/ended"): Route(
+        "ask", lambda call: asking.ended(call.desk, call.agent, call.body), waits=True
+    ),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
-    ("GET", "requests/{id}/stream"): Route("ask", _stream, waits=True),
-    ("POST", "requests/{id}/cancel"): Route("ask", lambda call: asking.cancel(call.agent, call.id)),
+    ("GET", "requests/{id}/stream"): Route(
+        "ask",
+        lambda call: streams.of_request(call.desk, call.bearer, call.agent, call.id, call.query),
+        waits=True,
+    ),
+    ("POST", "requests/{id}/cancel"): Route(
+        "ask", lambda call: asking.cancel(call.agent, call.id, call.body)
+    ),
     **{("POST", mode): Route("beat", partial(_beat, mode)) for mode in ("start", "beat", "stop")},
     ("POST", "signals"): Route("signal", lambda call: living.send_signal(call.agent, call.body)),
     ("GET", "signals"): Route("signal", _signal, waits=True),
     ("POST", "events"): Route("events", lambda call: living.publish(call.agent, call.body)),
     ("GET", "events"): Route("events", lambda call: living.read_events(call.query)),
-    ("GET", "events/stream"): Route("events", _events, waits=True),
+    ("GET", "events/stream"): Route(
+        "events", lambda call: streams.of_events(call.desk, call.bearer, call.query, call.last), waits=True
+    ),
     ("POST", "feedback"): Route("usage", lambda call: living.rate(call.body)),
     ("POST", "calls"): Route("usage", lambda call: living.track(call.agent, call.body)),
-    ("POST", "hooks/claude-code"): Route("", _hook, waits=True),
+    ("POST", "hooks/claude-code"): Route(
+        "",
+        lambda call: hooks.claude_code(call.desk, call.bearer, call.hook_agent, call.query, call.body),
+        waits=True,
+    ),
     ("POST", "token/rotate"): Route("", lambda call: connecting.rotate(call.bearer)),
 }
 # Without a token: what answers is told the body and the address of who asks.

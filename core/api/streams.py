@@ -30,7 +30,7 @@ async def of_request(
 ) -> Stream:
     """One event `outcome` when the request has ended, or `refused` where the claim is somebody else's."""
     await desk.run(partial(asking.own, agent, request_id))
-    hearing = asking.Hearing.of(query)
+    hearing = asking.hearing_of(query)
 
     async def pieces() -> AsyncIterator[bytes]:
         yield FIRST

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..approvals.request import ApprovalResponse
+from ..errors import StoreUnavailable
 from ..gate.forms import seconds_of
 from ..gate.gate import Gate
 from ..values.approvals import APPROVED, CANCELLED, CHANGES, DENIED, PENDING, TIMEOUT
 from ..values.text import one_line
-from .commands import AWAY, DONE, NOBODY, REFUSED, command, option
+from .commands import AWAY, DONE, NOBODY, REFUSED, command, complain, option
 from .tables import print_json
 
 CODES = {
@@ -45,13 +46,17 @@ def duration(text: str) -> float:
 )
 def cmd_ask(args: Namespace) -> int:
     """Ask people, and wait: 0 where they approve, so `agent-telemetry ask deploy && ./deploy.sh` is gated."""
+    context = _context(args.context)
     with Gate(agent=args.agent) as gate:
-        context = _context(args.context)
-        if args.no_wait:
+        if not args.no_wait:
+            return _told(gate.ask(args.type, context, key=args.key, timeout=args.timeout), args.json)
+        try:
             request = gate.open(args.type, context, key=args.key, timeout=args.timeout)
-            print_json(request.to_dict()) if args.json else print(request.request_id)
-            return DONE
-        return _told(gate.ask(args.type, context, key=args.key, timeout=args.timeout), args.json)
+        except StoreUnavailable as error:
+            complain("ask", error)
+            return AWAY
+        print_json(request.to_dict()) if args.json else print(request.request_id)
+        return DONE
 
 
 @command(
@@ -66,10 +71,11 @@ def cmd_ask(args: Namespace) -> int:
 def cmd_wait(args: Namespace) -> int:
     """Wait for a request that was asked before; the same exit codes as `ask`."""
     with Gate(agent=args.agent) as gate:
-        if args.timeout is None:
-            answer: ApprovalResponse | None = gate.wait(args.request, claim=args.claim, digest=args.digest)
-        else:
+        try:
             answer = gate.wait(args.request, args.timeout, claim=args.claim, digest=args.digest)
+        except StoreUnavailable as error:
+            complain("wait", error)
+            return AWAY
     if answer is None:
         print_json({"request_id": args.request, "status": PENDING}) if args.json else print(PENDING)
         return NOBODY
@@ -91,13 +97,11 @@ def cmd_wait(args: Namespace) -> int:
 )
 def cmd_beat(args: Namespace) -> int:
     """Say that an agent lives; every 10 seconds, from a script. Without it for 30 seconds, it is lost."""
+    status = "completed" if args.stop and args.status == "running" else args.status
     with Gate(agent=args.agent) as gate:
-        if args.stop:
-            gate.stop("completed" if args.status == "running" else args.status)
-        else:
-            gate.beat(args.status, args.progress, args.task)
+        gate.stop(status) if args.stop else gate.beat(status, args.progress, args.task)
     if args.json:
-        print_json({"status": args.status})
+        print_json({"status": status})
     return DONE
 
 

@@ -106,23 +106,19 @@ def complain(name: str, sentence: object) -> None:
 # What options may say
 
 
-def days(text: str) -> int:
-    """For `type=`: a number of days."""
-    if not _is_within(text, MAX_DAYS):
-        raise argparse.ArgumentTypeError(f"must be a whole number of 1 to {MAX_DAYS:,} days, not {text!r}")
-    return int(text)
+def whole(least: int, most: int, unit: str = "") -> Callable[[str], int]:
+    """For `type=`: a whole number within these."""
+
+    def parse(text: str) -> int:
+        # No number of thousands of digits is made: Python refuses, and the sentence would be its own.
+        if text.isascii() and text.isdecimal() and len(text) <= 40 and least <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"must be a whole number of {least} to {most:,}{unit}, not {text!r}")
+
+    return parse
 
 
-def whole_number(text: str) -> int:
-    """For `type=`: 1 to 1,000,000."""
-    if not _is_within(text, 1_000_000):
-        raise argparse.ArgumentTypeError(f"must be a whole number of 1 to 1,000,000, not {text!r}")
-    return int(text)
-
-
-def _is_within(text: str, most: int) -> bool:
-    # No number of thousands of digits is made: Python refuses, and the sentence would be its own.
-    return text.isascii() and text.isdecimal() and len(text) <= 40 and 1 <= int(text) <= most
+days, whole_number = whole(1, MAX_DAYS, " days"), whole(1, 1_000_000)
 
 
 class _Parser(ArgumentParser):

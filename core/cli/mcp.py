@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from .agents.shim import as_named
-from .commands import DONE, command, option
+from .commands import DONE, command, option, whole
 
 AGAIN_SECONDS = 0.5
 AWAY_SECONDS = 60.0  # so long a site that does not answer is asked again; its own restart is shorter
@@ -31,7 +31,12 @@ REFUSED = "Nobody could be asked: the site takes TELEMETRY_TOKEN for none that m
     option(
         "--agent", help="with the token of a fleet, what follows its beginning; by default TELEMETRY_AGENT"
     ),
-    option("--timeout", type=int, default=600, help="seconds that the client waits for approve (600)"),
+    option(
+        "--timeout",
+        type=whole(10, 3600, " seconds"),
+        default=600,
+        help="seconds that the client waits for approve (600)",
+    ),
 )
 def cmd_telemetry_mcp(args: Namespace) -> int:
     """Tools by which an agent asks people, over standard input and output (docs/agents/mcp.md)."""

@@ -5,10 +5,12 @@ A source turns one record into a call, into None where it is about no call, or r
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import PurePath
 from typing import Any, TextIO
 
@@ -36,7 +38,7 @@ from ..values.text import no_formula
 CHUNK = 1 << 16
 LONGEST = 64 << 20  # of one value of an array
 _BEFORE = "\ufeff \t\r\n"
-_SPACES = " \t\r\n,"
+_BETWEEN = re.compile(r"[ \t\r\n,]*")
 _FAILED = {"failure", "failed", "error"}
 Record = Mapping[str, Any]
 Bad = Callable[[Exception], None]
@@ -54,22 +56,33 @@ def records(file: TextIO, bad: Bad) -> Iterator[Record]:
     while start and start in _BEFORE:
         start = file.read(1)
     if start == "[":
-        yield from _array("", file, bad)
-    elif start in ("{", ""):
-        yield from _lines(start + file.readline(), file, bad)
-    else:
-        yield from csv.DictReader(file, next(csv.reader([start + file.readline()])))
+        yield from _array(file, bad)
+        return
+    lines = chain([start + file.readline()], file)
+    yield from _lines(lines, bad) if start in ("{", "") else _rows(lines, bad)
 
 
-def _lines(first: str, file: TextIO, bad: Bad) -> Iterator[Record]:
-    line = first
-    while line:
+def _lines(lines: Iterable[str], bad: Bad) -> Iterator[Record]:
+    for line in lines:
         if line.strip():
             try:
                 yield _as_record(json.loads(line))
             except ODD as error:
                 bad(error)
-        line = file.readline()
+
+
+def _rows(lines: Iterable[str], bad: Bad) -> Iterator[Record]:
+    csv.field_size_limit(LONGEST)  # a row may hold what was asked, and what was answered
+    rows = csv.DictReader(lines)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            bad(error)
+            continue
+        if row is None:
+            return
+        yield row
 
 
 def _as_record(value: Any) -> Record:
@@ -78,22 +91,22 @@ def _as_record(value: Any) -> Record:
     return value
 
 
-def _array(text: str, file: TextIO, bad: Bad) -> Iterator[Record]:
-    decoder = json.JSONDecoder()
+def _array(file: TextIO, bad: Bad) -> Iterator[Record]:
+    decoder, text, place = json.JSONDecoder(), "", 0
     while True:
-        text = text.lstrip(_SPACES)
-        if text.startswith("]"):
+        place = _BETWEEN.match(text, place).end()  # type: ignore[union-attr]  # it matches nothing too
+        if text.startswith("]", place):
             return
         try:
-            value, end = decoder.raw_decode(text)
-        except ValueError as error:
-            more = file.read(max(CHUNK, len(text)))
-            if not more or len(text) > LONGEST:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            left = len(text) - place
+            more = file.read(max(CHUNK, left))
+            if not more or left > LONGEST:
                 bad(error)
                 return
-            text += more
+            text, place = text[place:] + more, 0
             continue
-        text = text[end:]
         try:
             yield _as_record(value)
         except ODD as error:

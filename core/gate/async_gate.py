@@ -1,12 +1,13 @@
 """The gate for programs with an event loop: who waits holds no thread, and all wait over one connection."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..errors import StoreUnavailable
@@ -15,7 +16,7 @@ from ..values.numbers import checked_limit
 from .gate import Asks, by_default, id_of, pending_of
 from .hands import Hands
 from .waits import Waits
-from .way import Pending, Timeout, wanted
+from .way import Asked, Heard, Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -52,10 +53,8 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalResponse:
         """Ask and wait: see `Gate.ask`."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         opening = self._hands.run(partial(self._way.open, asked))
         try:
             pending = await asyncio.wrap_future(opening)
@@ -80,32 +79,18 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key: see `Gate.open`."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=None, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
         return (await self._run(partial(self._way.open, asked))).request
 
     @overload
     async def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: None = None,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
     ) -> ApprovalResponse: ...
 
     @overload
     async def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: float,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     async def wait(
@@ -118,8 +103,11 @@ class AsyncGate(Asks):
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
         """Wait until it has ended, or `timeout` seconds: then None. See `Gate.wait`."""
-        limit = None if timeout is None else time.monotonic() + checked_limit(timeout, "timeout")
-        pending = await self._run(partial(pending_of, self._way, request, digest, claim, understands))
+        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        limit = None if timeout is None else time.monotonic() + seconds
+        pending = await self._run(
+            partial(pending_of, self._way, request, digest, claim, understands, seconds)
+        )
         return pending if isinstance(pending, ApprovalResponse) else await self._until(pending, limit)
 
     async def find(
@@ -162,21 +150,17 @@ class AsyncGate(Asks):
 
     async def _until(self, pending: Pending, limit: float | None) -> ApprovalResponse | None:
         """How it ended; None when `limit` (monotonic) came first."""
-        with self._waits.heard(pending.request.request_id) as event:
+        with self._waits.heard(pending.request.request_id) as waiter:
             while True:
-                event.clear()
+                waiter.forget()
                 answer, due = await self._looked(pending)
                 if answer is not None:
                     return answer
                 self._waits.again(pending.request.request_id)
                 if limit is not None and time.monotonic() >= limit:
                     return None
-                if due <= 0:
-                    return await self._run(partial(self._way.end, pending))
                 left = due if limit is None else min(due, limit - time.monotonic())
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, min(left, LOOK_SECONDS))):
-                        await event.wait()
+                await waiter.rest(min(left, LOOK_SECONDS))
 
     async def _looked(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         try:

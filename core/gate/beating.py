@@ -16,17 +16,18 @@ def run_name() -> str:
     return f"{socket.gethostname()} {os.getppid()}"
 
 
-class _Step(AgentInstance):
-    """One of the processes of a run."""
+class NamedInstance(AgentInstance):
+    """One whose beats come from elsewhere than one process: its ids are what it is called, always the same."""
 
-    def __init__(self, agent: str) -> None:
-        self._agent = agent
+    def __init__(self, space: uuid.UUID, name: str, run: str) -> None:
+        self._run_id = uuid.uuid5(space, run).hex
         super().__init__()
-        self.id = uuid.uuid5(SPACE, f"{run_name()} {agent}").hex
+        self.id = uuid.uuid5(space, name).hex
 
     def begin_run(self) -> None:
+        """The run that it is called, however often it begins."""
         super().begin_run()
-        self.run_id = uuid.uuid5(SPACE, f"run {run_name()} {self._agent}").hex
+        self.run_id = self._run_id
 
 
 class ScriptHeart(HeartbeatCoordinator):
@@ -36,7 +37,8 @@ class ScriptHeart(HeartbeatCoordinator):
         super().__init__(memory)
         self.agent_id = agent
         self._identity = f'"agent_id":{json.dumps(agent)},"display_name":null,"metadata":{{}},'
-        self._instance: AgentInstance = _Step(agent)
+        step = f"{run_name()} {agent}"
+        self._instance: AgentInstance = NamedInstance(SPACE, step, f"run {step}")
 
     def tell(self, said: Said, mode: str) -> None:
         """mode: beat or stop."""

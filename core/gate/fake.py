@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse
-from ..approvals.waiting import PLAIN
+from ..approvals.waiting import PLAIN, Hearing
 from ..values.approvals import (
     APPROVED,
     CANCELLED,
@@ -39,7 +39,7 @@ class Fake:
 
     def ask(self, wanted: Wanted) -> ApprovalResponse:
         """Its answer."""
-        return self.end(self.open(wanted))
+        return self._answer(self.open(wanted))
 
     def open(self, wanted: Wanted) -> Pending:
         """Keep it; the same key gives the same."""
@@ -57,21 +57,20 @@ class Fake:
                 self._of_key[question.key] = known.request_id
         return Pending(known, time.monotonic() + wanted.seconds, PLAIN)
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """What was opened before."""
         known = self._known.get(request_id)
         return None if known is None else Pending(known, time.monotonic() + known.timeout_seconds, PLAIN)
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Its answer, at once."""
-        return self.end(pending)
+        return self._answer(pending)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         """Its answer, at once."""
-        return self.end(pending), 0.0
+        return self._answer(pending), 0.0
 
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """What it was told to say."""
+    def _answer(self, pending: Pending) -> ApprovalResponse:
         request = self._known[pending.request.request_id]
         said = (
             self._approve(request.approval_type, request.context)

@@ -1,17 +1,19 @@
 """The gate that blocks: what an agent writes where it must not go on without a person."""
 
+import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Self, overload
+from typing import Any, Self, Unpack, overload
 
-from ..approvals.question import checked_claim, checked_understands
+from ..approvals.question import checked_claim, checked_proof, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
-from ..approvals.waiting import NO_SUCH_REQUEST
+from ..approvals.waiting import NO_SUCH_REQUEST, Hearing
 from ..values.approvals import UNKNOWN
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
-from .way import Pending, Timeout, Way, wanted, way_to
+from .way import Asked, Heard, Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -67,10 +69,8 @@ class Gate(Asks):
         claim, revises: see `ApprovalGate`. Without a key, Ctrl-C and the like withdraw the request.
         Bad arguments raise ValueError or TypeError, AlreadyCollected says that the claim is another's.
         """
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=claim, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         return by_default(self._way.ask(asked), default)
 
     def open(
@@ -85,32 +85,18 @@ class Gate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key, and return at once; StoreUnavailable where that failed."""
-        asked = wanted(
-            self._way.agent, approval_type, context, timeout,
-            key=key, claim=None, understands=understands, revises=revises, convert=convert,
-        )  # fmt: skip
+        how = Asked(key=key, understands=understands, revises=revises)
+        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
         return self._way.open(asked).request
 
     @overload
     def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: None = None,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
     ) -> ApprovalResponse: ...
 
     @overload
     def wait(
-        self,
-        request: ApprovalRequest | str,
-        timeout: float,
-        *,
-        claim: str | None = None,
-        digest: str | None = None,
-        understands: Iterable[str] = (),
+        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     def wait(
@@ -126,13 +112,12 @@ class Gate(Asks):
 
         digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
         """
-        limit = None if timeout is None else checked_limit(timeout, "timeout")
-        pending = pending_of(self._way, request, digest, claim, understands)
+        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        until = time.monotonic() + seconds
+        pending = pending_of(self._way, request, digest, claim, understands, seconds)
         if isinstance(pending, ApprovalResponse):
             return pending
-        if limit is not None:
-            return self._way.wait(pending, limit)
-        return self._way.wait(pending, float("inf")) or self._way.end(pending)
+        return self._way.wait(pending, max(0.0, until - time.monotonic()))
 
     def find(
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
@@ -186,11 +171,13 @@ def pending_of(
     digest: str | None,
     claim: str | None,
     understands: Iterable[str],
+    patience: float,
 ) -> Pending | ApprovalResponse:
     """What is waited for, or the answer that there is no such request."""
     own = None if isinstance(request, str) else request.digest or None
     words = checked_understands(understands)
-    found = way.pending(id_of(request), digest or own, checked_claim(claim), words)
+    hearing = Hearing(checked_claim(claim), checked_proof(digest or own), words)
+    found = way.pending(id_of(request), hearing, patience)
     return refusal(id_of(request), NO_SUCH_REQUEST, UNKNOWN) if found is None else found
 
 

@@ -6,12 +6,13 @@ import math
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..errors import StoreRefused, StoreUnavailable, TooLarge
@@ -109,7 +110,7 @@ class Site:
             else http.client.HTTPConnection(host, port, timeout=CALL_SECONDS)
         )
         if through is not None:
-            made.set_tunnel(self._host, self._port)
+            made.set_tunnel(self._host, self._port, _credentials(through))
         return made
 
     @property
@@ -179,6 +180,8 @@ def checked(said: Said) -> Said:
     """What came back, where it is an answer to the call; else it is raised."""
     if said.status in BUSY and said.body.get("error") != "too_many":
         raise StoreUnavailable(said.message)
+    if said.status < 300 and not said.body:
+        raise StoreUnavailable("what answers is no site of this kind")
     if said.status in (401, 403, 429) or 300 <= said.status < 400:
         raise StoreRefused(said.message)
     if said.body.get("error") == "too_large":
@@ -197,6 +200,13 @@ def _object(text: bytes) -> dict[str, Any]:
     except ValueError:
         return {}  # the page of a proxy
     return found if isinstance(found, dict) else {}
+
+
+def _credentials(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    said = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(said.encode()).decode()}"}
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ from typing import Any
 from ..approvals import interruptions
 from ..approvals.asking import patiently
 from ..approvals.proof import Proof, public_keys
-from ..approvals.question import MAX_CONTEXT_BYTES, checked_proof
+from ..approvals.question import MAX_CONTEXT_BYTES
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
 from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
@@ -58,7 +58,9 @@ class OverHTTP:
             except StoreUnavailable as error:
                 return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
             guard.watch_task()
-            return self.wait(pending, math.inf) or self.end(pending)
+            answer = self.wait(pending, math.inf)
+            assert answer is not None  # without a limit it always ends
+            return answer
 
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
@@ -114,15 +116,14 @@ class OverHTTP:
 
     # Waiting
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
-        read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._query())
-        said = patiently(read, time.monotonic() + ASK_SECONDS, self._warn)
+        read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._named())
+        said = patiently(read, time.monotonic() + min(ASK_SECONDS, patience), self._warn)
         if said.status != 200:
             return None
         request = _request(said.body, None)
-        left = _seconds_left(request, True)
-        return Pending(request, time.monotonic() + left, Hearing(claim, checked_proof(digest), understands))
+        return Pending(request, time.monotonic() + _seconds_left(request, True), hearing)
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""
@@ -150,17 +151,9 @@ class OverHTTP:
         # The site ends it by its own clock, and may have moved the deadline.
         return answer, left if left > 0 else 1.0
 
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """Its time is up: how it ended."""
-        try:
-            answer = self._outcome(pending, LONG_POLL)
-        except StoreUnavailable as error:
-            return _unheard(pending, error)
-        return answer or refusal(pending.request.request_id, "unavailable: it has not ended yet", UNAVAILABLE)
-
     def _outcome(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         request, _deadline, hearing = pending
-        query = self._query(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
+        query = self._named(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
         path = f"requests/{request.request_id}/outcome"
         said = self._site.call("GET", path, None, query, seconds + 10)
         if said.status == 202:
@@ -177,7 +170,7 @@ class OverHTTP:
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
-        query = self._query(key=key or "", status=status or "", agent=agent or self.agent)
+        query = self._named(key=key or "", status=status or "", agent=agent or self.agent)
         said = self._site.call("GET", "requests", None, query)
         if said.status != 200:
             raise ValueError(said.message)
@@ -185,8 +178,8 @@ class OverHTTP:
 
     def cancel(self, request_id: str) -> bool:
         """Withdraw it; whether this call did."""
-        body = {"agent": self.agent} if self.agent else {}
-        return bool(self._site.call("POST", f"requests/{request_id}/cancel", body).body.get("cancelled"))
+        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named())
+        return bool(said.body.get("cancelled"))
 
     def beat(self, status: str, progress: float, task: str) -> None:
         """Say that this agent lives."""
@@ -197,7 +190,7 @@ class OverHTTP:
         self._tell("stop", {"status": status, "run": run_name()})
 
     def _tell(self, mode: str, body: dict[str, Any]) -> None:
-        said = self._site.call("POST", mode, {**body, "agent": self.agent} if self.agent else body)
+        said = self._site.call("POST", mode, {**body, **self._named()})
         if said.status != 200:
             raise ValueError(said.message)
 
@@ -209,7 +202,7 @@ class OverHTTP:
         """Let every connection go."""
         self._site.close()
 
-    def _query(self, **fields: str) -> dict[str, str]:
+    def _named(self, **fields: str) -> dict[str, str]:
         return {name: value for name, value in {"agent": self.agent, **fields}.items() if value}
 
 
@@ -224,9 +217,8 @@ class SiteEar:
 
     def ended(self, request_ids: Sequence[str], seconds: float) -> list[str]:
         """Those that have ended, waiting at most so long for one."""
-        body: dict[str, Any] = {"ids": list(request_ids)[: self.MOST], "wait": seconds}
-        if self._agent:
-            body["agent"] = self._agent
+        ids, named = list(request_ids)[: self.MOST], {"agent": self._agent} if self._agent else {}
+        body = {"ids": ids, "wait": seconds, **named}
         said = checked(self._connection.call("POST", self._line, body, seconds + 10))
         if said.status != 200:
             raise StoreUnavailable(said.message)

@@ -1,5 +1,6 @@
 """The way of an agent that holds the Redis of the site: the gate's own commands."""
 
+import math
 import time
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ from ..agents.instance import Said
 from ..approval_gates import ApprovalGate
 from ..approvals import asking, waiting
 from ..approvals.proof import public_keys
-from ..approvals.question import checked_proof, hearing_of
+from ..approvals.question import hearing_of
 from ..approvals.request import ApprovalRequest, ApprovalResponse
 from ..approvals.waiting import Hearing
 from ..store.approvals import valid_id
@@ -42,19 +43,19 @@ class OverRedis(ApprovalGate):
         hearing = hearing_of(wanted.claim, wanted.question, keys, asked.deadline_ms)
         return Pending(asked.request, asked.deadline, hearing)
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
-        hearing = Hearing(claim, checked_proof(digest), understands)
         if not valid_id(request_id) or (request := self.get_request(request_id)) is None:
             return None
-        left = waiting.seconds_left(self._store, request_id, time.monotonic() + CONFIRM_SECONDS)
+        until = time.monotonic() + min(CONFIRM_SECONDS, patience)
+        left = waiting.seconds_left(self._store, request_id, until)
         return None if left is None else Pending(request, time.monotonic() + left, hearing)
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None."""
         request, deadline, hearing = pending
         end = time.monotonic() + seconds
-        if hearing.extends:
+        if hearing.extends and end < math.inf:
             said = waiting.wait_within(self._store, request.request_id, deadline, end, hearing)
         elif end >= deadline:
             said = waiting.wait_for_end(self._store, request.request_id, deadline, hearing)
@@ -63,21 +64,15 @@ class OverRedis(ApprovalGate):
         return said and replace(said, warning=request.warning)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
-        """One look whether it has ended; else None, and in how many seconds it is due."""
-        now = time.monotonic()
-        said = waiting.wait_until(self._store, pending.request.request_id, now, pending.hearing)
-        if said is not None:
-            return replace(said, warning=pending.request.warning), 0.0
-        if not pending.hearing.extends:
-            return None, pending.deadline - now
-        left = waiting.seconds_left(self._store, pending.request.request_id, now + CONFIRM_SECONDS)
-        return None, left or 0.0
-
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """Its time is up: how it ended."""
-        now = time.monotonic()
-        said = waiting.wait_for_end(self._store, pending.request.request_id, now, pending.hearing)
-        return replace(said, warning=pending.request.warning)
+        """One look whether it has ended, or is due and ends now; else None, and in how many seconds it is due."""
+        (request, deadline, hearing), now = pending, time.monotonic()
+        left = deadline - now
+        said = waiting.wait_until(self._store, request.request_id, now, hearing)
+        if said is None and hearing.extends:
+            left = waiting.seconds_left(self._store, request.request_id, now + CONFIRM_SECONDS) or 0.0
+        if said is None and left <= 0:
+            said = waiting.wait_for_end(self._store, request.request_id, now, hearing)
+        return said and replace(said, warning=request.warning), left
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 
 from ..approvals.question import checked_claim, checked_question
 from ..approvals.request import ApprovalRequest, ApprovalResponse
@@ -34,6 +34,22 @@ class Pending(NamedTuple):
     hearing: Hearing
 
 
+class Asked(TypedDict):
+    """What `ask` and `open` take and `checked_question` looks at: see there."""
+
+    key: str | None
+    understands: Iterable[str]
+    revises: str | None
+
+
+class Heard(TypedDict, total=False):
+    """How an answer is heard: what `wait` takes beside the request and the time."""
+
+    claim: str | None
+    digest: str | None
+    understands: Iterable[str]
+
+
 class Ear(Protocol):
     """One connection over which the ends of many requests are heard. StoreUnavailable from every method but `cut`."""
 
@@ -61,17 +77,17 @@ class Way(Protocol):
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
 
-    def pending(self, request_id: str, digest: str | None, claim: str, understands: str) -> Pending | None:
-        """A request that somebody opened before, to be waited for; None for one that nobody knows."""
+    def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
+        """A request that somebody opened before; None for one that nobody knows.
+
+        patience: the seconds that there are, at most, to ask a site again that is away.
+        """
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
-        """Block until it has ended, or so long: then None."""
+        """Block until it has ended, or so long: then None. Without an end (inf) it is always an outcome."""
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
-        """One look whether it has ended; else None, and in how many seconds it is due."""
-
-    def end(self, pending: Pending) -> ApprovalResponse:
-        """Its time is up: how it ended, always an outcome."""
+        """One look whether it has ended, or is due and ends now; else None, and in how many seconds it is due."""
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
@@ -97,24 +113,14 @@ def wanted(
     approval_type: str,
     context: Any,
     timeout: Timeout,
-    *,
-    key: str | None,
-    claim: str | None,
-    understands: Iterable[str],
-    revises: str | None,
     convert: Callable[[Any], Any] | None,
+    claim: str | None = None,
+    **more: Unpack[Asked],
 ) -> Wanted:
     """The question, checked; ValueError or TypeError that names what is wrong with it."""
     seconds = TIMEOUT if timeout is None else seconds_of(timeout)
     waited, question = checked_question(
-        agent,
-        approval_type,
-        context,
-        (seconds, "timeout"),
-        key=key,
-        default=convert or plain,
-        understands=understands,
-        revises=revises,
+        agent, approval_type, context, (seconds, "timeout"), default=convert or plain, **more
     )
     return Wanted(question, waited, checked_claim(claim))
 

@@ -67,12 +67,23 @@ def test_the_same_key_gives_the_same_request_and_another_question_under_it_is_a_
     assert [one["id"] for one in client.get("/requests?key=run-7").json()["requests"]] == [first.json()["id"]]
 
 
+@pytest.mark.parametrize("query", [{"understands": "edited,all"}, {"claim": "x" * 300}])
+def test_how_an_answer_is_heard_is_refused_before_there_is_one(agent, query):
+    client = agent("deployer")
+    request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
+    for way in ("outcome", "stream"):
+        said = client.get(f"/requests/{request_id}/{way}", params=query)
+        assert (said.status_code, said.json()["field"]) == (400, next(iter(query)))
+
+
 def test_what_is_withdrawn_has_ended_and_what_has_ended_is_not_withdrawn(agent, gate_of):
     client = agent("deployer")
     one, two = (client.post("/requests", json={"type": "deploy"}).json()["id"] for _ in range(2))
     gate_of("x").decide(two, True, "maria")
     cancelled = client.post(f"/requests/{one}/cancel").json()
     assert (cancelled["cancelled"], cancelled["status"]) == (True, "cancelled")
+    odd = client.post(f"/requests/{two}/cancel", json={"reason": "x"})
+    assert (odd.status_code, odd.json()["field"]) == (400, "reason")
     late = client.post(f"/requests/{two}/cancel").json()
     assert (late["cancelled"], late["status"]) == (False, "approved")
 
@@ -207,6 +218,7 @@ def test_many_are_waited_for_in_one_call(agent, gate_of):
     assert client.post("/requests/ended", json={"ids": ids}).json() == {"ended": []}
     threading.Timer(0.1, lambda: gate_of("x").decide(ids[1], True, "maria")).start()
     assert client.post("/requests/ended", json={"ids": ids, "wait": 30}).json() == {"ended": [ids[1]]}
+    assert client.post("/requests/ended", json={"ids": ids, "until": 30}).json()["field"] == "until"
     theirs = agent("payments").post("/requests/ended", json={"ids": ids})
     assert theirs.json() == {"ended": ids}  # as of those that never were
     for bad in ([], "x", ["x"], [str(uuid.uuid4())] * 1001):

@@ -1,5 +1,6 @@
 """Answers that come when something happens: server-sent events, and signals that are waited for."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -7,9 +8,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from core import CoordinationSignals, EventStreamer
+from core import CoordinationSignals, EventStreamer, FeedbackLoop
 from core.api import bearers, ends, living, streams
 from core.api.answers import server_sent
+from core.gate.wakes import Wakes
 from core.history.people import tokens
 from core.models import AgentToken
 from telemetry_site.asgi import door
@@ -137,6 +139,57 @@ def test_one_question_tells_of_all_tokens_that_have_streams(
         assert (standing.ask(three), standing.remembered(three)) == (True, True)
 
 
+def test_an_event_with_what_utf_8_cannot_hold_is_told_by_its_escape_and_ends_no_stream(agent, clean_redis):
+    client, streamer = agent("worker"), EventStreamer()
+    first = streamer.publish_event("built", {"n": 1})
+    with client.stream("GET", f"/events/stream?after={first}") as answer, client_of(clean_redis) as raw:
+        following = events_of(answer)
+        streamer.publish_event("built", {"n": 2})
+        assert '"n": 2' in next(following)["data"]
+        fields = {"event_type": "built", "source": "odd", "data": '{"n": "\\ud800"}'}
+        raw.xadd(streamer.STREAM_PREFIX + "built", fields)
+        assert '"n": "\\ud800"' in next(following)["data"]
+        streamer.publish_event("built", {"n": 3})
+        assert '"n": 3' in next(following)["data"]
+    with client.stream("GET", f"/events/stream?after={first}") as answer:  # read again from Redis
+        following = events_of(answer)
+        assert ["ud800" in next(following)["data"] for _ in range(3)] == [False, True, False]
+
+
+def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
+    class Odd(Wakes):
+        listened = 0
+
+        def listen(self) -> None:
+            self.listened += 1
+            if self.listened == 1:
+                raise ValueError("odd")
+            while self.goes_on():
+                self.wake("a")
+
+    async def wait() -> None:
+        wakes = Odd()
+        with wakes.heard("a") as waiter:
+            await waiter.rest(patience)
+            assert waiter._heard
+            waiter.forget()
+            await waiter.rest(patience)
+            assert waiter._heard
+
+    asyncio.run(wait())
+
+
+def test_large_events_are_read_in_several_parts(agent):
+    client, streamer = agent("worker"), EventStreamer()
+    published = [streamer.publish_event("built", {"log": "x" * 200_000}) for _ in range(12)]
+    found, after = [], "0"
+    while events := client.get("/events", params={"after": after}).json()["events"]:
+        assert len(events) < len(published)
+        after = events[-1]["event_id"]
+        found += [event["event_id"] for event in events]
+    assert found == published
+
+
 def test_a_line_break_in_an_agents_type_begins_no_event():
     said = server_sent("a\u2028b", "1-0", {"x": "y\nz"})
     assert said == b'id: 1-0\nevent: a b\ndata: {"x": "y\\nz"}\n\n'
@@ -185,10 +238,6 @@ def test_a_signal_that_nobody_is_there_to_hear_stays_for_who_comes_next(agent, s
 
 
 def test_a_signal_that_was_taken_for_a_client_that_is_gone_is_put_back(agent):
-    import asyncio
-
-    from core.api import living
-
     boss, worker = CoordinationSignals(agent_id="boss"), CoordinationSignals(agent_id="worker")
     boss.signal("go", target_agent="worker", payload={"n": 1}, ttl_seconds=60)
     given, taken = threading.Event(), living.take_signal("worker", {"type": "go"})
@@ -225,8 +274,6 @@ def test_whoever_heard_nothing_asks_again_under_its_claim_and_hears_the_same(age
 
 
 def test_the_work_of_a_stage_is_rated(agent):
-    from core import FeedbackLoop
-
     client = agent("worker")
     body = {"workflow": "review", "stage": "read", "tier": "cheap", "quality": 0.8}
     assert client.post("/feedback", json=body).status_code == 201

@@ -76,6 +76,8 @@ def test_nobody_answers_and_nobody_can_be_asked_have_codes_of_their_own(script, 
     monkeypatch.setenv("TELEMETRY_TOKEN", "agt_x")
     assert main(["ask", "deploy", "--timeout", "0.2"]) == 5
     assert capsys.readouterr().out.startswith("unavailable")
+    assert main(["ask", "deploy", "--timeout", "0.2", "--no-wait"]) == 5
+    assert main(["wait", "approval_deployer_0123456789ab", "--timeout", "0.1"]) == 5
     assert main(["ask", "deploy", "--timeout", "soon"]) == 2
     assert main(["ask", "deploy", "--context", "{"]) == 2
 
@@ -89,5 +91,6 @@ def test_a_script_that_beats_is_one_run_of_one_agent_until_it_stops(script, clea
     assert heart.is_agent_alive("deployer")
     state = heart.get_agent_status("deployer")
     assert (state.status, state.progress, state.current_task) == ("running", 0.2, "step 2")
-    assert script("agent-telemetry beat --stop").wait(PATIENCE) == 0
+    said, _err = script("agent-telemetry beat --stop --json").communicate(timeout=PATIENCE)
+    assert json.loads(said) == {"status": "completed"}
     assert heart.get_agent_status("deployer").status == "completed"

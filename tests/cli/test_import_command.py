@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db.models import Sum
 
-from core.cli import cmd_telemetry_export, cmd_telemetry_import
+from core.cli import cmd_telemetry_export, cmd_telemetry_import, sources
 from core.models import Cursor, LLMCall, UsageHour
 from tests.core.usage.usage_help import track
 from tests.history.usage.usage_days import settle
@@ -70,6 +70,22 @@ def test_a_transcript_counts_each_message_once_by_its_fullest_row(take, tracker,
     settle(record)
     period = tracker.get_period(NOON.date(), NOON.date(), exact=True)
     assert (period["total_calls"], period["total_cost"]) == (2, D("0.019905"))
+
+
+def test_a_spend_log_with_whole_messages_in_its_rows_is_read(take):
+    rows = [spend(1), spend(2, metadata="{}", messages="x" * 200_000), spend(3, metadata="{}")]
+    text = io.StringIO()
+    lines = csv.DictWriter(text, [*rows[1]])
+    lines.writeheader()
+    lines.writerows([{**row, "metadata": "{}"} for row in rows])
+    said = take(text.getvalue(), name="spend.csv")
+    assert (said["calls"], said["bad_lines"]) == (3, 0)
+
+
+def test_an_array_is_read_record_by_record_wherever_a_part_of_the_file_ends(take, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK", 7)
+    said = take(json.dumps([spend(number) for number in range(5)], indent=1), name="spend.json")
+    assert (said["calls"], said["bad_lines"]) == (5, 0)
 
 
 def test_a_transcript_adds_what_an_agent_did_not_tell_and_takes_nothing_away(take, tracker, record):

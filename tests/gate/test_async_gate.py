@@ -106,10 +106,13 @@ def test_ctrl_c_withdraws_twenty_requests_and_ends(clean_redis, people, asked):
 
 
 class BrokenEar:
-    """Hears nothing: its connection breaks as often as it is opened."""
+    """Hears nothing: its connection breaks as often as it is opened, or says what nobody understands."""
+
+    def __init__(self, error):
+        self.error = error
 
     def connect(self):
-        raise StoreUnavailable("broken")
+        raise self.error
 
     def cut(self):
         pass
@@ -117,9 +120,12 @@ class BrokenEar:
     close = cut
 
 
-def test_who_waits_looks_again_where_the_connection_breaks():
+@pytest.mark.parametrize("error", [StoreUnavailable("broken"), KeyError("ended")])
+def test_who_waits_looks_again_where_the_connection_breaks(error):
     async def wait():
-        with Waits(BrokenEar).heard("id") as event:
-            await asyncio.wait_for(event.wait(), PATIENCE)
+        with Waits(lambda: BrokenEar(error)).heard("id") as waiter:
+            for _ in range(2):
+                waiter.forget()
+                await asyncio.wait_for(waiter.rest(2 * PATIENCE), PATIENCE)
 
     asyncio.run(wait())

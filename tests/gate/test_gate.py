@@ -1,6 +1,8 @@
 """One face for both ways: asked over Redis or over HTTP, everything is told alike."""
 
 import threading
+import time
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -11,14 +13,20 @@ from uuid import UUID
 
 import pytest
 
-from core import AlreadyCollected, StoreRefused, TooLarge
+from core import AlreadyCollected, ApprovalRequest, StoreRefused, StoreUnavailable, TooLarge
+from core.approvals.waiting import Hearing
 from core.gate import Gate
 from core.gate.forms import plain, seconds_of
+from core.gate.over_redis import OverRedis
+from core.gate.way import Pending
 from core.store.approvals import set_limits
 from core.store.client import open_store
+from core.store.keys import new_request_id
+from tests.api.model_stub import Handler, model
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+REQUEST = new_request_id("deployer")
 
 
 def beside(call: Callable[[], object]) -> "Future[object]":
@@ -128,6 +136,52 @@ def test_a_site_that_is_away_is_a_no_unless_the_agent_says_otherwise(where):
     assert (said.approved, said.status, said.away) == (False, "unavailable", True)
     said = gate.ask("deploy", timeout=0.3, default=True)
     assert (said.approved, said.status, said.away) == (True, "unavailable", True)
+
+
+@pytest.mark.parametrize(
+    "where", [{"where": "http://127.0.0.1:9", "token": "agt_x"}, {"where": "redis://127.0.0.1:9"}]
+)
+def test_a_look_at_a_site_that_is_away_takes_no_longer_than_it_was_given(where):
+    gate = Gate(**where, agent="deployer")
+    for look in (lambda: gate.wait(REQUEST, 0.1), lambda: gate.claim(REQUEST, "run-1")):
+        assert isinstance(beside(look).exception(PATIENCE), StoreUnavailable)
+
+
+@pytest.mark.parametrize("understands", ["", "extended"])
+def test_who_waits_to_the_end_hears_that_redis_is_away_whatever_it_understands(understands):
+    request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 1.0)
+    pending = Pending(request, time.monotonic() + 0.1, Hearing(understands=understands))
+    said = OverRedis("redis://127.0.0.1:9", "deployer").wait(pending, float("inf"))
+    assert (said.approved, said.status, said.away) == (False, "unavailable", True)
+
+
+class Page(Handler):
+    """Somebody else at the address of the site, such as the page of a network that wants a password."""
+
+    def do_GET(self) -> None:
+        self.posted()
+        self.send("<h1>Welcome</h1>", "text/html")
+
+    do_POST = do_GET
+
+    def do_CONNECT(self) -> None:
+        self.server.heard.append(self.headers["Proxy-Authorization"])
+        self.send_error(502)
+
+
+def test_what_is_no_site_is_nobody_who_could_be_asked():
+    with model(Page, "") as page, Gate(page.url, token="agt_x") as gate:
+        assert gate.ask("deploy", timeout=0.3).status == "unavailable"
+        with pytest.raises(StoreUnavailable, match="no site"):
+            gate.find()
+
+
+def test_a_proxy_that_wants_a_name_and_a_password_gets_those_of_the_environment(monkeypatch):
+    with model(Page, "") as proxy, Gate("http://telemetry.example", token="agt_x") as gate:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//ann:s%40cret@"))
+        with pytest.raises(StoreUnavailable):
+            gate.find()
+    assert set(proxy.heard) == {f"Basic {b64encode(b'ann:s@cret').decode()}"}
 
 
 def test_an_address_that_does_not_answer_is_told_at_once_and_once(caplog):

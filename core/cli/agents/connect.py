@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ...errors import TelemetryError
 from ...gate import Gate
 from ...values.text import one_line
-from ..commands import DONE, FAILED, command, complain, option
+from ..commands import DONE, FAILED, command, complain, option, whole
 from ..tables import ask
 from . import device, shim
 from .clients import AGENTS, NAMES, CodingAgent, Wiring
@@ -25,7 +25,6 @@ from .journal import PRIVATE, Change, Journal, read, write
 
 SCOPES = ["ask", "beat", "events", "usage"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
-LEAST, MOST = 30, 3600
 TRIED = {
     "Approved by": "It was approved: that is how a tool runs.",
     '"allow"': "It was approved: that is how a tool runs.",
@@ -40,10 +39,7 @@ def _site(text: str) -> str:
     return text.rstrip("/")
 
 
-def _seconds(text: str) -> int:
-    if not text.isdecimal() or not LEAST <= int(text) <= MOST:
-        raise ArgumentTypeError(f"must be a whole number of {LEAST} to {MOST:,} seconds, not {text!r}")
-    return int(text)
+_seconds = whole(30, 3600, " seconds")
 
 
 @command(
@@ -249,8 +245,8 @@ def _withdraw(kept: Mapping[str, str], key: str) -> None:
 
 def _renew(token_file: Path) -> int:
     kept = _kept(token_file)
-    if "TELEMETRY_TOKEN" not in kept:
-        raise ValueError(f"there is no token in {token_file}: run connect first")
+    if not kept.keys() >= {"TELEMETRY_URL", "TELEMETRY_TOKEN"}:
+        raise ValueError(f"there is no site and no token in {token_file}: run connect first")
     _status, said = device.call(kept["TELEMETRY_URL"], "token/rotate", {}, kept["TELEMETRY_TOKEN"])
     _write_token(token_file, {**kept, "TELEMETRY_TOKEN": said["token"]})
     print(f"The token in {token_file} is a new one. The old one works until {said['previous_until']}.")

@@ -11,6 +11,7 @@ from ...errors import TelemetryError
 from .shim import NoRedirect
 
 PATIENCE_SECONDS = 20.0
+AGAIN_SECONDS = 5.0
 
 
 class NotGiven(TelemetryError):
@@ -43,11 +44,11 @@ def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) ->
     raise NotGiven("nobody typed the code in time: run the command again")
 
 
-class Slow(Exception):
+class Slow(NotGiven):
     """The site wants to be asked later, or does not answer for a moment."""
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"ask in {seconds:.0f} s")
+    def __init__(self, why: str, seconds: float) -> None:
+        super().__init__(why)
         self.seconds = seconds
 
 
@@ -60,10 +61,13 @@ def call(site: str, path: str, body: dict[str, Any], token: str = "") -> tuple[i
             said = json.load(reply)
             return reply.status, said
     except urllib.error.HTTPError as error:
-        if error.code in (429, 502, 503, 504) and path != "connect":
-            raise Slow(float(error.headers.get("Retry-After") or 5)) from error
+        if error.code in (429, 502, 503, 504):
+            after = error.headers.get("Retry-After", "")
+            raise Slow(_message(error), float(after) if after.isdigit() else AGAIN_SECONDS) from error
         raise NotGiven(_message(error)) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Slow(f"{site} does not answer: {error}", AGAIN_SECONDS) from error
+    except ValueError as error:
         raise NotGiven(f"{site} does not answer as a site of this kind: {error}") from error
 
 

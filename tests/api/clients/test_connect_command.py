@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from core.cli import main
+from core.cli.agents import device
 from core.history.agents import devices
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
 from core.models import AgentToken
 from tests.api.clients.conftest import waiting
+from tests.api.model_stub import Handler, model
 from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -223,3 +226,42 @@ def test_the_next_secret_takes_the_place_of_the_last(given, site, agent):
     assert new.partition("TOKEN=")[2] != old.partition("TOKEN=")[2]
     assert new.splitlines()[0] == f"TELEMETRY_URL={site}"
     assert given.token_file.stat().st_mode & 0o777 == 0o600
+
+
+class Restarting(Handler):
+    """A site that is deployed anew just now: `command` is how it fails the first calls for a token."""
+
+    def do_POST(self) -> None:
+        self.posted()
+        self.server.heard.append(self.path)
+        if self.path.endswith("/connect"):
+            said = {
+                "verification_path": "/x",
+                "user_code": "X",
+                "interval": 0,
+                "expires_in": 60,
+                "device_code": "x",
+            }
+            self.send(json.dumps(said))
+        elif self.server.command == "closes" and self.server.heard.count(self.path) == 1:
+            self.close_connection = True
+        elif self.server.command == "away":
+            self.send_error(503)
+        else:
+            self.send(json.dumps({"token": "agt_x", "agent": "ann", "is_prefix": False, "asks": "*"}))
+
+
+def test_a_code_outlives_a_restart_of_the_site(monkeypatch):
+    monkeypatch.setattr(device, "AGAIN_SECONDS", 0.0)
+    with model(Restarting, "closes") as site:
+        assert device.fetch(site.url, {}, lambda _address, _code: None).token == "agt_x"
+
+
+def test_a_token_is_not_renewed_where_the_site_is_away_and_one_sentence_says_so(tmp_path, capsys):
+    file = tmp_path / "agent.env"
+    with model(Restarting, "away") as site:
+        for text, code in ((f"TELEMETRY_URL={site.url}\n", 1), ("", 2)):
+            file.write_text(f"{text}TELEMETRY_TOKEN=agt_x\n")
+            assert main(["connect", "--renew", "--token-file", str(file)]) == code
+            assert capsys.readouterr().err.startswith("telemetry connect: ")
+            assert file.read_text().endswith("TELEMETRY_TOKEN=agt_x\n")

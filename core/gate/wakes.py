@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from core.errors import TelemetryError
+from ..errors import TelemetryError
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,9 @@ class Wakes:
         while self.goes_on():
             try:
                 self.listen()
-            except TelemetryError as error:
-                logger.warning("agents that wait over HTTP look again: %s", error)
+            except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
+                trace = None if isinstance(error, TelemetryError) else error
+                logger.warning("those who wait look again: %s", error, exc_info=trace)
                 self.wake_all()
                 pause.wait(PAUSE_SECONDS)
 
