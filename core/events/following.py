@@ -138,7 +138,7 @@ class Follower:
             began = time.monotonic()
             held = [place for place in self._places.values() if place.held]
             try:
-                if not held and len(self._places) >= self._many:
+                if not held and len(self._places) >= self._many and self._types_after is not None:
                     self._forget_the_dead()
                 if began >= self._look_at:
                     self._look_for_gaps()
@@ -228,7 +228,7 @@ class Follower:
         return entries
 
     def _forget_the_dead(self) -> None:
-        """Stop asking for types whose stream is gone: their next event announces them again."""
+        """Stop asking for types whose stream is gone: of all types, the next event announces its own again."""
         keys = list(self._places)
         for key, exists in zip(keys, self._line.read_many([["EXISTS", key] for key in keys]), strict=True):
             if exists == 0:

@@ -209,6 +209,16 @@ def test_types_whose_streams_are_gone_are_forgotten_and_heard_again_when_they_ar
     following.close()
 
 
+def test_of_many_types_that_were_named_none_is_forgotten_because_it_does_not_exist_yet(events, monkeypatch):
+    monkeypatch.setattr("core.events.following.MANY_TYPES", 20)
+    following = events.consume_events([f"run-{number}" for number in range(20)], idle_timeout=5)
+    publish_all(events, ["run-3"], 0)
+    assert next(following).data == {"n": 0}  # by now it has asked for all of them
+    publish_all(events, ["run-7"], 1)
+    assert next(following).data == {"n": 1}
+    following.close()
+
+
 def test_two_followers_both_see_everything_in_the_same_order(events, background):
     followers = [events.consume_events() for _ in range(2)]
     seen = [background(lambda f=f: [e.event_id for e in itertools.islice(f, 600)]) for f in followers]
