@@ -5,6 +5,7 @@ import secrets
 from ...values.moments import milliseconds_of
 from ...values.numbers import LARGEST
 from ..client import Store
+from ..script import refuse_errors
 
 CHANGING_MS = 5_000  # so long a change that never ends, such as one rolled back, holds up what pages are told
 _KEPT_MS = 2 * CHANGING_MS
@@ -35,6 +36,7 @@ def version(store: Store) -> str | None:
             ("ZRANGE", store.keys.rights_changing, 0, 0, "REV", "WITHSCORES"),
         ]
     )
+    refuse_errors("the version of rights", held, newest)
     if newest and min(float(newest[1]), LARGEST) > milliseconds_of(time):
         return None
     return bytes(held or b"0").decode(errors="replace")

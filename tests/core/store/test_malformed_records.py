@@ -7,6 +7,7 @@ import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator, MalformedRecord, StoreUnavailable, TelemetryError
 from core.agents import fleet
+from core.store import rights
 from core.store.approvals import read_pending, read_record_and_time
 from tests.waiting import wait_until
 
@@ -115,6 +116,14 @@ def test_a_key_of_the_wrong_type_is_a_clear_error_and_harms_no_other(gate, raw, 
         gate.decide(request.request_id, True, "ann")
     assert gate.get_pending_approvals() == [bystander]
     assert gate.wait_for_decision(request.request_id, timeout=5).approved is False
+
+
+@pytest.mark.parametrize("key", ["{telemetry}:rights", "{telemetry}:rights:changing"])
+def test_rights_that_cannot_be_read_are_unavailable(gate, raw, key):
+    raw.delete(key)
+    raw.rpush(key, "x")
+    with pytest.raises(StoreUnavailable, match="the version of rights cannot be read"):
+        rights.version(gate._store)
 
 
 def test_a_decision_that_cannot_wake_the_agent_takes_no_effect_at_all(gate, raw):
