@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from .. import failpoints
-from ..errors import StoreRefused, StoreUnavailable, TooLarge
+from ..errors import MalformedRecord, StoreRefused, StoreUnavailable, TooLarge
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.client import CONFIRM_SECONDS, Line, Store
@@ -104,7 +104,10 @@ def _too_much(question: Question, what: bytes, most: bytes) -> StoreRefused:
 
 def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     """The request that the key names, and what is left of its time; None where the server has nothing of it."""
-    record, now = approvals.read_record_and_time(store, request_id)
+    try:
+        record, now = approvals.read_record_and_time(store, request_id)
+    except MalformedRecord as error:
+        raise StoreRefused(f"key {question.key!r} names a request that cannot be read. {error}") from error
     if record is None:
         return None
     if record.digest != question.digest:
