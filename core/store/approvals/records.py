@@ -21,7 +21,7 @@ from ...values.moments import at, milliseconds_of
 from ...values.names import name_of
 from ...values.pairs import pairs
 from ..client import Store
-from ..keys import ASKED_LENGTH, Keys
+from ..keys import ASKED_LENGTH, Keys, is_of_another
 from ..script import refuse_errors
 from .listened import ask_listened, last_listened
 
@@ -242,7 +242,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
     now_ms = milliseconds_of(time)
     undecided = [reply for reply, deadline in zip(asked, deadlines, strict=True) if float(deadline) > now_ms]
     times = [int(reply) for reply in undecided if isinstance(reply, bytes) and reply.isdigit()]
-    return len(undecided), max(0.0, (now_ms - min(times)) / 1000) if times else 0.0
+    return len(times), max(0.0, (now_ms - min(times, default=now_ms)) / 1000)
 
 
 def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
@@ -259,8 +259,12 @@ def pending_ids(store: Store, start: int, most: int) -> list[str]:
 
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
-    """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
-    found = _waiting(request_ids, store.read_many(_without_bodies(store.keys, request_ids)))
+    """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip.
+
+    Those whose id tells of another agent are not asked for.
+    """
+    ids = [id_ for id_ in request_ids if not is_of_another(id_, agent_id)]
+    found = _waiting(ids, store.read_many(_without_bodies(store.keys, ids))) if ids else []
     mine = [request for request in found if request.agent_id == agent_id]
     return sorted(mine, key=lambda request: (request.requested_at, request.request_id))
 

@@ -181,5 +181,7 @@ def test_pending_requests_are_counted_without_their_bodies(clean_redis, gate, ra
     assert waiting == 2
     assert 49 < oldest < 60
     assert raw.info("stats")["total_net_output_bytes"] - before < 50_000
+    raw.zadd("{telemetry}:approvals:pending", {"of-nothing": 2**42})
+    assert count_waiting(store)[0] == 2
     assert ApprovalGate(clean_redis).cancel_request(request.request_id)
     assert count_waiting(store)[0] == 1
