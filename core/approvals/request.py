@@ -107,7 +107,7 @@ class ApprovalResponse(PlainDict):
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(PlainDict):
     """The answer to `decide`.
 
     `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
