@@ -76,9 +76,8 @@ class ApprovalGate(UsesStore):
         What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
-        seconds, question = self._checked_request(
-            approval_type, context, timeout, key, default, understands, revises
-        )
+        more = {"key": key, "default": default, "understands": understands, "revises": revises}
+        seconds, question = self._checked_request(approval_type, context, timeout, **more)
         return self._asked(seconds, question, checked_claim(claim))
 
     def _asked(self, seconds: float, question: Question, claim: str) -> ApprovalResponse:
@@ -116,9 +115,8 @@ class ApprovalGate(UsesStore):
         has, as in `json.dumps`. understands: what people may answer beside yes and no, as whoever waits for this must
         say too. revises: the id of the request that was answered by asking back.
         """
-        seconds, question = self._checked_request(
-            approval_type, context, timeout, key, default, understands, revises
-        )
+        more = {"key": key, "default": default, "understands": understands, "revises": revises}
+        seconds, question = self._checked_request(approval_type, context, timeout, **more)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
         return asking.ask(self._store, question, seconds).request
@@ -247,26 +245,8 @@ class ApprovalGate(UsesStore):
                 self._store.write("ZREM", keys.approvals_pending, member)
         return ended
 
-    # The way of one request
-
     def _checked_request(
-        self,
-        approval_type: str,
-        context: dict[str, Any] | None,
-        timeout: float | None,
-        key: str | None,
-        default: Callable[[Any], Any] | None,
-        understands: Iterable[str],
-        revises: str | None,
+        self, approval_type: str, context: object, timeout: float | None, **more: Any
     ) -> tuple[float, Question]:
         wanted = (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT") if timeout is None else (timeout, "timeout")
-        return checked_question(
-            self.agent_id or "",
-            approval_type,
-            context,
-            wanted,
-            key=key,
-            default=default,
-            understands=understands,
-            revises=revises,
-        )
+        return checked_question(self.agent_id or "", approval_type, context, wanted, **more)

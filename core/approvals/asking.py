@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from .. import failpoints
@@ -175,16 +176,10 @@ def patiently(
 
 def _withdraw(store: Store, question: Question, seconds: float) -> None:
     """Beside the asker, who was refused: the server may have stored it, or may yet do so when it goes on."""
-    end, pause = time.monotonic() + seconds, 0.05
-    while True:
-        try:
-            store.run(approvals.withdraw(store.keys, question, _REFUSED))
-            return
-        except StoreRefused as error:
-            logger.warning("request %s could not be withdrawn: %s", question.request_id, error)
-            return
-        except StoreUnavailable:
-            if time.monotonic() >= end:
-                return
-        time.sleep(pause)
-        pause = min(2.0, pause * 2)
+    withdraw = partial(store.run, approvals.withdraw(store.keys, question, _REFUSED))
+    try:
+        patiently(withdraw, time.monotonic() + seconds, pause=0.05)
+    except StoreRefused as error:
+        logger.warning("request %s could not be withdrawn: %s", question.request_id, error)
+    except StoreUnavailable:
+        pass  # it was tried for as long as its asker would have waited

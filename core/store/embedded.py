@@ -178,10 +178,7 @@ def _write_private(path: Path, text: str) -> None:
 
 def _loopback_address(data_dir: Path) -> tuple[int, str]:
     """Port and password as they were, so that agents find a restarted server; new ones where it is the first."""
-    try:
-        before = urlsplit((data_dir / "redis.url").read_text().strip())
-    except OSError:
-        before = urlsplit("")
+    before = urlsplit(last_url(data_dir) or "")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
