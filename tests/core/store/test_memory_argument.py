@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from core import ApprovalGate, FeedbackLoop, HeartbeatCoordinator, StoreUnavailable
+from core.store import embedded
 from tests.servers import client_of
 
 
@@ -120,6 +123,18 @@ def test_none_is_the_embedded_server_of_the_data_directory(server):
     """
     in_a_fresh_process(program, TELEMETRY_DATA_DIR=str(server.data_dir))
     assert HeartbeatCoordinator(server.url).is_agent_alive("worker")
+
+
+@pytest.mark.parametrize("name", ["c#d", "e%41f", "g?h", 'i"j', "k\\l", "m n", "ö"])
+def test_the_private_server_runs_in_a_folder_of_any_name(name):
+    with tempfile.TemporaryDirectory() as folder:
+        server = embedded.start(Path(folder) / name, durable=False)
+        try:
+            assert (Path(folder) / name / "redis.sock").exists()
+            assert ApprovalGate(server.url).get_pending_approvals() == []
+            assert ApprovalGate(embedded.running_url(Path(folder) / name)).get_pending_approvals() == []
+        finally:
+            server.stop()
 
 
 @pytest.mark.usefixtures("any_namespace")
