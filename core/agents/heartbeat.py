@@ -18,15 +18,8 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 LATE_SECONDS = 20.0
 LOST_SECONDS = 30.0
 STUCK_AFTER = "stuck_after"  # in an agent's metadata: its own limit in seconds, or null for none
-STATES = (
-    "failed",
-    "lost",
-    "stuck",
-    "late",
-    "doubled",
-    "alive",
-    "finished",
-)  # who needs a look most comes first
+# Who needs a look most comes first.
+STATES = ("failed", "lost", "stuck", "late", "doubled", "alive", "finished")
 
 
 @dataclass

@@ -413,13 +413,13 @@ def open_store(memory: object = None) -> Store:
     client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
     if isinstance(client, RedisCluster):
         keys = _configured_keys()
-        return Store(ClusterConnections(client, keys.outbox, _recipe_of), keys)
+        return Store(ClusterConnections(client, keys.outbox, _our_way), keys)
     if not isinstance(client, redis.Redis):
         raise TypeError(
             "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
             f"one, not {type(memory).__name__}"
         )
-    return Store(Connections(_recipe_of(client)), _configured_keys())
+    return Store(Connections(_our_way(client.connection_pool)), _configured_keys())
 
 
 def store_at(url: str, setting_name: str) -> Store:
@@ -437,12 +437,8 @@ def _configured_keys() -> Keys:
         raise StoreMisconfigured(str(error)) from None
 
 
-def _recipe_of(client: redis.Redis) -> ConnectionPool:
-    """How to connect where `client` does, with our options."""
-    return _our_way(client.connection_pool)
-
-
 def _our_way(pool: ConnectionPool) -> ConnectionPool:
+    """How to connect where the connections of `pool` do, with our options."""
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
     return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 

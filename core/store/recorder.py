@@ -64,9 +64,8 @@ class RecorderState:
     @property
     def lag_seconds(self) -> float:
         """How long the oldest change has waited for SQL; 0 when nothing waits."""
-        return (
-            max(0.0, (self.heartbeat.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
-        )
+        now = self.heartbeat.now
+        return max(0.0, (now - (self.waiting_since or now)).total_seconds())
 
 
 def sign(

@@ -15,9 +15,14 @@ def begin(store: Store) -> str:
     """Before a change is committed; returns what `settle` wants. From here on nobody knows what others may hear."""
     token = secrets.token_hex(8)
     now, key = milliseconds_of(store.read("TIME")), store.keys.rights_changing
-    store.write("ZREMRANGEBYSCORE", key, 0, now)
-    store.write("ZADD", key, now + CHANGING_MS, token)
-    store.write("PEXPIRE", key, _KEPT_MS)
+    marked = store.read_many(
+        [
+            ["ZREMRANGEBYSCORE", key, 0, now],
+            ["ZADD", key, now + CHANGING_MS, token],
+            ["PEXPIRE", key, _KEPT_MS],
+        ]
+    )
+    refuse_errors("the changes of rights", *marked)
     return token
 
 
