@@ -25,7 +25,7 @@ from .approvals.question import (
 )
 from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, is_away, refusal
 from .approvals.waiting import Hearing
-from .errors import StoreUnavailable
+from .errors import MalformedRecord, StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
@@ -89,7 +89,7 @@ class ApprovalGate(UsesStore):
             try:
                 keys = public_keys()
                 asked = asking.ask(self._store, question, seconds)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, MalformedRecord) as error:
                 why = f"unavailable: the request could not be stored. {error}"
                 return refusal("", why, UNAVAILABLE, away=is_away(error))
             guard.watch_task()
@@ -111,9 +111,10 @@ class ApprovalGate(UsesStore):
         """Store a request and return at once; StoreUnavailable when it was not confirmed as stored.
 
         key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end;
-        ValueError where that is another type or context. default: turns what JSON does not have into what it
-        has, as in `json.dumps`. understands: what people may answer beside yes and no, as whoever waits for this must
-        say too. revises: the id of the request that was answered by asking back.
+        ValueError where that is another type or context, MalformedRecord where it cannot be read.
+        default: turns what JSON does not have into what it has, as in `json.dumps`. understands: what people may
+        answer beside yes and no, as whoever waits for this must say too. revises: the id of the request that was
+        answered by asking back.
         """
         more = {"key": key, "default": default, "understands": understands, "revises": revises}
         seconds, question = self._checked_request(approval_type, context, timeout, **more)

@@ -49,7 +49,7 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
     it never appears afterwards; StoreRefused where its agent has too many, TooLarge where its context has too much.
-    ValueError where the key names another.
+    ValueError where the key names another, MalformedRecord where that cannot be read.
     """
     deadline, gone = time.monotonic() + seconds, ""
     failpoints.reach("agent.before_request")
@@ -108,7 +108,7 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     try:
         record, now = approvals.read_record_and_time(store, request_id)
     except MalformedRecord as error:
-        raise StoreRefused(f"key {question.key!r} names a request that cannot be read. {error}") from error
+        raise MalformedRecord(f"key {question.key!r} names a request that cannot be read. {error}") from error
     if record is None:
         return None
     if record.digest != question.digest:

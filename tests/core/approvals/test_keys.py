@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from core import ApprovalGate, StoreRefused
+from core import ApprovalGate, MalformedRecord
 from core.store.keys import ENDED_TTL_MS
 from tests.waiting import Stopwatch, wait_until
 
@@ -32,7 +32,7 @@ def test_a_key_of_a_request_that_cannot_be_read_is_a_refusal_that_names_both(gat
         f"key 'release-7' names a request that cannot be read. approval request {request.request_id}: "
         in (response.reason)
     )
-    with pytest.raises(StoreRefused, match="release-7"):
+    with pytest.raises(MalformedRecord, match="release-7"):
         gate.open_request("deploy", key="release-7")
 
 
