@@ -8,12 +8,12 @@ LARGEST = 2**63 - 1  # what Redis's own integers hold
 ROUNDING = 1e-6
 
 
-def checked_count(value: object, argument: str, least: int = 0) -> int:
-    """Return `value` if it is an int of `least` or more; else TypeError or ValueError naming `argument`."""
+def checked_count(value: object, argument: str, least: int = 0, most: int = LARGEST) -> int:
+    """Return `value` if it is an int of `least` to `most`; else TypeError or ValueError naming `argument`."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{argument} must be an int, not {type(value).__name__}")
-    if not least <= value <= LARGEST:
-        raise ValueError(f"{argument} must be {least:,} to {LARGEST:,}, not {shown(value)}")
+    if not least <= value <= most:
+        raise ValueError(f"{argument} must be {least:,} to {most:,}, not {shown(value)}")
     return value
 
 
