@@ -51,7 +51,7 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     it never appears afterwards; StoreRefused where its agent has too many, TooLarge where its context has too much.
     ValueError where the key names another, MalformedRecord where that cannot be read.
     """
-    deadline, gone = time.monotonic() + seconds, ""
+    deadline, gone = time.monotonic() + seconds, b""
     failpoints.reach("agent.before_request")
     while True:
         reply = _stored(store, question, deadline, gone)
@@ -59,8 +59,8 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
             raise _too_much(question, *reply[1:])
         if reply[0] != b"known":
             break
-        gone = reply[1].decode(errors="replace")
-        found = _found(store, question, gone)
+        gone = reply[1]
+        found = _found(store, question, gone.decode(errors="replace"))
         if found is not None:
             return _warned(found, reply[2])
     if len(reply) < 4:
@@ -120,7 +120,7 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     return Asked(request, time.monotonic() + left)
 
 
-def _stored(store: Store, question: Question, deadline: float, gone: str) -> list[bytes]:
+def _stored(store: Store, question: Question, deadline: float, gone: bytes) -> list[bytes]:
     def attempt(line: Line) -> list[bytes]:
         # What is left now: a slow first attempt must not move the deadline past the asker's own.
         left = deadline - time.monotonic()

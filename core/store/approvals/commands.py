@@ -98,7 +98,7 @@ class End(NamedTuple):
     edited: bytes = b""
 
 
-def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
+def request(keys: Keys, question: Question, left_ms: int | None, gone: bytes = b"") -> Command[list[bytes]]:
     """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length, nobody].
 
     nobody: b'1' where the site says that nobody can approve it now.
@@ -120,7 +120,7 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
-    more = [timeout_text, key, gone, understands, revises]
+    more: list[Argument] = [timeout_text, key, gone, understands, revises]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, *more]
     args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
     return Command(SCRIPTS["approvals/request"], script_keys, args, as_it_is)

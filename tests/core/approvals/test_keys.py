@@ -36,6 +36,14 @@ def test_a_key_of_a_request_that_cannot_be_read_is_a_refusal_that_names_both(gat
         gate.open_request("deploy", key="release-7")
 
 
+@pytest.mark.parametrize("held", ["x", b"\xff\xfe", b"\xff" * 50], ids=["text", "bytes", "many bytes"])
+def test_a_key_that_holds_no_id_asks_anew(gate, raw, held):
+    raw.set(KEYED, held)
+    request = gate.open_request("deploy", timeout=1, key="release-7")
+    assert gate.open_request("deploy", timeout=1, key="release-7") == request
+    assert raw.xlen("{telemetry}:outbox") == 1
+
+
 def test_two_processes_with_one_key_at_once_have_one_card(url, gate):
     program = (
         "import sys; from core import ApprovalGate; "

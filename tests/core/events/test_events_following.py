@@ -88,7 +88,7 @@ def test_events_come_in_the_order_of_publishing_however_uneven_the_streams(event
 
 def test_a_type_born_while_others_are_busy_comes_in_its_place(events, background):
     following = events.consume_events()
-    total = 4000
+    total = 1000
     publishing = background(publish_all, events, [f"type-{at // 50}" for at in range(total)])
     assert numbers(itertools.islice(following, total)) == list(range(total))
     following.close()
