@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from core import ApprovalGate
+from core.approvals import asking
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
@@ -86,7 +87,8 @@ def test_only_a_bool_decides(gate, approved):
     assert gate.get_request(request.request_id).status == "pending"
 
 
-def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_path):
+def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "CONFIRM_SECONDS", 0.3)  # so long it is tried again
     with Stopwatch() as watch:
         response = ApprovalGate(f"unix://{tmp_path}/absent.sock", "a").request_approval("deploy", timeout=300)
     assert response.reason.startswith("unavailable")

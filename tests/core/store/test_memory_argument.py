@@ -169,7 +169,7 @@ def test_with_no_server_configured_a_reader_is_told_what_to_set_and_an_agent_goe
 def test_a_gate_is_built_while_its_server_is_down(tmp_path):
     gate = ApprovalGate(f"unix://{tmp_path}/absent.sock", "agent")
     with pytest.raises(StoreUnavailable):
-        gate.open_request("deploy")
+        gate.open_request("deploy", timeout=1)
 
 
 def test_short_waits_use_up_no_place_in_the_pool(url):
