@@ -228,9 +228,8 @@ class HeartbeatCoordinator(UsesStore):
 
     def is_agent_alive(self, agent_id: str) -> bool:
         """Whether the agent's key lives: at most 30 s since its last beat, and not stopped."""
-        return bool(
-            self._store.read("EXISTS", self._store.keys.agent_beat(checked_name(agent_id, "agent_id")))
-        )
+        beat = self._store.keys.agent_beat(checked_name(agent_id, "agent_id"))
+        return bool(self._store.read("EXISTS", beat))
 
     def get_agent_status(self, agent_id: str) -> AgentHeartbeat | None:
         """The last heartbeat, for a day also after a crash or a stop. MalformedRecord if unreadable."""

@@ -25,7 +25,7 @@ from .approvals.question import (
 )
 from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, is_away, refusal
 from .approvals.waiting import Hearing
-from .errors import StoreUnavailable
+from .errors import MalformedRecord, StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
@@ -76,9 +76,8 @@ class ApprovalGate(UsesStore):
         What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
-        seconds, question = self._checked_request(
-            approval_type, context, timeout, key, default, understands, revises
-        )
+        more = {"key": key, "default": default, "understands": understands, "revises": revises}
+        seconds, question = self._checked_request(approval_type, context, timeout, **more)
         return self._asked(seconds, question, checked_claim(claim))
 
     def _asked(self, seconds: float, question: Question, claim: str) -> ApprovalResponse:
@@ -90,7 +89,7 @@ class ApprovalGate(UsesStore):
             try:
                 keys = public_keys()
                 asked = asking.ask(self._store, question, seconds)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, MalformedRecord) as error:
                 why = f"unavailable: the request could not be stored. {error}"
                 return refusal("", why, UNAVAILABLE, away=is_away(error))
             guard.watch_task()
@@ -112,13 +111,13 @@ class ApprovalGate(UsesStore):
         """Store a request and return at once; StoreUnavailable when it was not confirmed as stored.
 
         key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end;
-        ValueError where that is another type or context. default: turns what JSON does not have into what it
-        has, as in `json.dumps`. understands: what people may answer beside yes and no, as whoever waits for this must
-        say too. revises: the id of the request that was answered by asking back.
+        ValueError where that is another type or context, MalformedRecord where it cannot be read.
+        default: turns what JSON does not have into what it has, as in `json.dumps`. understands: what people may
+        answer beside yes and no, as whoever waits for this must say too. revises: the id of the request that was
+        answered by asking back.
         """
-        seconds, question = self._checked_request(
-            approval_type, context, timeout, key, default, understands, revises
-        )
+        more = {"key": key, "default": default, "understands": understands, "revises": revises}
+        seconds, question = self._checked_request(approval_type, context, timeout, **more)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
         return asking.ask(self._store, question, seconds).request
@@ -247,26 +246,8 @@ class ApprovalGate(UsesStore):
                 self._store.write("ZREM", keys.approvals_pending, member)
         return ended
 
-    # The way of one request
-
     def _checked_request(
-        self,
-        approval_type: str,
-        context: dict[str, Any] | None,
-        timeout: float | None,
-        key: str | None,
-        default: Callable[[Any], Any] | None,
-        understands: Iterable[str],
-        revises: str | None,
+        self, approval_type: str, context: object, timeout: float | None, **more: Any
     ) -> tuple[float, Question]:
         wanted = (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT") if timeout is None else (timeout, "timeout")
-        return checked_question(
-            self.agent_id or "",
-            approval_type,
-            context,
-            wanted,
-            key=key,
-            default=default,
-            understands=understands,
-            revises=revises,
-        )
+        return checked_question(self.agent_id or "", approval_type, context, wanted, **more)

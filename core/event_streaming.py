@@ -38,7 +38,6 @@ class EventStreamer(UsesStore):
 
     MAX_STREAM_LENGTH = EVENT_STREAM_LENGTH
     STREAM_PREFIX = KeyPrefix("events", "stream")
-    STREAM_REGISTRY_KEY = KeyPrefix("events", "types")
     _SHARED = ("MAX_STREAM_LENGTH", "STREAM_PREFIX")
 
     DEFAULT_BLOCK_MS = int(SLICE_SECONDS * 1000)

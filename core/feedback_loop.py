@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from heapq import merge
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from .feedback.advice import TIERS, Bars, interval, judge
@@ -133,8 +134,9 @@ class FeedbackLoop(UsesStore):
         stages = _every_tier_of(checked_name(stage_name, "stage_name"))
         wanted = [stage for stage in stages if name in (None, stage[1])]
         by_tier = feedback.read_scores(self._store, workflow_name, wanted)
-        newest = islice(merge(*by_tier, key=_at, reverse=True), FEEDBACK_RATINGS)
-        return _stats(workflow_name, stage_name, name or ALL_TIERS, [item.score for item in newest])
+        newest = islice(merge(*by_tier, key=attrgetter("at_us"), reverse=True), FEEDBACK_RATINGS)
+        scores = [item.score for item in newest]
+        return _stats(workflow_name, stage_name, name or ALL_TIERS, scores) if scores else None
 
     def recommend_tier(
         self, workflow_name: str, stage_name: str, current_tier: str | ModelTier | None = None
@@ -157,7 +159,7 @@ class FeedbackLoop(UsesStore):
         }
         verdict = judge(current, ratings, self._bars())
         stats = {
-            tier.value: _stats_of(workflow_name, stage_name, tier.value, scores)
+            tier.value: _stats(workflow_name, stage_name, tier.value, scores)
             for tier, scores in ratings.items()
         }
         return TierRecommendation(
@@ -178,15 +180,14 @@ class FeedbackLoop(UsesStore):
         checked_name(workflow_name, "workflow_name")
         threshold = _checked_quality(quality_threshold, "quality_threshold")
         stages = feedback.read_stages(self._store, workflow_name, _TIER_NAMES)
-        if not stages:
-            return []
-        found = []
-        scores = feedback.read_scores(self._store, workflow_name, stages)
-        for (stage, tier), items in zip(stages, scores, strict=True):
-            stats = _stats(workflow_name, stage, tier, [item.score for item in items])
-            if stats is not None and stats.avg_quality < threshold:
-                found.append((stage, stats))
-        return sorted(found, key=lambda item: (item[1].avg_quality, item[0], item[1].tier))
+        scores = feedback.read_scores(self._store, workflow_name, stages) if stages else []
+        found = [
+            _stats(workflow_name, stage, tier, [item.score for item in items])
+            for (stage, tier), items in zip(stages, scores, strict=True)
+            if items
+        ]
+        worst = sorted(found, key=attrgetter("avg_quality", "stage_name", "tier"))
+        return [(stats.stage_name, stats) for stats in worst if stats.avg_quality < threshold]
 
     def get_template_confidence(self, template_id: str) -> float:
         """good / (good + bad); 1.0 for a template that nobody rated within 90 days."""
@@ -218,20 +219,12 @@ def _every_tier_of(stage: str) -> list[tuple[str, str]]:
     return [(stage, tier) for tier in _TIER_NAMES]
 
 
-def _at(item: Score) -> int:
-    return item.at_us
-
-
 def _newest_tier(by_tier: dict[ModelTier, list[Score]]) -> ModelTier:
     newest = max(by_tier, key=lambda tier: by_tier[tier][0].at_us if by_tier[tier] else 0)
     return newest if by_tier[newest] else ModelTier.CAPABLE
 
 
-def _stats(workflow: str, stage: str, tier: str, scores: Sequence[float]) -> QualityStats | None:
-    return _stats_of(workflow, stage, tier, scores) if scores else None
-
-
-def _stats_of(workflow: str, stage: str, tier: str, scores: Sequence[float]) -> QualityStats:
+def _stats(workflow: str, stage: str, tier: str, scores: Sequence[float]) -> QualityStats:
     count = len(scores)
     # The mean of equal numbers is that number: a sum of floats may end beside it.
     mean = min(max(math.fsum(scores) / count, min(scores)), max(scores))

@@ -10,6 +10,7 @@ from redis import Redis
 
 from core.store import agents
 from core.store.keys import Keys
+from core.store.script import SCRIPTS
 from tests.waiting import PATIENCE
 
 KEYS = Keys()
@@ -18,7 +19,7 @@ BEAT_SECONDS = 5.0
 
 def beat_all(client: Redis, names: Iterable[str], *, progress: float = 0.5, status: str = "running") -> None:
     """Let each of these beat once, as an agent of this name would."""
-    client.script_load(agents.BEAT.text)
+    client.script_load(SCRIPTS["agents/beat"].text)
     pipeline = client.pipeline(transaction=False)
     mode = "finished" if status in ("completed", "failed", "cancelled") else "beat"
     for name in names:
@@ -30,7 +31,7 @@ def beat_all(client: Redis, names: Iterable[str], *, progress: float = 0.5, stat
         command = agents.beat(
             KEYS, agent_id=name, instance="aa", record=record, mode=mode, event=None, news=None
         )
-        pipeline.evalsha(agents.BEAT.sha, len(command.keys), *command.keys, *command.args)
+        pipeline.execute_command(*command.call)
     pipeline.execute()
 
 

@@ -40,7 +40,7 @@ def glance(store: Store, agent_id: str) -> Glance:
     asked: dict[str, list[Any]] = {
         "state": ["GET", keys.agent_record(agent_id)],
         "timeline": ["XREVRANGE", keys.agent_timeline(agent_id), "+", "-", "COUNT", SAID],
-        "mailbox": ["EVALSHA", look.script.sha, len(look.keys), *look.keys, *look.args],
+        "mailbox": look.call,
         "events": ["XREVRANGE", keys.event_types, "+", "-", "COUNT", ANNOUNCED],
     }
     said = dict(zip(asked, store.read_many(list(asked.values())), strict=True))

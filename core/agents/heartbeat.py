@@ -18,15 +18,8 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 LATE_SECONDS = 20.0
 LOST_SECONDS = 30.0
 STUCK_AFTER = "stuck_after"  # in an agent's metadata: its own limit in seconds, or null for none
-STATES = (
-    "failed",
-    "lost",
-    "stuck",
-    "late",
-    "doubled",
-    "alive",
-    "finished",
-)  # who needs a look most comes first
+# Who needs a look most comes first.
+STATES = ("failed", "lost", "stuck", "late", "doubled", "alive", "finished")
 
 
 @dataclass
@@ -61,10 +54,11 @@ class AgentState:
     away: bool = False
 
     def liveness(self, now: datetime) -> str:
-        """alive, late, lost or finished at `now`, by Redis's clock."""
+        """finished, lost from 30 s without a beat on, when its key has expired, late from 20 s on, or alive."""
         if self.finished:
             return "finished"
-        return liveness((now - self.heartbeat.last_beat).total_seconds())
+        silent = (now - self.heartbeat.last_beat).total_seconds()
+        return "lost" if silent >= LOST_SECONDS else "late" if silent >= LATE_SECONDS else "alive"
 
     def state(self, now: datetime, stuck_seconds: float, *, waits: bool) -> str:
         """One of STATES at `now`: the first that is true of it.
@@ -87,13 +81,6 @@ class AgentState:
             return False
         limit = own_limit(self.heartbeat.metadata, stuck_seconds)
         return 0 < limit <= (now - self.unchanged_since).total_seconds()
-
-
-def liveness(seconds_since_beat: float) -> str:
-    """alive; late after 20 s without a beat; lost after 30 s, when the agent's key has expired."""
-    if seconds_since_beat >= LOST_SECONDS:
-        return "lost"
-    return "late" if seconds_since_beat >= LATE_SECONDS else "alive"
 
 
 def own_limit(metadata: Mapping[str, Any], otherwise: float) -> float:

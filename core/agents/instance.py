@@ -39,11 +39,8 @@ class AgentInstance:
         known, status = self._told
         if mode in ("start", "beat"):
             return "agent_resumed" if known == "agent_stopped" else "" if known else "agent_started"
-        return (
-            ""
-            if mode == "finished" and known == "agent_stopped" and status == said.status
-            else "agent_stopped"
-        )
+        told = mode == "finished" and (known, status) == ("agent_stopped", said.status)
+        return "" if told else "agent_stopped"
 
     def is_change(self, said: Said) -> bool:
         """Whether this belongs into the timeline: another status or task, or five points of progress."""

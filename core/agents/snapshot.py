@@ -83,7 +83,7 @@ def read_snapshot(agent_id: str, memory: object = None) -> AgentSnapshot:
         said[name] = None if name == "state" else []
     pending = [id_.decode(errors="replace") for id_ in said["requests"]]
     now = at(milliseconds_of(said["time"]))
-    waiting = approvals.read_waiting(store, pending, agent_id) if pending else []
+    waiting = approvals.read_waiting(store, pending, agent_id)
     mail, more_mail = mailbox.oldest(store, agent_id, MAIL)
     return AgentSnapshot(
         now=now,

@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from .. import failpoints
-from ..errors import StoreRefused, StoreUnavailable, TooLarge
+from ..errors import MalformedRecord, StoreRefused, StoreUnavailable, TooLarge
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.client import CONFIRM_SECONDS, Line, Store
@@ -48,9 +49,9 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
     it never appears afterwards; StoreRefused where its agent has too many, TooLarge where its context has too much.
-    ValueError where the key names another.
+    ValueError where the key names another, MalformedRecord where that cannot be read.
     """
-    deadline, gone = time.monotonic() + seconds, ""
+    deadline, gone = time.monotonic() + seconds, b""
     failpoints.reach("agent.before_request")
     while True:
         reply = _stored(store, question, deadline, gone)
@@ -58,8 +59,8 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
             raise _too_much(question, *reply[1:])
         if reply[0] != b"known":
             break
-        gone = reply[1].decode(errors="replace")
-        found = _found(store, question, gone)
+        gone = reply[1]
+        found = _found(store, question, gone.decode(errors="replace"))
         if found is not None:
             return _warned(found, reply[2])
     if len(reply) < 4:
@@ -104,7 +105,10 @@ def _too_much(question: Question, what: bytes, most: bytes) -> StoreRefused:
 
 def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     """The request that the key names, and what is left of its time; None where the server has nothing of it."""
-    record, now = approvals.read_record_and_time(store, request_id)
+    try:
+        record, now = approvals.read_record_and_time(store, request_id)
+    except MalformedRecord as error:
+        raise MalformedRecord(f"key {question.key!r} names a request that cannot be read. {error}") from error
     if record is None:
         return None
     if record.digest != question.digest:
@@ -116,7 +120,7 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     return Asked(request, time.monotonic() + left)
 
 
-def _stored(store: Store, question: Question, deadline: float, gone: str) -> list[bytes]:
+def _stored(store: Store, question: Question, deadline: float, gone: bytes) -> list[bytes]:
     def attempt(line: Line) -> list[bytes]:
         # What is left now: a slow first attempt must not move the deadline past the asker's own.
         left = deadline - time.monotonic()
@@ -172,16 +176,10 @@ def patiently(
 
 def _withdraw(store: Store, question: Question, seconds: float) -> None:
     """Beside the asker, who was refused: the server may have stored it, or may yet do so when it goes on."""
-    end, pause = time.monotonic() + seconds, 0.05
-    while True:
-        try:
-            store.run(approvals.withdraw(store.keys, question, _REFUSED))
-            return
-        except StoreRefused as error:
-            logger.warning("request %s could not be withdrawn: %s", question.request_id, error)
-            return
-        except StoreUnavailable:
-            if time.monotonic() >= end:
-                return
-        time.sleep(pause)
-        pause = min(2.0, pause * 2)
+    withdraw = partial(store.run, approvals.withdraw(store.keys, question, _REFUSED))
+    try:
+        patiently(withdraw, time.monotonic() + seconds, pause=0.05)
+    except StoreRefused as error:
+        logger.warning("request %s could not be withdrawn: %s", question.request_id, error)
+    except StoreUnavailable:
+        pass  # it was tried for as long as its asker would have waited

@@ -100,6 +100,6 @@ def _decision(answer: Answer, reply: list[bytes]) -> Decision:
         status = TIMEOUT  # it is over, even before somebody records it
     try:
         ended_at = at(ended_ms) if ended_ms else None
-    except (ValueError, OverflowError, OSError) as error:
+    except ValueError as error:
         raise MalformedRecord(f"approval request {answer.request_id}: ended_ms: {error}") from error
     return Decision(outcome, answer.request_id, answer.decision_id, status, by, why, ended_at)

@@ -49,11 +49,11 @@ def checked_understands(words: Iterable[str]) -> str:
     """The words in order with commas between them; ValueError for one that is none."""
     if isinstance(words, str) or not isinstance(words, Iterable):
         raise TypeError(f"understands must be several words such as ('edited',), not {shown(words)}")
-    said = set(words)
+    said = list(words)
     for word in said:
         if word not in UNDERSTANDABLE:
             raise ValueError(f"understands must be of {', '.join(UNDERSTANDABLE)}, not {shown(word)}")
-    return ",".join(sorted(said))
+    return ",".join(sorted(set(said)))
 
 
 def checked_claim(claim: str | None) -> str:

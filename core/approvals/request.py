@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
+from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable, TelemetryError
 from ..store.approvals import RequestRecord
 from ..values.approvals import (
     ACCEPTED,
@@ -107,7 +107,7 @@ class ApprovalResponse(PlainDict):
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(PlainDict):
     """The answer to `decide`.
 
     `outcome` is accepted, already_decided, expired, cancelled, unknown (no such request), changed (another
@@ -137,6 +137,6 @@ def refusal(request_id: str, reason: str, status: str, *, away: bool = False) ->
     return ApprovalResponse(request_id, False, SYSTEM, reason, status=status, channel=SYSTEM, away=away)
 
 
-def is_away(error: StoreUnavailable) -> bool:
-    """Whether nobody answered, rather than somebody who refused or a setting that is wrong."""
-    return not isinstance(error, (StoreRefused, StoreMisconfigured))
+def is_away(error: TelemetryError) -> bool:
+    """Whether nobody answered, rather than somebody who refused, or a setting or record that is wrong."""
+    return isinstance(error, StoreUnavailable) and not isinstance(error, (StoreRefused, StoreMisconfigured))

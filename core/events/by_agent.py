@@ -9,7 +9,7 @@ from ..store import events
 from ..store.client import Store, open_store
 from ..values.malformed import ODD
 from ..values.names import checked_name
-from .event import OWN_TYPES, StreamEvent, id_numbers, read_entry
+from .event import StreamEvent, id_numbers, read_entry
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def _types(announcements: Iterable[tuple[bytes, list[bytes]]]) -> list[str]:
             names.setdefault(checked_name(flat[-1].decode(), "event_type"))
         except ODD:
             continue  # those who follow events log it
-    return [name for name in names if name not in OWN_TYPES][:TYPES]
+    return [name for name in names if name not in events.OWN_TYPES][:TYPES]
 
 
 def published_by(

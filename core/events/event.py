@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, Self
 
 from ..errors import MalformedRecord
-from ..values.approvals import EVENTS as APPROVAL_EVENTS
 from ..values.json import loads_strictly
 from ..values.malformed import ODD, malformed
 from ..values.names import checked_name
@@ -20,15 +19,6 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_SOURCE = "attune"
 MAX_DATA_BYTES = 256 * 1024
-OWN_TYPES = frozenset(
-    {
-        "agent_heartbeat",
-        *APPROVAL_EVENTS,
-        "coordination_signal",
-        "llm_call",
-        "quality_feedback",
-    }
-)
 _ID = re.compile(r"([0-9]{1,20})(?:-([0-9]{1,20}))?")
 _LARGEST_PART = 2**64 - 1
 _FIELDS = [b"event_type", b"source", b"data"]

@@ -23,7 +23,6 @@ from .place import Place
 logger = logging.getLogger(__name__)
 
 SLICE_SECONDS = 30.0
-LIMIT_MARGIN_SECONDS = 2.0
 READ_AHEAD = 500
 READ_AHEAD_BYTES = 2 * 1024 * 1024
 MANY_TYPES = 1_000
@@ -138,7 +137,7 @@ class Follower:
             began = time.monotonic()
             held = [place for place in self._places.values() if place.held]
             try:
-                if not held and len(self._places) >= self._many:
+                if not held and len(self._places) >= self._many and self._types_after is not None:
                     self._forget_the_dead()
                 if began >= self._look_at:
                     self._look_for_gaps()
@@ -167,11 +166,8 @@ class Follower:
         if not after:
             time.sleep(max(0.0, min(1.0, seconds)))
             return []
-        block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-        limit = max(0.0, seconds) + LIMIT_MARGIN_SECONDS
         self._asked = max(1, min(self._batch, READ_AHEAD * 10 // len(after)))
-        command: list[Any] = ["XREAD", *block, "COUNT", self._asked, "STREAMS", *after, *after.values()]
-        return self._line.read(*command, seconds=limit) or []
+        return self._line.read_streams(after, seconds, count=self._asked)
 
     def _safe_until(
         self, reply: list[tuple[bytes, Any]], held_before: Sequence[Place]
@@ -228,7 +224,7 @@ class Follower:
         return entries
 
     def _forget_the_dead(self) -> None:
-        """Stop asking for types whose stream is gone: their next event announces them again."""
+        """Stop asking for types whose stream is gone: of all types, the next event announces its own again."""
         keys = list(self._places)
         for key, exists in zip(keys, self._line.read_many([["EXISTS", key] for key in keys]), strict=True):
             if exists == 0:

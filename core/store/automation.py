@@ -3,9 +3,7 @@
 from .keys import Keys
 from .script import SCRIPTS, Command
 
-RECORD = SCRIPTS["automation/record"]
-
 
 def record(keys: Keys, *, kind: str, text: bytes) -> Command[int]:
     """Put a record, a JSON object, into the outbox: the length of an outbox that is capped, else 0."""
-    return Command(RECORD, [keys.outbox, keys.installation], [kind, text], int)
+    return Command(SCRIPTS["automation/record"], [keys.outbox, keys.installation], [kind, text], int)

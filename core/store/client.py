@@ -8,9 +8,10 @@
 `encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
 
+import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Self
 
@@ -28,7 +29,7 @@ from . import embedded
 from .configuration import configured_url, data_directory, setting
 from .connections import ClusterConnections, Connections, address_of
 from .keys import DEFAULT_NAMESPACE, Keys, prefix
-from .script import Argument, Command, Result
+from .script import Argument, Command, Result, Script
 
 try:
     from hiredis import pack_command
@@ -178,7 +179,11 @@ class Line:
     def run(self, command: Command[Result]) -> Result:
         """Run a script once, loading it first where the server does not know it; what its reply means."""
         with _translated:
-            reply = _evaluate(self._execute, command)
+            try:
+                reply = self._execute(*command.call)
+            except redis.exceptions.NoScriptError:
+                self._load(command.script)
+                reply = self._execute(*command.call)
         return command.parse(reply)
 
     def read(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
@@ -200,6 +205,15 @@ class Line:
             replies: list[Any] = self._exchange(exchange, COMMAND_TIMEOUT)
             return replies
 
+    def read_streams(
+        self, after: Mapping[Any, str | int], seconds: float, *, count: int = 1
+    ) -> list[tuple[bytes, list[Any]]]:
+        """Streams with what stands in them behind these ids, waiting so long for a first entry; 0 only looks."""
+        block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
+        limit = max(0.0, seconds) + COMMAND_TIMEOUT
+        command = ("XREAD", *block, "COUNT", count, "STREAMS", *after, *after.values())
+        return self.read(*command, seconds=limit) or []
+
     @property
     def socket(self) -> Any:
         """What is open now, for a thread that must end another's read; None where nothing is."""
@@ -214,6 +228,12 @@ class Line:
             self._pool.give_back(connection)
         else:
             connection.disconnect()
+
+    def _load(self, script: Script) -> None:
+        try:
+            self._execute("SCRIPT", "LOAD", script.text)
+        except redis.exceptions.NoPermissionError as error:
+            raise StoreUnavailable(NOT_LOADED.format(name=script.name)) from error
 
     def _execute(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
         _refuse_endless_numbers(command)
@@ -307,18 +327,6 @@ def _reply_or_error(connection: AbstractConnection, seconds: float) -> Any:
         return error
 
 
-def _evaluate(execute: Callable[..., Any], command: Command[Any]) -> Any:
-    script, keys, args, _parse = command
-    try:
-        return execute("EVALSHA", script.sha, len(keys), *keys, *args)
-    except redis.exceptions.NoScriptError:
-        try:
-            execute("SCRIPT", "LOAD", script.text)
-        except redis.exceptions.NoPermissionError as error:
-            raise StoreUnavailable(NOT_LOADED.format(name=script.name)) from error
-        return execute("EVALSHA", script.sha, len(keys), *keys, *args)
-
-
 class UsesStore:
     """A primitive on the store that `memory` means. Without one the configured Redis is looked up at first use,
     so that a primitive can be built before its server starts. What every process must share, a subclass cannot set.
@@ -405,13 +413,13 @@ def open_store(memory: object = None) -> Store:
     client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
     if isinstance(client, RedisCluster):
         keys = _configured_keys()
-        return Store(ClusterConnections(client, keys.outbox, _recipe_of), keys)
+        return Store(ClusterConnections(client, keys.outbox, _our_way), keys)
     if not isinstance(client, redis.Redis):
         raise TypeError(
             "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
             f"one, not {type(memory).__name__}"
         )
-    return Store(Connections(_recipe_of(client)), _configured_keys())
+    return Store(Connections(_our_way(client.connection_pool)), _configured_keys())
 
 
 def store_at(url: str, setting_name: str) -> Store:
@@ -429,12 +437,8 @@ def _configured_keys() -> Keys:
         raise StoreMisconfigured(str(error)) from None
 
 
-def _recipe_of(client: redis.Redis) -> ConnectionPool:
-    """How to connect where `client` does, with our options."""
-    return _our_way(client.connection_pool)
-
-
 def _our_way(pool: ConnectionPool) -> ConnectionPool:
+    """How to connect where the connections of `pool` do, with our options."""
     kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
     return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 

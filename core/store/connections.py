@@ -69,9 +69,9 @@ class ClusterConnections(Connections):
     """
 
     def __init__(
-        self, cluster: RedisCluster, key: str, recipe_of: Callable[[redis.Redis], ConnectionPool]
+        self, cluster: RedisCluster, key: str, our_way: Callable[[ConnectionPool], ConnectionPool]
     ) -> None:
-        self._cluster, self._key, self._recipe_of = cluster, key, recipe_of
+        self._cluster, self._key, self._our_way = cluster, key, our_way
         self._finding = threading.Lock()
         self._asked = -SETTLE_SECONDS
         self._lost = False
@@ -115,7 +115,7 @@ class ClusterConnections(Connections):
         node = self._cluster.get_node_from_key(self._key)
         if node is None:
             raise redis.ConnectionError("the cluster has no node for this installation's keys")
-        return self._recipe_of(self._cluster.get_redis_connection(node))
+        return self._our_way(self._cluster.get_redis_connection(node).connection_pool)
 
 
 def address_of(options: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ loopback with a generated password. Its address stands in the file `redis.url` b
 
 import ctypes
 import fcntl
+import json
 import os
 import secrets
 import shutil
@@ -17,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import redis
 
@@ -111,14 +112,16 @@ def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
     }
     if len(os.fsencode(socket_path)) <= _SOCKET_PATH_BYTES:
         socket_path.unlink(missing_ok=True)
-        url = f"unix://{socket_path}"
+        url = f"unix://{quote(str(socket_path))}"
         settings |= {"port": "0", "unixsocket": str(socket_path), "unixsocketperm": "700"}
     else:
         port, password = _loopback_address(data_dir)
         url = f"redis://:{password}@127.0.0.1:{port}"
         settings |= {"bind": "127.0.0.1", "port": str(port), "requirepass": password}
     config = data_dir / "redis.conf"
-    _write_private(config, "".join(f'{name} "{value}"\n' for name, value in settings.items()))
+    # A path may hold what ends a text there; the server reads the escapes of JSON.
+    lines = [f"{name} {json.dumps(value, ensure_ascii=False)}\n" for name, value in settings.items()]
+    _write_private(config, "".join(lines))
     process = subprocess.Popen(
         [server_binary(), str(config)],
         start_new_session=True,
@@ -178,10 +181,7 @@ def _write_private(path: Path, text: str) -> None:
 
 def _loopback_address(data_dir: Path) -> tuple[int, str]:
     """Port and password as they were, so that agents find a restarted server; new ones where it is the first."""
-    try:
-        before = urlsplit((data_dir / "redis.url").read_text().strip())
-    except OSError:
-        before = urlsplit("")
+    before = urlsplit(last_url(data_dir) or "")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -9,12 +9,6 @@ from ..values.pairs import pairs
 from .keys import Keys
 from .script import SCRIPTS, Command
 
-PUBLISH = SCRIPTS["events/publish"]
-KEPT = SCRIPTS["events/kept"]
-NEWEST = SCRIPTS["events/newest"]
-STREAM_INFO = SCRIPTS["events/stream_info"]
-PUBLISHED_BY = SCRIPTS["events/published_by"]
-TIDY = SCRIPTS["events/tidy"]
 # Written by the scripts and doors of this package: what a stranger publishes under these names would be believed.
 OWN_TYPES = frozenset({*EVENTS, "agent_heartbeat", "coordination_signal", "llm_call", "quality_feedback"})
 
@@ -30,7 +24,7 @@ def publish(keys: Keys, *, event_type: str, source: str, data: bytes) -> Command
     """
     script_keys = [keys.event_stream(event_type), keys.event_types]
     script_keys += [keys.events_born(source), keys.approvals_limits]
-    return Command(PUBLISH, script_keys, [event_type, source, data], _id_and_types)
+    return Command(SCRIPTS["events/publish"], script_keys, [event_type, source, data], _id_and_types)
 
 
 def _id_and_types(reply: list[Any]) -> tuple[str, int]:
@@ -45,7 +39,7 @@ def _id_and_types(reply: list[Any]) -> tuple[str, int]:
 
 def newest_ids(keys: Keys, event_types: Sequence[str]) -> Command[list[str]]:
     """The id of the newest event of each type, 0-0 where there is none."""
-    return Command(NEWEST, [keys.event_stream(name) for name in event_types], [], _ids)
+    return Command(SCRIPTS["events/newest"], [keys.event_stream(name) for name in event_types], [], _ids)
 
 
 def _ids(reply: list[bytes]) -> list[str]:
@@ -63,7 +57,7 @@ class Kept(NamedTuple):
 
 def kept(keys: Keys, event_types: Sequence[str]) -> Command[list[Kept]]:
     """How much is left of each type's stream; zeros where there is none."""
-    return Command(KEPT, [keys.event_stream(name) for name in event_types], [], _kept)
+    return Command(SCRIPTS["events/kept"], [keys.event_stream(name) for name in event_types], [], _kept)
 
 
 def _kept(reply: list[Any]) -> list[Kept]:
@@ -87,7 +81,7 @@ class StreamInfo(NamedTuple):
 
 def stream_info(keys: Keys, event_type: str) -> Command[StreamInfo | None]:
     """The ends of a type's stream, None where there is no stream."""
-    return Command(STREAM_INFO, [keys.event_stream(event_type)], [], _info)
+    return Command(SCRIPTS["events/stream_info"], [keys.event_stream(event_type)], [], _info)
 
 
 def _info(reply: list[Any]) -> StreamInfo | None:
@@ -117,7 +111,7 @@ def published_by(
     Data of more than `longest` bytes comes as an empty object.
     """
     streams = [keys.event_stream(name) for name in event_types]
-    return Command(PUBLISHED_BY, streams, [source, newest, longest], _published)
+    return Command(SCRIPTS["events/published_by"], streams, [source, newest, longest], _published)
 
 
 def _published(reply: list[Any]) -> list[list[Published]]:
@@ -127,4 +121,4 @@ def _published(reply: list[Any]) -> list[list[Published]]:
 def tidy_types(keys: Keys, entries: dict[str, str]) -> Command[int]:
     """Take the types out whose stream is gone; `entries` is type to id. How many went."""
     streams = [keys.event_stream(name) for name in entries]
-    return Command(TIDY, [keys.event_types, *streams], list(entries.values()), int)
+    return Command(SCRIPTS["events/tidy"], [keys.event_types, *streams], list(entries.values()), int)

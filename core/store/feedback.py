@@ -7,20 +7,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
-from ..errors import MalformedRecord, StoreRefused, StoreUnavailable
+from ..errors import MalformedRecord, StoreRefused
 from ..values.json import loads_strictly
 from ..values.malformed import ODD
 from ..values.moments import milliseconds_of
 from ..values.names import checked_name
 from .client import Store
 from .keys import FEEDBACK_TTL_MS, Keys, stage_member
-from .script import SCRIPTS, Command, nothing
+from .script import SCRIPTS, Command, nothing, refuse_errors
 
 logger = logging.getLogger(__name__)
 
-RECORD = SCRIPTS["feedback/record"]
-CLEAR = SCRIPTS["feedback/clear"]
-TEMPLATE = SCRIPTS["feedback/template"]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,7 +50,9 @@ def record(
 ) -> Command[None]:
     """Store a rating as the newest of its tier, let the oldest go, and publish it."""
     script_keys = _keys_of_tier(keys, workflow, stage, tier)
-    return Command(RECORD, script_keys, [score, rating, stage_member(stage, tier), event], nothing)
+    return Command(
+        SCRIPTS["feedback/record"], script_keys, [score, rating, stage_member(stage, tier), event], nothing
+    )
 
 
 @lru_cache(maxsize=1_000)
@@ -76,12 +75,14 @@ def clear(keys: Keys, workflow: str, stages: Sequence[tuple[str, str]]) -> Comma
             keys.feedback_ratings(workflow, stage, tier),
             keys.feedback_scores(workflow, stage, tier),
         ]
-    return Command(CLEAR, script_keys, [stage_member(stage, tier) for stage, tier in stages], int)
+    return Command(
+        SCRIPTS["feedback/clear"], script_keys, [stage_member(stage, tier) for stage, tier in stages], int
+    )
 
 
 def rate_template(keys: Keys, template: str, rating: str) -> Command[tuple[int, int]]:
     """Count a rating of a template, `good` or `bad`: how many of each there are."""
-    return Command(TEMPLATE, [keys.feedback_template(template)], [rating], _counts)
+    return Command(SCRIPTS["feedback/template"], [keys.feedback_template(template)], [rating], _counts)
 
 
 def _counts(reply: list[bytes]) -> tuple[int, int]:
@@ -136,8 +137,7 @@ def _read_lists(store: Store, names: list[str], last: int) -> list[tuple[list[by
     """Each list up to an index, with the server microsecond before which a rating is too old."""
     commands: list[list[str | int]] = [["LRANGE", name, 0, last] for name in names]
     time, *replies = store.read_many([["TIME"], *commands])
-    if isinstance(time, Exception):
-        raise StoreUnavailable(f"Redis refused to tell the time: {time}") from time
+    refuse_errors("the time", time)
     oldest = (milliseconds_of(time) - FEEDBACK_TTL_MS) * 1000
     return [(_list(name, reply), oldest) for name, reply in zip(names, replies, strict=True)]
 

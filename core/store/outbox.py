@@ -1,6 +1,5 @@
 """Reading the outbox: every change that SQL must remember, in order."""
 
-import math
 import re
 import uuid
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from .client import Line, Store, open_store
 from .keys import Keys
 from .script import SCRIPTS, Command, nothing, refuse_errors
 
-RECORDED = SCRIPTS["recorder/recorded"]
-DOUBT = SCRIPTS["approvals/doubt"]
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
@@ -128,12 +125,12 @@ def committed(keys: Keys, position: str) -> Command[None]:
     """Tell watchers how far SQL is, and let go of what is committed and an hour old."""
     newest_ms, _ = numbers(position)
     args = [position, f"{max(0, newest_ms - KEPT_MS)}-0"]
-    return Command(RECORDED, [keys.outbox, keys.recorded], args, nothing)
+    return Command(SCRIPTS["recorder/recorded"], [keys.outbox, keys.recorded], args, nothing)
 
 
 def doubt(keys: Keys, request_id: str, why: str) -> Command[None]:
     """Tell the record that an agent heard a yes which it did not believe."""
-    return Command(DOUBT, [keys.outbox, keys.installation], [request_id, why], nothing)
+    return Command(SCRIPTS["approvals/doubt"], [keys.outbox, keys.installation], [request_id, why], nothing)
 
 
 def numbers(position: str) -> tuple[int, int]:
@@ -143,14 +140,8 @@ def numbers(position: str) -> tuple[int, int]:
 
 
 def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:
-    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-    reply = line.read(
-        "XREAD", *block, "COUNT", BATCH, "STREAMS", *after, *after.values(), seconds=seconds + 2
-    )
-    found = {}
-    for key, entries in reply or []:
-        found[key.decode()] = entries_of(entries)
-    return found
+    found = line.read_streams(after, seconds, count=BATCH)
+    return {key.decode(): entries_of(entries) for key, entries in found}
 
 
 def entries_of(reply: list[tuple[bytes, list[bytes] | None]]) -> list[OutboxEntry]:

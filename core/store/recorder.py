@@ -17,8 +17,6 @@ from .client import Line, Store
 from .keys import RECORDER_SILENT_MS, Keys
 from .script import SCRIPTS, Argument, Command, nothing, refuse_errors
 
-SIGN = SCRIPTS["recorder/sign"]
-LOOK = SCRIPTS["recorder/look"]
 ERROR_LENGTH = 500
 UNREADABLE = "unreadable"
 
@@ -66,9 +64,8 @@ class RecorderState:
     @property
     def lag_seconds(self) -> float:
         """How long the oldest change has waited for SQL; 0 when nothing waits."""
-        return (
-            max(0.0, (self.heartbeat.now - self.waiting_since).total_seconds()) if self.waiting_since else 0.0
-        )
+        now = self.heartbeat.now
+        return max(0.0, (now - (self.waiting_since or now)).total_seconds())
 
 
 def sign(
@@ -86,7 +83,7 @@ def sign(
     """Say that this recorder lives. `trouble` is why it cannot record now, `error` what went wrong since last time."""
     flags = ["1" if recorded else "", trouble[:ERROR_LENGTH], "1" if replaced else ""]
     counts: list[Argument] = [set_aside, error[:ERROR_LENGTH], alarms, unanswerable]
-    return Command(SIGN, [keys.recorder], [instance, *flags, *counts], nothing)
+    return Command(SCRIPTS["recorder/sign"], [keys.recorder], [instance, *flags, *counts], nothing)
 
 
 def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
@@ -99,33 +96,32 @@ def read_heartbeat(store: Store | Line) -> RecorderHeartbeat:
 def look(keys: Keys, installation: str, position: str) -> Command[RecorderState]:
     """Everything, measured against the place that SQL holds."""
     script_keys = [keys.recorder, keys.outbox, keys.installation]
-    return Command(LOOK, script_keys, [installation, position], _recorder_state)
+    return Command(SCRIPTS["recorder/look"], script_keys, [installation, position], _recorder_state)
 
 
 def _recorder_state(reply: list[Any]) -> RecorderState:
     now, waiting, more, first, length, found, flat = reply
-    since = at(bytes(first).split(b"-")[0]) if first else None
     return RecorderState(
         _heartbeat(at(now), text_pairs(flat)),
         int(waiting),
         more == b"1",
-        since,
+        _moment(bytes(first).split(b"-")[0]),
         int(length),
         bytes(found).decode(),
     )
 
 
 def _heartbeat(now: datetime, said: Mapping[str, str]) -> RecorderHeartbeat:
-    seen = _moment(said, "active_ms")
+    seen = _moment(said.get("active_ms"))
     return RecorderHeartbeat(
         now=now,
         state=_state_word(now, seen, said.get("trouble", "")),
         active=said.get("active", ""),
         seen=seen,
-        standby=said.get("standby", "") if _fresh(now, _moment(said, "standby_ms")) else "",
+        standby=said.get("standby", "") if _fresh(now, _moment(said.get("standby_ms"))) else "",
         error=said.get("error", ""),
-        error_at=_moment(said, "error_ms"),
-        replaced_at=_moment(said, "replaced_ms"),
+        error_at=_moment(said.get("error_ms")),
+        replaced_at=_moment(said.get("replaced_ms")),
         set_aside=_count(said, "set_aside"),
         alarms=_count(said, "alarms"),
         unanswerable=_count(said, "unanswerable"),
@@ -149,9 +145,12 @@ def _fresh(now: datetime, seen: datetime | None) -> bool:
     return seen is not None and (now - seen).total_seconds() * 1000 <= RECORDER_SILENT_MS
 
 
-def _moment(said: Mapping[str, str], name: str) -> datetime | None:
-    text = said.get(name, "")
-    return at(text) if text.isdecimal() and len(text) <= 15 else None
+def _moment(milliseconds: str | bytes | None) -> datetime | None:
+    """None for what is no moment: what Redis holds breaks no page."""
+    try:
+        return at(milliseconds or "")
+    except ValueError:
+        return None
 
 
 class Ended(NamedTuple):

@@ -38,6 +38,11 @@ class Command(NamedTuple, Generic[Result]):
     args: Sequence[Argument]
     parse: Callable[[Any], Result]
 
+    @property
+    def call(self) -> list[Argument]:
+        """What runs it on a server that knows the script."""
+        return ["EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args]
+
 
 def refuse_errors(what: str, *replies: object) -> None:
     """StoreUnavailable, which names what was read, where one of the replies to several commands is an error."""

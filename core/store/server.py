@@ -35,22 +35,16 @@ def read_info(store: Store) -> ServerInfo:
 def weaknesses(store: Store) -> list[tuple[str, str]]:
     """Pairs of what is wrong and what to set; empty where nothing is. Raises StoreUnavailable."""
     said = _info(store)
+    policy = said.get("maxmemory_policy", "noeviction")
     found = []
     if said.get("aof_enabled") == "0":
-        found.append(
-            ("appendonly is off: a restart forgets open requests and decisions", "Set `appendonly yes`.")
-        )
+        found.append(("appendonly is off: a restart forgets open requests and decisions", "appendonly yes"))
     elif _setting(store, "appendfsync") not in ("always", ""):
-        found.append(("appendfsync is not always: a power cut loses decisions", "Set `appendfsync always`."))
-    policy = said.get("maxmemory_policy", "noeviction")
+        found.append(("appendfsync is not always: a power cut loses decisions", "appendfsync always"))
     if policy != "noeviction":
-        found.append(
-            (
-                f"maxmemory-policy is {policy}: a full server drops requests",
-                "Set `maxmemory-policy noeviction`.",
-            )
-        )
-    return found
+        lost = f"maxmemory-policy is {policy}: a full server drops requests"
+        found.append((lost, "maxmemory-policy noeviction"))
+    return [(what, f"Set `{setting}`.") for what, setting in found]
 
 
 def open_doors(store: Store, stranger: Store) -> list[tuple[str, str]]:

@@ -1,15 +1,11 @@
 """The commands of signals: sending one, and reading a mailbox."""
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .client import Line
 from .keys import Keys
 from .script import SCRIPTS, Argument, Command, nothing
-
-SEND = SCRIPTS["signals/send"]
-MAILBOX = SCRIPTS["signals/mailbox"]
 
 
 def send(
@@ -33,7 +29,7 @@ def send(
     if event is not None:
         script_keys += [keys.event_stream("coordination_signal"), keys.event_types]
         args.append(event)
-    return Command(SEND, script_keys, args, nothing)
+    return Command(SCRIPTS["signals/send"], script_keys, args, nothing)
 
 
 class Position(NamedTuple):
@@ -82,7 +78,7 @@ def mailbox(
     if claim is not None:
         script_keys.append(keys.signals_claimed(claim))
     args = [mode, most, signal_type or "", source or "", *after, "1" if asked_before else ""]
-    return Command(MAILBOX, script_keys, args, _page)
+    return Command(SCRIPTS["signals/mailbox"], script_keys, args, _page)
 
 
 def _page(reply: list[Any]) -> MailboxPage:
@@ -100,11 +96,8 @@ def newest(line: Line, agent: str | None) -> str:
 def arrived(line: Line, after: Mapping[str | None, str], seconds: float) -> dict[str | None, str]:
     """In which of these mailboxes something is behind these ids, and its id: waiting so long for the first."""
     names = {_stream(line.keys, agent): agent for agent in after}
-    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000)), "COUNT", 1, "STREAMS"]
-    reply = line.read(
-        "XREAD", *block, *names, *(after[agent] for agent in names.values()), seconds=seconds + 2
-    )
-    return {names[key.decode()]: entries[-1][0].decode() for key, entries in reply or [] if entries}
+    found = line.read_streams({name: after[agent] for name, agent in names.items()}, seconds)
+    return {names[key.decode()]: entries[-1][0].decode() for key, entries in found if entries}
 
 
 def _stream(keys: Keys, agent: str | None) -> str:

@@ -38,7 +38,7 @@ class PlainDict:
             moment = getattr(self, name)
             # Nearly always UTC, and asked of every event that is read. A date has no time zone at all.
             if getattr(moment, "tzinfo", UTC) is not UTC:
-                setattr(self, name, parse_timestamp(moment, name))
+                object.__setattr__(self, name, parse_timestamp(moment, name))  # a frozen one too
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, field by field."""

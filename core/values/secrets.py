@@ -8,38 +8,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SECRET_WORDS = frozenset(
-    (
-        *(
-            "password",
-            "passwords",
-            "passwd",
-            "passphrase",
-            "passcode",
-            "pwd",
-            "secret",
-            "secrets",
-            "token",
-            "tokens",
-        ),
-        *(
-            "authorization",
-            "credential",
-            "credentials",
-            "cookie",
-            "cookies",
-            "apikey",
-            "apitoken",
-            "bearer",
-            "otp",
-        ),
-        *("privatekey", "accesskey", "secretkey", "authtoken", "accesstoken", "refreshtoken", "clientsecret"),
-    )
+_SECRET_WORD = re.compile(
+    r"passwords?|passwd|passphrase|passcode|pwd|secrets?|tokens?|authorization|credentials?|cookies?|bearer|otp"
+    r"|apikey|apitoken|privatekey|accesskey|secretkey|authtoken|accesstoken|refreshtoken|clientsecret"
 )
+_SECRET_PAIR = re.compile(r"(api|access|private|auth|signing|encryption) key")
 _NO_NAME = re.compile(r"[^\w .:/\[\]-]")  # text that stands where a name should
-_SECRET_PAIRS = frozenset(
-    ("api key", "access key", "private key", "auth key", "signing key", "encryption key")
-)
 _COUNTED = frozenset(("token", "tokens"))  # of a model; their numbers are no secrets
 
 # A word before each shape that the whole must have, so that most texts are looked through once.
@@ -66,36 +40,14 @@ _IN_NAMES = (
 )
 _IN_SHAPES = (
     *("private key", "akia", "asia", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat", "glpat-", "xox"),
-    *(
-        "sk-",
-        "sk_",
-        "rk-",
-        "rk_",
-        "pk-",
-        "pk_",
-        "aiza",
-        "npm_",
-        "pypi-",
-        "hf_",
-        "sg.",
-        "eyj",
-        "://",
-        "bearer ",
-    ),
-    *("basic ", "password", "passwd", "passphrase", "secret", "token", "authorization"),
+    *("sk-", "sk_", "rk-", "rk_", "pk-", "pk_", "aiza", "npm_", "pypi-", "hf_", "sg.", "eyj", "://"),
+    *("bearer ", "basic ", "password", "passwd", "passphrase", "secret", "token", "authorization"),
     *("apikey", "api_key", "api-key", "accesskey", "access_key", "access-key"),
 )
-_TELLING = (
-    "pass",
-    "pwd",
-    "auth",
-    "credential",
-    "cookie",
-    "key",
-    "bearer",
-    "otp",
+_TELLING = (  # one of either
+    *("pass", "pwd", "auth", "credential", "cookie", "key", "bearer", "otp"),
     *_IN_SHAPES,
-)  # one of either
+)
 _LIKE_ASCII = (("\u017f", "s"), ("\u0130", "i"), ("\u0131", "i"), ("\u212a", "k"))
 _NAMES = re.compile(r'"([^"]*)"\s*:')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
@@ -236,5 +188,5 @@ def _secret_words(name: str) -> frozenset[str]:
     if _NO_NAME.search(name):
         return frozenset()
     words = [word.lower() for word in _WORDS.findall(name[:200])]
-    pairs = {f"{one} {other}" for one, other in pairwise(words)}
-    return frozenset(_SECRET_WORDS.intersection(words) | (_SECRET_PAIRS & pairs))
+    pairs = [f"{one} {other}" for one, other in pairwise(words)]
+    return frozenset((*filter(_SECRET_WORD.fullmatch, words), *filter(_SECRET_PAIR.fullmatch, pairs)))

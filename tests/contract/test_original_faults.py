@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DECISIONS = "tests/core/approvals/test_gate_contract.py"
+MAILBOX = "tests/core/signals/test_signals_contract.py"
 GATE = "tests/core/approvals/test_gate_original_faults.py"
 SIGNALS = "tests/core/signals/test_signals_original_faults.py"
 BEATS = "tests/core/agents/test_heartbeat_contract.py"
@@ -18,17 +20,19 @@ FEEDBACK = "tests/core/feedback/test_feedback_faults.py"
 
 FAULTS = {
     # Approvals
-    "an unknown id is accepted": (GATE, "test_an_unknown_id_is_not_accepted"),
+    "an unknown id is accepted": (DECISIONS, "test_an_unknown_request_cannot_be_decided"),
     "a decision after the timeout is accepted and flips the stored status": (
         *(GATE, "test_a_decision_after_the_timeout_is_refused_and_the_status_stays"),
     ),
     "a second, contradicting decision is accepted and wins": (
-        *(GATE, "test_a_second_contradicting_decision_is_refused"),
+        *(DECISIONS, "test_a_decision_says_what_stands"),
     ),
     "an approval 0.3 s before the deadline is lost": (
         *(GATE, "test_an_approval_shortly_before_the_deadline_reaches_the_agent"),
     ),
-    "the expiry sweep overwrites a human's denial": (GATE, "test_the_sweep_leaves_a_denial_in_place"),
+    "the expiry sweep overwrites a human's denial": (
+        *(DECISIONS, "test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision"),
+    ),
     "a dead agent's request stays pending past its deadline": (
         *(GATE, "test_the_request_of_a_killed_agent_does_not_stay_pending_past_its_deadline"),
     ),
@@ -43,7 +47,7 @@ FAULTS = {
     "history is gone after 300 s": (
         *(GATE, "test_a_decision_is_still_known_after_its_timeout_for_seven_days"),
     ),
-    "no event of request or decision": (GATE, "test_request_and_decision_are_published"),
+    "no event of request or decision": (DECISIONS, "test_every_change_is_published_and_remembered"),
     "up to 1 s until the agent hears": (GATE, "test_the_agent_is_woken_rather_than_polling"),
     "listing one request among 200,000 keys costs 1,993 SCANs": (
         *(GATE, "test_listing_costs_the_same_with_any_number_of_unrelated_keys"),
@@ -51,22 +55,22 @@ FAULTS = {
     "ids have 32 bits": (GATE, "test_ids_are_random_uuids"),
     # Signals
     "a broadcast reaches only its first reader": (
-        *(SIGNALS, "test_a_broadcast_reaches_not_only_its_first_reader"),
+        *(MAILBOX, "test_a_broadcast_reaches_each_agent_once_the_sender_too"),
     ),
     "a name with * or [ reads and deletes other agents' mail": (
         *(SIGNALS, "test_a_name_with_a_star_or_bracket_reads_and_deletes_nobody_elses_mail"),
     ),
     "one signal is listed twice": (SIGNALS, "test_one_signal_is_listed_once"),
-    "clearing mine clears everyone's": (SIGNALS, "test_clearing_mine_does_not_clear_everyones"),
+    "clearing mine clears everyone's": (MAILBOX, "test_clearing_is_mine_alone_by_type_or_whole_and_counts"),
     "N readers get one signal N times": (SIGNALS, "test_n_readers_do_not_get_one_signal_n_times"),
-    "random order": (SIGNALS, "test_the_order_is_not_random"),
+    "random order": (MAILBOX, "test_oldest_first_across_inbox_and_broadcasts"),
     "two keyspace scans a poll": (
         *(SIGNALS, "test_no_poll_scans_the_keyspace_and_its_cost_does_not_grow_with_it"),
     ),
     "an id is returned when nothing was stored": (
         *(SIGNALS, "test_no_id_is_returned_when_nothing_was_stored"),
     ),
-    "ttl 0 becomes 60": (SIGNALS, "test_a_ttl_of_0_does_not_become_60"),
+    "ttl 0 becomes 60": (MAILBOX, "test_a_bad_ttl_is_refused_by_name"),
     "waiting for `done` eats `done:extra`": (SIGNALS, "test_waiting_for_done_does_not_eat_done_extra"),
     # Heartbeats
     "the first beat erases metadata": (BEATS, "test_a_beat_keeps_metadata_and_name"),

@@ -156,6 +156,7 @@ def test_the_constants_of_the_original_are_there_with_our_values(settings):
     assert CoordinationSignals.KEY_PREFIX == "{telemetry}:signals:"
     assert (EventStreamer.DEFAULT_BLOCK_MS, EventStreamer.MAX_STREAM_LENGTH) == (30_000, 10_000)
     assert EventStreamer.STREAM_PREFIX == "{telemetry}:events:stream:"
+    assert not hasattr(EventStreamer, "STREAM_REGISTRY_KEY")  # there is no set of types that a key could name
     assert FeedbackLoop.DOWNGRADE_TARGET_QUALITY == 0.85
     settings.TELEMETRY_NAMESPACE = "other"
     assert CoordinationSignals().KEY_PREFIX == "{other}:signals:"

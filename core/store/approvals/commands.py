@@ -25,15 +25,6 @@ from ..script import SCRIPTS, Argument, Command, as_it_is
 
 logger = logging.getLogger(__name__)
 
-REQUEST = SCRIPTS["approvals/request"]
-DECIDE = SCRIPTS["approvals/decide"]
-EXPIRE = SCRIPTS["approvals/expire"]
-CANCEL = SCRIPTS["approvals/cancel"]
-COLLECT = SCRIPTS["approvals/collect"]
-EXTEND = SCRIPTS["approvals/extend"]
-RESTORE_END = SCRIPTS["approvals/restore_end"]
-WITHDRAW = SCRIPTS["approvals/withdraw"]
-
 
 class Question(NamedTuple):
     """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer.
@@ -107,7 +98,7 @@ class End(NamedTuple):
     edited: bytes = b""
 
 
-def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "") -> Command[list[bytes]]:
+def request(keys: Keys, question: Question, left_ms: int | None, gone: bytes = b"") -> Command[list[bytes]]:
     """Store a request that is due in `left_ms`, or never: [requested ms, deadline ms, outbox length, nobody].
 
     nobody: b'1' where the site says that nobody can approve it now.
@@ -129,10 +120,10 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: str = "")
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
-    more = [timeout_text, key, gone, understands, revises]
+    more: list[Argument] = [timeout_text, key, gone, understands, revises]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, *more]
     args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
-    return Command(REQUEST, script_keys, args, as_it_is)
+    return Command(SCRIPTS["approvals/request"], script_keys, args, as_it_is)
 
 
 def set_limits(store: Store, **limits: int) -> None:
@@ -150,7 +141,7 @@ def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:
     script_keys.append(keys.approval_withdrawn(question.request_id))
     if question.key:
         script_keys.append(keys.approval_key(question.agent_id, question.key))
-    return Command(WITHDRAW, script_keys, [question.request_id, reason], bool)
+    return Command(SCRIPTS["approvals/withdraw"], script_keys, [question.request_id, reason], bool)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
@@ -174,7 +165,7 @@ def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     args: list[Argument] = [*said, not_after, answer.digest or "", answer.seen or b"", answer.signature]
     args += [answer.answer, answer.edited, edited_digest(answer.edited)]
     script_keys = [*_ending_keys(keys, answer.request_id, APPROVAL_DECIDED), keys.approvals_policy]
-    return Command(DECIDE, script_keys, args, as_it_is)
+    return Command(SCRIPTS["approvals/decide"], script_keys, args, as_it_is)
 
 
 def expire(keys: Keys, request_id: str) -> Command[list[bytes | None]]:
@@ -182,18 +173,27 @@ def expire(keys: Keys, request_id: str) -> Command[list[bytes | None]]:
 
     The last part of an end is b'1' when this call made it; before it stand signature, answer and changed arguments.
     """
-    return Command(EXPIRE, _ending_keys(keys, request_id, APPROVAL_EXPIRED), [request_id], as_it_is)
+    return Command(
+        SCRIPTS["approvals/expire"], _ending_keys(keys, request_id, APPROVAL_EXPIRED), [request_id], as_it_is
+    )
 
 
 def cancel(keys: Keys, request_id: str, reason: str) -> Command[bool]:
     """End a pending request as cancelled; whether this call did."""
-    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), [request_id, reason, ""], bool)
+    return Command(
+        SCRIPTS["approvals/cancel"],
+        _ending_keys(keys, request_id, APPROVAL_CANCELLED),
+        [request_id, reason, ""],
+        bool,
+    )
 
 
 def cancel_lost(keys: Keys, request_id: str) -> Command[bool]:
     """End a request of which the server has nothing left, so that those who still wait for it wake."""
     args = [request_id, LOST_REASON, "1"]
-    return Command(CANCEL, _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool)
+    return Command(
+        SCRIPTS["approvals/cancel"], _ending_keys(keys, request_id, APPROVAL_CANCELLED), args, bool
+    )
 
 
 def extend(
@@ -212,13 +212,18 @@ def extend(
     ]
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
-    return Command(EXTEND, script_keys, [request_id, digest, deadline_ms, extension_id], bytes.decode)
+    return Command(
+        SCRIPTS["approvals/extend"],
+        script_keys,
+        [request_id, digest, deadline_ms, extension_id],
+        bytes.decode,
+    )
 
 
 def collect(keys: Keys, request_id: str, claim: str = "") -> Command[Mark | None]:
     """Mark that an asker holds the outcome: the mark that stands, or None where the server has none to read."""
     script_keys = [keys.approval_request(request_id), keys.outbox, keys.installation]
-    return Command(COLLECT, script_keys, [request_id, claim], _mark)
+    return Command(SCRIPTS["approvals/collect"], script_keys, [request_id, claim], _mark)
 
 
 def _mark(reply: list[bytes]) -> Mark | None:
@@ -245,4 +250,6 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
     args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
     collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)
     args += [collected_ms, end.claim, end.signature, end.answer, end.edited, edited_digest(end.edited)]
-    return Command(RESTORE_END, _ending_keys(keys, end.request_id, event_type), args, bytes.decode)
+    return Command(
+        SCRIPTS["approvals/restore_end"], _ending_keys(keys, end.request_id, event_type), args, bytes.decode
+    )

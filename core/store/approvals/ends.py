@@ -1,6 +1,5 @@
 """The ends of many requests over one connection, which another thread may cut short."""
 
-import math
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,10 +21,7 @@ class EndsLine:
     def ended(self, request_ids: Sequence[str], seconds: float) -> list[str]:
         """Those that have ended, waiting at most so long for one; StoreUnavailable where the connection breaks."""
         keys = {self._store.keys.approval_ended(id_).encode(): id_ for id_ in request_ids}
-        block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))]
-        zeros = [0] * len(keys)
-        reply = self._line.read("XREAD", *block, "COUNT", 1, "STREAMS", *keys, *zeros, seconds=seconds + 2)
-        return [keys[key] for key, _entries in reply or []]
+        return [keys[key] for key, _entries in self._line.read_streams(dict.fromkeys(keys, 0), seconds)]
 
     def cut(self) -> None:
         """From another thread: whoever waits in `ended` gets StoreUnavailable at once."""

@@ -10,10 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ...errors import MalformedRecord
-from ...values.approvals import (
-    PENDING,
-    STATUSES,
-)
+from ...values.approvals import PENDING, STATUSES
 from ...values.digests import request_body
 from ...values.json import finite, loads_strictly
 from ...values.malformed import ODD, malformed
@@ -21,7 +18,7 @@ from ...values.moments import at, milliseconds_of
 from ...values.names import name_of
 from ...values.pairs import pairs
 from ..client import Store
-from ..keys import ASKED_LENGTH, Keys
+from ..keys import ASKED_LENGTH, Keys, is_of_another
 from ..script import refuse_errors
 from .listened import ask_listened, last_listened
 
@@ -242,7 +239,7 @@ def count_waiting(store: Store) -> tuple[int, float]:
     now_ms = milliseconds_of(time)
     undecided = [reply for reply, deadline in zip(asked, deadlines, strict=True) if float(deadline) > now_ms]
     times = [int(reply) for reply in undecided if isinstance(reply, bytes) and reply.isdigit()]
-    return len(undecided), max(0.0, (now_ms - min(times)) / 1000) if times else 0.0
+    return len(times), max(0.0, (now_ms - min(times, default=now_ms)) / 1000)
 
 
 def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
@@ -255,45 +252,33 @@ def read_deadlines(store: Store) -> tuple[datetime, dict[str, float]]:
 
 def pending_ids(store: Store, start: int, most: int) -> list[str]:
     """A part of the queue, in the order of deadlines."""
-    return _ids(store.read(*_part(store.keys, start, most)))
+    members = store.read("ZRANGE", store.keys.approvals_pending, start, start + most - 1)
+    return [name for member in members if valid_id(name := member.decode(errors="replace"))]
 
 
 def read_waiting(store: Store, request_ids: list[str], agent_id: str) -> list[WaitingRequest]:
-    """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip."""
-    found = _waiting(request_ids, store.read_many(_without_bodies(store.keys, request_ids)))
+    """Those of these requests that an agent waits for, oldest first; without their bodies, in one round trip.
+
+    Those whose id tells of another agent are not asked for.
+    """
+    ids = [id_ for id_ in request_ids if not is_of_another(id_, agent_id)]
+    found = _waiting(ids, store.read_many(_without_bodies(store.keys, ids))) if ids else []
     mine = [request for request in found if request.agent_id == agent_id]
     return sorted(mine, key=lambda request: (request.requested_at, request.request_id))
 
 
 def read_all_waiting(store: Store) -> dict[str, list[WaitingRequest]]:
-    """What each agent waits for, by deadline; without their bodies: two round trips."""
-    waiting: dict[str, list[WaitingRequest]] = {}
-    for request in read_queue(store, 0, EVERY)[2]:
-        waiting.setdefault(request.agent_id, []).append(request)
-    return waiting
+    """What each agent waits for, by deadline; without their bodies: two round trips.
 
-
-def read_queue(store: Store, start: int, most: int) -> tuple[datetime, int, list[WaitingRequest]]:
-    """The server's time, how many requests are queued, and a part of them by deadline, without their bodies.
-
-    Two round trips. What is past its deadline, or cannot be read, is left out of its part.
+    What is past its deadline, or cannot be read, is left out.
     """
-    count, members = store.read_many(
-        [["ZCARD", store.keys.approvals_pending], _part(store.keys, start, most)]
-    )
-    refuse_errors("the queue", count, members)
-    ids = _ids(members)
+    ids = pending_ids(store, 0, EVERY)
     time, *replies = store.read_many([["TIME"], *_without_bodies(store.keys, ids)])
-    now = at(milliseconds_of(time))
-    return now, count, [request for request in _waiting(ids, replies) if request.deadline_at > now]
-
-
-def _ids(members: list[bytes]) -> list[str]:
-    return [name for member in members if valid_id(name := member.decode(errors="replace"))]
-
-
-def _part(keys: Keys, start: int, most: int) -> list[str | int]:
-    return ["ZRANGE", keys.approvals_pending, start, start + most - 1]
+    now, waiting = at(milliseconds_of(time)), dict[str, list[WaitingRequest]]()
+    for request in _waiting(ids, replies):
+        if request.deadline_at > now:
+            waiting.setdefault(request.agent_id, []).append(request)
+    return waiting
 
 
 def _without_bodies(keys: Keys, request_ids: list[str]) -> list[list[str]]:

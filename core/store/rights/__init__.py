@@ -5,6 +5,7 @@ import secrets
 from ...values.moments import milliseconds_of
 from ...values.numbers import LARGEST
 from ..client import Store
+from ..script import refuse_errors
 
 CHANGING_MS = 5_000  # so long a change that never ends, such as one rolled back, holds up what pages are told
 _KEPT_MS = 2 * CHANGING_MS
@@ -14,9 +15,14 @@ def begin(store: Store) -> str:
     """Before a change is committed; returns what `settle` wants. From here on nobody knows what others may hear."""
     token = secrets.token_hex(8)
     now, key = milliseconds_of(store.read("TIME")), store.keys.rights_changing
-    store.write("ZREMRANGEBYSCORE", key, 0, now)
-    store.write("ZADD", key, now + CHANGING_MS, token)
-    store.write("PEXPIRE", key, _KEPT_MS)
+    marked = store.read_many(
+        [
+            ["ZREMRANGEBYSCORE", key, 0, now],
+            ["ZADD", key, now + CHANGING_MS, token],
+            ["PEXPIRE", key, _KEPT_MS],
+        ]
+    )
+    refuse_errors("the changes of rights", *marked)
     return token
 
 
@@ -35,6 +41,7 @@ def version(store: Store) -> str | None:
             ("ZRANGE", store.keys.rights_changing, 0, 0, "REV", "WITHSCORES"),
         ]
     )
+    refuse_errors("the version of rights", held, newest)
     if newest and min(float(newest[1]), LARGEST) > milliseconds_of(time):
         return None
     return bytes(held or b"0").decode(errors="replace")

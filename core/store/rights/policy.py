@@ -7,7 +7,6 @@ from ..client import Store
 from ..keys import Keys, quoted
 from ..script import SCRIPTS, Argument, Command
 
-POLICY = SCRIPTS["approvals/policy"]
 ANY = "*"  # every kind, or agent, that no field names; a name from outside is never written so
 
 
@@ -47,4 +46,4 @@ def publish(
     args += [BEGINNINGS, " ".join(map(str, lengths))] if lengths else []
     for name, anybody in can.items():
         args += [name, "1" if anybody else "0"]
-    return Command(POLICY, [keys.approvals_policy, keys.rights], args, bool)
+    return Command(SCRIPTS["approvals/policy"], [keys.approvals_policy, keys.rights], args, bool)

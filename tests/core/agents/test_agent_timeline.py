@@ -201,6 +201,16 @@ def test_a_snapshot_has_it_all_and_consumes_nothing(worker, raw, url):
     assert CoordinationSignals(url, "worker").check_signal("go").payload == {"n": 1}
 
 
+def test_a_snapshot_asks_for_no_request_whose_id_tells_of_another_agent(worker, raw, url):
+    other = ApprovalGate(url, "other")
+    for _ in range(3):
+        other.open_request("deploy")
+    request = ApprovalGate(url, "worker").open_request("deploy")
+    raw.config_resetstat()
+    assert [found.request_id for found in read_snapshot("worker", url).waiting] == [request.request_id]
+    assert raw.info("commandstats")["cmdstat_hmget"]["calls"] == 1
+
+
 def test_a_snapshot_says_what_it_cannot_read(worker, raw, url):
     raw.delete(TIMELINE)
     raw.set(TIMELINE, "not a stream")

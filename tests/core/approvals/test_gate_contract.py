@@ -241,7 +241,8 @@ def test_the_sweep_ends_what_is_past_its_deadline_once_and_touches_no_decision(g
     sweeps = [background(gate.clear_expired_requests) for _ in range(8)]
     assert sum(sweep.result(PATIENCE) for sweep in sweeps) == len(late)
     assert {gate.get_request(request.request_id).status for request in late} == {"timeout"}
-    assert gate.get_request(denied.request_id).status == "rejected"
+    end = live_record(gate, denied.request_id)
+    assert (end.status, end.responder, end.reason) == ("rejected", "ann", "no")
     assert gate.get_request(open_.request_id).status == "pending"
     assert gate.clear_expired_requests() == 0
 

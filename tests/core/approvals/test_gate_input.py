@@ -93,6 +93,19 @@ def test_what_is_no_string_is_a_type_error_naming_the_argument(gate, url, name):
             gate.decide("x", True, "ann", not_after=name)
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [("edited", TypeError), (5, TypeError), (["edit"], ValueError), ([["edited"]], ValueError)],
+)
+def test_what_an_asker_understands_is_refused_by_name_unless_it_is_some_of_our_words(gate, raw, words, error):
+    for ask in (gate.request_approval, gate.open_request):
+        with pytest.raises(error, match="understands must be"):
+            ask("deploy", understands=words)
+    with pytest.raises(error, match="understands must be"):
+        gate.wait_for_decision("x", understands=words)
+    assert raw.keys() == []
+
+
 def test_reasons_may_hold_lines_but_no_lone_surrogate_and_no_book(gate):
     request = gate.open_request("deploy")
     for reason in ("\ud800", "x" * 2_001):

@@ -1,6 +1,5 @@
 """Each known fault of the original approval gates, and that ours does the opposite."""
 
-import json
 import subprocess
 import sys
 import time
@@ -9,6 +8,7 @@ import uuid
 import pytest
 
 from core import ApprovalGate
+from core.approvals import asking
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, Stopwatch, wait_until
 
@@ -19,10 +19,6 @@ KEY = "{telemetry}:approvals:request:"
 
 def is_over(gate, request_id: str) -> None:
     wait_until(lambda: gate.get_request(request_id).status == "timeout", "the deadline has passed")
-
-
-def test_an_unknown_id_is_not_accepted(gate):
-    assert gate.respond_to_approval(str(uuid.uuid4()), True, "ann") is False
 
 
 def test_a_decision_after_the_timeout_is_refused_and_the_status_stays(gate):
@@ -36,13 +32,6 @@ def test_a_decision_after_the_timeout_is_refused_and_the_status_stays(gate):
         assert gate.get_request(request.request_id).status == "timeout"
 
 
-def test_a_second_contradicting_decision_is_refused(gate):
-    request = gate.open_request("deploy")
-    assert gate.respond_to_approval(request.request_id, False, "ann") is True
-    assert gate.respond_to_approval(request.request_id, True, "bob") is False
-    assert gate.wait_for_decision(request.request_id).responder == "ann"
-
-
 def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, background, first_pending):
     def one_in_time() -> bool:
         asked = background(gate.request_approval, "deploy", None, 1.5)
@@ -54,15 +43,6 @@ def test_an_approval_shortly_before_the_deadline_reaches_the_agent(gate, backgro
         return accepted
 
     wait_until(one_in_time, "an answer that a busy machine has not made late")
-
-
-def test_the_sweep_leaves_a_denial_in_place(gate):
-    request = gate.open_request("deploy", timeout=1)
-    assert gate.respond_to_approval(request.request_id, False, "ann", "never")
-    deadline = live_record(gate, request.request_id).deadline_at
-    wait_until(lambda: time.time() > deadline.timestamp(), "the deadline has passed")
-    assert gate.clear_expired_requests() == 0
-    assert live_record(gate, request.request_id).reason == "never"
 
 
 def test_the_request_of_a_killed_agent_does_not_stay_pending_past_its_deadline(gate, url):
@@ -107,7 +87,8 @@ def test_only_a_bool_decides(gate, approved):
     assert gate.get_request(request.request_id).status == "pending"
 
 
-def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_path):
+def test_a_request_that_could_not_be_stored_does_not_block_for_its_timeout(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "CONFIRM_SECONDS", 0.3)  # so long it is tried again
     with Stopwatch() as watch:
         response = ApprovalGate(f"unix://{tmp_path}/absent.sock", "a").request_approval("deploy", timeout=300)
     assert response.reason.startswith("unavailable")
@@ -118,14 +99,6 @@ def test_a_decision_is_still_known_after_its_timeout_for_seven_days(gate, raw):
     request = gate.open_request("deploy", timeout=20)
     gate.respond_to_approval(request.request_id, True, "ann")
     assert 6.9 * 24 * 3600 < raw.ttl(KEY + request.request_id) <= 7 * 24 * 3600
-
-
-def test_request_and_decision_are_published(gate, raw):
-    request = gate.open_request("deploy")
-    gate.respond_to_approval(request.request_id, True, "ann")
-    for kind in ("approval_requested", "approval_decided"):
-        [(_, fields)] = raw.xrange(f"{{telemetry}}:events:stream:{kind}")
-        assert json.loads(fields[b"data"])["request_id"] == request.request_id
 
 
 def test_the_agent_is_woken_rather_than_polling(gate, raw, background, first_pending):

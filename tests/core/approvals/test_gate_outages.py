@@ -1,9 +1,6 @@
 """Redis down, hung, restarted, emptied, full or forbidden: the agent hears in time, and no false yes."""
 
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from contextlib import ExitStack
 
@@ -235,19 +232,3 @@ def test_emptied_while_waiting_and_told_so_by_the_recorder(server, background, f
     response, took = asked.result(PATIENCE)
     assert response.reason.startswith("cancelled: lost")
     assert took < 10
-
-
-def test_an_interrupted_agent_withdraws_its_request(url, gate):
-    program = (
-        "import signal, sys; from core import ApprovalGate; "
-        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's background has it ignored
-        "ApprovalGate(sys.argv[1], 'a').request_approval('deploy', timeout=60)"
-    )
-    agent = subprocess.Popen([sys.executable, "-c", program, url], stderr=subprocess.DEVNULL)
-    request = wait_until(gate.get_pending_approvals, "the agent asks")[0]
-    with client_of(url) as raw:
-        wait_until(lambda: raw.info("clients")["blocked_clients"] == 1, "the agent waits")
-    agent.send_signal(signal.SIGINT)
-    assert agent.wait(30) != 0
-    assert gate.get_request(request.request_id).status == "cancelled"
-    assert gate.respond_to_approval(request.request_id, True, "ann") is False

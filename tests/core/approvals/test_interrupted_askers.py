@@ -35,13 +35,10 @@ def asking_process(url, gate, start_process):
     return start
 
 
-WORDS = [
-    signal.SIGTERM,
-    *(pytest.param(word, marks=pytest.mark.long) for word in (signal.SIGHUP, signal.SIGINT)),
-]
+WORDS = [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.long)]
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", [*WORDS, signal.SIGINT])
 def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_signal(
     gate, asking_process, word
 ):
@@ -51,7 +48,7 @@ def test_an_asker_that_is_told_to_end_withdraws_its_request_and_ends_by_the_sign
     assert gate.get_request(request.request_id).status == "cancelled"
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", [*WORDS, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_request_with_a_key_stays_open_and_the_next_ask_finds_it(gate, asking_process, word):
     process, request = asking_process("release-7")
     process.send_signal(word)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from core import ApprovalGate
+from core import ApprovalGate, MalformedRecord
 from core.store.keys import ENDED_TTL_MS
 from tests.waiting import Stopwatch, wait_until
 
@@ -21,6 +21,27 @@ def test_asking_again_under_a_key_after_a_restart_is_one_card(url, gate):
     assert again == first
     assert gate.get_pending_approvals() == [first]
     assert first.key == "release-7"
+
+
+def test_a_key_of_a_request_that_cannot_be_read_is_a_refusal_that_names_both(gate, raw):
+    request = gate.open_request("deploy", key="release-7")
+    raw.hset("{telemetry}:approvals:request:" + request.request_id, "requested_ms", "noon")
+    response = gate.request_approval("deploy", key="release-7")
+    assert (response.approved, response.status, response.away) == (False, "unavailable", False)
+    assert (
+        f"key 'release-7' names a request that cannot be read. approval request {request.request_id}: "
+        in (response.reason)
+    )
+    with pytest.raises(MalformedRecord, match="release-7"):
+        gate.open_request("deploy", key="release-7")
+
+
+@pytest.mark.parametrize("held", ["x", b"\xff\xfe", b"\xff" * 50], ids=["text", "bytes", "many bytes"])
+def test_a_key_that_holds_no_id_asks_anew(gate, raw, held):
+    raw.set(KEYED, held)
+    request = gate.open_request("deploy", timeout=1, key="release-7")
+    assert gate.open_request("deploy", timeout=1, key="release-7") == request
+    assert raw.xlen("{telemetry}:outbox") == 1
 
 
 def test_two_processes_with_one_key_at_once_have_one_card(url, gate):

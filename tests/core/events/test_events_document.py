@@ -14,7 +14,7 @@ from core import (
     HeartbeatCoordinator,
     UsageTracker,
 )
-from core.events.event import OWN_TYPES
+from core.store.events import OWN_TYPES
 from tests.core.usage.usage_help import book, call
 from tests.waiting import wait_until
 

@@ -88,7 +88,7 @@ def test_events_come_in_the_order_of_publishing_however_uneven_the_streams(event
 
 def test_a_type_born_while_others_are_busy_comes_in_its_place(events, background):
     following = events.consume_events()
-    total = 4000
+    total = 1000
     publishing = background(publish_all, events, [f"type-{at // 50}" for at in range(total)])
     assert numbers(itertools.islice(following, total)) == list(range(total))
     following.close()
@@ -206,6 +206,16 @@ def test_types_whose_streams_are_gone_are_forgotten_and_heard_again_when_they_ar
     assert len(follower._places) < 50
     publish_all(events, ["run-0"], 1000)
     assert next(following).data == {"n": 1000}
+    following.close()
+
+
+def test_of_many_types_that_were_named_none_is_forgotten_because_it_does_not_exist_yet(events, monkeypatch):
+    monkeypatch.setattr("core.events.following.MANY_TYPES", 20)
+    following = events.consume_events([f"run-{number}" for number in range(20)], idle_timeout=5)
+    publish_all(events, ["run-3"], 0)
+    assert next(following).data == {"n": 0}  # by now it has asked for all of them
+    publish_all(events, ["run-7"], 1)
+    assert next(following).data == {"n": 1}
     following.close()
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from core import FeedbackEntry, FeedbackLoop, MalformedRecord, ModelTier, StoreRefused, StoreUnavailable
+from core import FeedbackLoop, MalformedRecord, ModelTier, StoreRefused, StoreUnavailable
 from tests.servers import client_of
 
 RATINGS = "{telemetry}:feedback:ratings:code:review:cheap"
@@ -237,9 +237,3 @@ def test_a_template_with_a_count_that_is_none_is_named(loop, raw, value):
     raw.hset(TEMPLATE, "good", value or "x")
     with pytest.raises(MalformedRecord, match="'t'"):
         loop.get_template_confidence("t")
-
-
-def test_an_entry_survives_its_dictionary(loop):
-    loop.record_feedback("code", "review", "cheap", 0.5, {"a": {"b": 1}})
-    [entry] = loop.get_feedback_history("code", "review")
-    assert FeedbackEntry.from_dict(json.loads(json.dumps(entry.to_dict()))) == entry

@@ -1,16 +1,14 @@
 """Mailboxes against a model that a child could check, and the dataclasses' way to plain values and back."""
 
-import json
 import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from core import AccessTier, AgentCredentials, CoordinationSignal, CoordinationSignals
-from tests.core.values.test_plain_records import MOMENTS, OBJECTS
 from tests.servers import client_of
 
 AGENTS = ("ann", "a*", "a:n[n]", "\U0001f600")
@@ -97,32 +95,8 @@ def test_mailboxes_do_what_the_model_does(url, examples):
     )
 
 
-SIGNALS = st.builds(
-    CoordinationSignal,
-    signal_id=st.text(),
-    signal_type=st.text(),
-    source_agent=st.text(),
-    target_agent=st.none() | st.text(),
-    payload=OBJECTS,
-    timestamp=MOMENTS,
-    ttl_seconds=st.integers() | st.floats(allow_nan=False),
-)
 NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=255)
-CREDENTIALS = st.builds(
-    AgentCredentials,
-    agent_id=NAMES,
-    tier=st.sampled_from(AccessTier),
-    roles=st.lists(st.text()),
-    created_at=MOMENTS,
-)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@given(SIGNALS | CREDENTIALS)
-def test_a_signal_and_credentials_come_back_equal_from_their_dictionary_and_through_json(record):
-    data = record.to_dict()
-    assert type(record).from_dict(data) == record
-    assert type(record).from_dict(json.loads(json.dumps(data))) == record
 
 
 def test_the_dictionaries_have_the_documented_fields_and_plain_values():

@@ -7,6 +7,8 @@ import pytest
 
 from core import ApprovalGate, HeartbeatCoordinator, MalformedRecord, StoreUnavailable, TelemetryError
 from core.agents import fleet
+from core.store import agents as commands
+from core.store import rights
 from core.store.approvals import read_pending, read_record_and_time
 from tests.waiting import wait_until
 
@@ -117,6 +119,14 @@ def test_a_key_of_the_wrong_type_is_a_clear_error_and_harms_no_other(gate, raw, 
     assert gate.wait_for_decision(request.request_id, timeout=5).approved is False
 
 
+@pytest.mark.parametrize("key", ["{telemetry}:rights", "{telemetry}:rights:changing"])
+def test_rights_that_cannot_be_read_are_unavailable(gate, raw, key):
+    raw.delete(key)
+    raw.rpush(key, "x")
+    with pytest.raises(StoreUnavailable, match="the version of rights cannot be read"):
+        rights.version(gate._store)
+
+
 def test_a_decision_that_cannot_wake_the_agent_takes_no_effect_at_all(gate, raw):
     request = gate.open_request("deploy")
     raw.set(ENDED + request.request_id, "no stream")
@@ -213,6 +223,14 @@ def test_a_key_of_the_wrong_type_harms_one_agent_alone_until_it_beats_again(agen
     worker.beat("running", 0.5)
     assert [beat.agent_id for beat in agents.get_active_agents()] == ["bystander", "worker"]
     assert agents.get_agent_status("worker").progress == 0.5
+
+
+def test_a_beat_between_two_milliseconds_breaks_no_look_for_lost_agents(agents, raw):
+    store = agents._store
+    seconds, _ = raw.time()
+    raw.zadd("{telemetry}:agents:running", {"ann": seconds * 1000 - 40_000.5})
+    now_ms, lost = store.run(commands.lost(store.keys, seconds * 1000 - 60_000))
+    assert (now_ms >= seconds * 1000, lost) == (True, {"ann": seconds * 1000 - 40_001})
 
 
 def test_unknown_agents_in_the_indexes_are_left_out(agents, url, raw):

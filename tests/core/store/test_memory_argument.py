@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from core import ApprovalGate, FeedbackLoop, HeartbeatCoordinator, StoreUnavailable
+from core.store import embedded
 from tests.servers import client_of
 
 
@@ -122,6 +125,18 @@ def test_none_is_the_embedded_server_of_the_data_directory(server):
     assert HeartbeatCoordinator(server.url).is_agent_alive("worker")
 
 
+@pytest.mark.parametrize("name", ["c#d", "e%41f", "g?h", 'i"j', "k\\l", "m n", "ö"])
+def test_the_private_server_runs_in_a_folder_of_any_name(name):
+    with tempfile.TemporaryDirectory() as folder:
+        server = embedded.start(Path(folder) / name, durable=False)
+        try:
+            assert (Path(folder) / name / "redis.sock").exists()
+            assert ApprovalGate(server.url).get_pending_approvals() == []
+            assert ApprovalGate(embedded.running_url(Path(folder) / name)).get_pending_approvals() == []
+        finally:
+            server.stop()
+
+
 @pytest.mark.usefixtures("any_namespace")
 def test_another_namespace_shares_no_key(url):
     program = """
@@ -154,7 +169,7 @@ def test_with_no_server_configured_a_reader_is_told_what_to_set_and_an_agent_goe
 def test_a_gate_is_built_while_its_server_is_down(tmp_path):
     gate = ApprovalGate(f"unix://{tmp_path}/absent.sock", "agent")
     with pytest.raises(StoreUnavailable):
-        gate.open_request("deploy")
+        gate.open_request("deploy", timeout=1)
 
 
 def test_short_waits_use_up_no_place_in_the_pool(url):

@@ -14,6 +14,7 @@ from core import (
     ApprovalRequest,
     ApprovalResponse,
     CoordinationSignal,
+    Decision,
     FeatureInfo,
     FeedbackEntry,
     QualityStats,
@@ -43,6 +44,7 @@ REQUESTS = st.builds(
     ApprovalRequest, context=OBJECTS, timestamp=MOMENTS, timeout_seconds=FINITE, status=st.text()
 )
 RESPONSES = st.builds(ApprovalResponse, reason=st.text(), timestamp=MOMENTS)
+DECISIONS = st.builds(Decision, ended_at=st.none() | MOMENTS, requested_at=st.none() | MOMENTS)
 ENTRIES = st.builds(FeedbackEntry, quality_score=FINITE, timestamp=MOMENTS, metadata=OBJECTS)
 STATS = st.builds(
     QualityStats, avg_quality=FINITE, min_quality=FINITE, max_quality=FINITE, recent_trend=FINITE
@@ -57,8 +59,8 @@ CREDENTIALS = st.builds(
     roles=st.lists(st.text(), max_size=3),
     created_at=MOMENTS,
 )
-RECORDS = (
-    SIGNALS | EVENTS | CREDENTIALS | HEARTBEATS | REQUESTS | RESPONSES | ENTRIES | STATS | ADVICE | FEATURES
+RECORDS = (SIGNALS | EVENTS | CREDENTIALS | HEARTBEATS | REQUESTS | RESPONSES) | (
+    DECISIONS | ENTRIES | STATS | ADVICE | FEATURES
 )
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REQUEST = ApprovalRequest("id", "deploy", "agent", {"a": {"b": 1}}, NOON, 5.0)

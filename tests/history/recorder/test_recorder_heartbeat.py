@@ -56,6 +56,14 @@ def test_a_dead_recorder_is_silent_and_what_it_said_last_is_still_there(store, r
     assert raw.pttl(KEY) > 0
 
 
+@pytest.mark.parametrize("moment", ["999999999999999", "noon", "-1", ""])
+def test_a_moment_that_no_clock_has_breaks_no_page(store, raw, moment):
+    names = ("active_ms", "standby_ms", "error_ms", "replaced_ms")
+    raw.hset(KEY, mapping={"active": "host:1", **dict.fromkeys(names, moment)})
+    heartbeat = read_heartbeat(store)
+    assert (heartbeat.state, heartbeat.seen, heartbeat.error_at) == ("never", None, None)
+
+
 def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(beats_often, transactional_db, running):
     with faulty_server(durable=True) as server:
         running(Recorder(server.url))
@@ -181,5 +189,7 @@ def test_pending_requests_are_counted_without_their_bodies(clean_redis, gate, ra
     assert waiting == 2
     assert 49 < oldest < 60
     assert raw.info("stats")["total_net_output_bytes"] - before < 50_000
+    raw.zadd("{telemetry}:approvals:pending", {"of-nothing": 2**42})
+    assert count_waiting(store)[0] == 2
     assert ApprovalGate(clean_redis).cancel_request(request.request_id)
     assert count_waiting(store)[0] == 1
