@@ -86,9 +86,9 @@ class Asked:
         return self.to_page(self.page + 1).query
 
     @property
-    def grouped(self) -> str:
-        """The query of the same by the beginning of names."""
-        return replace(self, group=True, page=1).query
+    def other_way(self) -> str:
+        """The query of the same by the beginning of names, or one by one where it is so already."""
+        return replace(self, group=not self.group, page=1).query
 
     def within(self, beginning: str) -> str:
         """The query of those whose names begin with something, one by one."""

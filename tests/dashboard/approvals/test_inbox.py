@@ -294,6 +294,6 @@ def test_a_narrowed_inbox_says_to_what_it_keeps(signed_in, clean_redis):
     client = signed_in("approver")
     assert 'class="only"' not in client.get("/?show=mine").content.decode()
     page = client.get("/?agent=robot&kind=deploy&age=30&q=x").content.decode()
-    assert "Only deploy, robot, Waits for 30 min, “x”" in page
+    assert "Only deploy, robot, 30 min or more, “x”" in page
     assert '<input type="hidden" name="age" value="30">' in page  # a search keeps to it
     assert "Nothing that waits fits this choice." in page
