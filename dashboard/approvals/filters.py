@@ -43,9 +43,8 @@ class Filters:
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Filters":
         """From an address; BadFilter for what is none of ours."""
-        texts = {
-            name: said.get(name, "").strip() for name in ("show", "kind", "agent", "age", "q", "selected")
-        }
+        texts = {name: said.get(name, "") for name in ("show", "kind", "agent", "age", "q", "selected")}
+        texts["q"] = texts["q"].strip()
         page = said.get("page") or "1"
         for name, text in texts.items():
             if len(text) > LONGEST or "\x00" in text:
