@@ -6,12 +6,13 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from core.agents.heartbeat import STATES
+from core.values.names import NAME_LENGTH
 from dashboard import words
 
 STATE_WORDS = ("", "need", *STATES, "away")
 SORTS = tuple(words.AGENT_COLUMNS)
 FALLING = ("progress", "cost")  # the largest first when they are asked for
-LONGEST = 200
+LONGEST = NAME_LENGTH
 
 
 class Head(NamedTuple):
