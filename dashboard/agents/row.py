@@ -52,10 +52,3 @@ class AgentRow:
     def rank(self) -> int:
         """The smaller, the more it needs a look."""
         return STATES.index(self.state)
-
-    @property
-    def since(self) -> datetime | None:
-        """The moment that its state tells of; None for one that two processes share: it has none."""
-        if self.state == "stuck":
-            return self.unchanged_since
-        return None if self.state == "doubled" else self.last_beat

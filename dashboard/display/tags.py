@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
@@ -189,12 +189,6 @@ def agent_url(agent_id: str) -> str:
 def agent_query(agent_id: str) -> str:
     """An agent's name as the query of an address: any name survives it."""
     return f"id={quote(agent_id, safe='')}"
-
-
-@register.filter
-def query(said: dict[str, str]) -> str:
-    """The query of an address."""
-    return urlencode(said)
 
 
 @register.filter
