@@ -23,7 +23,7 @@ from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
 from dashboard.approvals.page import Ended, Step
 from dashboard.display.amounts import whole_percent
-from dashboard.display.text import visible_json
+from dashboard.display.context import visible_json
 
 SHOWN_SIGNALS = 20
 ON_A_LINE = 120

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from dashboard.approvals import words
 
 LONGEST = 300
-SHOWS = ("", "soon", "unusual", "handed", "mine", "risky")
-AGES = {"": 0, "5": 5, "30": 30, "120": 120}  # minutes that it waits already
+SHOWS = tuple(words.SHOWS)
+AGES = {age: int(age or 0) for age in words.AGES}  # minutes that it waits already
 SOON = timedelta(minutes=2)
 ALIKE = "alike-"
 

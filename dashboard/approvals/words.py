@@ -47,8 +47,8 @@ SHOWS = {
     "soon": "Expiring",
     "unusual": "Unusual",
     "handed": "Handed to me",
-    "risky": "High risk",
     "mine": "I may answer",
+    "risky": "High risk",
 }
 AGES = {"": "Any age", "5": "5 min or more", "30": "30 min or more", "120": "2 h or more"}
 TOO_LONG = "{name} may have {most} characters."

@@ -1,6 +1,7 @@
 """A context as a tree that folds, with code in colours, beside the one that was approved before it."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.values.malformed import ODD
+from core.values.secrets import masked_json
 from dashboard.display import code
 from dashboard.display.text import (
     NOTHING,
@@ -16,6 +18,7 @@ from dashboard.display.text import (
     Pairs,
     is_over,
     marked,
+    one_piece,
     parsed,
     put,
     put_together,
@@ -64,18 +67,33 @@ def draw(now: Cell, before: Cell | None = None) -> Drawn:
     return Drawn(html, tree.added, tree.removed, tree.other)
 
 
-def draw_or_none(shown: str, real: str, before: tuple[str, str] | None, most: int) -> Drawn | None:
-    """The same of JSON texts; None where it would take more than `most` characters, or is no object."""
+def draw_or_none(
+    shown: str, real: str, before: tuple[str, str] | None = None, most: float = math.inf
+) -> Drawn | None:
+    """The same of JSON texts; None where it would take more than `most` characters, or one holds no values."""
     if len(shown) > most:
         return None
     try:
-        now = Cell.of(shown, real)
-        if is_over(now.shown, len(shown), most):
+        now, old = Cell.of(shown, real), None if before is None else Cell.of(*before)
+        if not (_holds(now.shown) and (old is None or _holds(old.shown))) or is_over(
+            now.shown, len(shown), most
+        ):
             return None
-        drawn = draw(now, None if before is None else Cell.of(*before))
+        drawn = draw(now, old)
     except ODD:
         return None
     return drawn if len(drawn.html) <= most else None
+
+
+def whole_tree(text: str, most: float = math.inf) -> SafeString:
+    """The tree of a context alone; where that takes more than `most` characters, the text in one piece."""
+    drawn = draw_or_none(text, text, most=most)
+    return one_piece(text) if drawn is None else drawn.html
+
+
+def visible_json(text: str) -> SafeString:
+    """The tree of a JSON text without its secrets, whole."""
+    return whole_tree(masked_json(text).text)
 
 
 class _Member(NamedTuple):
