@@ -60,17 +60,20 @@ class Drawn:
         return not (self.added or self.removed or self.other)
 
 
-def draw(now: Cell, before: Cell | None = None) -> Drawn:
+def draw(now: Cell, before: Cell | None, coloured: int) -> Drawn:
     """The tree of a context, compared with another one where there is one."""
-    tree = _Tree()
+    tree = _Tree(coloured)
     html = tree.list_of("", now, before)
     return Drawn(html, tree.added, tree.removed, tree.other)
 
 
 def draw_or_none(
-    shown: str, real: str, before: tuple[str, str] | None = None, most: float = math.inf
+    shown: str, real: str, before: tuple[str, str] | None, most: float, *, coloured: int = COLOURED
 ) -> Drawn | None:
-    """The same of JSON texts; None where it would take more than `most` characters, or one holds no values."""
+    """The same of JSON texts; None where it would take more than `most` characters, or one holds no values.
+
+    coloured: how many characters get colours where they are code.
+    """
     if len(shown) > most:
         return None
     try:
@@ -79,15 +82,15 @@ def draw_or_none(
             now.shown, len(shown), most
         ):
             return None
-        drawn = draw(now, old)
+        drawn = draw(now, old, coloured)
     except ODD:
         return None
     return drawn if len(drawn.html) <= most else None
 
 
 def whole_tree(text: str, most: float = math.inf) -> SafeString:
-    """The tree of a context alone; where that takes more than `most` characters, the text in one piece."""
-    drawn = draw_or_none(text, text, most=most)
+    """The tree of a JSON alone, without colours; the text in one piece where that takes more than `most` characters."""
+    drawn = draw_or_none(text, text, None, most, coloured=0)
     return one_piece(text) if drawn is None else drawn.html
 
 
@@ -115,9 +118,9 @@ class _Row(NamedTuple):
 class _Tree:
     """Draws, and counts what differs."""
 
-    def __init__(self) -> None:
+    def __init__(self, coloured: int) -> None:
         self.added = self.removed = self.other = 0
-        self._colours, self._comparisons = COLOURED, COMPARISONS
+        self._colours, self._comparisons = coloured, COMPARISONS
 
     def list_of(self, name: str, now: Cell, old: Cell | None) -> SafeString:
         """The members of a list or object. `old`: what it is compared with."""
