@@ -155,10 +155,6 @@ class Audience:
             self._found[about] = powers.verdict(request)
         return self._found[about]
 
-    def verdicts(self, requests: Iterable[Asked]) -> tuple[Verdict, ...]:
-        """The same of several, in their order."""
-        return tuple(self.verdict(request) for request in requests)
-
 
 @dataclass(frozen=True)
 class Approval:

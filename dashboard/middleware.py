@@ -31,22 +31,12 @@ OVERTAKEN_SQLITE = ("FOREIGN KEY constraint", "UNIQUE constraint")
 
 
 # What no page of ours uses, it cannot be made to use. Passkeys are for this site alone, which is the default.
-PERMISSIONS = ", ".join(
-    f"{name}=()"
-    for name in (
-        *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media"),
-        *("geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone"),
-        *(
-            "midi",
-            "payment",
-            "picture-in-picture",
-            "screen-wake-lock",
-            "serial",
-            "usb",
-            "xr-spatial-tracking",
-        ),
-    )
+UNUSED = (
+    "accelerometer autoplay camera display-capture encrypted-media geolocation gyroscope hid idle-detection "
+    "local-fonts magnetometer microphone midi payment picture-in-picture screen-wake-lock serial usb "
+    "xr-spatial-tracking"
 )
+PERMISSIONS = ", ".join(f"{name}=()" for name in UNUSED.split())
 
 
 def headers(get_response: Answers) -> Answers:

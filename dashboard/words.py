@@ -216,7 +216,9 @@ def text_warnings(unseen: int, mixed: Iterable[tuple[str, tuple[str, ...]]], hid
         told.append(f"Letters of several scripts in one word: {', '.join(named[:MIXED_SHOWN])}{more}.")
     if hidden:
         told.append(
-            f"{hidden:,} {'value is' if hidden == 1 else 'values are'} hidden, which look like secrets."
+            "1 value is hidden: it looks like a secret."
+            if hidden == 1
+            else f"{hidden:,} values are hidden: they look like secrets."
         )
     return told
 

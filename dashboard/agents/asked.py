@@ -6,12 +6,13 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from core.agents.heartbeat import STATES
+from core.values.names import NAME_LENGTH
 from dashboard import words
 
 STATE_WORDS = ("", "need", *STATES, "away")
 SORTS = tuple(words.AGENT_COLUMNS)
 FALLING = ("progress", "cost")  # the largest first when they are asked for
-LONGEST = 200
+LONGEST = NAME_LENGTH
 
 
 class Head(NamedTuple):
@@ -86,9 +87,9 @@ class Asked:
         return self.to_page(self.page + 1).query
 
     @property
-    def grouped(self) -> str:
-        """The query of the same by the beginning of names."""
-        return replace(self, group=True, page=1).query
+    def other_way(self) -> str:
+        """The query of the same by the beginning of names, or one by one where it is so already."""
+        return replace(self, group=not self.group, page=1).query
 
     def within(self, beginning: str) -> str:
         """The query of those whose names begin with something, one by one."""

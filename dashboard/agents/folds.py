@@ -3,8 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from core.history.agents.putting_away import DEAD
@@ -29,35 +27,6 @@ def beginning_of(agent_id: str) -> str:
         named = parts[0] if parts[0][:3].isalpha() else ""
         return named + marks[0] if named and marks else _NUMBER.sub("", named)
     return "".join(part + mark for part, mark in zip(parts[:kept], marks, strict=False))
-
-
-@dataclass(frozen=True)
-class Line:
-    """One agent, or `count` that are alike. `since` is when that came to be, of the newest of them."""
-
-    state: str
-    count: int
-    beginning: str
-    name: str
-    agent_id: str
-    task: str
-    since: datetime | None
-
-    @classmethod
-    def of(cls, rows: list[AgentRow]) -> "Line":
-        """From rows of one state."""
-        row, count = rows[0], len(rows)
-        if count == 1:
-            # Two processes each say their own: what stands there jumps between them.
-            task = "" if row.state == "doubled" else row.task
-            return cls(row.state, 1, "", row.name, row.agent_id, task, row.since)
-        newest = max((row.since for row in rows if row.since is not None), default=None)
-        return cls(row.state, count, beginning_of(row.agent_id), "", "", "", newest)
-
-    @property
-    def query(self) -> dict[str, str]:
-        """What an address says to mean these."""
-        return {"state": self.state, **({"q": self.beginning} if self.beginning else {})}
 
 
 def in_order(rows: Iterable[AgentRow]) -> list[AgentRow]:

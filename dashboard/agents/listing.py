@@ -15,7 +15,7 @@ from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
 from dashboard.agents.asked import Asked
-from dashboard.agents.folds import Line, beginning_of, folded, in_order
+from dashboard.agents.folds import beginning_of, folded, in_order
 from dashboard.agents.look import Agents, counts_of
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 
@@ -26,12 +26,26 @@ Waiting = dict[str, list[WaitingRequest]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One agent in the table, or many folded into one line, of which `row` is the first."""
+    """One agent in the table, or `count` folded into one line, of which `row` is the first.
+
+    last_beat: of the newest of them.
+    """
 
     row: AgentRow
-    line: Line
+    count: int
+    last_beat: datetime
     waiting: WaitingRequest | None = None
     cost: str = ""
+
+    @property
+    def beginning(self) -> str:
+        """How the names of all begin; '' where that is no word."""
+        return beginning_of(self.row.agent_id)
+
+    @property
+    def query(self) -> str:
+        """The query that shows them one by one."""
+        return Asked(state=self.row.state, q=self.beginning.strip()).query
 
     @property
     def may_go(self) -> bool:
@@ -171,10 +185,12 @@ def _entries(shown: list[list[AgentRow]], waiting: Waiting, now: datetime) -> li
     costs = spent_today(alone, now)
     entries = []
     for alike in shown:
-        row, line = alike[0], Line.of(alike)
-        if line.count > 1:
-            entries.append(Entry(row, line))
+        row, last_beat = alike[0], max(row.last_beat for row in alike)
+        if len(alike) > 1:
+            entries.append(Entry(row, len(alike), last_beat))
             continue
         asks, cost = waiting.get(row.agent_id), costs.get(row.agent_id)
-        entries.append(Entry(row, line, asks[0] if asks else None, "" if cost is None else money(cost)))
+        entries.append(
+            Entry(row, 1, last_beat, asks[0] if asks else None, "" if cost is None else money(cost))
+        )
     return entries

@@ -22,7 +22,8 @@ from dashboard import words
 from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
 from dashboard.approvals.page import Ended, Step
-from dashboard.display.text import visible_json
+from dashboard.display.amounts import whole_percent
+from dashboard.display.context import visible_json
 
 SHOWN_SIGNALS = 20
 ON_A_LINE = 120
@@ -55,7 +56,7 @@ class Run:
             run.started_at,
             ended_at,
             run.resumed_at,
-            None if run.last_progress is None or state == "running" else int(run.last_progress * 100),
+            None if run.last_progress is None or state == "running" else whole_percent(run.last_progress),
             run.last_task,
             run.instance_id[:8],
             run.overlaps and state == "running" and row is not None and _conflict(row),

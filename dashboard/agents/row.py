@@ -7,6 +7,7 @@ from datetime import datetime
 from django.conf import settings
 
 from core.agents.heartbeat import STATES, AgentState
+from dashboard.display.amounts import whole_percent
 
 NEED_A_LOOK = STATES[: STATES.index("alive")]
 
@@ -38,7 +39,7 @@ class AgentRow:
             state=state.state(now, settings.TELEMETRY_STUCK_SECONDS, waits=waits),
             liveness=liveness,
             status=beat.status,
-            percent=int(beat.progress * 100),
+            percent=whole_percent(beat.progress),
             task=beat.current_task,
             last_beat=beat.last_beat,
             unchanged_since=state.unchanged_since if liveness in ("alive", "late") else None,
@@ -51,10 +52,3 @@ class AgentRow:
     def rank(self) -> int:
         """The smaller, the more it needs a look."""
         return STATES.index(self.state)
-
-    @property
-    def since(self) -> datetime | None:
-        """The moment that its state tells of; None for one that two processes share: it has none."""
-        if self.state == "stuck":
-            return self.unchanged_since
-        return None if self.state == "doubled" else self.last_beat

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from core.agents.heartbeat import FINAL_STATUSES
 from core.agents.snapshot import TimelineEntry
 from dashboard import words
+from dashboard.display.amounts import whole_percent
 
 WIDTH, HEIGHT = 1000, 100
 SHOWN = 12
@@ -80,7 +81,9 @@ class Timeline:
             start=axis.start,
             end=axis.end,
             unchanged_since=ordered[-1].at,
-            said=words.PROGRESS.format(first=_percent(ordered[0]), last=_percent(ordered[-1])),
+            said=words.PROGRESS.format(
+                first=whole_percent(ordered[0].progress), last=whole_percent(ordered[-1].progress)
+            ),
         )
 
 
@@ -108,13 +111,12 @@ def _spans(ordered: Sequence[TimelineEntry], end: datetime, process: str) -> lis
     for number, entry in enumerate(ordered):
         until = nexts[number] if number < len(nexts) else end
         goes_on = number == len(nexts) and entry.status not in FINAL_STATUSES
-        since, first_percent = entry.at, _percent(entry)
+        percent = whole_percent(entry.progress)
+        since, first_percent = entry.at, percent
         if spans and (spans[-1].status, spans[-1].task) == (entry.status, entry.task):
             begun = spans.pop()
             since, first_percent = begun.since, begun.first_percent
-        spans.append(
-            Span(since, until, entry.status, entry.task, first_percent, _percent(entry), process, goes_on)
-        )
+        spans.append(Span(since, until, entry.status, entry.task, first_percent, percent, process, goes_on))
     return spans
 
 
@@ -130,7 +132,7 @@ def _lines(processes: dict[str, Sequence[TimelineEntry]], axis: _Axis) -> list[L
 def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> Line:
     corners: list[tuple[int, int]] = []
     for entry in ordered:
-        x, y = axis.x(entry.at), HEIGHT - _percent(entry)
+        x, y = axis.x(entry.at), HEIGHT - whole_percent(entry.progress)
         if corners:
             corners.append((x, corners[-1][1]))
         corners.append((x, y))
@@ -148,7 +150,3 @@ def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[Mark]:
             marks.append(Mark(axis.x(entry.at), kind))
         before = entry.status
     return marks
-
-
-def _percent(entry: TimelineEntry) -> int:
-    return int(round(100 * entry.progress, 6))

@@ -32,8 +32,7 @@ def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
         return redirect("approval", decision.request_id)
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)
-    about = {"request_id": decision.request_id, "kind": decision.approval_type, "agent_id": decision.agent_id}
-    shown = {"card": {**about, "held": held, "now": decision.now}, "mine": True}
+    shown = {"card": {"asked": decision, "held": held, "now": decision.now}, "mine": True}
     return render(request, "dashboard/approvals/_held.html", shown, status=202)
 
 

@@ -47,11 +47,6 @@ class Editing:
     mark: str = ""
     most: int = MAX_REASON_LENGTH
 
-    @property
-    def approval_type(self) -> str:
-        """The kind of the request."""
-        return self.request.approval_type
-
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

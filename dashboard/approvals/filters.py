@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from dashboard.approvals import words
 
 LONGEST = 300
-SHOWS = ("", "soon", "unusual", "handed", "mine", "risky")
-AGES = {"": 0, "5": 5, "30": 30, "120": 120}  # minutes that it waits already
+SHOWS = tuple(words.SHOWS)
+AGES = {age: int(age or 0) for age in words.AGES}  # minutes that it waits already
 SOON = timedelta(minutes=2)
 ALIKE = "alike-"
 
@@ -43,9 +43,8 @@ class Filters:
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Filters":
         """From an address; BadFilter for what is none of ours."""
-        texts = {
-            name: said.get(name, "").strip() for name in ("show", "kind", "agent", "age", "q", "selected")
-        }
+        texts = {name: said.get(name, "") for name in ("show", "kind", "agent", "age", "q", "selected")}
+        texts["q"] = texts["q"].strip()
         page = said.get("page") or "1"
         for name, text in texts.items():
             if len(text) > LONGEST or "\x00" in text:

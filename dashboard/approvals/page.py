@@ -37,7 +37,7 @@ from dashboard.approvals.detail.callback import Line as Telling
 from dashboard.approvals.detail.callback import line_of
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
-from dashboard.display.text import whole_tree
+from dashboard.display.context import whole_tree
 from dashboard.display.warnings import warnings_of
 from dashboard.notices.lines import Line as NoticeLine
 
@@ -84,52 +84,17 @@ def why_gone(
     return words.asker_gone(asker.last_beat, finished=finished) if lost or finished else ""
 
 
-@dataclass(frozen=True)
-class Card:
-    """One request to answer, and the digest of what is shown. The text itself is its page's."""
+class Card(NamedTuple):
+    """One request to answer, whose digest is computed from the very bytes that the page shows.
 
-    request_id: str
-    kind: str
-    agent_id: str
-    digest: str
-    requested_at: datetime
-    deadline_at: datetime
-    gone: str = ""  # why nobody waits for the answer
-    votes: tuple[str, ...] = ()  # who approved so far, where several must
-    held: Holding | None = None  # whose approval is held, and until when
-    now: datetime | None = None
-    understands: tuple[str, ...] = ()  # which answers beside yes and no the agent takes
+    gone: why nobody waits for the answer. votes: who approved so far, where several must. held: whose approval is.
+    """
 
-    @property
-    def approval_type(self) -> str:
-        """Its kind, as policy calls it."""
-        return self.kind
-
-    @classmethod
-    def of(
-        cls,
-        record: RequestRecord,
-        *,
-        asker: Asker | None = None,
-        listened_at: datetime | None = None,
-        votes: tuple[str, ...] = (),
-        held: Holding | None = None,
-        now: datetime | None = None,
-    ) -> "Card":
-        """The card; its digest is computed from the very bytes that the page shows."""
-        return cls(
-            record.request_id,
-            record.approval_type,
-            record.agent_id,
-            record.digest,
-            record.requested_at,
-            record.deadline_at,
-            words.card_of_gone(why_gone(asker, record.requested_at, listened_at, now)),
-            votes,
-            held,
-            now,
-            record.understands,
-        )
+    asked: RequestRecord
+    gone: str
+    votes: tuple[str, ...]
+    held: Holding | None
+    now: datetime
 
 
 @dataclass(frozen=True)
@@ -368,12 +333,9 @@ def _nobody(asks: Approval) -> str:
 
 
 def _card(approval: Approval, live: RequestRecord, votes: tuple[str, ...], held: Holding | None) -> Card:
-    asker, heard = _asker(approval), approval.listened_at
-    return Card.of(live, asker=asker, listened_at=heard, votes=votes, held=held, now=approval.now)
-
-
-def _asker(approval: Approval) -> Asker | None:
-    return None if approval.asker is None else Asker.of(approval.asker, approval.now)
+    asker = None if approval.asker is None else Asker.of(approval.asker, approval.now)
+    gone = why_gone(asker, live.requested_at, approval.listened_at, approval.now)
+    return Card(live, words.card_of_gone(gone), votes, held, approval.now)
 
 
 def _by_rule(digest: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import StoreUnavailable
 from core.history.approvals import rules
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.precedents import LOOKED_AT, past_of
+from core.history.approvals.precedents import past_of
 from core.history.approvals.terms import FREE, Term, read_terms
 from core.history.people import rights
 from core.models import Rule
@@ -87,7 +87,6 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "page": page,
         "lines": [Line.of(rule, deciders, now) for rule in page],
-        "now": now,
         "may_revoke": access.may_revoke(request.user),
         "off": not settings.TELEMETRY_RULES,
     }
@@ -119,7 +118,7 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
     barred = rules.why_not(powers, powers.verdict(approval.known), writing.kind)
-    context = {"writing": writing, "barred": barred or writing.barred, "looked_at": LOOKED_AT}
+    context = {"writing": writing, "barred": barred or writing.barred}
     if request.method != "POST" or (barred and "save" not in request.POST):
         return _form(request, context, 403 if barred else 200)
     return _posted(request, writing, context)
@@ -147,7 +146,7 @@ def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) 
         return _form(request, {**context, "problem": words.NO_RULE_MADE}, 503)
     counts = {"approved": past.count(APPROVED), "denied": past.count(REJECTED), "others": past.others}
     shown = {"past": past, "counts": counts, "newest": past.covered[:SHOWN], "mark": mark}
-    return _form(request, {**context, **shown, "statuses": words.STATUSES}, 200)
+    return _form(request, {**context, **shown}, 200)
 
 
 def _form(request: HttpRequest, context: dict[str, object], status: int) -> HttpResponse:

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Q
 from django.db.models.functions import Length
 
 from core.history.search.words import lines_of
 from core.models import ApprovalRecord
+from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, Account
 
@@ -57,11 +57,14 @@ def refresh(accounts: Iterable[Account]) -> None:
         return
     kinds, agents = {kind for kind, _agent in pairs}, {agent for _kind, agent in pairs}
     rows = ApprovalRecord.objects.filter(status=APPROVED, approval_type__in=kinds, agent_id__in=agents)
-    rows = rows.annotate(size=Length("context")).filter(Q(size__gt=0), size__lte=COMPARED_CHARACTERS)
+    # A sealed text is half as long again.
+    rows = rows.annotate(size=Length("context")).filter(size__gt=0, size__lte=2 * COMPARED_CHARACTERS)
     found: dict[Pair, Before] = defaultdict(Before)
-    newest = rows.order_by("-ended_at").values_list("approval_type", "agent_id", "context")[:LOOKED_AT]
-    for kind, agent, context in newest:
-        found[kind, agent].add(lines_of(context))
+    newest = rows.order_by("-ended_at").values_list("approval_type", "agent_id", "pk", "context")[:LOOKED_AT]
+    for kind, agent, pk, text in newest:
+        context = ApprovalRecord.opened(text, pk)
+        if len(context) <= COMPARED_CHARACTERS and not is_sealed(context):
+            found[kind, agent].add(lines_of(context))
     _before, _asked_for, _read_at = dict(found), pairs, time.monotonic()
 
 

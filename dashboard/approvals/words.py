@@ -47,10 +47,10 @@ SHOWS = {
     "soon": "Expiring",
     "unusual": "Unusual",
     "handed": "Handed to me",
-    "risky": "High risk",
     "mine": "I may answer",
+    "risky": "High risk",
 }
-AGES = {"": "Any age", "5": "Waits for 5 min", "30": "Waits for 30 min", "120": "Waits for 2 h"}
+AGES = {"": "Any age", "5": "5 min or more", "30": "30 min or more", "120": "2 h or more"}
 TOO_LONG = "{name} may have {most} characters."
 NO_SUCH = "{name} must be one of {names}."
 NOTHING_CHOSEN = "Nothing was sent: nothing was chosen."

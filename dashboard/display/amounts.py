@@ -17,6 +17,11 @@ def short(number: int) -> str:
     return f"{number:,}"
 
 
+def whole_percent(progress: float) -> int:
+    """Progress from 0 to 1 in whole percent: 57 of 0.57, which 100 times is 56.99999999999999; 100 of 1 alone."""
+    return int(round(100 * progress, 6))
+
+
 def percent(part: int, whole: int) -> str:
     """12.3 %; a dash where there is nothing to take a share of. Never 0 or 100 unless it is exactly that."""
     if whole == 0:

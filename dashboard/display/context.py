@@ -1,6 +1,7 @@
 """A context as a tree that folds, with code in colours, beside the one that was approved before it."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.safestring import SafeString
 
 from core.values.malformed import ODD
+from core.values.secrets import masked_json
 from dashboard.display import code
 from dashboard.display.text import (
     NOTHING,
@@ -16,6 +18,7 @@ from dashboard.display.text import (
     Pairs,
     is_over,
     marked,
+    one_piece,
     parsed,
     put,
     put_together,
@@ -57,25 +60,43 @@ class Drawn:
         return not (self.added or self.removed or self.other)
 
 
-def draw(now: Cell, before: Cell | None = None) -> Drawn:
+def draw(now: Cell, before: Cell | None, coloured: int) -> Drawn:
     """The tree of a context, compared with another one where there is one."""
-    tree = _Tree()
+    tree = _Tree(coloured)
     html = tree.list_of("", now, before)
     return Drawn(html, tree.added, tree.removed, tree.other)
 
 
-def draw_or_none(shown: str, real: str, before: tuple[str, str] | None, most: int) -> Drawn | None:
-    """The same of JSON texts; None where it would take more than `most` characters, or is no object."""
+def draw_or_none(
+    shown: str, real: str, before: tuple[str, str] | None, most: float, *, coloured: int = COLOURED
+) -> Drawn | None:
+    """The same of JSON texts; None where it would take more than `most` characters, or one holds no values.
+
+    coloured: how many characters get colours where they are code.
+    """
     if len(shown) > most:
         return None
     try:
-        now = Cell.of(shown, real)
-        if is_over(now.shown, len(shown), most):
+        now, old = Cell.of(shown, real), None if before is None else Cell.of(*before)
+        if not (_holds(now.shown) and (old is None or _holds(old.shown))) or is_over(
+            now.shown, len(shown), most
+        ):
             return None
-        drawn = draw(now, None if before is None else Cell.of(*before))
+        drawn = draw(now, old, coloured)
     except ODD:
         return None
     return drawn if len(drawn.html) <= most else None
+
+
+def whole_tree(text: str, most: float = math.inf) -> SafeString:
+    """The tree of a JSON alone, without colours; the text in one piece where that takes more than `most` characters."""
+    drawn = draw_or_none(text, text, None, most, coloured=0)
+    return one_piece(text) if drawn is None else drawn.html
+
+
+def visible_json(text: str) -> SafeString:
+    """The tree of a JSON text without its secrets, whole."""
+    return whole_tree(masked_json(text).text)
 
 
 class _Member(NamedTuple):
@@ -97,9 +118,9 @@ class _Row(NamedTuple):
 class _Tree:
     """Draws, and counts what differs."""
 
-    def __init__(self) -> None:
+    def __init__(self, coloured: int) -> None:
         self.added = self.removed = self.other = 0
-        self._colours, self._comparisons = COLOURED, COMPARISONS
+        self._colours, self._comparisons = coloured, COMPARISONS
 
     def list_of(self, name: str, now: Cell, old: Cell | None) -> SafeString:
         """The members of a list or object. `old`: what it is compared with."""

@@ -5,8 +5,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
@@ -16,7 +15,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from core.history.approvals.answers.holds import Holding
 from core.history.approvals.answers.presets import offered
 from core.history.approvals.policy import Asked, Verdict
 from core.usage.money import money
@@ -37,15 +35,6 @@ register.filter("count", amounts.count)
 register.filter("short", amounts.short)
 
 
-class Held(Protocol):
-    """A request as pages show it: whose approval of it is held."""
-
-    @property
-    def held(self) -> Holding | None:
-        """None for nobody's."""
-        return None
-
-
 @register.filter
 def as_json(value: object) -> str:
     """For an attribute, which escapes it."""
@@ -62,12 +51,6 @@ def drawing(svg: str) -> dict[str, str]:
 def verdict(audience: Audience, request: Asked) -> Verdict:
     """Whether these people may answer a request, and what that needs."""
     return audience.verdict(request)
-
-
-@register.filter
-def held_by(card: Held, audience: Audience) -> bool:
-    """Whether the approval of a request that is held is theirs."""
-    return card.held is not None and card.held.name == audience.powers.name
 
 
 @register.filter
@@ -189,12 +172,6 @@ def agent_url(agent_id: str) -> str:
 def agent_query(agent_id: str) -> str:
     """An agent's name as the query of an address: any name survives it."""
     return f"id={quote(agent_id, safe='')}"
-
-
-@register.filter
-def query(said: dict[str, str]) -> str:
-    """The query of an address."""
-    return urlencode(said)
 
 
 @register.filter

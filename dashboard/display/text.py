@@ -5,7 +5,6 @@ chip such as ⟦U+202E⟧, and secrets are hidden; the stored bytes are never ch
 """
 
 import json
-import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -16,8 +15,7 @@ from typing import Any, LiteralString
 from django.utils.safestring import SafeString
 
 from core.values import text as marks
-from core.values.malformed import ODD
-from core.values.secrets import masked_json, masked_text
+from core.values.secrets import masked_text
 from core.values.text import chip, is_unsafe, unsafe_count, unsafe_in
 
 LONG_TEXT = 2_000
@@ -67,35 +65,11 @@ def put_together(parts: Iterable[SafeString], between: LiteralString = "") -> Sa
     return SafeString(between.join(part.__html__() for part in parts))
 
 
-def visible_json(text: str) -> SafeString:
-    """A JSON object as nested lists of keys and values without secrets, strings whole, numbers as they were written."""
-    return as_tree(masked_json(text).text)
-
-
-def as_tree(text: str, most: float = math.inf) -> SafeString:
-    """The same with all that is in it; '' where that surely takes more than `most` characters of HTML."""
-    try:
-        value = parsed(text)
-        return SafeString("" if is_over(value, len(text), most) else _shown(value))
-    except ODD:
-        return string(text)  # no JSON, or nested deeper than we ever store: shown as it is
-
-
 def parsed(text: str) -> Any:
     """JSON with numbers as they were written and every member of an object; what is ODD for a text that is none."""
     return json.loads(
         text, parse_float=Number, parse_int=Number, parse_constant=Number, object_pairs_hook=Pairs
     )
-
-
-def whole_tree(text: str, most: int) -> SafeString:
-    """The same, and where that takes more than so many characters of HTML, the text as it was written, in one piece."""
-    shown = as_tree(text, most) if len(text) <= most else SafeString("")
-    if shown and len(shown) <= most:
-        return shown
-    size = _size(text)
-    pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(marks.plain(text))}</pre>'
-    return SafeString(f'<span class="size">{size}</span>{pre}')
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -116,14 +90,6 @@ def _least(value: Any) -> int:
     return LEAST + len(text) + LEAST_CHIP * (0 if text.isascii() else unsafe_count(text))
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, Pairs):
-        return _list("object", [(f'<span class="key">{marked(key)}</span>', item) for key, item in value])
-    if isinstance(value, list):
-        return _list("array", [(f'<span class="index">{i}</span>', item) for i, item in enumerate(value, 1)])
-    return scalar(value)
-
-
 def scalar(value: Any, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
     """A value that holds no others. `pieces`: of a text, with the class of each, '' for none."""
     if isinstance(value, Number):
@@ -132,13 +98,6 @@ def scalar(value: Any, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
         return string(value, pieces)
     word = "null" if value is None else "true" if value else "false"
     return SafeString(f'<span class="value word">{word}</span>')
-
-
-def _list(kind: str, members: list[tuple[str, Any]]) -> str:
-    items = [f"<li>{label} {_shown(item)}</li>" for label, item in members]
-    if not items:
-        return f'<span class="value word">empty {kind}</span>'
-    return f'<ul class="tree {kind}">{"".join(items)}</ul>'
 
 
 def string(value: str, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
@@ -155,6 +114,12 @@ def string(value: str, pieces: Iterable[tuple[str, str]] = ()) -> SafeString:
         f'{size}<span class="value string long" dir="ltr" tabindex="0" role="region" aria-label="{_size(value)}">'
         f"{inside}</span>"
     )
+
+
+def one_piece(text: str) -> SafeString:
+    """A text of a context that is no tree, as it was written."""
+    pre = f'<pre class="value string lines" dir="ltr" tabindex="0">{escape(marks.plain(text))}</pre>'
+    return SafeString(f'<span class="size">{_size(text)}</span>{pre}')
 
 
 def _piece(piece: tuple[str, str]) -> str:

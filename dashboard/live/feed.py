@@ -61,7 +61,7 @@ def _read_regions(request_id: str, audiences: set[Audience]) -> Regions:
     regions: Regions = {}
     texts: dict[tuple[Verdict | None, bool], str] = {}
     for audience in audiences:
-        verdict = audience.verdict(page.card) if page.card else None
+        verdict = audience.verdict(page.card.asked) if page.card else None
         held = page.card.held if page.card else None
         shown = (verdict, held is not None and held.name == audience.powers.name)  # theirs to take back
         if shown not in texts:

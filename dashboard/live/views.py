@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -63,7 +63,7 @@ def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     waiting = read_waiting(open_store())
     standing = standing_for(request.user)
     inbox = inbox_page(filters, audience, waiting, standing)
-    context: dict[str, Any] = {"inbox": inbox, "audience": audience, **_selected(request, filters)}
+    context: dict[str, Any] = {"inbox": inbox, "audience": audience, **_selected(filters)}
     if "X-Part" not in request.headers:
         context["head"] = contexts.live_page(waiting)
         context["alarm"] = health_page.alarm(health.read_heartbeat())
@@ -71,14 +71,7 @@ def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:
     return context
 
 
-def _selected(request: HttpRequest, filters: Filters) -> dict[str, Any]:
-    """The request that is looked at; `gone` where nobody knows it any more."""
-    if not filters.selected or filters.shape:
-        return {}
-    try:
-        if not valid_id(filters.selected):
-            raise Http404
-        approval = access.approval_or_404(request.user, filters.selected)
-    except Http404:
-        return {"gone": True}
-    return {"page": requests.approval_page(filters.selected, approval)}
+def _selected(filters: Filters) -> dict[str, Any]:
+    """The request that is looked at; none where nobody knows it any more."""
+    approval = access.read_approval(filters.selected) if valid_id(filters.selected) else None
+    return {} if approval is None else {"page": requests.approval_page(filters.selected, approval)}

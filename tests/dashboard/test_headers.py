@@ -115,4 +115,4 @@ def test_who_follows_an_old_link_gets_our_page_with_debug_too(signed_in, setting
     settings.DEBUG = True
     page = signed_in("viewer").get(f"/approvals/{UNKNOWN_ID}/")
     assert page.status_code == 404
-    assert "There is no such page or request." in page.content.decode()
+    assert "There is no such page, request or agent." in page.content.decode()

@@ -14,6 +14,7 @@ from core.signals.signal import CoordinationSignal
 from core.values.secrets import masked_json
 from dashboard import words as house
 from dashboard.approvals.detail import words
+from dashboard.display.amounts import whole_percent
 
 UNHEARD = "unheard"
 ON_A_LINE = 160
@@ -31,7 +32,7 @@ class Said:
     @classmethod
     def of(cls, entry: TimelineEntry) -> "Said":
         """For a reader."""
-        return cls(entry.at, entry.status, entry.task, int(entry.progress * 100))
+        return cls(entry.at, entry.status, entry.task, whole_percent(entry.progress))
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Joined:
             meaning=_unheard(calls=calls) if state is None else house.AGENT_STATES[word],
             status="" if beat is None else beat.status,
             task="" if beat is None else beat.current_task,
-            percent=0 if beat is None else int(beat.progress * 100),
+            percent=0 if beat is None else whole_percent(beat.progress),
             last_beat=None if beat is None else beat.last_beat,
             unchanged_since=None if state is None else state.unchanged_since,
             said=[Said.of(entry) for entry in glance.timeline],

@@ -9,7 +9,7 @@ from core.models import ApprovalRecord
 from core.values.approvals import DIRECT
 from core.values.secrets import Masked, masked_json
 from dashboard.display import context
-from dashboard.display.text import whole_tree
+from dashboard.display.text import one_piece
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def text_of(said: Masked, real: str, before: ApprovalRecord | None, most: int) -
     drawn = context.draw_or_none(said.text, real, (masked_json(old).text, old) if old else None, most)
     if drawn is None and old:  # what stood there before is not to cost what is asked its tree
         old, drawn = "", context.draw_or_none(said.text, real, None, most)
-    html = whole_tree(said.text, most) if drawn is None else drawn.html
+    html = one_piece(said.text) if drawn is None else drawn.html
     return Text(html, _since(before, drawn if old else None))
 
 

@@ -70,5 +70,5 @@ def test_the_title_of_a_new_password_is_not_taken_for_a_secret(signed_in):
     user = User.objects.create_user("somebody")
     page = client.get(f"/admin/auth/user/{user.pk}/password/").content.decode()
     assert "<h1>A new password</h1>" in page
-    assert "look like secrets" not in page
+    assert "hidden: " not in page
     assert "<strong>somebody</strong>" in page

@@ -149,6 +149,18 @@ def test_a_living_agent_says_what_it_does_and_since_when(beat, viewer):
     ]
 
 
+def test_progress_is_the_same_number_wherever_it_stands(beat, gate, signed_in):
+    """0.57 * 100 is 56.99999999999999, and was 56 % in the head and 57 % below it."""
+    beat("deployer", progress=0.57, task="rolling out")
+    request = gate.open_request("deploy", {})
+    client = signed_in("viewer")
+    texts = [
+        client.get(path).content.decode()
+        for path in (address("deployer"), f"/approvals/{request.request_id}/", "/agents/")
+    ]
+    assert all("57 %" in text and "56 %" not in text for text in texts)
+
+
 @pytest.mark.parametrize(
     ("seconds", "state", "sentence"),
     [(21, "late", "counts as lost"), (45, "lost", "It never said that it stops")],

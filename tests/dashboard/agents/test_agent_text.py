@@ -5,7 +5,8 @@ import unicodedata
 
 import pytest
 
-from dashboard.display.text import plain, visible, visible_json
+from dashboard.display.context import visible_json
+from dashboard.display.text import plain, visible
 from dashboard.live import fragments
 from dashboard.live import page as contexts
 from tests.dashboard.display.markup import parse, skeleton

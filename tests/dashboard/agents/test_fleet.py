@@ -99,6 +99,14 @@ def test_groups_say_how_many_of_each_state_and_lead_to_them(raw, viewer):
     assert "/agents/?q=pod-" in [e.attributes.get("href") for e in page.elements]
 
 
+def test_a_group_of_the_longest_names_leads_to_them(raw, viewer):
+    long = "a" * 252
+    beat_all(raw, [f"{long}-{n}" for n in range(3)])
+    page = parse(viewer.get("/agents/?group=beginning").content.decode())
+    [link] = [e.attributes["href"] for e in page.elements if long in e.attributes.get("href", "")]
+    assert len(table(viewer, link.removeprefix("/agents/"))) == 3
+
+
 def test_it_sorts_by_each_column_both_ways_and_the_empty_come_last(raw, beat, gate, viewer):
     beat_all(raw, ["b", "a", "deployer"])
     beat_all(raw, ["c"], progress=0.9)
@@ -133,7 +141,7 @@ def test_a_row_says_what_it_waits_for_and_what_it_cost_today(beat, gate, viewer)
 @pytest.mark.parametrize(
     "query",
     ["?state=dead", "?sort=colour", "?page=0", "?page=-1", "?page=x", "?page=1e3", "?page=" + "9" * 5000,
-     "?group=name", "?q=" + "x" * 201],
+     "?group=name", "?q=" + "x" * 256],
 )  # fmt: skip
 def test_an_address_that_asks_for_what_is_not_there_says_what_may_be(clean_redis, viewer, query):
     response = viewer.get(f"/agents/{query}")

@@ -1,5 +1,7 @@
 """The inbox as the server prints it: groups of what is alike, what is unusual, filters, and answers to many at once."""
 
+import secrets
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -129,6 +131,19 @@ def test_what_was_approved_before_says_what_is_usual_however_many_ask_now(gate, 
     ids = change(gate, 5, field="role")
     assert lines(client, "/?show=unusual") == ids
     assert lines(client) == ids
+
+
+def test_what_was_approved_and_stands_sealed_says_it_too(gate, record, signed_in, settings):
+    settings.TELEMETRY_CONTEXT_KEYS = (secrets.token_bytes(32),)
+    client = signed_in("approver")
+    for request_id in change(gate, 8, field="phone"):
+        gate.respond_to_approval(request_id, True, "ann")
+    record()
+    change(gate, 3, field="phone")
+    odd = change(gate, 1, field="role")
+    assert lines(client, "/?show=unusual") == odd
+    settings.TELEMETRY_CONTEXT_KEYS = ()  # what nobody can read says nothing of what is usual
+    assert lines(client, "/?show=unusual") == odd
 
 
 def test_values_that_never_repeat_are_never_unusual(gate, record, signed_in):
@@ -289,11 +304,20 @@ def test_a_thousand_that_wait_cost_what_ten_do_and_leave_the_page_small(gate, re
     assert cost() == few
 
 
+def test_every_name_that_can_ask_is_found_by_the_link_of_its_group(clean_redis, signed_in):
+    asked = ApprovalGate(clean_redis, " robot ").open_request(" de ploy ", {})
+    client = signed_in("approver")
+    links = [e.attributes["href"] for e in tree(client).by_id("groups").elements if "href" in e.attributes]
+    named = [link for link in links if "kind=" in link or "agent=" in link]
+    assert len(named) == 2
+    assert [lines(client, link) for link in named] == [[asked.request_id]] * 2
+
+
 def test_a_narrowed_inbox_says_to_what_it_keeps(signed_in, clean_redis):
     ApprovalGate(clean_redis, "robot").open_request("deploy")
     client = signed_in("approver")
     assert 'class="only"' not in client.get("/?show=mine").content.decode()
     page = client.get("/?agent=robot&kind=deploy&age=30&q=x").content.decode()
-    assert "Only deploy, robot, Waits for 30 min, “x”" in page
+    assert "Only deploy, robot, 30 min or more, “x”" in page
     assert '<input type="hidden" name="age" value="30">' in page  # a search keeps to it
     assert "Nothing that waits fits this choice." in page

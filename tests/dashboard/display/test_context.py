@@ -6,7 +6,7 @@ import pytest
 
 from core.values.secrets import masked_json
 from dashboard.display import code
-from dashboard.display.context import Drawn, draw_or_none
+from dashboard.display.context import Drawn, draw_or_none, whole_tree
 from dashboard.display.text import marked
 from tests.dashboard.display.markup import Element, parse
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
@@ -47,6 +47,13 @@ def test_what_is_new_and_what_is_gone_is_said_in_words():
     found = tree(now, before)
     assert [mark.text for mark in found.with_class("mark")] == ["added", "removed"]
     assert found.with_class("was")[0].text == '{"x": "y"}'
+
+
+@pytest.mark.parametrize("text", ['"rm -rf /"', "12", "null", "true"])
+def test_what_holds_no_values_is_one_text_and_no_list_of_its_letters(text):
+    assert draw_or_none(text, text, None, ROOM) is None
+    assert draw_or_none("{}", "{}", (text, text), ROOM) is None
+    assert parse(whole_tree(text)).with_class("value")[0].text == text
 
 
 def test_the_same_says_the_same_also_by_its_numbers():
