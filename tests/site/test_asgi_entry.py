@@ -64,10 +64,27 @@ import gc
 assert gc.get_freeze_count() > 50_000 and len(gc.get_objects()) < 5_000, "garbage is looked for in what was imported"
 """
 
+# Each request leaves objects that only know each other, after it lived long enough to count as old.
+REQUESTS = """
+from collections import deque
+at_once, most = deque(maxlen=100), 0
+for number in range(5_000):
+    request = [[] for _ in range(150)]
+    request.append(request)
+    at_once.append(request)
+    if number % 250 == 0:
+        most = max(most, len(gc.get_objects()))
+assert most < 200_000, f"{most} objects wait for the collector"
+"""
+
 
 def test_loading_it_opens_no_connection_starts_no_thread_and_leaves_no_work_to_the_collector(tmp_path):
     run(LOAD + SETTLED, tmp_path)
     assert not (tmp_path / "history.sqlite3").exists()
+
+
+def test_what_requests_leave_behind_does_not_pile_up(tmp_path):
+    run(LOAD + SETTLED + REQUESTS, tmp_path)
 
 
 @pytest.mark.long
