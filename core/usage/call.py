@@ -110,10 +110,6 @@ def _details(value: object, name: str) -> dict[str, Any]:
     return details
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 def _or_none(value: str) -> str | None:
     return value or None
 
@@ -124,12 +120,10 @@ def _moment(us: int) -> datetime:
 
 @dataclass(frozen=True)
 class Kind:
-    """How values are checked when they come back, seen by callers, and put into a row of SQL and taken from it."""
+    """How values are checked when they come back, and seen by callers."""
 
     check: Callable[[Any, str], Any]
-    seen: Callable[[Any], Any] = _same
-    to_row: Callable[[Any], Any] = _same
-    of_row: Callable[[Any], Any] = _same
+    seen: Callable[[Any], Any] = lambda value: value
 
 
 NAME = Kind(checked_name)
@@ -147,12 +141,7 @@ DETAILS = Kind(_details, seen=lambda said: said or None)
 MONEY = Kind(_amount, seen=dollars)
 PRICE = Kind(_price, seen=lambda nano: None if nano is None else dollars(nano))
 SPAN = Kind(_finite)
-TIME = Kind(
-    _whole(MAX_US),
-    seen=lambda us: _moment(us).isoformat(),
-    to_row=_moment,
-    of_row=lambda at: (at - _EPOCH) // _MICROSECOND,
-)
+TIME = Kind(_whole(MAX_US), seen=lambda us: _moment(us).isoformat())
 
 
 @dataclass(frozen=True)
@@ -316,11 +305,6 @@ FIELDS: dict[str, Field] = {
 COLUMNS: dict[str, str] = {name: known.column for name, known in FIELDS.items() if known.column}
 _SHIPPED_OF = attrgetter(*COLUMNS)
 _UNSHIPPED = [name for name in FIELDS if name not in COLUMNS]
-_TO_ROW = [
-    (known.column, known.kind.to_row)
-    for known in FIELDS.values()
-    if known.column and known.kind.to_row != _same
-]
 _EXPORTED = [(name, known) for name, known in FIELDS.items() if known.exported]
 EXPORTED = tuple(known.exported for _name, known in _EXPORTED)
 _DEFAULTS: dict[str, Any] = {known.name: known.default for known in fields(Call)}
@@ -363,15 +347,13 @@ def shipped_bytes(call: Call) -> bytes:
 
 def row_of(call: Call) -> dict[str, Any]:
     """A call as its columns in SQL."""
-    row = dict(zip(COLUMNS.values(), _SHIPPED_OF(call), strict=True))
-    for column, to_row in _TO_ROW:
-        row[column] = to_row(row[column])
-    return row
+    return dict(zip(COLUMNS.values(), _SHIPPED_OF(call), strict=True)) | {"at": call.at}
 
 
 def call_of(row: object) -> Call:
     """The call in a row of SQL, which has its columns as attributes."""
-    return Call(**{name: FIELDS[name].kind.of_row(getattr(row, column)) for name, column in COLUMNS.items()})
+    said = {name: getattr(row, column) for name, column in COLUMNS.items()}
+    return Call(**said | {"us": (said["us"] - _EPOCH) // _MICROSECOND})
 
 
 def flat_entry(call: Call) -> list[Any]:

@@ -35,6 +35,7 @@ took["live page", "one agent"] = page("/")
 took["agent page", "90 days"] = page("/agents/?id=reviewer")
 for days in ("7d", "90d"):
     took["usage page", days] = page(f"/usage/?range={days}")
+    took["page of calls", days] = page(f"/usage/calls/?range={days}")
 contexts = {
     "200 KiB in one string": {"text": "x" * 200 * 1024},
     "20,000 odd characters": {"text": "\\u202e" * 20_000},
@@ -54,5 +55,5 @@ def rows(bench: Bench) -> Iterator[Row]:
             PROGRAM, CALLS, TELEMETRY_DATA_DIR=folder, REDIS_URL=bench.url, TELEMETRY_NAMESPACE="bench-pages"
         )
     for work, size, ms in said:
-        calls = f", {CALLS:,} calls" if work in ("agent page", "usage page") else ""
+        calls = f", {CALLS:,} calls" if work in ("agent page", "usage page", "page of calls") else ""
         yield Row(work, size + calls, ms, None, "ms", None, "under 1 s", ms < MOST_MS)

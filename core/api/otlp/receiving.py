@@ -20,7 +20,6 @@ from core.values.names import NAME_LENGTH
 Refuse = Callable[[str], None]
 MOST_RECORDS = 20_000
 TASK_LENGTH = 120
-RUNS = ("session.id", "conversation.id", "gen_ai.conversation.id")
 AGENTS = ("gen_ai.agent.name", "agent.name")
 
 
@@ -101,14 +100,14 @@ class _Export:
             return self._bearer.agent
         said, resource = record.attributes, record.resource
         rest = first(said, AGENTS) or first(resource, AGENTS) or calls.workflow_of(resource, "")
-        rest = str(rest or first(said, RUNS) or "")
+        rest = str(rest or first(said, tools.SESSIONS) or "")
         if rest not in self._names:
             self._names[rest] = agent_of(self._bearer, rest)
         return self._names[rest]
 
     def hear(self, agent: str, record: Record | Point, task: str) -> None:
         """A sign of life of one run, and what it does."""
-        run = first(record.attributes, RUNS) or record.resource.get("service.instance.id") or ""
+        run = first(record.attributes, tools.SESSIONS) or record.resource.get("service.instance.id") or ""
         shown = task[:TASK_LENGTH] if task.isprintable() else ""
         self._heard[agent, run] = shown or self._heard.get((agent, run), "")
 

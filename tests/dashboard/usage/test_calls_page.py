@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from core.history.usage import calls as history
 from core.history.usage.listing import NARROWED, listing
-from core.history.usage.reports import costs, totals
+from core.history.usage.reports import DIMENSIONS, costs, totals
 from core.models import AgentHour, LLMCall, UsageHour
 from core.usage.call import call_of
 from dashboard.usage.page import COLOURS, Burn, CostTable, colour_of
@@ -334,7 +334,7 @@ def test_the_pages_read_as_much_of_the_record_with_100_as_with_3000_calls(clean_
     addresses = (
         "/usage/calls/?range=90d",
         "/usage/calls/?range=90d&sort=-cost&agent=reviewer",
-        "/usage/?by=agent",
+        *(f"/usage/?by={by}&range={span}" for by in DIMENSIONS for span in ("24h", "90d")),
     )
     keep(many(100))
     few = [queries_of(viewer, address) for address in addresses]

@@ -12,7 +12,7 @@ from core.history.usage import reports as usage_reports
 from core.models import LLMCall, UsageHour
 from tests.dashboard.display.markup import parse
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
-from tests.dashboard.usage.usage_rows import a_call, double_calls, keep, many
+from tests.dashboard.usage.usage_rows import a_call, keep, many
 from tests.servers import faulty_server
 
 pytestmark = pytest.mark.django_db
@@ -159,25 +159,6 @@ def test_text_of_agents_does_nothing_and_hides_nothing(clean_redis, signed_in):
         assert "\u202e" not in html
         assert "\x1b" not in html
     assert harmless.count("script") == 18  # ours and the two lists of data
-
-
-def queries_of(client, address: str) -> int:
-    client.get(address)
-    with CaptureQueriesContext(connection) as captured:
-        assert client.get(address).status_code == 200
-    return len(captured)
-
-
-@pytest.mark.long
-def test_the_page_costs_the_same_with_100_and_with_100_000_calls(clean_redis, signed_in):
-    client = signed_in("viewer")
-    addresses = [f"/usage/?by={by}&range={span}" for by in ("tier", "model") for span in ("24h", "90d")]
-    keep(many(100))
-    few = [queries_of(client, address) for address in addresses]
-    double_calls(10)
-    assert LLMCall.objects.count() > 100_000
-    assert [queries_of(client, address) for address in addresses] == few
-    assert set(few) == {9}
 
 
 def test_sums_are_read_by_an_index_and_single_calls_only_fifty(clean_redis):

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection
-
 from core.history.usage.calls import rebuild_hours
 from core.models import LLMCall
 
@@ -37,15 +35,3 @@ def many(count: int, days: int = 7) -> Iterable[LLMCall]:
             workflow=f"flow {number % 3}",
             model=f"model {number % 12}",
         )
-
-
-def double_calls(times: int) -> None:
-    """As many calls again, so often; the sums stay as they are."""
-    names = [field.column for field in LLMCall._meta.fields if field.column not in ("id", "call_id")]
-    columns = ", ".join(connection.ops.quote_name(name) for name in names)
-    with connection.cursor() as cursor:
-        for number in range(times):
-            cursor.execute(
-                f"INSERT INTO core_llmcall (call_id, {columns}) "
-                f"SELECT call_id || '.{number}', {columns} FROM core_llmcall"
-            )
