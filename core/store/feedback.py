@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
@@ -82,12 +82,19 @@ def clear(keys: Keys, workflow: str, stages: Sequence[tuple[str, str]]) -> Comma
 
 def rate_template(keys: Keys, template: str, rating: str) -> Command[tuple[int, int]]:
     """Count a rating of a template, `good` or `bad`: how many of each there are."""
-    return Command(SCRIPTS["feedback/template"], [keys.feedback_template(template)], [rating], _counts)
+    return Command(
+        SCRIPTS["feedback/template"], [keys.feedback_template(template)], [rating], partial(_counts, template)
+    )
 
 
-def _counts(reply: list[bytes]) -> tuple[int, int]:
-    good, bad = reply
-    return int(good), int(bad)
+def _counts(template: str, reply: list[bytes | None]) -> tuple[int, int]:
+    try:
+        good, bad = (int(count or 0) for count in reply)
+        if good < 0 or bad < 0:
+            raise ValueError("a count below 0")
+    except ValueError as error:
+        raise MalformedRecord(f"ratings of template {template!r}: {error}") from error
+    return good, bad
 
 
 def read_scores(store: Store, workflow: str, stages: Sequence[tuple[str, str]]) -> list[list[Score]]:
@@ -123,14 +130,7 @@ def read_stages(store: Store, workflow: str, tiers: Iterable[str]) -> list[tuple
 
 def read_template(store: Store, template: str) -> tuple[int, int]:
     """How often a template was called good and bad."""
-    counts = store.read("HMGET", store.keys.feedback_template(template), "good", "bad")
-    try:
-        good, bad = (int(count or 0) for count in counts)
-        if good < 0 or bad < 0:
-            raise ValueError("a count below 0")
-    except ValueError as error:
-        raise MalformedRecord(f"ratings of template {template!r}: {error}") from error
-    return good, bad
+    return _counts(template, store.read("HMGET", store.keys.feedback_template(template), "good", "bad"))
 
 
 def _read_lists(store: Store, names: list[str], last: int) -> list[tuple[list[bytes], int]]:

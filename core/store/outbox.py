@@ -82,12 +82,12 @@ def installation(store: Store) -> tuple[str, bool]:
     """The id of this server's data, and whether it was given just now: then the server is new or was emptied."""
     given = str(uuid.uuid4())
     new = bool(store.write("HSETNX", store.keys.installation, "id", given))
-    return (given if new else store.read("HGET", store.keys.installation, "id").decode()), new
+    return (given if new else current_installation(store)), new
 
 
 def current_installation(store: Store) -> str:
     """The id of this server's data, or '' when it has none."""
-    return (store.read("HGET", store.keys.installation, "id") or b"").decode()
+    return (store.read("HGET", store.keys.installation, "id") or b"").decode(errors="replace")
 
 
 def load_scripts(store: Store) -> None:

@@ -107,7 +107,7 @@ def _recorder_state(reply: list[Any]) -> RecorderState:
         more == b"1",
         _moment(bytes(first).split(b"-")[0]),
         int(length),
-        bytes(found).decode(),
+        bytes(found).decode(errors="replace"),
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -63,6 +64,7 @@ def test_one_rating_moves_no_tier_and_claims_no_confidence(loop, count):
 
 WRITER = """
 import sys
+from functools import partial
 from core import FeedbackLoop
 loop = FeedbackLoop(sys.argv[1])
 for number in range(int(sys.argv[3])):
@@ -235,5 +237,6 @@ def test_a_key_of_the_wrong_type_stores_nothing_and_harms_no_other_stage(loop, r
 @pytest.mark.parametrize("value", ["x", "-1", "1.5", ""])
 def test_a_template_with_a_count_that_is_none_is_named(loop, raw, value):
     raw.hset(TEMPLATE, "good", value or "x")
-    with pytest.raises(MalformedRecord, match="'t'"):
-        loop.get_template_confidence("t")
+    for ask in (loop.get_template_confidence, partial(loop.record_template_feedback, rating="bad")):
+        with pytest.raises(MalformedRecord, match="'t'"):
+            ask("t")

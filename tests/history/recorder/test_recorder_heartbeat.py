@@ -8,6 +8,7 @@ from core.history.recorder import heartbeat
 from core.history.recorder.heartbeat import Heartbeat
 from core.history.recorder.recorder import Recorder
 from core.models import Cursor
+from core.store import outbox
 from core.store import recorder as recorder_state
 from core.store.client import open_store
 from core.store.keys import LAG_COUNTED
@@ -62,6 +63,12 @@ def test_a_moment_that_no_clock_has_breaks_no_page(store, raw, moment):
     raw.hset(KEY, mapping={"active": "host:1", **dict.fromkeys(names, moment)})
     heartbeat = read_heartbeat(store)
     assert (heartbeat.state, heartbeat.seen, heartbeat.error_at) == ("never", None, None)
+
+
+def test_an_id_of_an_installation_that_is_no_text_is_another_and_breaks_no_page(store, raw, db):
+    raw.hset("{telemetry}:installation", "id", b"\xff")
+    assert state_of(store).installation == outbox.current_installation(store) == "\ufffd"
+    assert outbox.installation(store) == ("\ufffd", False)
 
 
 def test_what_went_wrong_while_redis_was_away_is_told_when_it_is_back(beats_often, transactional_db, running):
