@@ -58,8 +58,8 @@ class Line(NamedTuple):
 
     @property
     def gone_in_short(self) -> str:
-        """The beginning of why nobody waits."""
-        return words.gone_in_short(self.gone)
+        """The beginning of why nobody waits: without when that was."""
+        return self.gone.partition(",")[0]
 
     @property
     def columns(self) -> list[str]:

@@ -92,11 +92,6 @@ def call_left(listened_at: datetime) -> str:
     return f"the call that asked has gone, it last waited at {at}. {again}"
 
 
-def gone_in_short(sentence: str) -> str:
-    """The beginning of what a card says of an asker that is gone: without when that was."""
-    return sentence.partition(",")[0]
-
-
 def nobody(may: int, must: int) -> str:
     """That a request cannot be approved, whoever looks at it."""
     if must == 1:

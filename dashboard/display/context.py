@@ -60,32 +60,26 @@ class Drawn:
         return not (self.added or self.removed or self.other)
 
 
-def draw(now: Cell, before: Cell | None, coloured: int) -> Drawn:
-    """The tree of a context, compared with another one where there is one."""
-    tree = _Tree(coloured)
-    html = tree.list_of("", now, before)
-    return Drawn(html, tree.added, tree.removed, tree.other)
-
-
 def draw_or_none(
     shown: str, real: str, before: tuple[str, str] | None, most: float, *, coloured: int = COLOURED
 ) -> Drawn | None:
-    """The same of JSON texts; None where it would take more than `most` characters, or one holds no values.
+    """The tree of a JSON text; None where it would take more than `most` characters, or a text holds no values.
 
-    coloured: how many characters get colours where they are code.
+    before: the text that it is compared with, as it is shown and as it is. coloured: how many characters of code are.
     """
     if len(shown) > most:
         return None
     try:
         now, old = Cell.of(shown, real), None if before is None else Cell.of(*before)
-        if not (_holds(now.shown) and (old is None or _holds(old.shown))) or is_over(
-            now.shown, len(shown), most
-        ):
+        if not (_holds(now.shown) and (old is None or _holds(old.shown))):
             return None
-        drawn = draw(now, old, coloured)
+        if is_over(now.shown, len(shown), most):
+            return None
+        tree = _Tree(coloured)
+        html = tree.list_of("", now, old)
     except ODD:
         return None
-    return drawn if len(drawn.html) <= most else None
+    return Drawn(html, tree.added, tree.removed, tree.other) if len(html) <= most else None
 
 
 def whole_tree(text: str, most: float = math.inf) -> SafeString:

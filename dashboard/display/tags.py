@@ -33,6 +33,7 @@ register.filter("money", money)
 register.filter("json_word", json.dumps)  # a value of a context that is no text
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
+register.filter("whole_percent", amounts.whole_percent)
 
 
 @register.filter

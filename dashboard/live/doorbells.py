@@ -126,9 +126,8 @@ class Bells:
 
     def add(self, door: Subscription) -> None:
         """A page was opened; what happened since it was rendered is owed to it."""
-        if is_doorbell(door.topic) or door.topic == LIVE:
-            self._doors.setdefault(door, -RING_SECONDS)
-            self._owed.setdefault(door)
+        self._doors.setdefault(door, -RING_SECONDS)
+        self._owed.setdefault(door)
 
     def remove(self, door: Subscription) -> None:
         """The page is gone."""

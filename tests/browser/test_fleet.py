@@ -67,6 +67,13 @@ def test_the_list_follows_without_a_reload_and_leaves_what_is_typed(sign_in, raw
     assert page.evaluate("window.same") is True
 
 
+# What stands in a cell and reaches into the next one.
+RUN_OVER = """
+[...document.querySelectorAll('.rows :is(td, th)')]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.innerText)
+"""
+
+
 def processor_seconds(session: CDPSession) -> float:
     """What the page's thread has worked since that was asked for."""
     metrics = session.send("Performance.getMetrics")["metrics"]
@@ -135,6 +142,7 @@ def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, 
         page.goto(f"/agents/{query}")
         page.wait_for_selector("[data-connection=live]")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, query
+        assert page.evaluate(RUN_OVER) == [], query
         assert_accessible(page)
 
 

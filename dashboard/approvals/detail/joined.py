@@ -7,32 +7,14 @@ from datetime import datetime
 from django.conf import settings
 
 from core.agents.glance import Glance
-from core.agents.snapshot import TimelineEntry
 from core.events.by_agent import PublishedEvent
 from core.history.agents.history import RunSpend, spent_in_run
-from core.signals.signal import CoordinationSignal
 from core.values.secrets import masked_json
 from dashboard import words as house
 from dashboard.approvals.detail import words
-from dashboard.display.amounts import whole_percent
 
 UNHEARD = "unheard"
 ON_A_LINE = 160
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the agent said of itself when it changed. percent: of 100."""
-
-    at: datetime
-    status: str
-    task: str
-    percent: int
-
-    @classmethod
-    def of(cls, entry: TimelineEntry) -> "Said":
-        """For a reader."""
-        return cls(entry.at, entry.status, entry.task, whole_percent(entry.progress))
 
 
 @dataclass(frozen=True)
@@ -60,40 +42,19 @@ class Joined:
 
     state: str
     meaning: str
-    status: str
-    task: str
-    percent: int
-    last_beat: datetime | None
-    unchanged_since: datetime | None
-    said: list[Said]
+    glance: Glance
     events: list[Published]
-    mail: list[CoordinationSignal]
-    more_mail: bool
     spend: RunSpend
     unread: list[str]
 
     @classmethod
     def of(cls, glance: Glance, agent_id: str, now: datetime, *, calls: bool = False) -> "Joined":
         """Of an agent whose answer is waited for, by a call of it where it `calls`; two queries for what it spends."""
-        state = glance.state
-        beat = None if state is None else state.heartbeat
-        word = UNHEARD if state is None else state.state(now, settings.TELEMETRY_STUCK_SECONDS, waits=True)
-        return cls(
-            state=word,
-            meaning=_unheard(calls=calls) if state is None else house.AGENT_STATES[word],
-            status="" if beat is None else beat.status,
-            task="" if beat is None else beat.current_task,
-            percent=0 if beat is None else whole_percent(beat.progress),
-            last_beat=None if beat is None else beat.last_beat,
-            unchanged_since=None if state is None else state.unchanged_since,
-            said=[Said.of(entry) for entry in glance.timeline],
-            events=[Published.of(event) for event in glance.events],
-            mail=glance.mail,
-            more_mail=glance.more_mail,
-            spend=spent_in_run(agent_id, now),
-            unread=[words.PARTS[name] for name in glance.unreadable],
-        )
-
-
-def _unheard(*, calls: bool) -> str:
-    return words.ASKER_CALLS if calls else words.ASKER_UNHEARD
+        if glance.state is None:
+            word, meaning = UNHEARD, words.ASKER_CALLS if calls else words.ASKER_UNHEARD
+        else:
+            word = glance.state.state(now, settings.TELEMETRY_STUCK_SECONDS, waits=True)
+            meaning = house.AGENT_STATES[word]
+        events = [Published.of(event) for event in glance.events]
+        unread = [words.PARTS[name] for name in glance.unreadable]
+        return cls(word, meaning, glance, events, spent_in_run(agent_id, now), unread)

@@ -15,7 +15,8 @@ from tests.waiting import wait_until
 
 # Of each control that is seen: its name and height. A link within text is as high as its line.
 SIZES = """
-[...document.querySelectorAll('button, input:not([type=hidden]), textarea, select, nav a, .card h2 a')]
+[...document.querySelectorAll(['button, input:not([type=hidden]), textarea, select, summary',
+  'nav a, .card h2 a, .figures a, .foot a'])]
   .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest('.unseen'))
   .map((one) => (one.type === 'checkbox' ? one.closest('label') : one))
   .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
