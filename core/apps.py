@@ -17,7 +17,7 @@ class CoreConfig(AppConfig):
         from core.history import checks, door_checks  # noqa: F401  registers them
         from core.history.approvals import answerable
         from core.history.approvals.answers import holds, release
-        from core.history.audit.guards import ensure_guards
+        from core.history.audit import guards
         from core.history.automation.reports import AutomationReports
         from core.history.database import locks
         from core.history.people import accounts, factors, policy_changes, sessions
@@ -31,7 +31,7 @@ class CoreConfig(AppConfig):
         post_save.connect(locks.after_a_migration, sender=MigrationRecorder.Migration)
         post_migrate.connect(locks.before_guards, sender=self)
         post_migrate.connect(ensure_groups, sender=self)
-        post_migrate.connect(ensure_guards, sender=self)
+        post_migrate.connect(guards.install, sender=self)
         post_migrate.connect(ensure_policy, sender=self)
         post_migrate.connect(search.ensure, sender=self)
         post_migrate.connect(locks.after_migrate, sender=self)

@@ -1,6 +1,5 @@
 """Django's checks of who may come in: accounts of Redis, folders, proxies. All of them by `check --deploy`."""
 
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
 from core.errors import StoreUnavailable
+from core.history.database.private_file import open_to_others
 from core.store import server
 from core.store.client import open_store
 
@@ -32,21 +32,17 @@ def check_redis_doors(**_options: Any) -> list[CheckMessage]:
 def check_folders(**_options: Any) -> list[CheckMessage]:
     """W106: others on this machine may read the folder of the data, of backups, or what is in it."""
     folders = [settings.TELEMETRY_DATA_DIR, settings.TELEMETRY_BACKUP_DIR]
-    found = [folder for folder in folders if folder is not None and _is_open(folder)]
+    found = [folder for folder in folders if folder is not None and open_to_others(folder)]
     found += [
-        file for name in PRIVATE_FILES for file in settings.TELEMETRY_DATA_DIR.glob(name) if _is_open(file)
+        file
+        for name in PRIVATE_FILES
+        for file in settings.TELEMETRY_DATA_DIR.glob(name)
+        if open_to_others(file)
     ]
     return [
         Warning(f"{path} may be read by others on this machine.", hint=f"chmod go= {path}", id="core.W106")
         for path in found
     ]
-
-
-def _is_open(path: Path) -> bool:
-    try:
-        return bool(path.stat().st_mode & 0o077)
-    except OSError:
-        return False
 
 
 @register(Tags.security, deploy=True)

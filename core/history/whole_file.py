@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -40,12 +40,10 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 def tidy(folder: Path) -> None:
     """Delete the parts that nobody writes any more."""
     for part in folder.glob(".*.part"):
-        with part.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            part.unlink(missing_ok=True)
+        # Somebody writes it, or took it away since its folder was listed.
+        with suppress(BlockingIOError, FileNotFoundError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def _part_of(path: Path) -> Path:

@@ -39,8 +39,6 @@ class AgentRun(models.Model):
     overlaps = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        """Newest first; kept by the recorder alone."""
-
         verbose_name = "run of an agent"
         verbose_name_plural = "runs of agents"
         ordering = ["-started_at", "-run_id"]

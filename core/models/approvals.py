@@ -61,8 +61,6 @@ class ApprovalRecord(models.Model):
     collected_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Names, order, and the right to decide."""
-
         verbose_name = "approval request"
         ordering = ["-requested_at"]
         permissions = [
@@ -138,8 +136,6 @@ class DecisionIntent(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, null=True, blank=True, related_name="intents")
 
     class Meta:
-        """Order, and the rules that of the attempts on a request at most one was accepted, and one is held."""
-
         verbose_name = "attempt to answer"
         verbose_name_plural = "attempts to answer"
         ordering = ["-created_at"]
@@ -182,8 +178,6 @@ class ApprovalComment(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """Oldest first; whoever sees the request sees it."""
-
         default_permissions = ()
         ordering = ["created_at", "pk"]
 
@@ -203,8 +197,6 @@ class DeadlineExtension(models.Model):
     applied_at = models.DateTimeField(null=True, blank=True)  # when it was recorded that Redis has it
 
     class Meta:
-        """Order. No permissions: the record tells of each."""
-
         default_permissions = ()
         ordering = ["created_at"]
 
@@ -231,8 +223,6 @@ class HandOver(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """Oldest first. No permissions: the record tells of each."""
-
         default_permissions = ()
         ordering = ["created_at", "pk"]
         constraints = [

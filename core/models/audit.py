@@ -42,8 +42,6 @@ class AuditEntry(models.Model):
     objects = AppendOnlyQuerySet.as_manager()
 
     class Meta:
-        """Newest first; nobody gets a permission to change it."""
-
         verbose_name_plural = "audit entries"
         ordering = ["-sequence"]
         default_permissions = ("view",)
@@ -101,8 +99,6 @@ class Export(models.Model):
     rows = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        """Newest first; seen by whoever asked, on their own page."""
-
         ordering = ["-requested_at"]
         default_permissions = ()
 

@@ -40,8 +40,6 @@ class TestExecution(Told):
     duration_seconds = models.FloatField()
 
     class Meta(Told.Meta):
-        """In words that people understand."""
-
         verbose_name = "run of tests"
         verbose_name_plural = "runs of tests"
 
@@ -56,8 +54,6 @@ class TestFailure(models.Model):
     test = models.CharField(max_length=LONG_NAME)
 
     class Meta:
-        """Once for each run."""
-
         ordering = ["pk"]
         default_permissions = ("view",)
         constraints = [models.UniqueConstraint(fields=["execution", "test"], name="one_failure_per_run")]
@@ -77,8 +73,6 @@ class CoverageRecord(Told):
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
     class Meta(Told.Meta):
-        """In words that people understand."""
-
         verbose_name = "coverage by tests"
         verbose_name_plural = "coverage by tests"
 
@@ -115,8 +109,6 @@ class FileTestRecord(Told):
     execution_id = models.CharField("test execution", max_length=NAME_LENGTH, blank=True)
 
     class Meta(Told.Meta):
-        """Newest first; the index finds the latest record of each file."""
-
         verbose_name = "test of a file"
         verbose_name_plural = "tests of files"
         indexes = [models.Index(fields=["file_path", "-id"], name="latest_test_of_a_file")]
@@ -140,8 +132,6 @@ class AgentAssignment(Told):
     duration_seconds = models.FloatField(null=True, blank=True)
 
     class Meta(Told.Meta):
-        """Newest first; kept by the recorder alone."""
-
         indexes = [models.Index(fields=["agent_id", "-at"], name="assignments_of_an_agent")]
 
     def __str__(self) -> str:

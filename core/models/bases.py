@@ -7,8 +7,6 @@ class Internal(models.Model):
     """A table that nobody gets a permission for."""
 
     class Meta:
-        """No permissions."""
-
         abstract = True
         default_permissions = ()
 
@@ -17,8 +15,6 @@ class Told(models.Model):
     """A table of what agents told, when: the recorder alone writes it."""
 
     class Meta:
-        """Newest first; only to be seen."""
-
         abstract = True
         ordering = ["-at", "-pk"]
         default_permissions = ("view",)

@@ -36,8 +36,6 @@ class Callback(models.Model):
     error = models.TextField(blank=True, default="")
 
     class Meta:
-        """To be seen only."""
-
         default_permissions = ("view",)
         indexes = [models.Index(fields=["state", "next_at"], name="callbacks_to_do")]
 

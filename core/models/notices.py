@@ -29,14 +29,11 @@ class NoticeChannel(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     sealed_address = models.TextField(blank=True, default="", editable=False)
     sealed_secret = models.TextField(blank=True, default="", editable=False)
-    host = models.CharField(
-        max_length=NAME_LENGTH, blank=True, default="", editable=False
-    )  # what may be shown
+    # What may be shown.
+    host = models.CharField(max_length=NAME_LENGTH, blank=True, default="", editable=False)
     is_enabled = models.BooleanField("in use", default=True)
 
     class Meta:
-        """Order."""
-
         verbose_name = "channel of notices"
         verbose_name_plural = "channels of notices"
         ordering = ["name"]
@@ -85,8 +82,6 @@ class Escalation(models.Model):
     in_quiet_hours = models.BooleanField("in quiet hours too", default=False)
 
     class Meta:
-        """The first step first; none twice."""
-
         ordering = ["approval_type", "agent", "after_seconds", "pk"]
         constraints = [
             models.UniqueConstraint(
@@ -132,8 +127,6 @@ class Notice(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
-        """Newest first; only to be seen."""
-
         ordering = ["-claimed_at", "-pk"]
         default_permissions = ("view",)
         indexes = [

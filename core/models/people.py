@@ -19,8 +19,6 @@ class WebSession(AbstractBaseSession):
     account_id = models.BigIntegerField(null=True, db_index=True)
 
     class Meta:
-        """Internal: no permissions."""
-
         default_permissions = ()
 
     def __str__(self) -> str:

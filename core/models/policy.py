@@ -19,8 +19,6 @@ class Team(models.Model):
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="teams")
 
     class Meta:
-        """Order."""
-
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -37,8 +35,6 @@ class DecisionGrant(models.Model):
     )
 
     class Meta:
-        """Order, and no grant twice."""
-
         verbose_name = "grant"
         ordering = ["approval_type", "agent", "pk"]
         constraints = [
@@ -63,8 +59,6 @@ class AgentOwner(models.Model):
     team = models.ForeignKey(Team, on_delete=models.PROTECT, null=True, blank=True)
 
     class Meta:
-        """Order; a person or a team, not both."""
-
         verbose_name = "owner of agents"
         verbose_name_plural = "owners of agents"
         ordering = ["agent", "pk"]
@@ -105,8 +99,6 @@ class ApprovalType(models.Model):
     digest_typed = models.BooleanField("digest typed", default=False, help_text="The first six characters")
 
     class Meta:
-        """Order."""
-
         verbose_name = "kind of requests"
         verbose_name_plural = "kinds of requests"
         ordering = ["name"]
@@ -127,8 +119,6 @@ class DenyPreset(models.Model):
     )
 
     class Meta:
-        """In the order in which pages offer them; none twice."""
-
         verbose_name = "reason to deny"
         verbose_name_plural = "reasons to deny"
         ordering = ["place", "pk"]
@@ -167,8 +157,6 @@ class Vote(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        """One vote a person. No permissions: the record tells of each."""
-
         default_permissions = ()
         ordering = ["created_at", "pk"]
         constraints = [models.UniqueConstraint(fields=["ballot", "user"], name="one_vote_a_person")]

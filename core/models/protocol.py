@@ -40,8 +40,6 @@ class ProtocolAnswer(models.Model):
     instance = models.ForeignKey(ProtocolInstance, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
-        """Each key of an operation once."""
-
         default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["provisioner", "operation", "key"], name="one_protocol_answer")
@@ -72,8 +70,6 @@ class ProtocolRequest(models.Model):
     reported_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Each key of an agent once."""
-
         default_permissions = ()
         constraints = [models.UniqueConstraint(fields=["agent", "key"], name="one_protocol_request")]
         indexes = [models.Index(fields=["told", "instance"], name="protocol_to_tell")]

@@ -36,8 +36,6 @@ class SetAsideEntry(models.Model):
     put_away_at = models.DateTimeField(null=True, blank=True)  # when somebody said that they had seen it
 
     class Meta:
-        """Newest first; only to be seen, and to be tried again by those who may."""
-
         verbose_name = "change set aside"
         verbose_name_plural = "changes set aside"
         ordering = ["-at"]

@@ -32,8 +32,6 @@ class Rule(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Newest first; never used more often than it may be."""
-
         ordering = ["-pk"]
         default_permissions = ("view",)
         constraints = [

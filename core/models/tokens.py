@@ -18,9 +18,8 @@ class AgentToken(models.Model):
     agent = models.CharField(max_length=NAME_LENGTH)
     is_prefix = models.BooleanField("all that begin so", default=False)
     scopes = models.CharField(max_length=100)  # words with spaces between them
-    asks = models.CharField(
-        max_length=1000, default="*"
-    )  # of a coding agent: * or `prompted`, or names of tools
+    # Of a coding agent: * or `prompted`, or names of tools.
+    asks = models.CharField(max_length=1000, default="*")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -33,8 +32,6 @@ class AgentToken(models.Model):
     is_fresh = models.BooleanField(default=False, db_default=False)
 
     class Meta:
-        """Newest first."""
-
         verbose_name = "agent's token"
         verbose_name_plural = "agents' tokens"
         ordering = ["-pk"]

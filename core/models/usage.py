@@ -55,8 +55,6 @@ class LLMCall(Told):
     details = models.JSONField(default=dict, blank=True)
 
     class Meta(Told.Meta):
-        """Newest first; kept by the recorder alone."""
-
         verbose_name = "model call"
         indexes = [
             models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent"),
@@ -76,8 +74,6 @@ class CallName(models.Model):
     call_id = models.CharField(max_length=NAME_LENGTH, db_index=True)
 
     class Meta:
-        """Read by the recorder alone."""
-
         verbose_name = "name of a call"
         default_permissions = ()
 
@@ -142,8 +138,6 @@ class UsageHour(models.Model):
     no_baseline_cost_nano = models.BigIntegerField(default=0)
 
     class Meta:
-        """One row for each combination."""
-
         verbose_name = "hour of usage"
         verbose_name_plural = "hours of usage"
         ordering = ["-hour"]
@@ -172,8 +166,6 @@ class AgentHour(models.Model):
     output_tokens = models.PositiveBigIntegerField(default=0)
 
     class Meta:
-        """One row for each agent that called in an hour; seen on the usage page alone."""
-
         verbose_name = "hour of an agent's usage"
         verbose_name_plural = "hours of agents' usage"
         ordering = ["-hour"]

@@ -30,9 +30,8 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 60.0
 LOOK_SECONDS = 2.0
-MOST_PAIRS = (
-    20_000  # of kinds and agents that policy names; above it agents and beginnings are looked at as any other
-)
+# Of kinds and agents that policy names; above it agents and beginnings are looked at as any other.
+MOST_PAIRS = 20_000
 SOME = "\N{REPLACEMENT CHARACTER}"  # how a name goes on that no row names
 OTHER = chr(0x10FFFF)  # for whatever no row names: of no script, so like no name
 

@@ -1,6 +1,5 @@
 """Requests that several people must approve: their votes, counted under the request's lock."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -47,14 +46,13 @@ def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count
     """
     Ballot.objects.get_or_create(pk=record.request_id)
     ballot = Ballot.objects.select_for_update().get(pk=record.request_id)
-    said = {"digest": record.digest, "reason": reason, "policy": powers.version, "created_at": timezone.now()}
-    mine, _made = Vote.objects.update_or_create(ballot=ballot, user=user, defaults=said)
+    said: dict[str, Any] = {"digest": record.digest, "reason": reason}
+    mine = Vote.objects.filter(ballot=ballot, user=user, **said).first()
+    if mine is None:  # else it is the same once more, which leaves nothing in the record
+        said |= {"policy": powers.version, "created_at": timezone.now()}
+        mine, _made = Vote.objects.update_or_create(ballot=ballot, user=user, defaults=said)
     failpoints.reach("site.in_vote")
-    others = (
-        Vote.objects.filter(ballot=ballot, digest=record.digest).exclude(pk=mine.pk).select_related("user")
-    )
-    names = [vote.user.get_username() for vote in others if _stands(vote, record)]
-    votes = _different([*names, user.get_username()])
+    votes = standing(record)
     approvers = powers.demands(record.approval_type).approvers
     return Count(votes, approvers, [_fact(mine, record, votes, approvers)])
 
@@ -62,21 +60,14 @@ def cast(user: Any, powers: Powers, record: RequestRecord, reason: str) -> Count
 def standing(record: RequestRecord) -> tuple[str, ...]:
     """Who approved these bytes and may still: by the policy of now, people whose names look alike as one."""
     votes = Vote.objects.filter(ballot_id=record.request_id, digest=record.digest).select_related("user")
-    return _different(vote.user.get_username() for vote in votes if _stands(vote, record))
-
-
-def _different(names: Iterable[str]) -> tuple[str, ...]:
+    names = [vote.user.get_username() for vote in votes if powers_of(vote.user).verdict(record).allowed]
     return tuple({skeleton(name): name for name in names}.values())
-
-
-def _stands(vote: Vote, record: RequestRecord) -> bool:
-    return powers_of(vote.user).verdict(record).allowed
 
 
 def _fact(vote: Vote, record: RequestRecord, votes: tuple[str, ...], approvers: int) -> Fact:
     said = {"votes": list(votes), "approvers": approvers}
     said |= {name: getattr(vote, name) for name in ("reason", "digest", "policy")}
-    event_id, person = f"vote:{vote.pk}:{record.digest}", vote.user.get_username()
+    event_id, person = f"vote:{vote.pk}:{vote.created_at.isoformat()}", vote.user.get_username()
     return about(record, event_id, "decision.voted", person, vote.created_at, **said)
 
 

@@ -118,10 +118,10 @@ class Repair:
         now, standings = read_standings(self._store, ids)
         known = {str(row.pk): row for row in ApprovalRecord.objects.defer("context").filter(pk__in=ids)}
         findings = Findings(now, unmarked=_unmarked(used, standings, known))
-        if not findings.unmarked:
-            self._used = (
-                None  # a server has everything up to some moment: those that were used before have their mark
-            )
+        if (
+            not findings.unmarked
+        ):  # a server has everything up to some moment: those used before have their mark
+            self._used = None
         for request_id in queue:
             row, standing = known.get(request_id), standings[request_id]
             if row is not None and row.status != PENDING and standing and standing.status == PENDING:

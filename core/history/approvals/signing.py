@@ -28,7 +28,6 @@ from core.values.digests import edited_digest
 from core.values.signature import Said, Signature, key_id, message, said_as, signed_by
 
 _PRIVATE = b"-----BEGIN PRIVATE KEY-----"
-RAW, RAW_FORMAT = serialization.Encoding.Raw, serialization.PublicFormat.Raw
 
 
 class CannotSign(Exception):
@@ -153,7 +152,7 @@ def _read(path: Path, _changed_ns: int, _inode: int) -> Keyring:
     for part in text.split(b"-----BEGIN PUBLIC KEY-----")[1:]:
         retired = serialization.load_pem_public_key(b"-----BEGIN PUBLIC KEY-----" + part)
         if isinstance(retired, Ed25519PublicKey):
-            raw = retired.public_bytes(RAW, RAW_FORMAT)
+            raw = retired.public_bytes_raw()
             known[key_id(raw)] = raw
     return Keyring(first, public, known, others[0] if others else None)
 
@@ -166,7 +165,7 @@ def _private(part: bytes) -> Ed25519PrivateKey:
 
 
 def _public(key: Ed25519PrivateKey) -> bytes:
-    return key.public_key().public_bytes(RAW, RAW_FORMAT)
+    return key.public_key().public_bytes_raw()
 
 
 def _write(path: Path, text: bytes, *, replace: bool) -> None:

@@ -50,8 +50,8 @@ class Term(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The path for a reader: args 1, counted from one as pages do."""
-        return " ".join(str(part + 1 if isinstance(part, int) else part) for part in self.path)
+        """The path for a reader."""
+        return name_of(self.path)
 
 
 class Scope(NamedTuple):
@@ -120,6 +120,11 @@ def value_at(context: Any, path: Path) -> Any:
         else:
             return _MISSING
     return context
+
+
+def name_of(path: Path) -> str:
+    """A path for a reader: args 1, counted from one as pages do; the whole has a name too."""
+    return " ".join(str(part + 1 if isinstance(part, int) else part) for part in path) or "it"
 
 
 def is_number(value: Any) -> bool:

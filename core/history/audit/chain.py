@@ -37,17 +37,7 @@ class Link:
 
     def computed_hash(self) -> str:
         """SHA-256, hex, over the canonical JSON of all fields but the hash itself. TypeError for a blob."""
-        said = {
-            "sequence": self.sequence,
-            "event_id": self.event_id,
-            "kind": self.kind,
-            "at": self.at,
-            "actor": self.actor,
-            "agent_id": self.agent_id,
-            "request_id": self.request_id,
-            "details": self.details,
-            "previous_hash": self.previous_hash,
-        }
+        said = {name: getattr(self, name) for name in _HASHED}
         return hashlib.sha256(canonical(said).encode()).hexdigest()
 
     def line(self) -> str:
@@ -70,6 +60,9 @@ class Link:
         if type(said["sequence"]) is not int:
             raise ValueError("sequence is no whole number")
         return cls(**said)
+
+
+_HASHED = tuple(field.name for field in fields(Link) if field.name != "hash")
 
 
 def _carried(value: object) -> object:

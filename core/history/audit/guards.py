@@ -167,8 +167,8 @@ def _rules(using: str) -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
-def install(using: str = DEFAULT_DB_ALIAS) -> list[str]:
-    """Put missing guards in place; returns their names. A record that has entries already is told of it."""
+def install(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> list[str]:
+    """Put missing guards in place, as after every migration; returns their names. A record that has entries is told."""
     connection = connections[using]
     lacking = missing(using)
     if not lacking:
@@ -213,8 +213,3 @@ def gaps_allowed(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
         yield
         for statement in _statements(guard, connection.vendor):
             cursor.execute(statement)
-
-
-def ensure_guards(using: str = DEFAULT_DB_ALIAS, **_signal: Any) -> None:
-    """After every migration: what is missing is put in place."""
-    install(using)

@@ -39,5 +39,7 @@ def create_private(name: str) -> None:
 
 
 def open_to_others(path: Path) -> bool:
-    """Whether others on this machine may read or write a file that is there."""
-    return path.exists() and bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+    """Whether others on this machine may read or write a file or folder, as far as we can see it."""
+    with suppress(OSError):
+        return bool(path.stat().st_mode & _OTHERS)
+    return False

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
-from core.models.sealed import missing_key, sealed_column
+from core.models.sealed import missing_key
 from core.values.approvals import ENDS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
@@ -20,6 +20,11 @@ ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
 ASKED = "approval.requested"
 STATUS_OF_KIND = {f"approval.{status}": status for status in ENDS}
+# What of a row an entry speaks of: no times, since PostgreSQL knows some that Python does not.
+COMPARED = (
+    *("agent_id", "approval_type", "context", "digest", "status", "responder", "reason", "channel"),
+    *("decision_id", "signature", "answer", "edited_to"),
+)
 TOLD_OF_END = ("reason", "channel", "decision_id", "signature", "answer")
 
 
@@ -32,25 +37,7 @@ class Told(NamedTuple):
     details: str
 
 
-class Row(NamedTuple):
-    """What of a request's row an entry speaks of; the texts open, where the site has their keys."""
-
-    pk: uuid.UUID
-    agent_id: str
-    approval_type: str
-    context: str
-    digest: str
-    status: str
-    responder: str
-    reason: str
-    channel: str
-    decision_id: str
-    signature: str
-    answer: str
-    edited_to: str
-
-
-def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
+def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
     """In words, what of this row is not what its entries say. What a damaged entry does not say is not asked for."""
     found: list[str] = []
     end: tuple[str, str, dict[str, Any]] | None = None
@@ -72,7 +59,7 @@ def differences(row: ApprovalRecord | Row, told: Iterable[Told]) -> list[str]:
     return found + _ended_otherwise(row, end, repaired)
 
 
-def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, Any]) -> list[str]:
+def _asked_otherwise(row: ApprovalRecord, entry: Told, details: dict[str, Any]) -> list[str]:
     return _others(
         digest=(row.digest, details.get("digest", row.digest)),
         agent=(row.agent_id, entry.agent_id),
@@ -81,7 +68,7 @@ def _asked_otherwise(row: ApprovalRecord | Row, entry: Told, details: dict[str, 
 
 
 def _ended_otherwise(
-    row: ApprovalRecord | Row, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
+    row: ApprovalRecord, end: tuple[str, str, dict[str, Any]] | None, repaired: set[Any]
 ) -> list[str]:
     status, actor, details = end or (PENDING, "", {})
     if row.status != status:
@@ -90,7 +77,7 @@ def _ended_otherwise(
         return []
     said = {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
     if row.edited_to and not missing_key(row.edited_to):
-        said["changed arguments"] = (edited_digest(row.edited_to.encode()), details.get("edited_digest"))
+        said["changed arguments"] = (_digest_of_edited(row), details.get("edited_digest"))
     return _others(responder=(row.responder, actor), **said)
 
 
@@ -100,10 +87,17 @@ def _others(**pairs: tuple[Any, Any]) -> list[str]:
     ]
 
 
-def _digest_of(row: ApprovalRecord | Row) -> str:
+def _digest_of(row: ApprovalRecord) -> str:
     try:
         return request_digest(row.agent_id, row.approval_type, row.context.encode())
     except ODD:  # it is no text
+        return ""
+
+
+def _digest_of_edited(row: ApprovalRecord) -> str:
+    try:
+        return edited_digest(row.edited_to.encode())
+    except ODD:
         return ""
 
 
@@ -120,19 +114,17 @@ def wrong_of(request_id: uuid.UUID) -> list[str]:
     return found
 
 
-def wrong_requests(unread: Counter[str] | None = None) -> Iterator[tuple[str, str]]:
+def wrong_requests(unread: Counter[str]) -> Iterator[tuple[str, str]]:
     """Id and difference, in words, for every request whose row is not what the record says.
 
     unread: gets, by id of the key that is missing, how many texts could not be compared.
     """
     with without_statement_limit():
-        every = ApprovalRecord.objects.order_by("pk").values_list(*Row._fields)
-        rows = map(_opened, map(Row._make, every.iterator(ROWS_AT_ONCE)))
+        rows = ApprovalRecord.objects.order_by("pk").only(*COMPARED).iterator(ROWS_AT_ONCE)
         while piece := list(islice(rows, ROWS_AT_ONCE)):
             told = _told_of([row.pk for row in piece if isinstance(row.pk, uuid.UUID)])
             for row in piece:
-                if unread is not None:
-                    unread.update(filter(None, map(missing_key, (row.context, row.edited_to))))
+                unread.update(filter(None, map(missing_key, (row.context, row.edited_to))))
                 if not isinstance(row.pk, uuid.UUID):
                     yield str(row.pk), "its id is none"
                 elif differences(row, told[row.pk]):
@@ -143,11 +135,6 @@ def wrong_requests(unread: Counter[str] | None = None) -> Iterator[tuple[str, st
         )
         for request_id in told_alone.values_list("request_id", flat=True).distinct().iterator():
             yield str(request_id), "the record tells of it, and its row is gone"
-
-
-def _opened(row: Row) -> Row:
-    edited_to = sealed_column(ApprovalRecord, "edited_to").opened(row.edited_to, row.pk)
-    return row._replace(context=ApprovalRecord.opened(row.context, row.pk), edited_to=edited_to)
 
 
 def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Told]]:

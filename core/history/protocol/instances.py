@@ -145,12 +145,8 @@ def _deliver(instance: ProtocolInstance, delivery: Delivery | str | None, now: d
 
 
 def _keep(row: ProtocolAnswer, status: int, said: dict[str, Any], instance: ProtocolInstance) -> None:
-    row.status, row.sealed_body, row.instance, row.began_at = (
-        status,
-        seal(json.dumps(said)),
-        instance,
-        timezone.now(),
-    )
+    row.status, row.instance, row.began_at = status, instance, timezone.now()
+    row.sealed_body = seal(json.dumps(said))
     row.save(update_fields=["status", "sealed_body", "instance", "began_at"])
 
 

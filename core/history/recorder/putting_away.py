@@ -22,9 +22,7 @@ def put_away(newest: int, user: Any) -> int:
         positions = list(seen.values_list("position", flat=True))
         if not positions:
             return 0
-        SetAsideEntry.objects.filter(pk__in=list(seen.values_list("pk", flat=True))).update(
-            put_away_at=timezone.now()
-        )
+        seen.update(put_away_at=timezone.now())
         what = f"{len(positions)} set aside"
         fact = entries.new_fact("record.put_away", user.get_username(), what=what, named=positions[:NAMED])
         entries.append([fact])

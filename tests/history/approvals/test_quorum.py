@@ -59,6 +59,20 @@ def test_one_person_counts_once_however_often_they_press(two_of, gate, decide):
     assert voted() == [("ann", ["ann"])]
 
 
+def test_a_vote_again_with_another_reason_is_recorded_and_the_same_once_more_is_not(two_of, gate):
+    request = gate.open_request("deploy")
+    digest = live_record(gate, request.request_id).digest
+    for reason in ("it was reviewed", "it was reviewed", "it was tested too", "it was reviewed"):
+        told = decisions.decide(
+            gate._store, two_of[0], request.request_id, approved=True, reason=reason, digest=digest
+        )
+        assert (told.outcome, told.votes) == ("voted", ("ann",))
+    entries = AuditEntry.objects.filter(kind="decision.voted").order_by("sequence")
+    said = [json.loads(entry.details)["reason"] for entry in entries]
+    assert said == ["it was reviewed", "it was tested too", "it was reviewed"]
+    assert Vote.objects.get().reason == said[-1]
+
+
 def test_people_whose_names_look_alike_count_as_one(two_of, gate, decide):
     ann, bob, cem = two_of
     type(bob).objects.filter(pk=bob.pk).update(username="Ann")  # as it was in an older version

@@ -9,6 +9,7 @@ from django.utils import timezone
 from core.history.approvals.effects import prune_bodies
 from core.history.proof.verification import verify
 from core.models import ApprovalRecord
+from tests.chosen_servers import DATABASE
 from tests.history.audit.attacker import sql
 
 NOWHERE = Path("/none")
@@ -54,6 +55,15 @@ def test_a_changed_row_is_named_and_its_page_says_so(approved, maria, client, co
     page = client.get(f"/approvals/{approved}/").content.decode()
     assert "outside of this site" in page
     assert what in page
+
+
+@pytest.mark.skipif(DATABASE == "postgresql", reason="a column of PostgreSQL holds what belongs there")
+@pytest.mark.parametrize("column", ["agent_id", "context", "digest", "edited_to", "reason", "status"])
+def test_what_is_no_text_is_named_and_ends_no_verification(approved, column):
+    sql(f"UPDATE core_approvalrecord SET {column} = x'ff00' WHERE request_id = %s", approved.replace("-", ""))
+    problems = verify(NOWHERE).problems
+    assert problems
+    assert all(problem.startswith(f"request {approved}: ") for problem in problems)
 
 
 def test_an_end_that_never_was_is_named(approved):

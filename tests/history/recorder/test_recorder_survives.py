@@ -19,6 +19,7 @@ from core.store.client import open_store
 from core.store.recorder import read_heartbeat
 from core.usage.call import Call, shipped_bytes
 from tests.history.audit.chain import assert_chain_is_whole
+from tests.history.recorder.test_recorder_poison import ASKED, ENDED
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -65,18 +66,11 @@ def calls(text: str, **fields: str) -> dict:
 
 
 def an_end(**fields: str) -> dict:
-    return {
-        **{"type": "ended", "request_id": str(uuid.uuid4()), "agent_id": "a", "approval_type": "k"},
-        **{"digest": "d", "status": "approved", "responder": "r", "reason": "", "ended_ms": NOW},
-        **{"decision_id": "x", "channel": "direct", **fields},
-    }
+    return {**ENDED, "request_id": str(uuid.uuid4()), "ended_ms": NOW, **fields}
 
 
 def a_request(**fields: str) -> dict:
-    return {
-        **{"type": "requested", "request_id": str(uuid.uuid4()), "agent_id": "a", "approval_type": "k"},
-        **{"digest": "d", "requested_ms": NOW, "deadline_ms": NOW, "timeout_seconds": "1", **fields},
-    }
+    return {**ASKED, "request_id": str(uuid.uuid4()), "requested_ms": NOW, "deadline_ms": NOW, **fields}
 
 
 def work(kind: str, text: str) -> dict:
@@ -207,7 +201,7 @@ def raising(error: Exception) -> Callable[..., None]:
 
 def test_an_error_that_nobody_thought_of_sets_its_entry_aside(gate, raw, record, monkeypatch):
     wrong = raising(AttributeError("nobody thought of that \ud800"))
-    monkeypatch.setitem(registry.HANDLERS, "llm_calls", registry.Handler(wrong))
+    monkeypatch.setitem(registry.HANDLERS, "llm_calls", wrong)
     raw.xadd(OUTBOX, calls("[]"))
     gate.open_request("deploy")
     assert record() == 2

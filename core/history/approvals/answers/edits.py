@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.approvals.question import MAX_CONTEXT_BYTES
 from core.history.approvals.policy import Verdict
-from core.history.approvals.terms import Path, same
+from core.history.approvals.terms import Path, name_of, same
 from core.store.approvals import RequestRecord
 from core.values.approvals import CHANGES, EDITED
 from core.values.json import encode_json_object, loads_strictly
@@ -31,7 +31,7 @@ class Change(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The path for a reader, counted from one."""
+        """The path for a reader."""
         return name_of(self.path)
 
 
@@ -113,8 +113,3 @@ def kind_of(value: Any) -> str:
     if isinstance(value, (int, float)):
         return "a number"
     return "a text" if isinstance(value, str) else "a list" if isinstance(value, list) else "an object"
-
-
-def name_of(path: Path) -> str:
-    """A path for a reader, counted from one as pages do; the whole has a name too."""
-    return " ".join(str(part + 1 if isinstance(part, int) else part) for part in path) or "it"
