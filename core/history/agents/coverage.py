@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Max, Value
 
-from core.models import AgentHour, AgentRun, AgentToken, ApprovalRecord
+from core.history.people import tokens
+from core.models import AgentHour, AgentRun, ApprovalRecord
 
 LOOKED_AT = 1_000
 
@@ -38,8 +39,8 @@ def _latest(rows: Any, moment: str, by: str) -> Any:
 def _gated(agents: set[str], now: datetime) -> set[str]:
     asked = ApprovalRecord.objects.filter(agent_id__in=agents).order_by()
     found = set(asked.values_list("agent_id", flat=True).distinct())
-    good = AgentToken.objects.filter(revoked_at=None, expires_at__gt=now, owner__is_active=True).order_by()
-    for name, begins, scopes in good.values_list("agent", "is_prefix", "scopes").distinct():
+    rows = tokens.good(now).order_by().values_list("agent", "is_prefix", "scopes").distinct()
+    for name, begins, scopes in rows:
         if "ask" in scopes.split():
             found |= {agent for agent in agents if (agent.startswith(name) if begins else agent == name)}
     return found

@@ -23,7 +23,7 @@ def renew(user: Any, number: int) -> tuple[AgentToken, str] | None:
     """
     now = timezone.now()
     with transaction.atomic():
-        token = _locked(now, pk=number)
+        token = _locked(number, now)
         if token is None:
             return None
         if token.owner_id != user.pk:
@@ -45,8 +45,8 @@ def renew_itself(bearer: Bearer) -> tuple[AgentToken, str] | None:
     """
     now = timezone.now()
     with transaction.atomic():
-        token = _locked(now, pk=bearer.number)
-        if token is None or not token.owner.is_active:
+        token = _locked(bearer.number, now)
+        if token is None:
             return None
         is_old = token.digest != bearer.digest
         if is_old and (token.previous_digest != bearer.digest or (token.previous_until or now) <= now):
@@ -69,8 +69,8 @@ def end_previous(user: Any, number: int) -> AgentToken | None:
     return token
 
 
-def _locked(now: datetime, **which: Any) -> AgentToken | None:
-    good = AgentToken.objects.filter(revoked_at=None, expires_at__gt=now, **which)
+def _locked(number: int, now: datetime) -> AgentToken | None:
+    good = tokens.good(now).filter(pk=number)
     return good.select_for_update(of=("self",)).select_related("owner").first()
 
 

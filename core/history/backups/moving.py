@@ -66,11 +66,6 @@ def exclusive_source() -> Iterator[None]:
         connection.close()
 
 
-def refuse_unfit_target() -> None:
-    """One of a newer version, or with rows. Without rows, a `migrate` that was killed is gone on with."""
-    tables.refuse_unfit("the target", ELSEWHERE, TARGET)
-
-
 def refuse_other_migrations() -> None:
     """Source and target must stand at the same migrations."""
     differing = sorted(tables.migrations(TARGET)[0] ^ tables.migrations(SOURCE)[0])

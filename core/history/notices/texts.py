@@ -1,6 +1,5 @@
 """What a notice says: kind, asker, deadline and a link, never what was asked. The link decides nothing."""
 
-from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 from uuid import UUID
@@ -44,7 +43,10 @@ class Message(NamedTuple):
     @property
     def subject(self) -> str:
         """One line: how many wait, or that this is a test."""
-        return headline(self.items)
+        if not self.items:
+            return "A test: notices reach you"
+        count = len(self.items)
+        return "1 request waits for an answer" if count == 1 else f"{count} requests wait for an answer"
 
     @property
     def text(self) -> str:
@@ -65,13 +67,6 @@ class Message(NamedTuple):
         more = len(self.items) - SHOWN
         cut = [f"And {more} more."] if more > 0 else []
         return [*cut, "It was sent because you asked for a test." if not self.items else f"See {self.link}"]
-
-
-def headline(items: Sequence[Item]) -> str:
-    """How many wait."""
-    if not items:
-        return "A test: notices reach you"
-    return "1 request waits for an answer" if len(items) == 1 else f"{len(items)} requests wait for an answer"
 
 
 def line(item: Item, zone: tzinfo) -> str:

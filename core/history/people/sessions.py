@@ -35,32 +35,18 @@ def connect() -> None:
 
 def _signed_in(request: HttpRequest, user: Any, **_signal: Any) -> None:
     """Raises when it cannot be recorded: then nobody is signed in."""
-    _begin(request)
+    # What was kept before is no sign-in: its time counts from here. The rest is for its owner to know it by.
+    browser = clean_name(request.META.get("HTTP_USER_AGENT", ""))
+    request.session.update({BEGAN: time.time(), ADDRESS: _address(request), BROWSER: browser})
     fact = entries.new_fact("session.started", user.get_username(), address=_address(request))
     with transaction.atomic():
         entries.append([*_unlisted(timezone.now()), fact])
 
 
-def _begin(request: HttpRequest) -> None:
-    """What was kept before is no sign-in: its time counts from here. The rest is for its owner to know it by."""
-    request.session.update({BEGAN: time.time(), ADDRESS: _address(request), BROWSER: _browser(request)})
-
-
-def _browser(request: HttpRequest) -> str:
-    return clean_name(request.META.get("HTTP_USER_AGENT", ""))
-
-
 def _signed_out(request: HttpRequest, user: Any, **_signal: Any) -> None:
-    if user is None:
-        return
-    try:
-        with transaction.atomic():
-            entries.append(
-                [entries.new_fact("session.ended", user.get_username(), address=_address(request))]
-            )
-    except DatabaseError as error:
-        # Who wants to go must be able to, whatever the database does.
-        logger.error("the sign-out of %s was not recorded: %s", user.get_username(), error)
+    """Who wants to go must be able to, whatever the database does."""
+    if user is not None:
+        note(entries.new_fact("session.ended", user.get_username(), address=_address(request)))
 
 
 def note_ended_everywhere(request: HttpRequest, user: Any) -> None:
@@ -79,7 +65,7 @@ def note(fact: entries.Fact) -> None:
         with transaction.atomic():
             entries.append([fact])
     except DatabaseError as error:
-        logger.error("%s was not recorded: %s", fact.kind, error)
+        logger.error("%s of %s was not recorded: %s", fact.kind, fact.actor or "nobody", error)
 
 
 def _refused(credentials: dict[str, Any], request: HttpRequest | None = None, **_signal: Any) -> None:

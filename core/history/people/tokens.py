@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.history.audit import entries
@@ -170,8 +170,7 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     """Who shows this secret; None unless its token is good now and its owner is active. One query, two at times."""
     digest = digest_of(secret)
     is_theirs = Q(digest=digest) | Q(previous_digest=digest, previous_until__gt=now)
-    good = AgentToken.objects.filter(is_theirs, revoked_at=None, expires_at__gt=now, owner__is_active=True)
-    token = good.first()
+    token = good(now).filter(is_theirs).first()
     if token is None:
         return None
     is_first = token.is_fresh and token.digest == digest
@@ -183,12 +182,14 @@ def bearer(secret: str, now: datetime) -> Bearer | None:
     return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest)
 
 
+def good(now: datetime) -> "QuerySet[AgentToken]":
+    """The tokens that let in now: neither over nor revoked, with an owner who is active."""
+    return AgentToken.objects.filter(revoked_at=None, expires_at__gt=now, owner__is_active=True)
+
+
 def good_of(numbers: Collection[int], now: datetime) -> frozenset[int]:
-    """Which of these tokens are good now, with an owner who is active."""
-    good = AgentToken.objects.filter(
-        pk__in=numbers, revoked_at=None, expires_at__gt=now, owner__is_active=True
-    )
-    return frozenset(good.values_list("pk", flat=True))
+    """Which of these tokens are good now."""
+    return frozenset(good(now).filter(pk__in=numbers).values_list("pk", flat=True))
 
 
 def listed(user: Any) -> Any:

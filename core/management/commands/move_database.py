@@ -41,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError("this installation is on PostgreSQL already: unset DATABASE_URL first")
         try:
             with copying("Nothing was moved") as bar, moving.exclusive_source():
-                moving.refuse_unfit_target()
+                tables.refuse_unfit("the target", moving.ELSEWHERE, TARGET)
                 migrate(url)
                 moving.refuse_other_migrations()
                 bar.expect(tables.count_rows(tables.in_order()))

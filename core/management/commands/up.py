@@ -101,15 +101,8 @@ def web_command() -> list[str]:
         *("--app-dir", str(settings.BASE_DIR)),
         *("--host", settings.HOST, "--port", str(settings.PORT)),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
-        *(
-            "--lifespan",
-            "off",
-            "--timeout-graceful-shutdown",
-            "5",
-            "--no-access-log",
-            "--log-level",
-            "warning",
-        ),
+        *("--lifespan", "off", "--timeout-graceful-shutdown", "5"),
+        *("--no-access-log", "--log-level", "warning"),
         *("--no-proxy-headers", "--http", settings.TELEMETRY_CONNECTIONS),
     ]
 
