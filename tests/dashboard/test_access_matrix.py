@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.urls import URLPattern
 from websockets.exceptions import InvalidStatus
 
 from core.history.approvals import policy
@@ -21,6 +22,7 @@ from core.models import (
     Rule,
     Team,
 )
+from dashboard.urls import urlpatterns
 from tests.dashboard.conftest import UNKNOWN_ID
 from tests.dashboard.live.frames import next_frame
 from tests.live_record import live_record
@@ -46,6 +48,27 @@ def status_of(response):
     if response.status_code == 302 and "/admin/login/" in response["Location"]:
         return SIGN_IN
     return response.status_code
+
+
+# Addresses that ask for nobody: the first two tell a supervisor, the third is what agents install.
+FOR_EVERYBODY = {"/healthz", "/readyz", "/connect/agent-telemetry.zip"}
+THEIR_OWN = {"/account/notices/"}  # of whoever has signed in
+
+
+@pytest.mark.parametrize(
+    ("kind", "methods", "refusals", "open_"),
+    [
+        ("anonymous", ("get", "post"), (SIGN_IN, 401, 405), FOR_EVERYBODY),
+        ("no group", ("get",), (403, 404, 405), FOR_EVERYBODY | THEIR_OWN),
+    ],
+)
+def test_no_address_lets_in_a_stranger(clean_redis, signed_in, kind, methods, refusals, open_):
+    client = signed_in(kind)
+    for page in urlpatterns:
+        address = "/" + re.sub("<uuid:[a-z_]+>", UNKNOWN_ID, re.sub("<int:[a-z_]+>", "1", str(page.pattern)))
+        if isinstance(page, URLPattern) and address not in open_:
+            for method in methods:
+                assert status_of(getattr(client, method)(address)) in refusals, (method, address)
 
 
 @pytest.mark.parametrize("kind", KINDS)
