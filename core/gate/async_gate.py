@@ -170,8 +170,10 @@ class AsyncGate(Asks):
             if not is_away(error):
                 raise
             left = pending.deadline + OVERTIME_SECONDS - time.monotonic()
-            if left > 0:
-                await asyncio.sleep(min(PAUSE_SECONDS, left))
+            if left <= 0:
+                why = f"unavailable: no answer at the deadline. {error}"
+                return refusal(pending.request.request_id, why, UNAVAILABLE, away=True), 0.0
+            await asyncio.sleep(min(PAUSE_SECONDS, left))
             return None, min(PAUSE_SECONDS, left)
 
     async def _withdraw(self, opening: "Future[Pending]") -> None:
