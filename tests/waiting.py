@@ -3,12 +3,27 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Self, TypeVar
+from concurrent.futures import Future
+from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 
 
 PATIENCE = 60.0  # a limit costs nothing where all is well, and a busy machine may be many times slower
+
+
+def beside(call: Callable[[], Any]) -> "Future[Any]":
+    """The call in a thread of its own."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 def wait_until(

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -139,20 +139,26 @@ def hearing_of(query: Mapping[str, str]) -> Hearing:
 async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
+    said: Reply | None = await waited(
+        desk, request_id, seconds, lambda: next(first, _look)(request_id, hearing)
+    )
+    return said or Reply(202, {"id": request_id, "status": PENDING})
+
+
+async def waited(desk: Desk, request_id: str, seconds: float, look: Callable[[], tuple[Any, float]]) -> Any:
+    """What `look` finds in a thread, waiting at most so long for it; meanwhile the request has somebody who waits."""
     with desk.listeners.call() as call:
 
-        async def look() -> tuple[Reply | None, float]:
-            found: tuple[Reply | None, float] = await desk.run(
-                partial(next(first, _look), request_id, hearing)
-            )
-            if found[0] is None:
+        async def looked() -> tuple[Any, float]:
+            found, due = await desk.run(look)
+            if found is None:
                 call.waits_for(request_id)
-            return found
+            return found, due
 
-        said: Reply | None = await until(desk.ends, request_id, seconds, look)
-        if said is not None:
+        found = await until(desk.ends, request_id, seconds, looked)
+        if found is not None:
             call.heard(request_id)
-    return said or Reply(202, {"id": request_id, "status": PENDING})
+        return found
 
 
 def _first_look(agent: str, request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:

@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from core.api.answers import Refused, Reply
+from core.api.throttle import Throttle
 from core.history.agents.origins import origin_of
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
@@ -19,7 +20,6 @@ KNOWN_SECONDS = 4.0
 STANDING_SECONDS = 0.5  # beside the seconds for which a stream is silent
 KNOWN = 10_000
 TRIES = 60  # with tokens that are none, from one address in a minute
-MINUTE = 60.0
 
 
 class Bearers:
@@ -28,7 +28,7 @@ class Bearers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, tuple[float, Bearer]] = OrderedDict()
-        self._tries: OrderedDict[str, list[float]] = OrderedDict()
+        self._tries = Throttle(TRIES)
 
     def remembered(self, secret: str) -> Bearer | None:
         """Who it is, where that was asked just now."""
@@ -45,7 +45,7 @@ class Bearers:
         close_old_connections()
         found = tokens.bearer(secret, timezone.now())
         if found is None:
-            self._count(address)
+            self._tries.count(origin_of(address))
             with self._lock:
                 self._known.pop(secret, None)
             raise Refused(401, "token", "This token is not good: it is unknown, expired or revoked.")
@@ -63,25 +63,13 @@ class Bearers:
             return action()
         except Refused as refused:
             if refused.status == 410:
-                self._count(address)
+                self._tries.count(origin_of(address))
             raise
 
     def _refuse_a_flood(self, address: str) -> None:
-        now, origin = time.monotonic(), origin_of(address)
-        with self._lock:
-            tries = [at for at in self._tries.get(origin, ()) if at > now - MINUTE]
-            if len(tries) >= TRIES:
-                wait = max(1, round(tries[0] + MINUTE - now))
-                raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
-
-    def _count(self, address: str) -> None:
-        now, origin = time.monotonic(), origin_of(address)
-        with self._lock:
-            tries = [at for at in self._tries.get(origin, ()) if at > now - MINUTE]
-            self._tries[origin] = [*tries, now][-TRIES:]
-            self._tries.move_to_end(origin)
-            while len(self._tries) > KNOWN:
-                self._tries.popitem(last=False)
+        wait = self._tries.wait(origin_of(address))
+        if wait:
+            raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
 
 
 class Standing:

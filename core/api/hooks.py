@@ -289,7 +289,8 @@ def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any])
     run = session[:255] if isinstance(session, str) else ""
     if "events" in bearer.scopes:
         said = {name: body[field] for field, name in PUBLISHED.items() if isinstance(body.get(field), str)}
-        living.publish(agent, {"type": EVENT, "data": {"event": event, **said}})
+        with suppress(Refused):  # its client would hold the agent, which can do nothing about it
+            living.publish(agent, {"type": EVENT, "data": {"event": event, **said}})
     if event in BECAME and "ask" in bearer.scopes:
         tools.remember(_use(agent, BECAME[event], body))
     if "beat" not in bearer.scopes:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from core.agent_coordination import CoordinationSignals
@@ -14,7 +15,6 @@ from core.agents.instance import AgentInstance
 from core.api.answers import Refused, Reply, sentence, server_sent
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events import publishing
-from core.events.following import Following
 from core.feedback_loop import FeedbackLoop
 from core.gate.beating import NamedInstance
 from core.signals import mailbox
@@ -161,28 +161,23 @@ def read_events(query: Mapping[str, str]) -> Reply:
     return Reply(200, {"events": [event.to_dict() for event, _piece in found.events]})
 
 
-class Told(NamedTuple):
-    """Events as a stream tells them, up to which id was read, and whether there is more than was read at once."""
+def told_after(kind: str, after: str) -> tuple[list[bytes], str, bool]:
+    """The same as a stream tells it, up to which id was read, and whether there is more than was read at once.
 
-    pieces: list[bytes]
-    after: str
-    more: bool
-
-
-def told_after(kind: str, after: str) -> Told:
-    """The same, and at its end how many were removed before they were read, if any.
-
-    Refused for a type that is the site's own, and for what is no type or no id.
+    At its end stands how many were removed before they were read, if any. Refused for a type that is the site's own,
+    and for what is no type or no id.
     """
     found = _read(kind, after)
     pieces = [piece for _event, piece in found.events]
     if found.missed:
         pieces.append(server_sent("missed", "", {"missed": found.missed}))
-    return Told(pieces, found.after, found.more)
+    return pieces, found.after, found.more
 
 
 class _Read(NamedTuple):
-    """Events of agents with each as a stream tells it; see `Told`."""
+    """Events of agents, each with how a stream tells it; up to which id was read, whether there is more, how many were
+    removed before.
+    """
 
     events: list[tuple[StreamEvent, bytes]]
     after: str
@@ -193,9 +188,11 @@ class _Read(NamedTuple):
 def _read(kind: str, after: str) -> _Read:
     """What is there after an id, as much as is read at once."""
     _refuse_own(kind)
+    follow = partial(EventStreamer().consume_events, [kind] if kind else None, count=100, idle_timeout=0)
+    names = {"event_types": "type", "start_id": "after"}
     events: list[tuple[StreamEvent, bytes]] = []
     left, more = BYTES_AT_ONCE, False
-    with closing(_followed(kind, after)) as following:
+    with closing(with_fields(partial(follow, start_id=after), names)) as following:
         for event in following:
             after = event.event_id
             if event.event_type not in OWN_TYPES:
@@ -210,16 +207,6 @@ def _read(kind: str, after: str) -> _Read:
 def told(event: StreamEvent) -> bytes:
     """An event as a stream tells it."""
     return server_sent(event.event_type, event.event_id, event.to_dict())
-
-
-def _followed(kind: str, after: str) -> Following:
-    following: Following = with_fields(
-        lambda: EventStreamer().consume_events(
-            [kind] if kind else None, start_id=after, count=100, idle_timeout=0
-        ),
-        {"event_types": "type", "start_id": "after"},
-    )
-    return following
 
 
 def now_as_id() -> str:

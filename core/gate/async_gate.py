@@ -13,7 +13,7 @@ from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refu
 from ..errors import StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
-from .gate import Asks, by_default, id_of, pending_of
+from .gate import Asks, by_default, checked_default, id_of, pending_of
 from .hands import Hands
 from .waits import Waits
 from .way import Asked, Heard, Pending, Timeout, wanted
@@ -53,6 +53,7 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalResponse:
         """Ask and wait: see `Gate.ask`."""
+        checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         opening = self._hands.run(partial(self._way.open, asked))
@@ -169,8 +170,10 @@ class AsyncGate(Asks):
             if not is_away(error):
                 raise
             left = pending.deadline + OVERTIME_SECONDS - time.monotonic()
-            if left > 0:
-                await asyncio.sleep(min(PAUSE_SECONDS, left))
+            if left <= 0:
+                why = f"unavailable: no answer at the deadline. {error}"
+                return refusal(pending.request.request_id, why, UNAVAILABLE, away=True), 0.0
+            await asyncio.sleep(min(PAUSE_SECONDS, left))
             return None, min(PAUSE_SECONDS, left)
 
     async def _withdraw(self, opening: "Future[Pending]") -> None:

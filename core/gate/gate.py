@@ -69,6 +69,7 @@ class Gate(Asks):
         claim, revises: see `ApprovalGate`. Without a key, Ctrl-C and the like withdraw the request.
         Bad arguments raise ValueError or TypeError, AlreadyCollected says that the claim is another's.
         """
+        checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
         return by_default(self._way.ask(asked), default)
@@ -181,10 +182,14 @@ def pending_of(
     return refusal(id_of(request), NO_SUCH_REQUEST, UNKNOWN) if found is None else found
 
 
-def by_default(answer: ApprovalResponse, default: bool) -> ApprovalResponse:
-    """The answer; where nobody could be asked, what the agent does by default."""
+def checked_default(default: object) -> None:
+    """TypeError for what is neither yes nor no: "no" would be a yes."""
     if not isinstance(default, bool):
         raise TypeError(f"default must be True or False, not {type(default).__name__}")
+
+
+def by_default(answer: ApprovalResponse, default: bool) -> ApprovalResponse:
+    """The answer; where nobody could be asked, what the agent does by default."""
     if not (answer.away and default):
         return answer
     return replace(answer, approved=True, reason=BY_DEFAULT.format(reason=answer.reason))

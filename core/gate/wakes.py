@@ -28,7 +28,7 @@ class Wakes:
         self._thread: threading.Thread | None = None
 
     def listen(self) -> None:
-        """Call `wake` for what is heard while it `goes_on`, and `wake_all` first, once nothing more can be missed."""
+        """Call `wake` for what is heard until it no longer `goes_on`, and `wake_all` first, once nothing is missed."""
         raise NotImplementedError
 
     def heard(self, *names: str) -> "Waiter":
@@ -53,15 +53,17 @@ class Wakes:
                     del self._waiting[name]
 
     def _follow(self) -> None:
-        pause = threading.Event()
-        while self.goes_on():
+        pause, again = threading.Event(), True
+        while again:
             try:
                 self.listen()
+                again = False  # it was told so, under the lock: another thread may listen already
             except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
                 trace = None if isinstance(error, TelemetryError) else error
                 logger.warning("those who wait look again: %s", error, exc_info=trace)
                 self.wake_all()
                 pause.wait(PAUSE_SECONDS)
+                again = self.goes_on()
 
     def goes_on(self) -> bool:
         """While somebody waits; decided under the lock, so that nobody begins to wait for a thread that ends."""

@@ -1,7 +1,6 @@
 """Hooks of coding agents, with the bodies that the clients post."""
 
 import json
-import threading
 from functools import partial
 from http.client import HTTPConnection
 
@@ -10,9 +9,10 @@ import pytest
 from core import HeartbeatCoordinator
 from core.api import hooks, listeners
 from core.models import AuditEntry
-from core.store.approvals import read_listened
+from core.store.approvals import read_listened, set_limits
 from core.store.client import open_store
 from tests.live_record import live_record
+from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 CALL = {
@@ -28,13 +28,9 @@ def post(client, body, **query):
     return answer.json().get("hookSpecificOutput", {})
 
 
-def held(client, body, found, **query):
-    def asks():
-        found.append(post(client, body, timeout=60, **query))
-
-    thread = threading.Thread(target=asks, daemon=True)
-    thread.start()
-    return thread
+def held(client, body, **query):
+    """What the client will hear, as a future."""
+    return beside(lambda: post(client, body, timeout=60, **query))
 
 
 def waiting(gate, soon):
@@ -42,36 +38,36 @@ def waiting(gate, soon):
     return gate.get_pending_approvals()[0]
 
 
-def test_a_tool_is_held_until_people_have_answered(agent, gate_of, soon, patience):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, CALL, found)
+def test_a_tool_is_held_until_people_have_answered(agent, gate_of, soon):
+    client, gate = agent("ann-laptop"), gate_of("x")
+    asked = held(client, CALL)
     request = waiting(gate, soon)
     assert (request.agent_id, request.approval_type, request.key) == ("ann-laptop", "Bash", "s-1:toolu_1")
     assert request.context == {
         "tool": "Bash", "input": {"command": "git push"}, "session": "s-1", "folder": "/home/ann/shop",
     }  # fmt: skip
     gate.decide(request.request_id, True, "maria", "once")
-    thread.join(patience)
-    assert found == [{
+    said = asked.result(PATIENCE)
+    assert said == {
         "hookEventName": "PreToolUse", "permissionDecision": "allow",
         "permissionDecisionReason": "Approved by maria. once",
-    }]  # fmt: skip
+    }  # fmt: skip
 
 
-def test_a_denial_tells_the_model_why_and_not_to_try_again(agent, gate_of, soon, patience):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, {**CALL, "agent_type": "reviewer", "agent_id": "a-7"}, found)
+def test_a_denial_tells_the_model_why_and_not_to_try_again(agent, gate_of, soon):
+    client, gate = agent("ann-laptop"), gate_of("x")
+    asked = held(client, {**CALL, "agent_type": "reviewer", "agent_id": "a-7"})
     request = waiting(gate, soon)
     assert (request.context["subagent"], request.context["subagent id"]) == ("reviewer", "a-7")
     gate.decide(request.request_id, False, "tom", "not on a Friday")
-    thread.join(patience)
-    assert found[0]["permissionDecision"] == "deny"
-    assert "not on a Friday" in found[0]["permissionDecisionReason"]
-    assert hooks.NO_MORE in found[0]["permissionDecisionReason"]
+    said = asked.result(PATIENCE)
+    assert said["permissionDecision"] == "deny"
+    assert "not on a Friday" in said["permissionDecisionReason"]
+    assert hooks.NO_MORE in said["permissionDecisionReason"]
 
 
 def test_what_nobody_answers_in_time_is_parked_and_its_answer_taken_once_by_the_same_call(
-    agent, gate_of, soon, patience, monkeypatch
+    agent, gate_of, soon, monkeypatch
 ):
     monkeypatch.setattr(hooks, "EARLY_SECONDS", 9.9)
     client, gate = agent("ann-laptop"), gate_of("x")
@@ -92,38 +88,38 @@ def edited(request, **change):
     return json.dumps({**request.context, **change})
 
 
-def test_an_edit_comes_back_as_the_input_that_is_used(agent, gate_of, soon, patience, answers):
+def test_an_edit_comes_back_as_the_input_that_is_used(agent, gate_of, soon, answers):
     client, gate, found = agent("ann-laptop"), gate_of("x"), []
     for event in ("PreToolUse", "PermissionRequest"):
         body = {**CALL, "hook_event_name": event, "session_id": event}
         answers_of = agent("ann-laptop", asks="prompted") if event == "PermissionRequest" else client
-        thread = held(answers_of, body, found, understands="edited")
+        asked = held(answers_of, body, understands="edited")
         request = waiting(gate, soon)
         answers(request, edited(request, input={"command": "git push --dry-run"}))
-        thread.join(patience)
+        found.append(asked.result(PATIENCE))
     assert found[0]["permissionDecision"] == "allow"
     assert (
         found[0]["updatedInput"] == found[1]["decision"]["updatedInput"] == {"command": "git push --dry-run"}
     )
 
 
-def test_an_edit_of_more_than_the_input_is_none(agent, gate_of, soon, patience, answers):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, CALL, found, understands="edited")
+def test_an_edit_of_more_than_the_input_is_none(agent, gate_of, soon, answers):
+    client, gate = agent("ann-laptop"), gate_of("x")
+    asked = held(client, CALL, understands="edited")
     request = waiting(gate, soon)
     answers(request, edited(request, folder="/elsewhere"))
-    thread.join(patience)
-    assert found[0]["permissionDecision"] == "deny"
-    assert "cannot be done here" in found[0]["permissionDecisionReason"]
+    said = asked.result(PATIENCE)
+    assert said["permissionDecision"] == "deny"
+    assert "cannot be done here" in said["permissionDecisionReason"]
 
 
-def test_a_client_that_takes_no_edit_is_offered_none(agent, gate_of, soon, patience):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, CALL, found)
+def test_a_client_that_takes_no_edit_is_offered_none(agent, gate_of, soon):
+    client, gate = agent("ann-laptop"), gate_of("x")
+    asked = held(client, CALL)
     request = waiting(gate, soon)
     assert "edited" not in live_record(gate, request.request_id).understands
     gate.decide(request.request_id, False, "tom")
-    thread.join(patience)
+    asked.result(PATIENCE)
 
 
 FORM = {
@@ -138,9 +134,9 @@ FORM = {
 }  # fmt: skip
 
 
-def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, patience, answers):
+def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, answers):
     client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, FORM, found, understands="edited")
+    asked = held(client, FORM, understands="edited")
     request = waiting(gate, soon)
     assert request.approval_type == "Elicitation"
     assert request.context == {
@@ -148,14 +144,14 @@ def test_a_question_of_a_server_of_tools_is_a_form(agent, gate_of, soon, patienc
         "fields": {"count": "Pieces"}, "choices": {"size": ["S", "M"]},
     }  # fmt: skip
     answers(request, edited(request, answer={"count": 5, "size": "S", "note": ""}))
-    thread.join(patience)
-    thread = held(client, {**FORM, "message": "Again?"}, found, understands="edited")
+    found.append(asked.result(PATIENCE))
+    asked = held(client, {**FORM, "message": "Again?"}, understands="edited")
     request = waiting(gate, soon)
     answers(request, edited(request, answer={"count": 0, "size": "M", "note": ""}))
-    thread.join(patience)
-    thread = held(client, {**FORM, "message": "And now?"}, found)
+    found.append(asked.result(PATIENCE))
+    asked = held(client, {**FORM, "message": "And now?"})
     gate.decide(waiting(gate, soon).request_id, True, "maria")
-    thread.join(patience)
+    found.append(asked.result(PATIENCE))
     assert [(one["action"], one.get("content")) for one in found] == [
         ("accept", {"count": 5, "size": "S"}),
         ("decline", None),  # there is no 0
@@ -190,17 +186,17 @@ def test_a_form_says_what_it_must_have_as_a_list_or_not_at_all(required):
     }
 
 
-def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, patience, monkeypatch):
+def test_while_a_tool_is_held_its_agent_is_seen_to_live(agent, gate_of, soon, monkeypatch):
     monkeypatch.setattr(hooks, "BEAT_SECONDS", 0.1)
-    client, gate, found, seen = agent("ann-laptop"), gate_of("x"), [], HeartbeatCoordinator()
-    thread = held(client, CALL, found)
+    client, gate, seen = agent("ann-laptop"), gate_of("x"), HeartbeatCoordinator()
+    asked = held(client, CALL)
     request = waiting(gate, soon)
     soon(lambda: seen.is_agent_alive("ann-laptop"))
     first = seen.get_agent_status("ann-laptop")
     assert (first.status, first.current_task) == ("waiting", "Bash: waits for an answer")
     soon(lambda: seen.get_agent_status("ann-laptop").last_beat > first.last_beat)
     gate.decide(request.request_id, False, "tom")
-    thread.join(patience)
+    asked.result(PATIENCE)
 
 
 def test_a_call_whose_client_was_killed_is_told_to_pages_once_nobody_came_back(
@@ -236,12 +232,12 @@ def test_what_happens_is_published_for_those_who_follow_events(agent):
     assert "secret" not in str(events)
 
 
-def test_what_a_tool_did_that_people_were_asked_about_is_in_the_record_once(agent, gate_of, soon, patience):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
-    thread = held(client, CALL, found)
+def test_what_a_tool_did_that_people_were_asked_about_is_in_the_record_once(agent, gate_of, soon):
+    client, gate = agent("ann-laptop"), gate_of("x")
+    asked = held(client, CALL)
     request = waiting(gate, soon)
     gate.decide(request.request_id, True, "maria")
-    thread.join(patience)
+    asked.result(PATIENCE)
     for _ in range(2):
         post(client, {**CALL, "hook_event_name": "PostToolUse"})
     post(
@@ -267,60 +263,51 @@ def test_only_what_the_token_says_is_asked(agent, gate_of, monkeypatch):
 
 @pytest.mark.parametrize("event", ["PreToolUse", "PermissionRequest"])
 def test_a_call_that_its_client_does_not_name_is_asked_about_each_time(
-    agent, gate_of, soon, patience, monkeypatch, event
+    agent, gate_of, soon, monkeypatch, event
 ):
     asks = "prompted" if event == "PermissionRequest" else "*"
-    client, gate, found = agent("ann-laptop", asks=asks), gate_of("x"), []
+    client, gate = agent("ann-laptop", asks=asks), gate_of("x")
     call = {**CALL, "hook_event_name": event, "tool_use_id": None}
-    thread = held(client, call, found)
+    asked = held(client, call)
     first = waiting(gate, soon)
     gate.decide(first.request_id, True, "maria")
-    thread.join(patience)
-    assert "allow" in str(found)
+    said = asked.result(PATIENCE)
+    assert "allow" in str(said)
     monkeypatch.setattr(hooks, "EARLY_SECONDS", 9.9)
     assert "parked as" in str(post(client, call, timeout=10))
     assert waiting(gate, soon).request_id != first.request_id
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_copilot_that_reads_these_settings_is_answered_in_its_own_words(
-    agent, gate_of, soon, patience, approved
-):
-    client, gate, found = agent("ann-laptop", asks="prompted"), gate_of("x"), []
+def test_copilot_that_reads_these_settings_is_answered_in_its_own_words(agent, gate_of, soon, approved):
+    client, gate = agent("ann-laptop", asks="prompted"), gate_of("x")
     call = {"hookName": "permissionRequest", "sessionId": "s-1", "cwd": "/home/ann/shop", "toolName": "bash",
             "toolInput": {"command": "git push"}, "permissionSuggestions": []}  # fmt: skip
     query = {"timeout": 60, "understands": "edited"}
-    post_it = partial(client.post, "/hooks/claude-code", params=query, json=call)
-    thread = threading.Thread(target=lambda: found.append(post_it().json()))
-    thread.start()
+    asked = beside(partial(client.post, "/hooks/claude-code", params=query, json=call))
     request = waiting(gate, soon)
     assert (request.approval_type, request.context["input"]) == ("Bash", {"command": "git push"})
     gate.decide(request.request_id, approved, "maria", "not on a Friday")
-    thread.join(patience)
-    assert found[0]["behavior"] == ("allow" if approved else "deny")
-    assert approved or "not on a Friday" in found[0]["message"]
+    said = asked.result(PATIENCE).json()
+    assert said["behavior"] == ("allow" if approved else "deny")
+    assert approved or "not on a Friday" in said["message"]
     named = agent("bob-laptop", asks="Read").post("/hooks/claude-code", json=call)
     assert (named.status_code, named.json()) == (200, {})
 
 
 @pytest.mark.parametrize("approved", [True, False])
-def test_a_patch_of_copilot_which_is_a_text_is_asked_about_and_not_edited(
-    agent, gate_of, soon, patience, approved
-):
-    client, gate, found = agent("ann-laptop"), gate_of("x"), []
+def test_a_patch_of_copilot_which_is_a_text_is_asked_about_and_not_edited(agent, gate_of, soon, approved):
+    client, gate = agent("ann-laptop"), gate_of("x")
     patch = "*** Begin Patch\n*** Add File: trace.txt\n+hello\n*** End Patch\n"
     call = {"hook_event_name": "PreToolUse", "session_id": "s-1", "timestamp": "2026-11-29T13:17:52.623Z",
             "cwd": "/home/ann/shop", "tool_name": "Edit", "tool_input": patch}  # fmt: skip
-    thread = threading.Thread(
-        target=lambda: found.append(post(client, call, timeout=60, understands="edited"))
-    )
-    thread.start()
+    asked = held(client, call, understands="edited")
     request = waiting(gate, soon)
     assert (request.approval_type, request.context["input"]) == ("Edit", {"input": patch})
     assert "edited" not in live_record(gate, request.request_id).understands
     gate.decide(request.request_id, approved, "maria", "not on a Friday")
-    thread.join(patience)
-    assert found[0]["permissionDecision"] == ("allow" if approved else "deny")
+    said = asked.result(PATIENCE)
+    assert said["permissionDecision"] == ("allow" if approved else "deny")
 
 
 def test_while_it_works_an_agent_is_seen_to_live(agent):
@@ -334,6 +321,16 @@ def test_while_it_works_an_agent_is_seen_to_live(agent):
     post(client, {**said, "hook_event_name": "SomethingNew"})
     post(client, {**said, "hook_event_name": "SessionEnd", "reason": "exit"})
     assert not seen.is_agent_alive("ann-laptop")
+
+
+@pytest.mark.parametrize("prompt", ["mend the till", "mend\x00the\x1b[2Jtill"])
+def test_an_agent_whose_events_are_not_taken_is_heard_all_the_same(agent, clean_redis, prompt):
+    client = agent("ann-laptop")
+    set_limits(open_store(clean_redis), event_types=1)
+    assert client.post("/events", json={"type": "built"}).status_code == 201
+    said = {"session_id": "s-1", "hook_event_name": "UserPromptSubmit", "prompt": prompt}
+    assert post(client, said) == {}
+    assert HeartbeatCoordinator().get_agent_status("ann-laptop").status == "running"
 
 
 @pytest.mark.parametrize(

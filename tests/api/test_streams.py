@@ -33,6 +33,13 @@ def events_of(answer: httpx.Response) -> Iterator[dict[str, str]]:
             event[name] = value
 
 
+def publish(streamer: EventStreamer, kind: str, data: dict) -> str:
+    """The id of a new event; one that Redis did not take in time fails the test, which would wait for it for ever."""
+    event_id = streamer.publish_event(kind, data)
+    assert event_id
+    return event_id
+
+
 def test_how_a_request_ended_comes_as_an_event_and_the_stream_is_over(agent, gate_of):
     client = agent("deployer")
     request_id = client.post("/requests", json={"type": "deploy"}).json()["id"]
@@ -51,13 +58,13 @@ def test_events_are_followed_and_taken_up_again_where_the_client_was(agent, soon
     client, streamer = agent("worker"), EventStreamer()
     with client.stream("GET", "/events/stream") as answer:
         following = events_of(answer)
-        first = streamer.publish_event("built", {"n": 1})
+        first = publish(streamer, "built", {"n": 1})
         client.post("/requests", json={"type": "deploy"})  # the site's own events are not told
-        second = streamer.publish_event("tested", {"n": 2})
+        second = publish(streamer, "tested", {"n": 2})
         assert [(event["id"], event["event"]) for event in (next(following), next(following))] == [
             (first, "built"), (second, "tested"),
         ]  # fmt: skip
-    third = streamer.publish_event("built", {"n": 3})
+    third = publish(streamer, "built", {"n": 3})
     with client.stream("GET", "/events/stream", headers={"Last-Event-ID": first}) as answer:
         following = events_of(answer)
         assert [next(following)["id"], next(following)["id"]] == [second, third]
@@ -78,11 +85,11 @@ def test_an_event_is_read_once_for_all_streams(agent, clean_redis, soon):
     with ExitStack() as opened, client_of(clean_redis) as raw:
         answers = [opened.enter_context(one.stream("GET", "/events/stream")) for one in clients * 5]
         following = [events_of(answer) for answer in answers]
-        streamer.publish_event("built", {"n": 1})
+        publish(streamer, "built", {"n": 1})
         assert len({next(events)["id"] for events in following}) == 1
         soon(lambda: len(boxes.names()) == 1 and not any(box.is_behind for box in boxes._waiting[""]))
         before = raw.info("commandstats")["cmdstat_xread"]["calls"]
-        streamer.publish_event("built", {"n": 2})
+        publish(streamer, "built", {"n": 2})
         assert len({next(events)["id"] for events in following}) == 1
         assert raw.info("commandstats")["cmdstat_xread"]["calls"] - before < len(following)
 
@@ -96,9 +103,7 @@ def test_a_stream_that_falls_behind_hears_all_in_order_and_once(agent, monkeypat
         client.stream("GET", "/events/stream?type=built") as one,
     ):
         following, built = events_of(every), events_of(one)
-        published = [
-            streamer.publish_event(kind, {"n": 1}) for _ in range(60) for kind in ("built", "tested")
-        ]
+        published = [publish(streamer, kind, {"n": 1}) for _ in range(60) for kind in ("built", "tested")]
         assert [next(following)["id"] for _ in published] == published
         assert [next(built)["id"] for _ in published[::2]] == published[::2]
 
@@ -141,15 +146,15 @@ def test_one_question_tells_of_all_tokens_that_have_streams(
 
 def test_an_event_with_what_utf_8_cannot_hold_is_told_by_its_escape_and_ends_no_stream(agent, clean_redis):
     client, streamer = agent("worker"), EventStreamer()
-    first = streamer.publish_event("built", {"n": 1})
+    first = publish(streamer, "built", {"n": 1})
     with client.stream("GET", f"/events/stream?after={first}") as answer, client_of(clean_redis) as raw:
         following = events_of(answer)
-        streamer.publish_event("built", {"n": 2})
+        publish(streamer, "built", {"n": 2})
         assert '"n": 2' in next(following)["data"]
         fields = {"event_type": "built", "source": "odd", "data": '{"n": "\\ud800"}'}
         raw.xadd(streamer.STREAM_PREFIX + "built", fields)
         assert '"n": "\\ud800"' in next(following)["data"]
-        streamer.publish_event("built", {"n": 3})
+        publish(streamer, "built", {"n": 3})
         assert '"n": 3' in next(following)["data"]
     with client.stream("GET", f"/events/stream?after={first}") as answer:  # read again from Redis
         following = events_of(answer)
@@ -181,7 +186,7 @@ def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
 
 def test_large_events_are_read_in_several_parts(agent):
     client, streamer = agent("worker"), EventStreamer()
-    published = [streamer.publish_event("built", {"log": "x" * 200_000}) for _ in range(12)]
+    published = [publish(streamer, "built", {"log": "x" * 200_000}) for _ in range(12)]
     found, after = [], "0"
     while events := client.get("/events", params={"after": after}).json()["events"]:
         assert len(events) < len(published)

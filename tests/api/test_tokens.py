@@ -6,9 +6,11 @@ import pytest
 from django.utils import timezone
 
 from core.api import bearers
+from core.api.throttle import Throttle
 from core.history.people import tokens
 from core.history.people.tokens import NotYours, Wanted
 from core.models import AgentOwner, AgentToken, AuditEntry
+from telemetry_site.asgi import door
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
@@ -89,8 +91,8 @@ def test_only_its_owner_and_an_administrator_end_a_token(owner, make_user):
 
 
 def test_a_flood_of_tokens_that_are_none_is_held_off_by_address(agent, monkeypatch):
-    monkeypatch.setattr(bearers, "TRIES", 3)
     client = agent("deployer")
+    monkeypatch.setattr(door.desk.bearers, "_tries", Throttle(3))
     wrong = {"Authorization": "Bearer agt_wrong"}
     codes = [client.get("/requests", headers=wrong).status_code for _ in range(5)]
     assert codes == [401, 401, 401, 429, 429]

@@ -5,12 +5,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from core import AlreadyCollected, AsyncGate, StoreUnavailable
+from core import AlreadyCollected, ApprovalRequest, AsyncGate, StoreUnavailable
+from core.approvals.waiting import Hearing
+from core.gate import async_gate
 from core.gate.waits import Waits
+from core.gate.way import Pending
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -88,6 +93,22 @@ def test_a_site_that_is_away_is_a_no_unless_the_agent_says_otherwise():
     for default in (False, True):
         said = asyncio.run(ask(default))
         assert (said.approved, said.status, said.away) == (default, "unavailable", True)
+
+
+@pytest.mark.parametrize(
+    "where", [{"where": "http://127.0.0.1:9", "token": "agt_x"}, {"where": "redis://127.0.0.1:9"}]
+)
+def test_who_waits_past_the_deadline_for_what_is_away_hears_so(where, monkeypatch):
+    monkeypatch.setattr(async_gate, "OVERTIME_SECONDS", 0.0)
+    request = ApprovalRequest("id", "deploy", "deployer", {}, datetime.now(UTC), 0.1)
+
+    async def wait():
+        async with AsyncGate(**where, agent="deployer") as gate:
+            pending = Pending(request, time.monotonic() + 0.1, Hearing())
+            return await asyncio.wait_for(gate._until(pending, None), PATIENCE)
+
+    said = asyncio.run(wait())
+    assert (said.approved, said.status, said.away, said.request_id) == (False, "unavailable", True, "id")
 
 
 def test_a_fake_answers_awaited():

@@ -1,10 +1,7 @@
 """One face for both ways: asked over Redis or over HTTP, everything is told alike."""
 
-import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,24 +20,10 @@ from core.store.approvals import set_limits
 from core.store.client import open_store
 from core.store.keys import new_request_id
 from tests.api.model_stub import Handler, model
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 REQUEST = new_request_id("deployer")
-
-
-def beside(call: Callable[[], object]) -> "Future[object]":
-    """The call in a thread of its own."""
-    future: Future[object] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:
-            future.set_exception(error)
-
-    threading.Thread(target=run, daemon=True).start()
-    return future
 
 
 @pytest.mark.parametrize("approved", [True, False])
@@ -100,16 +83,17 @@ def test_an_approval_is_claimed_once(gate, people):
     assert used.value.collected_by == "run-1"
 
 
-def test_a_bad_question_is_an_error_that_names_it_and_stores_nothing(gate, people):
+def test_a_bad_question_is_an_error_that_names_it_and_stores_nothing(gate):
     for bad in (
         {"timeout": "soon"},
         {"timeout": -1},
         {"understands": "edited"},
         {"context": {"x": object()}},
+        {"default": "no", "timeout": 0.1},
     ):
         with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
             gate.ask("deploy", **bad)
-    assert people.get_pending_approvals() == []
+    assert gate.find() == []
 
 
 def test_a_context_that_is_too_large_is_refused_at_once_and_for_good(gate):

@@ -10,8 +10,7 @@ import uvicorn
 from core import ApprovalGate, AsyncGate
 from core.gate import Gate
 from telemetry_site.asgi import application
-from tests.gate.test_gate import beside
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE, beside, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 

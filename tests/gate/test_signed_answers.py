@@ -9,8 +9,7 @@ from core.history.approvals import decisions, signing
 from core.store import approvals
 from core.store.client import open_store
 from core.values.signature import public_key_text
-from tests.gate.test_gate import beside
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 

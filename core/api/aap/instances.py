@@ -3,9 +3,7 @@
 import asyncio
 import json
 import re
-import time
 import uuid
-from collections import OrderedDict, deque
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +13,7 @@ from core.api.aap import words
 from core.api.aap.words import fields, identifier, invalid, not_found, text
 from core.api.answers import Refused, Reply
 from core.api.desk import Desk, Scope, header
+from core.api.throttle import Throttle
 from core.approval_gates import ApprovalGate
 from core.history.callbacks import messages
 from core.history.notices import addresses
@@ -33,8 +32,6 @@ VERIFY_SECONDS = 10.0
 ANSWER_BYTES = 4_096
 AGAIN_SECONDS = 0.1
 VERIFICATIONS = 10  # of one provisioner in a minute, in one web process
-MINUTE = 60.0
-PROVISIONERS = 1_000
 
 
 class Operation(NamedTuple):
@@ -53,7 +50,7 @@ class Registrar:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._verifying: OrderedDict[int, deque[float]] = OrderedDict()
+        self._verifying = Throttle(VERIFICATIONS)
         self._at_once = asyncio.Semaphore(4)  # threads that may wait for receivers
 
     async def answer(self, scope: Scope, bearer: Bearer, sent: bytes, rest: list[str]) -> Reply:
@@ -140,17 +137,10 @@ class Registrar:
             raise
 
     def _count(self, provisioner: int) -> None:
-        now = time.monotonic()
-        times = self._verifying.setdefault(provisioner, deque())
-        self._verifying.move_to_end(provisioner)
-        while len(self._verifying) > PROVISIONERS:
-            self._verifying.popitem(last=False)
-        while times and times[0] < now - MINUTE:
-            times.popleft()
-        if len(times) >= VERIFICATIONS:
-            after = max(1, round(times[0] + MINUTE - now))
+        after = self._verifying.wait(provisioner)
+        if after:
             raise Refused(429, "too_many_registrations", "Too many receivers were tried.", after=after)
-        times.append(now)
+        self._verifying.count(provisioner)
 
 
 UNVERIFIED = "The receiver did not answer the challenge as it must. Nothing was changed."

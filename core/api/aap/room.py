@@ -10,6 +10,7 @@ from typing import Any
 
 from core.api.aap import instances, requests, words
 from core.api.answers import Refused, Reply
+from core.api.asking import waited
 from core.api.desk import (
     Desk,
     Receive,
@@ -22,7 +23,6 @@ from core.api.desk import (
     refused_by,
     unless_gone,
 )
-from core.api.ends import until
 from core.history.people.tokens import PROVISION, Bearer
 
 logger = logging.getLogger(__name__)
@@ -83,27 +83,12 @@ class Provider:
         seconds = words.wait_seconds(_query(call.scope).get("wait"))
         if seconds and named is not None:
             with self._polling(call.agent):
-                ended = await unless_gone(self._ended(call.agent, named, seconds), receive)
+                look = partial(requests.ended, call.agent, named)
+                ended = await unless_gone(waited(self._desk, str(named), seconds, look), receive)
             if ended is not None:
                 return Reply(ended.status, ended.body)
         reply: Reply = await self._desk.run(partial(requests.read, call.agent, named))
         return reply
-
-    async def _ended(self, agent: str, named: uuid.UUID, seconds: float) -> Any:
-        with self._desk.listeners.call() as waits:
-
-            async def look() -> tuple[Reply | None, float]:
-                found: tuple[Reply | None, float] = await self._desk.run(
-                    partial(requests.ended, agent, named)
-                )
-                if found[0] is None:
-                    waits.waits_for(str(named))
-                return found
-
-            ended = await until(self._desk.ends, str(named), seconds, look)
-            if ended is not None:
-                waits.heard(str(named))
-            return ended
 
     @contextmanager
     def _polling(self, agent: str) -> Iterator[None]:

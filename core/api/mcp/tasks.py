@@ -11,25 +11,18 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.extension import Extension, MethodBinding
 from mcp.server.mcpserver import require_client_extension
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, RequestParams
+from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
 
 from core.api.answers import Refused
 from core.api.mcp.asking import Asker, Task, as_text
 from core.approvals.request import ApprovalRequest
+from core.cli.mcp_tasks import IDENTIFIER, VERSION, TaskParams, are_taken
 from core.errors import MalformedRecord, StoreUnavailable
 from core.values.approvals import CANCELLED, PENDING
 
-IDENTIFIER = "io.modelcontextprotocol/tasks"
-VERSIONS = frozenset({"2026-07-28"})
 ASKER = "telemetry.asker"  # in the scope of a call over HTTP
 POLL_SECONDS = 2.0
 Context = ServerRequestContext[Any, Any]
-
-
-class TaskParams(RequestParams):
-    """Which task: of tasks/get, tasks/update and tasks/cancel."""
-
-    task_id: str
 
 
 class Tasks(Extension):
@@ -40,15 +33,16 @@ class Tasks(Extension):
     def methods(self) -> list[MethodBinding]:
         """What a client says of its task."""
         ways = {"tasks/get": _get, "tasks/update": _update, "tasks/cancel": _cancel}
-        return [MethodBinding(name, TaskParams, _handler(way), VERSIONS) for name, way in ways.items()]
+        return [
+            MethodBinding(name, TaskParams, _handler(way), frozenset({VERSION})) for name, way in ways.items()
+        ]
 
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: Context, call_next: CallNext
     ) -> HandlerResult:
         """The result of the tool, or the task that it began."""
-        asker, capabilities = asker_of(ctx), ctx.session.client_capabilities
-        known = (capabilities.extensions if capabilities else None) or {}
-        asker.takes_tasks = IDENTIFIER in known and ctx.protocol_version in VERSIONS
+        asker = asker_of(ctx)
+        asker.takes_tasks = are_taken(ctx)
         said = await call_next(ctx)
         if asker.begun is None:
             return said

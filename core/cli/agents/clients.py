@@ -41,36 +41,32 @@ class Wiring(NamedTuple):
 
 
 class CodingAgent(NamedTuple):
-    """One client. `marks`: a command or a folder of the home that shows that it is here. `after`: what is left to do.
+    """One client: its commands, its folder in the home of whoever works with it, and its settings in that.
 
-    `file`: where its settings are, by the environment.
+    `variable`: of the environment, which may name another folder. `after`: what is left to do.
     """
 
     name: str
     title: str
-    marks: tuple[str, ...]
-    file: Callable[[Mapping[str, str]], Path]
+    commands: tuple[str, ...]
+    folder: str
+    settings: str
     addition: Callable[[Wiring], Addition]
+    variable: str = ""
     after: str = ""
 
     def is_here(self, environment: Mapping[str, str]) -> bool:
         """Whether this machine has it."""
-        home = _home(environment)
-        return any(
-            (home / mark).is_dir()
-            if mark.startswith(".")
-            else shutil.which(mark, path=environment.get("PATH"))
-            for mark in self.marks
-        )
+        path = environment.get("PATH")
+        return self._home(environment).is_dir() or any(shutil.which(one, path=path) for one in self.commands)
 
+    def file(self, environment: Mapping[str, str]) -> Path:
+        """Where its settings are."""
+        named = environment.get(self.variable)
+        return (Path(named) if named else self._home(environment)) / self.settings
 
-def _home(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("HOME") or os.path.expanduser("~"))
-
-
-def _folder(environment: Mapping[str, str], variable: str, usual: str) -> Path:
-    named = environment.get(variable)
-    return Path(named) if named else _home(environment) / usual
+    def _home(self, environment: Mapping[str, str]) -> Path:
+        return Path(environment.get("HOME") or os.path.expanduser("~")) / self.folder
 
 
 # Claude Code
@@ -167,47 +163,38 @@ def _cursor(wiring: Wiring) -> Addition:
 
 
 AGENTS = (
-    CodingAgent(
-        "claude-code",
-        "Claude Code",
-        ("claude", ".claude"),
-        lambda environment: _home(environment) / ".claude" / "settings.json",
-        _claude,
-    ),
+    CodingAgent("claude-code", "Claude Code", ("claude",), ".claude", "settings.json", _claude),
     CodingAgent(
         "codex",
         "Codex",
-        ("codex", ".codex"),
-        lambda environment: _folder(environment, "CODEX_HOME", ".codex") / "config.toml",
+        ("codex",),
+        ".codex",
+        "config.toml",
         _codex,
+        "CODEX_HOME",
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
         "For what it costs, start it with the token in TELEMETRY_TOKEN.",
     ),
     CodingAgent(
         "copilot",
         "GitHub Copilot",
-        ("copilot", ".copilot"),
-        lambda environment: (
-            _folder(environment, "COPILOT_HOME", ".copilot") / "hooks" / "agent-telemetry.json"
-        ),
+        ("copilot",),
+        ".copilot",
+        "hooks/agent-telemetry.json",
         _copilot,
+        "COPILOT_HOME",
         "For what it costs, start it with OTEL_EXPORTER_OTLP_ENDPOINT set to the site and "
         "OTEL_EXPORTER_OTLP_HEADERS to Authorization=Bearer and the token.",
     ),
     CodingAgent(
         "gemini",
         "Gemini CLI",
-        ("gemini", ".gemini"),
-        lambda environment: _home(environment) / ".gemini" / "settings.json",
+        ("gemini",),
+        ".gemini",
+        "settings.json",
         _gemini,
-        "For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token.",
+        after="For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token.",
     ),
-    CodingAgent(
-        "cursor",
-        "Cursor",
-        ("cursor", "cursor-agent", ".cursor"),
-        lambda environment: _home(environment) / ".cursor" / "hooks.json",
-        _cursor,
-    ),
+    CodingAgent("cursor", "Cursor", ("cursor", "cursor-agent"), ".cursor", "hooks.json", _cursor),
 )
 NAMES = tuple(agent.name for agent in AGENTS)

@@ -2,13 +2,11 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...errors import TelemetryError
-from .shim import NoRedirect
+from . import shim
 
 PATIENCE_SECONDS = 20.0
 AGAIN_SECONDS = 5.0
@@ -54,25 +52,9 @@ class Slow(NotGiven):
 
 def call(site: str, path: str, body: dict[str, Any], token: str = "") -> tuple[int, dict[str, Any]]:
     """One call of the site's door: the status and what it says. NotGiven for a no, Slow for later."""
-    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    asks = urllib.request.Request(f"{site}/api/v1/{path}", json.dumps(body).encode(), headers)
     try:
-        with urllib.request.build_opener(NoRedirect).open(asks, timeout=PATIENCE_SECONDS) as reply:
-            said = json.load(reply)
-            return reply.status, said
-    except urllib.error.HTTPError as error:
-        if error.code in (429, 502, 503, 504):
-            after = error.headers.get("Retry-After", "")
-            raise Slow(_message(error), float(after) if after.isdigit() else AGAIN_SECONDS) from error
-        raise NotGiven(_message(error)) from error
-    except OSError as error:
-        raise Slow(f"{site} does not answer: {error}", AGAIN_SECONDS) from error
-    except ValueError as error:
-        raise NotGiven(f"{site} does not answer as a site of this kind: {error}") from error
-
-
-def _message(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.load(error)["message"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"the site answered {error.code}"
+        return shim.call(site, path, json.dumps(body).encode(), PATIENCE_SECONDS, token)
+    except shim.Away as error:
+        raise Slow(str(error), error.after or AGAIN_SECONDS) from error
+    except shim.Fault as error:
+        raise NotGiven(str(error)) from error

@@ -136,7 +136,7 @@ def _ask(client: Client, environment: Mapping[str, str], body: Body, until: floa
             )
         try:
             return understood(_post(client, environment, body, until - began))
-        except _Away as error:
+        except Away as error:
             now, pause = time.monotonic(), max(PAUSE_SECONDS, error.after)
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
             away_since = now if was_held or not away_since else away_since
@@ -152,7 +152,7 @@ def _tell(client: Client, environment: Mapping[str, str], body: Body) -> Said:
     return understood(_post(client, environment, told, TOLD_SECONDS))
 
 
-class _Away(Exception):
+class Away(Exception):
     """No answer now; perhaps in so many seconds."""
 
     def __init__(self, message: str, after: float = 0.0) -> None:
@@ -170,21 +170,23 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
     query = f"timeout={max(10.0, min(left + 4, 3600)):.0f}" + ("&understands=edited" if edits else "")
     name = environment.get("TELEMETRY_AGENT", "")
     query += f"&agent={urllib.request.quote(name, safe='')}" if name else ""  # type: ignore[attr-defined]
-    headers = {
-        "Authorization": f"Bearer {environment['TELEMETRY_TOKEN']}",
-        "Content-Type": "application/json",
-    }
-    asks = urllib.request.Request(f"{site}/api/v1/hooks/claude-code?{query}", text, headers)
+    return call(site, f"hooks/claude-code?{query}", text, left, environment["TELEMETRY_TOKEN"])[1]
+
+
+def call(site: str, path: str, text: bytes, seconds: float, token: str = "") -> tuple[int, Body]:
+    """What the site answers: the status and an object. Fault for a no, Away where it may be asked again."""
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    asks = urllib.request.Request(f"{site}/api/v1/{path}", text, headers)
     try:
-        with urllib.request.build_opener(NoRedirect).open(asks, timeout=left) as reply:
+        with urllib.request.build_opener(NoRedirect).open(asks, timeout=seconds) as reply:
             said = json.load(reply)
     except urllib.error.HTTPError as error:
         raise _of_status(error) from error
     except (OSError, ValueError) as error:
-        raise _Away(f"{site} does not answer: {error}") from error
+        raise Away(f"{site} does not answer: {error}") from error
     if not isinstance(said, dict):
         raise Fault(f"{site} answered with something else.")
-    return said
+    return reply.status, said
 
 
 def _of_status(error: urllib.error.HTTPError) -> Exception:
@@ -195,7 +197,7 @@ def _of_status(error: urllib.error.HTTPError) -> Exception:
     said = f"The site says {error.code}. {message}".strip()
     if error.code in (429, 502, 503, 504):
         after = error.headers.get("Retry-After", "")
-        return _Away(said, float(after) if after.isdigit() else 0.0)
+        return Away(said, float(after) if after.isdigit() else 0.0)
     return Fault(said)
 
 

@@ -14,9 +14,10 @@ import pytest
 from django.utils import timezone
 
 from core import ApprovalGate
-from core.api.aap import instances
+from core.api.throttle import Throttle
 from core.history.callbacks import messages, sending
 from core.models import AgentToken, Callback, ProtocolInstance
+from telemetry_site.asgi import door
 from tests import receivers
 from tests.waiting import wait_until
 
@@ -197,7 +198,7 @@ def test_a_receiver_that_cannot_be_one_is_refused(provisioner):
 
 
 def test_receivers_are_tried_so_often_in_a_minute(provisioner, harness, monkeypatch):
-    monkeypatch.setattr(instances, "VERIFICATIONS", 1)
+    monkeypatch.setattr(door.rooms["/api/aap/"]._registrar, "_verifying", Throttle(1))
     assert post(provisioner, {"delivery": harness.delivery}).status_code == 201
     answer = post(provisioner, {"delivery": harness.delivery})
     assert (code(answer), int(answer.headers["retry-after"]) > 0) == ((429, "too_many_registrations"), True)
