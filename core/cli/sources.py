@@ -20,6 +20,7 @@ from ..usage.call import (
     FLAG,
     MONEY,
     PART,
+    PRICE,
     SPAN,
     TIME,
     TOKENS,
@@ -218,12 +219,8 @@ def of_spend_log(record: Record) -> Call | None:
 
 # Our own export
 
-_LEFT = {
-    "book",
-    "baseline",
-    "corrected",
-    "tellings",
-}  # a book prices it anew, and what it corrected is not here
+# A book prices it anew, and what it corrected is not here.
+_LEFT = {"corrected", "tellings"} | {name for name, known in FIELDS.items() if known.kind is PRICE}
 _KINDS = {name: known.kind for name, known in FIELDS.items() if known.exported and name not in _LEFT}
 
 

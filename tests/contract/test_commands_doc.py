@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.cli import COMMANDS, commands
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "commands.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "reference" / "commands.md").read_text()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -33,3 +35,13 @@ def test_the_table_says_truly_what_each_command_reads():
         assert (command.reads_history, read) in [
             (True, "the database"), (True, "both"), (False, "Redis"), (False, "the site"),
         ]  # fmt: skip
+
+
+def test_every_command_is_a_function_of_the_package_and_every_module_of_commands_is_read():
+    written = [
+        name
+        for path in (ROOT / "core/cli").rglob("*.py")
+        for name in re.findall(r"^def (cmd_\w+)", path.read_text(), re.MULTILINE)
+    ]
+    assert sorted(written) == sorted(name for name in cli.__all__ if name.startswith("cmd_"))
+    assert len(written) == len(COMMANDS)

@@ -4,6 +4,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 
+from core.history.recorder.registry import HANDLERS
 from core.store.keys import Keys
 from core.store.script import SCRIPTS
 from tests.contract.key_patterns import key_patterns
@@ -66,6 +67,12 @@ def test_no_script_makes_up_a_key():
     for file in (ROOT / "core/store/lua").rglob("*.lua"):
         for key in re.findall(r"redis\.p?call\(\s*'[A-Z]+',\s*(?:'STREAM',\s*)?([^,)]+)", file.read_text()):
             assert re.fullmatch(r"KEYS\[[^'\"]+\]|[a-z_.]+", key), (file.name, key)
+
+
+def test_the_table_has_every_entry_of_the_outbox():
+    assert {code(entry) for stream, entry, _fields in rows("Stream entries") if code(stream) == "outbox"} == {
+        *HANDLERS
+    }
 
 
 def test_the_stream_entries_have_the_fields_that_the_scripts_write():

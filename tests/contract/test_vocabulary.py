@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.api.aap import requests
 from core.models import ApprovalRecord
 from core.store import keys
 from core.store.script import SCRIPTS
@@ -161,3 +162,19 @@ def test_each_status_has_a_word_for_people_and_a_place_in_the_tables():
     assert set(words.STATUSES) == set(ApprovalRecord.Status.values) == set(approvals.STATUSES)
     for of_end in (approvals.RESPONSE_OF_END, approvals.OUTCOME_OF_END, approvals.EVENT_OF_END):
         assert set(of_end) == set(approvals.ENDS)
+
+
+def test_each_status_is_said_by_the_open_protocol_the_documents_and_the_style_of_pages():
+    assert set(requests.STATUSES) == set(approvals.STATUSES)
+    keys_, style = (
+        (ROOT / path).read_text() for path in ("docs/reference/redis.md", "static/dashboard/app.css")
+    )
+    assert [status for status in approvals.STATUSES if status not in keys_] == []
+    assert [end for end in approvals.ENDS if f".outcome.{end} " not in style] == []
+
+
+def test_a_late_decision_hears_what_the_end_means():
+    script = SCRIPTS["approvals/decide"].text
+    for end, outcome in approvals.OUTCOME_OF_END.items():
+        said = re.search(rf"'{end}' then return answer\('(\w+)'\)", script)
+        assert (said[1] if said else approvals.ALREADY_DECIDED) == outcome, end

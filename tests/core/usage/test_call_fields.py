@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.models import LLMCall
 from core.store import usage
 from core.store.client import open_store
 from core.usage.call import (
@@ -62,6 +63,11 @@ def test_the_line_that_is_written_has_every_field_but_the_prices(url, tmp_path):
     assert said_before(LINE, "us", "user").items() <= written.items()
     call = parse_call(line)
     assert {name: getattr(call, name) for name in written} == written
+
+
+def test_each_field_that_is_kept_has_its_column():
+    kept = {known.column for known in FIELDS.values() if known.column}
+    assert kept - {column.name for column in LLMCall._meta.get_fields()} == set()
 
 
 def test_a_line_of_the_version_before_ships_what_that_version_shipped():

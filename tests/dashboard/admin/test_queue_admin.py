@@ -22,6 +22,8 @@ from tests.dashboard.test_headers import policy_of
 from tests.servers import client_of
 from tests.workers import fail, work
 
+ROOT = Path(__file__).resolve().parents[3]
+
 pytestmark = [pytest.mark.django_db, pytest.mark.anywhere]
 
 QUEUE = "/admin/jobs/"
@@ -131,8 +133,15 @@ def test_what_is_retried_twice_waits_once(failed, signed_in):
     assert jobs.queue().job_ids == [failed.id]
 
 
-def test_what_a_job_does_is_said_in_words(clean_redis, signed_in):
+def test_what_a_job_does_is_said_in_words_and_in_the_document(clean_redis, signed_in):
     assert set(JOB_NAMES) == set(jobs.FUNCTIONS)
+    table = (
+        (ROOT / "docs/running/operations.md")
+        .read_text()
+        .partition("## Background jobs")[2]
+        .partition("## ")[0]
+    )
+    assert [job.name for job in jobs.TIMETABLE if f"`{job.name}`" not in table] == []
     jobs.queue().enqueue("core.jobs.tidy_exports")
     assert JOB_NAMES["core.jobs.tidy_exports"] in shown(signed_in("maintainer").get(QUEUE))
 
