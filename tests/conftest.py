@@ -40,6 +40,7 @@ from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from dashboard.approvals import known, unusual
+from dashboard.live import doorbells, feed
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
@@ -283,6 +284,14 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     thread.join(PATIENCE)
     follower.stop()
     door.rooms["/v1/logs"].signs.forget()  # whoever exported is kept alive, but not into the next test
+
+
+@pytest.fixture
+def four_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life, looks at rights and rings of sockets come sooner, and in the same proportion to each other."""
+    monkeypatch.setattr(feed, "TICK_SECONDS", feed.TICK_SECONDS / 4)
+    monkeypatch.setattr(feed, "ACCESS_SECONDS", feed.ACCESS_SECONDS / 4)
+    monkeypatch.setattr(doorbells, "RING_SECONDS", doorbells.RING_SECONDS / 4)
 
 
 # The same browser without what draws windows: a context of its own costs a seventh.
