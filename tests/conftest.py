@@ -1,5 +1,6 @@
 """The real parts that tests run on: an embedded Redis, the database, a web server, a recorder, a browser."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -13,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 # Playwright's sync API leaves an event loop running in the main thread.
@@ -40,6 +42,7 @@ from core.history.recorder import recorder as recording
 from core.history.recorder.recorder import Recorder
 from core.store import embedded
 from dashboard.approvals import known, unusual
+from dashboard.live import doorbells, feed
 from telemetry_site.layers import channel_layers
 from telemetry_site.queues import rq_queues
 from tests import chosen_servers
@@ -88,6 +91,10 @@ ServeStaticMiddleware.add_files_from_finders = each_file_once(ServeStaticMiddlew
 
 # Certificates are read once in a process; else each `httpx.Client()` does so, which takes longer than what it asks.
 client_parts.create_ssl_context = cache(client_parts.create_ssl_context)
+
+# The web server of a test looks a hundred times a second, not ten, whether it shall end and who is still there.
+uvicorn.server.asyncio = SimpleNamespace(**vars(asyncio))
+uvicorn.server.asyncio.sleep = lambda seconds: asyncio.sleep(seconds / 10)
 
 # A line for each call of an agent hides what a failure says.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -171,7 +178,7 @@ def make_user(db: None) -> Callable[..., User]:
 @pytest.fixture
 def quick_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A recorder with nothing to do looks around sooner, so that nobody waits for its end after a test."""
-    monkeypatch.setattr(recording, "CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(recording, "CHECK_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -283,6 +290,15 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     thread.join(PATIENCE)
     follower.stop()
     door.rooms["/v1/logs"].signs.forget()  # whoever exported is kept alive, but not into the next test
+
+
+@pytest.fixture
+def four_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life, looks at rights and rings of sockets come sooner, and in the same proportion to each other."""
+    monkeypatch.setattr(feed, "READ_SECONDS", feed.READ_SECONDS / 4)  # for which its end may wait
+    monkeypatch.setattr(feed, "TICK_SECONDS", feed.TICK_SECONDS / 4)
+    monkeypatch.setattr(feed, "ACCESS_SECONDS", feed.ACCESS_SECONDS / 4)
+    monkeypatch.setattr(doorbells, "RING_SECONDS", doorbells.RING_SECONDS / 4)
 
 
 # The same browser without what draws windows: a context of its own costs a seventh.

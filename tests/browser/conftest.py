@@ -11,7 +11,6 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from core.history.recorder.recorder import Recorder
-from dashboard.live import doorbells
 from tests.browser.tabs import Tab
 from tests.conftest import PASSWORD
 from tests.waiting import PATIENCE
@@ -89,18 +88,12 @@ def open_page(browser: Browser, site: str, idle_tabs: dict[str, list[Tab]]) -> I
 
 
 @pytest.fixture
-def rung_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page is rung again after a quarter of the time, so that no test waits for its turn."""
-    monkeypatch.setattr(doorbells, "RING_SECONDS", doorbells.RING_SECONDS / 4)
-
-
-@pytest.fixture
 def sign_in(
     open_page: Callable[..., Page],
     site: str,
     make_user: Callable[..., User],
     recorder: Recorder,
-    rung_soon: None,
+    four_times_as_often: None,
 ) -> Callable[..., Page]:
     """A page of somebody who has signed in, with `by_form` here: `sign_in("maria", "approver", at="/usage/")`."""
 

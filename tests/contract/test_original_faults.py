@@ -97,9 +97,7 @@ FAULTS = {
     "subscribing before the first event ends at once": (
         *(EVENTS, "test_subscribing_before_the_first_event_does_not_end_at_once"),
     ),
-    "an 8 s outage ends the iterator for good": (
-        *(EVENTS, "test_an_outage_of_8_s_does_not_end_the_iterator"),
-    ),
+    "an 8 s outage ends the iterator for good": (*(EVENTS, "test_an_outage_does_not_end_the_iterator"),),
     "trim to 10 leaves 23": (EVENTS, "test_trim_to_10_leaves_10_and_says_how_many_went"),
     # Usage
     "savings ignore tokens": (USAGE, "test_savings_ignore_tokens"),

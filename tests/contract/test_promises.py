@@ -19,15 +19,11 @@ def test_the_promises_are_p1_to_p9():
     assert [name for name, _says, _tests in ROWS] == [f"P{number}" for number in range(1, 10)]
 
 
-@pytest.mark.parametrize(("name", "says", "tests"), ROWS, ids=[row[0] for row in ROWS])
-def test_each_promise_is_shown_by_tests_that_exist(name, says, tests):
-    named = re.findall(r"`(test_\w+)`", tests)
-    assert named
-    assert set(named) <= names_of_tests()
+SHOWN = [(name, tests) for name, _says, tests in ROWS] + CONDITIONS
 
 
-@pytest.mark.parametrize(("name", "tests"), CONDITIONS, ids=[row[0] for row in CONDITIONS])
-def test_what_happens_under_each_condition_is_shown_by_tests_that_exist(name, tests):
+@pytest.mark.parametrize(("name", "tests"), SHOWN, ids=[name for name, _tests in SHOWN])
+def test_each_promise_and_what_happens_under_each_condition_is_shown_by_tests_that_exist(name, tests):
     named = re.findall(r"`(test_\w+)`", tests)
     assert named
     assert set(named) <= names_of_tests()

@@ -12,7 +12,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from core import ApprovalGate, HeartbeatCoordinator
 from core.history.recorder.recorder import Recorder
-from dashboard.live import doorbells, feed
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
@@ -116,18 +115,7 @@ def answer(gate: ApprovalGate) -> Callable:
 
 
 @pytest.fixture
-def four_times_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signs of life, looks at rights and rings of sockets come sooner, and in the same proportion to each other."""
-    for module, name in (
-        (feed, "TICK_SECONDS"),
-        (feed, "ACCESS_SECONDS"),
-        (doorbells, "RING_SECONDS"),
-    ):
-        monkeypatch.setattr(module, name, getattr(module, name) / 4)
-
-
-@pytest.fixture
-def open_socket(site: str) -> Iterator[Callable[..., ClientConnection]]:
+def open_socket(site: str, four_times_as_often: None) -> Iterator[Callable[..., ClientConnection]]:
     """Open a websocket with a client's session: `open_socket(client, "/ws/live/")`."""
     with ExitStack() as opened:
 

@@ -92,3 +92,4 @@ def test_no_get_of_any_address_changes_anything(
     assert jobs_waiting() == waiting
     assert kept_in_redis(clean_redis) == stood
     assert live_record(gate, request.request_id).status == "pending"
+    assert client.get("/sign-out/").status_code == 405

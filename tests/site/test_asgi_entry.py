@@ -78,13 +78,9 @@ assert most < 200_000, f"{most} objects wait for the collector"
 """
 
 
-def test_loading_it_opens_no_connection_starts_no_thread_and_leaves_no_work_to_the_collector(tmp_path):
-    run(LOAD + SETTLED, tmp_path)
-    assert not (tmp_path / "history.sqlite3").exists()
-
-
-def test_what_requests_leave_behind_does_not_pile_up(tmp_path):
+def test_loading_it_opens_no_connection_starts_no_thread_and_no_garbage_piles_up_afterwards(tmp_path):
     run(LOAD + SETTLED + REQUESTS, tmp_path)
+    assert not (tmp_path / "history.sqlite3").exists()
 
 
 @pytest.mark.long

@@ -53,22 +53,23 @@ def test_types_born_later_are_seen(events):
 def test_subscribing_before_the_first_event_does_not_end_at_once(events, event_types, background):
     following = events.consume_events(event_types)
     first = background(next, following)
-    time.sleep(1)
+    time.sleep(0.3)
     assert not first.done()
     publish_all(events, ["first"])
     assert first.result(PATIENCE).data == {"n": 0}
     following.close()
 
 
-def test_an_outage_of_8_s_does_not_end_the_iterator(durable_server, background, caplog):
+@pytest.mark.parametrize(("seconds", "idle_timeout"), [(2, 1.5), pytest.param(8, 3, marks=pytest.mark.long)])
+def test_an_outage_does_not_end_the_iterator(durable_server, background, caplog, seconds, idle_timeout):
     events = EventStreamer(durable_server.url)
-    forever, limited = events.consume_events(), events.consume_events(idle_timeout=3)
+    forever, limited = events.consume_events(), events.consume_events(idle_timeout=idle_timeout)
     publish_all(events, ["a"])
     assert numbers([next(forever), next(limited)]) == [0, 0]
     with caplog.at_level(logging.WARNING, "core.events.following"):
         waiters = [background(next, forever), background(list, limited)]
         durable_server.stop()
-        time.sleep(8)
+        time.sleep(seconds)
         durable_server.start()
         publish_all(EventStreamer(durable_server.url), ["a", "new"], 1)
         assert waiters[0].result(PATIENCE).data == {"n": 1}
@@ -121,7 +122,7 @@ def test_a_hung_server_is_waited_for(server, background):
     next(following)
     server.hang()
     rest = background(list, following)
-    time.sleep(4)  # longer than block and limit together
+    time.sleep(3)  # longer than block and limit together
     assert not rest.done()
     server.resume()
     assert rest.result(PATIENCE) == []

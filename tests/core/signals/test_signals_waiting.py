@@ -107,10 +107,10 @@ def test_100_idle_waiters_cost_under_four_commands_a_second(mailbox_of, raw, bac
     waiters = [background(mailbox_of(f"a-{n}").wait_for_signal, "go", None, 30, 0.01) for n in range(100)]
     blocked(raw, 100)
     raw.config_resetstat()
-    time.sleep(3)  # the subject is what happens while nothing does
+    time.sleep(1)  # the subject is what happens while nothing does
     stats = {name: stat["calls"] for name, stat in raw.info("commandstats").items()}
     ours = {name: calls for name, calls in stats.items() if not re.match("cmdstat_(info|config)", name)}
-    assert sum(ours.values()) < 4 * 3, ours
+    assert sum(ours.values()) < 4, ours
     mailbox_of("boss").broadcast("go")
     assert all(waiter.result(PATIENCE) for waiter in waiters)
 
@@ -163,15 +163,15 @@ def test_a_wait_while_redis_hangs_raises_at_its_timeout(server, timeout):
 
 
 @pytest.mark.anywhere
-@pytest.mark.parametrize("call", ["check_signal", "get_pending_signals", "clear_signals"])
-def test_the_other_readings_raise_within_seconds_while_redis_is_away(server, call):
+def test_the_other_readings_raise_within_seconds_while_redis_is_away(server, background):
     signals = CoordinationSignals(server.url, "bob")
-    server.hang()
-    assert isinstance(timed(getattr(signals, call), "done")[0], StoreUnavailable)
-    server.stop()
-    error, took = timed(getattr(signals, call), "done")
-    assert isinstance(error, StoreUnavailable)
-    assert took.own < 10
+    calls = [signals.check_signal, signals.get_pending_signals, signals.clear_signals]
+    for take_away in (server.hang, server.stop):
+        take_away()
+        for waiter in [background(timed, call, "done") for call in calls]:
+            error, took = waiter.result(PATIENCE)
+            assert isinstance(error, StoreUnavailable)
+            assert took.own < 10
 
 
 def test_down_while_waiting_and_for_good(server, background):

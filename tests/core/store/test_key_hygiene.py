@@ -188,10 +188,10 @@ def test_a_100_idle_waiters_cost_under_four_commands_a_second_and_never_scan(gat
     waiters = [background(gate.wait_for_decision, request.request_id) for _ in range(100)]
     wait_until(lambda: raw.info("clients")["blocked_clients"] == 100, "all wait")
     raw.config_resetstat()
-    time.sleep(3)  # the subject is what happens while nothing does
+    time.sleep(1)  # the subject is what happens while nothing does
     stats = {name: stat["calls"] for name, stat in raw.info("commandstats").items()}
     ours = {name: calls for name, calls in stats.items() if not re.match("cmdstat_(info|config)", name)}
-    assert sum(ours.values()) < 4 * 3, ours
+    assert sum(ours.values()) < 4, ours
     gate.respond_to_approval(request.request_id, True, "ann")
     assert all(waiter.result(PATIENCE).approved for waiter in waiters)
     assert not {"cmdstat_scan", "cmdstat_keys"} & set(raw.info("commandstats"))

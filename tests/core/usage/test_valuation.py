@@ -11,7 +11,7 @@ from genai_prices.types import Usage
 from core.store.usage import MAX_AMOUNT
 from core.usage.pricing import PriceBook
 from core.usage.provider_usage import read_usage
-from core.usage.quantities import MAX_COUNT, Quantities, fuller
+from core.usage.quantities import MAX_COUNT, Quantities
 from core.usage.valuation import value
 
 DAY = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -89,12 +89,6 @@ def test_thought_tokens():
     # 7,477 * 1.25 + (2,060 + 1,939) * 10
     usage = {"promptTokenCount": 7477, "candidatesTokenCount": 2060, "thoughtsTokenCount": 1939}
     assert worth("google", "gemini-2.5-pro", usage).prices.book == dollars("0.04933625")
-
-
-def test_rows_of_one_streamed_message():
-    rows = [read_usage({"input_tokens": 3, "output_tokens": count}) for count in (1, 3, 427)]
-    assert fuller(fuller(rows[0], rows[1]), rows[2]).output == 427
-    assert fuller(fuller(rows[2], rows[0]), rows[1]).output == 427
 
 
 def test_unknown_cost_is_the_books_price():

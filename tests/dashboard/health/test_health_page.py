@@ -183,7 +183,6 @@ def test_the_live_page_has_an_alarm(clean_redis, signed_in, said, sentence):
     assert sentence in alarm.text
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 def test_an_open_page_hears_of_the_alarm_and_of_its_end(clean_redis, signed_in, open_socket):
     socket = open_socket(signed_in("viewer"))
 

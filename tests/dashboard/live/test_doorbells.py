@@ -67,7 +67,6 @@ def test_a_page_that_fetches_itself_is_rung_when_it_opens_and_gets_no_content(si
     assert set(json.loads(next_ring(socket))) == {"tick", "ok", "ring"}
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 def test_a_call_rings_when_sql_has_it_and_not_before(tracker, record, signed_in, open_socket):
     socket = open_socket(signed_in("viewer"), "/ws/usage/")
     next_ring(socket)
@@ -80,7 +79,6 @@ def test_a_call_rings_when_sql_has_it_and_not_before(tracker, record, signed_in,
     next_ring(socket)
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 def test_an_agents_page_is_rung_by_its_beats_requests_and_calls_alone(
     beat, tracker, recorder, signed_in, open_socket, clean_redis
 ):
@@ -116,7 +114,6 @@ def test_who_may_not_look_is_not_rung(signed_in, open_socket, path, kind):
         open_socket(None if kind == "anonymous" else signed_in(kind), path)
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 def test_who_may_not_look_any_more_is_rung_no_more(person, raw, open_socket):
     viewer, client = person("viewer"), Client()
     client.force_login(viewer)

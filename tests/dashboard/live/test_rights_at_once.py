@@ -25,6 +25,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 TICKS_AT_ONCE = 2  # there is time for so many in three seconds
 
 
+@pytest.fixture
+def four_times_as_often() -> None:
+    """Not here: ticks at their own pace say how soon it is told."""
+
+
 @pytest.fixture(autouse=True)
 def no_look_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that it is the version of rights that closes."""

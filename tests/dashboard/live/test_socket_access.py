@@ -85,7 +85,6 @@ def take_all_rights(client: Client, person: User) -> None:
 ENDINGS = [sign_out, end_session, deactivate, change_password, delete_account, take_all_rights]
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 def test_whoever_may_not_look_any_more_hears_nothing_after_five_seconds(
     make_user, raw, open_socket, beat, background
 ):
@@ -148,7 +147,6 @@ def test_signing_out_leaves_other_peoples_sockets_open(person, make_user, open_s
     assert "1 alive" in next_partial(staying, "agents", holding="1 alive").text
 
 
-@pytest.mark.usefixtures("four_times_as_often")
 @pytest.mark.parametrize(("before", "after"), [("approver", "viewer"), ("viewer", "approver")])
 def test_whose_rights_changed_reconnects_to_another_view(gate, person, open_socket, before, after):
     somebody, client = person(before), Client()

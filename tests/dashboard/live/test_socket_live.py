@@ -98,8 +98,9 @@ def test_a_page_reads_sent_and_then_recorded(gate, record, signed_in, open_socke
 
 
 @pytest.mark.long
-def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_socket):
+def test_an_idle_socket_stays_open_for_seven_seconds_and_ticks(signed_in, open_socket, monkeypatch):
     """Slow by nature: it is silence that is tested."""
+    monkeypatch.setattr(feed, "TICK_SECONDS", 2.0)
     socket = open_socket(signed_in("approver"))
     next_tick(socket, ok=True)
     for _ in range(4):
