@@ -251,6 +251,7 @@ class Feed(threading.Thread):
         done.result()
         self._state, self._opened = self._opened, None
         if self._state is not None:
+            self._require_rights()  # of those who came before there was anything to tell
             self._listen(self._state)
         self._be_well("state")
 

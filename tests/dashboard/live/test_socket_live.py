@@ -28,6 +28,12 @@ def test_a_socket_first_gets_the_whole_region_and_the_time(gate, signed_in, open
     assert before - 5 < tick < time.time() + 5
 
 
+def test_the_first_page_of_a_process_waits_for_no_period_to_end(signed_in, open_socket, monkeypatch):
+    monkeypatch.setattr(feed, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(feed, "ACCESS_SECONDS", 3600.0)
+    next_partial(open_socket(signed_in("viewer")), "live", seconds=20)
+
+
 def test_every_page_hears_at_once_that_a_request_came_and_went_counts_it_and_is_rung(
     gate, signed_in, open_socket
 ):
