@@ -30,7 +30,7 @@ def _names() -> forms.CharField:
     return forms.CharField(max_length=MOST_NAMES, required=False, widget=widget)
 
 
-class _Channels(forms.ModelMultipleChoiceField):
+class _Channels(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # as below
     """What is offered: all in use, and those that this person chose while they were."""
 
     def label_from_instance(self, channel: Any) -> str:
