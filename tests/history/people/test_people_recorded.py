@@ -100,7 +100,7 @@ def test_a_new_password_is_recorded_and_never_shown(ann, told):
 
 def test_a_password_that_sign_in_stores_under_a_newer_hasher_is_no_change(ann, told, settings):
     settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
         "django.contrib.auth.hashers.MD5PasswordHasher",
     ]
     told()
