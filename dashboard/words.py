@@ -430,6 +430,7 @@ ENTRIES = {
     "contexts.sealed": "contexts sealed or opened",
     "decision_key.announced": "next key for signing decisions",
     "decision_key.rotated": "new key for signing decisions",
+    "redis_account.made": "account of an agent made in Redis",
     "decision.refused": "refused attempt to decide",
     "decision.uncertain": "answer that may have taken effect",
     "decision.voted": "approval of one of several",

@@ -16,7 +16,7 @@ PRIVATE_FILES = ("*.aof", "appendonlydir/*", "redis.url", "secret-key", "passwor
 
 @register(Tags.security, deploy=True)
 def check_redis_doors(**_options: Any) -> list[CheckMessage]:
-    """W107: the account is an administrator's, or the server asks nobody for a password."""
+    """W115: the account is an administrator's, or the server asks nobody for a password."""
     parts = urlsplit(settings.REDIS_URL)
     if not settings.REDIS_URL or parts.scheme == "unix":
         return []
@@ -25,12 +25,12 @@ def check_redis_doors(**_options: Any) -> list[CheckMessage]:
         found = server.open_doors(open_store(), open_store(bare))
     except StoreUnavailable:
         return []  # W103 says so
-    return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W107") for what, hint in found]
+    return [Warning(f"REDIS_URL: {what}", hint=hint, id="core.W115") for what, hint in found]
 
 
 @register(Tags.security, deploy=True)
 def check_folders(**_options: Any) -> list[CheckMessage]:
-    """W106: others on this machine may read the folder of the data, of backups, or what is in it."""
+    """W114: others on this machine may read the folder of the data, of backups, or what is in it."""
     folders = [settings.TELEMETRY_DATA_DIR, settings.TELEMETRY_BACKUP_DIR]
     found = [folder for folder in folders if folder is not None and open_to_others(folder)]
     found += [
@@ -40,7 +40,7 @@ def check_folders(**_options: Any) -> list[CheckMessage]:
         if open_to_others(file)
     ]
     return [
-        Warning(f"{path} may be read by others on this machine.", hint=f"chmod go= {path}", id="core.W106")
+        Warning(f"{path} may be read by others on this machine.", hint=f"chmod go= {path}", id="core.W114")
         for path in found
     ]
 

@@ -10,7 +10,6 @@ from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
 from core.history.approvals.policy import powers_of
-from core.history.people.lookalikes import skeleton
 from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, Wanted
 from dashboard import access
 from dashboard.connect import words
@@ -66,7 +65,7 @@ class Trial(NamedTuple):
 def who_answers(user: Any, agent: str, is_prefix: bool) -> str:
     """Whether this person may answer what their new token asks, in a sentence: with the token the agent is theirs."""
     powers = powers_of(user)
-    theirs = replace(powers, owned=powers.owned | {(skeleton(agent), is_prefix)})
+    theirs = replace(powers, owned=powers.owned | {(agent, is_prefix)})
     return theirs.verdict(Trial(agent)).why or words.YOU_ANSWER
 
 

@@ -1,13 +1,11 @@
 """Files of the record, for whoever may read it: asked for here, written in the background, fetched here."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.contrib import messages
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -19,8 +17,9 @@ from core.errors import StoreUnavailable
 from core.history import exports
 from core.models import Export
 from dashboard import access, words
+from dashboard.display.sending import in_pieces
 
-CHUNK = 256 * 1024
+PIECE = 256 * 1024
 SHOWN = 20
 
 
@@ -62,23 +61,17 @@ def fetch(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
     path = exports.path_of(export) if export and not exports.expired(export) else None
     if export is None or path is None or not path.exists():
         raise Http404(words.NO_FILE)
-    chunks = _read_async(path) if isinstance(request, ASGIRequest) else _read(path)
     name = f"{export.kind}-{export.requested_at:%Y-%m-%d-%H%M}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": path.stat().st_size}
-    return StreamingHttpResponse(chunks, content_type="text/csv; charset=utf-8", headers=headers)
+    pieces = in_pieces(_pieces(path), request)
+    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _own(user: Any) -> QuerySet[Export]:
     return Export.objects.filter(user=user)
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            yield chunk
-
-
-async def _read_async(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await sync_to_async(file.read, thread_sensitive=False)(CHUNK):
-            yield chunk
+        while piece := file.read(PIECE):
+            yield piece

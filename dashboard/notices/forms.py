@@ -4,6 +4,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
+from django.db.models import Q
 
 from core.history.notices.wishes import in_lines
 from core.models import NoticeChannel, NoticeWish
@@ -29,14 +30,20 @@ def _names() -> forms.CharField:
     return forms.CharField(max_length=MOST_NAMES, required=False, widget=widget)
 
 
+class _Channels(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # as below
+    """What is offered: all in use, and those that this person chose while they were."""
+
+    def label_from_instance(self, channel: Any) -> str:
+        """Its name, and whether nothing goes there now."""
+        return channel.name if channel.is_enabled else words.SWITCHED_OFF.format(name=channel.name)
+
+
 class WishForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     """Kinds, agents, channels, delays and quiet hours of one person."""
 
     kinds = _names()
     agents = _names()
-    channels = forms.ModelMultipleChoiceField(
-        NoticeChannel.objects.filter(is_enabled=True), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    channels = _Channels(NoticeChannel.objects.none(), required=False, widget=forms.CheckboxSelectMultiple)
     after_seconds = _times(AFTER, words.AT_ONCE)
     remind_seconds = _times(BEFORE, words.NEVER)
     digest_seconds = _times(DIGESTS, words.NO_DIGEST)
@@ -54,6 +61,11 @@ class WishForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type c
             name: forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
             for name in ("quiet_from", "quiet_to")
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = Q(is_enabled=True) | Q(wishes=self.instance.pk)
+        self.fields["channels"].queryset = NoticeChannel.objects.filter(mine).distinct()  # type: ignore[attr-defined]
 
     def clean_kinds(self) -> str:
         """One a line."""

@@ -6,6 +6,7 @@ SAVED = "Your notices are set."
 TESTED = "A test is on its way by {count}. What became of it is listed below within half a minute."
 NO_CHANNEL = "Nothing was sent: choose a channel first, and save."
 TOO_OFTEN = "Nothing was sent: a test was asked for within the last minute."
+SWITCHED_OFF = "{name} (switched off just now)"
 QUIET_HALF = "Give both ends of the quiet hours, or none."
 
 AT_ONCE, NEVER, NO_DIGEST = "at once", "never", "no, as they come"

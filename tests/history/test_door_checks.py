@@ -1,11 +1,15 @@
 """`check --deploy` names each thing by which somebody comes in who should not."""
 
 import logging
+import re
+from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.test import override_settings
 
+from core.history import door_checks
 from core.history.door_checks import check_folders, check_proxies, check_redis_doors
 from telemetry_site.addresses import networks
 from telemetry_site.log_lines import RefusalsInOneLine
@@ -23,11 +27,11 @@ def test_an_account_as_documented_is_fine_and_each_open_door_is_named():
             assert check_redis_doors() == []
             client.execute_command("ACL", "SETUSER", "telemetry-site", "+@admin")
             [warning] = check_redis_doors()
-            assert (warning.id, "may change accounts" in warning.msg) == ("core.W107", True)
+            assert (warning.id, "may change accounts" in warning.msg) == ("core.W115", True)
             client.execute_command("ACL", "SETUSER", "telemetry-site", "-@admin")
             client.execute_command("ACL", "SETUSER", "default", "on", "nopass")
             [warning] = check_redis_doors()
-            assert (warning.id, "without a password" in warning.msg) == ("core.W107", True)
+            assert (warning.id, "without a password" in warning.msg) == ("core.W115", True)
             assert "secret" not in str(warning)
 
 
@@ -40,8 +44,8 @@ def test_a_folder_that_others_may_read_is_named_and_so_is_a_file_in_it(tmp_path,
     (kept / "one.aof").touch(mode=0o644)
     tmp_path.chmod(0o755)
     assert [(one.id, one.hint) for one in check_folders()] == [
-        ("core.W106", f"chmod go= {tmp_path}"),
-        ("core.W106", f"chmod go= {kept / 'one.aof'}"),
+        ("core.W114", f"chmod go= {tmp_path}"),
+        ("core.W114", f"chmod go= {kept / 'one.aof'}"),
     ]
 
 
@@ -51,6 +55,17 @@ def test_a_folder_that_others_may_read_is_named_and_so_is_a_file_in_it(tmp_path,
 def test_proxies_that_are_everybody_are_named(said, named, settings):
     settings.TELEMETRY_TRUSTED_PROXIES = networks(said, [])
     assert [one.id for one in check_proxies()] == ["core.W108"] * named
+
+
+def test_each_check_has_an_id_of_its_own_so_that_silencing_one_silences_no_other():
+    rooms = Path(door_checks.__file__).parents[1]
+    found = Counter(
+        name
+        for path in rooms.rglob("*.py")
+        for name in re.findall(r'id="(core\.[A-Z]\d+)"', path.read_text())
+    )
+    assert {"core.W102", "core.W108"} <= found.keys()
+    assert [name for name, count in found.items() if count > 1] == []
 
 
 def test_a_refusal_has_no_traceback_in_the_log_and_a_fault_has_one():

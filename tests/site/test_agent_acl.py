@@ -1,12 +1,14 @@
 """The account of one agent: what it needs works, and what is another's or everybody's does not."""
 
 import io
+import json
 import re
 import uuid
 
 import pytest
 import redis
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from core import (
     ApprovalGate,
@@ -18,10 +20,12 @@ from core import (
 )
 from core.management.agent_account import agent_rule
 from core.management.commands.agent_acl import _older_requests
+from core.models import AuditEntry
 from core.store import outbox
 from core.store.approvals import Question, request
 from core.store.client import open_store
-from tests.accounts import client_of
+from tests.accounts import client_of, documented_accounts
+from tests.history.audit.chain import assert_chain_is_whole
 
 AGENT = "deploy bot/1"
 
@@ -126,15 +130,49 @@ def test_where_a_script_is_missing_it_says_who_loads_it(account, clean_redis):
     assert ApprovalGate(account, AGENT).request_approval("deploy", timeout=0.05).status == "timeout"
 
 
-def test_apply_makes_the_account_with_a_password_of_its_own(clean_redis, settings):
-    settings.REDIS_URL = clean_redis.replace("://", "://tests:any@")  # an account that may make others
+@pytest.fixture
+def may_make_accounts(clean_redis, settings):
+    """The command's account may make others; it comes with a client that looks at them."""
+    settings.REDIS_URL = clean_redis.replace("://", "://tests:any@")
     with client_of(clean_redis) as client:
-        said = io.StringIO()
-        call_command("agent_acl", "robot", "--apply", stdout=said, stderr=io.StringIO())
-        user, password = said.getvalue().split()
-        try:
-            made = redis.Redis.from_url(clean_redis, username=user, password=password)
-            assert made.ping()
-            assert len(password) >= 32
-        finally:
-            client.execute_command("ACL", "DELUSER", user)
+        yield client
+        client.execute_command("ACL", "DELUSER", "agent-robot")
+
+
+def apply() -> list[str]:
+    call_command("agent_acl", "robot", "--apply", stdout=(said := io.StringIO()), stderr=io.StringIO())
+    return said.getvalue().split()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_apply_makes_the_account_with_a_password_of_its_own_and_is_recorded(clean_redis, may_make_accounts):
+    user, password = apply()
+    assert user == "agent-robot"
+    assert redis.Redis.from_url(clean_redis, username=user, password=password).ping()
+    assert len(password) >= 32
+    entry = AuditEntry.objects.get(kind="redis_account.made")
+    told = json.loads(entry.details)
+    assert (told["name"], told["through"]) == ("agent-robot", "command line")
+    assert password not in entry.details
+    assert_chain_is_whole()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_cannot_be_recorded_is_not_made(may_make_accounts):
+    def refuse(execute, sql, *rest):
+        if "core_audit" in sql:
+            raise OperationalError("the record is away")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse), pytest.raises(CommandError, match="the record is away"):
+        apply()
+    assert b"agent-robot" not in may_make_accounts.execute_command("ACL", "USERS")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_redis_does_not_make_is_not_in_the_record(clean_redis, raw, settings):
+    with documented_accounts(clean_redis, raw) as account:
+        settings.REDIS_URL = account("telemetry-site")
+        with pytest.raises(CommandError, match="no permissions to run"):
+            apply()
+    assert not AuditEntry.objects.filter(kind="redis_account.made").exists()

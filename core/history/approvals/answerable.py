@@ -146,7 +146,7 @@ def read() -> Approvers:
 def _owned(owners: list[Any], person: int, teams: set[int]) -> Iterator[tuple[str, bool]]:
     for agent, is_prefix, owner, team in owners:
         if owner == person or team in teams:
-            yield skeleton(agent), bool(is_prefix)
+            yield agent, bool(is_prefix)
 
 
 _known: tuple[str, float, Approvers] = ("", 0.0, Approvers())

@@ -19,7 +19,7 @@ from django.db.models import (
 )
 
 from core.history.people import rights
-from core.history.people.lookalikes import skeleton
+from core.history.people.lookalikes import begins_alike, skeleton
 from core.models import AgentOwner, ApprovalType, DecisionGrant, PolicyState
 from core.models.policy import ANY
 from core.values.text import visible
@@ -140,7 +140,7 @@ class Powers:
     alone: bool = False  # nobody else who is active holds the right to decide
     name: str = ""
     grants: frozenset[tuple[str, str]] = frozenset()
-    owned: frozenset[tuple[str, bool]] = frozenset()  # skeletons of names, and whether all that begin so
+    owned: frozenset[tuple[str, bool]] = frozenset()  # names of agents, and whether all that begin so
     types: tuple[tuple[str, Demands], ...] = ()  # by the skeleton of their name
     version: int = field(default=0, compare=False)
 
@@ -184,8 +184,16 @@ class Powers:
         seen = skeleton(agent_id)
         if seen == skeleton(self.name):
             return LOOKS_ALIKE
-        mine = any(seen.startswith(name) if begins else seen == name for name, begins in self.owned)
+        mine = seen in self._own_agents or any(begins_alike(agent_id, name) for name in self._own_beginnings)
         return OWNED if mine else ""
+
+    @cached_property
+    def _own_agents(self) -> frozenset[str]:
+        return frozenset(skeleton(name) for name, begins in self.owned if not begins)
+
+    @cached_property
+    def _own_beginnings(self) -> tuple[str, ...]:
+        return tuple(name for name, begins in self.owned if begins)
 
 
 EVERYTHING = Powers(decides=True, grants=frozenset({(ANY, ANY)}))
@@ -202,7 +210,7 @@ def powers_of(user: Any) -> Powers:
         elif kind == "grant":
             grants.add((one, two))
         elif kind == "owned":
-            owned.add((skeleton(one), bool(flags[0])))
+            owned.add((one, bool(flags[0])))
         elif kind == "type":
             name = one if one == ANY else skeleton(one)
             found = Demands.of(number, *map(bool, flags))

@@ -99,7 +99,9 @@ class Repair:
             self._write(position, findings)
         if findings.restored or findings.lost:
             failpoints.reach("repair.before_redis")
-        for end in (*findings.restored, *findings.unmarked):
+        # A closed one leaves the queue, so those behind it move up; one of a lost key stays.
+        self._start -= [self._close(end) for end in findings.restored].count(True)
+        for end in findings.unmarked:
             self._close(end)
         for request_id in findings.lost:
             if self._store.run(approvals.cancel_lost(self._store.keys, request_id)):
@@ -128,8 +130,6 @@ class Repair:
                 findings.restored.append(KnownEnd.of_record(row))
         findings.altered = _altered(standings, known)
         findings.restored += _noted(open_intents, standings, known)
-        # A closed one leaves the queue, so those behind it move up.
-        self._start -= len(findings.restored)
         findings.lost = _not_tried([id_ for id_ in open_records if standings[id_] is None], now)
         unread = outbox.unread(self._store, position, PART)
         if len(unread) < PART:
@@ -193,7 +193,8 @@ class Repair:
             entries.append(facts)
             failpoints.reach("repair.before_commit")
 
-    def _close(self, known: KnownEnd) -> None:
+    def _close(self, known: KnownEnd) -> bool:
+        """Whether it has an end in Redis now."""
         outcome, end = known.bring_to(self._store), known.end
         if outcome == "collected":
             logger.error("Redis had lost that request %s was collected: it is again", end.request_id)
@@ -204,6 +205,7 @@ class Repair:
                 "request %s in Redis is not the one that SQL knows: it is cancelled", end.request_id
             )
             ApprovalGate(self._store).cancel_request(end.request_id)
+        return outcome != UNREADABLE
 
 
 def _unmarked(used: list[str], standings: Standings, known: Rows) -> list[KnownEnd]:

@@ -22,7 +22,7 @@ from core.history.people.actor import acted
 from core.history.people.lookalikes import alike
 from core.values.text import one_line
 
-WATCHED = ("username", "is_active", "is_staff", "is_superuser")
+WATCHED = ("username", "email", "is_active", "is_staff", "is_superuser")  # notices go to the address
 LOOKS_LIKE = "This name looks like that of {name}, so the two would be taken for each other."
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 

@@ -4,8 +4,11 @@ import secrets
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, transaction
 
 from core.errors import StoreUnavailable
+from core.history.audit import entries
+from core.history.people.actor import acted
 from core.management.agent_account import agent_rule
 from core.store.approvals import read_asked
 from core.store.client import Store, open_store
@@ -38,15 +41,23 @@ class Command(BaseCommand):
                 shown = [f'"{word}"' if " " in word else word for word in words]
                 self.stdout.write(" ".join(["ACL SETUSER", user, "reset", "on", ">password", *shown]))
                 return
-            password = secrets.token_urlsafe(24)
-            store.write("ACL", "SETUSER", user, "reset", "on", f">{password}", *words)
-        except (ValueError, StoreUnavailable) as error:
+            password = _made(store, user, words)
+        except (ValueError, StoreUnavailable, DatabaseError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{user} {password}")
         self.stderr.write(
             "Put both into the agent's REDIS_URL: redis://user:password@host. The password is not kept anywhere; "
             "run this again for another one. Redis keeps accounts only where it is told to: ACL SAVE."
         )
+
+
+@transaction.atomic
+def _made(store: Store, user: str, words: list[str]) -> str:
+    """The password of the account, for whoever asked once it is recorded: of one that is not, nobody knows it."""
+    password = secrets.token_urlsafe(24)
+    entries.append([acted("redis_account.made", name=user)])
+    store.write("ACL", "SETUSER", user, "reset", "on", f">{password}", *words)
+    return password
 
 
 def _older_requests(store: Store, agent: str) -> list[str]:

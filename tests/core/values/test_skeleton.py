@@ -9,6 +9,7 @@ pytestmark = pytest.mark.anywhere
 DEPLOYER = [
     *("DEPLOYER", "Deployer", " deployer ", "de\u200bployer", "deployer\u3164", "deploуer", "dерlоуеr"),
     *("ｄｅｐｌｏｙｅｒ", "𝐝𝐞𝐩𝐥𝐨𝐲𝐞𝐫", "dep1oyer", "depIoyer", "depl0yer", "DEPLΟYER", "ԁeployer", "dep|oyer"),
+    *("de\u00adployer", "deployer\ufe0f", "\u3164deployer"),
 ]
 
 

@@ -72,3 +72,18 @@ def test_the_title_of_a_new_password_is_not_taken_for_a_secret(signed_in):
     assert "<h1>A new password</h1>" in page
     assert "hidden: " not in page
     assert "<strong>somebody</strong>" in page
+
+
+def test_how_a_request_stands_has_the_word_of_the_pages_in_list_filter_and_row(signed_in, gate, record):
+    waiting, denied = (gate.open_request("deploy").request_id for _ in range(2))
+    gate.respond_to_approval(denied, False, "ann")
+    record()
+    client, there = signed_in("auditor"), "/admin/core/approvalrecord/"
+    everything = client.get(there).content.decode()
+    row = client.get(f"{there}{waiting}/change/").content.decode()
+    for page in (everything, row):
+        assert "Waiting" in page
+        assert "Pending" not in page
+    chosen = client.get(f"{there}?status=pending").content.decode()
+    assert (waiting in chosen, denied in chosen) == (True, False)
+    assert client.get(f"{there}?status__exact=pending").status_code == 200  # a link that somebody kept

@@ -1,5 +1,6 @@
 """Files of the record: asked for on a page, written by a job, fetched by whoever asked."""
 
+import asyncio
 import csv
 import io
 import os
@@ -7,11 +8,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import AsyncClient
 from django.utils import timezone
 
 from core import jobs
 from core.history import exports
 from core.models import AuditEntry, Export
+from dashboard.exports import views
 from tests.chosen_servers import DATABASE
 from tests.dashboard.test_access_matrix import KINDS, SIGN_IN, status_of
 from tests.history.audit.attacker import fill
@@ -69,6 +72,28 @@ def test_the_file_is_the_record_and_for_whoever_asked_alone(signed_in, gate, rec
     hashes = [row[head.index("hash")] for row in rows]
     assert hashes == list(AuditEntry.objects.order_by("sequence").values_list("hash", flat=True)[: len(rows)])
     assert signed_in("superuser").get(address).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_asynchronous_site_sends_the_file_in_pieces(signed_in, gate, record, monkeypatch):
+    monkeypatch.setattr(views, "PIECE", 100)
+    gate.open_request("deploy")
+    record()
+    client = signed_in("auditor")
+    address = f"/exports/{ask(client).pk}/"
+    work()
+    whole = b"".join(client.get(address).streaming_content)
+    other = AsyncClient()
+    other.cookies = client.cookies
+
+    async def pieces() -> list[bytes]:
+        answer = await other.get(address)
+        assert answer.is_async
+        return [piece async for piece in answer.streaming_content]
+
+    found = asyncio.run(pieces())
+    assert b"".join(found) == whole
+    assert max(map(len, found)) == 100
 
 
 def test_requests_are_a_file_too_and_no_cell_is_a_formula(signed_in, gate, record):

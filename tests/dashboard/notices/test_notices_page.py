@@ -66,6 +66,18 @@ def test_a_person_sets_what_they_want_to_be_told_of(ann, client, channel):
     assert 'value="22:00"' in page
 
 
+def test_a_chosen_channel_that_is_switched_off_just_now_stays_chosen_until_it_is_unticked(client, channel):
+    other = NoticeChannel.objects.create(name="mail", kind="mail")
+    client.post(PAGE, said(channel, other))
+    NoticeChannel.objects.filter(pk=channel.pk).update(is_enabled=False)
+    assert words.SWITCHED_OFF.format(name="ops room") in client.get(PAGE).content.decode()
+    assert client.post(PAGE, said(channel, other, after_seconds="60")).status_code == 302
+    assert set(NoticeWish.objects.get().channels.all()) == {channel, other}
+    client.post(PAGE, said(other))
+    assert list(NoticeWish.objects.get().channels.all()) == [other]
+    assert "ops room" not in client.get(PAGE).content.decode()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 
 from core import ApprovalGate
-from core.history.approvals import decisions, policy
+from core.history.approvals import answerable, decisions, policy
 from core.history.approvals.decisions import NotAllowed
 from core.history.approvals.policy import Given, powers_of
 from core.models import (
@@ -149,6 +149,21 @@ def test_owners_of_a_beginning_and_owners_in_a_team_are_owners(maria, make_user,
     assert powers_of(john).verdict(asked(agent="worker-7")).allowed
     assert powers_of(john).verdict(asked(agent="builder")).why == policy.OWNED
     assert powers_of(john).verdict(asked(agent="builder 2")).allowed
+
+
+@pytest.mark.parametrize(
+    ("begins", "agent", "is_owned"),
+    [("r", "mailer", False), ("bur", "bum-1", False), ("bum", "burn-1", True), ("burn-", "bum-1", True)],
+)
+def test_a_letter_that_looks_like_two_is_not_parted_where_an_owners_names_begin(
+    maria, make_user, asked, begins, agent, is_owned
+):
+    make_user("john", "approver")
+    AgentOwner.objects.create(agent=begins, is_prefix=True, person=maria)
+    pair = asked(agent=agent)
+    assert powers_of(maria).verdict(pair).allowed is not is_owned
+    reach = answerable.read().reach(pair)
+    assert reach.may == (1 if is_owned else 2)
 
 
 @pytest.mark.parametrize(

@@ -8,37 +8,22 @@ from core.history.people.lookalikes import alike, begins_alike
 from core.history.people.tokens import NotYours, Wanted, make
 from core.models import AgentOwner
 
-ALIKE = [
-    "Agent-X", "AGENT-X", "agent-x ", " agent-x", "agent\u2011x", "\u0430gent-x", "agent\u200b-x", "agent-\u0445",
-    "\uff41gent-x", "agent-\U0001d431", "\u3164agent-x", "agent\u00ad-x", "ag\u0435nt-x", "agent-x\ufe0f",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ALIKE, ids=ascii)
-def test_what_looks_like_a_name_counts_as_it(name):
-    assert alike("agent-x", name)
-
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("one", "other", "wanted"),
     [
-        ("modern", "rnodern"),
-        ("deployer", "depl0yer"),
-        ("Ian", "lan"),
-        ("bill", "bi11"),
-        ("stra\u00dfe", "STRASSE"),
+        ("modern", "rnodern", True),
+        ("agent-x", "\u0430gent\u2011x", True),
+        ("Ian", "lan", True),
+        ("bill", "bi11", True),
+        ("ann", "anna", False),
+        ("m\u00fcller", "muller", False),
+        ("worker 2", "worker 3", False),
     ],
+    ids=ascii,
 )
-def test_letters_that_look_like_others_are_those(one, other):
-    assert alike(one, other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("agent-x", "agent-y"), ("ann", "anna"), ("worker 2", "worker 3"), ("m\u00fcller", "muller")],
-)
-def test_names_that_differ_stay_apart(one, other):
-    assert not alike(one, other)
+def test_names_of_people_are_alike_as_all_names_are(one, other, wanted):
+    assert alike(one, other) is wanted
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,16 @@ def test_accounts_that_are_made_changed_and_deleted(ann, told):
     assert_chain_is_whole()
 
 
+def test_another_mail_address_is_a_change_since_notices_go_there(ann, told):
+    ann.email = "ann@example.org"
+    ann.save()
+    told()
+    ann.email = "mallory@example.net"
+    ann.save(update_fields=["email"])
+    changed = {"email": ["ann@example.org", "mallory@example.net"]}
+    assert told() == [("account.changed", "", {"account": "ann", "changed": changed})]
+
+
 def test_saving_without_a_change_of_rights_says_nothing(ann, told):
     told()
     ann.first_name = "Ann"
@@ -90,7 +100,7 @@ def test_a_new_password_is_recorded_and_never_shown(ann, told):
 
 def test_a_password_that_sign_in_stores_under_a_newer_hasher_is_no_change(ann, told, settings):
     settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
         "django.contrib.auth.hashers.MD5PasswordHasher",
     ]
     told()

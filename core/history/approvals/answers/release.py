@@ -23,10 +23,11 @@ from core.history.approvals.policy import LACKING, REASON
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
-from core.store.approvals import RequestRecord, read_record_and_time, read_request
+from core.store.approvals import RequestRecord, read_request
 from core.store.approvals.records import Read
 from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
+from core.values.moments import at, milliseconds_of
 from core.values.text import visible
 
 logger = logging.getLogger(__name__)
@@ -159,9 +160,11 @@ class Abandoned:
             return
         self._next = time.monotonic() + SWEEP_SECONDS
         try:
-            found = DecisionIntent.objects.filter(outcome=HELD).values_list("pk", "release_at")
-            for decision_id, release_at in list(found):
-                _none, now = read_record_and_time(self._store, str(decision_id))
+            found = list(DecisionIntent.objects.filter(outcome=HELD).values_list("pk", "release_at"))
+            if not found:
+                return
+            now = at(milliseconds_of(self._store.read("TIME")))
+            for decision_id, release_at in found:
                 if release_at is None or now >= release_at + LEFT_ALONE:
                     _tried(self._store, decision_id)
         except (Error, StoreUnavailable) as error:

@@ -38,9 +38,6 @@ class Standing(NamedTuple):
     keys: bool = True
 
 
-NOTHING = Standing({}, {})
-
-
 def standing_for(user: Any) -> Standing:
     """As one person sees it; one query, with what they set for their pages. What has ended may be among it."""
     held, handed, keys = {}, {}, True

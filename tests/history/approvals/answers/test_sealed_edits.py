@@ -18,6 +18,7 @@ from core.history.backups import backup
 from core.history.backups.restore import restore
 from core.history.checks import check_sealed
 from core.history.proof.verification import verify
+from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Rule
 from core.models.sealed import is_sealed, key_of, keys
 from tests.history.approvals.test_sealed_contexts import everything_in_sql, forget_other_tests
@@ -166,6 +167,22 @@ def test_a_lost_key_is_named_and_nothing_unreadable_is_given_to_anybody(
         gate._store, maria, request_id, approved=False, reason="", digest=live_record(gate, request_id).digest
     )
     assert (told.outcome, raw.hget(name, "status")) == ("already_decided", "pending")
+
+
+def test_ends_that_cannot_be_read_do_not_keep_a_round_of_the_repair_going(
+    settings, key, edited, gate, raw, clean_redis, monkeypatch
+):
+    monkeypatch.setattr("core.history.approvals.repair.PART", 2)
+    gone = [edited() for _ in range(3)]
+    settings.TELEMETRY_CONTEXT_KEYS = (secrets.token_bytes(32),)
+    for request_id in gone:  # a server from an older file
+        raw.hset(f"{{telemetry}}:approvals:request:{request_id}", "status", "pending")
+        raw.zadd("{telemetry}:approvals:pending", {request_id: 1e15})
+    recorder = Recorder(clean_redis)
+    for _part in range(10):
+        recorder.step()
+    assert not recorder._repair.due
+    assert {live_record(gate, request_id).status for request_id in gone} == {"pending"}
 
 
 def test_a_held_approval_with_changes_of_a_lost_key_is_not_signed(settings, key, edited, gate):

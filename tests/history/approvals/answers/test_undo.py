@@ -15,6 +15,7 @@ from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, De
 from core.store.approvals import read_record_and_time
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
 from tests.live_record import live_record
+from tests.round_trips import round_trips
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -234,6 +235,18 @@ def test_the_recorder_releases_what_a_process_left(held, monkeypatch, maria, gat
     repair()
     assert status(gate, request) == "approved"
     assert DecisionIntent.objects.get().accepted_at is not None
+
+
+def test_the_recorder_asks_redis_for_its_time_once_however_many_are_held(held, maria, gate, decide):
+    def asked() -> int:
+        with round_trips() as trips:
+            release.Abandoned(gate._store).sweep()
+        return trips.count
+
+    assert asked() == 0
+    for count in range(1, 4):
+        decide(maria, gate.open_request("deploy", {"n": count}).request_id)
+        assert asked() == 1
 
 
 def test_what_nobody_released_in_time_takes_no_effect(held, maria, gate, decide, repair):
