@@ -22,9 +22,7 @@ from core.values.names import NAME_LENGTH, checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
 PROVISION = "provision"  # makes instances of the Agent Approval Protocol; alone, with the token of a fleet
-FLEET_LENGTH = (
-    NAME_LENGTH - 9
-)  # of the beginning that provisions: an instance puts a space and 8 digits behind it
+FLEET_LENGTH = NAME_LENGTH - 9  # of what provisions: an instance puts a space and 8 digits behind it
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
