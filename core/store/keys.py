@@ -131,7 +131,9 @@ class Keys:
         return self._key("signals", "expiry", quoted(agent))
 
     def signals_consumed(self, agent: str) -> str:
-        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry."""
+        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry, and up to which
+        it has read.
+        """
         return self._key("signals", "consumed", quoted(agent))
 
     def signals_claimed(self, claim: str) -> str:
