@@ -38,6 +38,7 @@ except ImportError:  # redis-py does without it too
 
 CONNECT_TIMEOUT = 1.0
 COMMAND_TIMEOUT = 2.0
+READ_OVERTIME = 0.5  # of a reply for which somebody waits until a deadline
 CONFIRM_ATTEMPTS = 3
 NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain port needs redis://"
 OLDEST = (7, 0)
@@ -206,11 +207,19 @@ class Line:
             return replies
 
     def read_streams(
-        self, after: Mapping[Any, str | int], seconds: float, *, count: int = 1
+        self,
+        after: Mapping[Any, str | int],
+        seconds: float,
+        *,
+        count: int = 1,
+        overtime: float = COMMAND_TIMEOUT,
     ) -> list[tuple[bytes, list[Any]]]:
-        """Streams with what stands in them behind these ids, waiting so long for a first entry; 0 only looks."""
+        """Streams with what stands in them behind these ids, waiting so long for a first entry; 0 only looks.
+
+        overtime: seconds that the reply may be late.
+        """
         block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-        limit = max(0.0, seconds) + COMMAND_TIMEOUT
+        limit = max(0.0, seconds) + overtime
         command = ("XREAD", *block, "COUNT", count, "STREAMS", *after, *after.values())
         return self.read(*command, seconds=limit) or []
 
