@@ -350,8 +350,7 @@ class UsesStore:
                 raise TypeError(f"{cls.__name__} sets {name}, which every process must share: leave it out")
 
     def __init__(self, memory: object = None) -> None:
-        self._opened: Store | None = None
-        self._given, self._prepared = memory, prepared(memory)
+        self._lead_to(memory)
 
     @property
     def memory(self) -> Any:
@@ -363,9 +362,20 @@ class UsesStore:
 
     @memory.setter
     def memory(self, memory: object) -> None:
-        if self._opened is not None:
-            raise AttributeError(fixed_memory(self))
+        if self._is_used:
+            name = type(self).__name__
+            raise AttributeError(
+                f"memory of {name} was used already and cannot be changed: make another {name}"
+            )
+        self._lead_to(memory)
+
+    def _lead_to(self, memory: object) -> None:
+        self._opened: Store | None = None
         self._given, self._prepared = memory, prepared(memory)
+
+    @property
+    def _is_used(self) -> bool:
+        return self._opened is not None
 
     @property
     def _store(self) -> Store:
@@ -397,12 +407,6 @@ def client_of(memory: object) -> Any:
     if memory is None or isinstance(memory, str):
         return redis.Redis.from_url(configured_url() if memory is None else memory)
     return memory
-
-
-def fixed_memory(owner: object) -> str:
-    """What is said to who assigns `memory` too late."""
-    name = type(owner).__name__
-    return f"memory of {name} was used already and cannot be changed: make another {name}"
 
 
 def open_store(memory: object = None) -> Store:
