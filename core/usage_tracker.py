@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 from .errors import StoreUnavailable
 from .store import usage
-from .store.client import Store, client_of, fixed_memory, namespace_and_address, open_store
+from .store.client import Store, UsesStore, namespace_and_address, open_store
 from .usage import history as usage_history
 from .usage import savings as usage_savings
 from .usage.call import Call, checked_flag, parse_call, plain_entry, shipped_bytes
@@ -54,7 +54,7 @@ TOLD_AGAIN = 200  # so many more are read, since a call that was told again is t
 MOST_TOLD = 1_000  # different sentences about odd numbers, for a process
 
 
-class UsageTracker:
+class UsageTracker(UsesStore):
     """Tracks calls and answers what they cost: dollars as float, or with `exact` as Decimal to the nano-dollar.
 
     Tracking never raises because Redis or the disk is away or a provider's answer is odd, and loses nothing. A bad
@@ -85,32 +85,21 @@ class UsageTracker:
         self.retention_days = retention_days
         self._max_bytes = int(max_file_size_mb * 1024 * 1024)
         self._buffer_size = buffer_size
-        self._lead_to(memory)
         self._book = configured_book() if price_book is None else price_book
         self._people = People(self.telemetry_dir)
         self._told: set[tuple[str, str]] = set()
-        self._begin()
+        super().__init__(memory)
         _trackers.add(self)
 
     @property
-    def memory(self) -> Any:
-        """The client that was given, or one to the Redis that was given by its URL or is configured.
-
-        Another may be assigned before the first use; afterwards that is an AttributeError.
-        """
-        return client_of(self._given)
-
-    @memory.setter
-    def memory(self, memory: object) -> None:
-        if self._used or self._shipper.has_begun:
-            raise AttributeError(fixed_memory(self))
-        self._lead_to(memory)
-        self._begin()
+    def _is_used(self) -> bool:
+        return self._used or self._shipper.has_begun
 
     def _lead_to(self, memory: object) -> None:
         self._opened = None if memory is None else open_store(memory)
-        self._given, self._used = memory, False
+        self._given, self._prepared, self._used = memory, self._opened, False
         self._folders = _folders_of(self.telemetry_dir, self._opened)
+        self._begin()
 
     def _begin(self) -> None:
         """A spool and a shipper of this process's own: at the start, and again in a forked child."""
@@ -121,11 +110,8 @@ class UsageTracker:
         self._numbers = itertools.count(1)
 
     def _open(self) -> Store:
-        # The configured Redis is looked up at first use: an agent can start before its server does.
         self._used = True
-        if self._opened is None:
-            self._opened = open_store()
-        return self._opened
+        return self._store
 
     @classmethod
     def get_instance(cls, **kwargs: Any) -> "UsageTracker":

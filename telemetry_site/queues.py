@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from core.store.embedded import last_url, socket_url
+
 
 def rq_queues(url: str, data_dir: Path, name: str) -> dict[str, Any]:
     """The setting RQ_QUEUES. Without a URL the queue is in the embedded server of the data directory.
@@ -10,12 +12,5 @@ def rq_queues(url: str, data_dir: Path, name: str) -> dict[str, Any]:
     Whoever asks it brings a connection of ours, with its time limits.
     JSON, since RQ's default runs whatever code somebody wrote into Redis.
     """
-    url = url or _embedded_url(data_dir)
+    url = url or last_url(data_dir) or socket_url(data_dir)
     return {name: {"URL": url, "SERIALIZER": "rq.serializers.JSONSerializer", "DEFAULT_TIMEOUT": 600}}
-
-
-def _embedded_url(data_dir: Path) -> str:
-    try:
-        return (data_dir / "redis.url").read_text().strip()
-    except OSError:
-        return f"unix://{data_dir / 'redis.sock'}"

@@ -113,7 +113,7 @@ TELEMETRY_PRICES = environment.checked("TELEMETRY_PRICES", parse_own_prices)
 TELEMETRY_USAGE_DAYS = environment.number("TELEMETRY_USAGE_DAYS", 90, most=3660)
 TELEMETRY_AUTOMATION_DAYS = environment.number("TELEMETRY_AUTOMATION_DAYS", 365, most=3660)
 
-# How many requests of one agent may wait, and be asked in a minute; 0 for no limit. Redis counts the newest 1,000.
+# How many requests of one agent may wait, and be asked in a minute; 0 for no limit.
 TELEMETRY_WAITING_REQUESTS = environment.number("TELEMETRY_WAITING_REQUESTS", 500, most=1000)
 TELEMETRY_REQUESTS_A_MINUTE = environment.number("TELEMETRY_REQUESTS_A_MINUTE", 1000, most=1000)
 

@@ -13,6 +13,7 @@ from core.values.approvals import EDITED
 
 LATER_SECONDS = 10
 TOO_LARGE = "too_large"
+MALFORMED = "malformed"  # what it is about stands in Redis and cannot be read
 
 HEADERS = [
     (b"content-type", b"application/json"),

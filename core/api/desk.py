@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from django.db import Error, close_old_connections
 
-from core.api.answers import HEADERS, Refused, Reply
+from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, Standing, secret_of
 from core.api.ends import Ends, Happenings, Mail
 from core.api.listeners import Listeners
@@ -125,7 +125,10 @@ def refused_by(scope: Scope, error: Exception) -> Refused:
     """The refusal that an error is, when Redis or the database is away; what is none is raised again."""
     if isinstance(error, Refused):
         return error
-    if isinstance(error, (StoreUnavailable, MalformedRecord, Error)):
+    if isinstance(error, MalformedRecord):
+        logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+        return Refused(503, MALFORMED, sentence(error), after=AWAY_SECONDS)
+    if isinstance(error, (StoreUnavailable, Error)):
         logger.warning("%s %s: %s", scope["method"], scope["path"], error)
         return Refused(503, UNAVAILABLE, AWAY, after=AWAY_SECONDS)
     if isinstance(error, RecursionError):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .. import failpoints
 from ..errors import AlreadyCollected, StoreUnavailable
 from ..store import approvals, outbox
-from ..store.client import Line, Store
+from ..store.client import READ_OVERTIME, Line, Store
 from ..store.keys import ENDED_TTL_MS
 from ..values.approvals import (
     ANSWER_OF,
@@ -189,9 +189,7 @@ def _expire(store: Store, request_id: str, end: float, hearing: Hearing) -> Appr
 
 def _read_ended(line: Line, request_id: str, seconds: float, hearing: Hearing) -> ApprovalResponse | None:
     """The end of a request, waiting at most `seconds`: all waiters wake, a late one finds it at once."""
-    block: list[str | int] = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-    ended = line.keys.approval_ended(request_id)
-    reply = line.read("XREAD", *block, "COUNT", 1, "STREAMS", ended, 0, seconds=max(0.0, seconds) + 0.5)
+    reply = line.read_streams({line.keys.approval_ended(request_id): 0}, seconds, overtime=READ_OVERTIME)
     if not reply:
         return None
     flat = reply[0][1][0][1]

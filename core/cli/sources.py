@@ -24,10 +24,9 @@ from ..usage.call import (
     SPAN,
     TIME,
     TOKENS,
-    TOLD,
-    UNKNOWN,
     Call,
     Kind,
+    told_call,
 )
 from ..usage.provider_usage import read_usage
 from ..usage.quantities import Quantities
@@ -130,17 +129,10 @@ def format_of(record: Record) -> str:
 # Calls
 
 
-def _call(quantities: Quantities, cost: int | None, source: str, **said: Any) -> Call:
-    counts = quantities.tokens._asdict()
-    call = Call(
-        **{**dict.fromkeys(("stage", "agent_id", "cache_type", "user"), ""), **counts, **said},
-        cost=cost or 0,
-        cost_source=UNKNOWN if cost is None else source,
-        prompt_hit=False,
-        incomplete="; ".join(quantities.incomplete)[:1000],
-    )
-    call.take(quantities)
-    return call
+def _call(quantities: Quantities, cost: int | None, **said: Any) -> Call:
+    incomplete = "; ".join(quantities.incomplete)[:1000]
+    unsaid = {"stage": "", "cache_type": "", "user": "", "prompt_hit": False}
+    return told_call(quantities, cost, incomplete, **unsaid, **said)
 
 
 def _us(text: object) -> int:
@@ -174,7 +166,6 @@ def of_transcript(record: Record) -> Call | None:
     return _call(
         found,
         None if told is None else nano_dollars(told),
-        TOLD,
         call_id=call_id,
         us=_us(record["timestamp"]),
         workflow=_project(str(record.get("cwd") or "")),
@@ -204,7 +195,6 @@ def of_spend_log(record: Record) -> Call | None:
     return _call(
         read_usage(usage),
         None if spend in (None, "") else nano_dollars(Decimal(str(spend))),
-        TOLD,
         call_id=checked_name(record["request_id"], "request_id"),
         us=start,
         workflow=_name(metadata.get("user_api_key_alias") or record.get("team_id"), "litellm"),

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
-from ..errors import StoreUnavailable
+from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
 from .gate import Asks, by_default, checked_default, id_of, pending_of
@@ -60,7 +60,7 @@ class AsyncGate(Asks):
         try:
             pending = await asyncio.wrap_future(opening)
             answer = await self._end_of(pending)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, MalformedRecord) as error:
             answer = refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
         except BaseException:
             if key is None:
@@ -183,7 +183,7 @@ class AsyncGate(Asks):
             return
 
         def act() -> None:
-            with suppress(StoreUnavailable, TypeError, ValueError):
+            with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
                 self._way.cancel(opening.result().request.request_id)
 
         done = self._hands.run(act)

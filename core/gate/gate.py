@@ -85,7 +85,11 @@ class Gate(Asks):
         revises: str | None = None,
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
-        """Store a request, or find the one of this key, and return at once; StoreUnavailable where that failed."""
+        """Store a request, or find the one of this key, and return at once.
+
+        StoreUnavailable where that failed, MalformedRecord where what the key names cannot be read, ValueError where
+        that is another type or context.
+        """
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
         return self._way.open(asked).request
@@ -111,7 +115,8 @@ class Gate(Asks):
     ) -> ApprovalResponse | None:
         """Block until it has ended, or `timeout` seconds: then None. request: what `open` returned, or its id.
 
-        digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
+        digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set. Raises StoreUnavailable
+        where nobody can say whether it is pending, MalformedRecord where it cannot be read.
         """
         seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
         until = time.monotonic() + seconds

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..errors import StoreRefused, StoreUnavailable, TooLarge
+from ..errors import MalformedRecord, StoreRefused, StoreUnavailable, TooLarge
 
 PATH = "/api/v1/"
 CALL_SECONDS = 10.0
@@ -178,6 +178,8 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 def checked(said: Said) -> Said:
     """What came back, where it is an answer to the call; else it is raised."""
+    if said.body.get("error") == "malformed":
+        raise MalformedRecord(said.message)
     if said.status in BUSY and said.body.get("error") != "too_many":
         raise StoreUnavailable(said.message)
     if said.status < 300 and not said.body:

@@ -55,7 +55,7 @@ class OverHTTP:
         with interruptions.Guard(withdraw) as guard:
             try:
                 pending = self.open(wanted)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, MalformedRecord) as error:
                 return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
             guard.watch_task()
             answer = self.wait(pending, math.inf)
@@ -111,7 +111,7 @@ class OverHTTP:
             for request in self.find(_key(question), PENDING, None):
                 self.cancel(request.request_id)
 
-        with suppress(StoreUnavailable, TypeError, ValueError):
+        with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
             patiently(act, time.monotonic() + seconds)
 
     # Waiting
@@ -285,7 +285,9 @@ def _response(said: dict[str, Any], hearing: Hearing) -> ApprovalResponse:
         )
         changed = encode_json_object(edited, EDITED, MAX_CONTEXT_BYTES) if edited else b""
     except ODD as error:
-        raise MalformedRecord(f"an outcome, as the site says it: {error}") from error
+        return refusal(
+            str(said.get("id", "")), f"malformed: the outcome, as the site says it: {error}", UNKNOWN
+        )
     if hearing.proof is None or status not in (APPROVED, DENIED, CHANGES):
         return response
     answer = EDITED if changed else CHANGES if status == CHANGES else ""

@@ -67,7 +67,9 @@ class Ear(Protocol):
 
 
 class Way(Protocol):
-    """Blocking calls, safe from several threads. They raise StoreUnavailable, and ValueError for bad arguments."""
+    """Blocking calls, safe from several threads. They raise StoreUnavailable, MalformedRecord for a request that
+    cannot be read, and ValueError for bad arguments.
+    """
 
     agent: str
 

@@ -1,13 +1,12 @@
 """One agent's mailbox: looked at, taken from, waited at, cleared. Its inbox and the broadcasts are read as one."""
 
 import logging
-import math
 import os
 import time
 
 from ..errors import MalformedRecord
 from ..store import signals
-from ..store.client import Line, Store
+from ..store.client import READ_OVERTIME, Line, Store
 from ..store.keys import Keys
 from ..store.script import Command
 from ..store.signals import START, MailboxPage, Position
@@ -107,13 +106,12 @@ def block(line: Line, agent_id: str, position: Position, end: float) -> None:
 
     What arrived since `position` was read ends the wait at once, so nothing is missed in between.
     """
-    streams = [line.keys.signals_inbox(agent_id), line.keys.signals_broadcast]
-    after = [position.inbox or "0-0", position.broadcast or "0-0"]
+    after = {
+        line.keys.signals_inbox(agent_id): position.inbox or "0-0",
+        line.keys.signals_broadcast: position.broadcast or "0-0",
+    }
     while (left := end - time.monotonic()) > 0:
-        seconds = min(SLICE_SECONDS, left)
-        block = max(1, math.ceil(seconds * 1000))
-        options: list[str | int] = ["BLOCK", block, "COUNT", 1, "STREAMS"]
-        if line.read("XREAD", *options, *streams, *after, seconds=seconds + 0.5):
+        if line.read_streams(after, min(SLICE_SECONDS, left), overtime=READ_OVERTIME):
             return
 
 

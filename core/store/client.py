@@ -38,6 +38,7 @@ except ImportError:  # redis-py does without it too
 
 CONNECT_TIMEOUT = 1.0
 COMMAND_TIMEOUT = 2.0
+READ_OVERTIME = 0.5  # of a reply for which somebody waits until a deadline
 CONFIRM_ATTEMPTS = 3
 NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain port needs redis://"
 OLDEST = (7, 0)
@@ -206,11 +207,19 @@ class Line:
             return replies
 
     def read_streams(
-        self, after: Mapping[Any, str | int], seconds: float, *, count: int = 1
+        self,
+        after: Mapping[Any, str | int],
+        seconds: float,
+        *,
+        count: int = 1,
+        overtime: float = COMMAND_TIMEOUT,
     ) -> list[tuple[bytes, list[Any]]]:
-        """Streams with what stands in them behind these ids, waiting so long for a first entry; 0 only looks."""
+        """Streams with what stands in them behind these ids, waiting so long for a first entry; 0 only looks.
+
+        overtime: seconds that the reply may be late.
+        """
         block = ["BLOCK", max(1, math.ceil(seconds * 1000))] if seconds > 0 else []
-        limit = max(0.0, seconds) + COMMAND_TIMEOUT
+        limit = max(0.0, seconds) + overtime
         command = ("XREAD", *block, "COUNT", count, "STREAMS", *after, *after.values())
         return self.read(*command, seconds=limit) or []
 
@@ -341,8 +350,7 @@ class UsesStore:
                 raise TypeError(f"{cls.__name__} sets {name}, which every process must share: leave it out")
 
     def __init__(self, memory: object = None) -> None:
-        self._opened: Store | None = None
-        self._given, self._prepared = memory, prepared(memory)
+        self._lead_to(memory)
 
     @property
     def memory(self) -> Any:
@@ -354,9 +362,20 @@ class UsesStore:
 
     @memory.setter
     def memory(self, memory: object) -> None:
-        if self._opened is not None:
-            raise AttributeError(fixed_memory(self))
+        if self._is_used:
+            name = type(self).__name__
+            raise AttributeError(
+                f"memory of {name} was used already and cannot be changed: make another {name}"
+            )
+        self._lead_to(memory)
+
+    def _lead_to(self, memory: object) -> None:
+        self._opened: Store | None = None
         self._given, self._prepared = memory, prepared(memory)
+
+    @property
+    def _is_used(self) -> bool:
+        return self._opened is not None
 
     @property
     def _store(self) -> Store:
@@ -388,12 +407,6 @@ def client_of(memory: object) -> Any:
     if memory is None or isinstance(memory, str):
         return redis.Redis.from_url(configured_url() if memory is None else memory)
     return memory
-
-
-def fixed_memory(owner: object) -> str:
-    """What is said to who assigns `memory` too late."""
-    name = type(owner).__name__
-    return f"memory of {name} was used already and cannot be changed: make another {name}"
 
 
 def open_store(memory: object = None) -> Store:

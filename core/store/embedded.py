@@ -100,6 +100,11 @@ def last_url(data_dir: Path) -> str | None:
         return None
 
 
+def socket_url(data_dir: Path) -> str:
+    """The address of a server of `data_dir` that listens on a socket there."""
+    return f"unix://{quote(str(data_dir / 'redis.sock'))}"
+
+
 def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
     socket_path = data_dir / "redis.sock"
     settings = {
@@ -112,7 +117,7 @@ def _launch(data_dir: Path, durable: bool, lock: int) -> EmbeddedServer:
     }
     if len(os.fsencode(socket_path)) <= _SOCKET_PATH_BYTES:
         socket_path.unlink(missing_ok=True)
-        url = f"unix://{quote(str(socket_path))}"
+        url = socket_url(data_dir)
         settings |= {"port": "0", "unixsocket": str(socket_path), "unixsocketperm": "700"}
     else:
         port, password = _loopback_address(data_dir)

@@ -131,7 +131,9 @@ class Keys:
         return self._key("signals", "expiry", quoted(agent))
 
     def signals_consumed(self, agent: str) -> str:
-        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry."""
+        """Sorted set, as long as the broadcasts in it: those that this agent consumed, by expiry, and up to which
+        it has read.
+        """
         return self._key("signals", "consumed", quoted(agent))
 
     def signals_claimed(self, claim: str) -> str:
@@ -178,7 +180,9 @@ class Keys:
         return self._key("approvals", "listened", request_id)
 
     def approvals_asked(self, agent: str) -> str:
-        """Sorted set, 7 days after the last deadline, at most 372: an agent's newest 1,000 requests by server ms."""
+        """Sorted set, 7 days after the last deadline, at most 372: an agent's requests by server ms, the newest 1,000
+        and those that wait where the site limits them.
+        """
         return self._key("approvals", "asked", quoted(agent))
 
     @cached_property

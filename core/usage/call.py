@@ -292,6 +292,17 @@ def fields_of(quantities: Quantities) -> dict[str, Any]:
     }
 
 
+def told_call(quantities: Quantities, nano_dollars: int | None, incomplete: str, **said: Any) -> Call:
+    """A call of these quantities that somebody tells of, at this cost; None where nobody says it."""
+    return Call(
+        **said,
+        **fields_of(quantities),
+        cost=nano_dollars or 0,
+        cost_source=UNKNOWN if nano_dollars is None else TOLD,
+        incomplete=incomplete,
+    )
+
+
 def details_of(quantities: Quantities) -> dict[str, Any]:
     """What a provider bills that has no field of its own here."""
     if _DETAILS_OF(quantities) == _NO_DETAILS:

@@ -1,5 +1,6 @@
 """One face for both ways: asked over Redis or over HTTP, everything is told alike."""
 
+import asyncio
 import time
 from base64 import b64encode
 from dataclasses import dataclass
@@ -10,7 +11,15 @@ from uuid import UUID
 
 import pytest
 
-from core import AlreadyCollected, ApprovalRequest, StoreRefused, StoreUnavailable, TooLarge
+from core import (
+    AlreadyCollected,
+    ApprovalRequest,
+    AsyncGate,
+    MalformedRecord,
+    StoreRefused,
+    StoreUnavailable,
+    TooLarge,
+)
 from core.approvals.waiting import Hearing
 from core.gate import Gate
 from core.gate.forms import plain, seconds_of
@@ -105,6 +114,19 @@ def test_a_context_that_is_too_large_is_refused_at_once_and_for_good(gate):
         gate.open("deploy", {"a": [1, 2]})
 
 
+def test_a_key_of_a_request_that_cannot_be_read_is_a_no_and_no_site_that_is_away(gate, raw, way):
+    request = gate.open("deploy", key="release-7")
+    raw.hset("{telemetry}:approvals:request:" + request.id, "requested_ms", "noon")
+    said = [
+        gate.ask("deploy", key="release-7", timeout=60, default=True),
+        asyncio.run(AsyncGate(**way).ask("deploy", key="release-7", timeout=60, default=True)),
+    ]
+    assert [(one.approved, one.status, one.away) for one in said] == [(False, "unavailable", False)] * 2
+    for call in (lambda: gate.open("deploy", key="release-7"), lambda: gate.wait(request.id, 0)):
+        with pytest.raises(MalformedRecord, match=request.id):
+            call()
+
+
 def test_a_token_that_is_not_good_is_refused_and_not_taken_for_a_site_that_is_away(site):
     said = Gate(site, token="agt_wrong").ask("deploy", timeout=60, default=True)
     assert (said.approved, said.status, said.away) == (False, "unavailable", False)
@@ -158,6 +180,27 @@ def test_what_is_no_site_is_nobody_who_could_be_asked():
         assert gate.ask("deploy", timeout=0.3).status == "unavailable"
         with pytest.raises(StoreUnavailable, match="no site"):
             gate.find()
+
+
+class Garbled(Page):
+    """Answers what is no request and no outcome."""
+
+    def do_GET(self) -> None:
+        self.posted()
+        self.send('{"id": 7, "status": "approved", "approved": true}', "application/json")
+
+    do_POST = do_GET
+
+
+def test_a_site_that_says_what_cannot_be_read_is_a_no():
+    request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 60.0)
+    pending = Pending(request, time.monotonic() + 60, Hearing())
+    with model(Garbled, "") as site, Gate(site.url, token="agt_x") as gate:
+        said = [gate.ask("deploy", timeout=60, default=True), gate._way.wait(pending, float("inf"))]
+    assert [(one.approved, one.status, one.away) for one in said] == [
+        (False, "unavailable", False),
+        (False, "unknown", False),
+    ]
 
 
 def test_a_proxy_that_wants_a_name_and_a_password_gets_those_of_the_environment(monkeypatch):

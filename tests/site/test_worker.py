@@ -6,6 +6,7 @@ import sys
 from functools import partial
 
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 from rq import Callback
 from rq.job import Job, JobStatus
@@ -134,6 +135,14 @@ def test_without_redis_it_says_so(settings, tmp_path):
     settings.RQ_QUEUES = rq_queues(nowhere, tmp_path, "telemetry-jobs")
     with pytest.raises(CommandError, match="the queue of jobs does not answer"):
         call_command("worker", "--burst")
+
+
+def test_the_queue_is_in_the_private_server_whatever_its_folder_is_called(tmp_path):
+    for name in ("var", "a #1? 'b' \"c\" 100%25"):
+        url = rq_queues("", tmp_path / name, "telemetry-jobs")["telemetry-jobs"]["URL"]
+        assert redis.Redis.from_url(url).connection_pool.connection_kwargs["path"] == str(
+            tmp_path / name / "redis.sock"
+        )
 
 
 def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw, monkeypatch):

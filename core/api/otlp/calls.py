@@ -9,7 +9,7 @@ from typing import Any
 
 from core.api.otlp.dialects import CONVENTION, Dialect, Names
 from core.api.otlp.records import TRACES, Attributes, Record
-from core.usage.call import TOLD, UNKNOWN, Call, fields_of, lower_name
+from core.usage.call import Call, lower_name, told_call
 from core.usage.quantities import MAX_COUNT, Quantities, told_count
 from core.usage.telling import Odd, nano_dollars
 from core.values.names import NAME_LENGTH
@@ -75,14 +75,7 @@ def priced_as_told(
     """A call of these quantities at this cost in dollars, None where nobody says."""
     odd = Odd()
     nano = None if cost is None else odd.good(nano_dollars, cost, None)
-    return Call(
-        **words,
-        **said,
-        **fields_of(quantities),
-        cost=nano or 0,
-        cost_source=UNKNOWN if nano is None else TOLD,
-        incomplete=odd.text,
-    )
+    return told_call(quantities, nano, odd.text, **words, **said)
 
 
 def moment(nanoseconds: int, now: float) -> int:

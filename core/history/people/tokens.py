@@ -18,10 +18,11 @@ from core.history.people import heard
 from core.history.people.actor import actor
 from core.history.people.lookalikes import begins_alike, skeleton
 from core.models import AgentOwner, AgentToken
-from core.values.names import checked_name
+from core.values.names import NAME_LENGTH, checked_name
 
 SCOPES = ("ask", "beat", "signal", "events", "usage")
 PROVISION = "provision"  # makes instances of the Agent Approval Protocol; alone, with the token of a fleet
+FLEET_LENGTH = NAME_LENGTH - 9  # of what provisions: an instance puts a space and 8 digits behind it
 MAKE = "core.add_agenttoken"
 BEGINNING = "agt_"  # by which scanners of code and logs know it
 LONGEST_DAYS = 365
@@ -76,6 +77,8 @@ class Wanted(NamedTuple):
             raise ValueError(
                 f"scopes: {PROVISION} is for the token of a fleet, whose names begin with its own"
             )
+        if self.scopes == (PROVISION,):
+            checked_name(self.agent, f"with {PROVISION}, agent", FLEET_LENGTH)
         if not 1 <= self.days <= LONGEST_DAYS:
             raise ValueError(f"days must be 1 to {LONGEST_DAYS}")
         asks = " ".join(self.asks.split())

@@ -11,14 +11,17 @@ from django.utils import timezone
 from core.history.database import locks
 from core.history.notices.sealing import Unreadable, seal, unseal
 from core.history.people import tokens
-from core.history.people.tokens import LONGEST_DAYS, Bearer, Wanted
+from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, Wanted
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
-from core.values.names import NAME_LENGTH
 
 UNDER_WAY = timedelta(seconds=30)  # longer than a receiver may take to answer; then its process is gone
 REMOVED = "its receiver was removed"
 NAME_KEPT = 200  # of an instance's name, in the name of its agent
 ASKS = ("ask",)
+TOO_LONG = (
+    f"What the names of this fleet begin with is longer than {FLEET_LENGTH} characters, so no instance can be called "
+    "after it: use a token of a shorter beginning."
+)
 
 
 class Delivery(NamedTuple):
@@ -79,10 +82,12 @@ def answered(row: ProtocolAnswer) -> dict[str, Any]:
 
 
 def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Change) -> dict[str, Any]:
-    """A new instance with its credential, which the answer alone has. Raises `tokens.NotYours`."""
+    """A new instance with its credential, which the answer alone has. Raises NotYours."""
+    if len(bearer.agent) > FLEET_LENGTH:  # a token of before that was refused
+        raise NotYours(TOO_LONG)
     name = change.name or f"instance {str(instance_id)[:8]}"
     its_own = f" {str(instance_id)[:8]}"  # stands whole, whatever is cut
-    agent = f"{bearer.agent}{name[:NAME_KEPT]}"[: NAME_LENGTH - len(its_own)] + its_own
+    agent = f"{bearer.agent}{name[:NAME_KEPT]}"[:FLEET_LENGTH] + its_own
     provisioner = AgentToken.objects.select_related("owner").get(pk=bearer.number)
     now = timezone.now()
     days = min(LONGEST_DAYS, max(1, (provisioner.expires_at - now).days + 1))

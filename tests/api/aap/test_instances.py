@@ -16,6 +16,7 @@ from django.utils import timezone
 from core import ApprovalGate
 from core.api.throttle import Throttle
 from core.history.callbacks import messages, sending
+from core.history.people.tokens import FLEET_LENGTH, Wanted
 from core.models import AgentToken, Callback, ProtocolInstance
 from telemetry_site.asgi import door
 from tests import receivers
@@ -117,6 +118,27 @@ def test_an_instance_asks_with_its_own_credential_until_it_is_deleted(provisione
     assert code(patch(provisioner, instance["id"], {"instance_name": "x"})) == (404, "not_found")
     assert code(post(provisioner, {"instance_name": "codex laptop"}, "k")) == (409, "instance_deleted")
     assert AgentToken.objects.get(agent=name).revoked_at
+
+
+def test_a_fleets_beginning_stands_whole_in_the_names_of_its_instances(speaking):
+    longest = "f" * FLEET_LENGTH
+    made = post(speaking(longest, "provision", is_prefix=True), {"instance_name": "codex laptop"})
+    instance = ProtocolInstance.objects.get()
+    assert made.json()["instance"] == {"id": str(instance.pk), "name": "codex laptop"}
+    assert instance.agent == f"{longest} {str(instance.pk)[:8]}"
+
+
+def test_a_beginning_that_leaves_an_instance_no_name_of_its_own_provisions_nothing(speaking):
+    too_long = "f" * (FLEET_LENGTH + 1)
+    with pytest.raises(ValueError, match="with provision, agent must have 1 to 246 characters, not 247"):
+        Wanted("fleet", too_long, True, ("provision",), 1).checked()
+    assert Wanted("fleet", too_long, True, ("ask",), 1).checked()
+    made_before = speaking("fleet", "provision", is_prefix=True)
+    AgentToken.objects.update(agent=too_long)
+    answer = post(made_before, {"instance_name": "codex laptop"})
+    assert code(answer) == (403, "not_owned")
+    assert "longer than 246 characters" in answer.json()["error"]["message"]
+    assert not ProtocolInstance.objects.exists()
 
 
 def test_another_fleets_instances_are_not_there(provisioner, speaking):

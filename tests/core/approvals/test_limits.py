@@ -6,6 +6,7 @@ from core import ApprovalGate
 from core.errors import StoreRefused, TooLarge
 from core.store.approvals import set_limits
 from core.store.client import open_store
+from core.store.keys import ASKED_LENGTH
 
 
 @pytest.fixture
@@ -30,6 +31,26 @@ def test_an_agent_with_as_many_as_may_wait_is_refused_until_one_ends(clean_redis
     assert ApprovalGate(clean_redis, "another").open_request("deploy").status == "pending"
     gate.cancel_request(first.request_id)
     assert gate.open_request("deploy").status == "pending"
+
+
+def test_what_waits_is_counted_however_much_was_asked_and_withdrawn_since(clean_redis, gate):
+    limit(clean_redis, waiting=3)
+    waits = [gate.open_request("deploy").request_id for _ in range(2)]
+    for _ in range(ASKED_LENGTH):
+        gate.cancel_request(gate.open_request("deploy").request_id)
+    store = open_store(clean_redis)
+    asked = store.keys.approvals_asked("robot")
+    assert store.read("ZCARD", asked) <= ASKED_LENGTH + 2
+    gate.open_request("deploy")
+    with pytest.raises(StoreRefused, match="agent 'robot' has 3 requests that wait"):
+        gate.open_request("deploy")
+    assert len(gate.find_requests()) == ASKED_LENGTH
+    gate.cancel_request(waits[0])
+    gate.open_request("deploy")
+    assert store.read("ZCARD", asked) <= ASKED_LENGTH + 1  # what has ended is let go
+    limit(clean_redis)
+    gate.open_request("deploy")
+    assert store.read("ZCARD", asked) == ASKED_LENGTH
 
 
 def test_what_is_past_its_deadline_waits_no_more(clean_redis, gate):

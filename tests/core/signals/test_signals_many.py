@@ -45,6 +45,41 @@ def test_200_agents_receive_one_broadcast_once_each(mailbox_of, raw, background)
     assert mailbox_of("late").check_signal("go").signal_id == sent
 
 
+def test_broadcasts_that_are_consumed_are_not_read_again_and_no_other_is_missed(mailbox_of, raw):
+    boss, bob, late = mailbox_of("boss"), mailbox_of("bob"), mailbox_of("late")
+    jobs, notes = [n for n in range(1000) if n % 10], list(range(0, 1000, 10))
+    for number in range(1000):
+        boss.broadcast("job" if number % 10 else "note", payload={"n": number}, ttl_seconds=600)
+    assert [bob.check_signal("job").payload["n"] for _ in jobs] == jobs
+    raw.config_resetstat()
+    assert bob.check_signal("job") is None
+    assert raw.info("commandstats")["cmdstat_xrange"]["calls"] < 6  # of 128 entries at most
+    boss.broadcast("job", payload={"n": 1000}, ttl_seconds=600)
+    assert late.check_signal("job").payload["n"] == 1
+    assert bob.wait_for_signal("job", timeout=0).payload["n"] == 1000
+    assert [signal.payload["n"] for signal in bob.get_pending_signals()] == notes
+    assert [bob.check_signal("note", "boss").payload["n"] for _ in notes] == notes
+    assert bob.get_pending_signals() == []
+    raw.config_resetstat()
+    assert bob.get_pending_signals() == []
+    assert raw.info("commandstats")["cmdstat_xrange"]["calls"] < 6
+    assert late.clear_signals("job") == 900
+    assert len(late.get_pending_signals()) == 100
+
+
+def test_a_stream_of_broadcasts_that_begins_anew_is_read_from_its_beginning(mailbox_of, raw):
+    boss, bob = mailbox_of("boss"), mailbox_of("bob")
+    for _ in range(50):
+        boss.broadcast("job", ttl_seconds=600)
+    assert bob.clear_signals() == 50
+    assert bob.get_pending_signals() == []
+    signal_id, *_ = raw.xrange("{telemetry}:signals:broadcast")
+    raw.delete("{telemetry}:signals:broadcast", "{telemetry}:signals:broadcast_expiry")
+    fields = {**signal_id[1], b"expires_ms": b"9999999999999"}
+    raw.xadd("{telemetry}:signals:broadcast", fields, id="1-1")
+    assert len(bob.get_pending_signals()) == 1
+
+
 @pytest.mark.long
 def test_8_threads_on_one_mailbox_of_5000_signals(mailbox_of, background):
     fill(mailbox_of)

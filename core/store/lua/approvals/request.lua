@@ -53,10 +53,14 @@ end
 if a_minute > 0 and asked >= a_minute and redis.call('ZCOUNT', KEYS[7], digits(now - 60000), '+inf') >= a_minute then
   return {'over', 'a_minute', digits(a_minute)}
 end
+-- What is older than the newest ones, and is let go; where few may wait, what waits stays and is counted.
+local gone, waiting = redis.call('ZRANGE', KEYS[7], 0, -@ASKED_LENGTH@), 0
 if most > 0 and asked >= most then
-  local waiting = 0
-  for _, due in ipairs(redis.call('ZMSCORE', KEYS[2], unpack(redis.call('ZRANGE', KEYS[7], 0, -1)))) do
-    if due and tonumber(due) > now then waiting = waiting + 1 end
+  local ids, old = redis.call('ZRANGE', KEYS[7], 0, -1), #gone
+  gone = {}
+  for place, due in ipairs(redis.call('ZMSCORE', KEYS[2], unpack(ids))) do
+    if due and tonumber(due) > now then waiting = waiting + 1
+    elseif place <= old then gone[#gone + 1] = ids[place] end
   end
   if waiting >= most then return {'over', 'waiting', digits(most)} end
 end
@@ -74,7 +78,7 @@ end
 redis.call('ZADD', KEYS[2], digits(deadline), id)
 local asked_ms = redis.call('PTTL', KEYS[7])
 redis.call('ZADD', KEYS[7], digits(now), id)
-redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -1 - @ASKED_LENGTH@)
+if #gone > 0 then redis.call('ZREM', KEYS[7], unpack(gone)) end
 redis.call('PEXPIRE', KEYS[7], digits(math.max(asked_ms, math.min(deadline - now + @ENDED_TTL_MS@, @ASKED_TTL_MS@))))
 remember(KEYS[3], KEYS[4], 'type', 'requested', 'request_id', id, 'agent_id', agent,
   'approval_type', kind, 'digest', digest, 'requested_ms', digits(now),
