@@ -6,11 +6,8 @@ const marked = new Set(); // lines that were selected with x
 let before = ""; // the first of two keys
 
 function step(by) {
-  const all = waitingLines();
-  if (!all.length) return;
-  const place = all.findIndex((line) => line.dataset.line === wanted);
-  const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
-  if (next.dataset.line !== wanted) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
+  const next = lineFrom(wanted, by);
+  if (next) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
 }
 
 // The group that is looked at, or what was selected: its page asks once more.
