@@ -4,6 +4,7 @@
 const WIDE = matchMedia("(width >= 62rem)");
 const SOON_MS = 120000;
 const over = new Set(); // lines that are known to have ended
+const marked = new Set(); // lines that were selected with x
 const arrived = []; // requests that nobody was told of yet
 let crowd = 0; // how many more came, too many at once to name them
 let wanted = document.getElementById("inbox").dataset.selected; // the line that is selected
@@ -41,6 +42,7 @@ function showSelection() {
     const link = line.querySelector("a");
     if (line.dataset.line === wanted) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
+    line.classList.toggle("marked", marked.has(line.dataset.line));
   }
 }
 

@@ -98,6 +98,10 @@ def test_the_reason_of_an_approval_that_was_held_was_sent(held, sign_in, clean_r
     elsewhere(lambda: release(open_store(), decision))
     expect(page.locator("#pane .card.over-approved")).to_be_visible()
     expect(page.locator("#pane .draft")).to_have_count(0)
+    expect(page.locator("#notices .released")).to_be_visible()
+    page.keyboard.press("z")
+    page.wait_for_timeout(500)  # an answer would be there
+    expect(page.locator("#notices")).not_to_contain_text("too late")
 
 
 def test_who_lets_a_request_wait_longer_stays_with_it_and_keeps_the_reason(sign_in, clean_redis):
@@ -157,3 +161,18 @@ def test_a_page_that_is_shown_again_from_memory_is_live_again(sign_in):
     page = sign_in("maria", "approver")
     page.evaluate(FROM_MEMORY)
     page.wait_for_function("() => !window.left && document.documentElement.dataset.connection === 'live'")
+
+
+def test_what_was_selected_looks_so_when_the_list_is_another(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    request = gate.open_request("one", timeout=600)
+    page = sign_in("maria", "approver", viewport=WIDE)
+    expect(page.locator("#pane")).to_have_attribute("data-shows", request.request_id)
+    marked = page.locator(f"#line-{request.request_id}.marked")
+    key_until(page, "x", lambda: marked.count() == 1)
+    gate.open_request("two", timeout=500)
+    page.locator("#news").click()
+    expect(page.locator("#lines .line")).to_have_count(2)
+    expect(marked).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(marked).to_have_count(0)
