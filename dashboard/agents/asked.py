@@ -30,10 +30,14 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True)
 class Asked:
-    """`state` is '' for all that are not away; `sort` begins with - where the last comes first."""
+    """`state` is '' for all that are not away; `sort` begins with - where the last comes first.
+
+    begins: what `folds.beginning_of` makes of the names, '' for any.
+    """
 
     state: str = ""
     q: str = ""
+    begins: str = ""
     sort: str = "state"
     group: bool = False
     page: int = 1
@@ -42,7 +46,7 @@ class Asked:
     def of(cls, said: Mapping[str, str]) -> "Asked":
         """From an address; BadAddress for what is none of ours."""
         state, sort, page = said.get("state", ""), said.get("sort") or "state", said.get("page") or "1"
-        group, q = said.get("group", ""), said.get("q", "").strip()
+        group, q, begins = said.get("group", ""), said.get("q", "").strip(), said.get("begins", "")
         if state not in STATE_WORDS:
             raise BadAddress(f"state must be one of {', '.join(filter(None, STATE_WORDS))}.")
         if sort.removeprefix("-") not in SORTS:
@@ -51,14 +55,17 @@ class Asked:
             raise BadAddress("page must be a number from 1 on.")
         if group not in ("", "beginning"):
             raise BadAddress("group must be beginning, or nothing.")
-        if len(q) > LONGEST:
-            raise BadAddress(f"q must have at most {LONGEST} characters.")
-        return cls(state, q, sort, bool(group), int(page))
+        for name, text in (("q", q), ("begins", begins)):
+            if len(text) > LONGEST:
+                raise BadAddress(f"{name} must have at most {LONGEST} characters.")
+        return cls(state, q, begins, sort, bool(group), int(page))
 
     @property
     def folds(self) -> bool:
         """Whether the dead stand as one line: unless somebody asked for them."""
-        return not self.q and not self.group and self.state in ("", "need") and self.sort == "state"
+        return (
+            not (self.q or self.begins or self.group) and self.state in ("", "need") and self.sort == "state"
+        )
 
     @property
     def query(self) -> str:
@@ -66,6 +73,7 @@ class Asked:
         said = {
             "state": self.state,
             "q": self.q,
+            "begins": self.begins,
             "sort": "" if self.sort == "state" else self.sort,
             "group": "beginning" if self.group else "",
             "page": "" if self.page == 1 else str(self.page),
@@ -92,8 +100,8 @@ class Asked:
         return replace(self, group=not self.group, page=1).query
 
     def within(self, beginning: str) -> str:
-        """The query of those whose names begin with something, one by one."""
-        return replace(self, q=beginning.strip(), group=False, page=1).query
+        """The query of those of them that are one group, one by one."""
+        return replace(self, begins=beginning, group=False, page=1).query
 
     @property
     def heads(self) -> list[Head]:

@@ -45,7 +45,7 @@ class Entry:
     @property
     def query(self) -> str:
         """The query that shows them one by one."""
-        return Asked(state=self.row.state, q=self.beginning.strip()).query
+        return Asked(state=self.row.state, begins=self.beginning).query
 
     @property
     def may_go(self) -> bool:
@@ -137,7 +137,8 @@ def _is_asked_for(row: AgentRow, asked: Asked) -> bool:
     if row.away != (asked.state == "away"):
         return False
     of_state = asked.state in ("", "away", row.state) or (asked.state == "need" and row.state in NEED_A_LOOK)
-    return of_state and (not asked.q or is_found(row, asked.q))
+    begins = not asked.begins or beginning_of(row.agent_id) == asked.begins
+    return of_state and begins and (not asked.q or is_found(row, asked.q))
 
 
 def _sorted(rows: list[AgentRow], asked: Asked, waiting: Waiting, costs: dict[str, int]) -> list[AgentRow]:

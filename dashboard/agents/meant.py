@@ -34,7 +34,10 @@ class Meant:
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Meant":
-        """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; `all`, a state, with `q`."""
+        """From a form with quoted names: `one`, an agent; `fold`, a state and a beginning; `all`, a state.
+
+        With `all` go `q` and `begins`, as the address of the list has them.
+        """
         try:
             seen_at = at(said.get("seen", ""))
         except ValueError as error:
@@ -44,7 +47,8 @@ class Meant:
         state, space, beginning = said.get("fold", "").partition(" ")
         meant = cls(seen_at, state=state, beginning=unquote(beginning))
         if not space:
-            meant = cls(seen_at, state=said.get("all", ""), q=said.get("q", ""))
+            begins = said.get("begins") or None
+            meant = cls(seen_at, state=said.get("all", ""), beginning=begins, q=said.get("q", ""))
         if meant.state not in DEAD:
             raise NobodyMeant(f"state must be one of {', '.join(DEAD)}")
         return meant
@@ -61,6 +65,6 @@ class Meant:
         row = AgentRow.of(state, self.seen_at, waits=False)
         if row.state != self.state:
             return False
-        if self.beginning is not None:
-            return beginning_of(row.agent_id) == self.beginning
+        if self.beginning is not None and beginning_of(row.agent_id) != self.beginning:
+            return False
         return not self.q or is_found(row, self.q)

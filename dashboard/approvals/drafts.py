@@ -28,7 +28,7 @@ class Choice:
 
     number: int
     term: Term
-    shown: str
+    shown: str  # one of several lines as JSON: a hundred short lines are no page of their own
     cut: bool
     how: list[tuple[str, str, bool]]  # value, word, whether it is chosen
     value: str
@@ -112,11 +112,12 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     chosen = said.get(f"how-{number}", offered[0])
     value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
     text = value if isinstance(value, str) else json.dumps(value)
+    flat = json.dumps(text, ensure_ascii=False) if len(text.splitlines()) > 1 else text
     return Choice(
         number,
         Term(path, offered[0], value),
-        text[:SHOWN],
-        len(text) > SHOWN,
+        flat[:SHOWN],
+        len(flat) > SHOWN,
         [(how, words.HOW[how], how == chosen) for how in offered],
         said.get(f"value-{number}", text[:SHOWN].partition("\n")[0]),
         said.get(f"most-{number}", text[:SHOWN]),

@@ -191,20 +191,21 @@ class Feed(threading.Thread):
     def _look(self) -> None:
         self._require_rights_if_live()
         self._look_at_rights()
-        if self._state is None and self._timers.due("open", PAUSE_SECONDS):
+        if self._state is not None:
+            self._look_at_state(self._state)
+        elif self._timers.due("open", PAUSE_SECONDS):
             self._open()
-        messages = [] if self._state is None else self._state.look()
-        self._distribute([], set() if self._state is None else self._state.take_touched())
-        if self._state is not None and self._timers.due("verify", VERIFY_SECONDS):
-            self._ask_sql(self._state)
         if self._timers.due("tick", TICK_SECONDS):
-            messages += [] if self._state is None else self._state.tick()
-            self._distribute(messages, set())
+            self._distribute([] if self._state is None else self._state.tick(), set())
             self._tick()
-        else:
-            self._distribute(messages, set())
         self._look_at_lookers()
         self._ring()
+
+    def _look_at_state(self, state: LiveState) -> None:
+        messages = state.look()
+        self._distribute(messages, state.take_touched())
+        if self._timers.due("verify", VERIFY_SECONDS):
+            self._ask_sql(state)
 
     def _look_at_lookers(self) -> None:
         """Tell pages who else looks at their request, and other processes who does so here."""

@@ -36,11 +36,15 @@ def agents_region(agents: Agents) -> str:
     return _fragment("agents", "agents/_figures", agents=agents)
 
 
-def came(record: RequestRecord, now: datetime) -> str:
-    """That a request came, or has another deadline now: enough to say so; the list fetches itself."""
-    return _told(
-        now, came=_named(record.request_id, record.approval_type, record.agent_id, record.deadline_at)
-    )
+def came(record: RequestRecord, now: datetime, *, again: bool) -> str:
+    """That a request came, or `again`, with another deadline: enough to say so; the list fetches itself."""
+    named = _named(record.request_id, record.approval_type, record.agent_id, record.deadline_at)
+    return _told(now, came={**named, "again": again})
+
+
+def crowd(many: int, now: datetime) -> str:
+    """That so many requests came, too many at once to name them."""
+    return _told(now, crowd=many)
 
 
 def went(ended: Ended, now: datetime) -> str:

@@ -61,10 +61,11 @@ class LiveState:
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
+        self.agents = Agents.of_rows(())
         self.now: datetime
-        self.agents: Agents
         self._load(contexts.known_of([]).ended, {})
         self._untold.clear()  # who comes now is given all of them
+        self._touched.clear()
         self._votes = contexts.known_of(list(self._pending)).votes
 
     def close(self) -> None:
@@ -135,6 +136,7 @@ class LiveState:
         self._ended = [replace(e, recorded=True) if e.request_id in recorded else e for e in self._ended]
         messages: list[Message] = []
         ids = list(positions)
+        known_before = self._pending.keys() & positions.keys() - self._untold
         for request_id, record in zip(ids, read_records(self._store, ids), strict=True):
             known = record if isinstance(record, RequestRecord) else None
             if known is not None:
@@ -144,6 +146,8 @@ class LiveState:
             self.changes.of_queue()
         if len(messages) > MOST_TOLD:
             messages = [Message(self.region())]  # the ring tells pages to fetch their lists
+            many = len(self._pending.keys() & positions.keys() - known_before)
+            messages += [Message(fragments.crowd(many, self.now))] if many else []
         if (len(self._pending), self._deadlines.soonest()) != waiting:
             messages.append(Message(self._queue_head()))
         if self._ended != ended:
@@ -154,15 +158,9 @@ class LiveState:
         """Look at the agents that beat or crossed a threshold since the last look."""
         self.now, changed = fleet.look(self._store, self.now)
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
-        rows = [row for row in self._rows_of(changed) if self._rows.get(row.agent_id) != row]
-        moved = any(_place(self._rows.get(row.agent_id)) != _place(row) for row in rows)
-        self._rows.update({row.agent_id: row for row in rows})
-        self._look_at_askers({row.agent_id for row in rows})
-        self.changes.of_fleet(changed=bool(rows), moved=moved)
-        if not moved:
-            return []  # it beats on: nothing of that is shown here
-        before = self.agents
-        self._arrange()
+        before, rows = self.agents, self._rows_of(changed)
+        if rows:
+            self._look_at_askers(self._take_rows(self._rows | {row.agent_id: row for row in rows}))
         return [] if self.agents == before else [Message(fragments.agents_region(self.agents))]
 
     def begin_verification(self) -> list[str]:
@@ -202,9 +200,10 @@ class LiveState:
         self._pending = {record.request_id: record for record in pending.records}
         self._deadlines = Deadlines(record.deadline_at for record in pending.records)
         self._untold = (self._untold | set(self._pending) - known) & set(self._pending)
-        self._rows = {row.agent_id: row for row in self._rows_of(states)}
-        self._gone = {id_: self._why_gone(record) for id_, record in self._pending.items()}
-        self._arrange()
+        # The next look begins where this one was, so who changed just before is told of here.
+        self.changes.of_agents(self._take_rows({row.agent_id: row for row in self._rows_of(states)}))
+        self._gone = {id_: why for id_, why in self._gone.items() if id_ in self._pending}
+        self._look_at_askers({record.agent_id for record in self._pending.values()})
         self._unreadable = len(pending.unreadable)
         earlier = [end for end in self._ended if end.request_id in self._heard_of]
         # Memory may know more than SQL: that the agent has the answer.
@@ -221,15 +220,26 @@ class LiveState:
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
             self._pending[request_id] = record = queue.held(record)
             self._deadlines.add(record.deadline_at)
-            if known == record and request_id not in self._untold:
+            told = known is not None and request_id not in self._untold
+            if told and known == record:
                 return []
             self._untold.discard(request_id)
-            return [Message(fragments.came(record, self.now))]
+            return [Message(fragments.came(record, self.now, again=told))]
         if record is None or record.status == PENDING:
             return [Message(self.region())] if known is not None else []
         end = Ended.of(record, recorded=request_id not in self._unrecorded)
         self._ended = _newest([end], self._ended)
         return [] if known is None else [Message(fragments.went(end, self.now))]
+
+    def _take_rows(self, rows: dict[str, AgentRow]) -> set[str]:
+        """The agents as they are now; returns those that are not as they were."""
+        before, self._rows = self._rows, rows
+        changed = {id_ for id_ in before.keys() | rows.keys() if before.get(id_) != rows.get(id_)}
+        moved = any(_place(before.get(id_)) != _place(rows.get(id_)) for id_ in changed)
+        self.changes.of_fleet(changed=bool(changed), moved=moved)
+        if moved:
+            self.agents = Agents.of_rows(rows.values())
+        return changed
 
     def _look_at_askers(self, agent_ids: set[str]) -> None:
         """Requests whose askers came to be gone, or are back, are shown anew."""
@@ -264,9 +274,6 @@ class LiveState:
     def _rows_of(self, states: list[AgentState]) -> list[AgentRow]:
         waiting = {record.agent_id for record in self._pending.values()}
         return [AgentRow.of(state, self.now, waits=state.heartbeat.agent_id in waiting) for state in states]
-
-    def _arrange(self) -> None:
-        self.agents = Agents.of_rows(self._rows.values())
 
 
 def _place(row: AgentRow | None) -> tuple[object, ...] | None:

@@ -2,6 +2,7 @@
 "use strict";
 
 const STALE_MS = 5000;
+const ASK_MS = 30000; // between two questions why a socket is refused
 const WORDS = {
   connecting: "Connecting",
   live: "Live",
@@ -13,6 +14,8 @@ const icon = document.querySelector("link[rel=icon]");
 let heard = Date.now();
 let skew = 0; // server clock minus ours, in ms
 let connection = null; // of hx-ws
+let opened = false; // did its socket ever open
+let asked = -Infinity; // when the site was asked why not
 
 function duration(seconds) {
   if (seconds < 60) return `${seconds} s`;
@@ -56,16 +59,36 @@ document.addEventListener("htmx:ws:after:message:incoming", (event) => {
   }
   count();
 });
-document.addEventListener("htmx:ws:after:connection", (event) => { connection = event.detail.connection; });
-document.addEventListener("htmx:ws:close", (event) => {
-  setConnection(event.detail.code === 4401 ? "signed-out" : "stale");
+document.addEventListener("htmx:ws:after:connection", (event) => {
+  connection = event.detail.connection;
+  opened = true;
+  heard = Date.now();
 });
-setInterval(() => {
-  if (Date.now() - heard > STALE_MS && ["live", "connecting", "trouble"].includes(root.dataset.connection)) {
-    setConnection("stale");
-    connection?.socket?.close(); // it is silent: a new one starts with the whole state
-  }
-  count();
-}, 500);
+document.addEventListener("htmx:ws:close", (event) => {
+  if (event.detail.code === 4401) setConnection("signed-out");
+  else if (root.dataset.connection !== "signed-out") setConnection("stale");
+  if (!opened) askWhy();
+  opened = false;
+});
+
+// A session that ended while the page was away: its socket is refused without a word.
+async function askWhy() {
+  if (Math.abs(Date.now() - asked) < ASK_MS) return;
+  asked = Date.now();
+  const options = { method: "HEAD", cache: "no-store", redirect: "manual" };
+  const answer = await fetch(location.href, options).catch(() => null);
+  if (answer?.type === "opaqueredirect") setConnection("signed-out");
+}
+
+// A socket that is silent, or a clock that was set: nobody knows whether what is shown is true.
+function listen() {
+  if (Math.abs(Date.now() - heard) <= STALE_MS || root.dataset.connection === "signed-out") return;
+  setConnection("stale");
+  if (connection?.socket?.readyState === WebSocket.OPEN) connection.socket.close(); // a new one starts with the whole state
+}
+
+for (const kind of ["submit", "visibilitychange"]) document.addEventListener(kind, listen, true); // timers may have slept
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // its socket was closed for good
+setInterval(() => { listen(); count(); }, 500);
 document.getElementById("connection").textContent = WORDS.connecting;
 count();

@@ -56,7 +56,10 @@ document.addEventListener("submit", (event) => {
   sending.add(request);
   setTimeout(guardButtons); // after the form has been read
 }, true);
-const requestIn = (event) => event.detail?.ctx?.request?.action?.match(/approvals\/([0-9a-f-]{36})\//)?.[1];
+const actionOf = (event) => event.detail?.ctx?.request?.action ?? "";
+const requestIn = (event) => actionOf(event).match(/approvals\/([0-9a-f-]{36})\//)?.[1];
+// An answer that was taken; more time, and an approval that was taken back, leave the request to be answered.
+const wasAnswer = (event) => event.detail.ctx.response?.status === 200 && !/\/(undo|extend)\/$/.test(actionOf(event));
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) answered(requestIn(event)); });
 document.addEventListener("telemetry:connection", guardButtons);
 new MutationObserver(() => { keepHeights(); measureSoon(); })

@@ -3,11 +3,13 @@
 
 // For who does not see the page: what came, in one sentence.
 function announce() {
-  if (!arrived.length) return;
   const news = arrived.splice(0);
+  const many = news.length + crowd;
+  crowd = 0;
+  if (!many) return;
   const now = Date.now() + skew;
   const soon = news.filter((one) => one.at - now < SOON_MS).sort((one, other) => one.at - other.at);
-  const first = news.length > 1 ? `${news.length} new requests` : `New request: ${news[0].kind} of ${news[0].agent}`;
+  const first = many > 1 ? `${many} new requests` : `New request: ${news[0].kind} of ${news[0].agent}`;
   const left = soon.length ? `, ${soon.length > 1 ? `${soon.length} expire, the first` : "it expires"} in ${duration(Math.max(0, Math.ceil((soon[0].at - now) / 1000)))}` : "";
   document.getElementById("arrivals").textContent = first + left;
 }
@@ -20,18 +22,17 @@ document.addEventListener("click", (event) => {
   else select(link.closest(".line").dataset.line, { chosen: true });
 });
 document.addEventListener("click", (event) => { if (event.target.id === "news") showFresh(); });
-addEventListener("popstate", () => location.reload());
+addEventListener("popstate", () => { if (location.search !== shownAt) location.reload(); }); // or it only jumped within the page
 document.addEventListener("change", (event) => {
   if (!event.target.matches("#together input[type=checkbox]")) return;
   const count = document.querySelectorAll("#together input[type=checkbox]:checked").length;
   for (const said of document.querySelectorAll("#together [data-count]")) said.textContent = count;
 });
 document.addEventListener("telemetry:said", ({ detail: said }) => {
-  if (said.came) {
-    over.delete(said.came.id);
-    arrived.push(said.came);
-    setTimeout(announce, 1000);
-  }
+  if (said.came) over.delete(said.came.id);
+  if (said.came && !said.came.again) arrived.push(said.came);
+  crowd += said.crowd ?? 0;
+  if (arrived.length || crowd) setTimeout(announce, 1000);
   if (said.went) {
     over.add(said.went.id);
     const line = lineOf(said.went.id);
@@ -46,6 +47,8 @@ document.addEventListener("telemetry:connection", () => {
 });
 document.addEventListener("htmx:finally:request", (event) => {
   const id = requestIn(event);
-  if (id && event.detail.ctx.response?.status === 200 && wanted === id) goOnAfter(id);
+  if (!id || wanted !== id) return;
+  if (wasAnswer(event)) goOnAfter(id);
+  else if (document.activeElement === document.body) pane().querySelector("h1")?.focus({ preventScroll: true }); // Undo is gone
 });
 if (WIDE.matches && !wanted) selectFirst();

@@ -4,32 +4,26 @@
 const WIDE = matchMedia("(width >= 62rem)");
 const SOON_MS = 120000;
 const over = new Set(); // lines that are known to have ended
+const marked = new Set(); // lines that were selected with x
 const arrived = []; // requests that nobody was told of yet
+let crowd = 0; // how many more came, too many at once to name them
 let wanted = document.getElementById("inbox").dataset.selected; // the line that is selected
 let fresh = ""; // the list as the server has it, where that is another one
-let asked = 0; // how many fetches began
+let fetches = 0; // how many began
 let applied = 0; // the last of them whose list is shown
 let whole = false; // the list is to be taken as it is: the page was away
 
 const lines = () => [...document.querySelectorAll("#lines > .line")];
-const waitingLines = () => lines().filter((line) => !line.classList.contains("over"));
+const waits = (line) => !line.classList.contains("over");
+const waitingLines = () => lines().filter(waits);
 const lineOf = (id) => lines().find((line) => line.dataset.line === id);
 const pane = () => document.getElementById("pane");
 
-function addressOf(id) {
-  const address = new URL(location.href);
-  if (id) address.searchParams.set("selected", id);
-  else address.searchParams.delete("selected");
-  return address;
-}
-
 // The list and the request of an address; null where it cannot be had now.
 async function fetchInbox(id) {
-  const number = (asked += 1);
+  const number = (fetches += 1);
   try {
-    const options = { cache: "no-store", redirect: "manual", headers: { "X-Part": "inbox" }, signal: AbortSignal.timeout(FETCH_MS) };
-    const answer = await fetch(addressOf(id), options);
-    const text = await answer.text();
+    const { answer, text } = await getPage(addressOf(id), { "X-Part": "inbox" });
     const here = answer.ok || answer.status === 400; // an address that asks for no list that there is has all of it
     if (!here || !text.includes('id="inbox"')) return null;
     return { text, number, page: new DOMParser().parseFromString(text, "text/html") };
@@ -48,6 +42,7 @@ function showSelection() {
     const link = line.querySelector("a");
     if (line.dataset.line === wanted) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
+    line.classList.toggle("marked", marked.has(line.dataset.line));
   }
 }
 

@@ -2,15 +2,11 @@
 "use strict";
 
 const dialog = document.getElementById("keys");
-const marked = new Set(); // lines that were selected with x
 let before = ""; // the first of two keys
 
 function step(by) {
-  const all = waitingLines();
-  if (!all.length) return;
-  const place = all.findIndex((line) => line.dataset.line === wanted);
-  const next = all[Math.min(Math.max(place + by, 0), all.length - 1)];
-  if (next.dataset.line !== wanted) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
+  const next = lineFrom(wanted, by);
+  if (next) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
 }
 
 // The group that is looked at, or what was selected: its page asks once more.
@@ -38,13 +34,13 @@ function mark() {
   }
   if (!wanted || wanted.startsWith("alike-")) return;
   if (!marked.delete(wanted)) marked.add(wanted);
-  for (const line of lines()) line.classList.toggle("marked", marked.has(line.dataset.line));
+  showSelection();
 }
 
 function leave() {
   if (marked.size) {
     marked.clear();
-    for (const line of lines()) line.classList.remove("marked");
+    showSelection();
   } else if (!WIDE.matches && document.getElementById("inbox").classList.contains("chosen")) back();
   else lineOf(wanted)?.querySelector("a").focus();
 }
@@ -62,7 +58,7 @@ const KEYS = {
   o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
   "/": () => document.getElementById("search").focus(),
   ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => { if (paneIsSelected()) choosePreset(digit - 1); }])),
-  z: () => document.querySelector("[data-undo]")?.click(),
+  z: () => document.querySelector("[data-held]:not(.released) [data-undo]")?.click(),
 };
 const GO = { i: "/", a: "/agents/" };
 

@@ -12,7 +12,7 @@ let owed = false; // a ring came that no fetch has answered yet
 function say(text) {
   const notices = document.getElementById("notices");
   const said = notices.querySelector("[data-not-fetched]");
-  if (!text) said?.remove();
+  if (!text || root.dataset.connection === "signed-out") said?.remove();
   else if (!said) {
     const notice = Object.assign(document.createElement("p"), { className: "notice unsure", textContent: text });
     notice.dataset.notFetched = "";
@@ -20,13 +20,19 @@ function say(text) {
   }
 }
 
+// A page of the site as it is now; that of somebody who is signed out leads elsewhere.
+async function getPage(address, headers = {}) {
+  const options = { cache: "no-store", redirect: "manual", headers, signal: AbortSignal.timeout(FETCH_MS) };
+  const answer = await fetch(address, options);
+  if (answer.type === "opaqueredirect") setConnection("signed-out");
+  return { answer, text: await answer.text() };
+}
+
 // True when the region is as the server has it; a page that may not be seen any more is left to its socket.
 async function fetchRegion() {
   try {
     if (document.getElementById("inbox")) return await takeInbox(); // it holds still: what comes waits
-    const options = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(FETCH_MS) };
-    const answer = await fetch(location.href, options);
-    const text = await answer.text();
+    const { answer, text } = await getPage(location.href);
     const target = document.querySelector("[data-doorbell]");
     if (!answer.ok || !text.includes(`id="${target.id}"`)) return false;
     await htmx.swap({ text, target, sourceElement: target, select: `#${target.id}`, swap: "outerMorph" });
@@ -41,7 +47,7 @@ async function rung() {
   owed = true;
   if (fetching) return;
   fetching = true;
-  while (owed && !document.hidden) {
+  while (owed && !document.hidden && root.dataset.connection !== "signed-out") {
     owed = false;
     const started = Date.now();
     const fetched = await fetchRegion();

@@ -1,7 +1,28 @@
 // The request that is looked at: the one of the selected line, and after an answer that of the next.
 "use strict";
 
+let shownAt = location.search; // of what is shown
 const isOver = () => !document.querySelector("#pane [data-decide], #pane [data-group]");
+
+function addressOf(id) {
+  const address = new URL(location.href);
+  if (id) address.searchParams.set("selected", id);
+  else address.searchParams.delete("selected");
+  return address;
+}
+
+// The next line that waits, by 1 or -1, from that of a request; undefined where there is none.
+function lineFrom(id, by) {
+  const all = lines();
+  const place = all.findIndex((line) => line.dataset.line === id);
+  return by > 0 ? all.slice(place + 1).find(waits) : all.slice(0, Math.max(place, 0)).findLast(waits);
+}
+
+// The address follows what is shown. `how`: pushState or replaceState.
+function goTo(id, how) {
+  history[how]({}, "", addressOf(id));
+  shownAt = location.search;
+}
 
 async function selectFirst() {
   const first = waitingLines()[0];
@@ -41,8 +62,8 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
   await takePane(got, id);
   const inbox = document.getElementById("inbox");
   inbox.dataset.selected = id;
-  if (chosen && !inbox.classList.contains("chosen")) history.pushState({ chosen: true }, "", addressOf(id));
-  else if (chosen || inbox.classList.contains("chosen")) history.replaceState({ chosen: true }, "", addressOf(id));
+  if (chosen && !inbox.classList.contains("chosen")) goTo(id, "pushState");
+  else if (inbox.classList.contains("chosen")) goTo(id, "replaceState");
   if (chosen) inbox.classList.add("chosen");
   if (!quiet && (inside || !WIDE.matches)) pane().querySelector("h1, .empty")?.focus({ preventScroll: true });
   await takeList(got);
@@ -56,10 +77,7 @@ function leaveEnded(id) {
 
 // The next line that waits, else the one before; the list as it is now where none is left.
 async function goOnAfter(id) {
-  const all = lines();
-  const place = all.findIndex((line) => line.dataset.line === id);
-  const waits = (line) => !line.classList.contains("over") && line.dataset.line !== id;
-  const next = all.slice(place + 1).find(waits) ?? all.slice(0, Math.max(place, 0)).reverse().find(waits);
+  const next = lineFrom(id, 1) ?? lineFrom(id, -1);
   if (next && WIDE.matches) await select(next.dataset.line);
   else if (next) await select(next.dataset.line, { chosen: true });
   else if (!WIDE.matches) back();
@@ -80,7 +98,7 @@ function back() {
   document.getElementById("inbox").classList.remove("chosen");
   const line = lineOf(wanted);
   wanted = "";
-  history.replaceState({}, "", addressOf(""));
+  goTo("", "replaceState");
   showSelection();
   (line?.querySelector("a") ?? document.getElementById("search")).focus();
   rung();

@@ -3,6 +3,7 @@
 
 const NOTICE_MS = 10000;
 const DRAFT = "reason of ";
+const SENT = "reason sent with a held approval of ";
 
 function notice(text, kind = "unsure") {
   const said = Object.assign(document.createElement("p"), { className: `notice ${kind}`, textContent: text });
@@ -38,6 +39,12 @@ function keepDrafts() {
   }
 }
 
+function moveDraft(request, from, to) {
+  const kept = sessionStorage.getItem(from + request);
+  if (kept && to) sessionStorage.setItem(to + request, kept);
+  sessionStorage.removeItem(from + request);
+}
+
 function tidy() {
   for (const said of document.querySelectorAll("#notices :is(.done, .passing)")) {
     said.dataset.seen ??= Date.now();
@@ -56,7 +63,10 @@ document.addEventListener("input", (event) => {
   if (event.target.name?.startsWith("reason-")) sessionStorage.setItem(DRAFT + requestOf(event.target), event.target.value);
 });
 document.addEventListener("htmx:after:request", (event) => {
-  if (requestIn(event) && event.detail.ctx.response?.status === 200) sessionStorage.removeItem(DRAFT + requestIn(event));
+  const [request, status] = [requestIn(event), event.detail.ctx.response?.status];
+  if (request && wasAnswer(event)) moveDraft(request, DRAFT);
+  else if (request && status === 202) moveDraft(request, DRAFT, SENT);
+  else if (status === 200 && actionOf(event).endsWith("/undo/")) moveDraft(request, SENT, DRAFT);
 });
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) goOn(requestIn(event)); });
 document.addEventListener("htmx:error", (event) => {

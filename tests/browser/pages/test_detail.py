@@ -20,3 +20,18 @@ def test_a_request_is_read_and_spoken_of(sign_in, clean_redis):
     expect(page.locator(".notice")).to_contain_text("Your comment stands beside the request")
     expect(page.locator("#comments blockquote")).to_have_text("Is that the right one?")
     expect(page.get_by_label("Say something to other people here")).to_have_value("")
+
+
+def test_a_value_of_many_lines_leaves_the_form_of_a_rule_on_the_screen_of_a_phone(sign_in, clean_redis):
+    text = "\n".join(str(n % 10) for n in range(90))
+    request = ApprovalGate(clean_redis, "robot").open_request("run", {"script": text})
+    page = sign_in(
+        "maria",
+        "approver",
+        at=f"/approvals/{request.request_id}/rule/",
+        wait=False,
+        viewport={"width": 390, "height": 844},
+    )
+    value = page.locator(".value-row .asked code")
+    assert value.evaluate("one => one.getClientRects().length") <= 10
+    assert "0\\n1\\n2" in (value.text_content() or "")

@@ -36,7 +36,7 @@ def seen(client, query: str = "") -> dict[str, str]:
     return {
         e.attributes["name"]: e.attributes.get("value", "")
         for e in page.elements
-        if e.tag == "input" and e.attributes.get("name") in ("seen", "back", "q")
+        if e.tag == "input" and e.attributes.get("name") in ("seen", "back", "q", "begins")
     }
 
 
@@ -92,11 +92,13 @@ def test_a_filter_and_a_search_in_the_address_reach_them(raw, viewer, query, cou
     assert len(table(viewer, query)) == count
 
 
-def test_groups_say_how_many_of_each_state_and_lead_to_them(raw, viewer):
+def test_groups_say_how_many_of_each_state_and_lead_to_them(raw, beat, viewer):
     a_fleet(raw, alive=7, lost=30)
-    assert table(viewer, "?group=beginning")[1] == "pod- 30 30 lost"
+    beat("tripod-1", task="pod- is what it looks at")
+    assert "pod- 30 30 lost" in table(viewer, "?group=beginning")
     page = parse(viewer.get("/agents/?group=beginning").content.decode())
-    assert "/agents/?q=pod-" in [e.attributes.get("href") for e in page.elements]
+    assert "/agents/?begins=pod-" in [e.attributes.get("href") for e in page.elements]
+    assert len(table(viewer, "?begins=pod-")) == 30
 
 
 def test_a_group_of_the_longest_names_leads_to_them(raw, viewer):
@@ -230,6 +232,13 @@ def test_a_fold_is_put_away_in_one_press_which_is_one_fact_with_every_name(raw, 
     told = json.loads(fact.details)
     assert told["agents"] == len(set(told["named"])) == 230
     assert fact.actor == "the approver"
+
+
+def test_of_a_group_that_group_alone_is_put_away(raw, approver):
+    a_fleet(raw, alive=7, lost=30)
+    for begins, away in (("po", 0), ("pod-", 30)):
+        approver.post("/agents/put-away/", {**seen(approver, f"?state=lost&begins={begins}"), "all": "lost"})
+        assert len(table(approver, "?state=away")) == away
 
 
 def test_all_that_a_search_found_are_put_away_and_the_list_stays_as_it_was(raw, approver):

@@ -8,9 +8,9 @@ import pytest
 from core.store.outbox import Watcher
 from dashboard.approvals.page import SHOWN_ENDED, recently_ended
 from dashboard.live import fragments
-from dashboard.live.doorbells import LIVE
+from dashboard.live.doorbells import AGENTS, LIVE, agent
 from dashboard.live.page import live_page
-from dashboard.live.state import LiveState, Message
+from dashboard.live.state import MOST_TOLD, LiveState, Message
 from tests.dashboard.live.frames import Page
 from tests.waiting import wait_until
 
@@ -250,3 +250,28 @@ def test_who_came_is_told_though_a_look_at_everything_found_it_first(state, gate
     told = [message.text for message in state.apply(state.wait(0))[0]]
     assert any('"came"' in text and "deploy" in text for text in told)
     assert not state.apply(state.wait(0))[0]
+
+
+def test_an_agent_that_changed_just_before_everything_was_read_again_is_told_of(state, beat):
+    beat("robot")
+    state.look()
+    state.changes.take()
+    beat("robot", status="failed")
+    verified(state)
+    assert {AGENTS, agent("robot")} <= state.changes.take()
+
+
+def test_a_request_whose_asker_is_gone_is_shown_anew_whoever_finds_it(state, gate, beat):
+    beat(gate.agent_id)
+    request = gate.open_request("deploy", {})
+    told(state)
+    state.look()
+    state.take_touched()
+    beat(gate.agent_id, status="failed")
+    verified(state)
+    assert state.take_touched() == {request.request_id}
+
+
+def test_more_requests_than_can_be_named_are_counted(state, gate):
+    requests = [gate.open_request("deploy", {}) for _ in range(MOST_TOLD + 5)]
+    wait_until(lambda: told(state).count(f'"crowd": {len(requests)}') == 1, "they are counted")
