@@ -160,7 +160,7 @@ class LiveState:
         self.changes.of_agents(state.heartbeat.agent_id for state in changed)
         before, rows = self.agents, self._rows_of(changed)
         if rows:
-            self._look_at_askers(self._take_rows(self._rows | {row.agent_id: row for row in rows}))
+            self._look_at_askers(self._take_rows({row.agent_id: row for row in rows}, whole=False))
         return [] if self.agents == before else [Message(fragments.agents_region(self.agents))]
 
     def begin_verification(self) -> list[str]:
@@ -201,7 +201,8 @@ class LiveState:
         self._deadlines = Deadlines(record.deadline_at for record in pending.records)
         self._untold = (self._untold | set(self._pending) - known) & set(self._pending)
         # The next look begins where this one was, so who changed just before is told of here.
-        self.changes.of_agents(self._take_rows({row.agent_id: row for row in self._rows_of(states)}))
+        rows = {row.agent_id: row for row in self._rows_of(states)}
+        self.changes.of_agents(self._take_rows(rows, whole=True))
         self._gone = {id_: why for id_, why in self._gone.items() if id_ in self._pending}
         self._look_at_askers({record.agent_id for record in self._pending.values()})
         self._unreadable = len(pending.unreadable)
@@ -231,14 +232,19 @@ class LiveState:
         self._ended = _newest([end], self._ended)
         return [] if known is None else [Message(fragments.went(end, self.now))]
 
-    def _take_rows(self, rows: dict[str, AgentRow]) -> set[str]:
-        """The agents as they are now; returns those that are not as they were."""
-        before, self._rows = self._rows, rows
-        changed = {id_ for id_ in before.keys() | rows.keys() if before.get(id_) != rows.get(id_)}
+    def _take_rows(self, rows: dict[str, AgentRow], *, whole: bool) -> set[str]:
+        """Agents as they are now, `whole` where those are all; returns which are not as they were."""
+        before = self._rows
+        looked_at = before.keys() | rows.keys() if whole else rows.keys()
+        changed = {id_ for id_ in looked_at if before.get(id_) != rows.get(id_)}
         moved = any(_place(before.get(id_)) != _place(rows.get(id_)) for id_ in changed)
+        if whole:
+            self._rows = rows
+        else:
+            self._rows.update(rows)
         self.changes.of_fleet(changed=bool(changed), moved=moved)
         if moved:
-            self.agents = Agents.of_rows(rows.values())
+            self.agents = Agents.of_rows(self._rows.values())
         return changed
 
     def _look_at_askers(self, agent_ids: set[str]) -> None:
