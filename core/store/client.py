@@ -422,7 +422,7 @@ def open_store(memory: object = None) -> Store:
     if memory is None:
         return store_at(configured_url(), "REDIS_URL")
     if isinstance(memory, str):
-        return Store(_pool_of_url(memory, "memory"), _configured_keys())
+        return Store(pool_of_url(memory, "memory"), _configured_keys())
     client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
     if isinstance(client, RedisCluster):
         keys = _configured_keys()
@@ -438,7 +438,7 @@ def open_store(memory: object = None) -> Store:
 def store_at(url: str, setting_name: str) -> Store:
     """The store at a URL from a setting; StoreMisconfigured, naming the setting, for what is none."""
     try:
-        return Store(_pool_of_url(url, setting_name), _configured_keys())
+        return Store(pool_of_url(url, setting_name), _configured_keys())
     except ValueError as error:
         raise StoreMisconfigured(str(error)) from None
 
@@ -468,7 +468,7 @@ def namespace_and_address(memory: object = None) -> tuple[str, str]:
     if data_dir is not None and (not url or url == embedded.last_url(data_dir)):
         return namespace or DEFAULT_NAMESPACE, address_of({"path": data_dir / "redis.sock"})
     try:
-        address = _pool_of_url(url, "REDIS_URL").address if url else ""
+        address = pool_of_url(url, "REDIS_URL").address if url else ""
     except ValueError:  # told where Redis is asked
         address = ""
     return namespace or DEFAULT_NAMESPACE, address
@@ -480,7 +480,8 @@ def _check_host(host: str) -> None:
         host.encode("idna")
 
 
-def _pool_of_url(url: str, argument: str) -> Connections:
+def pool_of_url(url: str, argument: str) -> Connections:
+    """ValueError, which names the argument or setting, for what is no address; nothing is connected."""
     if url not in _pools:
         try:
             connections = Connections(_our_way(ConnectionPool.from_url(url)))
