@@ -10,6 +10,7 @@ from typing import TypeVar
 from django.core.exceptions import ImproperlyConfigured
 
 from core.history.whole_file import Taken, whole_file
+from core.store.connections import connections_to
 from core.values.approvals import ALLOWED, NOT_ALLOWED
 
 Result = TypeVar("Result")
@@ -75,7 +76,12 @@ class Environment:
         try:
             return parse(self.text(name))
         except ValueError as error:
-            raise ImproperlyConfigured(f"{name}: {error}") from error
+            said = str(error)
+            raise ImproperlyConfigured(said if said.startswith(name) else f"{name}: {said}") from error
+
+    def redis_url(self, name: str) -> str:
+        """The address of a Redis, or ''; nothing is connected."""
+        return self.checked(name, lambda said: said and connections_to(said, name))
 
     def words(self, name: str, default: list[str]) -> list[str]:
         """Values separated by commas."""
@@ -83,6 +89,15 @@ class Environment:
 
 
 environment = Environment(dict(os.environ))
+
+
+def made_private(name: str, folder: Path) -> Path:
+    """The folder of this setting, made for its owner alone where it is missing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: the folder {folder} cannot be made: {error.strerror}") from error
+    return folder
 
 
 def production_secret_key(key: str) -> str:

@@ -17,6 +17,7 @@ from telemetry_site.env import (
     development_secret_key,
     direct_answers,
     environment,
+    made_private,
     metrics_token,
     production_secret_key,
 )
@@ -27,8 +28,9 @@ from telemetry_site.queues import rq_queues
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = environment.flag("DEBUG", True)
-TELEMETRY_DATA_DIR = Path(environment.text("TELEMETRY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
-TELEMETRY_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+TELEMETRY_DATA_DIR = made_private(
+    "TELEMETRY_DATA_DIR", Path(environment.text("TELEMETRY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+)
 SECRET_KEY = environment.text("SECRET_KEY")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if DEBUG:
@@ -43,11 +45,13 @@ else:
 HOST = environment.text("HOST", "127.0.0.1")
 PORT = environment.number("PORT", 8000)
 HTTPS = environment.flag("HTTPS", not DEBUG)
-REDIS_URL = environment.text("REDIS_URL")
+REDIS_URL = environment.redis_url("REDIS_URL")
 TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
-TELEMETRY_NAMESPACE = Keys(environment.text("TELEMETRY_NAMESPACE", "telemetry")).namespace
+TELEMETRY_NAMESPACE = environment.parsed(
+    "TELEMETRY_NAMESPACE", lambda said: Keys(said or "telemetry").namespace
+)
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
-TELEMETRY_SITE_REDIS_URL = environment.text("TELEMETRY_SITE_REDIS_URL", REDIS_URL)
+TELEMETRY_SITE_REDIS_URL = environment.redis_url("TELEMETRY_SITE_REDIS_URL") or REDIS_URL
 
 # The record: where its checkpoints are written, and how long the texts of ended requests are kept.
 
@@ -336,7 +340,12 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "filters": {"refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
+    "filters": {
+        "refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"},
+        "pool": {"()": "telemetry_site.log_lines.PoolOnceAMinute"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals", "pool"]}
+    },
     "root": {"handlers": ["console"], "level": environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }

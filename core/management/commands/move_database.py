@@ -20,9 +20,7 @@ from core.management.row_bar import copying
 class Command(BaseCommand):
     """Moves everything or nothing, and leaves the source as it was."""
 
-    help = (
-        "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/running/operations.md)."
-    )
+    help = "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/running/machines.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One address."""
@@ -54,7 +52,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Moved {moved.rows} rows of {moved.tables} tables, and read all of them back.\n"
             f"The audit chain has {moved.chain.entries} entries; its last hash is {moved.chain.hash}.\n"
-            "Now set DATABASE_URL to the address you gave, for web, recorder and jobs, and start the site.\n"
+            "Now set DATABASE_URL to the address you gave, for web, recorder and worker, and start the site.\n"
             f"{connections[SOURCE].settings_dict['NAME']} was not changed. Keep it until you trust the new one; "
             "do not start the site on it again."
         )
@@ -78,11 +76,11 @@ def migrate(url: str) -> None:
 
 def add_target(url: str) -> None:
     """Make the address known to Django as the second database."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise CommandError("--to must begin with postgresql://")
     try:
         config = database(url, Path())
     except ValueError as error:
         raise CommandError(f"--to {error}") from error
-    if config["ENGINE"] != "django.db.backends.postgresql":
-        raise CommandError("--to must begin with postgresql://")
     config["OPTIONS"].pop("pool")
     connections.settings[TARGET] = connections.configure_settings({SOURCE: {}, TARGET: config})[TARGET]

@@ -1,5 +1,6 @@
 """`manage.py up`: the whole site on one machine, with a Redis of its own when none is configured."""
 
+import errno
 import http.client
 import os
 import secrets
@@ -19,9 +20,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.shortcuts import resolve_url
 from django.urls import reverse
 
-from core.history.checks import waits_for_migration
 from core.history.people import first, rights
-from core.management.supervisor import Part, Supervisor
+from core.management.old_tables import refuse_old_tables
+from core.management.supervisor import Part, Revival, Supervisor
 from core.store import embedded
 
 DEMO_PEOPLE = {"operator": ["approver", "auditor", "administrator"], "viewer": ["viewer"]}
@@ -65,15 +66,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 return True
 
-            def keep_redis() -> None:
-                try:
-                    if server and server.revive():
-                        self.stderr.write("the embedded Redis server ended; it runs again with its data")
-                except embedded.ServerDidNotStart as error:
-                    self.stderr.write(str(error))
-                    time.sleep(1)
-
-            supervisor.run(say_when_ready, keep_redis)
+            redis = Revival(server, supervisor.say) if server else None
+            supervisor.run(say_when_ready, redis.look if redis else int)
         finally:
             if server:
                 server.stop()
@@ -95,7 +89,7 @@ def start_redis(data_dir: Path) -> embedded.EmbeddedServer:
 
 
 def web_command() -> list[str]:
-    """The web server. Its limits are explained in docs/running/operations.md."""
+    """The web server. Its limits are explained in docs/running/service.md."""
     return [
         *(sys.executable, "-m", "uvicorn", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
         *("--app-dir", str(settings.BASE_DIR)),
@@ -116,7 +110,7 @@ def refuse_unsafe_address() -> None:
     """With DEBUG on, error pages show settings: only this machine may see them."""
     if settings.DEBUG and settings.HOST not in ("127.0.0.1", "::1", "localhost"):
         raise CommandError(
-            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/running/operations.md)"
+            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/running/service.md)"
         )
 
 
@@ -126,15 +120,13 @@ def refuse_taken_port() -> None:
     try:
         socket.create_server((settings.HOST, settings.PORT), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+            ) from error
         raise CommandError(
-            f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+            f"nobody can listen on HOST={settings.HOST} and PORT={settings.PORT} here: {error.strerror}"
         ) from error
-
-
-def refuse_old_tables() -> None:
-    """Pages, recorder and worker would each fail for ever, in words of the database."""
-    if waits_for_migration("default"):
-        raise CommandError("the tables are not as this version has them: run `manage.py migrate` first")
 
 
 def own_name() -> str:

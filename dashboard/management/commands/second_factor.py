@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.history.people import factors
+from dashboard.sign_in import words
 
 
 class Command(BaseCommand):
@@ -25,7 +26,10 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"nobody is called {options['name']!r} here")
         if options["remove"]:
-            self.stdout.write(f"{factors.remove(user)} removed; a password is enough for {user} now")
+            removed = factors.remove(user)
+            self.stdout.write(
+                words.FACTORS_REMOVED.format(count=removed, name=user) if removed else f"{user} has none"
+            )
             return
         found = Authenticator.objects.filter(user=user).order_by("created_at")
         for factor in found:
