@@ -45,3 +45,11 @@ def test_every_command_is_a_function_of_the_package_and_every_module_of_commands
     ]
     assert sorted(written) == sorted(name for name in cli.__all__ if name.startswith("cmd_"))
     assert len(written) == len(COMMANDS)
+
+
+def test_every_command_of_the_site_has_a_row():
+    files = (ROOT / "core/management/commands").glob("[a-z]*.py")
+    table = TEXT.split("\n## Commands of the site\n")[1]
+    assert [
+        file.stem for file in files if not re.search(rf"^\| .*`{file.stem}\b.*\|.*\|", table, re.MULTILINE)
+    ] == ["telemetry"]

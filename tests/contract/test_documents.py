@@ -37,6 +37,23 @@ def test_every_link_in_a_document_leads_somewhere():
     assert [(path.name, to) for path, to in local if not (path.parent / to).exists()] == []
 
 
+def anchors(text: str) -> set[str]:
+    """Where the headings of a page can be linked to, as GitHub makes it."""
+    without_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_part_of_a_page_leads_to_its_heading():
+    missing = [
+        (path.name, to, part)
+        for path, text in DOCUMENTS.items()
+        for to, part in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text)
+        if "://" not in to and part not in anchors(DOCUMENTS[(path.parent / to).resolve() if to else path])
+    ]
+    assert missing == []
+
+
 def test_every_make_target_that_a_document_names_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for path, text in DOCUMENTS.items():
