@@ -26,9 +26,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
-ASKED_AT_ONCE = 100
-PENDING_AT_ONCE = 50  # each may have 256 KiB of context
-MORE_AT_ONCE, SMALL_BYTES = 4, 1 << 16  # so many times as many after a part whose contexts have less in all
+AT_ONCE = 100  # each may have 256 KiB of context, and two parts are in memory
 Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
@@ -112,8 +110,8 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     """The request as `read_record`, and the server's time, in one round trip; none for what can be no id."""
     if not valid_id(request_id):
         return None, datetime.now(UTC)
-    now, replies = _read_hashes(store, [request_id])
-    return _parsed_or_none(request_id, replies[0]), now
+    time, reply = store.read_many(_hashes(store.keys, [request_id]))
+    return _parsed_or_none(request_id, reply), at(milliseconds_of(time))
 
 
 class Read(NamedTuple):
@@ -158,14 +156,14 @@ def read_asker(store: Store, request_id: str) -> str | None:
 
 
 def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
-    """Several requests in one round trip, in order; a malformed one yields its error in its place."""
-    return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]
+    """Several requests in order, a hundred in a round trip; a malformed one yields its error in its place."""
+    return [record for _now, _id, record in _read_each(store, request_ids, {})]
 
 
 def read_pending(
     store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
-    """The undecided requests that are not past their deadline: a round trip, and one for each fifty or more.
+    """The undecided requests that are not past their deadline: a round trip, and one for each hundred.
 
     known: records that somebody holds, by id. One that says the same is returned itself: it takes no more room.
     contexts: gets the context of each by its id, as values, for who would read them a second time.
@@ -174,7 +172,7 @@ def read_pending(
     found = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
     records, unreadable = [], []
     queue = [id_.decode(errors="replace") for id_ in found]
-    for now, request_id, record in _read_each(store, queue, PENDING_AT_ONCE, held, contexts):
+    for now, request_id, record in _read_each(store, queue, held, contexts):
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
             unreadable.append(request_id)
@@ -187,7 +185,7 @@ def read_pending(
 def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
     """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
-    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred or more.
+    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
     if key is None:
         reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
@@ -196,7 +194,7 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
         reply = [] if named is None else [named[:ID_LENGTH]]
     now, found = datetime.now(UTC), []
     ids = [id_.decode(errors="replace") for id_ in reply]
-    for now, _id, record in _read_each(store, ids, ASKED_AT_ONCE, {}):  # noqa: B007  the last one is said
+    for now, _id, record in _read_each(store, ids, {}):  # noqa: B007  the last one is said
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
         elif record is not None and record.agent_id == agent_id:
@@ -207,26 +205,19 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
 def _read_each(
     store: Store,
     request_ids: list[str],
-    at_once: int,
     known: Mapping[str, RequestRecord],
     contexts: Contexts | None = None,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
-    """The server's time, each id and what is there, so many in a round trip; more of them where they are small."""
-    first, many = 0, at_once
-    while part := request_ids[first : first + many]:
-        first += many
-        now, replies = _read_hashes(store, part)
-        size = 0
+    """The server's time, each id and what is there; some are read while those before them are gone through."""
+    parts = [request_ids[first : first + AT_ONCE] for first in range(0, len(request_ids), AT_ONCE)]
+    read = store.read_ahead(_hashes(store.keys, part) for part in parts)
+    for part, (time, *replies) in zip(parts, read, strict=True):
+        now = at(milliseconds_of(time))
         for request_id, reply in zip(part, replies, strict=True):
             try:
-                record = _parsed_or_none(request_id, reply, known.get(request_id), contexts)
+                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id), contexts)
             except MalformedRecord as error:
                 yield now, request_id, error
-                continue
-            size += 0 if record is None else len(record.context)
-            yield now, request_id, record
-        replies.clear()  # before the next ones are read
-        many = at_once * MORE_AT_ONCE if size < SMALL_BYTES else at_once
 
 
 def count_waiting(store: Store) -> tuple[int, float]:
@@ -299,10 +290,9 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
     return waiting
 
 
-def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:
-    commands: list[list[str]] = [["HGETALL", store.keys.approval_request(id_)] for id_ in request_ids]
-    time, *replies = store.read_many([["TIME"], *commands])
-    return at(milliseconds_of(time)), replies
+def _hashes(keys: Keys, request_ids: list[str]) -> list[list[str]]:
+    """The commands that read the server's time and these requests."""
+    return [["TIME"], *(["HGETALL", keys.approval_request(id_)] for id_ in request_ids)]
 
 
 def _parsed_or_none(
