@@ -1,4 +1,4 @@
-"""Which settings the site runs with: compared at each start with the last ones that the record knows."""
+"""Which settings the site runs with: compared at each start with those that the record knows of the last one."""
 
 import logging
 from typing import Any
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from core.history.audit import entries
+from core.history.audit.chain import canonical
 from core.history.audit.kinds import details_of
 from core.models import AuditEntry
 from core.models.sealed import keys
@@ -86,11 +87,14 @@ def where_it_leads(url: str) -> str:
 
 
 def note(process: str) -> list[str]:
-    """Record which settings changed since the last start of any process; returns their names."""
+    """Record which settings changed since the last start of this kind of process; returns their names.
+
+    Web and recorder may have an environment each. A kind that never told its own is compared with whoever told last.
+    """
     now = current()
     with transaction.atomic():
         entries.locked_head()
-        before = _last()
+        before = _last(process)
         changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
         if changed:
             details: dict[str, Any] = {"process": process, "settings": now}
@@ -107,8 +111,9 @@ def note_or_log(process: str) -> None:
         logger.error("the settings were not compared with the record: %s", error)
 
 
-def _last() -> dict[str, str]:
-    newest = AuditEntry.objects.filter(kind=KIND).order_by("-sequence").first()
+def _last(process: str) -> dict[str, str]:
+    told = AuditEntry.objects.filter(kind=KIND).order_by("-sequence")
+    newest = told.filter(details__contains=canonical({"process": process})[1:-1]).first() or told.first()
     said = details_of(newest.details) if newest else None
     known: dict[str, str] = (said or {}).get("settings", {})  # none in a damaged entry; verify_audit names it
     return known

@@ -30,26 +30,22 @@ def test_every_path_that_a_document_names_exists():
     assert sorted((path, name) for path, name in named if not (ROOT / name).exists()) == []
 
 
-def test_every_link_in_a_document_leads_somewhere():
-    links = [(path, to) for path, text in DOCUMENTS.items() for to in re.findall(r"\]\(([^)#\s]+)", text)]
-    local = [(path, to) for path, to in links if "://" not in to and not to.startswith("mailto:")]
-    assert len(local) > 20
-    assert [(path.name, to) for path, to in local if not (path.parent / to).exists()] == []
-
-
 def anchors(text: str) -> set[str]:
-    """Where the headings of a page can be linked to, as GitHub makes it."""
+    """What a link may name behind `#`: the headings, as GitHub spells them."""
     without_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    headings = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    heads = re.findall(r"^#+ (.+)$", without_code, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in heads}
 
 
-def test_every_link_to_a_part_of_a_page_leads_to_its_heading():
+def test_every_link_in_a_document_leads_somewhere():
+    links = [(path, to) for path, text in DOCUMENTS.items() for to in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [(path, *to.partition("#")[::2]) for path, to in links if "://" not in to and "mailto:" not in to]
+    assert len(local) > 20
+    targets = [(path, (path.parent / to).resolve() if to else path, anchor) for path, to, anchor in local]
+    assert [(path.name, str(to)) for path, to, _ in targets if not to.exists()] == []
+    named = [(path, to, anchor) for path, to, anchor in targets if anchor]
     missing = [
-        (path.name, to, part)
-        for path, text in DOCUMENTS.items()
-        for to, part in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", text)
-        if "://" not in to and part not in anchors(DOCUMENTS[(path.parent / to).resolve() if to else path])
+        (path.name, to.name, anchor) for path, to, anchor in named if anchor not in anchors(to.read_text())
     ]
     assert missing == []
 

@@ -1,4 +1,4 @@
-"""Each promise of docs/running/security.md names tests that exist, and the counts there are as the soak prints them."""
+"""Each promise of docs/running/promises.md names tests that exist, and the counts there are as the soak prints them."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.contract.test_documents import names_of_tests
 from tests.faults.report import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (ROOT / "docs/running/security.md").read_text()
+TEXT = (ROOT / "docs/running/promises.md").read_text()
 ROWS = re.findall(r"^\| (P\d+) \| ([^|]+) \| ([^|]+) \|$", TEXT, re.MULTILINE)
 
 CONDITIONS = re.findall(r"^\| (H\d+) \| [^|]+ \| [^|]+ \| ([^|]+) \|$", TEXT, re.MULTILINE)

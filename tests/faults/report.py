@@ -1,4 +1,4 @@
-"""What a soak prints: tables that docs/running/security.md can hold as they are."""
+"""What a soak prints: tables that docs/running/promises.md can hold as they are."""
 
 from typing import Any
 

@@ -100,7 +100,7 @@ def test_every_place_is_reached_in_one_line_of_the_product():
 
 
 def test_the_document_lists_every_place_as_the_code_does():
-    text = (ROOT / "docs/running/security.md").read_text()
+    text = (ROOT / "docs/running/promises.md").read_text()
     rows = dict(
         re.findall(
             r"^\| `((?:site|agent|recorder|repair|backup|migrate|restore|notices)\.\w+)` \| ([^|]+) \|",

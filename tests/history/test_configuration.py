@@ -68,8 +68,20 @@ def test_a_changed_setting_is_named_with_its_new_value(db, settings):
     assert last["process"] == "web"
     assert last["changed"] == ["ALLOWED_HOSTS", "TELEMETRY_BODY_DAYS"]
     assert last["settings"]["TELEMETRY_BODY_DAYS"] == "7"
-    assert configuration.note("recorder") == []
-    assert assert_chain_is_whole() == 2
+    assert configuration.note("recorder") == last["changed"]
+    assert assert_chain_is_whole() == 3
+
+
+def test_web_and_recorder_that_are_given_different_settings_tell_them_once_and_not_at_each_start(
+    db, settings
+):
+    for _start in range(2):
+        settings.ALLOWED_HOSTS = ["localhost"]
+        configuration.note("recorder")
+        settings.ALLOWED_HOSTS = ["telemetry.example.org"]
+        configuration.note("web")
+    first, second = told()
+    assert (first["process"], second["process"], second["changed"]) == ("recorder", "web", ["ALLOWED_HOSTS"])
 
 
 def test_no_secret_is_in_the_record(db, settings):

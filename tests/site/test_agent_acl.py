@@ -170,6 +170,27 @@ def test_an_account_that_cannot_be_recorded_is_not_made(may_make_accounts):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_where_the_commit_fails_a_new_account_lets_nobody_in_and_a_known_one_keeps_its_password(
+    clean_redis, may_make_accounts, monkeypatch
+):
+    def refuse():
+        raise OperationalError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "commit", refuse)
+        with pytest.raises(CommandError, match="the disk is full"):
+            apply()
+    assert b"user agent-robot off" in b" ".join(may_make_accounts.execute_command("ACL", "LIST"))
+    user, password = apply()
+    with monkeypatch.context() as patched:
+        patched.setattr(connection, "commit", refuse)
+        with pytest.raises(CommandError, match="the disk is full"):
+            apply()
+    assert redis.Redis.from_url(clean_redis, username=user, password=password).ping()
+    assert AuditEntry.objects.filter(kind="redis_account.made").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_account_that_redis_does_not_make_is_not_in_the_record(clean_redis, raw, settings):
     with documented_accounts(clean_redis, raw) as account:
         settings.REDIS_URL = account("telemetry-site")

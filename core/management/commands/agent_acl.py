@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, transaction
@@ -12,6 +13,7 @@ from core.history.people.actor import acted
 from core.management.agent_account import agent_rule
 from core.store.approvals import read_asked
 from core.store.client import Store, open_store
+from core.store.configuration import configured_url
 from core.store.keys import is_marked, quoted
 from core.values.approvals import PENDING
 from core.values.names import checked_name
@@ -46,18 +48,25 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"{user} {password}")
         self.stderr.write(
-            "Put both into the agent's REDIS_URL: redis://user:password@host. The password is not kept anywhere; "
-            "run this again for another one. Redis keeps accounts only where it is told to: ACL SAVE."
+            f"The agent gets  REDIS_URL={_address(user)}  with this password. It is not kept anywhere; run this again "
+            "for another one. Redis keeps accounts only where it is told to: ACL SAVE."
         )
 
 
-@transaction.atomic
 def _made(store: Store, user: str, words: list[str]) -> str:
-    """The password of the account, for whoever asked once it is recorded: of one that is not, nobody knows it."""
+    """The password of the account. Until its making is recorded, a new one lets nobody in, a known one as before."""
     password = secrets.token_urlsafe(24)
-    entries.append([acted("redis_account.made", name=user)])
-    store.write("ACL", "SETUSER", user, "reset", "on", f">{password}", *words)
+    with transaction.atomic():
+        entries.append([acted("redis_account.made", name=user)])
+        store.write("ACL", "SETUSER", user, "clearselectors", "resetkeys", *words)
+    store.write("ACL", "SETUSER", user, "on", "resetpass", f">{password}")
     return password
+
+
+def _address(user: str) -> str:
+    """Where the agent finds Redis: in an address a quoted name is quoted once more."""
+    parts = urlsplit(configured_url())
+    return parts._replace(netloc=f"{quote(user)}:PASSWORD@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def _older_requests(store: Store, agent: str) -> list[str]:

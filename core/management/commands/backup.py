@@ -13,9 +13,7 @@ from core.management.row_bar import copying
 class Command(BaseCommand):
     """Whole or not at all."""
 
-    help = (
-        "Back up the database into one file, consistently, while the site runs (docs/running/operations.md)."
-    )
+    help = "Back up the database into one file, consistently, while the site runs (docs/running/backups.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to."""

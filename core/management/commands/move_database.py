@@ -20,9 +20,7 @@ from core.management.row_bar import copying
 class Command(BaseCommand):
     """Moves everything or nothing, and leaves the source as it was."""
 
-    help = (
-        "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/running/operations.md)."
-    )
+    help = "Move this installation from SQLite to PostgreSQL. Stop the site first (docs/running/machines.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One address."""

@@ -14,7 +14,7 @@ from core.management.row_bar import copying
 class Command(BaseCommand):
     """Everything or nothing."""
 
-    help = "Restore a backup into an empty installation, and verify it there (docs/running/operations.md)."
+    help = "Restore a backup into an empty installation, and verify it there (docs/running/backups.md)."
     requires_system_checks = []
     requires_migrations_checks = False
 

@@ -11,7 +11,7 @@ from core.history.search import index
 class Command(BaseCommand):
     """Safe to run while the site goes on."""
 
-    help = "Bring into the index what is missing, or make it anew (docs/running/operations.md)."
+    help = "Bring into the index what is missing, or make it anew (docs/running/searching.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Whether from nothing."""

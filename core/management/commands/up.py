@@ -95,7 +95,7 @@ def start_redis(data_dir: Path) -> embedded.EmbeddedServer:
 
 
 def web_command() -> list[str]:
-    """The web server. Its limits are explained in docs/running/operations.md."""
+    """The web server. Its limits are explained in docs/running/service.md."""
     return [
         *(sys.executable, "-m", "uvicorn", ":".join(settings.ASGI_APPLICATION.rsplit(".", 1))),
         *("--app-dir", str(settings.BASE_DIR)),
@@ -116,7 +116,7 @@ def refuse_unsafe_address() -> None:
     """With DEBUG on, error pages show settings: only this machine may see them."""
     if settings.DEBUG and settings.HOST not in ("127.0.0.1", "::1", "localhost"):
         raise CommandError(
-            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/running/operations.md)"
+            f"HOST={settings.HOST} opens the site to others: set DEBUG=0 first (docs/running/service.md)"
         )
 
 

@@ -135,12 +135,7 @@ def test_what_is_retried_twice_waits_once(failed, signed_in):
 
 def test_what_a_job_does_is_said_in_words_and_in_the_document(clean_redis, signed_in):
     assert set(JOB_NAMES) == set(jobs.FUNCTIONS)
-    table = (
-        (ROOT / "docs/running/operations.md")
-        .read_text()
-        .partition("## Background jobs")[2]
-        .partition("## ")[0]
-    )
+    table = (ROOT / "docs/running/jobs.md").read_text()
     assert [job.name for job in jobs.TIMETABLE if f"`{job.name}`" not in table] == []
     jobs.queue().enqueue("core.jobs.tidy_exports")
     assert JOB_NAMES["core.jobs.tidy_exports"] in shown(signed_in("maintainer").get(QUEUE))
