@@ -55,4 +55,4 @@ soak: setup
 	python -m tests.faults.soak $(MINUTES) $(ENTRIES)
 
 lock:
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header requirements.txt -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.txt -o requirements.lock
