@@ -7,16 +7,21 @@ import sys
 
 
 def main() -> None:
-    """Run a command; a database that is away is one sentence and exit code 1."""
+    """Run a command; a setting that cannot be used, or a database that is away, is one sentence and exit code 1."""
     gc.set_threshold(
         10_000
     )  # a thousand modules are loaded, and looked through again and again for what may go
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "telemetry_site.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
     from django.db import Error
 
     try:
         execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(str(error))
     except Error as error:
         from core.history.database.url import why_unusable
 
