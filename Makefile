@@ -3,11 +3,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Without it each of the hundreds of processes that tests start compiles anew what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 
+PYTHON ?= python3
+IS_NEW_ENOUGH = 'import sys; sys.version_info >= (3, 11) or sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + ", and 3.11 or later is needed: name another one, as in PYTHON=python3.12 make demo")'
+
 .PHONY: setup demo run screenshots test test-servers test-long test-long-servers check bench soak lock
 setup: .venv/ready
 .venv/ready: requirements.lock
 	@echo "Installing the packages into .venv. The first time this takes a minute or so."
-	@test -x .venv/bin/uv || { python3 -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9; }
+	@test -x .venv/bin/uv || { $(PYTHON) -c $(IS_NEW_ENOUGH) && $(PYTHON) -m venv .venv && .venv/bin/python -m pip install -q uv==0.13.9; }
 	@.venv/bin/uv pip install -q --python .venv/bin/python --require-hashes -r requirements.lock && touch $@
 
 demo: setup
@@ -54,5 +57,6 @@ ENTRIES ?= 100000
 soak: setup
 	python -m tests.faults.soak $(MINUTES) $(ENTRIES)
 
+# For every Python from 3.11 on and every system, not only for the one that writes it.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements.txt -o requirements.lock

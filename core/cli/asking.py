@@ -10,7 +10,7 @@ from ..approvals.request import ApprovalResponse
 from ..errors import StoreUnavailable
 from ..gate.forms import seconds_of
 from ..gate.gate import Gate
-from ..values.approvals import APPROVED, CANCELLED, CHANGES, DENIED, PENDING, TIMEOUT
+from ..values.approvals import APPROVED, CANCELLED, CHANGES, DENIED, PENDING, SYSTEM, TIMEOUT
 from ..values.text import one_line
 from .commands import AWAY, DONE, NOBODY, REFUSED, command, complain, option
 from .tables import print_json
@@ -118,6 +118,12 @@ def _told(answer: ApprovalResponse, as_json: bool) -> int:
     if as_json:
         print_json(answer.to_dict())
     else:
-        by = "" if not answer.responder else f" by {answer.responder}"
-        print(one_line(f"{answer.status}{by}{': ' if answer.reason else ''}{answer.reason}"))
+        print(one_line(_in_words(answer)))
     return DONE if answer.approved else CODES.get(answer.status, AWAY)
+
+
+def _in_words(answer: ApprovalResponse) -> str:
+    if answer.responder == SYSTEM:
+        return answer.reason or answer.status  # a reason of ours begins with what became of it
+    by = f" by {answer.responder}" if answer.responder else ""
+    return f"{answer.status}{by}{': ' if answer.reason else ''}{answer.reason}"

@@ -24,7 +24,7 @@ REFUSED = "Nobody could be asked: the site takes TELEMETRY_TOKEN for none that m
 
 @command(
     "mcp",
-    "nothing: it is an MCP server for the agent that starts it, and asks people by the site",
+    "an MCP server for the agent that starts it, which asks people by the site",
     option(
         "--site", help="the address of the site, by default TELEMETRY_URL; the token is in TELEMETRY_TOKEN"
     ),

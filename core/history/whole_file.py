@@ -21,7 +21,11 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     _refuse_existing(path)
     part = _part_of(path)
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        # Nobody asked for the part: what cannot be made is the file.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     with os.fdopen(descriptor, "r+b") as file:
         _lock(descriptor, part)
         try:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from core.history.backups.tables import CannotCopy
+from core.history.database.url import why_unusable
 
 
 class RowBar:
@@ -36,4 +37,5 @@ def copying(failure: str) -> Iterator[RowBar]:
         with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             yield RowBar(progress)
     except (CannotCopy, DatabaseError, OSError) as error:
-        raise CommandError(f"{failure}: {str(error).strip()}") from error
+        why = why_unusable(error) if isinstance(error, DatabaseError) else ""
+        raise CommandError(f"{failure}: {why or str(error).strip()}") from error

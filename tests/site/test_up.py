@@ -213,11 +213,12 @@ def test_debug_is_refused_on_an_open_address(tmp_path, settings):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tables_of_another_version_are_refused_with_the_way_out(tmp_path, settings, db):
+@pytest.mark.parametrize("command", ["up", "recorder", "worker"])
+def test_tables_of_another_version_are_refused_with_the_way_out(tmp_path, settings, db, command):
     settings.TELEMETRY_DATA_DIR, settings.PORT = tmp_path, 0
     MigrationRecorder(connection).migration_qs.filter(app="core").latest("pk").delete()
     with pytest.raises(CommandError, match=r"run `manage\.py migrate` first"):
-        call_command("up")
+        call_command(command)
     assert list(tmp_path.iterdir()) == []
 
 

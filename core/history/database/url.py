@@ -101,8 +101,9 @@ def why_unusable(error: Error) -> str:
     if isinstance(error, DataError | IntegrityError):
         return ""
     why = " ".join((_refusal() or str(error)).split())
+    end = "" if why.endswith(("?", ".")) else "."
     return (
-        f"The database cannot be used: {why}. See that it runs, that DATABASE_URL is right, "
+        f"The database cannot be used: {why}{end} See that it runs, that DATABASE_URL is right, "
         "and that `manage.py migrate` was run."
     )
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, transaction
 
-from core.errors import StoreUnavailable
+from core.errors import StoreRefused, StoreUnavailable
 from core.history.audit import entries
 from core.history.people.actor import acted
 from core.management.agent_account import agent_rule
@@ -44,6 +44,10 @@ class Command(BaseCommand):
                 self.stdout.write(" ".join(["ACL SETUSER", user, "reset", "on", ">password", *shown]))
                 return
             password = _made(store, user, words)
+        except StoreRefused as error:
+            raise CommandError(
+                f"{error}. Run this with the REDIS_URL of one who may make accounts"
+            ) from error
         except (ValueError, StoreUnavailable, DatabaseError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{user} {password}")

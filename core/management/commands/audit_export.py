@@ -42,10 +42,16 @@ class Command(BaseCommand):
         try:
             with whole_file(options["file"]) as file:
                 _note(selection, options["file"].name)
+                written = 0
                 for piece in pieces(selection):
+                    written += piece.count("\n")
                     file.write(piece.encode())
         except OSError as error:
             raise CommandError(f"{options['file']} was not written: {error}") from error
+        gaps = " --selection" if selection.kind or selection.agent else ""
+        self.stdout.write(
+            f"{written:,} entries. To verify them anywhere: manage.py verify_audit{gaps} --file {options['file']}"
+        )
 
 
 def _note(selection: Selection, where: str) -> None:

@@ -51,10 +51,16 @@ class Command(BaseCommand):
             self.stdout.write(public_key_text(public))
         for public in keys.known.values():
             self.stderr.write(f"{key_id(public)}: {self._what(keys, public)}")
-        self.stderr.write(
-            f"The file is {settings.TELEMETRY_DECISION_KEY_FILE}. Give agents and the site all lines above that they "
-            f"need as {KEY_SETTING}, with spaces between them."
+        needed = " ".join(
+            public_key_text(public) for public in keys.known.values() if self._is_needed(keys, public)
         )
+        self.stderr.write(f'Agents and the site get  {KEY_SETTING}="{needed}"')
+        if keys.announced is not None:
+            self.stderr.write("When all of them have it: manage.py decision_key --rotate")
+        self.stderr.write(f"The file of the private key is {settings.TELEMETRY_DECISION_KEY_FILE}.")
+
+    def _is_needed(self, keys: Keyring, public: bytes) -> bool:
+        return public in (keys.public, keys.announced) or bool(signing.unheard(key_id(public)))
 
     def _what(self, keys: Keyring, public: bytes) -> str:
         if public == keys.public:

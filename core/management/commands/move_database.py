@@ -76,11 +76,11 @@ def migrate(url: str) -> None:
 
 def add_target(url: str) -> None:
     """Make the address known to Django as the second database."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise CommandError("--to must begin with postgresql://")
     try:
         config = database(url, Path())
     except ValueError as error:
         raise CommandError(f"--to {error}") from error
-    if config["ENGINE"] != "django.db.backends.postgresql":
-        raise CommandError("--to must begin with postgresql://")
     config["OPTIONS"].pop("pool")
     connections.settings[TARGET] = connections.configure_settings({SOURCE: {}, TARGET: config})[TARGET]

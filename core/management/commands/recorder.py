@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand
 
 from core.history import configuration
 from core.history.recorder.recorder import Recorder
+from core.management.old_tables import refuse_old_tables
 from core.usage_tracker import UsageTracker
 
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Record until SIGTERM or Ctrl-C."""
+        refuse_old_tables()
         self.check(tags=[Tags.database], databases=["default"])
         configuration.note_or_log("recorder")
         stop = threading.Event()

@@ -23,6 +23,11 @@ class Command(BaseCommand):
             if options["rebuild"]:
                 self.stdout.write(f"{index.rebuild():,} requests are in the index")
                 return
-            self.stdout.write(f"{index.complete():,} requests were missing in the index, and are in it now")
+            brought = index.complete()
+            self.stdout.write(
+                f"{brought:,} requests were missing in the index, and are in it now"
+                if brought
+                else "The index is complete: nothing was missing"
+            )
         except DatabaseError as error:
             raise CommandError(f"the index cannot be written: {error}. Try it with --rebuild") from error

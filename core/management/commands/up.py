@@ -19,8 +19,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.shortcuts import resolve_url
 from django.urls import reverse
 
-from core.history.checks import waits_for_migration
 from core.history.people import first, rights
+from core.management.old_tables import refuse_old_tables
 from core.management.supervisor import Part, Supervisor
 from core.store import embedded
 
@@ -129,12 +129,6 @@ def refuse_taken_port() -> None:
         raise CommandError(
             f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
         ) from error
-
-
-def refuse_old_tables() -> None:
-    """Pages, recorder and worker would each fail for ever, in words of the database."""
-    if waits_for_migration("default"):
-        raise CommandError("the tables are not as this version has them: run `manage.py migrate` first")
 
 
 def own_name() -> str:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
 from core.errors import StoreUnavailable
+from core.management.old_tables import refuse_old_tables
 from core.management.worker import new_worker
 from core.store import queue as queues
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Work until SIGTERM or Ctrl-C; the job that runs then is finished first."""
+        refuse_old_tables()
         try:
             worker = new_worker()
             # A child of the worker must not talk on its connections.

@@ -185,6 +185,9 @@ def test_a_backup_of_another_record_than_the_checkpoints_saw_is_refused(filled, 
 def test_a_file_that_is_there_is_not_written_over(transactional_db, tmp_path):
     there = tmp_path / "history.sqlite3"
     there.write_text("dear")
+    missing = tmp_path / "missing" / "backup.zip"
+    with pytest.raises(CommandError, match=rf"No backup was made: .* No such file or directory: '{missing}'"):
+        call_command("backup", str(missing))
     with pytest.raises(CommandError, match=r"No backup was made: .* exists already"):
         call_command("backup", str(there))
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("history.sqlite3", "dear")]

@@ -70,7 +70,9 @@ def test_the_export_is_recorded_with_the_person_at_the_machine_and_what_they_cho
     assert (told["chosen"], told["to"]) == ({"kind": "test.fact"}, "record")
     assert told["system_user"] == getpass.getuser()
     assert json.loads(second.details)["to"] == "standard output"
-    assert capsys.readouterr().out == ""
+    (said,) = capsys.readouterr().out.splitlines()
+    assert said.startswith("3 entries.")
+    assert said.endswith(f"verify_audit --selection --file {tmp_path / 'record'}")
 
 
 def test_a_file_that_is_there_is_not_written_over_and_an_export_that_fails_leaves_none(
