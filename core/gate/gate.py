@@ -120,13 +120,10 @@ class Gate(Asks):
         digest: str | None = None,
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
-        """Block until it has ended, or `timeout` seconds: then None.
+        """Block until it has ended, or `timeout` seconds: then None. request: what `open` returned, or its id.
 
-        request: what `open` returned, or its id.
-        claim, understands: as in `ask`.
-        digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set.
-
-        Raises StoreUnavailable where nobody can say whether it is pending, MalformedRecord where it cannot be read.
+        digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set. Raises StoreUnavailable
+        where nobody can say whether it is pending, MalformedRecord where it cannot be read.
         """
         seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
         until = time.monotonic() + seconds
@@ -138,11 +135,7 @@ class Gate(Asks):
     def find(
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
-        """This agent's requests, newest first: at most 1,000 that are pending or ended less than 7 days ago.
-
-        key: the one that was asked with it. status: pending, approved, rejected, timeout or cancelled.
-        agent: those of another one; with the token of a fleet, what follows its beginning.
-        """
+        """This agent's requests, newest first; see `ApprovalGate.find_requests`."""
         return self._way.find(key, status, agent)
 
     def claim(
