@@ -46,6 +46,14 @@ def test_every_setting_is_documented_and_nothing_else():
     assert sorted(documented()) == sorted(environment.names)
 
 
+def test_what_agents_read_of_their_environment_is_documented():
+    code = "".join(path.read_text() for path in (ROOT / "core").rglob("*.py"))
+    asked = r'(?:setting\(|environ\.get\(|environ\[|KEY_SETTING = )"((?:TELEMETRY|REDIS|AGENT)_\w+)"'
+    read = set(re.findall(asked, code))
+    assert len(read) > 10
+    assert read - set(re.findall(r"\w+", DOCUMENT.read_text())) == set()
+
+
 def test_the_documented_numbers_are_the_defaults(tmp_path, monkeypatch):
     monkeypatch.setattr(env, "environment", Environment({"TELEMETRY_DATA_DIR": str(tmp_path)}))
     settings = runpy.run_path(str(ROOT / "telemetry_site" / "settings.py"))
