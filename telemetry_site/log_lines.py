@@ -1,6 +1,7 @@
 """Lines of the log: text from outside neither ends a line nor controls a terminal, and no secret is in them."""
 
 import logging
+import time
 from typing import Any
 
 from core.values.secrets import masked_text
@@ -27,4 +28,26 @@ class RefusalsInOneLine(logging.Filter):
         """Always; below 500 without the trace."""
         if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
             record.exc_info = record.exc_text = None
+        return True
+
+
+class PoolOnceAMinute(logging.Filter):
+    """What the pool of PostgreSQL says at each of its tries, several in a second while the server is away."""
+
+    SECONDS, KEPT = 60.0, 20
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is something else, or was not said within the last minute."""
+        if record.name != "psycopg.pool":
+            return True
+        said, now = record.getMessage(), time.monotonic()
+        if now - self._said.get(said, -self.SECONDS) < self.SECONDS:
+            return False
+        if len(self._said) >= self.KEPT:
+            self._said.clear()
+        self._said[said] = now
         return True

@@ -341,7 +341,12 @@ LOGGING = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "filters": {"refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
+    "filters": {
+        "refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"},
+        "pool": {"()": "telemetry_site.log_lines.PoolOnceAMinute"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals", "pool"]}
+    },
     "root": {"handlers": ["console"], "level": environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.store.embedded import die_with_parent
+from core.store.embedded import EmbeddedServer, ServerDidNotStart, die_with_parent
 
 STOP_SECONDS = 8.0
+FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 STEADY_SECONDS = 20.0
 
@@ -21,7 +22,7 @@ class Part:
 
     name: str
     command: list[str]
-    first_pause: float = 0.5
+    first_pause: float = FIRST_PAUSE
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     restart_at: float = 0.0
@@ -33,7 +34,7 @@ class Supervisor:
 
     def __init__(self, parts: list[Part], say: Callable[[str], None]) -> None:
         self._parts = parts
-        self._say = say
+        self.say = say
         self._stop = threading.Event()
 
     def stop(self, *_signal: object) -> None:
@@ -76,7 +77,7 @@ class Supervisor:
             steady = now - part.started > STEADY_SECONDS
             longest = max(LONGEST_PAUSE, part.first_pause)
             part.pause = part.first_pause if steady or not part.pause else min(longest, part.pause * 2)
-            self._say(f"{part.name} ended ({part.process.returncode}); starting it again in {part.pause:g} s")
+            self.say(f"{part.name} ended ({part.process.returncode}); starting it again in {part.pause:g} s")
             part.process, part.restart_at = None, now + part.pause
         elif now >= part.restart_at:
             self._start(part)
@@ -92,3 +93,33 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+class Revival:
+    """Starts the private Redis again when it has ended; one that ends again and again, after longer and longer pauses.
+
+    On a full disk it starts, and ends with the first change that it cannot write.
+    """
+
+    def __init__(self, server: EmbeddedServer, say: Callable[[str], None]) -> None:
+        self._server, self._say = server, say
+        self._tried, self._pause = -STEADY_SECONDS, 0.0
+
+    def look(self) -> None:
+        """Start it if it has ended and its pause is over; fit to be called ten times a second."""
+        if self._server.lives or time.monotonic() < self._tried + self._pause:
+            return
+        steady = time.monotonic() - self._tried > STEADY_SECONDS + self._pause
+        self._pause = 0.0 if steady else min(LONGEST_PAUSE, max(FIRST_PAUSE, self._pause * 2))
+        said = "the embedded Redis server ended; it runs again with its data"
+        if self._pause:
+            said = (
+                "the embedded Redis server ended again and was started once more: is the disk full? "
+                f"See {self._server.data_dir / 'redis.log'}. The next time not before {self._pause:g} s"
+            )
+        try:
+            self._server.revive()
+        except ServerDidNotStart as error:
+            said = str(error)
+        self._tried = time.monotonic()
+        self._say(said)

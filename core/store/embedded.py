@@ -41,9 +41,14 @@ class EmbeddedServer:
     data_dir: Path
     durable: bool = True
 
+    @property
+    def lives(self) -> bool:
+        """Whether it runs, as far as this object started it."""
+        return self.process is None or self.process.poll() is None
+
     def stop(self) -> None:
         """Stop the server if this object started it; it writes its data first."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or not self.lives:
             return
         self.process.terminate()
         try:
@@ -54,7 +59,7 @@ class EmbeddedServer:
 
     def revive(self) -> bool:
         """Start a server that this object started and that has died, at the same address; True when it had."""
-        if self.process is None or self.process.poll() is None:
+        if self.lives:
             return False
         self.process = start(self.data_dir, durable=self.durable).process
         return True

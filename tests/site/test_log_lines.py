@@ -28,3 +28,19 @@ def test_a_traceback_keeps_its_lines_and_controls_no_terminal():
     assert text.splitlines()[0].endswith("ERROR core: broken")
     assert "Traceback" in text.splitlines()[1]
     assert not {"\x1b", "\r", "\x9b", "\u202e"} & set(text)
+
+
+def test_what_the_pool_of_the_database_says_again_and_again_is_a_line_a_minute():
+    pool = DictConfigurator(settings.LOGGING).configure_filter(settings.LOGGING["filters"]["pool"])
+
+    def passes(name: str, said: str) -> bool:
+        return pool.filter(logging.LogRecord(name, logging.WARNING, __file__, 1, said, (), None))
+
+    refused, other = "error connecting: refused", "error connecting: no password"
+    assert [passes("psycopg.pool", said) for said in (refused, other, refused, other)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert all(passes("core", refused) for _ in range(2))

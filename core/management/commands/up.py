@@ -21,7 +21,7 @@ from django.urls import reverse
 
 from core.history.people import first, rights
 from core.management.old_tables import refuse_old_tables
-from core.management.supervisor import Part, Supervisor
+from core.management.supervisor import Part, Revival, Supervisor
 from core.store import embedded
 
 DEMO_PEOPLE = {"operator": ["approver", "auditor", "administrator"], "viewer": ["viewer"]}
@@ -65,15 +65,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
                 return True
 
-            def keep_redis() -> None:
-                try:
-                    if server and server.revive():
-                        self.stderr.write("the embedded Redis server ended; it runs again with its data")
-                except embedded.ServerDidNotStart as error:
-                    self.stderr.write(str(error))
-                    time.sleep(1)
-
-            supervisor.run(say_when_ready, keep_redis)
+            redis = Revival(server, supervisor.say) if server else None
+            supervisor.run(say_when_ready, redis.look if redis else int)
         finally:
             if server:
                 server.stop()
