@@ -65,6 +65,7 @@ class UsageTracker(UsesStore):
     model, provider: as the provider, a gateway or a standard spells them.
     usage: the provider's answer or its usage, as a dict or an object, instead of tokens, cache and cost.
     cost: dollars; None is the book's price. tokens: {"input": ..., "output": ...}, input without the cached ones.
+    cached_tokens_in_input: the cached ones are in tokens["input"], as OpenTelemetry counts.
     prompt_cache_hit, prompt_cache_read_tokens, prompt_cache_creation_tokens: the provider's cache.
     cache_hit, cache_type: a cache of your own; no provider was asked.
     call_id: the same id is the same call. agent_id: on whose page it stands. user_id: kept as a digest alone.
@@ -162,9 +163,7 @@ class UsageTracker(UsesStore):
     ) -> None:
         """Keep one call; it is counted soon. The class says what each argument is.
 
-        `cost`: dollars; None is the book's price. `usage`: the provider's answer or its usage, instead of `tokens`.
-        `cached_tokens_in_input`: tokens['input'] includes the cached ones, as OpenTelemetry counts. Told again with
-        the same `call_id` the fuller telling holds; with `correct` this one, also where it lowers.
+        Told again with the same `call_id` the fuller telling holds; with `correct` this one, also where it lowers.
         """
         odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
