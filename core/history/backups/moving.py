@@ -57,7 +57,7 @@ def exclusive_source() -> Iterator[None]:
                 cursor.execute("BEGIN EXCLUSIVE")
             except DatabaseError as error:
                 raise CannotCopy(
-                    "the database is in use: stop the site first (web, recorder, jobs, open shells), "
+                    "the database is in use: stop the site first (web, recorder, worker, open shells), "
                     f"then run this again ({error})"
                 ) from error
             yield

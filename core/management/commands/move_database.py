@@ -52,7 +52,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Moved {moved.rows} rows of {moved.tables} tables, and read all of them back.\n"
             f"The audit chain has {moved.chain.entries} entries; its last hash is {moved.chain.hash}.\n"
-            "Now set DATABASE_URL to the address you gave, for web, recorder and jobs, and start the site.\n"
+            "Now set DATABASE_URL to the address you gave, for web, recorder and worker, and start the site.\n"
             f"{connections[SOURCE].settings_dict['NAME']} was not changed. Keep it until you trust the new one; "
             "do not start the site on it again."
         )

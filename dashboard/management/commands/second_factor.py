@@ -25,7 +25,12 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"nobody is called {options['name']!r} here")
         if options["remove"]:
-            self.stdout.write(f"{factors.remove(user)} removed; a password is enough for {user} now")
+            removed = factors.remove(user)
+            self.stdout.write(
+                f"{removed} removed. {user} signs in with their password, and makes new ones under Your account"
+                if removed
+                else f"{user} has none"
+            )
             return
         found = Authenticator.objects.filter(user=user).order_by("created_at")
         for factor in found:
