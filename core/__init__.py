@@ -1,4 +1,11 @@
-"""Telemetry primitives over Redis: what agents import. Works without Django settings."""
+"""What agents import: ask people, say that you live, tell what you do. Works without Django settings.
+
+Gate, AsyncGate: ask people, over HTTP or Redis. ApprovalGate: over Redis alone, also to answer.
+HeartbeatCoordinator: signs of life. CoordinationSignals: to each other. EventStreamer: to whoever listens.
+UsageTracker: what calls of models cost. FeedbackLoop: ratings, and which model tier to use.
+AutomationRecorder and the functions named like its methods: routings, test runs, coverage, assignments.
+TelemetryFeatures: what works here. HelpTracker: lookups in help. Errors: TelemetryError and those below it.
+"""
 
 from .agent_coordination import CoordinationSignal, CoordinationSignals
 from .agent_tracking import AgentHeartbeat, HeartbeatCoordinator

@@ -32,10 +32,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 class CoordinationSignals(UsesStore):
     """Sends signals to agents and receives those of one agent.
 
-    `memory`: see `open_store` in store/client.py. `agent_id` is needed to receive, and is the sender where
-    none is named. With `enable_streaming` each signal is published as a `coordination_signal` event, without
-    its payload. A subclass may set DEFAULT_TTL, in seconds. BROADCAST_TARGET means every agent, as None
-    does; KEY_PREFIX tells how the keys begin. Every method raises StoreUnavailable when Redis gave no answer.
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+    agent_id: whose mailbox, and the sender where none is named.
+    enable_streaming: publish each signal as a `coordination_signal` event too, without its payload.
+
+    Every method raises StoreUnavailable when Redis gave no answer. A subclass may set DEFAULT_TTL, in seconds.
+    BROADCAST_TARGET means every agent, as None does; KEY_PREFIX tells how the keys begin.
     """
 
     DEFAULT_TTL: float = 60

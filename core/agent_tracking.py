@@ -36,6 +36,9 @@ MAX_THRESHOLD = 10 * 365 * 24 * 3600
 class HeartbeatCoordinator(UsesStore):
     """Sends the heartbeats of one agent, and reads those of all.
 
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+    enable_streaming: publish each heartbeat as an `agent_heartbeat` event too.
+
     Sending never raises because Redis is away: it logs once and goes on by itself when Redis is back.
     Reading raises StoreUnavailable.
 

@@ -42,8 +42,10 @@ logger = logging.getLogger(__name__)
 class ApprovalGate(UsesStore):
     """Asks for approval on behalf of one agent, and decides on behalf of people.
 
-    `memory`: see `open_store` in store/client.py. `agent_id` is needed to ask, not to decide. A subclass may
-    set DEFAULT_TIMEOUT, in seconds. POLL_INTERVAL is kept for callers that read it: nothing polls.
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+    agent_id: who asks; not needed to decide.
+
+    A subclass may set DEFAULT_TIMEOUT, in seconds. POLL_INTERVAL is kept for callers that read it: nothing polls.
     """
 
     DEFAULT_TIMEOUT = 300.0
@@ -69,10 +71,13 @@ class ApprovalGate(UsesStore):
     ) -> ApprovalResponse:
         """Ask and wait: the stored decision, or `approved=False` by `system` with the reason.
 
-        timeout: seconds, above 0, at most 365 days, or `math.inf`; by default DEFAULT_TIMEOUT, 300. Returns within
-        it and one second even when Redis is down or hangs. key, default: see `open_request`; with a key the
-        time of the request that it names counts. claim, understands: see `wait_for_decision`. revises: see
-        `open_request`. Bad arguments raise ValueError or TypeError and store nothing.
+        context: a JSON object of at most 256 KiB.
+        timeout: seconds, above 0, at most 365 days, or `math.inf`; by default DEFAULT_TIMEOUT, 300.
+        key, default, revises: see `open_request`; with a key the time of the request that it names counts.
+        claim, understands: see `wait_for_decision`.
+
+        Returns within the timeout and one second, also when Redis is down or hangs. ValueError or TypeError for a
+        bad argument, and nothing is stored; AlreadyCollected where the claim is another's.
         What interrupts the wait, such as Ctrl-C, SIGTERM, SIGHUP or the end of the asyncio task that runs it in a
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
@@ -108,13 +113,16 @@ class ApprovalGate(UsesStore):
         understands: Iterable[str] = (),
         revises: str | None = None,
     ) -> ApprovalRequest:
-        """Store a request and return at once; StoreUnavailable when it was not confirmed as stored.
+        """Store a request and return at once.
 
-        key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end;
-        ValueError where that is another type or context, MalformedRecord where it cannot be read.
-        default: turns what JSON does not have into what it has, as in `json.dumps`. understands: what people may
-        answer beside yes and no, as whoever waits for this must say too. revises: the id of the request that was
-        answered by asking back.
+        context, timeout: see `request_approval`.
+        key: the same key of the same agent gives the same request, whoever asks again, until 7 days after its end.
+        default: turns what JSON does not have into what it has, as in `json.dumps`.
+        understands: what people may answer beside yes and no, see `wait_for_decision`; whoever waits says it too.
+        revises: the id of the request that was answered by asking back.
+
+        Raises StoreUnavailable when it was not confirmed as stored, StoreRefused and TooLarge where the site takes no
+        more, MalformedRecord where what the key names cannot be read, ValueError where it is another type or context.
         """
         more = {"key": key, "default": default, "understands": understands, "revises": revises}
         seconds, question = self._checked_request(approval_type, context, timeout, **more)
@@ -134,14 +142,11 @@ class ApprovalGate(UsesStore):
         """Block until the request has ended, or `timeout` seconds: then None, it is still pending.
 
         A limit that has passed, such as -0.1, is one look. An unknown request answers `approved=False`.
-        claim: an approval is for this name alone: it hears it as often as it asks, and AlreadyCollected is raised
-        for every other name. Without a claim the response says when it was collected before.
+        claim: an approval is for this name alone: it hears it as often as it asks, every other name AlreadyCollected.
         digest: of what was asked, as `open_request` returned it; needed where TELEMETRY_DECISION_KEY is set.
-        understands: which answers beside yes and no this caller acts on: `edited` (an approval of other arguments,
-        `response.edited`; without it such an approval is none) and `changes` (a no that asks back); `extended`: it
-        waits on where people gave the request more time, within `timeout`.
-        Raises StoreUnavailable when the limit (5 s without one) is reached and Redis cannot say whether the
-        request is pending.
+        understands: which answers beside yes and no you act on: "edited" (approved with the arguments in
+        `response.edited`), "changes" (a no that asks back), "extended" (wait on where people gave more time).
+        Raises StoreUnavailable when after `timeout`, or 5 s, Redis cannot say whether it is pending.
         """
         limit = math.inf if timeout is None else checked_limit(timeout, "timeout")
         words, started = checked_understands(understands), time.monotonic()
@@ -191,11 +196,14 @@ class ApprovalGate(UsesStore):
     ) -> Decision:
         """Decide a request in one script, and say what stands afterwards.
 
+        responder: a name that can be seen, and not `system`. The record calls it not verified.
         decision_id: repeating a call with the same id gives the same answer; with the opposite `approved` it is
-        `already_decided`, and changes nothing. not_after: Redis's clock must
-        be before it. digest: of the request that the responder saw. Raises DecisionUnconfirmed when Redis
-        gave no answer, StoreRefused when it said no and nothing was decided, as where the site takes no answers by
-        a call in Python, TypeError or ValueError for a bad argument.
+        `already_decided`, and changes nothing.
+        not_after: Redis's clock must be before it, else `lapsed`.
+        digest: of the request that the responder saw, else `changed`.
+
+        Raises DecisionUnconfirmed when Redis gave no answer, StoreRefused when nothing was decided, as where the site
+        takes no answers by a call in Python, TypeError or ValueError for a bad argument.
         """
         decision = str(uuid.uuid4()) if decision_id is None else decision_id
         answer = Answer(request_id, approved, responder, reason, DIRECT, decision, not_after, digest)

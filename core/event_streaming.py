@@ -28,6 +28,8 @@ REFUSALS_LOGGED = 100
 class EventStreamer(UsesStore):
     """Publishes events, follows them and reads those of the past.
 
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+
     Publishing never raises because Redis is away: it logs once and goes on by itself when Redis is back.
     Reading raises StoreUnavailable.
 
@@ -82,18 +84,16 @@ class EventStreamer(UsesStore):
     ) -> Following:
         """Follow events in the order in which they were published, across types. It never ends by itself.
 
-        event_types: None for all types, also those first published later. block_ms: the longest single read, in
-        milliseconds; by default DEFAULT_BLOCK_MS, which is also the most; 0 sets no limit of its own. count: how
-        many events to ask Redis for at first; a backlog is read in larger batches. start_id: an id, whose
-        event itself is not repeated; '0' for all that is kept; '$' for what is published after this call,
-        however late the first event is asked for. idle_timeout: end when nothing came for so many seconds while
-        Redis answered; 0 ends once what is there was read; None never ends.
+        event_types: None for all types, also those first published later.
+        block_ms: the longest single read; DEFAULT_BLOCK_MS by default and at most; 0 sets no limit of its own.
+        count: how many events to ask Redis for at first; a backlog is read in larger batches.
+        start_id: an id, to go on after it; '0' for all that is kept; '$' for what is published after this call.
+        idle_timeout: end when nothing came for so many seconds while Redis answered; 0 ends once what is there
+        was read; None never ends.
 
-        Outages are waited for, and following goes on after the last event read. With '$' this call itself
-        needs Redis, and raises StoreUnavailable without it. To go on after a restart, keep the `event_id`
-        of the last event that was dealt with, and give it as start_id. Events that were removed before they
-        could be read are a warning in the log, and the iterator's `missed` counts them. Closing the iterator gives
-        its connection back.
+        Outages are waited for. With '$' this call itself raises StoreUnavailable without Redis. To go on after a
+        restart, keep the `event_id` of the last event, and give it as start_id. Events that were removed before they
+        could be read are a warning, and `missed` of the iterator counts them. `close` gives its connection back.
         """
         names = None if event_types is None else _checked_types(event_types)
         block = self.DEFAULT_BLOCK_MS if block_ms is None else block_ms

@@ -31,6 +31,8 @@ _STAGES_AT_ONCE = 200
 class FeedbackLoop(UsesStore):
     """Stores ratings and reads what they say. Every process with the same Redis sees the same ones.
 
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+
     A stage keeps the newest 100 ratings of each tier, each for a week. Every method raises StoreUnavailable
     when Redis is away: an id, a number or an advice is only given when it is true.
 

@@ -59,6 +59,17 @@ class UsageTracker(UsesStore):
 
     Tracking never raises because Redis or the disk is away or a provider's answer is odd, and loses nothing. A bad
     name or flag is a ValueError or TypeError that names it. Reading raises StoreUnavailable.
+
+    What `track_llm_call` takes:
+    workflow, stage, tier: what the call was for, in your own words; tier such as "cheap", "capable", "premium".
+    model, provider: as the provider, a gateway or a standard spells them.
+    usage: the provider's answer or its usage, as a dict or an object, instead of tokens, cache and cost.
+    cost: dollars; None is the book's price. tokens: {"input": ..., "output": ...}, input without the cached ones.
+    cached_tokens_in_input: the cached ones are in tokens["input"], as OpenTelemetry counts.
+    prompt_cache_hit, prompt_cache_read_tokens, prompt_cache_creation_tokens: the provider's cache.
+    cache_hit, cache_type: a cache of your own; no provider was asked.
+    call_id: the same id is the same call. agent_id: on whose page it stands. user_id: kept as a digest alone.
+    at: when it was made, a datetime with a zone or seconds since 1970; by default now. duration_ms: how long it took.
     """
 
     _instance: ClassVar["UsageTracker | None"] = None
@@ -73,10 +84,13 @@ class UsageTracker(UsesStore):
         memory: object = None,
         price_book: PriceBook | None = None,
     ) -> None:
-        """`telemetry_dir` holds the spools, by default the folder `usage` of the data directory.
+        """A tracker of this process.
 
-        Day totals are kept `retention_days`. A spool file ends at `max_file_size_mb` and another begins.
-        Calls are shipped at the latest 0.2 s after the first, and sooner when `buffer_size` wait.
+        telemetry_dir: holds calls that wait, by default the folder `usage` of the data directory.
+        retention_days: so long day totals are kept.
+        max_file_size_mb: where a file of calls that wait ends and another begins.
+        buffer_size: calls are shipped when so many wait, at the latest 0.2 s after the first.
+        memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or what has one as `_client`.
         """
         _within("retention_days", retention_days, 1, MAX_DAYS)
         _within("max_file_size_mb", max_file_size_mb, 0.001, 1024)
@@ -147,11 +161,9 @@ class UsageTracker(UsesStore):
         at: datetime | float | None = None,
         correct: bool = False,
     ) -> None:
-        """Keep one call; it is counted soon (docs/agents/usage.md).
+        """Keep one call; it is counted soon. The class says what each argument is.
 
-        `cost`: dollars; None is the book's price. `usage`: the provider's answer or its usage, instead of `tokens`.
-        `cached_tokens_in_input`: tokens['input'] includes the cached ones, as OpenTelemetry counts. `at`: when it was
-        made, by default now. Told again with the same `call_id` the fuller holds, with `correct` the later.
+        Told again with the same `call_id` the fuller telling holds; with `correct` this one, also where it lowers.
         """
         odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
@@ -217,15 +229,28 @@ class UsageTracker(UsesStore):
     # Reading
 
     def get_stats(self, days: int = 30, *, exact: bool = False) -> dict[str, Any]:
-        """Calls, cost, tokens and cache hits of the last `days` UTC days, today included."""
+        """The last `days` UTC days, today included, 1 to 3,660, as far as totals are kept.
+
+        total_calls, total_cost, total_tokens_input, total_tokens_output; cache_hits, cache_misses and
+        cache_hit_rate (percent) of your own caches; by_tier, by_workflow, by_provider, by_model: cost by name.
+        """
         return _answer(usage_savings.stats(self._totals(days)), exact)
 
     def calculate_savings(self, days: int = 30, *, exact: bool = False) -> dict[str, Any]:
-        """What was saved against the premium models: baseline - routing - caching + difference = actual."""
+        """What was saved against the premium models: baseline - routing - caching + difference = actual.
+
+        baseline_cost, routing_savings, cache_savings, price_difference, actual_cost; savings (baseline - actual) and
+        savings_percent; tier_distribution (percent of calls); total_calls; unpriced_calls, unpriced_cost and
+        unpriced (model, calls, why); no_baseline_calls, no_baseline_cost.
+        """
         return _answer(usage_savings.savings(self._totals(days)), exact)
 
     def get_cache_stats(self, days: int = 7, *, exact: bool = False) -> dict[str, Any]:
-        """How often providers found a prompt in their cache, and what that saved net of writing to it."""
+        """How often providers found a prompt in their cache, and what that saved net of writing to it.
+
+        hit_rate (0..1), hit_count, total_requests, total_reads and total_writes (tokens), savings; by_workflow:
+        the first three and savings by name.
+        """
         return _answer(usage_savings.cache_stats(self._totals(days)), exact)
 
     def get_period(self, first: date, last: date, *, exact: bool = False) -> dict[str, Any]:
@@ -245,7 +270,10 @@ class UsageTracker(UsesStore):
     def get_recent_entries(
         self, limit: int = 20, days: int | None = None, *, exact: bool = False
     ) -> list[dict[str, Any]]:
-        """The newest calls, newest first; of all processes, at most 10,000. A call that was told again stands once."""
+        """The newest calls, newest first; of all processes, at most 10,000. A call that was told again stands once.
+
+        Each has the fields of the command `export`; what belongs together, such as tokens, is a dict of its own.
+        """
         _within("limit", limit, 0, 1_000_000)
         self._shipper.ship_own()
         store, since_us = self._open(), None

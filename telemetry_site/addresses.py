@@ -27,5 +27,5 @@ def site_url(said: str, hosts: list[str], host: str, port: int, *, https: bool) 
         return f"http://{name}:{port}"
     parts = urlsplit(said)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"an address such as https://telemetry.example.org, not {said!r}")
+        raise ValueError(f"must be an address such as https://telemetry.example.org, not {said!r}")
     return said.rstrip("/")

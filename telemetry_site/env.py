@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -91,15 +92,6 @@ class Environment:
 environment = Environment(dict(os.environ))
 
 
-def made_private(name: str, folder: Path) -> Path:
-    """The folder of this setting, made for its owner alone where it is missing."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImproperlyConfigured(f"{name}: the folder {folder} cannot be made: {error.strerror}") from error
-    return folder
-
-
 def production_secret_key(key: str) -> str:
     """A key that is fit for production, or an error that says how to make one."""
     if len(key) < 50 or len(set(key)) < 5:
@@ -108,6 +100,24 @@ def production_secret_key(key: str) -> str:
             'python -c "import secrets; print(secrets.token_urlsafe(64))"'
         )
     return key
+
+
+def data_directory(said: str, default: Path) -> Path:
+    """The folder, made for its owner alone where it is missing; ValueError where it cannot be made."""
+    folder = Path(said or default).resolve()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def time_zone(said: str) -> str:
+    """The name of a zone; ValueError for one that this machine does not know."""
+    try:
+        return ZoneInfo(said or "UTC").key
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError(f"must be a zone such as Europe/Berlin, not {said!r}") from None
 
 
 def metrics_token(token: str) -> None:

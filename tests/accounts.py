@@ -1,4 +1,4 @@
-"""The accounts of Redis that tests run under, as docs/reference/redis.md tells operators to make them.
+"""The accounts of Redis that tests run under, as docs/reference/redis-accounts.md tells operators to make them.
 
 Every server that a test or one of its processes starts is `limited_redis_server.sh`: its nameless user has the
 rule of the site, so a key or a command beyond it is refused. `tests` may do everything: for looking and damaging.
@@ -30,15 +30,15 @@ written_by_tests: set[bytes] = set()
 
 
 def documented_command(user: str) -> list[str]:
-    """The command of docs/reference/redis.md that makes this account, word by word: ACL, SETUSER, its name, on, ..."""
-    text = (ROOT / "docs" / "reference" / "redis.md").read_text()
+    """The command of redis-accounts.md that makes this account, word by word: ACL, SETUSER, its name, on, ..."""
+    text = (ROOT / "docs" / "reference" / "redis-accounts.md").read_text()
     [command] = re.findall(rf"^ACL SETUSER {user} on >\S+ .+$", text, re.MULTILINE)
     return command.split()
 
 
 @contextmanager
 def documented_accounts(url: str, raw: redis.Redis) -> Iterator[Callable[[str], str]]:
-    """Makes accounts exactly as docs/reference/redis.md says: the name of one gives the URL to use."""
+    """Makes accounts exactly as docs/reference/redis-accounts.md says: the name of one gives the URL to use."""
     made = []
 
     def make(name: str) -> str:
@@ -70,7 +70,7 @@ def limit_every_server() -> None:
 
 
 def limit(url: str, user: str) -> None:
-    """Give the nameless user of the server at `url` the rule of this account of docs/reference/redis.md instead."""
+    """Give the nameless user of the server at `url` the rule of this account of redis-accounts.md instead."""
     with client_of(url) as client:
         client.execute_command("ACL", "SETUSER", "default", "reset", "on", "nopass", *documented_rule(user))
 

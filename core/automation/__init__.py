@@ -26,6 +26,8 @@ QUIET_SECONDS = 1.0
 class AutomationRecorder(UsesStore):
     """Tells what happened. The functions of this module are those of one recorder on the configured Redis.
 
+    memory: None for the configured Redis, a `redis://` URL, a client of redis-py, or an object whose `_client` is one.
+
     Each `record_` method returns the record's id: the caller's own, or a fresh UUID. An id that was told
     before is not counted again. When nobody knows whether Redis stored the record, the answer is '' (False
     from a `complete_` method): trouble is logged once and never raised. After a call that Redis left

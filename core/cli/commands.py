@@ -22,6 +22,7 @@ PACKAGE = __name__.removesuffix(".cli.commands")  # by which name agents import 
 DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 REFUSED, NOBODY, AWAY = 3, 4, 5  # of what people were asked
 MAX_DAYS = 3660
+ABOUT = "Ask people, connect coding agents, and see what agents did, what it cost and what was saved."
 
 Run = Callable[[Namespace], int]
 Option = tuple[tuple[str, ...], dict[str, Any]]  # what `ArgumentParser.add_argument` takes
@@ -89,7 +90,7 @@ def run_parsed(args: Namespace) -> int:
 
 def run_words(words: Sequence[str], prog: str) -> int:
     """Parse the words of a command line and run what they say; the exit code."""
-    parser = _Parser(prog=prog, description="What agents did, what it cost and what was saved.")
+    parser = _Parser(prog=prog, description=ABOUT)
     add_commands(parser)
     try:
         args = parser.parse_args(words)

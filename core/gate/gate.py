@@ -42,10 +42,12 @@ class Asks:
 class Gate(Asks):
     """Asks people on behalf of one agent, and waits for what they say.
 
-    where: `https://` of the site with `token`, or what `open_store` takes, such as `redis://`; by default
-    TELEMETRY_URL with TELEMETRY_TOKEN, else the configured Redis. agent: who asks, by default
-    TELEMETRY_AGENT; a token knows it already, and that of a fleet is told the rest. It may be used from several
-    threads. Nothing is connected before the first call.
+    where: `https://` of the site, with `token`; else a `redis://` URL or a client of redis-py. By default
+    TELEMETRY_URL with TELEMETRY_TOKEN, without these the configured Redis.
+    agent: who asks, by default TELEMETRY_AGENT. A token knows it already; that of a fleet is told the rest.
+
+    ValueError or TypeError for arguments that lead nowhere. Nothing is connected before the first call. Several
+    threads may share a gate.
     """
 
     def ask(
@@ -63,11 +65,16 @@ class Gate(Asks):
     ) -> ApprovalResponse:
         """Ask and wait: what somebody said, or `approved=False` by `system` with the reason.
 
-        context: an object; beside JSON it may hold what `forms.plain` lists, or `convert` has a form for. key: the
-        same key is the same request, whoever asks again, also after a restart. timeout: seconds, a timedelta, "2h",
-        or "forever"; 300 s. default: what to do where the site is away; then `away` is true. understands,
-        claim, revises: see `ApprovalGate`. Without a key, Ctrl-C and the like withdraw the request.
-        Bad arguments raise ValueError or TypeError, AlreadyCollected says that the claim is another's.
+        context: an object of JSON, dates, Decimals, paths, models and the like; `convert` has a form for the rest.
+        key: your own name for the question. The same key is the same request, also after a restart.
+        timeout: seconds, a timedelta, "90s", "2h" or "forever"; by default 300 s.
+        default: True goes on where the site or Redis is away; the answer is `approved`, and says so by `away`.
+        understands: which of "edited", "changes", "extended" you act on; run with `answer.edited or context`.
+        claim: the approval is for this name alone; for another one AlreadyCollected is raised.
+        revises: the id of the request that was answered by asking back.
+
+        Without a key, Ctrl-C, SIGTERM and the like withdraw it. ValueError or TypeError for a bad argument, before
+        anybody is asked.
         """
         checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
@@ -85,10 +92,10 @@ class Gate(Asks):
         revises: str | None = None,
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
-        """Store a request, or find the one of this key, and return at once.
+        """Store a request, or find the one of this key, and return at once; arguments as in `ask`.
 
-        StoreUnavailable where that failed, MalformedRecord where what the key names cannot be read, ValueError where
-        that is another type or context.
+        Raises StoreUnavailable where that failed, MalformedRecord where what the key names cannot be read, ValueError
+        where it is another type or context.
         """
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)

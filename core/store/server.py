@@ -58,7 +58,7 @@ def open_doors(store: Store, stranger: Store) -> list[tuple[str, str]]:
         found.append(
             (
                 "this account may change accounts: whoever has the site's settings owns the server",
-                "Give the site an account of its own: docs/reference/redis.md#accounts.",
+                "Give the site an account of its own: docs/reference/redis-accounts.md.",
             )
         )
     try:

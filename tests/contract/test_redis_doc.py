@@ -1,7 +1,6 @@
 """docs/reference/redis.md says of keys and scripts what the code says."""
 
 import re
-from functools import cached_property
 from pathlib import Path
 
 from core.history.recorder.registry import HANDLERS
@@ -14,10 +13,10 @@ TEXT = (ROOT / "docs/reference/redis.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading, without its head."""
+    """The cells of the tables under a heading, without their heads."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL)[1]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def code(cell: str) -> str:
@@ -25,7 +24,7 @@ def code(cell: str) -> str:
 
 
 def test_the_table_has_every_key_as_it_is_built():
-    documented = {code(row[0]): code(row[1]) for row in rows("Keys")}
+    documented = {code(row[0]): "{telemetry}:" + code(row[1]) for row in rows("Keys")}
     assert documented == key_patterns(Keys())
 
 
@@ -34,15 +33,7 @@ def test_type_and_lifetime_are_those_of_the_docstrings():
         member = vars(Keys)[code(name)]
         said = (member.__doc__ or "").lower()
         assert said.startswith(kind), name
-        assert (lifetime == "permanent") == ("permanent" in said), name
-
-
-def test_the_permanent_keys_are_listed():
-    section = re.search(r"^## Permanent keys\n(.*?)\n\n", TEXT + "\n", re.MULTILINE | re.DOTALL)
-    listed = TEXT[section.start() :].split("These have no lifetime: ")[1].split(". ")[0]
-    members = {name: member for name, member in vars(Keys).items() if isinstance(member, cached_property)}
-    permanent = {name for name, member in members.items() if "permanent" in (member.__doc__ or "")}
-    assert set(re.findall(r"`(\w+)`", listed)) == permanent
+        assert lifetime.startswith("permanent: ") == ("permanent" in said), name
 
 
 def test_the_table_has_every_script():
@@ -86,23 +77,7 @@ def test_the_stream_entries_have_the_fields_that_the_scripts_write():
         assert re.findall(r"`(\w+)`", fields) == written, entry
 
 
-def keys_of_scripts() -> dict[str, set[str]]:
-    """The keys that the table of scripts gives each script."""
-    said = {code(name): keys for name, keys, _answer in rows("Scripts")}
-    same = {
-        name: said[code(keys.removeprefix("as "))] for name, keys in said.items() if keys.startswith("as ")
-    }
-    return {name: set(re.findall(r"`(\w+)`", keys)) for name, keys in {**said, **same}.items()}
-
-
-def test_the_two_tables_agree_on_which_script_uses_which_key():
-    """A script with a key is named among the key's writers or readers, and the other way round."""
-    by_key = {
-        (script, code(row[0]))
-        for row in rows("Keys")
-        for script in re.findall(r"`([\w/]+\.lua)`", row[4] + row[5])
-    }
-    by_script = {(script, key) for script, keys in keys_of_scripts().items() for key in keys}
-    # The header of a script of signals names the keys of one agent; a broadcast uses its two instead.
-    by_script |= {("signals/send.lua", key) for key in ("signals_broadcast", "signals_broadcast_expiry")}
-    assert by_key == by_script
+def test_the_keys_of_scripts_are_keys():
+    named = {name for _script, keys, _answer in rows("Scripts") for name in re.findall(r"`(\w+)`", keys)}
+    without_a_script = TEXT.split("\nWithout a script: ")[1].split("\n")[0]
+    assert named | set(re.findall(r"`(\w+)`", without_a_script)) == set(key_patterns(Keys()))

@@ -20,7 +20,7 @@ from core.values.names import checked_name
 
 
 class Command(BaseCommand):
-    """See docs/reference/redis.md."""
+    """See docs/reference/redis-accounts.md."""
 
     help = (
         "Print the Redis account of one agent, whose name is the agent's; with --apply make it or change it."

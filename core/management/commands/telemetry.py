@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from core.cli import add_commands, run_parsed
-from core.cli.commands import FAILED, complain, refuse_words
+from core.cli.commands import ABOUT, FAILED, complain, refuse_words
 
 
 class Command(BaseCommand):
     """Runs one command of `core.cli`, with the site's database at hand."""
 
-    help = "What agents did, what it cost and what was saved."
+    help = ABOUT
     requires_system_checks = []
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

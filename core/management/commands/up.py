@@ -181,7 +181,7 @@ def how_agents_connect(url: str) -> list[str]:
             f"Agents of this user connect with  TELEMETRY_DATA_DIR={file.parent}  (the address is in {file})"
         ]
     at = f"{parts.hostname}:{parts.port or 6379}"
-    return [f"Agents connect to  {at}  with an account of their own (docs/reference/redis.md#accounts)"]
+    return [f"Agents connect to  {at}  with an account of their own (docs/reference/redis-accounts.md)"]
 
 
 def welcome(passwords: dict[str, str], seconds: float) -> str:

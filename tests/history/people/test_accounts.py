@@ -1,4 +1,4 @@
-"""A whole decision where everybody has the account that docs/reference/redis.md gives them."""
+"""A whole decision where everybody has the account that docs/reference/redis-accounts.md gives them."""
 
 import pytest
 from django.test import override_settings
