@@ -19,7 +19,7 @@ class LLMCall(Told):
     """
 
     call_id = models.CharField(max_length=NAME_LENGTH, unique=True)
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
     # By Redis's clock: a reset forgets what was shipped before it, also when it is recorded again.
     shipped_at = models.DateTimeField()
     agent_id = models.CharField("agent", max_length=NAME_LENGTH, blank=True)
@@ -57,6 +57,11 @@ class LLMCall(Told):
     class Meta(Told.Meta):
         verbose_name = "model call"
         indexes = [
+            # In the order of lists, with all that lists are sorted by: no row is read to find its place.
+            models.Index(
+                fields=["at", "id", "cost_nano", "duration_ms", "input_tokens", "output_tokens"],
+                name="calls_by_time",
+            ),
             models.Index(fields=["agent_id", "-at"], name="calls_of_an_agent"),
             models.Index(
                 fields=["provider", "model"], name="calls_without_a_price", condition=models.Q(book_nano=None)

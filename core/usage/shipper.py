@@ -101,7 +101,7 @@ class Shipper:
     def notice(self, calls: int = 1) -> None:
         """So many calls were spooled. Cheap: it is called for each."""
         self._waiting += calls
-        if self._waiting >= self._full_at:
+        if self._waiting >= self._full_at and not self._full.is_set():
             self._full.set()
         if not self._wake.is_set():
             self._wake.set()

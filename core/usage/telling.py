@@ -40,10 +40,6 @@ from .quantities import MAX_COUNT, Quantities, Tokens, fuller, told_count
 MAX_DURATION_MS = 10**10
 NO_TIME: int | float = 0
 TOKEN_KEYS = {"input", "output"}
-PLAIN = (
-    ',"cache_write_1h":0,"reasoning":0,"web_searches":0,"service_tier":"","batch":false,"request_id":"",'
-    '"incomplete":"","notes":"","tellings":1,"details":{}'
-)
 Good = TypeVar("Good")
 # Kept: `json.dumps` with options makes a new one for each value.
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
@@ -84,6 +80,11 @@ def is_strict() -> bool:
 
 def nano_dollars(cost: object) -> int:
     """A cost in dollars as nano-dollars: finite, 0 to 10,000; else ValueError naming it."""
+    if type(cost) is float and 0 <= cost <= 10_000:
+        # Both products are off by less than a hundredth: only near a half could the exact way find another one.
+        near = cost * NANO
+        if abs(near - round(near)) < 0.4:
+            return round(near)
     if isinstance(cost, bool) or not isinstance(cost, (int, float, Decimal)):
         raise ValueError(f"cost must be a number of dollars, not {shown(cost)}")
     try:
@@ -98,6 +99,8 @@ def nano_dollars(cost: object) -> int:
 
 def token_count(value: object, argument: str) -> int:
     """A count of tokens: an int of 0 to 2**53, else ValueError naming it."""
+    if type(value) is int and 0 <= value <= MAX_COUNT:  # nearly all are
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
         raise ValueError(f"{argument} must be an int of 0 to {MAX_COUNT:,}, not {shown(value)}")
     return value
@@ -197,18 +200,13 @@ def identity_of(quantities: Quantities | None) -> str | None:
     return None
 
 
-# The line
+# The line: what a field is anyway (`Call`) is left out, unless the last version wants it
 
 
 def numbers_of(
-    cost: object,
-    counts: Tokens,
-    flags: tuple[object, object, object],
-    duration_ms: object,
-    odd: Odd,
-    quantities: Quantities | None = None,
+    cost: object, counts: Tokens, duration_ms: object, odd: Odd, quantities: Quantities | None = None
 ) -> str:
-    """The numbers of a call as a part of its line; `flags`: a hit, a hit of the prompt's cache, told to correct."""
+    """The numbers of a call as a part of its line."""
     amount = None if cost is None else odd.good(nano_dollars, cost, None)
     source = UNKNOWN if amount is None else TOLD
     if amount is None and quantities is not None and quantities.cost is not None:
@@ -217,32 +215,29 @@ def numbers_of(
         else:
             odd.tell("usage: the cost is more than a sum can hold")
     duration = odd.good(checked_duration, duration_ms, NO_TIME)
-    hit, prompt_hit, corrected = flags
-    rest = PLAIN if quantities is None and not odd.said else _rest(quantities or Quantities(), odd)
+    rest = "" if quantities is None and not odd.said else _rest(quantities or Quantities(), odd)
+    if source != TOLD:
+        rest += f',"cost_source":"{source}"'
     return (
-        f'"cost":{amount or 0},"cost_source":"{source}","input":{counts.input},"output":{counts.output},'
-        f'"cache_read":{counts.cache_read},"cache_write":{counts.cache_write},"hit":{_flag(hit, "cache_hit")},'
-        f'"prompt_hit":{_flag(prompt_hit, "prompt_cache_hit")},"corrected":{_flag(corrected, "correct")},'
-        f'"duration_ms":{duration!r}{rest}'
+        f'"cost":{amount or 0},"input":{counts.input},"output":{counts.output},"cache_read":{counts.cache_read},'
+        f'"cache_write":{counts.cache_write},"duration_ms":{duration!r}{rest}'
     )
-
-
-def _flag(value: object, argument: str) -> str:
-    return "true" if checked_flag(value, argument) else "false"
 
 
 def _rest(of: Quantities, odd: Odd) -> str:
     tier, request_id = (odd.good(_optional, said, "") for said in (of.service_tier, of.request_id))
-    details = _texts_without_nul(details_of(of))
-    return (
-        f',"cache_write_1h":{of.cache_write_1h},"reasoning":{of.reasoning},"web_searches":{of.web_searches},'
-        f'"service_tier":{_TEXT(tier)},"batch":{_flag(of.batch, "batch")},"request_id":{_TEXT(request_id)},'
-        f'"notes":"","tellings":1,"details":{_ENCODE(details)},"incomplete":{_TEXT(odd.text)}'
-    )
-
-
-# Put together here, and looked at all at once: of some calls, as those of telemetry, there are many.
-_TEXT = json.encoder.encode_basestring_ascii  # type: ignore[attr-defined]
+    told = {
+        "cache_write_1h": of.cache_write_1h,
+        "reasoning": of.reasoning,
+        "web_searches": of.web_searches,
+        "service_tier": tier,
+        "batch": checked_flag(of.batch, "batch"),
+        "request_id": request_id,
+        "details": _texts_without_nul(details_of(of)),
+        "incomplete": odd.text,
+    }
+    said = {name: value for name, value in told.items() if value}
+    return f",{_ENCODE(said)[1:-1]}" if said else ""
 
 
 def _optional(name: object) -> str:
@@ -265,8 +260,11 @@ def words_of(
     provider: str,
     cache_type: str | None,
     agent_id: str | None,
+    cache_hit: bool,
+    prompt_cache_hit: bool,
+    correct: bool,
 ) -> str:
-    """The words of a call, checked, as a part of its line. The same few come again and again."""
+    """The words and flags of a call, checked, as a part of its line. The same few come again and again."""
     said = {
         "workflow": checked_name(workflow, "workflow"),
         "stage": optional_name(stage, "stage"),
@@ -275,8 +273,12 @@ def words_of(
         "provider": lower_name(provider, "provider"),
         "cache_type": optional_name(cache_type, "cache_type"),
         "agent_id": optional_name(agent_id, "agent_id"),
+        "hit": checked_flag(cache_hit, "cache_hit"),
+        "prompt_hit": checked_flag(prompt_cache_hit, "prompt_cache_hit"),
     }
-    return json.dumps(said, separators=(",", ":"))[1:-1]
+    if checked_flag(correct, "correct"):
+        said["corrected"] = True
+    return _ENCODE(said)[1:-1]
 
 
 def checked_tier(tier: object) -> str:

@@ -109,7 +109,9 @@ _ELSE = {
     "audio_cache_read": ("cache_read", "audio_input", "input"),
     "image_cache_read": ("cache_read", "image_input", "input"),
 }
-_OF_CACHES = {"cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"}
+_NO_CACHES = dict.fromkeys(
+    ("cache_read", "audio_cache_read", "image_cache_read", "cache_write", "cache_write_1h"), 0
+)
 _PARTS = attrgetter(*PART_OF)
 _SHOWN_OR_HEARD = ("audio_input", "audio_output", "image_output", "video_output")
 _FEE_KEYS = {"web_searches": "web_searches_kcount", "requests": "requests_kcount"}
@@ -195,13 +197,8 @@ def _without_cache(of: Quantities, billed: dict[str, int]) -> dict[str, int]:
         return billed
     heard = of.audio_input + of.audio_cache_read
     seen = of.image_input + of.image_cache_read
-    bare = {kind: count for kind, count in billed.items() if count and kind not in _OF_CACHES}
-    bare |= {
-        "input": max(whole_input - heard - seen - of.video_input, 0),
-        "audio_input": heard,
-        "image_input": seen,
-    }
-    return bare
+    uncached = max(whole_input - heard - seen - of.video_input, 0)
+    return {**billed, **_NO_CACHES, "input": uncached, "audio_input": heard, "image_input": seen}
 
 
 # A tariff: the prices of one model for one call

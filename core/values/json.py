@@ -15,8 +15,13 @@ def _plain_bytes(value: Any) -> bytes:
     return _COMPACT.encode(value).encode()
 
 
+_quick: Callable[[bytes | str], Any] | None = None
 try:
-    from msgspec.json import encode as _encode  # the site has it: it writes a call in a sixth of the time
+    # The site has it: it writes a call in a sixth of the time, and reads one in a quarter.
+    from msgspec.json import Decoder
+    from msgspec.json import encode as _encode
+
+    _quick = Decoder().decode
 except ImportError:
     _encode = _plain_bytes  # type: ignore[assignment]
 
@@ -81,6 +86,15 @@ def storable(text: str) -> str:
 
 def loads_strictly(text: bytes | str) -> Any:
     """Parse JSON from Redis; ValueError for NaN and for numbers that no float holds."""
+    if _quick is not None:
+        try:
+            return _quick(text)
+        except (ValueError, RecursionError):
+            pass  # it refuses more, such as half a surrogate; what it takes, both read alike
+    return _read_by_python(text)
+
+
+def _read_by_python(text: bytes | str) -> Any:
     whole = text.decode() if isinstance(text, bytes) else text
     try:
         # `decode` also looks for spaces around the value, which takes as long again.

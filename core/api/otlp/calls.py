@@ -70,7 +70,7 @@ def words_of(model: str, provider: str, *, workflow: str, stage: str) -> Mapping
 
 
 def priced_as_told(
-    quantities: Quantities, cost: Decimal | None, words: Mapping[str, Any], **said: Any
+    quantities: Quantities, cost: Decimal | float | None, words: Mapping[str, Any], **said: Any
 ) -> Call:
     """A call of these quantities at this cost in dollars, None where nobody says."""
     odd = Odd()
@@ -151,10 +151,14 @@ def counted(value: Any, name: str) -> int:
     return count
 
 
-def _cost(told: Attributes, dialect: Dialect) -> Decimal | None:
+def _cost(told: Attributes, dialect: Dialect) -> Decimal | float | None:
     if "micros" in told:
         return dollars(told["micros"], dialect.micros[0]) / MICROS
-    return dollars(told["dollars"], dialect.dollars[0]) if "dollars" in told else None
+    said = told.get("dollars")
+    # Nearly all tell it so, and no Decimal would make it more exact.
+    if said.__class__ is float and 0 <= said <= MOST_DOLLARS:
+        return float(said)
+    return None if said is None else dollars(said, dialect.dollars[0])
 
 
 def dollars(value: Any, name: str) -> Decimal:

@@ -42,9 +42,10 @@ def _parse(signal: str, body: bytes) -> Message:
 
 
 def _attributes(pairs: Iterable[Any]) -> Attributes:
-    # Nearly all are texts or whole numbers, and to ask which kind one is takes twice as long.
+    # Nearly all are texts or numbers, and to ask which kind one is takes twice as long.
     return {
-        pair.key: (value := pair.value).string_value or value.int_value or _other(value) for pair in pairs
+        pair.key: (value := pair.value).string_value or value.int_value or value.double_value or _other(value)
+        for pair in pairs
     }
 
 

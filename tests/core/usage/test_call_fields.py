@@ -1,6 +1,7 @@
 """The description of a call: the line, what is shipped, the export and the sums all have its fields, and no others."""
 
 import json
+import math
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from core.usage.call import (
     plain_entry,
     shipped_bytes,
 )
+from core.usage.quantities import Quantities
 from core.usage.savings import SUMS, named_amounts, sums_of
 from tests.core.usage.usage_help import shipped_by_hand, track
 
@@ -46,7 +48,12 @@ def said_before(text: str, *but: str) -> dict:
     return {name: value for name, value in json.loads(text).items() if name not in but}
 
 
-def test_the_line_that_is_written_has_every_field_but_the_prices(url, tmp_path):
+def test_a_plain_line_has_what_the_version_before_wants_and_nothing_that_a_field_is_anyway(url, tmp_path):
+    written = json.loads(line_of(tmp_path, url))
+    assert written.keys() == json.loads(LINE).keys()
+
+
+def test_a_line_has_every_field_that_is_told(url, tmp_path):
     said = {
         "cache_hit": True,
         "cache_type": "redis",
@@ -58,11 +65,18 @@ def test_the_line_that_is_written_has_every_field_but_the_prices(url, tmp_path):
         tmp_path, url, **said, duration_ms=1240.5, user_id="ann", prompt_cache_read_tokens=30,
         prompt_cache_creation_tokens=20,
     )  # fmt: skip
+    assert said_before(LINE, "us", "user").items() <= json.loads(line).items()
+    billed = Quantities(
+        input=1, output=2, cache_write_1h=3, reasoning=1, web_searches=2, service_tier="flex", batch=True,
+        request_id="r", audio_input=1,
+    )  # fmt: skip
+    line = line_of(tmp_path / "odd", url, cost=math.nan, usage=billed, correct=True)
     written = json.loads(line)
-    assert written.keys() == {name for name, field in FIELDS.items() if field.kind is not PRICE}
-    assert said_before(LINE, "us", "user").items() <= written.items()
+    later = {"notes", "tellings"}  # what is known when it is priced, and recorded
+    assert written.keys() | later == {name for name, field in FIELDS.items() if field.kind is not PRICE}
     call = parse_call(line)
     assert {name: getattr(call, name) for name in written} == written
+    assert (call.quantities, call.corrected, call.cost_source) == (billed, True, "")
 
 
 def test_each_field_that_is_kept_has_its_column():

@@ -3,11 +3,15 @@
 import json
 import math
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN
 from decimal import Decimal as D
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.usage.pricing import PriceBook
+from core.usage.telling import nano_dollars
 from tests.core.usage.usage_help import call, track
 
 HOUR_IN_A_CACHE = {
@@ -119,6 +123,12 @@ def test_what_is_odd_about_numbers_never_stops_an_agent(tracker, caplog, monkeyp
     monkeypatch.setenv("TELEMETRY_STRICT", "1")
     with pytest.raises((ValueError, TypeError)):
         tracker.track_llm_call(**call(**{argument: value}))
+
+
+@given(st.floats(0, 10_000) | st.integers(0, 10**13).map(lambda half: (half + 0.5) / 1e9))
+def test_a_cost_is_rounded_as_its_decimal_text_says(cost):
+    exact = (D(repr(cost)) * 10**9).to_integral_value(ROUND_HALF_EVEN)
+    assert nano_dollars(cost) == nano_dollars(D(repr(cost))) == exact
 
 
 def test_the_good_part_of_odd_tokens_counts_and_has_its_price(tracker):

@@ -1,10 +1,19 @@
 """The quick look at JSON from outside never lets through what the thorough one refuses."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.values.json import MAX_DEPTH, _check, _surely_fine, encode_json_object
+from core.values.json import (
+    MAX_DEPTH,
+    _check,
+    _read_by_python,
+    _surely_fine,
+    encode_json_object,
+    loads_strictly,
+)
 
 LIMIT = 1_000
 KEYS = (
@@ -55,3 +64,41 @@ def test_an_int_that_has_no_text_is_refused_by_its_place_and_the_largest_that_ha
     assert encode_json_object({"a": largest}, "payload", 5_000) == b'{"a":' + b"9" * 4300 + b"}"
     with pytest.raises(ValueError, match=r"^payload\.a\[1\] is an int of thousands of digits"):
         encode_json_object({"text": text, "a": [1, -(10**5000)]}, "payload", 5_000)
+
+
+ODD_TEXTS = [
+    "1e999",
+    "NaN",
+    "-Infinity",
+    "1" * 5_000,
+    '"\\ud800"',
+    '"\x01"',
+    "[1,]",
+    "01",
+    " 1 ",
+    '{"a":1,"a":2}',
+    "",
+]
+NUMBERS = st.from_regex(r"-?[0-9]{1,25}(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+WRITTEN = st.recursive(
+    NUMBERS | st.text().map(json.dumps) | st.sampled_from(ODD_TEXTS),
+    lambda parts: (
+        st.lists(parts, max_size=3).map(lambda said: f"[{','.join(said)}]")
+        | st.dictionaries(st.text().map(json.dumps), parts, max_size=3).map(
+            lambda said: "{" + ",".join(f"{name}:{part}" for name, part in said.items()) + "}"
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def read_by(reader, text):
+    try:
+        return repr(reader(text))
+    except (ValueError, RecursionError):
+        return "refused"
+
+
+@given(st.one_of(WRITTEN, st.text()).map(str.encode) | st.binary())
+def test_the_quick_reader_takes_nothing_that_python_reads_otherwise(text):
+    assert read_by(loads_strictly, text) == read_by(_read_by_python, text)

@@ -9,6 +9,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from core.history.usage import reports as usage_reports
+from core.history.usage.listing import listing
 from core.models import LLMCall, UsageHour
 from tests.dashboard.display.markup import parse
 from tests.dashboard.display.payloads import CONTROL, HIDDEN, MARKUP
@@ -175,11 +176,32 @@ def test_sums_are_read_by_an_index_and_single_calls_only_fifty(clean_redis):
     for sql in statements[:4]:
         assert "core_llmcall" not in sql
     assert "LIMIT 50" in statements[4]
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            for sql in statements:
-                cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%"))
-                assert "USING INDEX" in str(cursor.fetchall())
+    assert all("USING INDEX" in plan for plan in plans_of(statements))
+
+
+def plans_of(statements: list[str]) -> list[str]:
+    """How SQLite would run each; none on another database."""
+    if connection.vendor != "sqlite":
+        return []
+    with connection.cursor() as cursor:
+        return [
+            str(cursor.execute("EXPLAIN QUERY PLAN " + sql.replace("%", "%%")).fetchall())
+            for sql in statements
+        ]
+
+
+def test_lists_and_files_of_calls_read_the_index_in_their_order(clean_redis, monkeypatch):
+    keep(many(100))
+    monkeypatch.setattr(usage_reports, "EXPORTED_AT_ONCE", 40)
+    end = datetime.now(UTC) + timedelta(hours=1)
+    start = end - timedelta(days=9)
+    with CaptureQueriesContext(connection) as captured:
+        listing(start, end, {}, by="duration", falling=True, page=1, size=50)
+        assert len(list(usage_reports.exported(start, end))) == 3
+    calls = [query["sql"] for query in captured if '"duration_ms"' in query["sql"]]
+    plans = plans_of(calls)
+    assert all("calls_by_time" in plan for plan in plans)
+    assert not any("TEMP B-TREE" in plan for plan in plans[1:])  # files
 
 
 def test_redis_away_is_said_and_what_was_recorded_is_shown(clean_redis, signed_in):
