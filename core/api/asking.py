@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,22 +11,24 @@ from typing import Any
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
 from core.api.desk import Desk
 from core.api.ends import until
-from core.api.living import only, with_fields
+from core.api.living import BYTES_AT_ONCE, only, with_fields
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import public_keys
-from core.approvals.question import checked_claim, checked_proof, checked_understands
+from core.approvals.question import checked_claim, checked_proof, checked_status, checked_understands
 from core.approvals.request import ApprovalRequest, refusal
 from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
-from core.store.approvals import expect_no_call, read_asker, read_record, read_waiting, valid_id
+from core.store.approvals import each_asked, expect_no_call, read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING, UNKNOWN
+from core.values.names import checked_name
 
 URL_LENGTH = 2_000
 MOST_AT_ONCE = 1000  # requests that one call may wait for
+FOUND_AT_ONCE = 25  # requests that are read in one round trip, each with up to 256 KiB of context
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 
@@ -88,10 +91,28 @@ def _timeout(body: dict[str, Any]) -> Any:
     return math.inf if "timeout" in body and body["timeout"] is None else body.get("timeout")
 
 
-def find(agent: str, key: str | None, status: str | None) -> Reply:
-    """This agent's requests, newest first; by key and status where given."""
-    found = with_fields(partial(ApprovalGate(agent_id=agent).find_requests, key=key, status=status), {})
-    return Reply(200, {"requests": [request_said(request) for request in found]})
+def find(agent: str, query: Mapping[str, str]) -> Reply:
+    """This agent's requests, newest first; by key and status where given, older than one where that is given.
+
+    Of large contexts about 1 MiB at once: then there is `more`, older than the last of them.
+    """
+    wanted = with_fields(partial(checked_status, query.get("status")), {})
+    name = with_fields(partial(checked_name, query["key"], "key"), {}) if "key" in query else None
+    older_than = query.get("older_than", "")
+    if older_than and not valid_id(older_than):
+        raise Refused(400, "older_than", "older_than must be the id of a request.", of="older_than")
+    found: list[dict[str, Any]] = []
+    size, asked = 0, each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE)
+    with closing(asked):
+        for now, record in asked:
+            request = ApprovalRequest.of(record, now)
+            if wanted not in (None, request.status):
+                continue
+            if size >= BYTES_AT_ONCE:
+                return Reply(200, {"requests": found, "more": True})
+            found.append(request_said(request))
+            size += len(record.context)
+    return Reply(200, {"requests": found, "more": False})
 
 
 def read(agent: str, request_id: str) -> Reply:

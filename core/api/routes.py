@@ -98,9 +98,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "requests"): Route(
         "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
     ),
-    ("GET", "requests"): Route(
-        "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
-    ),
+    ("GET", "requests"): Route("ask", lambda call: asking.find(call.agent, call.query)),
     ("POST", "requests/ended"): Route(
         "ask", lambda call: asking.ended(call.desk, call.agent, call.body), waits=True
     ),

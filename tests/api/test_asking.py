@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from core import ApprovalGate
+from core.api import asking
 from core.models import AuditEntry
 from core.store.approvals import set_limits
 from core.store.client import open_store
@@ -208,6 +209,26 @@ def test_what_was_changed_is_heard_by_who_said_that_they_understand_it(agent, cl
         ("changes", False, None),
     ]
     assert client.post("/requests", json={**body, "understands": "edited"}).json()["field"] == "understands"
+
+
+def test_what_has_large_contexts_is_listed_part_by_part(agent, monkeypatch):
+    monkeypatch.setattr(asking, "BYTES_AT_ONCE", 300)
+    client = agent("deployer")
+    asked = [
+        client.post("/requests", json={"type": "a", "context": {"x": "y" * 100}}).json()["id"]
+        for _ in range(7)
+    ]
+    found, query = [], {}
+    while True:
+        part = client.get("/requests", params=query).json()
+        found += [one["id"] for one in part["requests"]]
+        if not part["more"]:
+            break
+        assert len(part["requests"]) == 3
+        query = {"older_than": found[-1]}
+    assert found == asked[::-1]
+    assert client.get("/requests", params={"older_than": "never"}).json()["field"] == "older_than"
+    assert agent("somebody").get("/requests", params=query).json() == {"requests": [], "more": False}
 
 
 def test_many_are_waited_for_in_one_call(agent, gate_of):
