@@ -112,7 +112,7 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
                 return Reply(200, {"requests": found, "more": True})
             found.append(request_said(request))
             size += len(record.context)
-    return Reply(200, {"requests": found, "more": False})
+    return Reply(200, {"requests": found})
 
 
 def read(agent: str, request_id: str) -> Reply:

@@ -24,6 +24,7 @@ from ..values.approvals import (
     SYSTEM,
     UNAVAILABLE,
 )
+from ..values.numbers import shown
 from .way import Pending, Wanted
 
 Answer = bool | str
@@ -103,10 +104,10 @@ class Fake:
         if request.request_id not in self._said:
             approve = self._approve
             said = approve(request.approval_type, request.context) if callable(approve) else approve
-            status = said if isinstance(said, str) else APPROVED if said else DENIED
+            status = (APPROVED if said else DENIED) if isinstance(said, bool) else said
             if status not in STATUSES:
                 raise ValueError(
-                    f"approve must be True, False or of {', '.join(sorted(STATUSES))}, not {status!r}"
+                    f"approve must be True, False or of {', '.join(sorted(STATUSES))}, not {shown(said)}"
                 )
             self._said[request.request_id] = status
             stands = STATUS_OF.get(status, request.status)

@@ -150,9 +150,10 @@ class OverHTTP:
                 over = time.monotonic() > pending.deadline + OVERTIME_SECONDS
                 if over or not is_away(error):
                     return _unheard(pending, error)
+                left = end - time.monotonic()
                 if left <= 0:
                     raise
-                time.sleep(min(pause, max(0.0, left)))
+                time.sleep(min(pause, left))
                 pause = min(2.0, pause * 2)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
