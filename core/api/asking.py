@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
+from core.api.bearers import while_good
 from core.api.desk import Desk
 from core.api.ends import until
 from core.api.living import BYTES_AT_ONCE, only, with_fields
@@ -21,6 +22,7 @@ from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
+from core.history.people.tokens import Bearer
 from core.store.approvals import each_asked, expect_no_call, read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING, UNKNOWN
@@ -157,12 +159,13 @@ def hearing_of(query: Mapping[str, str]) -> Hearing:
     return hearing(query.get("claim"), [word for word in query.get("understands", "").split(",") if word])
 
 
-async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
+async def outcome(
+    desk: Desk, bearer: Bearer, agent: str, request_id: str, seconds: float, hearing: Hearing
+) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
-    said: Reply | None = await waited(
-        desk, request_id, seconds, lambda: next(first, _look)(request_id, hearing)
-    )
+    look = while_good(bearer, lambda: next(first, _look)(request_id, hearing))
+    said: Reply | None = await waited(desk, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
@@ -212,16 +215,17 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     return Reply(200, outcome_said(response)), 0.0
 
 
-async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
+async def ended(desk: Desk, bearer: Bearer, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
     only(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
+    are_over = while_good(bearer, partial(_ended, agent, ids))
     with desk.listeners.call() as call:
 
         async def look() -> tuple[list[str] | None, float]:
-            found, due = await desk.run(partial(_ended, agent, ids))
+            found, due = await desk.run(are_over)
             call.waits_for(*(id_ for id_ in ids if id_ not in found))
             return found or None, due
 
