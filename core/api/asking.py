@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -104,16 +103,15 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
     if older_than and not valid_id(older_than):
         raise Refused(400, "older_than", "older_than must be the id of a request.", of="older_than")
     found: list[dict[str, Any]] = []
-    size, asked = 0, each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE)
-    with closing(asked):
-        for now, record in asked:
-            request = ApprovalRequest.of(record, now)
-            if wanted not in (None, request.status):
-                continue
-            if size >= BYTES_AT_ONCE:
-                return Reply(200, {"requests": found, "more": True})
-            found.append(request_said(request))
-            size += len(record.context)
+    size = 0
+    for now, record in each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE):
+        request = ApprovalRequest.of(record, now)
+        if wanted not in (None, request.status):
+            continue
+        if size >= BYTES_AT_ONCE:
+            return Reply(200, {"requests": found, "more": True})
+        found.append(request_said(request))
+        size += len(record.context)
     return Reply(200, {"requests": found})
 
 
