@@ -1,5 +1,6 @@
 """Agents that ask over HTTP: stored, waited for, withdrawn, and each its own alone."""
 
+import re
 import threading
 import uuid
 
@@ -140,7 +141,10 @@ BAD_QUESTIONS = [
     ({}, 400, "type"),
     ({"type": ""}, 400, "type"),
     ({"type": 7}, 400, "type"),
+    ({"type": None}, 400, "type"),
     ({"type": "deploy", "context": [1]}, 400, "context"),
+    ({"type": "deploy", "understands": "edited"}, 400, "understands"),
+    ({"type": "deploy", "timeout": True}, 400, "timeout"),
     ({"type": "deploy", "timeout": -1}, 400, "timeout"),
     ({"type": "deploy", "timeout": "soon"}, 400, "timeout"),
     ({"type": "deploy", "key": ""}, 201, None),
@@ -153,6 +157,8 @@ def test_a_bad_question_is_refused_by_the_name_of_its_field_and_stores_nothing(a
     for body, status, field in BAD_QUESTIONS:
         answer = client.post("/requests", json=body)
         assert (answer.status_code, answer.json().get("field")) == (status, field)
+        said = answer.json().get("message", "")
+        assert not re.search(r"\b(str|int|dict|bool|NoneType|math)\b|\(", said), said  # no words of Python
         stored += status == 201
         assert len(client.get("/requests").json()["requests"]) == stored
 
