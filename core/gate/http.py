@@ -25,6 +25,7 @@ BUSY = (408, 429, 500, 502, 503, 504)
 BAD_ADDRESS = (
     "the address of a site must be such as https://telemetry.example, without a name or a password in it"
 )
+NO_TLS = "https:// asks for TLS, and this port did not answer in it: a plain port needs http://"
 
 
 class Said(NamedTuple):
@@ -142,7 +143,7 @@ class Connection:
             try:
                 self._open.connect()
             except (OSError, http.client.HTTPException) as error:
-                raise StoreUnavailable(f"the site is unreachable: {error}") from error
+                raise StoreUnavailable(f"the site is unreachable: {_why(error)}") from error
 
     def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> Said:
         """Send and read; StoreUnavailable where that fails, and the connection is closed then."""
@@ -203,6 +204,15 @@ def checked(said: Said) -> Said:
 def seconds_or_none(seconds: float) -> float | None:
     """As JSON has it: null where there is no end."""
     return None if math.isinf(seconds) else seconds
+
+
+def _why(error: Exception) -> str:
+    """Why there is no connection, with the way out where there is one."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}. SSL_CERT_FILE names a file of the authorities that are trusted here"
+    if isinstance(error, ssl.SSLError) and ("WRONG_VERSION" in str(error) or "record layer" in str(error)):
+        return NO_TLS
+    return str(error)
 
 
 def _parts(address: str) -> tuple[bool, str, int | None, str]:

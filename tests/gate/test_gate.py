@@ -197,6 +197,11 @@ def test_what_is_no_site_is_nobody_who_could_be_asked():
             gate.find()
 
 
+def test_a_plain_port_that_is_asked_in_tls_says_so():
+    with model(Page, "") as page, Gate(page.url.replace("http", "https"), token="agt_x") as gate:
+        assert "a plain port needs http://" in gate.ask("deploy", timeout=0.1).reason
+
+
 class Garbled(Page):
     """Answers what is no request and no outcome."""
 
