@@ -1,8 +1,13 @@
-"""What a run keeps for the next process: its state, and a name that is no other run's."""
+"""What is the same call in the next process, and what is none: by the name of its run, and by its own."""
+
+import asyncio
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from core.frameworks.keeping import Kept
+from core.gate import AsyncGate
 
 pytestmark = pytest.mark.anywhere
 
@@ -28,3 +33,21 @@ def test_what_an_earlier_version_kept_goes_on_under_the_names_that_it_asked_with
     assert (kept.begun(), kept.name) == (b"[1]", "pay-ann.json")
     kept.write(b"[2]")
     assert (Kept(file).begun(), file.read_bytes()) == (b"[2]", b"[2]")
+
+
+def test_a_call_of_claude_that_has_no_id_is_asked_about_each_time(monkeypatch):
+    names = ("HookMatcher", "PermissionResultAllow", "PermissionResultDeny")
+    sdk = SimpleNamespace(**{name: lambda **said: SimpleNamespace(**said) for name in names})
+    monkeypatch.setitem(sys.modules, "claude_agent_sdk", sdk)
+    from core.frameworks.claude_agent import before_tools, can_use_tool
+
+    async def use(gate):
+        for _ in range(2):
+            await can_use_tool(gate)("Bash", {"command": "ls"}, SimpleNamespace(tool_use_id=None))
+            [held] = before_tools(gate=gate)["PreToolUse"]
+            said = {"session_id": "s", "tool_name": "Bash", "tool_input": {"command": "ls"}}
+            await held.hooks[0](said, None, None)
+
+    gate = AsyncGate.fake()
+    asyncio.run(use(gate))
+    assert len(gate.asked) == 4
