@@ -112,12 +112,15 @@ class OverHTTP:
         if question.key:
             return  # whoever asks again finds it
 
+        end, query = time.monotonic() + seconds, self._named(key=_key(question), status=PENDING)
+
         def act() -> None:
-            for request in self.find(_key(question), PENDING, None):
-                self.cancel(request.request_id)
+            left = min(CALL_SECONDS, max(LEAST_SECONDS, end - time.monotonic()))
+            for request in self._found(query, left):
+                self._cancel(request.request_id, left)
 
         with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
-            patiently(act, time.monotonic() + seconds)
+            patiently(act, end)
 
     # Waiting
 
@@ -186,22 +189,26 @@ class OverHTTP:
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """This agent's requests, newest first: those with large contexts in several calls."""
         query = self._named(key=key or "", status=status or "", agent=agent or self.agent)
+        return self._found(query, CALL_SECONDS)
+
+    def _found(self, query: dict[str, str], seconds: float) -> list[ApprovalRequest]:
         found: list[ApprovalRequest] = []
         while True:
-            said = self._site.call("GET", "requests", None, query)
+            said = self._site.call("GET", "requests", None, query, seconds)
             if said.status != 200:
                 raise ValueError(said.message)
             part = _requests(said.body)
             found += part
             if not part or not said.body.get("more"):
                 return found
-            query["older_than"] = part[-1].request_id
+            query = {**query, "older_than": part[-1].request_id}
 
     def cancel(self, request_id: str) -> bool:
         """Withdraw it; whether this call did."""
-        if not valid_id(request_id):
-            return False
-        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named())
+        return valid_id(request_id) and self._cancel(request_id, CALL_SECONDS)
+
+    def _cancel(self, request_id: str, seconds: float) -> bool:
+        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named(), None, seconds)
         return bool(said.body.get("cancelled"))
 
     def beat(self, status: str, progress: float, task: str) -> None:
