@@ -105,7 +105,7 @@ class Fake:
             approve = self._approve
             said = approve(request.approval_type, request.context) if callable(approve) else approve
             status = (APPROVED if said else DENIED) if isinstance(said, bool) else said
-            if status not in STATUSES:
+            if not isinstance(status, str) or status not in STATUSES:
                 raise ValueError(
                     f"approve must be True, False or of {', '.join(sorted(STATUSES))}, not {shown(said)}"
                 )

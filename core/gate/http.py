@@ -21,6 +21,7 @@ from ..errors import MalformedRecord, StoreRefused, StoreUnavailable, TooLarge
 
 PATH = "/api/v1/"
 CALL_SECONDS = 10.0
+IDLE_SECONDS = 30.0  # what was silent for longer may lead nowhere, and nobody would hear of that
 BUSY = (408, 429, 500, 502, 503, 504)
 BAD_ADDRESS = (
     "the address of a site must be such as https://telemetry.example, without a name or a password in it"
@@ -78,7 +79,7 @@ class Site:
             said = connection.call(method, self.line(path, query), body, seconds)
         except StoreUnavailable:
             left = end - time.monotonic()
-            if not connection.was_used or left <= 0:
+            if not connection.used_at or left <= 0:
                 raise
             # The kept one had been closed meanwhile, and every call may be repeated.
             connection = Connection(self)
@@ -101,7 +102,9 @@ class Site:
 
     def _take(self) -> "Connection":
         with suppress(IndexError):
-            return self._idle.pop()
+            while time.monotonic() - (kept := self._idle.pop()).used_at > IDLE_SECONDS:
+                kept.close()
+            return kept
         return Connection(self)
 
     def line(self, path: str, query: Mapping[str, str] | None = None) -> str:
@@ -134,7 +137,7 @@ class Connection:
     def __init__(self, site: Site) -> None:
         self._site, self._open = site, site.opened()
         self._lock = threading.Lock()
-        self.was_used = False
+        self.used_at = 0.0  # monotonic, of its last answer; 0 before the first
 
     def connect(self, seconds: float = CALL_SECONDS) -> None:
         """Be connected; StoreUnavailable where that is not possible within `seconds`."""
@@ -165,7 +168,7 @@ class Connection:
             raise StoreUnavailable(
                 f"the site does not answer: {type(error).__name__} {error}".rstrip()
             ) from error
-        self.was_used = True
+        self.used_at = time.monotonic()
         return said
 
     def cut(self) -> None:

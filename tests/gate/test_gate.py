@@ -26,7 +26,7 @@ from core import (
 )
 from core.api import asking
 from core.approvals.waiting import Hearing
-from core.gate import Gate
+from core.gate import Gate, http
 from core.gate.forms import plain, seconds_of
 from core.gate.over_redis import OverRedis
 from core.gate.way import Pending
@@ -202,6 +202,26 @@ def test_a_plain_port_that_is_asked_in_tls_says_so():
         assert "a plain port needs http://" in gate.ask("deploy", timeout=0.1).reason
 
 
+class Kept(Page):
+    """Counts connections."""
+
+    def setup(self) -> None:
+        self.server.heard.append("connection")
+        super().setup()
+
+    def do_GET(self) -> None:
+        self.posted()
+        self.send('{"requests": []}', "application/json")
+
+
+def test_a_connection_is_kept_and_not_used_after_it_was_idle_for_long(monkeypatch):
+    with model(Kept, "") as site, Gate(site.url, token="agt_x") as gate:
+        for idle, made in ((http.IDLE_SECONDS, 1), (http.IDLE_SECONDS, 1), (0.0, 2)):
+            monkeypatch.setattr(http, "IDLE_SECONDS", idle)
+            assert gate.find() == []
+            assert len(site.heard) == made
+
+
 class Garbled(Page):
     """Answers what is no request and no outcome."""
 
@@ -365,7 +385,7 @@ def test_a_fake_is_as_strict_as_a_site():
     gate = Gate.fake(edited={"rows": 1})
     assert gate.ask("delete", {"rows": 3}).status == "unavailable"
     assert Gate.fake("changes").ask("delete").status == "denied"
-    for odd in ("yes", None, 1):
+    for odd in ("yes", None, 1, []):
         with pytest.raises(ValueError, match="approve must be True, False or of"):
             Gate.fake(odd).ask("delete")
     request = gate.open("delete", {"rows": 3}, key="run-7", understands=("edited",))
