@@ -137,18 +137,16 @@ class OverHTTP:
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""
-        end, pause = time.monotonic() + seconds, 0.1
+        end, pause, is_troubled = time.monotonic() + seconds, 0.1, False
         while True:
-            left = end - time.monotonic()
-            due = pending.deadline - time.monotonic()
-            poll = (
-                min(LONG_POLL, due + LEAST_SECONDS) if due > 0 else LONG_POLL
-            )  # at its end a site has ended it
+            left, due = end - time.monotonic(), pending.deadline - time.monotonic()
+            # When it is due, a site has ended it. After trouble one look: one that hangs holds nobody for long.
+            poll = 0.0 if is_troubled else min(LONG_POLL, due + LEAST_SECONDS) if due > 0 else LONG_POLL
             try:
                 answer = self._outcome(pending, max(0.0, min(poll, left)))
                 if answer is not None or left <= 0:
                     return answer
-                pause = 0.1
+                pause, is_troubled = 0.1, False
             except StoreUnavailable as error:
                 over = time.monotonic() > pending.deadline + OVERTIME_SECONDS
                 if over or not is_away(error):
@@ -157,7 +155,7 @@ class OverHTTP:
                 if left <= 0:
                     raise
                 time.sleep(min(pause, left))
-                pause = min(2.0, pause * 2)
+                pause, is_troubled = min(2.0, pause * 2), True
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         """One look whether it has ended; else None, and in how many seconds it is due."""

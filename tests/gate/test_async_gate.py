@@ -195,7 +195,7 @@ class BrokenEar:
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("broken"), KeyError("ended")])
-def test_who_waits_looks_again_where_the_connection_breaks(error):
+def test_who_waits_looks_again_where_the_connection_breaks_and_the_log_says_so_once(error, caplog):
     async def wait():
         with Waits(lambda: BrokenEar(error)).heard("id") as waiter:
             for _ in range(2):
@@ -203,3 +203,4 @@ def test_who_waits_looks_again_where_the_connection_breaks(error):
                 await asyncio.wait_for(waiter.rest(2 * PATIENCE), PATIENCE)
 
     asyncio.run(wait())
+    assert caplog.text.count("those who wait look for themselves") == 1

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
@@ -220,6 +221,28 @@ def test_a_connection_is_kept_and_not_used_after_it_was_idle_for_long(monkeypatc
             monkeypatch.setattr(http, "IDLE_SECONDS", idle)
             assert gate.find() == []
             assert len(site.heard) == made
+
+
+class Busy(Page):
+    """Has a moment of trouble, and then waits on."""
+
+    def do_GET(self) -> None:
+        self.server.heard.append(parse_qs(urlsplit(self.path).query)["wait"][0])
+        if len(self.server.heard) < 4:
+            self.send_response((202, 503, 202)[len(self.server.heard) - 1])
+            self.end_headers()
+            self.wfile.write(b'{"error": "unavailable"}')
+            self.close_connection = True
+        else:
+            self.send('{"id": "", "status": "denied"}', "application/json")
+
+
+def test_after_trouble_one_look_is_taken_before_the_next_long_wait():
+    request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 600.0)
+    pending = Pending(request, time.monotonic() + 600, Hearing())
+    with model(Busy, "") as site, Gate(site.url, token="agt_x") as gate:
+        assert gate._way.wait(pending, float("inf")).status == "unknown"
+    assert site.heard == ["25.000", "25.000", "0.000", "25.000"]
 
 
 class Garbled(Page):
