@@ -95,7 +95,7 @@ def _timeout(body: dict[str, Any]) -> Any:
 def find(agent: str, query: Mapping[str, str]) -> Reply:
     """This agent's requests, newest first; by key and status where given, older than one where that is given.
 
-    Of large contexts about 1 MiB at once: then there is `more`, older than the last of them.
+    Contexts of about 1 MiB are read at once, listed or not: where there is more, `next` is what to be older than.
     """
     wanted = with_fields(partial(checked_status, query.get("status")), {})
     name = with_fields(partial(checked_name, query["key"], "key"), {}) if "key" in query else None
@@ -103,15 +103,14 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
     if older_than and not valid_id(older_than):
         raise Refused(400, "older_than", "older_than must be the id of a request.", of="older_than")
     found: list[dict[str, Any]] = []
-    size = 0
+    size, last = 0, ""
     for now, record in each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE):
-        request = ApprovalRequest.of(record, now)
-        if wanted not in (None, request.status):
-            continue
         if size >= BYTES_AT_ONCE:
-            return Reply(200, {"requests": found, "more": True})
-        found.append(request_said(request))
-        size += len(record.context)
+            return Reply(200, {"requests": found, "next": last})
+        request = ApprovalRequest.of(record, now)
+        if wanted in (None, request.status):
+            found.append(request_said(request))
+        size, last = size + len(record.context), record.request_id
     return Reply(200, {"requests": found})
 
 

@@ -20,6 +20,7 @@ from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refu
 from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
 from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
 from ..store.approvals import Question, valid_id
+from ..store.keys import ASKED_LENGTH
 from ..values.approvals import APPROVED, CHANGES, DENIED, EDITED, PENDING, REJECTED, UNAVAILABLE, UNKNOWN
 from ..values.digests import edited_digest, request_digest
 from ..values.json import encode_json_object
@@ -191,15 +192,16 @@ class OverHTTP:
 
     def _found(self, query: dict[str, str], seconds: float) -> list[ApprovalRequest]:
         found: list[ApprovalRequest] = []
-        while True:
+        for _part in range(ASKED_LENGTH):  # a site keeps no more
             said = self._site.call("GET", "requests", None, query, seconds)
             if said.status != 200:
                 raise ValueError(said.message)
-            part = _requests(said.body)
-            found += part
-            if not part or not said.body.get("more"):
-                return found
-            query = {**query, "older_than": part[-1].request_id}
+            found += _requests(said.body)
+            older_than = str(said.body.get("next") or "")
+            if not older_than:
+                break
+            query = {**query, "older_than": older_than}
+        return found
 
     def cancel(self, request_id: str) -> bool:
         """Withdraw it; whether this call did."""

@@ -156,13 +156,14 @@ export class Gate {
   /** This agent's requests, newest first. */
   async find(options: { key?: string; status?: string } = {}): Promise<Request[]> {
     const found: Request[] = [];
-    for (;;) {
-      const query = { key: options.key, status: options.status, older_than: found.at(-1)?.id };
-      const { requests, more } = (await this.#call("GET", "requests", { query })).body;
+    let older_than: string | undefined;
+    do {
+      const { requests, next } = (await this.#call("GET", "requests", { query: { ...options, older_than } })).body;
       if (!Array.isArray(requests)) throw new Unavailable("what answers is no site of this kind");
       found.push(...requests.map(requestOf));
-      if (!more || requests.length === 0) return found;
-    }
+      older_than = next;
+    } while (older_than);
+    return found;
   }
 
   /** Withdraw it; false when it has ended. */
