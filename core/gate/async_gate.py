@@ -19,7 +19,7 @@ from .forms import seconds_of
 from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
 from .hands import Hands
 from .waits import Waits
-from .way import Asked, Heard, Pending, Timeout, wanted
+from .way import MOVED_SECONDS, Asked, Heard, Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -168,10 +168,11 @@ class AsyncGate(Asks):
 
     async def _until(self, pending: Pending, limit: float | None) -> ApprovalResponse | None:
         """How it ended; None when `limit` (monotonic) came first."""
+        over = pending.deadline + OVERTIME_SECONDS
         with self._waits.heard(pending.request.request_id) as waiter:
             while True:
                 waiter.forget()
-                answer, due = await self._looked(pending, limit)
+                answer, due, over = await self._looked(pending, limit, over)
                 if answer is not None:
                     return answer
                 self._waits.again(pending.request.request_id)
@@ -180,17 +181,23 @@ class AsyncGate(Asks):
                 left = due if limit is None else min(due, limit - time.monotonic())
                 await waiter.rest(min(left, LOOK_SECONDS))
 
-    async def _looked(self, pending: Pending, limit: float | None) -> tuple[ApprovalResponse | None, float]:
+    async def _looked(
+        self, pending: Pending, limit: float | None, over: float
+    ) -> tuple[ApprovalResponse | None, float, float]:
+        """How it ended or None, in how many seconds it is due, and until when (monotonic) nobody need answer."""
         try:
-            return await self._run(partial(self._way.look, pending))
+            answer, due = await self._run(partial(self._way.look, pending))
         except StoreUnavailable as error:
-            left = pending.deadline + OVERTIME_SECONDS - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= over:
                 why = f"unavailable: no answer at the deadline. {error}"
-                return refusal(pending.request.request_id, why, UNAVAILABLE, away=is_away(error)), 0.0
-            if limit is not None and time.monotonic() >= limit:
+                return refusal(pending.request.request_id, why, UNAVAILABLE, away=is_away(error)), 0.0, over
+            if limit is not None and now >= limit:
                 raise  # nobody can say whether it is pending
-            return None, min(PAUSE_SECONDS, left)
+            return None, min(PAUSE_SECONDS, over - now), over
+        if time.monotonic() > pending.deadline:
+            over = time.monotonic() + max(due, MOVED_SECONDS)
+        return answer, due, over
 
     async def _withdraw(self, opening: "Future[Pending]") -> None:
         """Nobody waits for it any more. Its thread does so, also where this task is cancelled again."""

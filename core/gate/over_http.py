@@ -28,7 +28,7 @@ from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
 from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
-from .way import Pending, Wanted
+from .way import MOVED_SECONDS, Pending, Wanted
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +139,7 @@ class OverHTTP:
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""
         end, pause, is_troubled = time.monotonic() + seconds, 0.1, False
+        over = pending.deadline + OVERTIME_SECONDS
         while True:
             left, due = end - time.monotonic(), pending.deadline - time.monotonic()
             # When it is due, a site has ended it. After trouble one look: one that hangs holds nobody for long.
@@ -148,9 +149,10 @@ class OverHTTP:
                 if answer is not None or left <= 0:
                     return answer
                 pause, is_troubled = 0.1, False
+                if time.monotonic() > pending.deadline:
+                    over = time.monotonic() + MOVED_SECONDS
             except StoreUnavailable as error:
-                over = time.monotonic() > pending.deadline + OVERTIME_SECONDS
-                if over or not is_away(error):
+                if time.monotonic() > over or not is_away(error):
                     return _unheard(pending, error)
                 left = end - time.monotonic()
                 if left <= 0:

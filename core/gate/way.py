@@ -15,6 +15,9 @@ from .forms import plain, seconds_of
 
 Timeout = float | str | timedelta | None
 TIMEOUT = 300.0  # seconds, where nobody says otherwise
+# What waits past the deadline that was told to its asker has another one by now, which a site does not tell: for so
+# long after its last word a site may be away.
+MOVED_SECONDS = 60.0
 NO_TOKEN = "token is missing: a site is asked with one, from its page Connect; give token=..., or set TELEMETRY_TOKEN"
 NO_WAY = "{field} must be https:// and the name of a site, with a token, or lead to its Redis: {error}"
 NO_USE = "token is for a site at https://...; where Redis is asked there is none. Give the address too"

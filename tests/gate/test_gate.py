@@ -237,12 +237,25 @@ class Busy(Page):
             self.send('{"id": "", "status": "denied"}', "application/json")
 
 
-def test_after_trouble_one_look_is_taken_before_the_next_long_wait():
+@pytest.mark.parametrize("due", [600, -60])  # the later one was moved since
+def test_after_trouble_one_look_is_taken_before_the_next_long_wait(due):
     request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 600.0)
-    pending = Pending(request, time.monotonic() + 600, Hearing())
+    pending = Pending(request, time.monotonic() + due, Hearing())
     with model(Busy, "") as site, Gate(site.url, token="agt_x") as gate:
         assert gate._way.wait(pending, float("inf")).status == "unknown"
     assert site.heard == ["25.000", "25.000", "0.000", "25.000"]
+
+
+def test_trouble_in_the_time_that_people_gave_later_does_not_end_an_awaited_wait():
+    request = ApprovalRequest(REQUEST, "deploy", "deployer", {}, datetime.now(UTC), 600.0)
+
+    async def wait():
+        async with AsyncGate(site.url, token="agt_x") as gate:
+            return await gate._until(Pending(request, time.monotonic() - 60, Hearing()), None)
+
+    with model(Busy, "") as site:
+        assert asyncio.run(wait()).status == "unknown"
+    assert site.heard == ["0.000"] * 4
 
 
 class Garbled(Page):
