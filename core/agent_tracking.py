@@ -11,7 +11,7 @@ from typing import Any
 
 from .agents import fleet
 from .agents.heartbeat import FINAL_STATUSES, AgentHeartbeat, parsed_state, readable_state
-from .agents.instance import AgentInstance, Said
+from .agents.instance import MAX_TASK_LENGTH, AgentInstance, Said
 from .agents.waits import Waits
 from .errors import StoreUnavailable
 from .store import agents
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 MAX_METADATA_BYTES = 64 * 1024
 MAX_METADATA_KEPT_BYTES = 16 * 1024
-MAX_TASK_LENGTH = 2_000
 QUIET_SECONDS = 1.0
 MAX_THRESHOLD = 10 * 365 * 24 * 3600
 

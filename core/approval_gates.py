@@ -20,6 +20,7 @@ from .approvals.question import (
     checked_claim,
     checked_proof,
     checked_question,
+    checked_status,
     checked_understands,
     hearing_of,
 )
@@ -29,10 +30,10 @@ from .errors import MalformedRecord, StoreUnavailable
 from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
-from .values.approvals import DENIED, DIRECT, REJECTED, STATUSES, UNAVAILABLE, UNKNOWN
+from .values.approvals import DIRECT, UNAVAILABLE, UNKNOWN
 from .values.moments import milliseconds_of
 from .values.names import checked_name
-from .values.numbers import checked_limit, shown
+from .values.numbers import checked_limit
 
 __all__ = ["ApprovalGate", "ApprovalRequest", "ApprovalResponse", "Decision"]
 
@@ -233,10 +234,7 @@ class ApprovalGate(UsesStore):
         """
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id whose requests to find")
-        name = None if key is None else checked_name(key, "key")
-        wanted = REJECTED if status == DENIED else status
-        if wanted is not None and wanted not in STATUSES:
-            raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {shown(status)}")
+        name, wanted = None if key is None else checked_name(key, "key"), checked_status(status)
         now, records = approvals.read_asked(self._store, self.agent_id, name)
         found = [ApprovalRequest.of(record, now) for record in records]
         return [request for request in found if wanted in (None, request.status)]

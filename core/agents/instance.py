@@ -6,6 +6,7 @@ import uuid
 from typing import NamedTuple
 
 TIMELINE_STEP = 5  # points of progress, of a hundred
+MAX_TASK_LENGTH = 2_000
 
 
 class Said(NamedTuple):

@@ -8,24 +8,28 @@ from functools import partial
 from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
+from core.api.bearers import while_good
 from core.api.desk import Desk
 from core.api.ends import until
-from core.api.living import only, with_fields
+from core.api.living import BYTES_AT_ONCE, only, with_fields
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
 from core.approvals.proof import public_keys
-from core.approvals.question import checked_claim, checked_proof, checked_understands
+from core.approvals.question import checked_claim, checked_proof, checked_status, checked_understands
 from core.approvals.request import ApprovalRequest, refusal
 from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
-from core.store.approvals import expect_no_call, read_asker, read_record, read_waiting, valid_id
+from core.history.people.tokens import Bearer
+from core.store.approvals import each_asked, expect_no_call, read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING, UNKNOWN
+from core.values.names import checked_name
 
 URL_LENGTH = 2_000
 MOST_AT_ONCE = 1000  # requests that one call may wait for
+FOUND_AT_ONCE = 25  # requests that are read in one round trip, each with up to 256 KiB of context
 LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 
@@ -88,10 +92,26 @@ def _timeout(body: dict[str, Any]) -> Any:
     return math.inf if "timeout" in body and body["timeout"] is None else body.get("timeout")
 
 
-def find(agent: str, key: str | None, status: str | None) -> Reply:
-    """This agent's requests, newest first; by key and status where given."""
-    found = with_fields(partial(ApprovalGate(agent_id=agent).find_requests, key=key, status=status), {})
-    return Reply(200, {"requests": [request_said(request) for request in found]})
+def find(agent: str, query: Mapping[str, str]) -> Reply:
+    """This agent's requests, newest first; by key and status where given, older than one where that is given.
+
+    Contexts of about 1 MiB are read at once, listed or not: where there is more, `next` is what to be older than.
+    """
+    wanted = with_fields(partial(checked_status, query.get("status")), {})
+    name = with_fields(partial(checked_name, query["key"], "key"), {}) if "key" in query else None
+    older_than = query.get("older_than", "")
+    if older_than and not valid_id(older_than):
+        raise Refused(400, "older_than", "older_than must be the id of a request.", of="older_than")
+    found: list[dict[str, Any]] = []
+    size, last = 0, ""
+    for now, record in each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE):
+        if size >= BYTES_AT_ONCE:
+            return Reply(200, {"requests": found, "next": last})
+        request = ApprovalRequest.of(record, now)
+        if wanted in (None, request.status):
+            found.append(request_said(request))
+        size, last = size + len(record.context), record.request_id
+    return Reply(200, {"requests": found})
 
 
 def read(agent: str, request_id: str) -> Reply:
@@ -136,12 +156,13 @@ def hearing_of(query: Mapping[str, str]) -> Hearing:
     return hearing(query.get("claim"), [word for word in query.get("understands", "").split(",") if word])
 
 
-async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
+async def outcome(
+    desk: Desk, bearer: Bearer, agent: str, request_id: str, seconds: float, hearing: Hearing
+) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
-    said: Reply | None = await waited(
-        desk, request_id, seconds, lambda: next(first, _look)(request_id, hearing)
-    )
+    look = while_good(bearer, lambda: next(first, _look)(request_id, hearing))
+    said: Reply | None = await waited(desk, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
@@ -191,16 +212,17 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     return Reply(200, outcome_said(response)), 0.0
 
 
-async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
+async def ended(desk: Desk, bearer: Bearer, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
     only(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
+    are_over = while_good(bearer, partial(_ended, agent, ids))
     with desk.listeners.call() as call:
 
         async def look() -> tuple[list[str] | None, float]:
-            found, due = await desk.run(partial(_ended, agent, ids))
+            found, due = await desk.run(are_over)
             call.waits_for(*(id_ for id_ in ids if id_ not in found))
             return found or None, due
 

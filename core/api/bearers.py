@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db import close_old_connections
 from django.utils import timezone
@@ -16,9 +16,11 @@ from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.values.names import NAME_LENGTH, checked_name
 
+Result = TypeVar("Result")
 KNOWN_SECONDS = 4.0
 STANDING_SECONDS = 0.5  # beside the seconds for which a stream is silent
 KNOWN = 10_000
+NOT_GOOD = "This token is not good: it is unknown, expired or revoked."
 TRIES = 60  # with tokens that are none, from one address in a minute
 
 
@@ -48,7 +50,7 @@ class Bearers:
             self._tries.count(origin_of(address))
             with self._lock:
                 self._known.pop(secret, None)
-            raise Refused(401, "token", "This token is not good: it is unknown, expired or revoked.")
+            raise Refused(401, "token", NOT_GOOD)
         with self._lock:
             self._known[secret] = (time.monotonic() + KNOWN_SECONDS, found)
             self._known.move_to_end(secret)
@@ -112,6 +114,21 @@ class _Asked(NamedTuple):
     @property
     def is_new(self) -> bool:
         return self.until > time.monotonic()
+
+
+def while_good(bearer: Bearer, look: Callable[[], Result]) -> Callable[[], Result]:
+    """The look of a call that waits, Refused once its token is not good any more: nobody is told anything for it then.
+
+    It asks the database, so call it in a thread.
+    """
+    known_until = time.monotonic() + KNOWN_SECONDS
+
+    def act() -> Result:
+        if time.monotonic() > known_until and not tokens.good_of((bearer.number,), timezone.now()):
+            raise Refused(401, "token", NOT_GOOD)
+        return look()
+
+    return act
 
 
 def secret_of(header: bytes) -> str:

@@ -81,6 +81,7 @@ _WAIT = _query("wait", "Seconds to wait, at most 30", _NUMBER)
 _TYPE = _query("type", "Of this type")
 _REQUEST = ("The request", _reference("Request"))
 _KEPT = _schema(id=_TEXT)
+_NEXT = _says("Where there is more: what older_than says next", "string")
 _BEAT = _schema(
     agent=_AGENT,
     status=_TEXT,
@@ -124,11 +125,12 @@ PATHS: dict[str, dict[str, Any]] = {
             _header("Idempotency-Key", "The same as key"),
         ),
         **_get(
-            "The agent's requests, newest first",
+            "The agent's requests, newest first; of large contexts about 1 MiB at once",
             "ask",
-            {"200": ("They", _schema(requests=_list_of(_reference("Request"))))},
+            {"200": ("They", _schema(requests=_list_of(_reference("Request")), next=_NEXT))},
             _query("key", "Only the one of this key"),
             _query("status", "Only those of this status"),
+            _query("older_than", "The id that the answer before had as next"),
         ),
     },
     "requests/{id}": _get("One request", "ask", {"200": _REQUEST}, _ID),

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
@@ -41,9 +41,12 @@ class Room(Protocol):
 
 
 class Stream(NamedTuple):
-    """An answer that comes in pieces for as long as its iterator gives them, or the client stays."""
+    """An answer that comes in pieces for as long as its iterator gives them, or the client stays.
 
-    pieces: AsyncIterator[bytes]
+    The first one comes at once, or is Refused: until then nothing is sent.
+    """
+
+    pieces: AsyncGenerator[bytes, None]
     headers: list[tuple[bytes, bytes]]
 
 
@@ -147,14 +150,17 @@ async def answer(scope: Scope, send: Send, reply: Reply) -> None:
 async def pour(receive: Receive, send: Send, stream: Stream) -> None:
     """Send a stream until it ends or the client leaves; its iterator is closed in both cases."""
     headers = [*(one for one in HEADERS if one[0] != b"content-type"), *stream.headers]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
 
     async def each() -> None:
-        async for piece in stream.pieces:
+        async for piece in pieces:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
 
-    with suppress(Refused):  # it went
-        await unless_gone(each(), receive)
+    async with aclosing(stream.pieces) as pieces:
+        first = await anext(pieces)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        with suppress(Refused):  # it went
+            await unless_gone(each(), receive)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -33,7 +33,9 @@ class Ends(Wakes):
         try:
             self.wake_all()  # what came before the place at which it begins
             while self.goes_on():
-                for entry in watcher.wait(READ_SECONDS):
+                entries = watcher.wait(READ_SECONDS)
+                self.hears()
+                for entry in entries:
                     self.wake(entry.fields.get("request_id", ""))
         finally:
             watcher.close()
@@ -57,6 +59,7 @@ class Mail(Wakes):
                     after[new] = signals.newest(line, new)
                     self.wake(new)
                 came = signals.arrived(line, after, NEWCOMER_SECONDS)
+                self.hears()
                 after |= came
                 if None in came:
                     self.wake_all()
@@ -145,6 +148,7 @@ class Happenings(Wakes):
             ) as following:
                 missed = 0
                 for event in following:
+                    self.hears()
                     place = event.event_id
                     if following.missed > missed:
                         missed = following.missed

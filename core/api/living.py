@@ -1,5 +1,6 @@
 """Heartbeats, signals, events and calls over HTTP: what an agent says of itself, by the same doors as in Python."""
 
+import re
 import threading
 import uuid
 from collections import OrderedDict
@@ -235,9 +236,8 @@ def track(agent: str, body: dict[str, Any]) -> Reply:
         try:
             _track(agent, call)
         except (TypeError, ValueError) as error:
-            raise Refused(
-                400, "call", f"Call {number} of {len(calls)}: {error}. Those before it are kept.", of="calls"
-            ) from error
+            said = f"Call {number} of {len(calls)}: {in_json(str(error))}. Those before it are kept."
+            raise Refused(400, "call", said, of="calls") from error
     return Reply(202, {"kept": len(calls)})
 
 
@@ -265,7 +265,33 @@ def with_fields(action: Callable[[], Any], names: Mapping[str, str]) -> Any:
     try:
         return action()
     except (TypeError, ValueError) as error:
-        message = str(error)
+        message = in_json(str(error))
         argument = message.split(" ", 1)[0].split("[", 1)[0]
         field = names.get(argument, argument)
         raise Refused(400, field, message.replace(argument, field, 1), of=field) from error
+
+
+def in_json(message: str) -> str:
+    """What Python's own errors and ours say, in the words of who sent JSON."""
+    for python, said in _WORDS:
+        message = python.sub(said, message)
+    return message
+
+
+_WORDS = [
+    (re.compile(python), said)
+    for python, said in (
+        (r"\ba str\b", "a text"),
+        (r" \(a dict\)", ""),
+        (r", or math\.inf\b", ", or null for no end"),
+        (r"several words such as \('(\w+)',\)", r'a list of words such as ["\1"]'),
+        (r", not NoneType$", "; it is missing, or null"),
+        (r"\bnot str$", "not a text"),
+        (r"\bnot (int|float)$", "not a number"),
+        (r"\bnot bool$", "not a boolean"),
+        (r"\bnot dict$", "not an object"),
+        (r"\bnot list$", "not a list"),
+        (r"^.*missing \d+ required \w+ arguments?: '(\w+)'.*$", r"\1 is missing"),
+        (r"^.*unexpected keyword argument '(\w+)'.*$", r"there is no field \1"),
+    )
+]

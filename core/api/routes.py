@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.api import asking, connecting, hooks, living, streams
 from core.api.answers import Refused, Reply
-from core.api.bearers import agent_of, require
+from core.api.bearers import agent_of, require, while_good
 from core.api.description import DESCRIPTION
 from core.api.desk import (
     Desk,
@@ -74,7 +74,7 @@ def _beat(mode: str, call: Call) -> Reply:
 
 def _outcome(call: Call) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.hearing_of(call.query)
-    return asking.outcome(call.desk, call.agent, call.id, seconds, hearing)
+    return asking.outcome(call.desk, call.bearer, call.agent, call.id, seconds, hearing)
 
 
 async def _signal(call: Call) -> Reply:
@@ -84,8 +84,9 @@ async def _signal(call: Call) -> Reply:
     async def give_back(signal: CoordinationSignal) -> None:
         await run(partial(living.put_back, agent, signal))
 
+    take = partial(run, while_good(call.bearer, partial(living.take_signal, agent, call.query)))
+
     async def look() -> tuple[CoordinationSignal | None, float]:
-        take = partial(run, partial(living.take_signal, agent, call.query))
         return await streams.handed(take, give_back), LOOK_SECONDS
 
     found = await until(call.desk.mail, agent, seconds, look) if seconds else (await look())[0]
@@ -98,11 +99,9 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "requests"): Route(
         "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
     ),
-    ("GET", "requests"): Route(
-        "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
-    ),
+    ("GET", "requests"): Route("ask", lambda call: asking.find(call.agent, call.query)),
     ("POST", "requests/ended"): Route(
-        "ask", lambda call: asking.ended(call.desk, call.agent, call.body), waits=True
+        "ask", lambda call: asking.ended(call.desk, call.bearer, call.agent, call.body), waits=True
     ),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),

@@ -5,10 +5,12 @@ ends it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from functools import partial
 from typing import Any
+
+from django.db import Error
 
 from core.api import asking, living
 from core.api.answers import Refused, Reply, server_sent
@@ -32,9 +34,9 @@ async def of_request(
     await desk.run(partial(asking.own, agent, request_id))
     hearing = asking.hearing_of(query)
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         yield FIRST
-        waiting = partial(asking.outcome, desk, agent, request_id, LOOK_SECONDS, hearing)
+        waiting = partial(asking.outcome, desk, bearer, agent, request_id, LOOK_SECONDS, hearing)
         try:
             async with aclosing(_heard(desk, bearer, waiting)) as heard:
                 async for reply in heard:
@@ -55,7 +57,7 @@ async def of_events(desk: Desk, bearer: Bearer, query: Mapping[str, str], last: 
     # A bad id or type is refused before it begins.
     told, after, more = await desk.run(partial(living.told_after, kind, after))
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         nonlocal told, after, more
         yield FIRST + b"".join(told)
         with desk.happenings.box(kind) as box:
@@ -88,19 +90,21 @@ async def _heard(
             work.cancel()
 
 
-def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncIterator[bytes]]) -> Stream:
-    """The stream, counted while it is open; Refused for one too many."""
+def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncGenerator[bytes, None]]) -> Stream:
+    """The stream, counted from its first piece on while it is open; Refused there for one too many."""
     number = bearer.number
-    if desk.streams[number] >= OF_A_TOKEN:
-        message = f"At most {OF_A_TOKEN} streams of one token are open at once."
-        raise Refused(429, "streams", message, after=AGAIN_SECONDS)
 
-    async def counted() -> AsyncIterator[bytes]:
+    async def counted() -> AsyncGenerator[bytes, None]:
+        if desk.streams[number] >= OF_A_TOKEN:
+            message = f"At most {OF_A_TOKEN} streams of one token are open at once."
+            raise Refused(429, "streams", message, after=AGAIN_SECONDS)
         desk.streams[number] += 1
         try:
-            with suppress(TelemetryError):  # Redis is away: the client comes again, and says what it had
-                async for piece in pieces():
-                    yield piece
+            # Redis or the database is away: the client comes again, and says what it had.
+            with suppress(TelemetryError, Error):
+                async with aclosing(pieces()) as coming:
+                    async for piece in coming:
+                        yield piece
         finally:
             desk.streams[number] -= 1
             if not desk.streams[number]:

@@ -30,6 +30,7 @@ NOBODY = (
     "nobody can approve {kind} of agent {agent} as the site's people and grants are now. It waits all the same: "
     "an administrator of the site can change that before its deadline"
 )
+ANOTHER = "key {key!r} names a request of this agent with another type or context: {id}"
 _REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
 
 
@@ -112,9 +113,7 @@ def _found(store: Store, question: Question, request_id: str) -> Asked | None:
     if record is None:
         return None
     if record.digest != question.digest:
-        raise ValueError(
-            f"key {question.key!r} names a request of this agent with another type or context: {request_id}"
-        )
+        raise ValueError(ANOTHER.format(key=question.key, id=request_id))
     left = (record.deadline_at - now).total_seconds()
     request = replace(ApprovalRequest.of(record, now), digest=question.digest)
     return Asked(request, time.monotonic() + left)

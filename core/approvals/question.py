@@ -7,7 +7,7 @@ from typing import Any
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.keys import new_request_id
-from ..values.approvals import NO_DEADLINE_MS, UNDERSTANDABLE
+from ..values.approvals import DENIED, NO_DEADLINE_MS, REJECTED, STATUSES, UNDERSTANDABLE
 from ..values.json import encode_json_object
 from ..values.names import checked_name
 from ..values.numbers import checked_seconds, shown
@@ -54,6 +54,14 @@ def checked_understands(words: Iterable[str]) -> str:
         if word not in UNDERSTANDABLE:
             raise ValueError(f"understands must be of {', '.join(UNDERSTANDABLE)}, not {shown(word)}")
     return ",".join(sorted(set(said)))
+
+
+def checked_status(status: str | None) -> str | None:
+    """The status of requests that are looked for, as they are stored; ValueError for what is none."""
+    wanted = REJECTED if status == DENIED else status
+    if wanted is not None and wanted not in STATUSES:
+        raise ValueError(f"status must be one of {', '.join(STATUSES)}, not {shown(status)}")
+    return wanted
 
 
 def checked_claim(claim: str | None) -> str:

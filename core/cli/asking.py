@@ -107,7 +107,10 @@ def cmd_beat(args: Namespace) -> int:
 
 def _context(text: str) -> Any:
     if text.startswith("@"):
-        text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text()
+        try:
+            text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text()
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"--context {text} cannot be read: {error}") from error
     try:
         return json.loads(text)
     except ValueError as error:

@@ -11,7 +11,7 @@ from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
 from ..gate.way import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import forget, kept, write
+from .keeping import Kept
 
 
 async def run(
@@ -29,9 +29,9 @@ async def run(
     file that has the session while people are asked, and goes when the run has ended. Run the same program anew
     after a crash: it goes on there, and `input` is not sent again. options: of `agent.run`.
     """
-    file = Path(keep)
+    kept = Kept(keep)
     async with asking_async_with(gate) as asking:
-        begun = await asyncio.to_thread(kept, file)
+        begun = await asyncio.to_thread(kept.begun)
         if begun is None:
             session = agent.create_session()
             response = await agent.run(input, session=session, **options)
@@ -42,12 +42,12 @@ async def run(
             requests = [Content.from_dict(one) for one in state["requests"]]
         while requests:
             state = {"session": session.to_dict(), "requests": [one.to_dict() for one in requests]}
-            await asyncio.to_thread(write, file, json.dumps(state).encode())
-            calls = [_call(file.name, one) for one in requests]
+            await asyncio.to_thread(kept.write, json.dumps(state).encode())
+            calls = [_call(kept.name, one) for one in requests]
             answers = await asked_async(asking, calls, timeout)
             response = await agent.run(_replies(requests, answers), session=session, **options)
             requests = response.user_input_requests
-    await asyncio.to_thread(forget, file)
+    await asyncio.to_thread(kept.forget)
     return response
 
 

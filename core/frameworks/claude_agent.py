@@ -28,7 +28,7 @@ def can_use_tool(
     asked = _asker(gate, thread, timeout)
 
     async def ask(tool: str, given: dict[str, Any], context: Any) -> Any:
-        answer = await asked(tool, given, key_of(context.tool_use_id))
+        answer = await asked(tool, given, key_of(context.tool_use_id or uuid.uuid4().hex))
         if not answer.approved:
             return PermissionResultDeny(message=why_not(answer))
         return PermissionResultAllow(updated_input=answer.edited or given)
@@ -51,7 +51,8 @@ def before_tools(
     asked = _asker(gate, thread, timeout)
 
     async def ask(said: Any, tool_use_id: str | None, _context: Any) -> dict[str, Any]:
-        answer = await asked(said["tool_name"], said["tool_input"], key_of(said["session_id"], tool_use_id))
+        use = key_of(said["session_id"], tool_use_id or uuid.uuid4().hex)
+        answer = await asked(said["tool_name"], said["tool_input"], use)
         decision: dict[str, Any] = {"permissionDecision": "allow" if answer.approved else "deny"}
         if not answer.approved:
             decision["permissionDecisionReason"] = why_not(answer)
@@ -66,7 +67,7 @@ def before_tools(
 def _asker(
     gate: AsyncGate | None, thread: str | None, timeout: float | str
 ) -> Callable[[str, dict[str, Any], str], Awaitable[ApprovalResponse]]:
-    """Asks about one call, whose id is the last argument."""
+    """Asks about one call, whose id is the last argument; one without is a call of its own."""
     asking, calls = gate or AsyncGate(), None if thread is None else Calls(thread)
     process = uuid.uuid4().hex
 

@@ -1,21 +1,39 @@
 """What a run needs to go on in the next process, in a file of its owner's alone."""
 
+import uuid
 from pathlib import Path
 
-
-def kept(file: Path) -> bytes | None:
-    """What was kept, or None."""
-    return file.read_bytes() if file.exists() else None
+MARK = b"run "
 
 
-def write(file: Path, state: bytes) -> None:
-    """Whole or not at all."""
-    draft = file.with_name(f".{file.name}.draft")
-    draft.touch(mode=0o600)
-    draft.write_bytes(state)
-    draft.replace(file)
+class Kept:
+    """One run and its file. `name` is of this run alone: many models count their calls from 1 in each."""
 
+    def __init__(self, file: str | Path) -> None:
+        self._file = Path(file)
+        self._run = uuid.uuid4().hex
+        self.name = f"{self._file.name}:{self._run}"
 
-def forget(file: Path) -> None:
-    """The run has ended."""
-    file.unlink(missing_ok=True)
+    def begun(self) -> bytes | None:
+        """What was kept, or None where the run begins now."""
+        if not self._file.exists():
+            return None
+        whole = self._file.read_bytes()
+        head, _, state = whole.partition(b"\n")
+        if not head.startswith(MARK):  # of an earlier version, which named runs after their files
+            self.name, self._run = self._file.name, ""
+            return whole
+        self._run = head.removeprefix(MARK).decode()
+        self.name = f"{self._file.name}:{self._run}"
+        return state
+
+    def write(self, state: bytes) -> None:
+        """Whole or not at all."""
+        draft = self._file.with_name(f".{self._file.name}.draft")
+        draft.touch(mode=0o600)
+        draft.write_bytes(b"%s%s\n%s" % (MARK, self._run.encode(), state) if self._run else state)
+        draft.replace(self._file)
+
+    def forget(self) -> None:
+        """The run has ended."""
+        self._file.unlink(missing_ok=True)

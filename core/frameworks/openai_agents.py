@@ -10,7 +10,7 @@ from agents import Runner, RunState
 from ..gate import AsyncGate
 from ..gate.way import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import forget, kept, write
+from .keeping import Kept
 
 
 async def run(
@@ -27,17 +27,17 @@ async def run(
     keep: a file that has the run's state while people are asked, and goes when it has ended. Run the same program
     anew after a crash: it goes on there, and `input` is not sent again. options: of `Runner.run`.
     """
-    file = Path(keep)
+    kept = Kept(keep)
     async with asking_async_with(gate) as asking:
-        text = await asyncio.to_thread(kept, file)
+        text = await asyncio.to_thread(kept.begun)
         if text is None:
             result = await Runner.run(agent, input, **options)
             state = result.to_state()
         else:
             result, state = None, await RunState.from_string(agent, text.decode())
         while interruptions := state.get_interruptions():
-            await asyncio.to_thread(write, file, state.to_string().encode())
-            calls = [_call(file.name, item) for item in interruptions]
+            await asyncio.to_thread(kept.write, state.to_string().encode())
+            calls = [_call(kept.name, item) for item in interruptions]
             for item, answer in zip(interruptions, await asked_async(asking, calls, timeout), strict=True):
                 if answer.approved:
                     state.approve(item)
@@ -45,7 +45,7 @@ async def run(
                     state.reject(item, rejection_message=why_not(answer))
             result = await Runner.run(agent, state, **options)
             state = result.to_state()
-    await asyncio.to_thread(forget, file)
+    await asyncio.to_thread(kept.forget)
     return result
 
 

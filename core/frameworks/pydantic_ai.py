@@ -12,7 +12,7 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter
 from ..gate import AsyncGate
 from ..gate.way import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import forget, kept, write
+from .keeping import Kept
 
 
 def approvals(
@@ -49,22 +49,22 @@ async def run(
     keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
     anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
     """
-    file = Path(keep)
+    kept = Kept(keep)
     async with asking_async_with(gate) as asking:
-        begun = await asyncio.to_thread(kept, file)
+        begun = await asyncio.to_thread(kept.begun)
         if begun is None:
             result = await agent.run(prompt, **options)
         else:
             result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
         while isinstance(result.output, DeferredToolRequests):
-            await asyncio.to_thread(write, file, result.all_messages_json())
+            await asyncio.to_thread(kept.write, result.all_messages_json())
             results = await _results(
-                asking, result.output, lambda call: key_of(file.name, call.tool_call_id), timeout
+                asking, result.output, lambda call: key_of(kept.name, call.tool_call_id), timeout
             )
             result = await agent.run(
                 message_history=result.all_messages(), deferred_tool_results=results, **options
             )
-    await asyncio.to_thread(forget, file)
+    await asyncio.to_thread(kept.forget)
     return result
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -13,10 +15,11 @@ from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refu
 from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
-from .gate import Asks, by_default, checked_default, id_of, pending_of
+from .forms import seconds_of
+from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
 from .hands import Hands
 from .waits import Waits
-from .way import Asked, Heard, Pending, Timeout, wanted
+from .way import MOVED_SECONDS, Asked, Heard, Pending, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -35,6 +38,10 @@ class AsyncGate(Asks):
 
     def __init__(self, where: object = None, *, token: str | None = None, agent: str | None = None) -> None:
         super().__init__(where, token=token, agent=agent)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._hands = Hands()
         self._waits = Waits(self._way.ear)
         self._withdrawals: set[Future[None]] = set()
@@ -56,10 +63,9 @@ class AsyncGate(Asks):
         checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
-        opening = self._hands.run(partial(self._way.open, asked))
+        opening = self._begun(partial(self._way.open, asked))
         try:
-            pending = await asyncio.wrap_future(opening)
-            answer = await self._end_of(pending)
+            answer = await self._end_of(await asyncio.wrap_future(opening))
         except (StoreUnavailable, MalformedRecord) as error:
             answer = refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
         except BaseException:
@@ -82,7 +88,13 @@ class AsyncGate(Asks):
         """Store a request, or find the one of this key: see `Gate.open`."""
         how = Asked(key=key, understands=understands, revises=revises)
         asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
-        return (await self._run(partial(self._way.open, asked))).request
+        opening = self._begun(partial(self._way.open, asked))
+        try:
+            return (await asyncio.wrap_future(opening)).request
+        except asyncio.CancelledError:
+            if key is None:
+                await self._withdraw(opening)  # nobody ever hears its id
+            raise
 
     @overload
     async def wait(
@@ -91,20 +103,20 @@ class AsyncGate(Asks):
 
     @overload
     async def wait(
-        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     async def wait(
         self,
         request: ApprovalRequest | str,
-        timeout: float | None = None,
+        timeout: Timeout = None,
         *,
         claim: str | None = None,
         digest: str | None = None,
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
-        """Wait until it has ended, or `timeout` seconds: then None. See `Gate.wait`."""
-        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        """Wait until it has ended, or for `timeout`: then None. See `Gate.wait`."""
+        seconds = math.inf if timeout is None else checked_limit(seconds_of(timeout), "timeout")
         limit = None if timeout is None else time.monotonic() + seconds
         pending = await self._run(
             partial(pending_of, self._way, request, digest, claim, understands, seconds)
@@ -115,7 +127,7 @@ class AsyncGate(Asks):
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
-        return await self._run(partial(self._way.find, key, status, agent))
+        return await self._run(partial(sought, self._way, key, status, agent))
 
     async def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
@@ -141,8 +153,13 @@ class AsyncGate(Asks):
     async def __aexit__(self, *_error: object) -> None:
         await self.close()
 
+    def _begun(self, action: Callable[[], Result]) -> "Future[Result]":
+        if self._process != os.getpid():
+            self._begin()  # a forked child has none of its parent's threads
+        return self._hands.run(action)
+
     async def _run(self, action: Callable[[], Result]) -> Result:
-        return await asyncio.wrap_future(self._hands.run(action))
+        return await asyncio.wrap_future(self._begun(action))
 
     async def _end_of(self, pending: Pending) -> ApprovalResponse:
         answer = await self._until(pending, None)
@@ -151,10 +168,11 @@ class AsyncGate(Asks):
 
     async def _until(self, pending: Pending, limit: float | None) -> ApprovalResponse | None:
         """How it ended; None when `limit` (monotonic) came first."""
+        over = pending.deadline + OVERTIME_SECONDS
         with self._waits.heard(pending.request.request_id) as waiter:
             while True:
                 waiter.forget()
-                answer, due = await self._looked(pending)
+                answer, due, over = await self._looked(pending, limit, over)
                 if answer is not None:
                     return answer
                 self._waits.again(pending.request.request_id)
@@ -163,18 +181,23 @@ class AsyncGate(Asks):
                 left = due if limit is None else min(due, limit - time.monotonic())
                 await waiter.rest(min(left, LOOK_SECONDS))
 
-    async def _looked(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
+    async def _looked(
+        self, pending: Pending, limit: float | None, over: float
+    ) -> tuple[ApprovalResponse | None, float, float]:
+        """How it ended or None, in how many seconds it is due, and until when (monotonic) nobody need answer."""
         try:
-            return await self._run(partial(self._way.look, pending))
+            answer, due = await self._run(partial(self._way.look, pending))
         except StoreUnavailable as error:
-            if not is_away(error):
-                raise
-            left = pending.deadline + OVERTIME_SECONDS - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= over:
                 why = f"unavailable: no answer at the deadline. {error}"
-                return refusal(pending.request.request_id, why, UNAVAILABLE, away=True), 0.0
-            await asyncio.sleep(min(PAUSE_SECONDS, left))
-            return None, min(PAUSE_SECONDS, left)
+                return refusal(pending.request.request_id, why, UNAVAILABLE, away=is_away(error)), 0.0, over
+            if limit is not None and now >= limit:
+                raise  # nobody can say whether it is pending
+            return None, min(PAUSE_SECONDS, over - now), over
+        if time.monotonic() > pending.deadline:
+            over = time.monotonic() + max(due, MOVED_SECONDS)
+        return answer, due, over
 
     async def _withdraw(self, opening: "Future[Pending]") -> None:
         """Nobody waits for it any more. Its thread does so, also where this task is cancelled again."""
@@ -186,7 +209,7 @@ class AsyncGate(Asks):
             with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
                 self._way.cancel(opening.result().request.request_id)
 
-        done = self._hands.run(act)
+        done = self._begun(act)
         self._withdrawals.add(done)
         done.add_done_callback(self._withdrawals.discard)
         with suppress(TimeoutError):

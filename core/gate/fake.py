@@ -7,28 +7,35 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..approvals.request import ApprovalRequest, ApprovalResponse
-from ..approvals.waiting import PLAIN, Hearing
+from ..approvals.asking import ANOTHER
+from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
+from ..approvals.waiting import NOT_UNDERSTOOD, Hearing
+from ..errors import AlreadyCollected
 from ..values.approvals import (
     APPROVED,
     CANCELLED,
     CHANGES,
     DENIED,
     DIRECT,
+    EDITED,
+    PENDING,
+    REJECTED,
     RESPONSE_OF_END,
     SYSTEM,
     UNAVAILABLE,
 )
+from ..values.numbers import shown
 from .way import Pending, Wanted
 
 Answer = bool | str
 Answers = Answer | Callable[[str, dict[str, Any]], Answer]
-STATUSES = {*RESPONSE_OF_END.values(), UNAVAILABLE, CHANGES}
+STATUS_OF = {response: status for status, response in RESPONSE_OF_END.items()} | {CHANGES: REJECTED}
+STATUSES = {*STATUS_OF, UNAVAILABLE}
 BY_PEOPLE = (APPROVED, DENIED, CHANGES)
 
 
 class Fake:
-    """See `Way`. Requests live in this object alone."""
+    """See `Way`. Requests live in this object alone: answered once, claimed once, and heard as what is understood."""
 
     def __init__(self, approve: Answers, reason: str, edited: dict[str, Any] | None) -> None:
         self.agent = "fake"
@@ -36,13 +43,15 @@ class Fake:
         self._approve, self._reason, self._edited = approve, reason, edited
         self._known: dict[str, ApprovalRequest] = {}
         self._of_key: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+        self._collected: dict[str, tuple[str, datetime]] = {}
 
     def ask(self, wanted: Wanted) -> ApprovalResponse:
         """Its answer."""
         return self._answer(self.open(wanted))
 
     def open(self, wanted: Wanted) -> Pending:
-        """Keep it; the same key gives the same."""
+        """Keep it; the same key gives the same, and ValueError for another question."""
         question = wanted.question
         known = self._known.get(self._of_key.get(question.key, ""))
         if known is None:
@@ -55,12 +64,17 @@ class Fake:
             self._known[known.request_id] = known
             if question.key:
                 self._of_key[question.key] = known.request_id
-        return Pending(known, time.monotonic() + wanted.seconds, PLAIN)
+        elif known.digest != question.digest:
+            raise ValueError(ANOTHER.format(key=question.key, id=known.request_id))
+        return self._pending(known, Hearing(wanted.claim, None, question.understands))
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """What was opened before."""
         known = self._known.get(request_id)
-        return None if known is None else Pending(known, time.monotonic() + known.timeout_seconds, PLAIN)
+        return None if known is None else self._pending(known, hearing)
+
+    def _pending(self, known: ApprovalRequest, hearing: Hearing) -> Pending:
+        return Pending(known, time.monotonic() + known.timeout_seconds, hearing)
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Its answer, at once."""
@@ -72,24 +86,41 @@ class Fake:
 
     def _answer(self, pending: Pending) -> ApprovalResponse:
         request = self._known[pending.request.request_id]
-        said = (
-            self._approve(request.approval_type, request.context)
-            if callable(self._approve)
-            else self._approve
-        )
-        status = said if isinstance(said, str) else APPROVED if said else DENIED
-        if request.status == CANCELLED:
-            status = CANCELLED
-        if status not in STATUSES:
-            raise ValueError(
-                f"approve must be True, False or of {', '.join(sorted(STATUSES))}, not {status!r}"
-            )
+        status, understood = self._status(request), pending.hearing.understands.split(",")
+        if status == CHANGES and CHANGES not in understood:
+            status = DENIED
         approved, person = status == APPROVED, status in BY_PEOPLE
-        return ApprovalResponse(
+        if approved and self._edited and EDITED not in understood:
+            return refusal(request.request_id, NOT_UNDERSTOOD, UNAVAILABLE)
+        response = ApprovalResponse(
             request.request_id, approved, "fake" if person else SYSTEM, self._reason, status=status,
             channel=DIRECT if person else SYSTEM, edited=dict(self._edited or {}) if approved else {},
             away=status == UNAVAILABLE,
         )  # fmt: skip
+        return response if response.away else self._marked(response, pending.hearing.claim)
+
+    def _status(self, request: ApprovalRequest) -> str:
+        """What is said to it, which is asked once."""
+        if request.request_id not in self._said:
+            approve = self._approve
+            said = approve(request.approval_type, request.context) if callable(approve) else approve
+            status = (APPROVED if said else DENIED) if isinstance(said, bool) else said
+            if not isinstance(status, str) or status not in STATUSES:
+                raise ValueError(
+                    f"approve must be True, False or of {', '.join(sorted(STATUSES))}, not {shown(said)}"
+                )
+            self._said[request.request_id] = status
+            stands = STATUS_OF.get(status, request.status)
+            self._known[request.request_id] = replace(request, status=stands)
+        return self._said[request.request_id]
+
+    def _marked(self, response: ApprovalResponse, claim: str) -> ApprovalResponse:
+        """With when it was collected before; AlreadyCollected where that was under another name."""
+        wanted, is_first = claim if response.approved else "", response.request_id not in self._collected
+        by, at = self._collected.setdefault(response.request_id, (wanted, response.timestamp))
+        if wanted and by != wanted:
+            raise AlreadyCollected(response.request_id, by, at)
+        return response if is_first else replace(response, collected_at=at, collected_by=by)
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
         """What was asked, newest first."""
@@ -99,8 +130,9 @@ class Fake:
     def cancel(self, request_id: str) -> bool:
         """Withdraw it, once."""
         known = self._known.get(request_id)
-        if known is None or known.status == CANCELLED:
+        if known is None or known.status != PENDING:
             return False
+        self._said[request_id] = CANCELLED
         self._known[request_id] = replace(known, status=CANCELLED)
         return True
 

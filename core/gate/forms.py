@@ -66,8 +66,9 @@ def seconds_of(timeout: float | str | timedelta) -> float:
     if words == FOREVER:
         return math.inf
     parts = _PART.findall(words)
-    if not parts or _PART.sub("", words).strip():
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not parts or _PART.sub("", words).strip() or math.isinf(seconds):  # so many digits are no word for it
         raise ValueError(
             f'timeout must be seconds or words such as "90s", "2h" or "forever", not {shown(timeout)}'
         )
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return seconds

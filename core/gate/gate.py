@@ -4,15 +4,19 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Self, Unpack, overload
 
-from ..approvals.question import checked_claim, checked_proof, checked_understands
+from ..agents.instance import MAX_TASK_LENGTH
+from ..approvals.question import checked_claim, checked_proof, checked_status, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
 from ..approvals.waiting import NO_SUCH_REQUEST, Hearing
 from ..values.approvals import UNKNOWN
+from ..values.json import checked_text
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
+from .forms import seconds_of
 from .way import Asked, Heard, Pending, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
@@ -108,24 +112,24 @@ class Gate(Asks):
 
     @overload
     def wait(
-        self, request: ApprovalRequest | str, timeout: float, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
     ) -> ApprovalResponse | None: ...
 
     def wait(
         self,
         request: ApprovalRequest | str,
-        timeout: float | None = None,
+        timeout: Timeout = None,
         *,
         claim: str | None = None,
         digest: str | None = None,
         understands: Iterable[str] = (),
     ) -> ApprovalResponse | None:
-        """Block until it has ended, or `timeout` seconds: then None. request: what `open` returned, or its id.
+        """Block until it has ended, or for `timeout`: then None. request: what `open` returned, or its id.
 
         digest: of the request, where only its id is given and TELEMETRY_DECISION_KEY is set. Raises StoreUnavailable
         where nobody can say whether it is pending, MalformedRecord where it cannot be read.
         """
-        seconds = math.inf if timeout is None else checked_limit(timeout, "timeout")
+        seconds = math.inf if timeout is None else checked_limit(seconds_of(timeout), "timeout")
         until = time.monotonic() + seconds
         pending = pending_of(self._way, request, digest, claim, understands, seconds)
         if isinstance(pending, ApprovalResponse):
@@ -136,7 +140,7 @@ class Gate(Asks):
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first; see `ApprovalGate.find_requests`."""
-        return self._way.find(key, status, agent)
+        return sought(self._way, key, status, agent)
 
     def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
@@ -151,12 +155,13 @@ class Gate(Asks):
         """Withdraw it; False when it has ended or is unknown."""
         return self._way.cancel(id_of(request))
 
-    def beat(self, status: str = "running", progress: float = 0.0, task: str = "") -> None:
+    def beat(self, status: str = "running", progress: float = 0.0, task: str | None = "") -> None:
         """Say once that the agent lives, as a script does with each step; StoreUnavailable where nobody hears it.
 
         A program that lives on uses `HeartbeatCoordinator`.
         """
-        self._way.beat(checked_name(status, "status"), checked_share(progress, "progress"), task)
+        said = "" if task is None else checked_text(task, "task", MAX_TASK_LENGTH)
+        self._way.beat(checked_name(status, "status"), checked_share(progress, "progress"), said)
 
     def stop(self, status: str = "completed") -> None:
         """Say that its run has ended; StoreUnavailable where nobody hears it."""
@@ -174,8 +179,19 @@ class Gate(Asks):
 
 
 def id_of(request: ApprovalRequest | str) -> str:
-    """The id of what was given."""
-    return request if isinstance(request, str) else request.request_id
+    """The id of what was given; TypeError for what has none."""
+    if isinstance(request, ApprovalRequest):
+        return request.request_id
+    if isinstance(request, str):
+        return request
+    raise TypeError(f"request must be what `open` returned, or its id, not {type(request).__name__}")
+
+
+def sought(way: Way, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
+    """What `find` gives; ValueError or TypeError that names what is wrong with an argument."""
+    if agent is not None:
+        checked_name(agent, "agent")
+    return way.find(None if key is None else checked_name(key, "key"), checked_status(status), agent)
 
 
 def pending_of(
@@ -187,11 +203,12 @@ def pending_of(
     patience: float,
 ) -> Pending | ApprovalResponse:
     """What is waited for, or the answer that there is no such request."""
+    request_id = id_of(request)
     own = None if isinstance(request, str) else request.digest or None
     words = checked_understands(understands)
     hearing = Hearing(checked_claim(claim), checked_proof(digest or own), words)
-    found = way.pending(id_of(request), hearing, patience)
-    return refusal(id_of(request), NO_SUCH_REQUEST, UNKNOWN) if found is None else found
+    found = way.pending(request_id, hearing, patience)
+    return refusal(request_id, NO_SUCH_REQUEST, UNKNOWN) if found is None else found
 
 
 def checked_default(default: object) -> None:

@@ -23,22 +23,22 @@ class Hands:
         """The call's future; its thread is the next that is free."""
         future: Future[Result] = Future()
         with self._lock:
+            if self._threads < min(self._busy + 1, MOST):
+                threading.Thread(target=self._labour, args=(self._work,), name="gate", daemon=True).start()
+                self._threads += 1  # only one that has begun
             self._busy += 1
-            if self._threads < min(self._busy, MOST):
-                self._threads += 1
-                threading.Thread(target=self._labour, name="gate", daemon=True).start()
-        self._work.put((action, future))
+            self._work.put((action, future))
         return future
 
     def close(self) -> None:
-        """Its threads end when what was asked is done."""
+        """Its threads end when what was asked is done; what is asked from then on is for new ones."""
         with self._lock:
             for _ in range(self._threads):
                 self._work.put(None)
-            self._threads = 0
+            self._threads, self._work = 0, SimpleQueue()
 
-    def _labour(self) -> None:
-        while (work := self._work.get()) is not None:
+    def _labour(self, asked: "SimpleQueue[Work | None]") -> None:
+        while (work := asked.get()) is not None:
             action, future = work
             _do(action, future)
             with self._lock:

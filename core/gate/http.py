@@ -3,9 +3,11 @@
 import http.client
 import json
 import math
+import os
 import socket
 import ssl
 import threading
+import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Mapping
@@ -19,10 +21,12 @@ from ..errors import MalformedRecord, StoreRefused, StoreUnavailable, TooLarge
 
 PATH = "/api/v1/"
 CALL_SECONDS = 10.0
+IDLE_SECONDS = 30.0  # what was silent for longer may lead nowhere, and nobody would hear of that
 BUSY = (408, 429, 500, 502, 503, 504)
 BAD_ADDRESS = (
     "the address of a site must be such as https://telemetry.example, without a name or a password in it"
 )
+NO_TLS = "https:// asks for TLS, and this port did not answer in it: a plain port needs http://"
 
 
 class Said(NamedTuple):
@@ -34,22 +38,25 @@ class Said(NamedTuple):
     @property
     def message(self) -> str:
         """The site's own sentence, or what little there is."""
+        if 300 <= self.status < 400:
+            return f"the site leads elsewhere ({self.status}): give the address that its page Connect shows"
         return str(self.body.get("message") or f"the site answered with {self.status}")
+
+    @property
+    def is_of_a_site(self) -> bool:
+        """Whether a site of this kind has said it, and nobody before it, such as a proxy."""
+        return "error" in self.body if self.status >= 400 else bool(self.body)
 
 
 class Site:
     """One site, asked in the name of a token. Safe from several threads: each call has a connection of its own."""
 
     def __init__(self, address: str, token: str) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError(BAD_ADDRESS)
-        self._tls, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
-        self._path = parts.path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
-        self._headers = {"Authorization": f"Bearer {token.strip()}", "Accept": "application/json"}
-        if not self._headers["Authorization"].isascii() or not token.strip().isprintable():
-            raise ValueError("token must be one line, as the page Connect shows it")
+        self._tls, self._host, self._port, path = _parts(address)
+        self._path = path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
+        self._headers = {"Authorization": f"Bearer {_checked_token(token)}", "Accept": "application/json"}
         self._idle: deque[Connection] = deque()
+        self._process = os.getpid()
 
     def call(
         self,
@@ -59,21 +66,24 @@ class Site:
         query: Mapping[str, str] | None = None,
         seconds: float = CALL_SECONDS,
     ) -> Said:
-        """What the site says; StoreUnavailable where it says nothing, is busy or starts again.
+        """What the site says; StoreUnavailable where it says nothing within `seconds`, is busy or starts again.
 
         StoreRefused where the token is not good, or may not do this.
         """
-        idle = self._idle
+        if self._process != os.getpid():
+            # A forked child must not talk on its parent's sockets: each would hear what the other asked.
+            self._process, self._idle = os.getpid(), deque()
+        idle, end = self._idle, time.monotonic() + seconds
         connection = self._take()
         try:
             said = connection.call(method, self.line(path, query), body, seconds)
         except StoreUnavailable:
-            if not connection.was_used:
+            left = end - time.monotonic()
+            if not connection.used_at or left <= 0:
                 raise
-            connection = Connection(
-                self
-            )  # the kept one had been closed meanwhile, and every call may be repeated
-            said = connection.call(method, self.line(path, query), body, seconds)
+            # The kept one had been closed meanwhile, and every call may be repeated.
+            connection = Connection(self)
+            said = connection.call(method, self.line(path, query), body, left)
         if idle is self._idle:
             idle.append(connection)
         else:
@@ -92,7 +102,9 @@ class Site:
 
     def _take(self) -> "Connection":
         with suppress(IndexError):
-            return self._idle.pop()
+            while time.monotonic() - (kept := self._idle.pop()).used_at > IDLE_SECONDS:
+                kept.close()
+            return kept
         return Connection(self)
 
     def line(self, path: str, query: Mapping[str, str] | None = None) -> str:
@@ -125,15 +137,16 @@ class Connection:
     def __init__(self, site: Site) -> None:
         self._site, self._open = site, site.opened()
         self._lock = threading.Lock()
-        self.was_used = False
+        self.used_at = 0.0  # monotonic, of its last answer; 0 before the first
 
-    def connect(self) -> None:
-        """Be connected; StoreUnavailable where that is not possible."""
+    def connect(self, seconds: float = CALL_SECONDS) -> None:
+        """Be connected; StoreUnavailable where that is not possible within `seconds`."""
         if self._open.sock is None:
+            self._open.timeout = min(CALL_SECONDS, seconds)
             try:
                 self._open.connect()
             except (OSError, http.client.HTTPException) as error:
-                raise StoreUnavailable(f"the site is unreachable: {error}") from error
+                raise StoreUnavailable(f"the site is unreachable: {_why(error)}") from error
 
     def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> Said:
         """Send and read; StoreUnavailable where that fails, and the connection is closed then."""
@@ -141,7 +154,7 @@ class Connection:
         if body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            self.connect()
+            self.connect(seconds)
             self._open.sock.settimeout(seconds)
             self._open.request(method, line, None if body is None else encoded(body), headers)
             with self._open.getresponse() as response:
@@ -155,7 +168,7 @@ class Connection:
             raise StoreUnavailable(
                 f"the site does not answer: {type(error).__name__} {error}".rstrip()
             ) from error
-        self.was_used = True
+        self.used_at = time.monotonic()
         return said
 
     def cut(self) -> None:
@@ -182,10 +195,10 @@ def checked(said: Said) -> Said:
         raise MalformedRecord(said.message)
     if said.status in BUSY and said.body.get("error") != "too_many":
         raise StoreUnavailable(said.message)
-    if said.status < 300 and not said.body:
-        raise StoreUnavailable("what answers is no site of this kind")
     if said.status in (401, 403, 429) or 300 <= said.status < 400:
         raise StoreRefused(said.message)
+    if not said.is_of_a_site:
+        raise StoreUnavailable(f"what answers is no site of this kind ({said.status})")
     if said.body.get("error") == "too_large":
         raise TooLarge(said.message)
     return said
@@ -194,6 +207,38 @@ def checked(said: Said) -> Said:
 def seconds_or_none(seconds: float) -> float | None:
     """As JSON has it: null where there is no end."""
     return None if math.isinf(seconds) else seconds
+
+
+def _why(error: Exception) -> str:
+    """Why there is no connection, with the way out where there is one."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{error.verify_message}. SSL_CERT_FILE names a file of the authorities that are trusted here"
+    if isinstance(error, ssl.SSLError) and ("WRONG_VERSION" in str(error) or "record layer" in str(error)):
+        return NO_TLS
+    return str(error)
+
+
+def _parts(address: str) -> tuple[bool, str, int | None, str]:
+    """Whether it is TLS, the host, the port and the path of an address; ValueError for what is none."""
+    try:
+        parts = urlsplit(address)
+        port, host = parts.port, parts.hostname or ""
+        host.encode("idna")
+    except ValueError as error:
+        raise ValueError(BAD_ADDRESS) from error
+    is_plain = parts.path.isascii() and parts.path.isprintable() and " " not in parts.path
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.query or not is_plain:
+        raise ValueError(BAD_ADDRESS)
+    return parts.scheme == "https", host, port, parts.path
+
+
+def _checked_token(token: object) -> str:
+    if not isinstance(token, str):
+        raise TypeError(f"token must be a str, not {type(token).__name__}")
+    secret = token.strip()
+    if not secret.isascii() or not secret.isprintable():
+        raise ValueError("token must be one line, as the page Connect shows it")
+    return secret
 
 
 def _object(text: bytes) -> dict[str, Any]:

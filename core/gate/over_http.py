@@ -19,21 +19,23 @@ from ..approvals.question import MAX_CONTEXT_BYTES
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
 from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
-from ..store.approvals import Question
+from ..store.approvals import Question, valid_id
+from ..store.keys import ASKED_LENGTH
 from ..values.approvals import APPROVED, CHANGES, DENIED, EDITED, PENDING, REJECTED, UNAVAILABLE, UNKNOWN
 from ..values.digests import edited_digest, request_digest
 from ..values.json import encode_json_object
 from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
-from .http import Connection, Said, Site, checked, seconds_or_none
-from .way import Pending, Wanted
+from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
+from .way import MOVED_SECONDS, Pending, Wanted
 
 logger = logging.getLogger(__name__)
 
 AWAY = "%s does not answer (%s). It is tried on; if the address is wrong, set TELEMETRY_URL to that of the page Connect"
 ASK_SECONDS = 60.0  # a site that is deployed anew is back by then
 LONG_POLL = 25.0
+LEAST_SECONDS = 1.0  # of any call, however little time its asker has
 WITHDRAWING_SECONDS = 600.0
 OVERTIME_SECONDS = 5.0
 ONCE = "once "  # begins the key of a question that has none: so it is stored once, however often it is sent
@@ -55,20 +57,24 @@ class OverHTTP:
         with interruptions.Guard(withdraw) as guard:
             try:
                 pending = self.open(wanted)
+                guard.watch_task()
+                answer = self.wait(pending, math.inf)
             except (StoreUnavailable, MalformedRecord) as error:
                 return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
-            guard.watch_task()
-            answer = self.wait(pending, math.inf)
             assert answer is not None  # without a limit it always ends
             return answer
 
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
         question, began = wanted.question, time.monotonic()
-        body = self._body(question, wanted.seconds)
-        patience = min(ASK_SECONDS, wanted.seconds)
+        body, end = self._body(question, wanted.seconds), began + min(ASK_SECONDS, wanted.seconds)
+
+        def sent() -> Said:
+            left = max(0.0, end - time.monotonic())
+            return self._site.call("POST", "requests", body, None, min(CALL_SECONDS, left + LEAST_SECONDS))
+
         try:
-            said = patiently(partial(self._site.call, "POST", "requests", body), began + patience, self._warn)
+            said = patiently(sent, end, self._warn)
         except StoreRefused:
             raise
         except StoreUnavailable:
@@ -107,17 +113,22 @@ class OverHTTP:
         if question.key:
             return  # whoever asks again finds it
 
+        end, query = time.monotonic() + seconds, self._named(key=_key(question), status=PENDING)
+
         def act() -> None:
-            for request in self.find(_key(question), PENDING, None):
-                self.cancel(request.request_id)
+            left = min(CALL_SECONDS, max(LEAST_SECONDS, end - time.monotonic()))
+            for request in self._found(query, left):
+                self._cancel(request.request_id, left)
 
         with suppress(StoreUnavailable, MalformedRecord, TypeError, ValueError):
-            patiently(act, time.monotonic() + seconds)
+            patiently(act, end)
 
     # Waiting
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
+        if not valid_id(request_id):
+            return None
         read = partial(self._site.call, "GET", f"requests/{request_id}", None, self._named())
         said = patiently(read, time.monotonic() + min(ASK_SECONDS, patience), self._warn)
         if said.status != 200:
@@ -127,26 +138,34 @@ class OverHTTP:
 
     def wait(self, pending: Pending, seconds: float) -> ApprovalResponse | None:
         """Block until it has ended, or so long: then None. A site that is away is asked until the deadline is past."""
-        end, pause = time.monotonic() + seconds, 0.1
+        end, pause, is_troubled = time.monotonic() + seconds, 0.1, False
+        over = pending.deadline + OVERTIME_SECONDS
         while True:
-            left = end - time.monotonic()
+            left, due = end - time.monotonic(), pending.deadline - time.monotonic()
+            # When it is due, a site has ended it. After trouble one look: one that hangs holds nobody for long.
+            poll = 0.0 if is_troubled else min(LONG_POLL, due + LEAST_SECONDS) if due > 0 else LONG_POLL
             try:
-                answer = self._outcome(pending, max(0.0, min(LONG_POLL, left)))
+                answer = self._outcome(pending, max(0.0, min(poll, left)))
                 if answer is not None or left <= 0:
                     return answer
-                pause = 0.1
+                pause, is_troubled = 0.1, False
+                if time.monotonic() > pending.deadline:
+                    over = time.monotonic() + MOVED_SECONDS
             except StoreUnavailable as error:
-                over = time.monotonic() > pending.deadline + OVERTIME_SECONDS
-                if over or not is_away(error):
+                if time.monotonic() > over or not is_away(error):
                     return _unheard(pending, error)
+                left = end - time.monotonic()
                 if left <= 0:
                     raise
-                time.sleep(min(pause, max(0.0, left)))
-                pause = min(2.0, pause * 2)
+                time.sleep(min(pause, left))
+                pause, is_troubled = min(2.0, pause * 2), True
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:
         """One look whether it has ended; else None, and in how many seconds it is due."""
-        answer = self._outcome(pending, 0)
+        try:
+            answer = self._outcome(pending, 0)
+        except StoreRefused as error:  # it would be so again
+            return _unheard(pending, error), 0.0
         left = pending.deadline - time.monotonic()
         # The site ends it by its own clock, and may have moved the deadline.
         return answer, left if left > 0 else 1.0
@@ -155,7 +174,7 @@ class OverHTTP:
         request, _deadline, hearing = pending
         query = self._named(wait=f"{seconds:.3f}", claim=hearing.claim, understands=hearing.understands)
         path = f"requests/{request.request_id}/outcome"
-        said = self._site.call("GET", path, None, query, seconds + 10)
+        said = self._site.call("GET", path, None, query, seconds + CALL_SECONDS)
         if said.status == 202:
             return None
         if said.status == 404:
@@ -164,21 +183,34 @@ class OverHTTP:
             raise _collected(request.request_id, said)
         if said.status != 200:
             raise ValueError(said.message)
-        return replace(_response(said.body, hearing), warning=request.warning)
+        return replace(_response(request.request_id, said.body, hearing), warning=request.warning)
 
     # The rest
 
     def find(self, key: str | None, status: str | None, agent: str | None) -> list[ApprovalRequest]:
-        """This agent's requests, newest first."""
+        """This agent's requests, newest first: those with large contexts in several calls."""
         query = self._named(key=key or "", status=status or "", agent=agent or self.agent)
-        said = self._site.call("GET", "requests", None, query)
-        if said.status != 200:
-            raise ValueError(said.message)
-        return [_request(one, None) for one in said.body["requests"]]
+        return self._found(query, CALL_SECONDS)
+
+    def _found(self, query: dict[str, str], seconds: float) -> list[ApprovalRequest]:
+        found: list[ApprovalRequest] = []
+        for _part in range(ASKED_LENGTH):  # a site keeps no more
+            said = self._site.call("GET", "requests", None, query, seconds)
+            if said.status != 200:
+                raise ValueError(said.message)
+            found += _requests(said.body)
+            older_than = str(said.body.get("next") or "")
+            if not older_than:
+                break
+            query = {**query, "older_than": older_than}
+        return found
 
     def cancel(self, request_id: str) -> bool:
         """Withdraw it; whether this call did."""
-        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named())
+        return valid_id(request_id) and self._cancel(request_id, CALL_SECONDS)
+
+    def _cancel(self, request_id: str, seconds: float) -> bool:
+        said = self._site.call("POST", f"requests/{request_id}/cancel", self._named(), None, seconds)
         return bool(said.body.get("cancelled"))
 
     def beat(self, status: str, progress: float, task: str) -> None:
@@ -219,8 +251,8 @@ class SiteEar:
         """Those that have ended, waiting at most so long for one."""
         ids, named = list(request_ids)[: self.MOST], {"agent": self._agent} if self._agent else {}
         body = {"ids": ids, "wait": seconds, **named}
-        said = checked(self._connection.call("POST", self._line, body, seconds + 10))
-        if said.status != 200:
+        said = checked(self._connection.call("POST", self._line, body, seconds + CALL_SECONDS))
+        if said.status != 200 or not isinstance(said.body.get("ended"), list):
             raise StoreUnavailable(said.message)
         return [str(id_) for id_ in said.body["ended"]]
 
@@ -233,6 +265,13 @@ def _proof(request: ApprovalRequest) -> Proof | None:
     """What a yes is held to: the bytes that this process asked with, in the name that the token has."""
     keys = public_keys()
     return Proof(keys, request.digest) if keys else None
+
+
+def _requests(said: dict[str, Any]) -> list[ApprovalRequest]:
+    """A list of them."""
+    if not isinstance(said.get("requests"), list):
+        raise MalformedRecord("what answers has no list of requests, so it is no site of this kind")
+    return [_request(one, None) for one in said["requests"]]
 
 
 def _request(said: dict[str, Any], question: Question | None) -> ApprovalRequest:
@@ -248,7 +287,7 @@ def _request(said: dict[str, Any], question: Question | None) -> ApprovalRequest
             datetime.fromisoformat(said["asked_at"]),
             math.inf if said["timeout"] is None else float(said["timeout"]),
             said["status"],
-            "" if key.startswith(ONCE) else key,
+            "" if key.startswith(ONCE) and valid_id(key.removeprefix(ONCE)) else key,
             digest,
             said.get("warning") or "",
         )
@@ -264,13 +303,15 @@ def _seconds_left(request: ApprovalRequest, was_asked_before: bool) -> float:
     return max(0.0, request.timeout_seconds - max(0.0, asked))
 
 
-def _response(said: dict[str, Any], hearing: Hearing) -> ApprovalResponse:
+def _response(request_id: str, said: dict[str, Any], hearing: Hearing) -> ApprovalResponse:
     """The outcome as the site says it; a yes is held to its signature where a key is set."""
     try:
+        if said["id"] != request_id:
+            raise ValueError("it is of another request")
         edited, status = said.get(EDITED) or {}, str(said["status"])
         collected = said.get("collected_at")
         response = ApprovalResponse(
-            said["id"],
+            request_id,
             said[APPROVED] is True and status == APPROVED,
             str(said["responder"]),
             str(said["reason"]),
@@ -285,9 +326,7 @@ def _response(said: dict[str, Any], hearing: Hearing) -> ApprovalResponse:
         )
         changed = encode_json_object(edited, EDITED, MAX_CONTEXT_BYTES) if edited else b""
     except ODD as error:
-        return refusal(
-            str(said.get("id", "")), f"malformed: the outcome, as the site says it: {error}", UNKNOWN
-        )
+        return refusal(request_id, f"malformed: the outcome, as the site says it: {error}", UNKNOWN)
     if hearing.proof is None or status not in (APPROVED, DENIED, CHANGES):
         return response
     answer = EDITED if changed else CHANGES if status == CHANGES else ""

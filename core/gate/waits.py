@@ -79,6 +79,7 @@ class Waits(Wakes):
                 self._ear = None
         if not ids:
             threading.Event().wait(PAUSE_SECONDS / 10)  # all were told, and are about to look
+        self.hears()
         with self._lock:
             self._told.update(self._waiting.keys() & ended)
         for request_id in ended:

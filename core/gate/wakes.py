@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Self
 
 from ..errors import TelemetryError
+from ..values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -26,9 +27,13 @@ class Wakes:
         self._lock = threading.Lock()
         self._waiting: dict[str, set[Waiter]] = {}
         self._thread: threading.Thread | None = None
+        self._trouble = Trouble(logger)
 
     def listen(self) -> None:
-        """Call `wake` for what is heard until it no longer `goes_on`, and `wake_all` first, once nothing is missed."""
+        """Call `wake` for what is heard until it no longer `goes_on`, and `wake_all` first, once nothing is missed.
+
+        `hears` says that it can.
+        """
         raise NotImplementedError
 
     def heard(self, *names: str) -> "Waiter":
@@ -60,7 +65,7 @@ class Wakes:
                 again = False  # it was told so, under the lock: another thread may listen already
             except Exception as error:  # whatever it is, nobody may wait for a thread that is gone
                 trace = None if isinstance(error, TelemetryError) else error
-                logger.warning("those who wait look again: %s", error, exc_info=trace)
+                self._trouble.begins("those who wait look for themselves: %s", error, trace=trace)
                 self.wake_all()
                 pause.wait(PAUSE_SECONDS)
                 again = self.goes_on()
@@ -72,6 +77,10 @@ class Wakes:
                 return True
             self._thread = None
             return False
+
+    def hears(self) -> None:
+        """It was listened, and nothing went wrong."""
+        self._trouble.ends("those who wait are woken again")
 
     def names(self) -> set[str]:
         """For what somebody waits now."""

@@ -1,6 +1,7 @@
 """What every way to a site can do for an agent, and which one leads there. A gate does not know which it has."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 
@@ -14,7 +15,11 @@ from .forms import plain, seconds_of
 
 Timeout = float | str | timedelta | None
 TIMEOUT = 300.0  # seconds, where nobody says otherwise
+# What waits past the deadline that was told to its asker has another one by now, which a site does not tell: for so
+# long after its last word a site may be away.
+MOVED_SECONDS = 60.0
 NO_TOKEN = "token is missing: a site is asked with one, from its page Connect; give token=..., or set TELEMETRY_TOKEN"
+NO_WAY = "{field} must be https:// and the name of a site, with a token, or lead to its Redis: {error}"
 NO_USE = "token is for a site at https://...; where Redis is asked there is none. Give the address too"
 
 
@@ -119,10 +124,22 @@ def wanted(
     claim: str | None = None,
     **more: Unpack[Asked],
 ) -> Wanted:
-    """The question, checked; ValueError or TypeError that names what is wrong with it."""
+    """The question, checked; ValueError or TypeError that names what is wrong with it.
+
+    convert: asked first; what it raises TypeError for gets the form that it has without it.
+    """
+    if convert is not None and not callable(convert):
+        raise TypeError(f"convert must be a function, not {type(convert).__name__}")
+
+    def form(value: Any) -> Any:
+        if convert is not None:
+            with suppress(TypeError):
+                return convert(value)
+        return plain(value)
+
     seconds = TIMEOUT if timeout is None else seconds_of(timeout)
     waited, question = checked_question(
-        agent, approval_type, context, (seconds, "timeout"), default=convert or plain, **more
+        agent, approval_type, context, (seconds, "timeout"), default=form, **more
     )
     return Wanted(question, waited, checked_claim(claim))
 
@@ -133,7 +150,7 @@ def way_to(where: object, token: str | None, agent: str | None) -> Way:
     address = where
     if where is None:
         address = setting("TELEMETRY_URL") or None
-    if isinstance(address, str) and address.startswith(("https://", "http://")):
+    if isinstance(address, str) and address.lower().startswith(("https://", "http://")):
         # Only here: who asks Redis needs no HTTP.
         from .over_http import OverHTTP
 
@@ -145,4 +162,9 @@ def way_to(where: object, token: str | None, agent: str | None) -> Way:
         raise ValueError(NO_USE)
     from .over_redis import OverRedis
 
-    return OverRedis(address, name)
+    try:
+        return OverRedis(address, name)
+    except (TypeError, ValueError) as error:
+        field = "TELEMETRY_URL" if where is None else "where"
+        why = NO_WAY.format(field=field, error=str(error).removeprefix("memory must be "))
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(why) from None

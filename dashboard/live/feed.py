@@ -322,8 +322,8 @@ class Feed(threading.Thread):
             )
 
     def _region_came(self, request_id: str, done: Future[Regions]) -> None:
-        self._require_rights_if_live()
         again = self._reading.pop(request_id)  # something may have happened after it was read: once more then
+        self._require_rights_if_live()
         owed = [s for s in self._watching() if s.topic == request_id and s.owed_since is not None]
         error = done.exception()
         if error is not None:

@@ -155,8 +155,15 @@ export class Gate {
 
   /** This agent's requests, newest first. */
   async find(options: { key?: string; status?: string } = {}): Promise<Request[]> {
-    const said = await this.#call("GET", "requests", { query: { key: options.key, status: options.status } });
-    return said.body.requests.map(requestOf);
+    const found: Request[] = [];
+    let older_than: string | undefined;
+    do {
+      const { requests, next } = (await this.#call("GET", "requests", { query: { ...options, older_than } })).body;
+      if (!Array.isArray(requests)) throw new Unavailable("what answers is no site of this kind");
+      found.push(...requests.map(requestOf));
+      older_than = next;
+    } while (older_than);
+    return found;
   }
 
   /** Withdraw it; false when it has ended. */
@@ -190,7 +197,9 @@ export class Gate {
     const query = { wait: seconds.toFixed(3), claim: options.claim, understands: options.understands?.join(",") };
     const path = `requests/${encodeURIComponent(request.id)}/outcome`;
     const said = await this.#call("GET", path, { query, signal: options.signal, seconds: seconds + 10 });
-    return said.status === 202 ? null : answerOf(said.body, request.warning);
+    if (said.status === 202) return null;
+    if (said.body.id !== request.id) throw new Unavailable("the site told the outcome of another request");
+    return answerOf(said.body, request.warning);
   }
 
   async #call(
@@ -248,6 +257,7 @@ function checked(said: Said): Said {
   const message = String(said.body.message ?? `the site answered with ${said.status}`);
   if (said.status === 200 || said.status === 201 || said.status === 202) return said;
   if (BUSY.includes(said.status)) throw new Unavailable(message);
+  if (said.status > 403 && said.body.error === undefined) throw new Unavailable(`what answers is no site of this kind (${said.status})`);
   if (said.status === 409 && said.body.error === "collected") throw new AlreadyCollected(409, message);
   throw new Refused(said.status, message, String(said.body.field ?? ""));
 }
@@ -280,7 +290,7 @@ function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
 
 function requestOf(said: Record<string, any>): Request {
   const seconds = said.timeout === null ? Infinity : Number(said.timeout);
-  const key = typeof said.key === "string" && !said.key.startsWith("once ") ? said.key : null;
+  const key = typeof said.key === "string" && !/^once [0-9a-f-]{36}$/.test(said.key) ? said.key : null;
   return {
     id: said.id, type: said.type, agent: said.agent, context: said.context, status: said.status, key,
     warning: said.warning ?? "", deadline: Date.parse(said.asked_at) + seconds * 1000,

@@ -1,11 +1,13 @@
 """Agents that ask over HTTP: stored, waited for, withdrawn, and each its own alone."""
 
+import re
 import threading
 import uuid
 
 import pytest
 
 from core import ApprovalGate
+from core.api import asking
 from core.models import AuditEntry
 from core.store.approvals import set_limits
 from core.store.client import open_store
@@ -139,7 +141,10 @@ BAD_QUESTIONS = [
     ({}, 400, "type"),
     ({"type": ""}, 400, "type"),
     ({"type": 7}, 400, "type"),
+    ({"type": None}, 400, "type"),
     ({"type": "deploy", "context": [1]}, 400, "context"),
+    ({"type": "deploy", "understands": "edited"}, 400, "understands"),
+    ({"type": "deploy", "timeout": True}, 400, "timeout"),
     ({"type": "deploy", "timeout": -1}, 400, "timeout"),
     ({"type": "deploy", "timeout": "soon"}, 400, "timeout"),
     ({"type": "deploy", "key": ""}, 201, None),
@@ -152,6 +157,8 @@ def test_a_bad_question_is_refused_by_the_name_of_its_field_and_stores_nothing(a
     for body, status, field in BAD_QUESTIONS:
         answer = client.post("/requests", json=body)
         assert (answer.status_code, answer.json().get("field")) == (status, field)
+        said = answer.json().get("message", "")
+        assert not re.search(r"\b(str|int|dict|bool|NoneType|math)\b|\(", said), said  # no words of Python
         stored += status == 201
         assert len(client.get("/requests").json()["requests"]) == stored
 
@@ -208,6 +215,30 @@ def test_what_was_changed_is_heard_by_who_said_that_they_understand_it(agent, cl
         ("changes", False, None),
     ]
     assert client.post("/requests", json={**body, "understands": "edited"}).json()["field"] == "understands"
+
+
+def test_what_has_large_contexts_is_listed_part_by_part(agent, monkeypatch):
+    monkeypatch.setattr(asking, "BYTES_AT_ONCE", 300)
+    client = agent("deployer")
+    asked = [
+        client.post("/requests", json={"type": "a", "context": {"x": "y" * 100}}).json()["id"]
+        for _ in range(7)
+    ]
+    found, query = [], {}
+    while True:
+        part = client.get("/requests", params=query).json()
+        found += [one["id"] for one in part["requests"]]
+        if "next" not in part:
+            break
+        assert len(part["requests"]) == 3
+        query = {"older_than": part["next"]}
+    assert sorted(found) == sorted(asked)
+    skipped = client.get(
+        "/requests", params={"status": "approved"}
+    ).json()  # is read, and bounded, all the same
+    assert (skipped["requests"], skipped["next"] in asked) == ([], True)
+    assert client.get("/requests", params={"older_than": "never"}).json()["field"] == "older_than"
+    assert agent("somebody").get("/requests", params=query).json() == {"requests": []}
 
 
 def test_many_are_waited_for_in_one_call(agent, gate_of):

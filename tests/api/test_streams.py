@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
+from django.db import OperationalError
 
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
 from core.api import bearers, ends, living, streams
@@ -16,6 +17,7 @@ from core.history.people import tokens
 from core.models import AgentToken
 from telemetry_site.asgi import door
 from tests.servers import client_of
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -108,18 +110,43 @@ def test_a_stream_that_falls_behind_hears_all_in_order_and_once(agent, monkeypat
         assert [next(built)["id"] for _ in published[::2]] == published[::2]
 
 
-def test_a_token_has_so_many_streams_and_is_told_when_to_come_again(agent, monkeypatch):
-    monkeypatch.setattr(streams, "OF_A_TOKEN", 1)
+def test_a_token_has_so_many_streams_and_is_told_when_to_come_again(agent, monkeypatch, soon):
+    monkeypatch.setattr(streams, "OF_A_TOKEN", 2)
+    client, over = agent("worker"), threading.Event()
+    told: list[httpx.Response] = []
+
+    def follow() -> None:
+        with client.stream("GET", "/events/stream") as answer:
+            if answer.status_code == 429:
+                answer.read()
+            told.append(answer)
+            over.wait(PATIENCE)
+
+    followers = [threading.Thread(target=follow) for _ in range(12)]  # all at once
+    for follower in followers:
+        follower.start()
+    soon(lambda: len(told) == len(followers))
+    assert door.desk.streams.total() == 2
+    over.set()
+    for follower in followers:
+        follower.join(PATIENCE)
+    assert sorted(answer.status_code for answer in told) == [200] * 2 + [429] * 10
+    refused = next(answer for answer in told if answer.status_code == 429)
+    assert (refused.json()["error"], refused.headers["retry-after"]) == ("streams", "5")
+    soon(lambda: not door.desk.streams)
+
+
+def test_a_stream_ends_where_the_database_cannot_tell_of_its_token_any_more(agent, monkeypatch, caplog):
+    def away(*_asked):
+        raise OperationalError("away")
+
     client = agent("worker")
     with client.stream("GET", "/events/stream") as answer:
         pieces = answer.iter_raw()
         next(pieces)
-        refused = client.get("/events/stream")
-    assert (refused.status_code, refused.json()["error"], refused.headers["retry-after"]) == (
-        429,
-        "streams",
-        "5",
-    )
+        monkeypatch.setattr(tokens, "good_of", away)
+        assert all(piece == streams.ALIVE for piece in pieces)  # and then it is over, as it should
+    assert "Exception in ASGI" not in caplog.text
 
 
 def test_a_stream_ends_with_its_token(agent, owner, monkeypatch):

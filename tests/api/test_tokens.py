@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from core import CoordinationSignals
 from core.api import bearers
 from core.api.throttle import Throttle
 from core.history.people import tokens
 from core.history.people.tokens import NotYours, Wanted
 from core.models import AgentOwner, AgentToken, AuditEntry
+from core.store.approvals import read_records
 from telemetry_site.asgi import door
+from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
@@ -66,6 +69,31 @@ def test_a_revoked_token_is_refused_once_it_is_forgotten(agent, owner, monkeypat
     assert client.get("/requests").status_code == 401
     assert bearers.Bearers().remembered("agt_x") is None
     assert AuditEntry.objects.filter(kind="token.revoked", actor="otto").count() == 1
+
+
+def test_who_waits_hears_nothing_once_its_token_is_revoked(agent, owner, gate_of, soon, monkeypatch):
+    monkeypatch.setattr(bearers, "KNOWN_SECONDS", 0.0)
+    client, gate = agent("deployer"), gate_of("x")
+    aap = str(client.base_url).rstrip("/").replace("/api/v1", "/api/aap/v1")
+    body, key = {"tool": "a", "arguments": {}, "timeout": "1h"}, {"Idempotency-Key": "k"}
+    own = client.post("/requests", json={"type": "a"}).json()["id"]
+    other = client.post(f"{aap}/requests", json=body, headers=key).json()["id"]
+    hook = {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {}, "session_id": "s"}
+    calls = (
+        lambda: client.get(f"/requests/{own}/outcome?wait=30"),
+        lambda: client.post("/requests/ended", json={"ids": [own], "wait": 30}),
+        lambda: client.get(f"{aap}/requests/{other}?wait=30s"),
+        lambda: client.post("/hooks/claude-code?timeout=60", json=hook),
+        lambda: client.get("/signals?type=go&wait=30"),
+    )
+    held = [beside(call) for call in calls]
+    soon(lambda: len(door.desk.ends.names()) == 3 and door.desk.mail.names())
+    tokens.revoke(owner, AgentToken.objects.get().pk)
+    for request in gate.get_pending_approvals():
+        gate.decide(request.request_id, True, "maria")
+    CoordinationSignals(agent_id="boss").signal("go", target_agent="deployer")
+    assert [call.result(PATIENCE).status_code for call in held] == [401] * len(held)
+    assert all(one.collected_at is None for one in read_records(gate._store, [own, other]))
 
 
 def test_what_was_known_is_asked_again_within_five_seconds():

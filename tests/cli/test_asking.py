@@ -80,6 +80,7 @@ def test_nobody_answers_and_nobody_can_be_asked_have_codes_of_their_own(script, 
     assert main(["wait", "approval_deployer_0123456789ab", "--timeout", "0.1"]) == 5
     assert main(["ask", "deploy", "--timeout", "soon"]) == 2
     assert main(["ask", "deploy", "--context", "{"]) == 2
+    assert main(["ask", "deploy", "--context", "@no-such-file"]) == 2
 
 
 def test_a_script_that_beats_is_one_run_of_one_agent_until_it_stops(script, clean_redis):

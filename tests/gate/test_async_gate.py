@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from redis import ConnectionPool, Redis
 
 from core import AlreadyCollected, ApprovalRequest, AsyncGate, StoreUnavailable
 from core.approvals.waiting import Hearing
-from core.gate import async_gate
+from core.gate import Gate, async_gate
+from core.gate.hands import Hands
 from core.gate.waits import Waits
 from core.gate.way import Pending
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE, beside, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,7 +54,7 @@ def test_twenty_ask_at_once_and_each_hears_its_own_answer_over_one_connection(wa
     assert [answer.reason for answer in answers] == [str(number) for number in range(20)]
     assert [answer.approved for answer in answers] == [True, False] * 10
     assert readers.count("waits") == 1
-    assert "look again" not in caplog.text
+    assert "look for themselves" not in caplog.text
 
 
 def test_a_cancelled_task_withdraws_its_request_and_leaves_one_with_a_key(way, people):
@@ -62,6 +64,13 @@ def test_a_cancelled_task_withdraws_its_request_and_leaves_one_with_a_key(way, p
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(1):
                         await gate.ask("deploy", key=key, timeout="1h")
+            for _ in range(20):  # wherever it is cut short: nobody ever hears its id
+                opening = asyncio.ensure_future(gate.open("deploy"))
+                while not gate._hands._busy:
+                    await asyncio.sleep(0)
+                opening.cancel()
+                await asyncio.wait((opening,))
+                assert opening.cancelled()
 
     asyncio.run(ask())
     wait_until(lambda: len(people.get_pending_approvals()) == 1, "only that with a key is left")
@@ -111,6 +120,50 @@ def test_who_waits_past_the_deadline_for_what_is_away_hears_so(where, monkeypatc
     assert (said.approved, said.status, said.away, said.request_id) == (False, "unavailable", True, "id")
 
 
+def test_a_look_that_came_to_nothing_says_so_and_not_that_it_is_pending():
+    request = ApprovalRequest("id", "deploy", "deployer", {}, datetime.now(UTC), 60.0)
+
+    async def wait():
+        async with AsyncGate("redis://127.0.0.1:9", agent="deployer") as gate:
+            pending = Pending(request, time.monotonic() + 60, Hearing())
+            await gate._until(pending, time.monotonic() + 0.1)
+
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(wait())
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_a_redis_that_refuses_for_a_moment_is_asked_again(people, asked, raw, awaited):
+    pool = raw.connection_pool
+    named = {**pool.connection_kwargs, "username": "asker", "password": "x"}
+    client = Redis(connection_pool=ConnectionPool(connection_class=pool.connection_class, **named))
+    raw.execute_command("ACL", "SETUSER", "asker", "on", ">x", "~*", "&*", "+@all")
+
+    def ask():
+        if awaited:
+            return asyncio.run(AsyncGate(client, agent="deployer").ask("deploy", timeout=PATIENCE))
+        return Gate(client, agent="deployer").ask("deploy", timeout=PATIENCE, claim="run-1")
+
+    answer = beside(ask)
+    request = asked()
+    raw.execute_command("ACL", "SETUSER", "asker", "-evalsha")
+    raw.execute_command("ACL", "LOG", "RESET")
+    people.decide(request.request_id, True, "maria")
+    wait_until(lambda: raw.execute_command("ACL", "LOG"), "its look was refused")
+    raw.execute_command("ACL", "SETUSER", "asker", "+evalsha")
+    assert answer.result(PATIENCE).approved
+    raw.execute_command("ACL", "DELUSER", "asker")
+
+
+def test_hands_that_were_let_go_do_not_keep_the_next_call_waiting():
+    hands, hangs = Hands(), threading.Event()
+    held = hands.run(lambda: hangs.wait(PATIENCE))
+    wait_until(held.running, "it is under way")
+    hands.close()
+    assert hands.run(lambda: "done").result(PATIENCE) == "done"
+    hangs.set()
+
+
 def test_a_fake_answers_awaited():
     gate = AsyncGate.fake(approve=False, reason="no")
     assert asyncio.run(gate.ask("deploy", {"a": 1})).reason == "no"
@@ -142,7 +195,7 @@ class BrokenEar:
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("broken"), KeyError("ended")])
-def test_who_waits_looks_again_where_the_connection_breaks(error):
+def test_who_waits_looks_again_where_the_connection_breaks_and_the_log_says_so_once(error, caplog):
     async def wait():
         with Waits(lambda: BrokenEar(error)).heard("id") as waiter:
             for _ in range(2):
@@ -150,3 +203,4 @@ def test_who_waits_looks_again_where_the_connection_breaks(error):
                 await asyncio.wait_for(waiter.rest(2 * PATIENCE), PATIENCE)
 
     asyncio.run(wait())
+    assert caplog.text.count("those who wait look for themselves") == 1

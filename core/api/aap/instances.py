@@ -6,6 +6,7 @@ import re
 import uuid
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from django.utils import timezone
 
@@ -30,7 +31,7 @@ SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 URL_LENGTH = 2_000
 VERIFY_SECONDS = 10.0
 ANSWER_BYTES = 4_096
-AGAIN_SECONDS = 0.1
+AGAIN_SECONDS = 1
 VERIFICATIONS = 10  # of one provisioner in a minute, in one web process
 
 
@@ -52,6 +53,7 @@ class Registrar:
         self._desk = desk
         self._verifying = Throttle(VERIFICATIONS)
         self._at_once = asyncio.Semaphore(4)  # threads that may wait for receivers
+        self._turns: WeakValueDictionary[tuple[int, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def answer(self, scope: Scope, bearer: Bearer, sent: bytes, rest: list[str]) -> Reply:
         """Answer one call; `rest`: what follows `instances` in its address."""
@@ -81,46 +83,53 @@ class Registrar:
         )
 
     async def _create(self, operation: Operation) -> Reply:
-        row, is_mine = await self._begun(operation)
-        if not is_mine:
-            if row.instance is not None and row.instance.deleted_at is not None:
-                raise Refused(409, "instance_deleted", "The instance that this made was deleted.")
-            return Reply(200, await self._desk.run(partial(kept.answered, row)))
-        said = await self._carried_out(
-            row, operation, partial(kept.make, operation.bearer, row, operation.instance_id, operation.change)
-        )
-        return Reply(201, said)
+        turn = self._turn(operation)
+        waited = turn.locked()
+        async with turn:
+            row, is_mine = await self._begun(operation, waited=waited)
+            if not is_mine:
+                if row.instance is not None and row.instance.deleted_at is not None:
+                    raise Refused(409, "instance_deleted", "The instance that this made was deleted.")
+                return Reply(200, await self._desk.run(partial(kept.answered, row)))
+            commit = partial(kept.make, operation.bearer, row, operation.instance_id, operation.change)
+            return Reply(201, await self._carried_out(row, operation, commit))
 
     async def _update(self, operation: Operation) -> Reply:
-        row, is_mine = await self._begun(operation)
-        if not is_mine:
-            said = await self._desk.run(partial(kept.answered, row))
-            return Reply(200, said["instance"])
-        said = await self._carried_out(
-            row, operation, partial(kept.change, row, operation.instance_id, operation.change)
-        )
-        if said is None:
-            await self._desk.run(partial(kept.give_up, row))
-            raise not_found()
-        return Reply(200, said["instance"])
-
-    async def _begun(self, operation: Operation) -> tuple[ProtocolAnswer, bool]:
-        """The row of the key. Whoever comes while another carries it out waits for what comes of that."""
-        begin = partial(kept.begin, operation.bearer.number, operation.name, operation.key, operation.digest)
-        waited = False
-        while True:
-            row, is_mine = await self._desk.run(begin)
-            if row.digest != operation.digest:
-                raise Refused(
-                    409, "idempotency_conflict", "This Idempotency-Key was used for something else."
-                )
-            if is_mine and waited:
+        turn = self._turn(operation)
+        waited = turn.locked()
+        async with turn:
+            row, is_mine = await self._begun(operation, waited=waited)
+            if not is_mine:
+                said = await self._desk.run(partial(kept.answered, row))
+                return Reply(200, said["instance"])
+            commit = partial(kept.change, row, operation.instance_id, operation.change)
+            said = await self._carried_out(row, operation, commit)
+            if said is None:
                 await self._desk.run(partial(kept.give_up, row))
-                raise Refused(422, "webhook_verification_failed", UNVERIFIED)
-            if is_mine or row.status is not None:
-                return row, is_mine
-            waited = True
-            await asyncio.sleep(AGAIN_SECONDS)
+                raise not_found()
+            return Reply(200, said["instance"])
+
+    def _turn(self, operation: Operation) -> asyncio.Lock:
+        """Of the calls of this key in this process, one goes on after the other."""
+        name = (operation.bearer.number, operation.name, operation.key)
+        return self._turns.setdefault(name, asyncio.Lock())
+
+    async def _begun(self, operation: Operation, *, waited: bool) -> tuple[ProtocolAnswer, bool]:
+        """The row of the key, and whether it is this call's to carry out.
+
+        waited: for another call, whose verification counts for this one too. What another web process carries out is
+        not waited for: its client comes again.
+        """
+        begin = partial(kept.begin, operation.bearer.number, operation.name, operation.key, operation.digest)
+        row, is_mine = await self._desk.run(begin)
+        if row.digest != operation.digest:
+            raise Refused(409, "idempotency_conflict", "This Idempotency-Key was used for something else.")
+        if is_mine and waited:
+            await self._desk.run(partial(kept.give_up, row))
+            raise Refused(422, "webhook_verification_failed", UNVERIFIED)
+        if not is_mine and row.status is None:
+            raise Refused(503, "dependency", UNDER_WAY, after=AGAIN_SECONDS)
+        return row, is_mine
 
     async def _carried_out(self, row: ProtocolAnswer, operation: Operation, commit: Any) -> Any:
         try:
@@ -143,6 +152,7 @@ class Registrar:
         self._verifying.count(provisioner)
 
 
+UNDER_WAY = "Another call with this key is being carried out. Ask again with the same key."
 UNVERIFIED = "The receiver did not answer the challenge as it must. Nothing was changed."
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from django.db import Error
+
 from core.api import asking, hooks
 from core.api.answers import Refused
 from core.api.bearers import agent_of
-from core.api.desk import Desk
+from core.api.desk import AWAY, Desk
 from core.api.routes import ROUTES, Call
 from core.approvals.request import ApprovalRequest
 from core.errors import MalformedRecord, StoreUnavailable
@@ -21,6 +23,7 @@ LONGEST_WAIT = 25.0  # seconds that ask_human and wait_for_answer take; clients 
 OPEN_SECONDS = 3600.0
 AGAIN = "Nobody has answered yet. Call wait_for_answer with this id; do nothing that depends on the answer before."
 KIND = "question"
+TROUBLE = (StoreUnavailable, MalformedRecord, Error)
 
 
 class Task(NamedTuple):
@@ -71,8 +74,8 @@ class Asker:
                 self.begun = Task(*await self._desk.run(partial(hooks.opened, self._agent, body)))
                 return {"status": PENDING}
             reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
-        except (Refused, StoreUnavailable, MalformedRecord) as error:
-            return {"behavior": "deny", "message": f"Nobody could be asked: {error}"}
+        except (Refused, *TROUBLE) as error:
+            return {"behavior": "deny", "message": f"Nobody could be asked: {why(error)}"}
         return _permission(reply, given)
 
     async def ask(
@@ -111,7 +114,7 @@ class Asker:
             said = await self.wait(task.request_id, 0)
             return None if said["status"] == PENDING else said
         try:
-            reply = await hooks.answered(self._desk, self._agent, request, task.use)
+            reply = await hooks.answered(self._desk, self._bearer, self._agent, request, task.use)
         except Refused as refused:  # another call of the same took the answer
             return {"behavior": "deny", "message": str(refused)}
         return None if reply.status == 202 else _permission(reply.body, request.context["input"])
@@ -153,4 +156,9 @@ def as_text(said: Mapping[str, Any]) -> str:
 
 def unavailable(error: Exception) -> dict[str, Any]:
     """What a tool says where Redis or the database is away."""
-    return {"status": UNAVAILABLE, "approved": False, "reason": f"Nobody could be asked: {error}"}
+    return {"status": UNAVAILABLE, "approved": False, "reason": f"Nobody could be asked: {why(error)}"}
+
+
+def why(error: Exception) -> str:
+    """What is wrong, for an agent; what a database says of itself is not for it."""
+    return AWAY if isinstance(error, Error) else str(error)

@@ -9,9 +9,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 
 from core import __version__
 from core.api.answers import Refused
-from core.api.mcp.asking import LONGEST_WAIT, Asker, as_text, unavailable
+from core.api.mcp.asking import LONGEST_WAIT, TROUBLE, Asker, as_text, unavailable
 from core.api.mcp.tasks import Tasks, asker_of
-from core.errors import MalformedRecord, StoreUnavailable
 
 INSTRUCTIONS = (
     "People approve, deny or answer here. Go on only where the answer says approved; a denial is final, so do not try "
@@ -69,5 +68,5 @@ async def _answered(waiting: Awaitable[dict[str, Any]]) -> str:
         return as_text(await waiting)
     except Refused as refused:
         raise ToolError(str(refused)) from refused
-    except (StoreUnavailable, MalformedRecord) as error:
+    except TROUBLE as error:
         return as_text(unavailable(error))

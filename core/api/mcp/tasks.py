@@ -14,10 +14,9 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams
 
 from core.api.answers import Refused
-from core.api.mcp.asking import Asker, Task, as_text
+from core.api.mcp.asking import TROUBLE, Asker, Task, as_text, why
 from core.approvals.request import ApprovalRequest
 from core.cli.mcp_tasks import IDENTIFIER, VERSION, TaskParams, are_taken
-from core.errors import MalformedRecord, StoreUnavailable
 from core.values.approvals import CANCELLED, PENDING
 
 ASKER = "telemetry.asker"  # in the scope of a call over HTTP
@@ -69,8 +68,8 @@ def _handler(way: Way) -> Callable[[Context, TaskParams], Awaitable[HandlerResul
             return await way(asker, task, await asker.request_of(task))
         except Refused as refused:
             raise MCPError(INVALID_PARAMS, str(refused)) from refused
-        except (StoreUnavailable, MalformedRecord) as error:
-            raise MCPError(INTERNAL_ERROR, str(error)) from error
+        except TROUBLE as error:
+            raise MCPError(INTERNAL_ERROR, why(error)) from error
 
     return answer
 

@@ -24,6 +24,7 @@ from .records import PendingRequests as PendingRequests
 from .records import RequestRecord as RequestRecord
 from .records import WaitingRequest as WaitingRequest
 from .records import count_waiting as count_waiting
+from .records import each_asked as each_asked
 from .records import pending_ids as pending_ids
 from .records import read_all_waiting as read_all_waiting
 from .records import read_asked as read_asked

@@ -187,19 +187,32 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
 
     One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
+    now, found = datetime.now(UTC), []
+    for now, record in each_asked(store, agent_id, key):  # noqa: B007  the last one is said
+        found.append(record)
+    return now, sorted(found, key=lambda record: record.requested_at, reverse=True)
+
+
+def each_asked(
+    store: Store, agent_id: str, key: str | None = None, older_than: str = "", at_once: int = AT_ONCE
+) -> Iterator[tuple[datetime, RequestRecord]]:
+    """The same one after the other, each with the server's time, so many in a round trip.
+
+    older_than: those that were asked before the request of this id; none where that is none of them.
+    """
     if key is None:
         reply = store.read("ZRANGE", store.keys.approvals_asked(agent_id), 0, ASKED_LENGTH - 1, "REV")
     else:
         named = store.read("GET", store.keys.approval_key(agent_id, key))
         reply = [] if named is None else [named[:ID_LENGTH]]
-    now, found = datetime.now(UTC), []
     ids = [id_.decode(errors="replace") for id_ in reply]
-    for now, _id, record in _read_each(store, ids, {}):  # noqa: B007  the last one is said
+    if older_than:
+        ids = ids[ids.index(older_than) + 1 :] if older_than in ids else []
+    for now, _id, record in _read_each(store, ids, {}, at_once=at_once):
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
         elif record is not None and record.agent_id == agent_id:
-            found.append(record)
-    return now, sorted(found, key=lambda record: record.requested_at, reverse=True)
+            yield now, record
 
 
 def _read_each(
@@ -207,9 +220,10 @@ def _read_each(
     request_ids: list[str],
     known: Mapping[str, RequestRecord],
     contexts: Contexts | None = None,
+    at_once: int = AT_ONCE,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there; some are read while those before them are gone through."""
-    parts = [request_ids[first : first + AT_ONCE] for first in range(0, len(request_ids), AT_ONCE)]
+    parts = [request_ids[first : first + at_once] for first in range(0, len(request_ids), at_once)]
     read = store.read_ahead(_hashes(store.keys, part) for part in parts)
     for part, (time, *replies) in zip(parts, read, strict=True):
         now = at(milliseconds_of(time))

@@ -17,6 +17,8 @@ from core import ApprovalGate
 from core.api.throttle import Throttle
 from core.history.callbacks import messages, sending
 from core.history.people.tokens import FLEET_LENGTH, Wanted
+from core.history.protocol import instances as kept
+from core.history.protocol.values import digest_of
 from core.models import AgentToken, Callback, ProtocolInstance
 from telemetry_site.asgi import door
 from tests import receivers
@@ -170,6 +172,17 @@ def test_a_receiver_is_verified_once_and_its_secret_is_never_told(provisioner, h
     shown = answers[0].json()["instance"]["delivery"]
     assert shown == {name: body["delivery"][name] for name in ("type", "url", "registration_id")}
     assert harness.secret not in str(ProtocolInstance.objects.values())
+
+
+def test_what_another_process_carries_out_under_the_key_is_not_waited_for(provisioner):
+    body, token = {"instance_name": "a"}, AgentToken.objects.get()
+    row, is_mine = kept.begin(token.pk, "create", "k", digest_of(body))
+    assert is_mine
+    busy = post(provisioner, body, "k")
+    assert (code(busy), busy.headers["retry-after"]) == ((503, "dependency"), "1")
+    assert "same key" in busy.json()["error"]["message"]
+    kept.give_up(row)
+    assert post(provisioner, body, "k").status_code == 201
 
 
 def test_a_receiver_that_does_not_expect_us_makes_no_instance_and_changes_none(provisioner, harness):

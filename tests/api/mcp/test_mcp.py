@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
+from core.api import bearers
 from core.history.approvals import decisions
+from core.history.people import tokens
 from core.models import ApprovalType
 from core.store.approvals import set_limits
 from core.store.client import open_store
@@ -68,6 +70,19 @@ def answered(gate, soon, *, approved: bool, reason: str = "") -> tuple[threading
     thread = threading.Thread(target=decide)
     thread.start()
     return thread, seen
+
+
+def test_a_database_that_is_away_is_a_no_that_says_nothing_of_it(call, monkeypatch):
+    def away(*_asked):
+        raise OperationalError("db.internal:5432 is away")
+
+    monkeypatch.setattr(bearers, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(tokens, "good_of", away)
+    answer = call("ask_human", {"question": "May I?"})
+    assert (answer["status"], answer["approved"]) == ("unavailable", False)
+    asked = call("approve", {"tool_name": "Bash", "input": {}})
+    assert asked["behavior"] == "deny"
+    assert "db.internal" not in answer["reason"] + asked["message"]
 
 
 @pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])

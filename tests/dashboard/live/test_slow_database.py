@@ -10,6 +10,8 @@ from django.db.backends.signals import connection_created
 from django.test import Client
 
 from core.approval_gates import ApprovalGate
+from core.errors import StoreUnavailable
+from core.store.client import Store
 from dashboard.live import feed, subscription
 from dashboard.live.follower import follower
 from tests.dashboard.live.frames import (
@@ -142,6 +144,34 @@ def test_a_region_that_cannot_be_read_is_the_trouble_of_its_page_alone(
     database.release()
     next_partial(own, "approval", holding=unreadable.request_id)
     next_tick(own, ok=True)
+
+
+def test_a_region_that_comes_just_as_redis_goes_is_read_again(
+    gate: ApprovalGate, signed_in, open_socket, database: Database, monkeypatch
+):
+    version, came, goes = feed.rights.version, feed.Feed._region_came, threading.Event()
+
+    def ask(store: Store) -> str:
+        if goes.is_set():
+            goes.clear()
+            raise StoreUnavailable("gone")
+        return version(store)
+
+    def come(self: feed.Feed, *region: object) -> None:
+        if database.asked.is_set():
+            database.asked.clear()
+            goes.set()
+        came(self, *region)
+
+    monkeypatch.setattr(feed.rights, "version", ask)
+    monkeypatch.setattr(feed.Feed, "_region_came", come)
+    request = gate.open_request("deploy")
+    database.hold(HISTORY)
+    page = open_socket(signed_in("approver"), f"/ws/approvals/{request.request_id}/")
+    assert database.asked.wait(PATIENCE)
+    database.release()
+    next_partial(page, "approval", holding=request.request_id)
+    next_tick(page, ok=True)
 
 
 @pytest.mark.usefixtures("soon_unknown")

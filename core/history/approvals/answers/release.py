@@ -123,9 +123,9 @@ class Releases:
         while (decision_id := self._next()) is not None:
             try:
                 _tried(open_store(), decision_id)
+                close_old_connections()
             except Exception:  # the next one is released all the same
                 logger.exception("a held approval (%s) was not released", decision_id)
-            close_old_connections()
 
     def _next(self) -> uuid.UUID | None:
         """The one whose time has come, once it has; None where nothing is left."""

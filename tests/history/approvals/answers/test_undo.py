@@ -320,14 +320,20 @@ def test_redis_away_at_the_release_leaves_it_held(held, monkeypatch, maria, gate
     wait_until(lambda: holds.holdings([request.request_id]), "it is still shown as held")
 
 
-def test_what_goes_wrong_with_one_release_keeps_none_from_the_next(monkeypatch):
+@pytest.mark.parametrize("goes_wrong", ["release", "close_old_connections"])
+def test_what_goes_wrong_with_one_release_keeps_none_from_the_next(monkeypatch, goes_wrong):
     tried = []
 
-    def broken(_store, decision_id):
-        tried.append(decision_id)
+    def broken(*_given):
         raise RuntimeError("not foreseen")
 
-    monkeypatch.setattr(release, "release", broken)
+    def noted(_store, decision_id):
+        tried.append(decision_id)
+        if goes_wrong == "release":
+            broken()
+
+    monkeypatch.setattr(release, "close_old_connections", broken)
+    monkeypatch.setattr(release, "release", noted)
     releases = release.Releases()
     for name in ("one", "two"):
         releases.add(name, 0.0)
