@@ -9,7 +9,6 @@ from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
 from core.api.desk import Desk
-from core.api.ends import until
 from core.api.living import only, with_fields
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
@@ -20,6 +19,7 @@ from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
 from core.history.callbacks import asked as callbacks
 from core.history.notices import addresses
+from core.history.people.tokens import Bearer
 from core.store.approvals import expect_no_call, read_asker, read_record, read_waiting, valid_id
 from core.store.client import CONFIRM_SECONDS, open_store
 from core.values.approvals import PENDING, UNKNOWN
@@ -136,16 +136,20 @@ def hearing_of(query: Mapping[str, str]) -> Hearing:
     return hearing(query.get("claim"), [word for word in query.get("understands", "").split(",") if word])
 
 
-async def outcome(desk: Desk, agent: str, request_id: str, seconds: float, hearing: Hearing) -> Reply:
+async def outcome(
+    desk: Desk, bearer: Bearer, agent: str, request_id: str, seconds: float, hearing: Hearing
+) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
     said: Reply | None = await waited(
-        desk, request_id, seconds, lambda: next(first, _look)(request_id, hearing)
+        desk, bearer, request_id, seconds, lambda: next(first, _look)(request_id, hearing)
     )
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
-async def waited(desk: Desk, request_id: str, seconds: float, look: Callable[[], tuple[Any, float]]) -> Any:
+async def waited(
+    desk: Desk, bearer: Bearer, request_id: str, seconds: float, look: Callable[[], tuple[Any, float]]
+) -> Any:
     """What `look` finds in a thread, waiting at most so long for it; meanwhile the request has somebody who waits."""
     with desk.listeners.call() as call:
 
@@ -155,7 +159,7 @@ async def waited(desk: Desk, request_id: str, seconds: float, look: Callable[[],
                 call.waits_for(request_id)
             return found, due
 
-        found = await until(desk.ends, request_id, seconds, looked)
+        found = await desk.until(bearer, desk.ends, request_id, seconds, looked)
         if found is not None:
             call.heard(request_id)
         return found
@@ -191,7 +195,7 @@ def _look(request_id: str, hearing: Hearing) -> tuple[Reply | None, float]:
     return Reply(200, outcome_said(response)), 0.0
 
 
-async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
+async def ended(desk: Desk, bearer: Bearer, agent: str, body: dict[str, Any]) -> Reply:
     """Which of many requests have ended, waiting at most `wait` seconds for one. So have unknown ones."""
     only(body, ("agent", "ids", "wait"))
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
@@ -204,7 +208,7 @@ async def ended(desk: Desk, agent: str, body: dict[str, Any]) -> Reply:
             call.waits_for(*(id_ for id_ in ids if id_ not in found))
             return found or None, due
 
-        over: list[str] = await until(desk.ends, ids, seconds, look) or []
+        over: list[str] = await desk.until(bearer, desk.ends, ids, seconds, look) or []
         call.heard(*over)
     return Reply(200, {"ended": over})
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -14,10 +14,11 @@ from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, Standing, secret_of
-from core.api.ends import Ends, Happenings, Mail
+from core.api.ends import Ends, Happenings, Look, Mail, until
 from core.api.listeners import Listeners
 from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
+from core.gate.wakes import Wakes
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
 
@@ -76,6 +77,21 @@ class Desk:
             known if known is not None else await self.run(partial(self._standing.ask, bearer.number))
         )
         return good
+
+    async def until(
+        self, bearer: Bearer, wakes: Wakes, names: str | Sequence[str], seconds: float, look: Look
+    ) -> Any:
+        """What `look` finds, as `ends.until` waits for it; Refused where the token is none any more by then."""
+        has_looked = False
+
+        async def look_while_good() -> tuple[Any, float]:
+            nonlocal has_looked
+            if has_looked and not await self.still(bearer):
+                raise Refused(401, "token", "This token is not good any more.")
+            has_looked = True
+            return await look()
+
+        return await until(wakes, names, seconds, look_while_good)
 
 
 def _fresh(action: Callable[[], Any]) -> Any:

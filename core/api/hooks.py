@@ -134,7 +134,8 @@ async def claude_code(
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
     with_beats = _beats(desk.beating, bearer, agent, question) if "beat" in bearer.scopes else None
-    reply = await _while_alive(desk, with_beats, _held(desk, agent, question, understands, seconds))
+    held = _held(desk, bearer, agent, question, understands, seconds)
+    reply = await _while_alive(desk, with_beats, held)
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
@@ -146,24 +147,24 @@ def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
     return _asked(agent, tool, (CHANGES, EDITED)), tool.use
 
 
-async def answered(desk: Desk, agent: str, request: ApprovalRequest, use: str) -> Reply:
+async def answered(desk: Desk, bearer: Bearer, agent: str, request: ApprovalRequest, use: str) -> Reply:
     """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
     hearing = asking.hearing(use, (CHANGES, EDITED))
-    reply = await asking.outcome(desk, agent, request.request_id, 0, hearing)
+    reply = await asking.outcome(desk, bearer, agent, request.request_id, 0, hearing)
     context = request.context
     tool = Tool(BEFORE, context["tool"], context["session"], use, context)
     return reply if reply.status == 202 else _said(tool, reply.status, reply.body)
 
 
 async def _held(
-    desk: Desk, agent: str, question: Question, understands: tuple[str, ...], seconds: float
+    desk: Desk, bearer: Bearer, agent: str, question: Question, understands: tuple[str, ...], seconds: float
 ) -> Reply:
     """How a question ended within so many seconds: 200, or 202 where nobody has answered."""
     hearing = asking.hearing(question.use, understands)
 
     async def outcome(request_of: Callable[[str, Question, tuple[str, ...]], str]) -> Reply:
         request_id = await desk.run(partial(request_of, agent, question, understands))
-        return await asking.outcome(desk, agent, request_id, seconds, hearing)
+        return await asking.outcome(desk, bearer, agent, request_id, seconds, hearing)
 
     try:
         return await outcome(_asked)

@@ -10,6 +10,7 @@ from core.api.answers import Refused, Reply
 from core.api.bearers import agent_of, require
 from core.api.description import DESCRIPTION
 from core.api.desk import (
+    BODY_BYTES,
     Desk,
     Receive,
     Scope,
@@ -23,12 +24,12 @@ from core.api.desk import (
     refused_by,
     unless_gone,
 )
-from core.api.ends import until
 from core.history.people.tokens import Bearer
 from core.signals.signal import CoordinationSignal
 from core.values.json import loads_from_outside
 
 PREFIX = "/api/v1/"
+STRANGERS_BYTES = 64 * 1024  # of what is sent without a token
 LOOK_SECONDS = 10.0  # after which a mailbox is looked at, whatever was heard of it
 
 
@@ -74,7 +75,7 @@ def _beat(mode: str, call: Call) -> Reply:
 
 def _outcome(call: Call) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.hearing_of(call.query)
-    return asking.outcome(call.desk, call.agent, call.id, seconds, hearing)
+    return asking.outcome(call.desk, call.bearer, call.agent, call.id, seconds, hearing)
 
 
 async def _signal(call: Call) -> Reply:
@@ -88,7 +89,8 @@ async def _signal(call: Call) -> Reply:
         take = partial(run, partial(living.take_signal, agent, call.query))
         return await streams.handed(take, give_back), LOOK_SECONDS
 
-    found = await until(call.desk.mail, agent, seconds, look) if seconds else (await look())[0]
+    heard = call.desk.until(call.bearer, call.desk.mail, agent, seconds, look) if seconds else None
+    found = (await look())[0] if heard is None else await heard
     if found is None:
         return Reply(204)
     return Reply(200, found.to_dict(), unsent=partial(give_back, found))
@@ -102,7 +104,7 @@ ROUTES: dict[tuple[str, str], Route] = {
         "ask", lambda call: asking.find(call.agent, call.query.get("key"), call.query.get("status"))
     ),
     ("POST", "requests/ended"): Route(
-        "ask", lambda call: asking.ended(call.desk, call.agent, call.body), waits=True
+        "ask", lambda call: asking.ended(call.desk, call.bearer, call.agent, call.body), waits=True
     ),
     ("GET", "requests/{id}"): Route("ask", lambda call: asking.read(call.agent, call.id)),
     ("GET", "requests/{id}/outcome"): Route("ask", _outcome, waits=True),
@@ -164,7 +166,8 @@ class Calls:
         if (method, path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
         if (method, path) in OPEN:
-            given, address = await _object(scope, receive), (scope.get("client") or ("", 0))[0]
+            given = await _object(scope, receive, STRANGERS_BYTES)
+            address = (scope.get("client") or ("", 0))[0]
             opened: Reply = await self._desk.run(partial(OPEN[method, path], self._desk, given, address))
             return opened
         bearer = await self._desk.bearer(scope)
@@ -202,9 +205,9 @@ def _found(method: str, path: str) -> tuple[Route, str]:
     raise Refused(404, "address", f"There is nothing here. {PREFIX}openapi.json has what there is.")
 
 
-async def _object(scope: Scope, receive: Receive) -> dict[str, Any]:
-    """The JSON object that was sent, {} for none; Refused for anything else and for more than 1 MiB."""
-    text = await body_of(receive)
+async def _object(scope: Scope, receive: Receive, most: int = BODY_BYTES) -> dict[str, Any]:
+    """The JSON object that was sent, {} for none; Refused for anything else and for more than `most` bytes."""
+    text = await body_of(receive, most)
     if not text or scope["method"] in ("GET", "HEAD"):
         return {}
     kind = header(scope, b"content-type").split(b";")[0].strip().lower()

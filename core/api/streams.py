@@ -34,7 +34,7 @@ async def of_request(
 
     async def pieces() -> AsyncIterator[bytes]:
         yield FIRST
-        waiting = partial(asking.outcome, desk, agent, request_id, LOOK_SECONDS, hearing)
+        waiting = partial(asking.outcome, desk, bearer, agent, request_id, LOOK_SECONDS, hearing)
         try:
             async with aclosing(_heard(desk, bearer, waiting)) as heard:
                 async for reply in heard:

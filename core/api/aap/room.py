@@ -55,7 +55,7 @@ class Provider:
         sent = await body_of(receive, words.BODY_BYTES)
         path = scope["path"].removeprefix(PREFIX).split("/")
         if path[:2] == ["v1", "requests"]:
-            call = Asked(scope, _agent(bearer), bearer.number, sent)
+            call = Asked(scope, _agent(bearer), bearer, sent)
             return await self._of_requests(call, path[2:], receive)
         if path[:2] == ["v1", "instances"]:
             return await self._registrar.answer(scope, _provisioner(bearer), sent, path[2:])
@@ -65,7 +65,7 @@ class Provider:
         named = words.identifier(rest[0]) if rest else None
         match (call.method, len(rest), rest[1:]):
             case ("POST", 0, _):
-                action = partial(requests.create, call.agent, call.token, call.key, call.question)
+                action = partial(requests.create, call.agent, call.bearer.number, call.key, call.question)
             case ("GET", 1, _):
                 return await self._read(call, named, receive)
             case ("DELETE", 1, _):
@@ -84,7 +84,8 @@ class Provider:
         if seconds and named is not None:
             with self._polling(call.agent):
                 look = partial(requests.ended, call.agent, named)
-                ended = await unless_gone(waited(self._desk, str(named), seconds, look), receive)
+                waiting = waited(self._desk, call.bearer, str(named), seconds, look)
+                ended = await unless_gone(waiting, receive)
             if ended is not None:
                 return Reply(ended.status, ended.body)
         reply: Reply = await self._desk.run(partial(requests.read, call.agent, named))
@@ -106,8 +107,8 @@ class Provider:
 class Asked:
     """A call of an agent. What it needs of the body or the headers is read when it is needed."""
 
-    def __init__(self, scope: Scope, agent: str, token: int, sent: bytes) -> None:
-        self.scope, self.agent, self.token, self._sent = scope, agent, token, sent
+    def __init__(self, scope: Scope, agent: str, bearer: Bearer, sent: bytes) -> None:
+        self.scope, self.agent, self.bearer, self._sent = scope, agent, bearer, sent
         self.method = scope["method"]
 
     @property

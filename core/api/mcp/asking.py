@@ -111,7 +111,7 @@ class Asker:
             said = await self.wait(task.request_id, 0)
             return None if said["status"] == PENDING else said
         try:
-            reply = await hooks.answered(self._desk, self._agent, request, task.use)
+            reply = await hooks.answered(self._desk, self._bearer, self._agent, request, task.use)
         except Refused as refused:  # another call of the same took the answer
             return {"behavior": "deny", "message": str(refused)}
         return None if reply.status == 202 else _permission(reply.body, request.context["input"])
