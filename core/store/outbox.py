@@ -12,6 +12,7 @@ from .script import SCRIPTS, Command, nothing, refuse_errors
 
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
+ASTRAY_MS = 366 * 24 * 3600 * 1000
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
 
 
@@ -137,6 +138,11 @@ def numbers(position: str) -> tuple[int, int]:
     """A position as it is ordered."""
     milliseconds, _, sequence = position.partition("-")
     return int(milliseconds), int(sequence or 0)
+
+
+def is_astray(store: Store, position: str) -> bool:
+    """Whether a position is a year ahead of the server's clock: of an entry whose id somebody chose."""
+    return numbers(position)[0] > milliseconds_of(store.read("TIME")) + ASTRAY_MS
 
 
 def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:

@@ -194,6 +194,21 @@ def test_a_batch_that_fails_in_the_middle_leaves_neither_effects_nor_cursor(gate
     assert assert_chain_is_whole() == 2
 
 
+def test_an_outbox_that_somebody_spoiled_is_followed_anew_once_it_was_deleted(gate, raw, record, clean_redis):
+    """Under the last id that there is: nothing can come after it, and the recorder has read it."""
+    first = gate.open_request("deploy").request_id
+    raw.xadd("{telemetry}:outbox", {"type": "x"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    record()
+    raw.delete("{telemetry}:outbox")
+    second = gate.open_request("deploy").request_id
+    anew = Recorder(clean_redis)
+    while anew.step():
+        pass
+    assert kinds_of(first) == kinds_of(second) == ["approval.requested"]
+    assert assert_chain_is_whole() == 2
+    assert Cursor.objects.get().position < f"{2**64 - 1}"
+
+
 def test_an_outbox_deleted_under_the_recorder_is_followed_anew(gate, raw, record):
     gate.open_request("deploy")
     record()
