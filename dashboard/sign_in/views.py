@@ -103,9 +103,10 @@ class RemovePasskey(RemoveWebAuthnView):  # type: ignore[misc]
     def form_valid(self, form: Any) -> HttpResponse:
         """Not the last one."""
         if get_adapter().can_delete_authenticator(self.object):
-            response: HttpResponse = super().form_valid(form)
-            return response
-        return self.render_to_response(self.get_context_data(form=form, is_last=True))
+            removed: HttpResponse = super().form_valid(form)
+            return removed
+        refused: HttpResponse = self.render_to_response(self.get_context_data(form=form, is_last=True))
+        return refused
 
 
 @require_safe
