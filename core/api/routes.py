@@ -10,6 +10,7 @@ from core.api.answers import Refused, Reply
 from core.api.bearers import agent_of, require, while_good
 from core.api.description import DESCRIPTION
 from core.api.desk import (
+    BODY_BYTES,
     Desk,
     Receive,
     Scope,
@@ -29,6 +30,7 @@ from core.signals.signal import CoordinationSignal
 from core.values.json import loads_from_outside
 
 PREFIX = "/api/v1/"
+STRANGERS_BYTES = 64 * 1024  # of what is sent without a token
 LOOK_SECONDS = 10.0  # after which a mailbox is looked at, whatever was heard of it
 
 
@@ -163,7 +165,8 @@ class Calls:
         if (method, path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
         if (method, path) in OPEN:
-            given, address = await _object(scope, receive), (scope.get("client") or ("", 0))[0]
+            given = await _object(scope, receive, STRANGERS_BYTES)
+            address = (scope.get("client") or ("", 0))[0]
             opened: Reply = await self._desk.run(partial(OPEN[method, path], self._desk, given, address))
             return opened
         bearer = await self._desk.bearer(scope)
@@ -201,9 +204,9 @@ def _found(method: str, path: str) -> tuple[Route, str]:
     raise Refused(404, "address", f"There is nothing here. {PREFIX}openapi.json has what there is.")
 
 
-async def _object(scope: Scope, receive: Receive) -> dict[str, Any]:
-    """The JSON object that was sent, {} for none; Refused for anything else and for more than 1 MiB."""
-    text = await body_of(receive)
+async def _object(scope: Scope, receive: Receive, most: int = BODY_BYTES) -> dict[str, Any]:
+    """The JSON object that was sent, {} for none; Refused for anything else and for more than `most` bytes."""
+    text = await body_of(receive, most)
     if not text or scope["method"] in ("GET", "HEAD"):
         return {}
     kind = header(scope, b"content-type").split(b";")[0].strip().lower()

@@ -22,11 +22,13 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     _refuse_existing(path)
     part = _part_of(path)
     try:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
+        # No link of somebody who may write to this folder is followed, and no file of theirs is filled.
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         # Nobody asked for the part: what cannot be made is the file.
         raise type(error)(error.errno, error.strerror, str(path)) from error
     with os.fdopen(descriptor, "r+b") as file:
+        os.fchmod(descriptor, 0o600)
         _lock(descriptor, part)
         try:
             file.truncate(0)

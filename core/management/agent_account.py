@@ -44,7 +44,7 @@ def agent_rule(keys: Keys, agent: str, older: Iterable[str] = ()) -> list[str]:
     requests = [prefix(keys, "approvals", word) + id_ for word in REQUEST_WORDS for id_ in ids]
     inboxes = prefix(keys, "signals", "inbox") + "*"
     return [
-        *("resetchannels", "-@all", "+@connection", "+time"),
+        *("resetchannels", "-@all", "+@connection", "-@dangerous", "-client|tracking", "+time"),
         f"(+evalsha ~{prefix(keys)}*)",
         f"({DATA} {' '.join(f'~{key}' for key in [*own, *shared])})",
         f"({REQUESTS} {' '.join(f'~{key}' for key in requests)})",

@@ -3,7 +3,9 @@
 import re
 import uuid
 from dataclasses import dataclass
+from itertools import takewhile
 
+from ..errors import StoreRefused
 from ..values.moments import milliseconds_of
 from ..values.pairs import text_pairs
 from .client import Line, Store, open_store
@@ -12,6 +14,11 @@ from .script import SCRIPTS, Command, nothing, refuse_errors
 
 BATCH = 200
 _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
+ASTRAY_MS = 366 * 24 * 3600 * 1000
+SPOILED = (
+    "somebody appended to the outbox under the id {position}, which is of no time, so nothing comes after it: "
+    "find out who, then delete the key {key} (docs/reference/redis.md#accounts)"
+)
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
 
 
@@ -105,8 +112,15 @@ def next_deadline_seconds(store: Store) -> float | None:
 
 
 def read_after(line: Line, position: str, seconds: float) -> list[OutboxEntry]:
-    """The entries after `position`, at most 200, waiting up to `seconds` for the first."""
-    return _read(line, {line.keys.outbox: position}, seconds).get(line.keys.outbox, [])
+    """The entries after `position`, at most 200, waiting up to `seconds` for the first.
+
+    StoreRefused for one under an id of no time; those before it come first.
+    """
+    found = _read(line, {line.keys.outbox: position}, seconds).get(line.keys.outbox, [])
+    ours = list(takewhile(lambda entry: _POSITION.fullmatch(entry.position), found))
+    if found and not ours:
+        raise StoreRefused(SPOILED.format(position=found[0].position, key=line.keys.outbox))
+    return ours
 
 
 def unread(store: Store, position: str, most: int) -> list[OutboxEntry]:
@@ -137,6 +151,11 @@ def numbers(position: str) -> tuple[int, int]:
     """A position as it is ordered."""
     milliseconds, _, sequence = position.partition("-")
     return int(milliseconds), int(sequence or 0)
+
+
+def is_astray(store: Store, position: str) -> bool:
+    """Whether a position is a year ahead of the server's clock: of an entry whose id somebody chose."""
+    return numbers(position)[0] > milliseconds_of(store.read("TIME")) + ASTRAY_MS
 
 
 def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:

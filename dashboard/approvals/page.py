@@ -388,8 +388,15 @@ def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:
 
 def _answered(known: RequestRecord | ApprovalRecord) -> dict[str, Any]:
     """What a page says of answers beside yes and no."""
-    revises, revised_by = str(known.revises or ""), _revised_by(known)
-    return {"edited": _edited(known), "revises": revises, "revised_by": revised_by}
+    return {"edited": _edited(known), "revises": _revises(known), "revised_by": _revised_by(known)}
+
+
+def _revises(known: RequestRecord | ApprovalRecord) -> str:
+    """The request that it says it was asked again for, where people asked back there and the same agent had asked."""
+    if not known.revises:
+        return ""
+    asked = ApprovalRecord.objects.filter(pk=known.revises, agent_id=known.agent_id, answer=CHANGES)
+    return str(known.revises) if asked.exists() else ""
 
 
 def _edited(known: RequestRecord | ApprovalRecord) -> SafeString | str:

@@ -17,6 +17,7 @@ from dashboard import access
 from dashboard.access import Audience
 from dashboard.live.feed import Feed
 from dashboard.live.subscription import RIGHTS_CHANGED, SIGNED_OUT, Subscription
+from dashboard.sign_in import demands
 
 
 def mark_of(session_key: str) -> str:
@@ -107,7 +108,7 @@ class Follower:
         users = access.users_of_sessions(subscription.session_key for subscription in watching)
         for subscription in watching:
             user = users.get(subscription.session_key)
-            audience = None if user is None else Audience.of(user)
+            audience = None if user is None or demands.is_missing(user) else Audience.of(user)
             if audience is None:
                 subscription.send([SIGNED_OUT])
             elif audience != subscription.audience:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -12,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from core.history.notices import sending
 from core.history.notices.told import tested_lately, told
 from core.models import NoticeChannel, NoticeWish
+from dashboard import access
 from dashboard.notices import words
 from dashboard.notices.forms import WishForm
 from dashboard.notices.lines import Line
@@ -19,7 +19,7 @@ from dashboard.notices.lines import Line
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@login_required
+@access.viewer_required
 def show(request: HttpRequest) -> HttpResponse:
     """One's own notices: what is set, and what was told."""
     user: Any = request.user
@@ -38,7 +38,7 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@access.viewer_required
 def test(request: HttpRequest) -> HttpResponse:
     """Try each channel of this person; the worker sends it."""
     if tested_lately(request.user):

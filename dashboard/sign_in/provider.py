@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.providers.base import AuthProcess
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -24,7 +25,12 @@ class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return True
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Refuse who has none of the groups, and a name that is taken; else give and take the groups."""
+        """Refuse who has none of the groups, and a name that is taken; else give and take the groups.
+
+        django-allauth would also tie who comes to the account of whoever is signed in, with nothing shown anew.
+        """
+        if sociallogin.state.get("process") != AuthProcess.LOGIN:
+            raise ImmediateHttpResponse(_refused(request, words.PROVIDER_FAILED))
         groups = _groups(sociallogin.account.extra_data)
         sociallogin.email_addresses = []  # with one, django-allauth compares it with those of others
         if not groups:

@@ -9,19 +9,24 @@ import math
 import secrets
 import time
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.core import signing
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 
 from core.history.agents.origins import origin_of
 
 SECONDS = 300  # in which a name may be tried so often from one place
 ADDRESS_SECONDS = 60  # and in which all names together from one address
 KNOWN_SECONDS = 90 * 24 * 3600
+
+View = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,22 @@ def succeeded(tried: Try) -> None:
 def counted(kind: str, seconds: int, *parts: str) -> int:
     """How many tries of another kind there were of these parts within so many seconds, with this one."""
     return _count(_key(kind, seconds, *parts), seconds)
+
+
+def sparingly(view: View) -> View:
+    """Begun without a session it leaves one in SQL, so strangers begin it so often a minute from one address."""
+
+    @wraps(view)
+    def counting(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated and request.session.is_empty():
+            begun = counted("begun", ADDRESS_SECONDS, origin_of(request.META.get("REMOTE_ADDR", "")))
+            if begun > settings.TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS:
+                response = render(request, "429.html", status=429)
+                response["Retry-After"] = str(ADDRESS_SECONDS)
+                return response
+        return view(request, *args, **kwargs)
+
+    return counting
 
 
 def remember(response: HttpResponse, name: str) -> None:

@@ -12,6 +12,7 @@ from django.views.generic import RedirectView
 
 from dashboard.sign_in import views
 from dashboard.sign_in.first import First
+from dashboard.sign_in.throttle import sparingly
 
 _again = RedirectView.as_view(pattern_name="sign-in")
 _mine = RedirectView.as_view(pattern_name="account")
@@ -20,12 +21,12 @@ urlpatterns = [
     path("sign-in/", views.SignIn.as_view(), name="sign-in"),
     path("sign-in/", views.SignIn.as_view(), name="account_login"),
     path("sign-in/second/", factors.authenticate, name="mfa_authenticate"),
-    path("sign-in/passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("sign-in/passkey/", sparingly(passkeys.login_webauthn), name="mfa_login_webauthn"),
     path("sign-in/again/", allauth_views.reauthenticate, name="account_reauthenticate"),
     path("sign-in/again/code/", factors.reauthenticate, name="mfa_reauthenticate"),
     path("sign-in/again/passkey/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path("sign-in/inactive/", allauth_views.account_inactive, name="account_inactive"),
-    path("sign-in/with/<slug:provider_id>/", provider.login, name="openid_connect_login"),
+    path("sign-in/with/<slug:provider_id>/", sparingly(provider.login), name="openid_connect_login"),
     path("sign-in/with/<slug:provider_id>/back/", provider.callback, name="openid_connect_callback"),
     path("sign-in/with/cancelled", social.login_cancelled, name="socialaccount_login_cancelled"),
     path("sign-in/sign-up", _again, name="account_signup"),
@@ -43,7 +44,7 @@ urlpatterns = [
     path("account/passkeys/", _mine, name="mfa_list_webauthn"),
     path("account/passkeys/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
     path("account/passkeys/<int:pk>/name/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
-    path("account/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    path("account/passkeys/<int:pk>/remove/", views.RemovePasskey.as_view(), name="mfa_remove_webauthn"),
     path("account/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("account/codes/new/", codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
 ]

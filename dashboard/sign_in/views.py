@@ -4,7 +4,9 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.views import RemoveWebAuthnView
 from django.conf import settings
 from django.contrib.auth import views as django_views
 from django.contrib.auth.decorators import login_required
@@ -17,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import FormView
 
 from core.history.people import preferences, rights_changes, sessions
+from dashboard import access
 from dashboard.sign_in import account, demands, throttle, words
 
 
@@ -94,6 +97,18 @@ class ChangePassword(_Throttled, django_views.PasswordChangeView):
         return super().form_valid(form)
 
 
+class RemovePasskey(RemoveWebAuthnView):  # type: ignore[misc]
+    """django-allauth's, which asks of an app alone whether it is the last one that somebody must have."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Not the last one."""
+        if get_adapter().can_delete_authenticator(self.object):
+            removed: HttpResponse = super().form_valid(form)
+            return removed
+        refused: HttpResponse = self.render_to_response(self.get_context_data(form=form, is_last=True))
+        return refused
+
+
 @require_safe
 @never_cache
 @login_required
@@ -109,6 +124,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "idle_minutes": settings.TELEMETRY_SESSION_IDLE_MINUTES,
         "hours": settings.TELEMETRY_SESSION_HOURS,
         "keys": preferences.presses_keys(user),
+        "looks": access.may_view(user),
     }
     return render(request, "dashboard/account/account.html", context)
 

@@ -4,6 +4,7 @@
 const NOTICE_MS = 10000;
 const DRAFT = "reason of ";
 const SENT = "reason sent with a held approval of ";
+const WHOSE = "whose reasons these are";
 
 function notice(text, kind = "unsure") {
   const said = Object.assign(document.createElement("p"), { className: `notice ${kind}`, textContent: text });
@@ -21,6 +22,13 @@ function tellWhyNot(why) {
   const held = document.querySelector("#notices [data-held]:not(.released)");
   if (!held) notice(text, "unsure passing");
   else held.querySelector("[data-until]").after(Object.assign(document.createElement("span"), { className: "passing", textContent: ` ${text}` }));
+}
+
+// What one person typed is nobody else's reason who signs in after them.
+function forgetOthers() {
+  const name = document.querySelector(".who .name")?.textContent ?? "";
+  if (sessionStorage.getItem(WHOSE) !== name) sessionStorage.clear();
+  sessionStorage.setItem(WHOSE, name);
 }
 
 // A reason that somebody types outlives the page, the connection and the request.
@@ -74,4 +82,5 @@ document.addEventListener("htmx:error", (event) => {
 });
 new MutationObserver(keepDrafts).observe(document.getElementById("main"), { childList: true, subtree: true });
 setInterval(tidy, 500);
+forgetOthers();
 keepDrafts();

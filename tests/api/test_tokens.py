@@ -126,6 +126,14 @@ def test_a_flood_of_tokens_that_are_none_is_held_off_by_address(agent, monkeypat
     assert codes == [401, 401, 401, 429, 429]
 
 
+@pytest.mark.parametrize("address", ["/connect", "/connect/token"])
+def test_of_a_stranger_no_large_body_is_read(agent, address):
+    answer = agent("deployer").post(
+        address, json={"device_code": "x" * 70_000}, headers={"Authorization": ""}
+    )
+    assert (answer.status_code, answer.json()["error"]) == (413, "body")
+
+
 @pytest.mark.parametrize("header", ["", "Basic YTpi", "Bearer", "agt_abc", "Bearer " + "x" * 5_000])
 def test_without_a_token_nothing_is_read(agent, header):
     client = agent("deployer")

@@ -52,14 +52,13 @@ def status_of(response):
 
 # Addresses that ask for nobody: the first two tell a supervisor, the third is what agents install.
 FOR_EVERYBODY = {"/healthz", "/readyz", "/connect/agent-telemetry.zip"}
-THEIR_OWN = {"/account/notices/"}  # of whoever has signed in
 
 
 @pytest.mark.parametrize(
     ("kind", "methods", "refusals", "open_"),
     [
         ("anonymous", ("get", "post"), (SIGN_IN, 401, 405), FOR_EVERYBODY),
-        ("no group", ("get",), (403, 404, 405), FOR_EVERYBODY | THEIR_OWN),
+        ("no group", ("get",), (403, 404, 405), FOR_EVERYBODY),
     ],
 )
 def test_no_address_lets_in_a_stranger(clean_redis, signed_in, kind, methods, refusals, open_):

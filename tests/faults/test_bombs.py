@@ -118,6 +118,13 @@ def hear(socket: ClientConnection, frames: list[str]) -> None:
 FILES, HALF_OPEN = 256, 300
 
 
+# What never ends: the headers, or the body.
+BEGINNINGS = (
+    b"GET / HTTP/1.1\r\nHost: ",
+    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n",
+)
+
+
 class HalfOpen:
     """So many connections that begin to ask and never end; what is closed is opened anew."""
 
@@ -130,7 +137,7 @@ class HalfOpen:
         """A byte on each, again and again, until it `ends`."""
         while not self._ends.wait(0.2):
             for number, line in enumerate(self.lines):
-                self.lines[number] = self._dripped(line)
+                self.lines[number] = self._dripped(line, BEGINNINGS[number % 2])
             self.turns += 1
         for line in self.lines:
             if line is not None:
@@ -140,13 +147,13 @@ class HalfOpen:
         """No more."""
         self._ends.set()
 
-    def _dripped(self, line: socket.socket | None) -> socket.socket | None:
+    def _dripped(self, line: socket.socket | None, beginning: bytes) -> socket.socket | None:
         try:
             if line is not None:
                 line.sendall(b"x")
                 return line
             line = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
-            line.sendall(b"GET / HTTP/1.1\r\nHost: ")
+            line.sendall(beginning)
             self.opened += 1
             return line
         except OSError:
@@ -157,7 +164,7 @@ class HalfOpen:
 
 @pytest.mark.anywhere
 @pytest.mark.long
-def test_300_connections_that_never_end_their_headers_refuse_nobody_at_256_files(database_server):
+def test_300_connections_that_never_end_their_requests_refuse_nobody_at_256_files(database_server):
     with stand(database_server) as site, ThreadPoolExecutor(1) as pool:
         site.start("recorder")
         site.start_web()

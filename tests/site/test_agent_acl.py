@@ -114,6 +114,8 @@ def test_what_is_anothers_is_refused(account, clean_redis):
         ("XRANGE", "{telemetry}:outbox", "-", "+"), ("DEL", "{telemetry}:approvals:pending"),
         ("HSET", "{telemetry}:installation", "id", "x"), ("SCRIPT", "LOAD", "return 1"),
         ("EVAL", "return 1", "0"), ("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"),
+        ("CLIENT", "PAUSE", "1"), ("CLIENT", "KILL", "TYPE", "pubsub"), ("CLIENT", "LIST"),
+        ("CLIENT", "TRACKING", "ON", "BCAST"),
     ):  # fmt: skip
         with pytest.raises(redis.exceptions.NoPermissionError):
             account.execute_command(*command)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client, override_settings
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from telemetry_site import doors
+from telemetry_site import connections, doors
 from telemetry_site.addresses import networks
 from telemetry_site.connections import Connection
 from tests.waiting import PATIENCE, Stopwatch, wait_until
@@ -154,6 +155,68 @@ def test_three_hundred_connections_that_say_nothing_refuse_nobody(guarded, setti
     wait_until(lambda: len(Connection.half_open) <= settings.TELEMETRY_HALF_OPEN, "the oldest are closed")
     for one in silent:
         one.close()
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"a"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n", b"X: a\r\n"),
+        (b"GET /", b"a"),
+        (
+            b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+            b"X: a\r\n",
+        ),
+        (b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a"),
+        (b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"a"),
+    ],
+    ids=["header", "headers", "address", "trailers", "trailer", "chunk extension"],
+)
+def test_what_is_no_body_is_not_read_without_end(guarded, begin, more):
+    host, port = urlsplit(f"//{guarded}").hostname, urlsplit(f"//{guarded}").port
+    with socket.create_connection((host, port), timeout=PATIENCE) as endless:
+        endless.sendall(begin)
+        with pytest.raises(OSError):  # the connection is gone
+            endless.sendall(more * (64 * 1024 * 1024 // len(more)))
+    assert get(guarded) == 200
+
+
+def test_a_head_that_comes_at_once_and_is_too_large_is_refused(guarded):
+    connection = http.client.HTTPConnection(guarded, timeout=PATIENCE)
+    connection.request("GET", "/healthz", headers={f"X-{number}": "a" * 1_000 for number in range(80)})
+    assert connection.getresponse().status == 400
+    connection.close()
+
+
+def test_bodies_that_never_come_whole_refuse_nobody_and_are_closed_the_oldest_first(guarded, settings):
+    host, port = urlsplit(f"//{guarded}").hostname, urlsplit(f"//{guarded}").port
+    slow = [socket.create_connection((host, port)) for _ in range(settings.TELEMETRY_HALF_OPEN + 20)]
+    for one in slow:
+        one.sendall(b"POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na")
+    slow[0].settimeout(PATIENCE)
+    with suppress(ConnectionResetError):
+        assert slow[0].recv(1) == b""
+    wait_until(lambda: len(Connection.half_open) == settings.TELEMETRY_HALF_OPEN, "the newest are still open")
+    assert get(guarded) == 200
+    for one in slow:
+        one.close()
+
+
+def test_who_does_not_read_what_it_asked_for_is_closed(guarded, monkeypatch):
+    monkeypatch.setattr(connections, "READ_SECONDS", 0.2)
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((urlsplit(f"//{guarded}").hostname, urlsplit(f"//{guarded}").port))
+        deaf.sendall(b"GET /connect/agent-telemetry.zip HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+
+        def is_closed() -> bool:
+            try:
+                deaf.send(b"\r\n")
+            except OSError:
+                return True
+            return False
+
+        wait_until(is_closed, "the connection is closed")
 
 
 @pytest.mark.long

@@ -19,7 +19,8 @@ class AlreadyRenewed(Exception):
 def renew(user: Any, number: int) -> tuple[AgentToken, str] | None:
     """A new secret for a token of this person's, whose time begins anew; None where no good one has this number.
 
-    Nobody but its owner: whoever holds a secret asks in a name that its owner may not answer. Raises NotYours.
+    Nobody but its owner, while the agent is theirs: whoever holds a secret asks in a name that its owner may not
+    answer. Raises NotYours.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -28,6 +29,8 @@ def renew(user: Any, number: int) -> tuple[AgentToken, str] | None:
             return None
         if token.owner_id != user.pk:
             raise NotYours("This token is not yours, and only its owner renews it. Nothing was changed.")
+        if not user.has_perm(tokens.MAKE) and not tokens.owns(user, token.agent, token.is_prefix):
+            raise NotYours("This agent is not yours any more, so its token ends with its time.")
         span = token.expires_at - (token.renewed_at or token.created_at)
         secret = _renewed(token, token.digest, now)
         token.expires_at = now + span

@@ -16,7 +16,7 @@ from django.db import Error
 from django.db.models import Count
 
 from core.errors import StoreUnavailable
-from core.history.approvals.policy import Asked, Powers, powers_of
+from core.history.approvals.policy import Asked, Powers, powers_of, speaking
 from core.history.people import rights, rights_changes
 from core.history.people.lookalikes import skeleton
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, DecisionGrant, Team
@@ -120,7 +120,9 @@ def read() -> Approvers:
     for person, team in Team.people.through.objects.values_list("user_id", "team_id"):
         teams[person].add(team)
     grants = list(DecisionGrant.objects.values_list("approval_type", "agent", "team_id"))
-    owners = list(AgentOwner.objects.values_list("agent", "is_prefix", "person_id", "team_id"))
+    owners: list[Any] = list(AgentOwner.objects.values_list("agent", "is_prefix", "person_id", "team_id"))
+    tokens = set(speaking().order_by().values_list("agent", "is_prefix", "owner_id").distinct())
+    owners += [(*token, None) for token in sorted(tokens - {owner[:3] for owner in owners})]
     types = powers_of(people[0]).types if people else ()
     powers = tuple(
         Powers(

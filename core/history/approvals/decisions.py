@@ -309,7 +309,7 @@ def _attempt(
     elif (before := _write(intent, tried)) is not None:
         return holds.held(before, tried.now)
     if verdict.why:
-        entries.append([_exception(intent, verdict)])
+        entries.append([exception(intent, verdict)])
     return intent
 
 
@@ -408,7 +408,7 @@ def _ended(store: Store, tried: Tried) -> Decision | None:
     return _known_end(store, record, "")
 
 
-def _exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
+def exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
     """That somebody answers for their own agent, and why they may."""
     kind = "decision.alone" if verdict.why == ALONE else "decision.overridden"
     said = {"why": verdict.why, "approved": intent.approved, "reason": intent.reason}

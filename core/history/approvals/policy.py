@@ -14,13 +14,22 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     IntegerField,
+    OuterRef,
     Q,
+    QuerySet,
     Value,
 )
 
 from core.history.people import rights
 from core.history.people.lookalikes import begins_alike, skeleton
-from core.models import AgentOwner, ApprovalType, DecisionGrant, PolicyState
+from core.models import (
+    AgentOwner,
+    AgentToken,
+    ApprovalType,
+    DecisionGrant,
+    PolicyState,
+    ProtocolInstance,
+)
 from core.models.policy import ANY
 from core.values.text import visible
 
@@ -260,10 +269,20 @@ def _facts(user: Any) -> Any:
         _row(rights.granted(user), "right", "content_type__app_label", "codename"),
         _row(DecisionGrant.objects.filter(Q(team=None) | mine), "grant", "approval_type", "agent"),
         _row(AgentOwner.objects.filter(Q(person=user) | mine), "owned", "agent", flags=("is_prefix",)),
+        _row(speaking().filter(owner=user), "owned", "agent", flags=("is_prefix",)),
         _row(types, "type", "name", number="approvers", flags=STRICTNESS),
         _row(states, "policy", number="version", flags=("alone",)),
     ]
     return rows[0].union(*rows[1:])
+
+
+def speaking() -> "QuerySet[AgentToken]":
+    """Tokens whose owners may ask by them, also of an agent that is not theirs any more: those that nobody revoked.
+
+    Without those of instances, whose names begin as the token says that made them.
+    """
+    made = ProtocolInstance.objects.filter(token=OuterRef("pk"), provisioner__revoked_at=None)
+    return AgentToken.objects.filter(~Exists(made), revoked_at=None)
 
 
 def _is(condition: Q) -> "ExpressionWrapper[Any]":

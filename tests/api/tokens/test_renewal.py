@@ -8,7 +8,7 @@ from django.utils import timezone
 from core.history.agents import renewal
 from core.history.people import tokens
 from core.history.people.tokens import NotYours, Wanted
-from core.models import AgentToken, AuditEntry
+from core.models import AgentOwner, AgentToken, AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
@@ -88,3 +88,13 @@ def test_nobody_renews_what_is_not_theirs_or_is_over(owner, make_user):
     assert renewal.renew(owner, token.pk) is None
     assert renewal.renew_itself(bearer) is None
     assert renewal.renew(owner, 10**6) is None
+
+
+def test_a_token_of_an_agent_that_was_taken_from_its_owner_ends_with_its_time(make_user):
+    olga = make_user("olga", "approver")
+    owned = AgentOwner.objects.create(agent="deployer", person=olga)
+    token, secret = tokens.make(olga, WANTED)
+    owned.delete()
+    with pytest.raises(NotYours, match="not yours any more"):
+        renewal.renew(olga, token.pk)
+    assert tokens.bearer(secret, timezone.now()).expires_at == token.expires_at

@@ -9,6 +9,7 @@ from core.history.approvals.answers import extensions
 from core.history.approvals.answers.release import release
 from core.models import DecisionIntent, WebSession
 from core.store.client import open_store
+from tests.browser.conftest import fill_in
 from tests.browser.inbox.choosing import choose
 from tests.browser.inbox.elsewhere import elsewhere
 from tests.browser.pressing import key_until, press
@@ -176,3 +177,18 @@ def test_what_was_selected_looks_so_when_the_list_is_another(sign_in, clean_redi
     expect(marked).to_have_count(1)
     page.keyboard.press("Escape")
     expect(marked).to_have_count(0)
+
+
+def test_a_reason_that_one_person_typed_is_not_that_of_who_signs_in_after_them(
+    sign_in, make_user, clean_redis
+):
+    ApprovalGate(clean_redis, "robot").open_request("deploy", timeout=600)
+    make_user("bob", "approver")
+    page = sign_in("maria", "approver", viewport=WIDE)
+    page.get_by_label("Reason").fill("as agreed with ann")
+    page.reload()
+    expect(page.get_by_label("Reason")).to_have_value("as agreed with ann")
+    page.get_by_role("button", name="Sign out").click()
+    fill_in(page, "bob")
+    page.wait_for_selector("[data-connection=live]")
+    expect(page.get_by_label("Reason")).to_have_value("")

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from core import ApprovalGate
 from core.models import ApprovalRecord, ApprovalType
 from tests.live_record import live_record
 
@@ -111,7 +112,20 @@ def test_asking_back_is_a_no_with_a_question_and_both_pages_are_linked(gate, ask
     assert "Asked back" in first
     assert "Which account?" in first
     assert again.request_id in first
+    assert "Asked again" in second
     assert request.request_id in second
+
+
+def test_that_people_asked_back_is_said_where_they_did_so_of_the_same_agent(
+    gate, ask, signed_in, answer, record
+):
+    client, plain = signed_in("approver"), ask()
+    answer(client, plain.request_id)
+    others = ApprovalGate(gate.memory, "payer").open_request("pay", ASKED, understands=("changes",))
+    answer(client, others.request_id, "ask-back", reason="Which account?")
+    record()
+    for claimed in (plain, others):
+        assert "Asked again" not in page_of(client, ask(revises=claimed.request_id))
 
 
 def test_more_time_is_given_where_the_agent_hears_of_it(gate, ask, signed_in, answer):
@@ -126,4 +140,6 @@ def test_more_time_is_given_where_the_agent_hears_of_it(gate, ask, signed_in, an
         client, request.request_id, "extend", htmx=True, **{f"minutes-{request.request_id}": "x"}
     )
     assert (refused.status_code, "at most" in refused.content.decode()) == (409, True)
-    assert answer(signed_in("viewer"), request.request_id, "extend", htmx=True, **minutes).status_code == 403
+    viewer = signed_in("viewer")
+    for more in (minutes, {}):
+        assert answer(viewer, request.request_id, "extend", htmx=True, **more).status_code == 403

@@ -89,9 +89,15 @@ def take_all_rights(client: Client, person: User) -> None:
     person.groups.clear()
 
 
+def demand_a_factor(client: Client, person: User) -> None:
+    person.groups.add(Group.objects.create(name="guarded"))
+
+
 ENDINGS = [sign_out, end_session, deactivate, change_password, delete_account, take_all_rights]
+ENDINGS.append(demand_a_factor)
 
 
+@override_settings(TELEMETRY_SECOND_FACTOR=["guarded"])
 def test_whoever_may_not_look_any_more_hears_nothing_after_five_seconds(
     make_user, raw, open_socket, beat, background
 ):

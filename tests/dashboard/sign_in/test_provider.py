@@ -7,6 +7,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import oidc_provider_mock
 import pytest
 import requests
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
@@ -49,10 +50,12 @@ def known(issuer: str, sub: str, **claims: object) -> None:
     requests.put(f"{issuer}/users/{sub}", json=claims, timeout=PATIENCE).raise_for_status()
 
 
-def come(issuer: str, sub: str) -> tuple[Client, object, dict[str, list[str]]]:
+def come(
+    issuer: str, sub: str, client: Client | None = None, process: str = "login"
+) -> tuple[Client, object, dict[str, list[str]]]:
     """Go the whole way as a browser would: the client, the last answer, and what the provider was asked."""
-    client = Client(headers={"Host": "localhost"})
-    sent = client.post("/sign-in/with/provider/")
+    client = client or Client(headers={"Host": "localhost"})
+    sent = client.post("/sign-in/with/provider/", {"process": process})
     assert sent.status_code == 302
     asked = parse_qs(urlsplit(sent["Location"]).query)
     back = requests.post(sent["Location"], data={"sub": sub}, allow_redirects=False, timeout=PATIENCE)
@@ -106,6 +109,17 @@ def test_a_name_that_looks_like_somebodys_here_is_refused_with_what_to_do(provid
     assert answer.status_code == 403
     assert "ask an administrator" in answer.content.decode()
     assert list(User.objects.values_list("username", flat=True)) == ["paul"]
+
+
+@pytest.mark.parametrize("process", ["connect", "redirect"])
+def test_nobody_of_the_provider_is_tied_to_the_account_of_who_is_signed_in(provider, make_user, process):
+    paul, client = make_user("paul", "auditor"), Client(headers={"Host": "localhost"})
+    client.force_login(paul)
+    known(provider, "s6", preferred_username="mallory", groups=["sre"])
+    _client, answer, _asked = come(provider, "s6", client, process)
+    assert answer.status_code == 403
+    assert not SocialAccount.objects.exists()
+    assert groups_of("paul") == {"auditor"}
 
 
 def test_an_account_that_is_switched_off_stays_out(provider):

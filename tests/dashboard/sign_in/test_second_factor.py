@@ -131,6 +131,17 @@ def test_who_must_have_one_is_led_to_it_and_does_nothing_before(maria, gate, ans
     assert secret
 
 
+def test_the_last_passkey_of_somebody_who_must_have_one_stays(maria, settings):
+    settings.TELEMETRY_SECOND_FACTOR = ["approver"]
+    client, kept = Client(), {"credential": {}, "name": "key"}
+    sign_in(client)
+    key, spare = (Authenticator.objects.create(user=maria, type="webauthn", data=kept) for _ in range(2))
+    assert client.post(f"/account/passkeys/{spare.pk}/remove/").status_code == 302
+    refused = client.post(f"/account/passkeys/{key.pk}/remove/")
+    assert "only second factor" in refused.content.decode()
+    assert list(Authenticator.objects.all()) == [key]
+
+
 def test_a_demand_that_the_database_does_not_answer_is_not_waived(maria, gate, answer, settings):
     settings.TELEMETRY_SECOND_FACTOR = ["approver"]
     request, client = gate.open_request("deploy"), Client()

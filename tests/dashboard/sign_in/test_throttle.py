@@ -7,7 +7,7 @@ from django.core.cache import cache
 from django.test import Client, override_settings
 
 from core.history.people import hashing
-from core.models import AuditEntry
+from core.models import AuditEntry, WebSession
 from dashboard.sign_in import throttle
 from telemetry_site.layers import caches
 from tests.conftest import PASSWORD
@@ -120,3 +120,16 @@ def test_hashes_of_before_stay_good():
     with override_settings(PASSWORD_HASHERS=["core.history.people.hashing.PooledPBKDF2"]):
         assert check_password("a password", before)
         assert not check_password("another", before)
+
+
+@pytest.mark.parametrize("cookies", [{}, {"session": "none of ours"}], ids=["no cookie", "a made up one"])
+def test_a_stranger_leaves_only_so_many_sessions_behind(cookies, settings):
+    settings.TELEMETRY_SIGN_IN_TRIES_PER_ADDRESS = 3
+    codes = []
+    for _ in range(5):
+        stranger = Client(headers={"Accept": "application/json"}, REMOTE_ADDR=HERE)
+        stranger.cookies.load(cookies)
+        codes.append(stranger.get("/sign-in/passkey/").status_code)
+    assert codes == [200] * 3 + [429] * 2
+    assert WebSession.objects.count() == 3
+    assert Client(headers={"Accept": "application/json"}).get("/sign-in/passkey/").status_code == 200

@@ -67,6 +67,25 @@ def test_the_intent_is_committed_before_redis_is_asked(maria, gate, decide, reco
     assert ApprovalRecord.objects.get(pk=request.request_id).decision_id == str(intent.pk)
 
 
+@pytest.mark.parametrize("stream", ["outbox", "events"])
+def test_an_answer_that_took_effect_although_somebody_had_spoiled_a_stream_is_told_as_accepted(
+    stream, maria, gate, decide, record, repair, raw
+):
+    """Whoever may append may do so under the last id that there is, and then nobody can any more."""
+    request, keys = gate.open_request("deploy"), gate._store.keys
+    record()
+    spoiled = keys.outbox if stream == "outbox" else keys.event_stream("approval_decided")
+    raw.xadd(spoiled, {"type": "x"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    assert decide(maria, request.request_id).accepted
+    assert gate.wait_for_decision(request.request_id, 5).approved
+    raw.delete(spoiled)
+    repair()
+    row = ApprovalRecord.objects.get(pk=request.request_id)
+    assert (row.status, row.responder, row.channel) == ("approved", "maria", "site")
+    assert DecisionIntent.objects.get().outcome == "accepted"
+    assert_chain_is_whole()
+
+
 def test_redis_gone_before_the_decision_leaves_an_open_intent_and_nothing_decided(
     maria, before_redis_is_asked
 ):

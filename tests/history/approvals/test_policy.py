@@ -10,6 +10,8 @@ from core import ApprovalGate
 from core.history.approvals import answerable, decisions, policy
 from core.history.approvals.decisions import NotAllowed
 from core.history.approvals.policy import Given, powers_of
+from core.history.people import tokens
+from core.history.people.tokens import Wanted
 from core.models import (
     AgentOwner,
     ApprovalType,
@@ -71,6 +73,23 @@ def break_glass(user):
 def entries(kind: str) -> list[tuple[str, dict]]:
     found = AuditEntry.objects.filter(kind=kind).order_by("sequence")
     return [(entry.actor, json.loads(entry.details)) for entry in found]
+
+
+def test_who_holds_a_token_answers_nothing_of_its_agent_also_when_it_is_not_theirs_any_more(
+    maria, make_user, asked, give, team
+):
+    ann, ours = make_user("ann", "approver"), team("ours", maria)
+    AgentOwner.objects.create(agent="deploy", is_prefix=True, team=ours)
+    token, _secret = tokens.make(maria, Wanted("laptop", "deployer", False, ("ask",), 30))
+    assert not AgentOwner.objects.filter(person=maria).exists()
+    ours.people.clear()
+    record = asked()
+    with pytest.raises(NotAllowed, match="yours"):
+        give(maria, record)
+    reach = answerable.read().reach(record)
+    assert (reach.may, give(ann, record).accepted) == (1, True)
+    tokens.revoke(maria, token.pk)
+    assert give(maria, asked()).accepted
 
 
 def test_every_approver_may_answer_everything_until_somebody_narrows_it(maria, asked, give):

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from core import ApprovalGate
+from core import ApprovalGate, StoreRefused
 from core.history.approvals import decisions
 from core.history.recorder.recorder import Recorder
 from core.models import ApprovalRecord, AuditEntry, Cursor
@@ -192,6 +192,30 @@ def test_a_batch_that_fails_in_the_middle_leaves_neither_effects_nor_cursor(gate
         assert Cursor.objects.get().position == position
     assert record() == 1
     assert assert_chain_is_whole() == 2
+
+
+def test_an_outbox_that_somebody_spoiled_is_said_and_followed_anew_once_it_was_deleted(gate, raw, record):
+    """Under the last id that there is: nothing can come after it."""
+    first = gate.open_request("deploy").request_id
+    raw.xadd("{telemetry}:outbox", {"type": "x"}, id=f"{2**64 - 1}-{2**64 - 1}")
+    with pytest.raises(StoreRefused, match=r"delete the key \{telemetry\}:outbox"):
+        record()
+    raw.delete("{telemetry}:outbox")
+    second = gate.open_request("deploy").request_id
+    record()
+    assert kinds_of(first) == kinds_of(second) == ["approval.requested"]
+    assert assert_chain_is_whole() == 2
+
+
+def test_a_place_far_ahead_of_all_time_is_begun_anew(gate, raw, record, clean_redis):
+    raw.xadd("{telemetry}:outbox", {"type": "x"}, id=f"{10**13}-0")
+    record()
+    raw.delete("{telemetry}:outbox")
+    request_id = gate.open_request("deploy").request_id
+    anew = Recorder(clean_redis)
+    while anew.step():
+        pass
+    assert kinds_of(request_id) == ["approval.requested"]
 
 
 def test_an_outbox_deleted_under_the_recorder_is_followed_anew(gate, raw, record):

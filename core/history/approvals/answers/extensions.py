@@ -43,10 +43,11 @@ def extend(store: Store, user: Any, request_id: str, minutes: int, digest: str) 
     DatabaseError. After any but the last two nothing is changed; after those it is as Redis says.
     """
     record = still_waiting(store, request_id)
-    wanted = _wanted(record, minutes, digest)
     with transaction.atomic():
         fresh, powers = fresh_powers(user)
         verdict = powers.verdict(record)
+        # Who may not hears that alone, whatever the form says, and it is recorded.
+        wanted = _wanted(record, minutes, digest) if fresh and verdict.allowed else record.deadline_at
         alarm = alarms.altered(record) if fresh and verdict.allowed else None
         if alarm is not None:
             entries.append([alarm])

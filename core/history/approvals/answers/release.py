@@ -18,8 +18,15 @@ from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms, quorum
 from core.history.approvals.answers import edits, holds
-from core.history.approvals.decisions import INTENT_SECONDS, NotNoted, carry_out, fresh_powers, sign_intent
-from core.history.approvals.policy import LACKING, REASON
+from core.history.approvals.decisions import (
+    INTENT_SECONDS,
+    NotNoted,
+    carry_out,
+    exception,
+    fresh_powers,
+    sign_intent,
+)
+from core.history.approvals.policy import LACKING, REASON, Powers
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
@@ -58,31 +65,34 @@ def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
         intent = holds.locked(pk=decision_id)
         if intent is None:
             return None
-        why, version = _why_not(intent, read)
+        why, powers = _why_not(intent, read)
         if why or record is None:
             entries.append([holds.void(intent, why)])
         else:
-            intent.outcome, intent.policy = OPEN, version
+            intent.outcome, intent.policy = OPEN, powers.version
             intent.not_after = min(read.now + timedelta(seconds=INTENT_SECONDS), record.deadline_at)
             sign_intent(intent, read.now)
             intent.save(update_fields=["outcome", "policy", "not_after", "signature"])
+            verdict = powers.verdict(record)
+            if verdict.why:  # once, also where that was so when it was given
+                entries.append([exception(intent, verdict)])
     decision = None if why or record is None else carry_out(store, intent, record)
     holds.changed.send(holds.Held, request_id=str(intent.request_id))
     return decision
 
 
-def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, int]:
-    """Why a held approval takes no effect, '' where it may; and the version of the policy that says so."""
+def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, Powers]:
+    """Why a held approval takes no effect, '' where it may; and what its person may decide now."""
     record = read.record
+    _user, powers = fresh_powers(intent.user)
     if intent.release_at is None or read.now > intent.release_at + LATEST:
-        return TOO_LATE, intent.policy
+        return TOO_LATE, powers
     if not isinstance(record, RequestRecord):
-        return FORGOTTEN if record is None else NOT_ASKED, intent.policy
+        return FORGOTTEN if record is None else NOT_ASKED, powers
     alarm = alarms.altered(record)
     if alarm is not None:
         entries.append([alarm])
-        return NOT_ASKED, intent.policy
-    _user, powers = fresh_powers(intent.user)
+        return NOT_ASKED, powers
     verdict = powers.verdict(record)
     brought = {*intent.brought.split(","), *([REASON] if visible(intent.reason) else [])}
     lacking = next((LACKING[need] for need in verdict.needs if need not in brought), "")
@@ -91,7 +101,7 @@ def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, int]:
         why = edits.NOT_EDITED
     if not why and verdict.approvers > max(1, len(quorum.standing(record))):
         why = MORE_PEOPLE
-    return why, powers.version
+    return why, powers
 
 
 def _tried(store: Store, decision_id: uuid.UUID) -> None:

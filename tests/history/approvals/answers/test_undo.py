@@ -68,6 +68,19 @@ def test_a_held_approval_stands_in_sql_alone_until_it_is_released(
     assert_chain_is_whole()
 
 
+def test_that_it_is_ones_own_agent_by_then_is_recorded_as_any_exception(
+    held, maria, bob, gate, decide, released
+):
+    request = gate.open_request("deploy")
+    decide(maria, request.request_id)
+    AgentOwner.objects.create(agent=gate.agent_id, person=maria)
+    bob.groups.clear()
+    [decision] = released()
+    assert decision.accepted
+    assert "decision.alone" in kinds_of(request.request_id)
+    assert_chain_is_whole()
+
+
 def test_its_limit_counts_from_the_release_and_is_never_past_the_deadline(held, maria, gate, decide):
     for timeout, left in ((600, decisions.INTENT_SECONDS), (16, 0)):
         request = gate.open_request("deploy", timeout=timeout)
