@@ -45,6 +45,14 @@ function leave() {
   else lineOf(wanted)?.querySelector("a").focus();
 }
 
+// Where the focus is on the list, the request beside it is what is read on.
+function readOn(event) {
+  const box = pane();
+  if (!WIDE.matches || box.contains(event.target) || event.target.closest("button, summary, input")) return;
+  event.preventDefault();
+  box.scrollBy({ top: (event.shiftKey ? -0.6 : 0.6) * box.clientHeight });
+}
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -55,6 +63,7 @@ const KEYS = {
   A: together,
   e: unfold,
   h: () => { if (paneIsSelected()) pane().querySelector("[data-hand-over]")?.click(); },
+  n: () => document.querySelector("#news:not([hidden])")?.click(),
   o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
   "/": () => document.getElementById("search").focus(),
   ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => { if (paneIsSelected()) choosePreset(digit - 1); }])),
@@ -77,7 +86,11 @@ function pressed(event) {
   }
   if (key === "?") dialog.showModal();
   else if (key === "Escape") leave();
-  else if (dialog.hasAttribute("data-on") && root.dataset.connection === "live" && !event.repeat) {
+  else if (key === " ") readOn(event);
+  else if (!dialog.hasAttribute("data-on")) return;
+  else if (root.dataset.connection !== "live") {
+    if ("adAz".includes(key)) tellWhyNot("this page is not live.");
+  } else if (!event.repeat) {
     const act = before === "g" && GO[key] ? () => location.assign(GO[key]) : KEYS[key];
     before = key;
     if (!act) return;

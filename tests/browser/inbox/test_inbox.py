@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import ApprovalGate
 from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import do_until, key_until, press, until_taken
+from tests.browser.pressing import do_until, key_until, look_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -174,6 +174,15 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     key_until(page, "r", lambda: page.evaluate(REASON_IS_FOCUSED))
     page.keyboard.type("a reason, and d and a")
     page.keyboard.press("Escape")
+    gate.open_request("third", {"text": "line\n" * 500}, timeout=700)
+    expect(page.locator("#news")).to_be_visible()
+    key_until(page, "n", lambda: page.locator("#lines .line").count() == 3)
+    key_until(page, "j", lambda: "third" in (page.locator("#pane h1").text_content() or ""))
+    assert page.evaluate("document.activeElement.closest('#list')")
+    page.keyboard.press("Space")
+    look_until(lambda: shown.evaluate("pane => pane.scrollTop > 100"), "the text beside the list is read on")
+    key_until(page, "k", lambda: shown.get_attribute("data-shows") == requests[1].request_id)
+    key_until(page, "k", lambda: shown.get_attribute("data-shows") == requests[0].request_id)
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
@@ -249,6 +258,14 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_i
     expect(page.get_by_label("Reason")).to_be_visible()
     assert page.get_by_role("button", name="Approve").bounding_box() == box
     page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator("#pane")).to_be_hidden()
+    choose(page, "second")
+    page.go_back()  # one step, and no new page: what was typed there stays
+    expect(page.locator("#pane")).to_be_hidden()
+    assert "selected" not in page.url
+    page.go_forward()
+    expect(page.locator("#pane h1")).to_contain_text("second")
+    page.go_back()
     expect(page.locator("#pane")).to_be_hidden()
     choose(page, "first")
     press(page.get_by_role("button", name="Deny"))
