@@ -33,7 +33,7 @@ function back() {
 function showList() {
   document.getElementById("inbox").classList.remove("chosen");
   const line = lineOf(wanted);
-  [wanted, awaited] = ["", null];
+  [wanted, coming] = ["", null];
   showSelection();
   (line?.querySelector("a") ?? document.getElementById("queue-title")).focus();
   rung();

@@ -103,8 +103,8 @@ async function takeInbox() {
   const id = wanted;
   const got = await fetchInbox(id);
   if (!got) return false;
-  if (wanted === id && awaited?.late) await arrive(got);
-  else if (wanted === id && id && !awaited) await takePane(got, id);
+  if (wanted === id && coming?.late) await arrive(got);
+  else if (wanted === id && id && !coming) await takePane(got, id);
   if (!wanted && !id) await put(got.text, "pane", "outerMorph");
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();

@@ -1,7 +1,7 @@
 // The request that is looked at: the one of the selected line, and after an answer that of the next.
 "use strict";
 
-let awaited = null; // the line whose request is on its way, and how it was selected; late: it could not be fetched
+let coming = null; // the line whose request is on its way, and how it was selected; late: it could not be fetched
 const isOver = () => !document.querySelector("#pane [data-decide], #pane [data-group]");
 
 // The next line that waits, by 1 or -1, from that of a request; undefined where there is none.
@@ -31,7 +31,7 @@ async function takePane(got, id) {
 async function select(id, { chosen = false, focus = false, quiet = false } = {}) {
   const had = wanted;
   const mine = { id, chosen, quiet, late: false };
-  [wanted, awaited] = [id, mine];
+  [wanted, coming] = [id, mine];
   showSelection();
   leaveEnded(had);
   lineOf(id)?.scrollIntoView({ block: "nearest" });
@@ -39,7 +39,7 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
   pane().classList.add("leaving"); // what is shown is not what is selected, so nothing there takes a press
   guardButtons();
   const got = await fetchInbox(id);
-  if (awaited !== mine || wanted !== id) return;
+  if (coming !== mine || wanted !== id) return;
   if (!got) {
     mine.late = true;
     say(NOT_FETCHED);
@@ -52,8 +52,8 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
 }
 
 async function arrive(got) {
-  const { id, chosen, quiet } = awaited;
-  awaited = null;
+  const { id, chosen, quiet } = coming;
+  coming = null;
   const inside = pane().contains(document.activeElement) || document.activeElement === document.body;
   await takePane(got, id);
   const inbox = document.getElementById("inbox");
