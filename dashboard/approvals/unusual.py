@@ -100,7 +100,7 @@ def odd_ones(accounts: Iterable[Account]) -> set[str]:
         if account.shape:
             crowds[account.shape].append(account)
     found = {account.request_id for crowd in crowds.values() for account in _odd_of(crowd)}
-    found |= {account.request_id for account in accounts if account.shape and known.is_posing(account)}
+    found |= {one.request_id for one in accounts if one.warned or (one.shape and known.is_posing(one))}
     _marked = found | {account.request_id for account in accounts if account.request_id in _marked}
     return _marked
 

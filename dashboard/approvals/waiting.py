@@ -53,6 +53,7 @@ class Account:
     size: int  # of its context, in bytes
     text: str  # that a search looks through, without secrets
     context: str  # where it can be compared
+    warned: bool  # of letters that hide in it, or pose as others
 
     @classmethod
     def of(cls, record: RequestRecord) -> "Account":
@@ -65,7 +66,8 @@ class Account:
         lines = lines_in(said.text) if len(text) <= SEARCHED_CHARACTERS else lines_of(text)
         values = tuple(lines) if told else ()
         comparable = len(record.context) <= COMPARED_CHARACTERS and told
-        comparable = comparable and not said.hidden and not warnings_of(kind, agent, said.text)
+        warned = bool(warnings_of(kind, agent, said.text))
+        comparable = comparable and not said.hidden and not warned
         comparable = comparable and len(values) <= COMPARED_VALUES
         comparable = comparable and all(len(text) <= COMPARED_LENGTH for _name, text in values)
         return cls(
@@ -81,6 +83,7 @@ class Account:
             len(record.context),
             f"{kind} {agent} {said.text}".casefold(),
             said.text if comparable else "",
+            warned,
         )
 
 

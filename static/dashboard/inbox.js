@@ -15,6 +15,7 @@ let whole = false; // the list is to be taken as it is: the page was away
 
 const lines = () => [...document.querySelectorAll("#lines > .line")];
 const waits = (line) => !line.classList.contains("over");
+const isOpen = (line) => waits(line) && !isHeldHere(line.dataset.line); // to be answered by this person yet
 const waitingLines = () => lines().filter(waits);
 const lineOf = (id) => lines().find((line) => line.dataset.line === id);
 const pane = () => document.getElementById("pane");

@@ -12,7 +12,7 @@ function lineFrom(id, by, fits = waits) {
 }
 
 async function selectFirst() {
-  const first = waitingLines()[0];
+  const first = lines().find(isOpen);
   const quiet = document.activeElement === document.body; // nobody has begun here
   if (first) await select(first.dataset.line, { quiet });
 }
@@ -72,8 +72,7 @@ function leaveEnded(id) {
 
 // The next line that waits, else the one before; the list as it is now where none is left.
 async function goOnAfter(id) {
-  const open = (line) => waits(line) && !isHeldHere(line.dataset.line);
-  const next = lineFrom(id, 1, open) ?? lineFrom(id, -1, open);
+  const next = lineFrom(id, 1, isOpen) ?? lineFrom(id, -1, isOpen);
   if (next) await select(next.dataset.line, { chosen: !WIDE.matches });
   else if (!WIDE.matches) back();
   else if (!isHeldHere(id)) {

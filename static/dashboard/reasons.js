@@ -8,7 +8,7 @@ const SENT = "reason sent with a held approval of ";
 // A new notice takes the place of the old ones, but for what can yet be taken back, or is on its way.
 function makeRoom(request = "") {
   for (const said of [...document.getElementById("notices").children]) {
-    const stays = said.matches("[data-held]:not(.released), [data-sending]");
+    const stays = said.matches("[data-held]:is(:not(.released), .refused), [data-sending]");
     if (!stays || (request && said.dataset.held === request)) said.remove();
   }
 }

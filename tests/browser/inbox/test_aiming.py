@@ -136,7 +136,7 @@ def test_while_another_request_is_on_its_way_the_one_that_is_still_shown_takes_n
     page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
     expect(page.locator(f"#request-{one.request_id} .approve")).to_have_attribute("aria-disabled", "false")
     slow: list[Route] = []
-    page.route(f"**/?selected={two.request_id}", slow.append)
+    page.route(f"**/?selected={two.request_id}", lambda route: slow.append(route))
     page.locator(f"#line-{two.request_id} a").click()
     wait_until(lambda: (page.wait_for_timeout(50), slow)[1], "its text is asked for")
     box = page.locator(f"#request-{one.request_id} .approve").bounding_box()

@@ -260,6 +260,7 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_i
     page.get_by_role("link", name="Back to the list").click()
     expect(page.locator("#pane")).to_be_hidden()
     choose(page, "second")
+    expect(page.locator("#inbox.chosen")).to_be_visible()
     page.go_back()  # one step, and no new page: what was typed there stays
     expect(page.locator("#pane")).to_be_hidden()
     assert "selected" not in page.url

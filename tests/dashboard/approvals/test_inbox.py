@@ -94,7 +94,9 @@ def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
 def test_what_a_table_cannot_show_whole_is_looked_at_alone(gate, signed_in, context):
     for number in range(3):
         gate.open_request("odd", {**context, "n": number})
-    assert not any(line.startswith("alike-") for line in lines(signed_in("approver")))
+    shown = lines(client := signed_in("approver"))
+    assert not any(line.startswith("alike-") for line in shown)
+    assert lines(client, "/?show=unusual") == (shown if "\u202e" in context.get("contact", "") else [])
 
 
 @pytest.mark.parametrize("demand", ["irreversible", "high_risk", "no_bulk", "digest_typed"])
@@ -298,7 +300,7 @@ def test_of_what_x_chose_those_of_another_sort_are_named_by_what_they_ask(gate, 
 def test_many_that_are_held_are_said_to_be_and_are_taken_back_at_once(gate, record, signed_in):
     client, other, ids = signed_in("approver"), signed_in("superuser"), change(gate, 5)
     page = client.post("/approvals/together/approve/", posted(gate, ids[:4]), follow=True).content.decode()
-    assert "Approving 4 requests. The agents are told in" in " ".join(
+    assert "Approving 4 requests. The last agent is told in" in " ".join(
         parse(page).by_id("notices").text.split()
     )
     assert "You approved" not in page
