@@ -25,9 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
-    """That an approval is held, with the button that takes it back: beside the page, or on the request's own."""
-    if request.headers.get("HX-Request") != "true":
-        return redirect("approval", decision.request_id)
+    """That an approval is held, with the button that takes it back, to stand beside the page."""
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)
     shown = {"card": {"asked": decision, "held": held, "now": decision.now}, "mine": True}

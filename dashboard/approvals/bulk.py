@@ -22,7 +22,7 @@ from dashboard.access import Audience
 from dashboard.approvals import known as names
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER, Line, Together, may_go_together
-from dashboard.approvals.views import answer_one, inbox_address
+from dashboard.approvals.views import answer_one, inbox_address, known_name
 from dashboard.approvals.waiting import Account, read_waiting
 from dashboard.approvals.words import (
     GONE,
@@ -153,7 +153,8 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     for request_id in dict.fromkeys(chosen):
         account = by_id.get(request_id)
         if account is None:
-            found.left.append(GONE.format(name=request_id))
+            name = known_name(request_id) if valid_id(request_id) else ""
+            found.left.append(GONE.format(name=name or request_id))
         elif audience is None or not audience.verdict(account).allowed:
             found.barred.append(account)
         elif not may_go_together(audience, account) or request_id in odd or not account.shape:

@@ -87,9 +87,9 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
     """Answer as the form says. beside: what is said beside yes and no, as `decisions.decide` takes it."""
     notice = answer_one(request, request_id, approved=approved, **beside)
     failpoints.reach("site.before_reply")
-    if notice.held is not None:
-        return answers.show_held(request, notice.held)
     if request.headers.get("HX-Request") == "true":
+        if notice.held is not None:
+            return answers.show_held(request, notice.held)
         return render(
             request,
             "dashboard/_notice.html",
@@ -98,7 +98,8 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
         )
     if notice.status == 403:
         raise PermissionDenied(notice.text)
-    messages.add_message(request, notice.level, notice.text)
+    if notice.held is None:  # else the page says so itself, with its Undo
+        messages.add_message(request, notice.level, notice.text)
     own = request.POST.get("page") == request_id
     return redirect(
         reverse("approval", args=[request_id]) if own else inbox_address(request.POST.get("back", ""))
@@ -129,7 +130,7 @@ def answer_one(
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
     except (*FAILURES, CannotSign, DecisionUnconfirmed) as error:
         failed = _failed(error)
-        return replace(failed, text=words.about(_name(request_id), failed.text))
+        return replace(failed, text=words.about(known_name(request_id), failed.text))
     if decision.outcome == UNKNOWN:
         raise Http404(words.NO_REQUEST)
     notice = _notice_of(decision, approved=approved, by=request.user.get_username())
@@ -205,7 +206,7 @@ def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     return Notice("refused", words.about(name, words.NOT_DECIDED[decision.outcome]), 409)
 
 
-def _name(request_id: str) -> str:
+def known_name(request_id: str) -> str:
     """What a notice calls a request that was not decided; '' where neither store can tell."""
     with suppress(Error):
         kept = ApprovalRecord.objects.filter(pk=request_id).only("approval_type", "agent_id").first()

@@ -68,7 +68,7 @@ def together(count: int, *, approved: bool) -> str:
 
 def taken_back(count: int) -> str:
     """So many approvals that were held are void."""
-    return f"You took back {count} {'approval' if count == 1 else 'approvals'}. Nothing was decided by them."
+    return f"You took back {count} {'approval' if count == 1 else 'approvals'}. Nothing was decided."
 
 
 def too_late(count: int) -> str:

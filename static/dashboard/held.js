@@ -20,7 +20,9 @@ function endHeld({ id, word, by, status }) {
   for (const held of document.querySelectorAll(`[data-held="${id}"]`)) {
     held.classList.add("released");
     held.classList.toggle("refused", lost);
-    held.querySelector("[data-until]").textContent = `${word}${by && by !== "system" ? ` by ${by}` : ""}${lost ? ": that approval did not count" : ""}.`;
+    const doing = held.querySelector("[data-doing]");
+    if (doing) doing.textContent = lost ? "Not approved:" : word;
+    held.querySelector("[data-until]").textContent = lost || !doing ? `${word}${by && by !== "system" ? ` by ${by}` : ""}${lost ? ": that approval did not count" : ""}.` : "";
     const undo = held.querySelector("[data-undo]");
     if (undo) undo.hidden = true;
   }

@@ -31,6 +31,7 @@ async function takePane(got, id) {
 async function select(id, { chosen = false, focus = false, quiet = false } = {}) {
   const had = wanted;
   const mine = { id, chosen, quiet, late: false };
+  for (const said of document.querySelectorAll("#notices .passing")) said.remove(); // it was about what was shown
   [wanted, coming] = [id, mine];
   showSelection();
   leaveEnded(had);

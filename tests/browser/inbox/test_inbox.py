@@ -174,15 +174,6 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     key_until(page, "r", lambda: page.evaluate(REASON_IS_FOCUSED))
     page.keyboard.type("a reason, and d and a")
     page.keyboard.press("Escape")
-    gate.open_request("third", {"text": "line\n" * 500}, timeout=700)
-    expect(page.locator("#news")).to_be_visible()
-    key_until(page, "n", lambda: page.locator("#lines .line").count() == 3)
-    key_until(page, "j", lambda: "third" in (page.locator("#pane h1").text_content() or ""))
-    assert page.evaluate("document.activeElement.closest('#list')")
-    page.keyboard.press("Space")
-    look_until(lambda: shown.evaluate("pane => pane.scrollTop > 100"), "the text beside the list is read on")
-    key_until(page, "k", lambda: shown.get_attribute("data-shows") == requests[1].request_id)
-    key_until(page, "k", lambda: shown.get_attribute("data-shows") == requests[0].request_id)
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.press("Escape")
@@ -191,6 +182,8 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     expect(page.locator("#pane .card[class*=over]")).to_be_visible()
     said = page.locator("#notices")
     key_until(page, "d", lambda: "this request has ended" in (said.text_content() or ""))
+    key_until(page, "j", lambda: shown.get_attribute("data-shows") == requests[0].request_id)
+    expect(said).not_to_contain_text("this request has ended")
     page.goto("/account/")
     page.get_by_role("button", name="Switch them off").click()
     expect(page.get_by_role("button", name="Switch them on")).to_be_visible()
@@ -200,6 +193,20 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     page.keyboard.press("a")
     page.wait_for_timeout(500)
     assert {gate.get_request(one.request_id).status for one in requests} == {"pending"}
+
+
+def test_by_keys_what_is_new_is_shown_and_a_long_text_read_beside_the_list(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    gate.open_request("first", timeout=600)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    expect(page.locator("#pane h1")).to_contain_text("first")
+    gate.open_request("second", {"text": "line\n" * 500}, timeout=700)
+    expect(page.locator("#news")).to_be_visible()
+    key_until(page, "n", lambda: page.locator("#lines .line").count() == 2)
+    key_until(page, "j", lambda: "second" in (page.locator("#pane h1").text_content() or ""))
+    assert page.evaluate("document.activeElement.closest('#list') !== null")
+    page.keyboard.press("Space")
+    look_until(lambda: page.evaluate("pane().scrollTop > 100"), "the text beside the list is read on")
 
 
 def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(sign_in, clean_redis):

@@ -284,6 +284,7 @@ def test_what_fails_is_listed_and_the_others_are_decided(gate, signed_in):
     text = parse(client.post("/approvals/together/approve/", said, follow=True).content.decode()).text
     assert "You approved 3 requests" in text
     assert "3 were not decided:" in text
+    assert "update_contact of deployer: it has ended" in text
     assert [gate.get_request(one).status for one in ids] == ["rejected", "pending", *["approved"] * 3]
     assert gate.get_request(odd.request_id).status == "pending"
 
