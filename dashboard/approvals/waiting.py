@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
 from core.errors import MalformedRecord
 from core.history.approvals.alarms import is_altered
@@ -18,6 +19,7 @@ from dashboard.display.warnings import warnings_of
 
 COMPARED_CHARACTERS = 4_000  # a longer context is looked at alone
 TOLD_CHARACTERS = 64_000  # and of a yet longer one a line says its size alone
+TOLD_VALUES = 400  # of which the telling ones are picked
 COMPARED_VALUES = 40
 COMPARED_LENGTH = 200  # of one value
 SEARCHED_CHARACTERS = 8_000
@@ -64,7 +66,7 @@ class Account:
         # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
         told = len(text) <= TOLD_CHARACTERS and not is_altered(record, None)
         lines = lines_in(said.text) if len(text) <= SEARCHED_CHARACTERS else lines_of(text)
-        values = tuple(lines) if told else ()
+        values = tuple(islice(lines, TOLD_VALUES)) if told else ()
         comparable = len(record.context) <= COMPARED_CHARACTERS and told
         warned = bool(warnings_of(kind, agent, said.text))
         comparable = comparable and not said.hidden and not warned

@@ -45,12 +45,18 @@ function leave() {
   else lineOf(wanted)?.querySelector("a").focus();
 }
 
-// Where the focus is on the list, the request beside it is what is read on.
+// Wherever the focus is, the request is read on: a long text in it, once its end is on the screen, and then the rest.
 function readOn(event) {
-  const box = pane();
-  if (!WIDE.matches || box.contains(event.target) || event.target.closest("button, summary, input")) return;
+  if (!WIDE.matches || event.target.closest("button, summary, input, .long, pre")) return;
   event.preventDefault();
-  box.scrollBy({ top: (event.shiftKey ? -0.6 : 0.6) * box.clientHeight });
+  const way = event.shiftKey ? -0.6 : 0.6;
+  const edge = pane().querySelector(".answer")?.getBoundingClientRect().top ?? innerHeight;
+  const unread = [...pane().querySelectorAll(".claim :is(.long, pre)")].find((text) => {
+    const { bottom } = text.getBoundingClientRect();
+    const left = way > 0 ? text.scrollHeight - text.clientHeight - text.scrollTop : text.scrollTop;
+    return left > 2 && bottom > 0 && bottom <= edge;
+  });
+  (unread ?? pane()).scrollBy({ top: way * (unread ?? pane()).clientHeight });
 }
 
 const KEYS = {
