@@ -49,14 +49,15 @@ function leave() {
 function readOn(event) {
   if (!WIDE.matches || event.target.closest("button, summary, input, .long, pre")) return;
   event.preventDefault();
-  const way = event.shiftKey ? -0.6 : 0.6;
+  const way = event.shiftKey ? -1 : 1;
   const edge = pane().querySelector(".answer")?.getBoundingClientRect().top ?? innerHeight;
   const unread = [...pane().querySelectorAll(".claim :is(.long, pre)")].find((text) => {
     const { bottom } = text.getBoundingClientRect();
     const left = way > 0 ? text.scrollHeight - text.clientHeight - text.scrollTop : text.scrollTop;
     return left > 2 && bottom > 0 && bottom <= edge;
   });
-  (unread ?? pane()).scrollBy({ top: way * (unread ?? pane()).clientHeight });
+  if (unread) unread.scrollBy({ top: 0.9 * way * unread.clientHeight });
+  else pane().scrollBy({ top: 0.6 * way * pane().clientHeight }); // what the answer covers is no part of it
 }
 
 const KEYS = {

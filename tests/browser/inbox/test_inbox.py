@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import ApprovalGate
 from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import do_until, key_until, press, until_taken
+from tests.browser.pressing import do_until, key_until, look_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -207,7 +207,7 @@ def test_by_keys_what_is_new_is_shown_and_a_long_text_read_beside_the_list(sign_
     assert page.evaluate("document.activeElement.closest('#list') !== null")
     approve = page.get_by_role("button", name="Approve second")
     expect(approve).to_be_disabled()
-    do_until(page, lambda: page.keyboard.press("Space"), approve.is_enabled)
+    look_until(lambda: (page.keyboard.press("Space"), approve.is_enabled())[1], "it was read to its end")
 
 
 def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(sign_in, clean_redis):
