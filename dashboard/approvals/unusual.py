@@ -6,6 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -57,7 +58,10 @@ _read_at = -SECONDS
 
 
 def refresh(accounts: Iterable[Account]) -> None:
-    """Read again what was approved, where that is old or another agent asks: one query, and none most of the time."""
+    """Read again what was approved, where that is old or another agent asks: none most of the time, and one query.
+
+    Where one agent's fill that, a few more for the others.
+    """
     global _before, _asked_for, _read_at
     counted = Counter((account.approval_type, account.agent_id) for account in accounts if account.values)
     pairs = frozenset(pair for pair, _count in counted.most_common(PAIRS))
@@ -66,11 +70,11 @@ def refresh(accounts: Iterable[Account]) -> None:
     kinds, agents = {kind for kind, _agent in pairs}, {agent for _kind, agent in pairs}
     rows = ApprovalRecord.objects.filter(status=APPROVED, approval_type__in=kinds, agent_id__in=agents)
     # A sealed text is half as long again.
-    rows = rows.annotate(size=Length("context")).filter(size__gt=0, size__lte=2 * COMPARED_CHARACTERS)
-    rows = rows.order_by("-ended_at").values_list("approval_type", "agent_id", "pk", "context")
-    newest = list(rows[:LOOKED_AT])
+    sized = rows.annotate(size=Length("context")).filter(size__gt=0, size__lte=2 * COMPARED_CHARACTERS)
+    texts = sized.order_by("-ended_at").values_list("approval_type", "agent_id", "pk", "context")
+    newest = list(texts[:LOOKED_AT])
     if len(newest) == LOOKED_AT:
-        newest = _with_the_rare(newest, rows, [pair for pair, _count in counted.most_common(PAIRS)])
+        newest = _with_the_rare(newest, texts, [pair for pair, _count in counted.most_common(PAIRS)])
     found: dict[Pair, Before] = defaultdict(Before)
     for kind, agent, pk, text in newest:
         context = ApprovalRecord.opened(text, pk)
@@ -79,7 +83,7 @@ def refresh(accounts: Iterable[Account]) -> None:
     _before, _asked_for, _read_at = dict(found), pairs, time.monotonic()
 
 
-def _with_the_rare(newest: list[Row], rows: QuerySet[ApprovalRecord, Row], pairs: list[Pair]) -> list[Row]:
+def _with_the_rare(newest: list[Row], texts: QuerySet[Any, Row], pairs: list[Pair]) -> list[Row]:
     """The same, with what was approved of those whom an agent that asks much leaves no room: a query for each."""
     heard = Counter((kind, agent) for kind, agent, _pk, _text in newest)
     rare = [pair for pair in pairs if heard[pair] < ENOUGH][:ALONE]
@@ -87,7 +91,7 @@ def _with_the_rare(newest: list[Row], rows: QuerySet[ApprovalRecord, Row], pairs
     return common + [
         row
         for kind, agent in rare
-        for row in rows.filter(approval_type=kind, agent_id=agent)[:LOOKED_AT_ALONE]
+        for row in texts.filter(approval_type=kind, agent_id=agent)[:LOOKED_AT_ALONE]
     ]
 
 

@@ -152,7 +152,7 @@ def held_by(user: Any) -> list[tuple[str, datetime]]:
     rows = DecisionIntent.objects.filter(outcome=HELD, user=user, release_at__isnull=False).order_by(
         "release_at"
     )
-    return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at")]
+    return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at") if at]
 
 
 def holdings(request_ids: Iterable[str]) -> dict[str, Holding]:
