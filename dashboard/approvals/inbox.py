@@ -246,7 +246,8 @@ def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
         alike = line.alike or (line.first,)
         holders = [standing.held[one.request_id] for one in alike if one.request_id in standing.held]
         asker, heard = askers.get(line.first.agent_id), listened.get(line.first.request_id)
-        gone = why_gone(asker, line.first.requested_at, heard, now)
+        # That the call of one has gone says nothing of the others.
+        gone = "" if line.alike and heard else why_gone(asker, line.first.requested_at, heard, now)
         told.append(
             line._replace(
                 held=words.approving(dict.fromkeys(holders), len(holders), len(alike)),

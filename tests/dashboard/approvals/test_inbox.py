@@ -77,6 +77,8 @@ def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
     assert [e.text for e in pane.elements if e.tag == "th"][1:-1] == ["contact", "number"]
     boxes = [e for e in pane.elements if e.attributes.get("type") == "checkbox"]
     assert [box.attributes["value"] for box in boxes] == ids
+    ways = [e.attributes for e in pane.with_class("alone")]  # to each of them
+    assert [(way["data-alone"], way["href"]) for way in ways] == [(one, f"/?selected={one}") for one in ids]
     assert "table" in pane.with_class("shared")[0].text
     assert "C3" in pane.text
 
