@@ -63,7 +63,7 @@ function readOn(event) {
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
-  a: () => press("approve"),
+  a: approve,
   d: deny,
   r: () => { if (mayAnswer("deny")) write(false); },
   x: mark,

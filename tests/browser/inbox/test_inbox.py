@@ -22,6 +22,7 @@ SIZES = """
   .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
 """
 ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
+IS_FOCUSED = "field => field === document.activeElement"
 REASON_IS_FOCUSED = "document.activeElement.matches('textarea')"
 RESTS = """() => {
   const button = document.querySelector('[data-decide]'), live = document.documentElement.dataset.connection;
@@ -231,6 +232,19 @@ def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(si
     expect(page.locator("#lines .line").first).to_contain_text("urgent")
     press(page.locator("#pane").get_by_role("button", name="Approve"))
     expect(page.locator("#pane h1")).to_contain_text("urgent")
+
+
+def test_the_key_that_approves_leads_to_what_an_approval_lacks(sign_in, clean_redis):
+    ApprovalType.objects.create(name="wipe", digest_typed=True, reason_required=True)
+    gate = ApprovalGate(clean_redis, "robot")
+    request = gate.open_request("wipe", timeout=600)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    for field, text in (("To approve this, type", request.digest[:6]), ("Reason", "too old")):
+        key_until(page, "a", lambda field=field: page.get_by_label(field).evaluate(IS_FOCUSED))
+        page.keyboard.type(text)
+        page.keyboard.press("Escape")
+    assert page.locator("#notices .notice").count() == 0
+    key_until(page, "a", lambda: gate.get_request(request.request_id).status == "approved")
 
 
 def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anything(sign_in, clean_redis):
