@@ -60,6 +60,9 @@ function readOn(event) {
   else pane().scrollBy({ top: 0.6 * way * pane().clientHeight }); // what the answer covers is no part of it
 }
 
+// Of the request that is looked at, else of the last approval.
+const undoOf = (held) => document.querySelector(`${held}:not(.released) [data-undo]`);
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
@@ -74,7 +77,7 @@ const KEYS = {
   o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
   "/": () => document.getElementById("search").focus(),
   ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => { if (paneIsSelected()) choosePreset(digit - 1); }])),
-  z: () => document.querySelector("[data-held]:not(.released) [data-undo]")?.click(),
+  z: () => (undoOf(`[data-held="${wanted}"]`) ?? undoOf("[data-held]"))?.click(),
 };
 const GO = { i: "/", a: "/agents/" };
 

@@ -1,5 +1,7 @@
 """An approval that is held, as the person at the browser sees it: the countdown, Undo, and what stands afterwards."""
 
+from uuid import UUID
+
 from playwright.sync_api import expect
 
 from core import ApprovalGate
@@ -51,6 +53,18 @@ def test_who_approves_goes_on_and_undo_leads_back_the_last_one_first(held, clean
         expect(shown).to_have_attribute("data-shows", request.request_id)
         expect(page.locator(f"#request-{request.request_id} .approve")).to_be_enabled()
     assert set(DecisionIntent.objects.filter(approved=True).values_list("outcome", flat=True)) == {"void"}
+
+
+def test_undo_by_key_is_of_the_request_that_is_looked_at(held, clean_redis, sign_in):
+    gate = ApprovalGate(clean_redis, "robot")
+    one, two = (gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two")))
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    for request in (one, two):
+        press(page.locator(f"#request-{request.request_id} .approve"))
+    expect(page.locator("#notices [data-held]")).to_have_count(2)
+    choose(page, "one")
+    key_until(page, "z", lambda: page.locator("#notices [data-held]").count() == 1)
+    assert DecisionIntent.objects.get(outcome="on_hold").request_id == UUID(two.request_id)
 
 
 def test_by_thumb_each_approval_is_one_press_and_the_last_one_leads_to_the_list(held, clean_redis, sign_in):
