@@ -11,25 +11,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from core.errors import MalformedRecord, StoreUnavailable
-from core.history.approvals.alarms import Altered
 from core.history.approvals.answers import extensions, holds
 from core.history.approvals.answers.holds import Held, Holding
-from core.history.approvals.decisions import NotAllowed
 from core.models import ApprovalRecord
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import words as common
 from dashboard.approvals import words
+from dashboard.approvals.outcome import FAILURES, Notice, not_done
 from dashboard.display.tags import local_time
 
 logger = logging.getLogger(__name__)
 
 
 def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
-    """That an approval is held, with the button that takes it back: beside the page, or on the request's own."""
-    if request.headers.get("HX-Request") != "true":
-        return redirect("approval", decision.request_id)
+    """That an approval is held, with the button that takes it back, to stand beside the page."""
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)
     shown = {"card": {"asked": decision, "held": held, "now": decision.now}, "mine": True}
@@ -40,28 +36,29 @@ def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
 @login_required
 def undo(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Take back what is held."""
-    return _said(request, request_id, *_undone(request, str(request_id)))
+    return _said(request, request_id, _undone(request, str(request_id)))
 
 
 @require_POST
 @login_required
 def extend(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """Let a request wait longer."""
-    kind, text, status = _extended(request, str(request_id))
-    if status == 403 and request.headers.get("HX-Request") != "true":
-        raise PermissionDenied(text)
-    return _said(request, request_id, kind, text, status)
+    notice = _extended(request, str(request_id))
+    if notice.status == 403 and request.headers.get("HX-Request") != "true":
+        raise PermissionDenied(notice.text)
+    return _said(request, request_id, notice)
 
 
-def _said(request: HttpRequest, request_id: UUID, kind: str, text: str, status: int) -> HttpResponse:
+def _said(request: HttpRequest, request_id: UUID, notice: Notice) -> HttpResponse:
     """What came of it: beside the page, or on the request's own."""
     if request.headers.get("HX-Request") == "true":
-        return render(request, "dashboard/_notice.html", {"kind": kind, "text": text}, status=status)
-    messages.add_message(request, messages.SUCCESS if kind == "done" else messages.ERROR, text)
+        shown = {"kind": notice.kind, "text": notice.text}
+        return render(request, "dashboard/_notice.html", shown, status=notice.status)
+    messages.add_message(request, notice.level, notice.text)
     return redirect("approval", request_id)
 
 
-def _extended(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
+def _extended(request: HttpRequest, request_id: str) -> Notice:
     said = request.POST
     minutes = said.get(f"minutes-{request_id}", "")
     try:
@@ -72,33 +69,24 @@ def _extended(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
             int(minutes) if minutes.isascii() and minutes.isdecimal() and len(minutes) < 6 else 0,
             said.get(f"digest-{request_id}", ""),
         )
-    except NotAllowed as error:
-        return "refused", str(error), 403
-    except Altered as error:
-        return "refused", str(error), 409
-    except (ValueError, MalformedRecord) as error:
-        return "refused", words.NOT_EXTENDED.format(why=error), 409
-    except StoreUnavailable as error:
-        return "unsure", words.NOT_EXTENDED.format(why=common.unavailable(error)), 503
-    except Error:
-        logger.exception("a deadline could not be extended")
-        return "refused", words.NOT_EXTENDED.format(why=words.NOT_WRITTEN), 503
-    return "done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200
+    except FAILURES as error:
+        return not_done(error, words.NOT_EXTENDED)
+    return Notice("done", words.LONGER.format(until=f"{local_time(until):%Y-%m-%d %H:%M:%S %Z}"), 200)
 
 
-def _undone(request: HttpRequest, request_id: str) -> tuple[str, str, int]:
+def _undone(request: HttpRequest, request_id: str) -> Notice:
     try:
         intent = holds.take_back(request.user, request_id)
         if intent is not None:
             name = common.request_name(intent.approval_type, intent.agent_id)
-            return "done", words.TAKEN_BACK.format(name=name), 200
+            return Notice("done", words.TAKEN_BACK.format(name=name), 200)
         of_another = holds.holdings([request_id]).get(request_id)
         if of_another is not None:
-            return "refused", words.NOT_YOURS.format(name=of_another.name), 403
-        return "refused", words.NOT_TAKEN_BACK.format(what=_what_stands(request_id)), 409
+            return Notice("refused", words.NOT_YOURS.format(name=of_another.name), 403)
+        return Notice("refused", words.NOT_TAKEN_BACK.format(what=_what_stands(request_id)), 409)
     except Error:
         logger.exception("an approval could not be taken back")
-        return "unsure", words.NOT_BACK_NOW, 503
+        return Notice("unsure", words.NOT_BACK_NOW, 503)
 
 
 def _what_stands(request_id: str) -> str:

@@ -1,34 +1,43 @@
 """Several requests answered at once: what is in it is shown first, and each is decided and recorded for itself."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from core.errors import StoreUnavailable
-from core.history.approvals.answers import presets
+from core.history.approvals.answers import holds, presets
+from core.store.approvals import valid_id
 from core.store.client import open_store
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import known as names
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER, Line, Together, may_go_together
-from dashboard.approvals.views import answer_one, inbox_address
+from dashboard.approvals.views import answer_one, inbox_address, known_name
 from dashboard.approvals.waiting import Account, read_waiting
 from dashboard.approvals.words import (
     GONE,
+    NOT_BACK_NOW,
     NOT_TOGETHER,
     NOTHING_CHOSEN,
+    OTHER_SORT,
     TOO_MANY,
     failed,
+    taken_back,
     together,
+    too_late,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @require_POST
@@ -87,7 +96,9 @@ def _answer(request: HttpRequest, *, approved: bool) -> HttpResponse:
         except Http404:
             failures.append(GONE.format(name=_name(account)))
             continue
-        if notice.kind == "done" or notice.held is not None:
+        if notice.held is not None:
+            continue  # the inbox says what is held, and offers to take it back
+        if notice.kind == "done":
             decided += 1
         else:
             failures.append(notice.text)
@@ -96,6 +107,26 @@ def _answer(request: HttpRequest, *, approved: bool) -> HttpResponse:
     if failures:
         messages.error(request, " ".join([failed(len(failures)), *failures]))
     return redirect(inbox_address(back))
+
+
+@require_POST
+@login_required
+def undo(request: HttpRequest) -> HttpResponse:
+    """Take back each approval of this person that is held yet."""
+    chosen = [one for one in dict.fromkeys(request.POST.getlist("id")) if valid_id(one)]
+    taken = 0
+    try:
+        for request_id in chosen:
+            taken += holds.take_back(request.user, request_id) is not None
+    except Error:
+        logger.exception("approvals could not be taken back")
+        messages.warning(request, NOT_BACK_NOW)
+    else:
+        if taken < len(chosen):
+            messages.error(request, too_late(len(chosen) - taken))
+    if taken:
+        messages.success(request, taken_back(taken))
+    return redirect(inbox_address(request.POST.get("back", "")))
 
 
 class _Sorted(NamedTuple):
@@ -122,21 +153,20 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     for request_id in dict.fromkeys(chosen):
         account = by_id.get(request_id)
         if account is None:
-            found.left.append(GONE.format(name=request_id))
+            name = known_name(request_id) if valid_id(request_id) else ""
+            found.left.append(GONE.format(name=name or request_id))
         elif audience is None or not audience.verdict(account).allowed:
             found.barred.append(account)
-        elif (
-            not may_go_together(audience, account)
-            or request_id in odd
-            or not account.shape
-            or (found.answered and account.shape != found.answered[0].shape)
-            or names.lookalikes(account.agent_id, account.approval_type, account.context)
-        ):
+        elif not may_go_together(audience, account) or request_id in odd or not account.shape:
             found.left.append(NOT_TOGETHER.format(name=_name(account)))
+        elif found.answered and account.shape != found.answered[0].shape:
+            found.left.append(OTHER_SORT.format(name=_name(account)))
         else:
             found.answered.append(account)
     return found
 
 
 def _name(account: Account) -> str:
-    return words.request_name(account.approval_type, account.agent_id)
+    """What tells it from others of its kind too."""
+    name = words.request_name(account.approval_type, account.agent_id)
+    return f"{name} ({account.facts})" if account.facts else name

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_http_methods
 
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.approvals.answers import handing
-from core.history.approvals.decisions import NotAllowed
 from core.store.client import open_store
 from core.values.approvals import PENDING
 from dashboard import access
 from dashboard import words as common
 from dashboard.approvals import words
+from dashboard.approvals.outcome import FAILURES, Notice, not_done
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,13 @@ def hand_over(request: HttpRequest, request_id: UUID) -> HttpResponse:
     asked = approval.known
     problem, status = "", 200
     if request.method == "POST":
-        told, problem, status = _handed(request, str(request_id), asked)
-        if told:
-            messages.success(request, told)
+        notice = _handed(request, str(request_id), asked)
+        if notice.kind == "done":
+            messages.success(request, notice.text)
             return redirect(f"{reverse('live')}?selected={request_id}")
+        if notice.status == 403:
+            raise PermissionDenied(notice.text)
+        problem, status = notice.text, notice.status
     waits = approval.live is not None and approval.live.status == PENDING
     choices = [
         (words.RECEIVERS[kind], list(found))
@@ -63,20 +66,13 @@ def _refuse(request: HttpRequest, request_id: str) -> NoReturn:
     raise PermissionDenied(common.NO_HANDING)
 
 
-def _handed(request: HttpRequest, request_id: str, asked: Any) -> tuple[str, str, int]:
-    """What was done, or why nothing was, and the status of HTTP."""
+def _handed(request: HttpRequest, request_id: str, asked: Any) -> Notice:
     name = common.request_name(asked.approval_type, asked.agent_id)
     try:
         to = handing.hand_over(open_store(), request.user, request_id, request.POST.get("to", ""))
-    except NotAllowed as error:
-        raise PermissionDenied(str(error)) from error
-    except (ValueError, MalformedRecord) as error:
-        return "", words.NOT_HANDED.format(why=error), 409
-    except StoreUnavailable as error:
-        return "", words.NOT_HANDED.format(why=common.unavailable(error)), 503
-    except Error:
-        logger.exception("a request could not be handed over")
-        return "", words.NOT_HANDED.format(why=words.NOT_WRITTEN), 503
+    except FAILURES as error:
+        return not_done(error, words.NOT_HANDED)
     if to.kind == handing.PERSON and to.pk == request.user.pk:
-        return words.TAKEN.format(request=name), "", 200
-    return words.HANDED.format(name=common.quoted(to.name), request=name, others=words.TOLD), "", 200
+        return Notice("done", words.TAKEN.format(request=name), 200)
+    text = words.HANDED.format(name=common.quoted(to.name), request=name, others=words.TOLD)
+    return Notice("done", text, 200)

@@ -77,6 +77,7 @@ class Together:
     rows: list[tuple[Account, list[str]]]
     count: int
     verdict: Verdict
+    gone: str = ""  # why nobody waits for the answers
 
     @classmethod
     def of(cls, line: Line, verdict: Verdict) -> "Together":
@@ -86,7 +87,7 @@ class Together:
         rows = [
             (account, [dict(account.values)[name] for name in columns]) for account in alike[:MOST_TOGETHER]
         ]
-        return cls(line.first, columns, shared, rows, len(alike), verdict)
+        return cls(line.first, columns, shared, rows, len(alike), verdict, line.gone)
 
     @property
     def more(self) -> int:
@@ -154,10 +155,12 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     pages = max(1, -(-len(lines) // PAGE_LINES))
     page = min(filters.page, pages)  # they end: a page that was there may be gone
     filters = replace(filters, page=page)
-    chosen = next((line for line in lines if line.alike and line.first.shape == filters.shape), None)
+    shown = _told(page_of(lines, page), standing, waiting.now)
+    alike = (line for line in (*shown, *lines) if line.alike)  # those of this page say more
+    chosen = next((line for line in alike if line.first.shape == filters.shape), None)
     return Inbox(
         filters,
-        _told(page_of(lines, page), standing, waiting.now),
+        shown,
         Together.of(chosen, audience.verdict(chosen.first)) if chosen else None,
         _groups(waiting, filters, holds),
         len(waiting.accounts),
@@ -243,7 +246,8 @@ def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
         alike = line.alike or (line.first,)
         holders = [standing.held[one.request_id] for one in alike if one.request_id in standing.held]
         asker, heard = askers.get(line.first.agent_id), listened.get(line.first.request_id)
-        gone = why_gone(asker, line.first.requested_at, heard, now)
+        # That the call of one has gone says nothing of the others.
+        gone = "" if line.alike and heard else why_gone(asker, line.first.requested_at, heard, now)
         told.append(
             line._replace(
                 held=words.approving(dict.fromkeys(holders), len(holders), len(alike)),

@@ -14,6 +14,7 @@ from core.values.approvals import APPROVED
 from core.values.secrets import masked_json
 from core.values.skeleton import skeletons
 from dashboard import words
+from dashboard.approvals.waiting import Account
 
 SECONDS = 60.0
 MOST = 2_000
@@ -24,12 +25,13 @@ BODY = 4_000  # characters of a context whose values count
 
 Known = dict[str, set[tuple[str, str]]]  # by skeleton: what it is, and its name
 _known: Known = {}
+_posing: dict[str, bool] = {}  # by digest, as these names say
 _read_at = -SECONDS
 
 
 def refresh() -> None:
     """Read the names again where they are old: three queries, and none most of the time."""
-    global _known, _read_at
+    global _known, _posing, _read_at
     if time.monotonic() - _read_at < SECONDS:
         return
     known: Known = {}
@@ -43,7 +45,7 @@ def refresh() -> None:
     for pk, text in texts[:APPROVED_BEFORE]:
         said = ApprovalRecord.opened(text, pk)
         _add(known, "value", _values(masked_json(said).text if len(said) <= BODY else ""))
-    _known, _read_at = known, time.monotonic()
+    _known, _posing, _read_at = known, {}, time.monotonic()
 
 
 def lookalikes(agent_id: str, kind: str, context: str) -> list[str]:
@@ -60,6 +62,14 @@ def lookalikes(agent_id: str, kind: str, context: str) -> list[str]:
         ]
         told += [words.lookalike(value, what, like) for what, like in found[:1]]
     return told[: words.MIXED_SHOWN]
+
+
+def is_posing(account: Account) -> bool:
+    """Whether a request that can be compared only looks like one of a known name or value; from memory alone."""
+    if account.digest not in _posing:
+        about = (account.agent_id, account.approval_type, account.context)
+        _posing[account.digest] = bool(lookalikes(*about))
+    return _posing[account.digest]
 
 
 def _alike(name: str, kinds: tuple[str, ...]) -> list[tuple[str, str]]:

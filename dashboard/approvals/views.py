@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -38,25 +38,11 @@ from dashboard.access import Audience
 from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
 from dashboard.approvals.filters import BadFilter, Filters
+from dashboard.approvals.outcome import FAILURES, Notice
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a person reads after pressing a button. kind is done, refused or unsure; status is that of HTTP."""
-
-    kind: str
-    text: str
-    status: int
-    held: Held | None = None  # it can be taken back yet
-
-    @property
-    def level(self) -> int:
-        """The same for pages without JavaScript."""
-        return {"done": messages.SUCCESS, "unsure": messages.WARNING}.get(self.kind, messages.ERROR)
 
 
 @require_safe
@@ -101,9 +87,9 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
     """Answer as the form says. beside: what is said beside yes and no, as `decisions.decide` takes it."""
     notice = answer_one(request, request_id, approved=approved, **beside)
     failpoints.reach("site.before_reply")
-    if notice.held is not None:
-        return answers.show_held(request, notice.held)
     if request.headers.get("HX-Request") == "true":
+        if notice.held is not None:
+            return answers.show_held(request, notice.held)
         return render(
             request,
             "dashboard/_notice.html",
@@ -112,7 +98,8 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
         )
     if notice.status == 403:
         raise PermissionDenied(notice.text)
-    messages.add_message(request, notice.level, notice.text)
+    if notice.held is None:  # else the page says so itself, with its Undo
+        messages.add_message(request, notice.level, notice.text)
     own = request.POST.get("page") == request_id
     return redirect(
         reverse("approval", args=[request_id]) if own else inbox_address(request.POST.get("back", ""))
@@ -141,33 +128,37 @@ def answer_one(
     except decisions.NotNoted as stands:
         told = _notice_of(stands.decision, approved=approved, by=request.user.get_username())
         return Notice("unsure", words.ONLY_IN_REDIS.format(told=told.text), told.status)
-    except Altered as error:
-        return Notice("refused", words.about(_name(request_id), str(error)), 409)
-    except CannotSign as error:
-        logger.error("nothing can be decided: %s", error)
-        return Notice("refused", words.about(_name(request_id), words.NOT_SIGNED), 503)
-    except decisions.NotAllowed as refusal:
-        return Notice("refused", words.about(_name(request_id), str(refusal)), 400 if refusal.need else 403)
-    except ValueError as error:
-        return Notice("refused", words.about(_name(request_id), words.BAD_ANSWER.format(why=error)), 400)
-    except MalformedRecord as error:
-        return Notice(
-            "refused", words.about(_name(request_id), words.UNREADABLE_REQUEST.format(error=error)), 409
-        )
-    except DecisionUnconfirmed as error:
-        logger.error("decision unconfirmed: %s", error)
-        return Notice("unsure", words.about(_name(request_id), words.NOT_CONFIRMED), 503)
-    except StoreUnavailable as error:
-        why = f"{words.NOTHING_DECIDED} {words.unavailable(error)}"
-        return Notice("refused", words.about(_name(request_id), why), 503)
-    except Error:
-        logger.exception("a decision could not be recorded, so it was not made")
-        return Notice("refused", words.about(_name(request_id), words.NOT_WRITTEN), 503)
+    except (*FAILURES, CannotSign, DecisionUnconfirmed) as error:
+        failed = _failed(error)
+        return replace(failed, text=words.about(known_name(request_id), failed.text))
     if decision.outcome == UNKNOWN:
         raise Http404(words.NO_REQUEST)
     notice = _notice_of(decision, approved=approved, by=request.user.get_username())
     sticks = not approved and decision.accepted and request.POST.get(f"sticks-{request_id}") == "1"
     return _stuck(request.user, decision, digest, notice) if sticks else notice
+
+
+def _failed(error: Exception) -> Notice:
+    """Why there is no decision, or none that is known."""
+    match error:
+        case decisions.NotAllowed():
+            return Notice("refused", str(error), 400 if error.need else 403)
+        case Altered():
+            return Notice("refused", str(error), 409)
+        case CannotSign():
+            logger.error("nothing can be decided: %s", error)
+            return Notice("refused", words.NOT_SIGNED, 503)
+        case DecisionUnconfirmed():
+            logger.error("decision unconfirmed: %s", error)
+            return Notice("unsure", words.NOT_CONFIRMED, 503)
+        case MalformedRecord():
+            return Notice("refused", words.UNREADABLE_REQUEST.format(error=error), 409)
+        case StoreUnavailable():
+            return Notice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
+        case Error():
+            logger.error("a decision could not be recorded, so it was not made", exc_info=error)
+            return Notice("refused", words.NOT_WRITTEN, 503)
+    return Notice("refused", words.BAD_ANSWER.format(why=error), 400)
 
 
 def _reason(request: HttpRequest, ending: str, *, approved: bool) -> str:
@@ -215,7 +206,7 @@ def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     return Notice("refused", words.about(name, words.NOT_DECIDED[decision.outcome]), 409)
 
 
-def _name(request_id: str) -> str:
+def known_name(request_id: str) -> str:
     """What a notice calls a request that was not decided; '' where neither store can tell."""
     with suppress(Error):
         kept = ApprovalRecord.objects.filter(pk=request_id).only("approval_type", "agent_id").first()

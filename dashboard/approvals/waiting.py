@@ -1,13 +1,15 @@
 """What waits, as lists show it: a short account of each request, made once and kept while the request waits."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
 from core.errors import MalformedRecord
 from core.history.approvals.alarms import is_altered
-from core.history.search.words import lines_in
+from core.history.search.words import lines_in, lines_of
 from core.store.approvals import RequestRecord, read_deadlines, read_records
 from core.store.client import Store
 from core.values.approvals import PENDING
@@ -16,6 +18,8 @@ from core.values.text import plain
 from dashboard.display.warnings import warnings_of
 
 COMPARED_CHARACTERS = 4_000  # a longer context is looked at alone
+TOLD_CHARACTERS = 64_000  # and of a yet longer one a line says its size alone
+TOLD_VALUES = 400  # of which the telling ones are picked
 COMPARED_VALUES = 40
 COMPARED_LENGTH = 200  # of one value
 SEARCHED_CHARACTERS = 8_000
@@ -29,6 +33,8 @@ TELLING = (
     ("table", "database", "bucket", "path", "file", "branch"),
     ("command", "cmd", "sql", "query", "script", "statement"),
 )  # fmt: skip
+
+_WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")  # what stands between the words of a name
 
 Value = tuple[str, str]  # the names that lead to it, and its text
 
@@ -49,16 +55,21 @@ class Account:
     size: int  # of its context, in bytes
     text: str  # that a search looks through, without secrets
     context: str  # where it can be compared
+    warned: bool  # of letters that hide in it, or pose as others
 
     @classmethod
     def of(cls, record: RequestRecord) -> "Account":
         """From the request as Redis holds it."""
         kind, agent = record.approval_type, record.agent_id
-        said = masked_json(record.context.decode()[:SEARCHED_CHARACTERS])
+        text = record.context.decode()
+        said = masked_json(text[:SEARCHED_CHARACTERS])
         # What somebody changed in Redis is not what was asked: its page says so, and a list says nothing of it.
-        whole = len(record.context) <= COMPARED_CHARACTERS and not is_altered(record, None)
-        values = tuple(lines_in(said.text)) if whole else ()
-        comparable = whole and not said.hidden and not warnings_of(kind, agent, said.text)
+        told = len(text) <= TOLD_CHARACTERS and not is_altered(record, None)
+        lines = lines_in(said.text) if len(text) <= SEARCHED_CHARACTERS else lines_of(text)
+        values = tuple(islice(lines, TOLD_VALUES)) if told else ()
+        comparable = len(record.context) <= COMPARED_CHARACTERS and told
+        warned = bool(warnings_of(kind, agent, said.text))
+        comparable = comparable and not said.hidden and not warned
         comparable = comparable and len(values) <= COMPARED_VALUES
         comparable = comparable and all(len(text) <= COMPARED_LENGTH for _name, text in values)
         return cls(
@@ -74,6 +85,7 @@ class Account:
             len(record.context),
             f"{kind} {agent} {said.text}".casefold(),
             said.text if comparable else "",
+            warned,
         )
 
 
@@ -86,7 +98,7 @@ def facts_of(values: Iterable[Value]) -> str:
 
 
 def _rank(name: str) -> int:
-    words = set(name.casefold().replace("-", "_").replace(".", "_").split("_"))
+    words = {word.casefold() for word in _WORDS.split(name)}
     return next((place for place, group in enumerate(TELLING) if words & set(group)), len(TELLING))
 
 

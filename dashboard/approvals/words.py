@@ -57,12 +57,23 @@ NOTHING_CHOSEN = "Nothing was sent: nothing was chosen."
 TOO_MANY = "Nothing was sent: at most {most} can be answered together."
 GONE = "{name}: it has ended, or is not in the queue any more."
 NOT_TOGETHER = "{name}: it must be looked at alone."
+OTHER_SORT = "{name}: it is of another sort than the first, and is answered for itself."
 
 
 def together(count: int, *, approved: bool) -> str:
     """So many answers took effect."""
     what = "request" if count == 1 else "requests"
     return f"You {'approved' if approved else 'denied'} {count} {what}, each recorded for itself."
+
+
+def taken_back(count: int) -> str:
+    """So many approvals that were held are void."""
+    return f"You took back {count} {'approval' if count == 1 else 'approvals'}. Nothing was decided."
+
+
+def too_late(count: int) -> str:
+    """So many were released before."""
+    return f"It was too late to take back {count}: their agents are told."
 
 
 def failed(count: int) -> str:

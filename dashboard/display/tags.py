@@ -150,9 +150,9 @@ def countdown(at: datetime, now: datetime) -> SafeString:
 
 @register.simple_tag
 def until(at: datetime, now: datetime) -> SafeString:
-    """How long until a moment, as text that the page keeps counting."""
+    """How long until a moment, as text that the page keeps counting; each second of it is read to nobody."""
     seconds = max(0, math.ceil((at - now).total_seconds()))
-    return format_html('<time data-release="{}">{}</time>', milliseconds(at), duration(seconds))
+    return format_html('<time role="timer" data-release="{}">{}</time>', milliseconds(at), duration(seconds))
 
 
 @register.filter

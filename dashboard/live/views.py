@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from core.errors import StoreUnavailable
 from core.history import health
+from core.history.approvals.answers import holds
 from core.history.approvals.answers.standing import standing_for
 from core.store.approvals import valid_id
 from core.store.client import open_store
@@ -68,6 +69,9 @@ def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:
         context["head"] = contexts.live_page(waiting)
         context["alarm"] = health_page.alarm(health.read_heartbeat())
         context["keys"] = standing.keys
+        context["held"] = (
+            holds.held_by(request.user) if request.user.get_username() in standing.held.values() else ()
+        )
     return context
 
 

@@ -35,6 +35,15 @@ function mayAnswer(name) {
 
 const press = (name) => { if (mayAnswer(name)) answerButton(name).click(); };
 
+// What an approval must bring and does not yet is where the key leads: without it, it could only be refused.
+function approve() {
+  if (!mayAnswer("approve")) return;
+  const lacking = [...pane().querySelectorAll(".answer [data-needed]")].find((field) => (field.type === "checkbox" ? !field.checked : !field.value));
+  if (!lacking) return press("approve");
+  openAnswer();
+  lacking.focus();
+}
+
 function deny() {
   if (!mayAnswer("deny")) return;
   if (hasReason()) press("deny");

@@ -9,6 +9,7 @@ const WORDS = {
   stale: "Not live: connection lost, reconnecting",
   "signed-out": "Signed out: reload to sign in",
 };
+htmx.config.history = false; // an address is its page's own
 const root = document.documentElement;
 const icon = document.querySelector("link[rel=icon]");
 let heard = Date.now();

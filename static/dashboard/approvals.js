@@ -2,7 +2,8 @@
 "use strict";
 
 const heights = new Map(); // id of a card -> its height while it waits
-const sending = new Set(); // requests that an answer of this page is on its way to
+const sending = new Map(); // requests that an answer of this page is on its way to, and its button's name
+const LONG_MS = 4000; // of an answer that is on its way
 
 const requestOf = (element) => element.closest(".card")?.id.replace("request-", "") ?? "";
 
@@ -25,14 +26,22 @@ function guardButtons() {
   for (const button of decides()) {
     const card = button.closest(".card");
     card.classList.toggle("sending", sending.has(requestOf(card)));
-    button.disabled = !live || ["sending", "due", "over"].some((state) => card.classList.contains(state))
+    button.disabled = !live || card.closest(".leaving") !== null || ["sending", "due", "over"].some((state) => card.classList.contains(state))
       || (button.matches(".approve") && isHeldHere(requestOf(card)));
     button.setAttribute("aria-disabled", String(button.disabled || !rests(button)));
   }
 }
 
+// One that takes long holds up no other, and says so.
+function sayOnItsWay(request) {
+  if (!sending.has(request)) return;
+  notice(`No word from the site yet: ${sending.get(request)}. It is on its way. Others can be answered meanwhile.`);
+  document.querySelector("#notices .notice").dataset.sending = request;
+}
+
 function answered(request) {
   sending.delete(request);
+  document.querySelector(`#notices [data-sending="${request}"]`)?.remove();
   document.querySelector(`#request-${request} .pressed`)?.classList.remove("pressed");
   guardButtons();
 }
@@ -45,7 +54,7 @@ document.addEventListener("submit", (event) => {
   const request = requestOf(button);
   const live = isLive();
   measure(); // the page may have changed since the last frame
-  const free = live && !button.disabled && !sending.has(request);
+  const free = live && !button.disabled && !sending.has(request) && !button.closest(".leaving");
   if (!free || !wasAimedAt(button, byKey)) {
     event.preventDefault();
     event.stopImmediatePropagation();
@@ -53,13 +62,16 @@ document.addEventListener("submit", (event) => {
     return;
   }
   button.classList.add("pressed");
-  sending.add(request);
+  sending.set(request, button.ariaLabel ?? button.textContent);
+  setTimeout(sayOnItsWay, LONG_MS, request);
   setTimeout(guardButtons); // after the form has been read
 }, true);
 const actionOf = (event) => event.detail?.ctx?.request?.action ?? "";
 const requestIn = (event) => actionOf(event).match(/approvals\/([0-9a-f-]{36})\//)?.[1];
+const statusOf = (event) => event.detail.ctx.response?.status;
+const wasUndo = (event) => statusOf(event) === 200 && actionOf(event).endsWith("/undo/");
 // An answer that was taken; more time, and an approval that was taken back, leave the request to be answered.
-const wasAnswer = (event) => event.detail.ctx.response?.status === 200 && !/\/(undo|extend)\/$/.test(actionOf(event));
+const wasAnswer = (event) => statusOf(event) === 200 && !/\/(undo|extend)\/$/.test(actionOf(event));
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) answered(requestIn(event)); });
 document.addEventListener("telemetry:connection", guardButtons);
 new MutationObserver(() => { keepHeights(); measureSoon(); })

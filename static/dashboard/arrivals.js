@@ -15,14 +15,13 @@ function announce() {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("#lines a, #pane .back");
+  const link = event.target.closest("#lines a, #pane .back, #pane [data-alone]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   if (link.matches(".back")) back();
-  else select(link.closest(".line").dataset.line, { chosen: true });
+  else select(link.dataset.alone ?? link.closest(".line").dataset.line, { chosen: true });
 });
 document.addEventListener("click", (event) => { if (event.target.id === "news") showFresh(); });
-addEventListener("popstate", () => { if (location.search !== shownAt) location.reload(); }); // or it only jumped within the page
 document.addEventListener("change", (event) => {
   if (!event.target.matches("#together input[type=checkbox]")) return;
   const count = document.querySelectorAll("#together input[type=checkbox]:checked").length;
@@ -47,8 +46,9 @@ document.addEventListener("telemetry:connection", () => {
 });
 document.addEventListener("htmx:finally:request", (event) => {
   const id = requestIn(event);
+  if (id && wasUndo(event) && wanted !== id && lineOf(id)) select(id, { chosen: true }); // to be answered otherwise
   if (!id || wanted !== id) return;
-  if (wasAnswer(event)) goOnAfter(id);
+  if (wasAnswer(event) || statusOf(event) === 202) goOnAfter(id);
   else if (document.activeElement === document.body) pane().querySelector("h1")?.focus({ preventScroll: true }); // Undo is gone
 });
 if (WIDE.matches && !wanted) selectFirst();

@@ -9,16 +9,20 @@ function countHeld() {
     time.textContent = duration(Math.max(0, left));
     if (left > 0) continue;
     held.classList.add("released");
-    held.querySelector("[data-until]").textContent = "The agent is being told.";
+    held.querySelector("[data-until]").textContent = `The ${held.matches("form") ? "agents are" : "agent is"} being told.`;
     held.querySelector("[data-undo]").hidden = true;
   }
 }
 
-// Its request has ended: what it said of the agent is over.
-function endHeld({ id, word }) {
+// Its request has ended: what it said of the agent is over. Where another was faster, its person hears that.
+function endHeld({ id, word, by, status }) {
+  const lost = status !== "approved";
   for (const held of document.querySelectorAll(`[data-held="${id}"]`)) {
     held.classList.add("released");
-    held.querySelector("[data-until]").textContent = `${word}.`;
+    held.classList.toggle("refused", lost);
+    const doing = held.querySelector("[data-doing]");
+    if (doing) doing.textContent = lost ? "Not approved:" : word;
+    held.querySelector("[data-until]").textContent = lost || !doing ? `${word}${by && by !== "system" ? ` by ${by}` : ""}${lost ? ": that approval did not count" : ""}.` : "";
     const undo = held.querySelector("[data-undo]");
     if (undo) undo.hidden = true;
   }

@@ -15,6 +15,7 @@ let whole = false; // the list is to be taken as it is: the page was away
 
 const lines = () => [...document.querySelectorAll("#lines > .line")];
 const waits = (line) => !line.classList.contains("over");
+const isOpen = (line) => waits(line) && !isHeldHere(line.dataset.line); // to be answered by this person yet
 const waitingLines = () => lines().filter(waits);
 const lineOf = (id) => lines().find((line) => line.dataset.line === id);
 const pane = () => document.getElementById("pane");
@@ -103,8 +104,8 @@ async function takeInbox() {
   const id = wanted;
   const got = await fetchInbox(id);
   if (!got) return false;
-  const onItsWay = pane().dataset.shows !== id && pane().classList.contains("leaving");
-  if (wanted === id && id && !onItsWay) await takePane(got, id);
+  if (wanted === id && coming?.late) await arrive(got);
+  else if (wanted === id && id && !coming) await takePane(got, id);
   if (!wanted && !id) await put(got.text, "pane", "outerMorph");
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();

@@ -45,20 +45,39 @@ function leave() {
   else lineOf(wanted)?.querySelector("a").focus();
 }
 
+// Wherever the focus is, the request is read on: a long text in it, once its end is on the screen, and then the rest.
+function readOn(event) {
+  if (!WIDE.matches || event.target.closest("button, summary, input, .long, pre")) return;
+  event.preventDefault();
+  const way = event.shiftKey ? -1 : 1;
+  const edge = pane().querySelector(".answer")?.getBoundingClientRect().top ?? innerHeight;
+  const unread = [...pane().querySelectorAll(".claim :is(.long, pre)")].find((text) => {
+    const { bottom } = text.getBoundingClientRect();
+    const left = way > 0 ? text.scrollHeight - text.clientHeight - text.scrollTop : text.scrollTop;
+    return left > 2 && bottom > 0 && bottom <= edge;
+  });
+  if (unread) unread.scrollBy({ top: 0.9 * way * unread.clientHeight });
+  else pane().scrollBy({ top: 0.6 * way * pane().clientHeight }); // what the answer covers is no part of it
+}
+
+// Of the request that is looked at, else of the last approval.
+const undoOf = (held) => document.querySelector(`${held}:not(.released) [data-undo]`);
+
 const KEYS = {
   j: () => step(1),
   k: () => step(-1),
-  a: () => press("approve"),
+  a: approve,
   d: deny,
   r: () => { if (mayAnswer("deny")) write(false); },
   x: mark,
   A: together,
   e: unfold,
   h: () => { if (paneIsSelected()) pane().querySelector("[data-hand-over]")?.click(); },
+  n: () => document.querySelector("#news:not([hidden])")?.click(),
   o: () => { if (wanted && !wanted.startsWith("alike-")) location.assign(`/approvals/${wanted}/`); },
   "/": () => document.getElementById("search").focus(),
   ...Object.fromEntries([..."123456789"].map((digit) => [digit, () => { if (paneIsSelected()) choosePreset(digit - 1); }])),
-  z: () => document.querySelector("[data-held]:not(.released) [data-undo]")?.click(),
+  z: () => (undoOf(`[data-held="${wanted}"]`) ?? undoOf("[data-held]"))?.click(),
 };
 const GO = { i: "/", a: "/agents/" };
 
@@ -77,7 +96,11 @@ function pressed(event) {
   }
   if (key === "?") dialog.showModal();
   else if (key === "Escape") leave();
-  else if (dialog.hasAttribute("data-on") && root.dataset.connection === "live" && !event.repeat) {
+  else if (key === " ") readOn(event);
+  else if (!dialog.hasAttribute("data-on")) return;
+  else if (root.dataset.connection !== "live") {
+    if ("adAz".includes(key)) tellWhyNot("this page is not live.");
+  } else if (!event.repeat) {
     const act = before === "g" && GO[key] ? () => location.assign(GO[key]) : KEYS[key];
     before = key;
     if (!act) return;

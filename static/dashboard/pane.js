@@ -1,31 +1,18 @@
 // The request that is looked at: the one of the selected line, and after an answer that of the next.
 "use strict";
 
-let shownAt = location.search; // of what is shown
+let coming = null; // the line whose request is on its way, and how it was selected; late: it could not be fetched
 const isOver = () => !document.querySelector("#pane [data-decide], #pane [data-group]");
 
-function addressOf(id) {
-  const address = new URL(location.href);
-  if (id) address.searchParams.set("selected", id);
-  else address.searchParams.delete("selected");
-  return address;
-}
-
 // The next line that waits, by 1 or -1, from that of a request; undefined where there is none.
-function lineFrom(id, by) {
+function lineFrom(id, by, fits = waits) {
   const all = lines();
   const place = all.findIndex((line) => line.dataset.line === id);
-  return by > 0 ? all.slice(place + 1).find(waits) : all.slice(0, Math.max(place, 0)).findLast(waits);
-}
-
-// The address follows what is shown. `how`: pushState or replaceState.
-function goTo(id, how) {
-  history[how]({}, "", addressOf(id));
-  shownAt = location.search;
+  return by > 0 ? all.slice(place + 1).find(fits) : all.slice(0, Math.max(place, 0)).findLast(fits);
 }
 
 async function selectFirst() {
-  const first = waitingLines()[0];
+  const first = lines().find(isOpen);
   const quiet = document.activeElement === document.body; // nobody has begun here
   if (first) await select(first.dataset.line, { quiet });
 }
@@ -43,21 +30,31 @@ async function takePane(got, id) {
 // Another line: its request stands in the pane as soon as it is there.
 async function select(id, { chosen = false, focus = false, quiet = false } = {}) {
   const had = wanted;
-  wanted = id;
+  const mine = { id, chosen, quiet, late: false };
+  for (const said of document.querySelectorAll("#notices .passing")) said.remove(); // it was about what was shown
+  [wanted, coming] = [id, mine];
   showSelection();
   leaveEnded(had);
   lineOf(id)?.scrollIntoView({ block: "nearest" });
   if (focus) lineOf(id)?.querySelector("a").focus({ preventScroll: true });
-  pane().classList.add("leaving");
+  pane().classList.add("leaving"); // what is shown is not what is selected, so nothing there takes a press
+  guardButtons();
   const got = await fetchInbox(id);
-  if (wanted !== id) return;
+  if (coming !== mine || wanted !== id) return;
   if (!got) {
-    pane().classList.remove("leaving");
+    mine.late = true;
     say(NOT_FETCHED);
     rung(); // until it is there, or another is chosen
     return;
   }
   say("");
+  await arrive(got);
+  await takeList(got);
+}
+
+async function arrive(got) {
+  const { id, chosen, quiet } = coming;
+  coming = null;
   const inside = pane().contains(document.activeElement) || document.activeElement === document.body;
   await takePane(got, id);
   const inbox = document.getElementById("inbox");
@@ -66,7 +63,6 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
   else if (inbox.classList.contains("chosen")) goTo(id, "replaceState");
   if (chosen) inbox.classList.add("chosen");
   if (!quiet && (inside || !WIDE.matches)) pane().querySelector("h1, .empty")?.focus({ preventScroll: true });
-  await takeList(got);
 }
 
 // An ended line keeps its height until the selection leaves it and the pointer is elsewhere.
@@ -77,11 +73,10 @@ function leaveEnded(id) {
 
 // The next line that waits, else the one before; the list as it is now where none is left.
 async function goOnAfter(id) {
-  const next = lineFrom(id, 1) ?? lineFrom(id, -1);
-  if (next && WIDE.matches) await select(next.dataset.line);
-  else if (next) await select(next.dataset.line, { chosen: true });
+  const next = lineFrom(id, 1, isOpen) ?? lineFrom(id, -1, isOpen);
+  if (next) await select(next.dataset.line, { chosen: !WIDE.matches });
   else if (!WIDE.matches) back();
-  else {
+  else if (!isHeldHere(id)) {
     wanted = "";
     await rung();
     if (!wanted) document.getElementById("queue-title").focus({ preventScroll: true });
@@ -92,14 +87,4 @@ function closePane(id) {
   if (pane().dataset.shows !== id) return;
   document.getElementById(`request-${id}`)?.classList.add("over");
   guardButtons();
-}
-
-function back() {
-  document.getElementById("inbox").classList.remove("chosen");
-  const line = lineOf(wanted);
-  wanted = "";
-  goTo("", "replaceState");
-  showSelection();
-  (line?.querySelector("a") ?? document.getElementById("search")).focus();
-  rung();
 }

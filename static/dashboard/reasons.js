@@ -6,23 +6,35 @@ const DRAFT = "reason of ";
 const SENT = "reason sent with a held approval of ";
 const WHOSE = "whose reasons these are";
 
+// A new notice takes the place of the old ones, but for what can yet be taken back, or is on its way.
+function makeRoom(request = "") {
+  for (const said of [...document.getElementById("notices").children]) {
+    const stays = said.matches("[data-held]:is(:not(.released), .refused), [data-sending]");
+    if (!stays || (request && said.dataset.held === request)) said.remove();
+  }
+}
+
 function notice(text, kind = "unsure") {
+  makeRoom();
   const said = Object.assign(document.createElement("p"), { className: `notice ${kind}`, textContent: text });
-  document.getElementById("notices").replaceChildren(said);
+  document.getElementById("notices").prepend(said);
+}
+
+// An approval that can yet be taken back keeps its place, and says this too.
+function tellPassing(text) {
+  const held = document.querySelector("#notices [data-held]:not(.released)");
+  if (!held) return notice(text, "unsure passing");
+  held.querySelector(".passing")?.remove();
+  held.querySelector("[data-until]").after(Object.assign(document.createElement("span"), { className: "passing", textContent: ` ${text}` }));
 }
 
 // A press that was not taken is no riddle, and no word on an answer gives way to this one.
 function notAimedAt() {
-  if (!document.querySelector("#notices .notice")) notice("Nothing was sent: that button had only just come there. Press it again.", "unsure passing");
+  if (!document.querySelector("#notices .notice:not(.held)")) tellPassing("That press was not taken: the button had only just come there. Press it again.");
 }
 
-// A key that answers nothing says why. An approval that can yet be taken back keeps its place.
-function tellWhyNot(why) {
-  const text = `Nothing was sent: ${why}`;
-  const held = document.querySelector("#notices [data-held]:not(.released)");
-  if (!held) notice(text, "unsure passing");
-  else held.querySelector("[data-until]").after(Object.assign(document.createElement("span"), { className: "passing", textContent: ` ${text}` }));
-}
+// A key that answers nothing says why.
+const tellWhyNot = (why) => tellPassing(`Nothing was sent: ${why}`);
 
 // What one person typed is nobody else's reason who signs in after them.
 function forgetOthers() {
@@ -54,7 +66,7 @@ function moveDraft(request, from, to) {
 }
 
 function tidy() {
-  for (const said of document.querySelectorAll("#notices :is(.done, .passing)")) {
+  for (const said of document.querySelectorAll("#notices :is(.done, .passing, .released)")) {
     said.dataset.seen ??= Date.now();
     if (Date.now() - said.dataset.seen > NOTICE_MS) said.remove();
   }
@@ -71,14 +83,17 @@ document.addEventListener("input", (event) => {
   if (event.target.name?.startsWith("reason-")) sessionStorage.setItem(DRAFT + requestOf(event.target), event.target.value);
 });
 document.addEventListener("htmx:after:request", (event) => {
-  const [request, status] = [requestIn(event), event.detail.ctx.response?.status];
-  if (request && wasAnswer(event)) moveDraft(request, DRAFT);
-  else if (request && status === 202) moveDraft(request, DRAFT, SENT);
-  else if (status === 200 && actionOf(event).endsWith("/undo/")) moveDraft(request, SENT, DRAFT);
+  const request = requestIn(event);
+  if (!request) return;
+  makeRoom(request);
+  if (wasAnswer(event)) moveDraft(request, DRAFT);
+  else if (statusOf(event) === 202) moveDraft(request, DRAFT, SENT);
+  else if (wasUndo(event)) moveDraft(request, SENT, DRAFT);
 });
 document.addEventListener("htmx:finally:request", (event) => { if (requestIn(event)) goOn(requestIn(event)); });
 document.addEventListener("htmx:error", (event) => {
-  if (requestIn(event)) notice("No answer from the site. The card shows what is true once the page is live again.");
+  const request = requestIn(event);
+  if (request) notice(`No answer from the site${sending.has(request) ? `: ${sending.get(request)}` : ""}. The request shows what is true once the page is live again.`);
 });
 new MutationObserver(keepDrafts).observe(document.getElementById("main"), { childList: true, subtree: true });
 setInterval(tidy, 500);

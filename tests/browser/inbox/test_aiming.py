@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from core import ApprovalGate
 from core.models import DecisionIntent
@@ -128,6 +128,32 @@ def test_a_button_that_has_just_come_or_slides_under_the_pointer_takes_no_press(
     until_taken(page.locator(f"#request-{request.request_id} .deny"), lambda _button: press(page))
     expect(page.locator("#notices")).to_contain_text("You denied")
     assert gate.get_request(request.request_id).status == "rejected"
+
+
+def test_while_another_request_is_on_its_way_the_one_that_is_still_shown_takes_no_press(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "deployer")
+    one, two = (gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("deploy", "drop table")))
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    expect(page.locator(f"#request-{one.request_id} .approve")).to_have_attribute("aria-disabled", "false")
+    slow: list[Route] = []
+    page.route(f"**/?selected={two.request_id}", lambda route: slow.append(route))
+    page.locator(f"#line-{two.request_id} a").click()
+    wait_until(lambda: (page.wait_for_timeout(50), slow)[1], "its text is asked for")
+    box = page.locator(f"#request-{one.request_id} .approve").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(700)  # longer than any button has to rest
+    press(page)
+    slow.pop().abort()  # nor when it could not be fetched
+    expect(page.get_by_text("could not be fetched")).to_be_visible()
+    press(page)
+    assert not DecisionIntent.objects.exists()
+    page.unroute_all()
+    expect(page.locator(f"#request-{two.request_id}")).to_be_visible()
+    until_taken(page.locator(f"#request-{two.request_id} .approve"), lambda _button: press(page))
+    wait_until(
+        lambda: gate.get_request(two.request_id).status == "approved", "the one that was chosen is approved"
+    )
+    assert gate.get_request(one.request_id).status == "pending"
 
 
 def test_a_double_click_is_one_answer_and_three_quick_answers_are_three(sign_in, clean_redis):

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from core import ApprovalGate
 from core.models import ApprovalType, AuditEntry
 from tests.browser.inbox.choosing import choose, line_of
-from tests.browser.pressing import do_until, key_until, press, until_taken
+from tests.browser.pressing import do_until, key_until, look_until, press, until_taken
 from tests.live_record import live_record
 from tests.waiting import wait_until
 
@@ -22,6 +22,7 @@ SIZES = """
   .map((one) => [one.ariaLabel || one.textContent.trim() || one.name, one.getBoundingClientRect().height])
 """
 ALIKE, ODD, LOOKED_AT, DENIED = 67, 3, 20, 10
+IS_FOCUSED = "field => field === document.activeElement"
 REASON_IS_FOCUSED = "document.activeElement.matches('textarea')"
 RESTS = """() => {
   const button = document.querySelector('[data-decide]'), live = document.documentElement.dataset.connection;
@@ -182,6 +183,8 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     expect(page.locator("#pane .card[class*=over]")).to_be_visible()
     said = page.locator("#notices")
     key_until(page, "d", lambda: "this request has ended" in (said.text_content() or ""))
+    key_until(page, "j", lambda: shown.get_attribute("data-shows") == requests[0].request_id)
+    expect(said).not_to_contain_text("this request has ended")
     page.goto("/account/")
     page.get_by_role("button", name="Switch them off").click()
     expect(page.get_by_role("button", name="Switch them on")).to_be_visible()
@@ -191,6 +194,21 @@ def test_keys_move_and_open_and_can_be_switched_off(sign_in, clean_redis):
     page.keyboard.press("a")
     page.wait_for_timeout(500)
     assert {gate.get_request(one.request_id).status for one in requests} == {"pending"}
+
+
+def test_by_keys_what_is_new_is_shown_and_a_long_text_read_beside_the_list(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    gate.open_request("first", timeout=600)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    expect(page.locator("#pane h1")).to_contain_text("first")
+    gate.open_request("second", {"text": "line\n" * 300}, timeout=700)
+    expect(page.locator("#news")).to_be_visible()
+    key_until(page, "n", lambda: page.locator("#lines .line").count() == 2)
+    key_until(page, "j", lambda: "second" in (page.locator("#pane h1").text_content() or ""))
+    assert page.evaluate("document.activeElement.closest('#list') !== null")
+    approve = page.get_by_role("button", name="Approve second")
+    expect(approve).to_be_disabled()
+    look_until(lambda: (page.keyboard.press("Space"), approve.is_enabled())[1], "it was read to its end")
 
 
 def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(sign_in, clean_redis):
@@ -214,6 +232,19 @@ def test_what_comes_waits_until_it_is_asked_for_and_what_ends_keeps_its_place(si
     expect(page.locator("#lines .line").first).to_contain_text("urgent")
     press(page.locator("#pane").get_by_role("button", name="Approve"))
     expect(page.locator("#pane h1")).to_contain_text("urgent")
+
+
+def test_the_key_that_approves_leads_to_what_an_approval_lacks(sign_in, clean_redis):
+    ApprovalType.objects.create(name="wipe", digest_typed=True, reason_required=True)
+    gate = ApprovalGate(clean_redis, "robot")
+    request = gate.open_request("wipe", timeout=600)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    for field, text in (("To approve this, type", request.digest[:6]), ("Reason", "too old")):
+        key_until(page, "a", lambda field=field: page.get_by_label(field).evaluate(IS_FOCUSED))
+        page.keyboard.type(text)
+        page.keyboard.press("Escape")
+    assert page.locator("#notices .notice").count() == 0
+    key_until(page, "a", lambda: gate.get_request(request.request_id).status == "approved")
 
 
 def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anything(sign_in, clean_redis):
@@ -249,6 +280,15 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_i
     expect(page.get_by_label("Reason")).to_be_visible()
     assert page.get_by_role("button", name="Approve").bounding_box() == box
     page.get_by_role("link", name="Back to the list").click()
+    expect(page.locator("#pane")).to_be_hidden()
+    choose(page, "second")
+    expect(page.locator("#inbox.chosen")).to_be_visible()
+    page.go_back()  # one step, and no new page: what was typed there stays
+    expect(page.locator("#pane")).to_be_hidden()
+    assert "selected" not in page.url
+    page.go_forward()
+    expect(page.locator("#pane h1")).to_contain_text("second")
+    page.go_back()
     expect(page.locator("#pane")).to_be_hidden()
     choose(page, "first")
     press(page.get_by_role("button", name="Deny"))

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from core import ApprovalGate
 from core.history.approvals.answers import extensions
@@ -40,6 +40,12 @@ PRESS_AT = """by => {
   return document.documentElement.dataset.connection;
 }"""
 
+# What waits for seconds waits for a tenth of that.
+QUICK = """() => {
+  const later = setTimeout;
+  window.setTimeout = (act, ms, ...more) => later(act, ms / 10, ...more);
+}"""
+
 
 def test_a_press_right_after_a_sleep_is_one_on_a_page_that_is_not_live(sign_in, clean_redis):
     ApprovalGate(clean_redis, "robot").open_request("deploy", timeout=36_000)
@@ -49,6 +55,36 @@ def test_a_press_right_after_a_sleep_is_one_on_a_page_that_is_not_live(sign_in, 
     assert page.evaluate(PRESS_AT, 3_600_000) == "stale"
     page.wait_for_selector("[data-connection=live]")
     assert DecisionIntent.objects.count() == 0
+
+
+def test_an_answer_that_hangs_holds_up_no_other_and_is_said_to_until_it_is_there(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    one, two = (gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two")))
+    page = sign_in("maria", "approver", viewport=WIDE)
+    hanging: list[Route] = []
+    page.route(f"**/{one.request_id}/approve/", lambda route: hanging.append(route))
+    page.evaluate(QUICK)
+    press(page.get_by_role("button", name="Approve one"))
+    said = page.locator("#notices")
+    expect(said).to_contain_text("No word from the site yet: Approve one of robot.")
+    choose(page, "two")
+    press(page.get_by_role("button", name="Deny two"))
+    expect(said).to_contain_text("You denied two")
+    expect(said).to_contain_text("No word from the site yet")
+    assert gate.get_request(two.request_id).status == "rejected"
+    hanging[0].continue_()
+    expect(said).to_contain_text("You approved one")
+    expect(said).not_to_contain_text("No word from the site yet")
+
+
+def test_a_key_that_would_answer_on_a_page_that_is_not_live_says_so(sign_in, clean_redis):
+    ApprovalGate(clean_redis, "robot").open_request("one", timeout=600)
+    page = sign_in("maria", "approver", viewport=WIDE)
+    page.context.set_offline(True)
+    silence(page)
+    page.wait_for_selector("[data-connection=stale]")
+    page.keyboard.press("a")
+    expect(page.locator("#notices")).to_contain_text("Nothing was sent: this page is not live.")
 
 
 def test_a_clock_that_is_set_back_while_the_network_is_silent_keeps_no_page_live(sign_in, clean_redis):

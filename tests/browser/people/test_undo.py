@@ -1,10 +1,13 @@
 """An approval that is held, as the person at the browser sees it: the countdown, Undo, and what stands afterwards."""
 
+from uuid import UUID
+
 from playwright.sync_api import expect
 
 from core import ApprovalGate
 from core.models import DecisionIntent
-from tests.browser.pressing import press
+from tests.browser.inbox.choosing import choose
+from tests.browser.pressing import key_until, press
 from tests.live_record import live_record
 
 CONTEXT = {"to": "ACME GmbH", "amount": 2070.32, "currency": "EUR", "urgent": True}
@@ -29,3 +32,52 @@ def test_approve_is_held_and_undo_takes_it_back(held, clean_redis, sign_in):
     expect(page.locator("#notices")).to_contain_text("You took back your approval")
     assert live_record(gate, request.request_id).status == "pending"
     assert DecisionIntent.objects.get().outcome == "void"
+
+
+def test_who_approves_goes_on_and_undo_leads_back_the_last_one_first(held, clean_redis, sign_in):
+    gate = ApprovalGate(clean_redis, "robot")
+    one, two, three = (
+        gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two", "three"))
+    )
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    shown, strip = page.locator("#pane"), page.locator("#notices [data-held]")
+    for request, after in ((one, two), (two, three)):
+        press(page.locator(f"#request-{request.request_id} .approve"))
+        expect(shown).to_have_attribute("data-shows", after.request_id)
+    press(page.locator(f"#request-{three.request_id} .deny"))  # what is held is none to go on to
+    expect(page.locator("#notices")).to_contain_text("You denied three")
+    expect(strip).to_have_count(2)
+    expect(shown).to_have_attribute("data-shows", "")
+    for request, left in ((two, 1), (one, 0)):
+        key_until(page, "z", lambda left=left: strip.count() == left)
+        expect(shown).to_have_attribute("data-shows", request.request_id)
+        expect(page.locator(f"#request-{request.request_id} .approve")).to_be_enabled()
+    assert set(DecisionIntent.objects.filter(approved=True).values_list("outcome", flat=True)) == {"void"}
+
+
+def test_undo_by_key_is_of_the_request_that_is_looked_at(held, clean_redis, sign_in):
+    gate = ApprovalGate(clean_redis, "robot")
+    one, two = (gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two")))
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    for request in (one, two):
+        press(page.locator(f"#request-{request.request_id} .approve"))
+    expect(page.locator("#notices [data-held]")).to_have_count(2)
+    choose(page, "one")
+    key_until(page, "z", lambda: page.locator("#notices [data-held]").count() == 1)
+    assert DecisionIntent.objects.get(outcome="on_hold").request_id == UUID(two.request_id)
+
+
+def test_by_thumb_each_approval_is_one_press_and_the_last_one_leads_to_the_list(held, clean_redis, sign_in):
+    gate = ApprovalGate(clean_redis, "robot")
+    requests = [gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two"))]
+    page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
+    choose(page, "one")
+    for request in requests:
+        press(page.locator(f"#request-{request.request_id} .approve"))
+    expect(page.locator("#pane")).to_be_hidden()
+    expect(page.locator("#lines .mark-held")).to_have_text(["maria is approving"] * 2)
+    gate.respond_to_approval(requests[0].request_id, False, "tom")
+    expect(page.locator("#notices .refused")).to_contain_text("Denied by tom: that approval did not count.")
+    page.locator("#notices [data-undo]:visible").click()
+    expect(page.locator("#pane h1")).to_contain_text("two")
+    assert DecisionIntent.objects.get(request_id=requests[1].request_id).outcome == "void"

@@ -75,6 +75,19 @@ def test_an_asker_that_fell_silent_is_said_to_be_gone_on_card_page_and_notice(as
     assert "being told" not in sentence
 
 
+def test_a_group_whose_asker_fell_silent_says_so_where_it_is_answered(asks, raw, clean_redis, signed_in):
+    gate = ApprovalGate(clean_redis, "release-bot")
+    first, *_others = [gate.open_request("restart", {"n": number}, 300 + number) for number in range(3)]
+    fall_silent(raw)
+    client = signed_in("approver")
+    [group] = re.findall(r'data-line="(alike-\w+)"', client.get("/").content.decode())
+    [said] = said_by_card(client.get(f"/?selected={group}").content.decode())
+    assert said.endswith(GONE)
+    listen(open_store(), [first.request_id])
+    raw.pexpire(Keys().approval_listened(first.request_id), 3_600_000 - 33_000)
+    assert said_by_card(client.get(f"/?selected={group}").content.decode()) == []
+
+
 def test_a_call_that_nobody_waits_in_is_said_to_have_gone_though_its_agent_lives(
     asks, raw, signed_in, answer
 ):

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core import ApprovalGate
-from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry
+from core.history.approvals.answers import release
+from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER
 from tests.dashboard.display.markup import parse
@@ -76,6 +77,8 @@ def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
     assert [e.text for e in pane.elements if e.tag == "th"][1:-1] == ["contact", "number"]
     boxes = [e for e in pane.elements if e.attributes.get("type") == "checkbox"]
     assert [box.attributes["value"] for box in boxes] == ids
+    ways = [e.attributes for e in pane.with_class("alone")]  # to each of them
+    assert [(way["data-alone"], way["href"]) for way in ways] == [(one, f"/?selected={one}") for one in ids]
     assert "table" in pane.with_class("shared")[0].text
     assert "C3" in pane.text
 
@@ -93,7 +96,9 @@ def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
 def test_what_a_table_cannot_show_whole_is_looked_at_alone(gate, signed_in, context):
     for number in range(3):
         gate.open_request("odd", {**context, "n": number})
-    assert not any(line.startswith("alike-") for line in lines(signed_in("approver")))
+    shown = lines(client := signed_in("approver"))
+    assert not any(line.startswith("alike-") for line in shown)
+    assert lines(client, "/?show=unusual") == (shown if "\u202e" in context.get("contact", "") else [])
 
 
 @pytest.mark.parametrize("demand", ["irreversible", "high_risk", "no_bulk", "digest_typed"])
@@ -144,6 +149,20 @@ def test_what_was_approved_and_stands_sealed_says_it_too(gate, record, signed_in
     assert lines(client, "/?show=unusual") == odd
     settings.TELEMETRY_CONTEXT_KEYS = ()  # what nobody can read says nothing of what is usual
     assert lines(client, "/?show=unusual") == odd
+
+
+def test_who_is_approved_seldom_is_compared_too_however_often_another_is(
+    gate, record, signed_in, monkeypatch
+):
+    monkeypatch.setattr(unusual, "LOOKED_AT", 4)
+    often = ApprovalGate(gate._store, "often")
+    for asks, kept in ((gate, 8), (often, 4)):
+        for request_id in change(asks, kept, field="phone"):
+            gate.respond_to_approval(request_id, True, "ann")
+    record()
+    change(often, 1, field="phone")
+    ids = change(gate, 3, field="role")
+    assert sorted(lines(signed_in("approver"), "/?show=unusual")) == sorted(ids)
 
 
 def test_values_that_never_repeat_are_never_unusual(gate, record, signed_in):
@@ -216,6 +235,16 @@ def test_a_secret_is_found_by_nobody_and_stands_in_no_line(gate, signed_in):
     assert "hunter22" not in client.get("/").content.decode()
 
 
+def test_a_line_says_what_tells_most_also_of_a_long_text_and_of_names_in_camel_case(gate, signed_in):
+    client, lines_of_text = signed_in("approver"), "\n".join(map(str, range(3_000)))
+    gate.open_request("write", {"aText": lines_of_text, "filePath": "/etc/hosts", "password": "hunter22"})
+    gate.open_request("huge", {"path": "/etc/passwd", "text": "x" * 100_000})
+    told = {line.text for line in tree(client).with_class("facts-line")}
+    assert any(line.startswith("filePath /etc/hosts · aText 0 1 2") for line in told)
+    assert any("of text" in line and "passwd" not in line for line in told)
+    assert not any("hunter22" in line for line in told)
+
+
 # Many at once
 
 
@@ -257,8 +286,37 @@ def test_what_fails_is_listed_and_the_others_are_decided(gate, signed_in):
     text = parse(client.post("/approvals/together/approve/", said, follow=True).content.decode()).text
     assert "You approved 3 requests" in text
     assert "3 were not decided:" in text
+    assert "update_contact of deployer: it has ended" in text
     assert [gate.get_request(one).status for one in ids] == ["rejected", "pending", *["approved"] * 3]
     assert gate.get_request(odd.request_id).status == "pending"
+
+
+def test_of_what_x_chose_those_of_another_sort_are_named_by_what_they_ask(gate, signed_in):
+    ids = [*change(gate, 1), gate.open_request("deploy", {"service": "shop"}).request_id]
+    response = signed_in("approver").post("/approvals/together/", {"id": ids})
+    assert (
+        "deploy of deployer (service shop): it is of another sort than the first" in response.content.decode()
+    )
+
+
+@pytest.mark.usefixtures("held")
+def test_many_that_are_held_are_said_to_be_and_are_taken_back_at_once(gate, record, signed_in):
+    client, other, ids = signed_in("approver"), signed_in("superuser"), change(gate, 5)
+    page = client.post("/approvals/together/approve/", posted(gate, ids[:4]), follow=True).content.decode()
+    assert "Approving 4 requests. The last agent is told in" in " ".join(
+        parse(page).by_id("notices").text.split()
+    )
+    assert "You approved" not in page
+    assert "data-undo" not in other.get("/").content.decode()
+    other.post("/approvals/together/undo/", {"id": ids})
+    assert DecisionIntent.objects.filter(outcome="on_hold").count() == 4
+    release.release(gate._store, DecisionIntent.objects.get(request_id=ids[0]).pk)
+    said = client.post("/approvals/together/undo/", {"id": [*ids[:4], "x"]}, follow=True).content.decode()
+    assert "You took back 3 approvals." in said
+    assert "It was too late to take back 1" in said
+    record()
+    assert [gate.get_request(one).status for one in ids] == ["approved", *["pending"] * 4]
+    assert AuditEntry.objects.filter(kind="decision.taken_back").count() == 3
 
 
 def test_no_more_than_a_hundred_go_together(gate, signed_in):

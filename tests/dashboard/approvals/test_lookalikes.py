@@ -1,6 +1,8 @@
 """Who looks like an agent, a person or a value approved before, and is another, is shown with words that say so."""
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from core import ApprovalGate
 from dashboard.approvals import known
@@ -71,6 +73,15 @@ def test_a_value_that_looks_like_one_approved_before_is_flagged(asked):
     )
     assert "Letters of several scripts in one word: pаypal.com (Cyrillic and Latin)." in said
     assert "PayPal" not in said
+
+
+def test_requests_that_name_it_are_each_looked_at_alone(gate, asked):
+    for number in range(3):
+        asked("deployer", context={"host": "paypa1.com", "count": str(number)})
+    live = Client()
+    live.force_login(User.objects.get(username="the approver"))
+    assert "alike-" not in live.get("/").content.decode()
+    assert len(parse(live.get("/?show=unusual").content.decode()).with_class("mark-odd")) == 3
 
 
 def test_who_is_known_and_what_is_new_is_not_flagged(asked):

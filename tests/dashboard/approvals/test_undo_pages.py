@@ -30,7 +30,7 @@ def test_htmx_gets_the_held_state_with_a_button_that_takes_it_back(gate, signed_
 def test_without_javascript_the_requests_page_offers_undo_and_says_what_came_of_it(gate, signed_in, answer):
     client, request = signed_in("approver"), gate.open_request("deploy")
     page = f"/approvals/{request.request_id}/"
-    response = answer(client, request.request_id)
+    response = answer(client, request.request_id, page=request.request_id)
     assert (response.status_code, response["Location"]) == (302, page)
     shown = client.get(page).content.decode()
     assert "data-undo" in shown
@@ -40,6 +40,15 @@ def test_without_javascript_the_requests_page_offers_undo_and_says_what_came_of_
     assert "You took back your approval" in shown
     assert "data-undo" not in shown
     assert "Took back their approval" in shown
+
+
+def test_without_javascript_the_inbox_goes_on_to_the_next_and_offers_undo_too(gate, signed_in, answer):
+    client, request, other = signed_in("approver"), gate.open_request("deploy"), gate.open_request("delete")
+    response = answer(client, request.request_id, back=f"selected={other.request_id}")
+    assert response["Location"] == f"/?selected={other.request_id}"
+    page = parse(client.get(response["Location"]).content.decode())
+    assert "Approving 1 request. The agent is told in" in " ".join(page.by_id("notices").text.split())
+    assert "delete" in page.by_id("pane").text
 
 
 def test_others_see_who_holds_it_and_cannot_take_it_back(gate, signed_in, answer):

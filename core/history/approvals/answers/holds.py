@@ -147,6 +147,14 @@ def holding_of(row: ApprovalRecord) -> Holding | None:
     return Holding(by, until) if by and until else None
 
 
+def held_by(user: Any) -> list[tuple[str, datetime]]:
+    """The requests of which this person's approval is held, each with its release, the first to be released first."""
+    rows = DecisionIntent.objects.filter(outcome=HELD, user=user, release_at__isnull=False).order_by(
+        "release_at"
+    )
+    return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at") if at]
+
+
 def holdings(request_ids: Iterable[str]) -> dict[str, Holding]:
     """Whose approvals of these requests are held, by request; one query."""
     rows = DecisionIntent.objects.filter(outcome=HELD, request_id__in=list(request_ids))
