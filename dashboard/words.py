@@ -348,6 +348,7 @@ def share_of_change(change: int, percent: str) -> str:
 # Exports
 
 NOT_STARTED = "Nothing was started: {error}"
+NO_DAYS = "Nothing was taken: give days such as 2026-11-22, or none for the whole record."
 
 # Health
 

@@ -4,20 +4,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import path
-from django.utils import timezone
 
-from core.history.audit import entries
 from core.history.audit.kinds import in_short
-from core.history.proof import json_lines
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
 from dashboard.admin.read_only import OfRequestAdmin
-from dashboard.display.sending import in_pieces
+from dashboard.exports import proof
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -68,20 +64,12 @@ class AuditEntryAdmin(OfRequestAdmin):
         return super().changelist_view(request, {**found, **(extra_context or {})})
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """The record as JSON Lines, a piece at a time. That it was exported is recorded first."""
+        """The record as JSON Lines."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        chosen = {name: request.POST.get(name, "") for name in ("from", "to", "kind", "agent")}
         try:
-            selection = json_lines.Selection.of(*chosen.values())
+            return proof.sent(request, request.POST)
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        with transaction.atomic():
-            said = {name: value for name, value in chosen.items() if value}
-            entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=said)])
-        pieces = in_pieces(json_lines.pieces(selection), request)
-        name = f"audit-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return StreamingHttpResponse(pieces, content_type="application/x-ndjson", headers=headers)
