@@ -1,5 +1,6 @@
 """The audit record in the admin, and its export."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -13,22 +14,46 @@ from core.history.audit.kinds import in_short
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
 from dashboard.admin.read_only import OfRequestAdmin
+from dashboard.admin.words import KINDS
 from dashboard.exports import proof
 
 
 class KindFilter(admin.SimpleListFilter):
-    """By kind, in words. The kinds are known, so the record is not searched for them."""
+    """By what is asked, and then by kind, in words. The kinds are known, so the record is not searched for them."""
 
     title = "kind"
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each kind with its words."""
-        return list(words.ENTRIES.items())
+        """Each group with its words."""
+        return [(name, word) for name, (word, _) in KINDS.items()]
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        """All, the groups, and the kinds of the one that is chosen."""
+        chosen = self.value() or ""
+
+        def choice(value: str, word: str) -> dict[str, Any]:
+            address = changelist.get_query_string({self.parameter_name: value})
+            return {"selected": value == chosen, "query_string": address, "display": word}
+
+        everything = changelist.get_query_string(remove=[self.parameter_name])
+        yield {"selected": not chosen, "query_string": everything, "display": "All"}
+        for name, word in self.lookup_choices:
+            yield choice(name, word)
+            kinds = kinds_of(name)
+            if chosen == name or chosen in kinds:
+                yield from (choice(kind, f"· {words.ENTRIES[kind]}") for kind in kinds)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Entries of the chosen kind."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+        """Entries of the chosen group or kind."""
+        chosen = self.value()
+        return queryset.filter(kind__in=kinds_of(chosen) or [chosen]) if chosen else queryset
+
+
+def kinds_of(group: str) -> list[str]:
+    """The kinds of entries in a group of `KINDS`; none for what is no group."""
+    _, beginnings = KINDS.get(group, ("", ()))
+    return [kind for kind in words.ENTRIES if kind.startswith(beginnings)]
 
 
 @admin.register(AuditEntry)
@@ -40,6 +65,7 @@ class AuditEntryAdmin(OfRequestAdmin):
     search_fields = ["actor", "agent_id", "request_id", "details", "event_id"]
     search_help_text = "Person, agent, request id or words of the details"
     ordering = ["-sequence"]
+    show_facets = admin.ShowFacets.NEVER
 
     @admin.display(description="what", ordering="kind")
     def what(self, entry: AuditEntry) -> str:
@@ -60,7 +86,8 @@ class AuditEntryAdmin(OfRequestAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with what the last verification found."""
-        found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": request.GET.get("kind", "")}
+        kind = request.GET.get("kind", "")
+        found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": "" if kind in KINDS else kind}
         return super().changelist_view(request, {**found, **(extra_context or {})})
 
     def export(self, request: HttpRequest) -> HttpResponseBase:

@@ -4,9 +4,11 @@ import re
 from datetime import datetime
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from core.history.search import index
+from core.history.search.index import REQUESTS
 from core.models import ApprovalRecord, AuditEntry
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.exports.test_exports import content
@@ -208,6 +210,16 @@ def test_without_its_index_the_page_says_what_to_run(paid, signed_in):
             assert "manage.py search_index --rebuild" in response.content.decode()
     finally:
         index.ensure()
+
+
+def test_where_the_index_lacks_requests_nothing_found_is_not_said_to_be_nothing(paid, signed_in):
+    client = signed_in("auditor")
+    assert "not in the index" not in text_of(client.get("/record/?q=marmalade"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {REQUESTS}")
+    said = text_of(client.get("/record/?q=2070.32"))
+    assert "not in the index, so what you look for may be there all the same" in said
+    assert "No request that was recorded" not in said
 
 
 def test_a_list_says_what_was_asked_where_no_word_was_looked_for(paid, signed_in):
