@@ -16,6 +16,15 @@ KINDS = {
     ),
     "record": ("The record itself, and what is hidden", ("record.", "contexts.", "secrets.", "agents.")),
 }
+GROUPS = {
+    "viewer": "sees agents and requests",
+    "approver": "sees, and answers what a grant lets them",
+    "auditor": "sees, reads the record and takes it away; tick below too",
+    "maintainer": "sees, and looks after what went wrong; for the jobs tick below too",
+    "administrator": "sets people and who answers what, and reads the record; tick below too",
+}
+STAFF = "May open the admin"
+STAFF_HELP = "For auditors, administrators, and maintainers who look after jobs."
 NO_JOBS_OF = {
     "waiting": "No job waits.",
     "running": "No job runs at this moment.",

@@ -165,7 +165,8 @@ def test_no_cell_of_the_file_is_a_formula(gate, record, signed_in):
 def test_the_navigation_leads_to_the_record_and_to_the_admin(paid, signed_in):
     page = signed_in("auditor").get("/record/").content.decode()
     assert '<a href="/record/" aria-current="page">Record</a>' in page
-    assert '<a href="/admin/">Admin</a>' in page
+    assert '<a href="/admin/core/auditentry/">Every entry</a>' in page
+    assert '<a href="/exports/">Take it as proof</a>' in page
     assert "/admin/" not in signed_in("viewer").get("/record/").content.decode()
 
 
