@@ -28,7 +28,7 @@ class KindFilter(admin.SimpleListFilter):
         """Each group with its words."""
         return [(name, word) for name, (word, _) in KINDS.items()]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Iterator[Any]:
         """All, the groups, and the kinds of the one that is chosen."""
         chosen = self.value() or ""
 
@@ -39,7 +39,7 @@ class KindFilter(admin.SimpleListFilter):
         everything = changelist.get_query_string(remove=[self.parameter_name])
         yield {"selected": not chosen, "query_string": everything, "display": "All"}
         for name, word in self.lookup_choices:
-            yield choice(name, word)
+            yield choice(str(name), str(word))
             kinds = kinds_of(name)
             if chosen == name or chosen in kinds:
                 yield from (choice(kind, f"· {words.ENTRIES[kind]}") for kind in kinds)

@@ -90,7 +90,7 @@ class AccountAdmin(Titled, UserAdmin):  # type: ignore[type-arg]
             kwargs |= {"form_class": Groups, "widget": forms.CheckboxSelectMultiple, "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """What Django says of staff says nothing here."""
         if db_field.name == "is_staff":
             kwargs |= {"label": words.STAFF, "help_text": words.STAFF_HELP}

@@ -143,7 +143,8 @@ def _shares(hours: Any, dimension: Dimension) -> list[Share]:
 
 
 def _share(name: str | None, sums: dict[str, int]) -> Share:
-    return Share(name, *(sums[shown] for shown in _SHOWN), baseline=sums.get("baseline"))
+    calls, cost, read, written = (sums[shown] for shown in _SHOWN)
+    return Share(name, calls, cost, read, written, sums.get("baseline"))
 
 
 def next_hour(moment: datetime) -> datetime:
