@@ -34,6 +34,7 @@ class ReadOnlyAdmin(NeverChanged, Titled, admin.ModelAdmin):  # type: ignore[typ
 
     date_hierarchy = "at"
     show_full_result_count = False
+    change_form_template = "admin/read_only_form.html"
     list_per_page = 50
 
     def changelist_view(
