@@ -13,6 +13,8 @@ from django.urls import URLPattern, URLResolver
 from dashboard import words
 from dashboard.display.marks import with_marks
 
+TOLD_IN = ("agents", "automation", "usage")  # files of core/models: what agents told, which nobody answered
+
 
 class RecordSite(AdminSite):
     """Django's, with a page that is no table: the queue is in Redis."""
@@ -59,12 +61,14 @@ class RecordSite(AdminSite):
         return listed
 
     def _parts(self, app: dict[str, Any]) -> list[dict[str, Any]]:
-        """Tables that people change, and those that are only read: each under a head of its own."""
+        """Tables that people change, the record of answers, and what agents told: each under a head of its own."""
         from dashboard.admin import words as admin_words
         from dashboard.admin.read_only import NeverChanged
 
-        tables: dict[bool, list[Any]] = {False: [], True: []}
+        tables: dict[str, list[Any]] = {admin_words.POLICY: [], app["name"]: [], admin_words.TOLD: []}
         for table in app["models"]:
-            tables[isinstance(self._registry[table["model"]], NeverChanged)].append(table)
-        names = {False: admin_words.POLICY, True: app["name"]}
-        return [{**app, "name": names[read], "models": found} for read, found in tables.items() if found]
+            model = table["model"]
+            told = app["name"] if model.__module__.rpartition(".")[2] not in TOLD_IN else admin_words.TOLD
+            read = isinstance(self._registry[model], NeverChanged)
+            tables[told if read else admin_words.POLICY].append(table)
+        return [{**app, "name": name, "models": found} for name, found in tables.items() if found]

@@ -51,6 +51,7 @@ urlpatterns = [
     path("health/set-aside/<int:entry_id>/retry/", health.retry, name="retry"),
     path("health/set-aside/put-away/", health.put_away, name="put-away-set-aside"),
     path("exports/", exports.show, name="exports"),
+    path("exports/proof/", exports.prove, name="prove"),
     path("exports/ask/", exports.ask, name="ask-export"),
     path("exports/<uuid:export_id>/", exports.fetch, name="export"),
     path("healthz", probes.healthz, name="healthz"),

@@ -348,6 +348,7 @@ def share_of_change(change: int, percent: str) -> str:
 # Exports
 
 NOT_STARTED = "Nothing was started: {error}"
+NO_DAYS = "Nothing was taken: give days such as 2026-11-22, or none for the whole record."
 
 # Health
 
@@ -487,7 +488,7 @@ NEVER_VERIFIED = "The record was never verified: run manage.py verify_audit dail
 def verification_worry(state: RecordState) -> str:
     """What the last verification found, or that it is old; '' when there is nothing to worry about."""
     if state.problems:
-        more = f" There are {state.problems} problems in all." if state.problems > 1 else ""
+        more = f" There are {state.problems:,} problems in all." if state.problems > 1 else ""
         found = f"The record is not whole: {state.first_problem}.{more}"
         return f"{found} Found on {state.verified_at:%Y-%m-%d %H:%M UTC}: run manage.py verify_audit for all of it."
     if not state.verification_old:

@@ -1,38 +1,59 @@
 """The audit record in the admin, and its export."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.urls import path
-from django.utils import timezone
 
-from core.history.audit import entries
 from core.history.audit.kinds import in_short
-from core.history.proof import json_lines
 from core.models import AuditCheck, AuditEntry
 from dashboard import words
 from dashboard.admin.read_only import OfRequestAdmin
-from dashboard.display.sending import in_pieces
+from dashboard.admin.words import KINDS
+from dashboard.exports import proof
 
 
 class KindFilter(admin.SimpleListFilter):
-    """By kind, in words. The kinds are known, so the record is not searched for them."""
+    """By what is asked, and then by kind, in words. The kinds are known, so the record is not searched for them."""
 
     title = "kind"
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Each kind with its words."""
-        return list(words.ENTRIES.items())
+        """Each group with its words."""
+        return [(name, word) for name, (word, _) in KINDS.items()]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """All, the groups, and the kinds of the one that is chosen."""
+        chosen = self.value() or ""
+
+        def choice(value: str, word: str) -> dict[str, Any]:
+            address = changelist.get_query_string({self.parameter_name: value})
+            return {"selected": value == chosen, "query_string": address, "display": word}
+
+        everything = changelist.get_query_string(remove=[self.parameter_name])
+        yield {"selected": not chosen, "query_string": everything, "display": "All"}
+        for name, word in self.lookup_choices:
+            yield choice(str(name), str(word))
+            kinds = kinds_of(name)
+            if chosen == name or chosen in kinds:
+                yield from (choice(kind, f"· {words.ENTRIES[kind]}") for kind in kinds)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Entries of the chosen kind."""
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+        """Entries of the chosen group or kind."""
+        chosen = self.value()
+        return queryset.filter(kind__in=kinds_of(chosen) or [chosen]) if chosen else queryset
+
+
+def kinds_of(group: str) -> list[str]:
+    """The kinds of entries in a group of `KINDS`; none for what is no group."""
+    _, beginnings = KINDS.get(group, ("", ()))
+    return [kind for kind in words.ENTRIES if kind.startswith(beginnings)]
 
 
 @admin.register(AuditEntry)
@@ -44,6 +65,7 @@ class AuditEntryAdmin(OfRequestAdmin):
     search_fields = ["actor", "agent_id", "request_id", "details", "event_id"]
     search_help_text = "Person, agent, request id or words of the details"
     ordering = ["-sequence"]
+    show_facets = admin.ShowFacets.NEVER
 
     @admin.display(description="what", ordering="kind")
     def what(self, entry: AuditEntry) -> str:
@@ -64,24 +86,17 @@ class AuditEntryAdmin(OfRequestAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with what the last verification found."""
-        found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": request.GET.get("kind", "")}
+        kind = request.GET.get("kind", "")
+        found = {"last_check": AuditCheck.objects.filter(pk=1).first(), "kind": "" if kind in KINDS else kind}
         return super().changelist_view(request, {**found, **(extra_context or {})})
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """The record as JSON Lines, a piece at a time. That it was exported is recorded first."""
+        """The record as JSON Lines."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if not self.has_view_permission(request):
             raise PermissionDenied
-        chosen = {name: request.POST.get(name, "") for name in ("from", "to", "kind", "agent")}
         try:
-            selection = json_lines.Selection.of(*chosen.values())
+            return proof.sent(request, request.POST)
         except ValueError as error:
             raise BadRequest(str(error)) from error
-        with transaction.atomic():
-            said = {name: value for name, value in chosen.items() if value}
-            entries.append([entries.new_fact("record.exported", request.user.get_username(), chosen=said)])
-        pieces = in_pieces(json_lines.pieces(selection), request)
-        name = f"audit-{timezone.now():%Y-%m-%dT%H%M%SZ}.jsonl"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return StreamingHttpResponse(pieces, content_type="application/x-ndjson", headers=headers)

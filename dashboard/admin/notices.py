@@ -14,16 +14,16 @@ from dashboard.admin.read_only import ReadOnlyAdmin
 from dashboard.notices import words
 
 
-def _hidden() -> forms.CharField:
+def _hidden(what: str) -> forms.CharField:
     widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "size": 70})
-    return forms.CharField(required=False, max_length=2000, widget=widget, help_text=words.STORED)
+    return forms.CharField(required=False, max_length=2000, widget=widget, help_text=what + words.STORED)
 
 
 class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
     """A channel, with what it is called with."""
 
-    address = _hidden()
-    secret = _hidden()
+    address = _hidden(words.ADDRESS)
+    secret = _hidden(words.SECRET)
 
     class Meta:
         """What is shown."""

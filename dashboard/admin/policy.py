@@ -12,6 +12,7 @@ from core.history.approvals.reach import let_in, let_in_by_team
 from core.models import AgentOwner, ApprovalType, DecisionGrant, DenyPreset, Team
 from core.models.policy import ANY
 from dashboard import words
+from dashboard.admin.titled import Titled
 from dashboard.display.text import said, visible
 
 
@@ -32,7 +33,7 @@ class GrantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
         return said
 
 
-class PolicyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
+class PolicyAdmin(Titled, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
     """A table that decides who may approve what; each change is in the record."""
 
     list_per_page = 100

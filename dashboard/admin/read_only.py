@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard.admin.titled import Titled
 from dashboard.display.text import said
 
 
@@ -28,19 +29,19 @@ class NeverChanged:
     has_change_permission = has_delete_permission = has_add_permission
 
 
-class ReadOnlyAdmin(NeverChanged, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
+class ReadOnlyAdmin(NeverChanged, Titled, admin.ModelAdmin):  # type: ignore[type-arg]  # generic for type checkers alone
     """A table that is searched and read."""
 
     date_hierarchy = "at"
     show_full_result_count = False
+    change_form_template = "admin/read_only_form.html"
     list_per_page = 50
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list under its own name, where Django says “Select ... to view”."""
-        named = {"title": str(self.opts.verbose_name_plural).capitalize(), **(extra_context or {})}
-        return _shown(request, lambda: super(ReadOnlyAdmin, self).changelist_view(request, named))
+        """The list."""
+        return _shown(request, lambda: super(ReadOnlyAdmin, self).changelist_view(request, extra_context))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """One row."""

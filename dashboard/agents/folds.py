@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from core.history.agents.putting_away import DEAD
@@ -13,6 +14,7 @@ _PART = re.compile(r"[-_.:/@#\s]+")
 # What a machine put at the end: with a digit, or of the letters from which Kubernetes makes names.
 _MADE_UP = re.compile(r"\S*\d\S*|[bcdfghjklmnpqrstvwxz]{4,10}")
 _NUMBER = re.compile(r"\d+$")
+_NAMED = re.compile(r"([^0-9]*)([0-9]{0,18})")
 
 
 def beginning_of(agent_id: str) -> str:
@@ -29,9 +31,15 @@ def beginning_of(agent_id: str) -> str:
     return "".join(part + mark for part, mark in zip(parts[:kept], marks, strict=False))
 
 
+@lru_cache(maxsize=8192)
+def by_name(name: str) -> tuple[tuple[str, int], ...]:
+    """What names are sorted by: capitals do not count, and worker-2 stands before worker-10."""
+    return tuple((text, int(number or 0)) for text, number in _NAMED.findall(name.casefold()))
+
+
 def in_order(rows: Iterable[AgentRow]) -> list[AgentRow]:
     """Those that need a look first, then by name."""
-    return sorted(rows, key=lambda row: (row.rank, row.name.casefold(), row.agent_id))
+    return sorted(rows, key=lambda row: (row.rank, by_name(row.name), row.agent_id))
 
 
 def folded(rows: Iterable[AgentRow]) -> list[list[AgentRow]]:

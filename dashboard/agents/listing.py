@@ -15,7 +15,7 @@ from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
 from dashboard.agents.asked import Asked
-from dashboard.agents.folds import beginning_of, folded, in_order
+from dashboard.agents.folds import beginning_of, by_name, folded, in_order
 from dashboard.agents.look import Agents, counts_of
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 
@@ -149,7 +149,7 @@ def _sorted(rows: list[AgentRow], asked: Asked, waiting: Waiting, costs: dict[st
 
     keys: dict[str, Callable[[AgentRow], Any]] = {
         "state": lambda row: row.rank,
-        "name": lambda row: row.name.casefold(),
+        "name": lambda row: by_name(row.name),
         "task": lambda row: row.task.casefold() or None,
         "progress": lambda row: row.percent,
         "unchanged": lambda row: row.unchanged_since,

@@ -172,7 +172,7 @@ class CallLine:
     stage: str
     tokens: str
     cost: str
-    seconds: float
+    milliseconds: float
 
     @classmethod
     def of(cls, call: LLMCall) -> "CallLine":
@@ -185,7 +185,7 @@ class CallLine:
             call.stage,
             f"{tokens:,}",
             money(call.cost_nano, CALL_PLACES),
-            round(call.duration_ms / 1000, 1),
+            call.duration_ms,
         )
 
 

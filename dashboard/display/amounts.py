@@ -22,6 +22,12 @@ def whole_percent(progress: float) -> int:
     return int(round(100 * progress, 6))
 
 
+def took(milliseconds: float) -> str:
+    """1.24 s: how long a call took. <0.01 s where it was less and not nothing."""
+    seconds = milliseconds / 1000
+    return f"<0.01{SPACE}s" if 0 < seconds < 0.005 else f"{seconds:,.2f}{SPACE}s"
+
+
 def percent(part: int, whole: int) -> str:
     """12.3 %; a dash where there is nothing to take a share of. Never 0 or 100 unless it is exactly that."""
     if whole == 0:

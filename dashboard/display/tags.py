@@ -33,6 +33,7 @@ register.filter("money", money)
 register.filter("json_word", json.dumps)  # a value of a context that is no text
 register.filter("count", amounts.count)
 register.filter("short", amounts.short)
+register.filter("took", amounts.took)
 register.filter("whole_percent", amounts.whole_percent)
 
 
@@ -131,7 +132,9 @@ def moment(at: datetime, now: datetime) -> SafeString:
     """A time of day, with its date when that is another one; the whole of it stands in its title."""
     local, today = local_time(at), local_time(now)
     shown = f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%b %d %H:%M}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact(at), shown)
+    return format_html(
+        '<time datetime="{}" title="{}" data-moment>{}</time>', at.isoformat(), exact(at), shown
+    )
 
 
 @register.simple_tag
@@ -158,8 +161,14 @@ def until(at: datetime, now: datetime) -> SafeString:
 @register.filter
 def deadline(at: datetime) -> SafeString | str:
     """A deadline with its date, or that there is none."""
-    if at == NO_DEADLINE:
-        return words.NO_DEADLINE
+    return words.NO_DEADLINE if at == NO_DEADLINE else exactly(at)
+
+
+@register.filter
+def exactly(at: object) -> SafeString | str:
+    """A time to the second, which a browser tells in its own zone; what is no time is shown as it stands."""
+    if not isinstance(at, datetime):
+        return visible(str(at or ""))
     return format_html('<time datetime="{}" data-exact>{}</time>', at.isoformat(), exact(at))
 
 

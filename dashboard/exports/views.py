@@ -1,6 +1,7 @@
-"""Files of the record, for whoever may read it: asked for here, written in the background, fetched here."""
+"""Files of the record, for whoever may read it: proof that is sent at once, and tables that a job writes."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,15 +10,19 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import jobs
 from core.errors import StoreUnavailable
 from core.history import exports
-from core.models import Export
+from core.history.proof import verification
+from core.models import AuditCheck, Export
 from dashboard import access, words
 from dashboard.display.sending import in_pieces
+from dashboard.exports import proof
 
 PIECE = 256 * 1024
 SHOWN = 20
@@ -35,8 +40,29 @@ def show(request: HttpRequest) -> HttpResponse:
         states, problem = [jobs.ExportState("waiting") for _ in found], str(error)
     rows = list(zip(found, states, strict=True))
     busy = any(state.state in ("waiting", "writing") for state in states)
-    context = {"rows": rows, "busy": busy, "problem": problem, "kinds": Export.Kind.choices}
+    context = {
+        "rows": rows,
+        "busy": busy,
+        "problem": problem,
+        "kinds": Export.Kind.choices,
+        "check": AuditCheck.objects.filter(pk=1).first(),
+        "state": verification.read_state(),
+        "now": timezone.now(),
+    }
     return render(request, "dashboard/exports/exports.html", context)
+
+
+@require_POST
+@access.export_required
+def prove(request: HttpRequest) -> HttpResponseBase:
+    """Every entry of some days, both included, or of all, with its hash."""
+    first, last = request.POST.get("from", ""), request.POST.get("to", "")
+    try:
+        after = str(parse_date(last) + timedelta(days=1)) if last else ""  # type: ignore[operator]
+        return proof.sent(request, {"from": first, "to": after})
+    except (ValueError, TypeError, OverflowError):
+        messages.error(request, words.NO_DAYS)
+        return redirect("exports")
 
 
 @require_POST

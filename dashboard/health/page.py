@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError
 from django.http import HttpRequest
@@ -21,12 +21,18 @@ from core.store.recorder import RecorderHeartbeat
 from dashboard import words
 from dashboard.approvals.detail import callback
 from dashboard.health import words as said
-from dashboard.health.words import checkpoint_worry
 from dashboard.notices import words as notice_words
 from dashboard.notices.lines import Line
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
+
+
+class Worry(NamedTuple):
+    """What needs a look, and what helps; '' for nothing."""
+
+    says: str
+    helps: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,10 @@ class SetAside:
 
 @dataclass(frozen=True)
 class HealthPage:
-    """Everything on the health page. `worries` are sentences for people, the worst first."""
+    """Everything on the health page. `worries`: the worst first."""
 
     state: Health
-    worries: list[str]
+    worries: list[Worry]
     set_aside: list[SetAside]
     now: datetime
     not_told: list[Line]
@@ -131,66 +137,70 @@ def _read_record_worry() -> str:
         return ""  # the page itself says that the database is away
 
 
-def _worries(state: Health) -> list[str]:
+def _worries(state: Health) -> list[Worry]:
     worries = [
         *_recording_worries(state),
         *_record_worries(state),
         *_server_worries(state),
         *_job_worries(state),
-        _backup_worry(state),
+        *_backup_worries(state),
     ]
-    return [worry for worry in worries if worry]
+    return [worry for worry in worries if worry.says]
 
 
-def _recording_worries(state: Health) -> Iterator[str]:
-    if state.recorder is not None:
-        yield said.forgery_worry(state.recorder.heartbeat.alarms)
-        yield said.unanswerable_worry(state.recorder.heartbeat.unanswerable)
-    if state.database is None:
-        yield words.WITHOUT_DATABASE
+def _recording_worries(state: Health) -> Iterator[Worry]:
     recorder = state.recorder
-    yield words.WITHOUT_REDIS if not recorder else words.RECORDER_WORRIES.get(recorder.heartbeat.state, "")
+    if recorder is not None:
+        yield Worry(said.forgery_worry(recorder.heartbeat.alarms))
+        yield Worry(said.unanswerable_worry(recorder.heartbeat.unanswerable))
+    if state.database is None:
+        yield Worry(words.WITHOUT_DATABASE, said.DATABASE_HELP)
+    if recorder is None:
+        yield Worry(words.WITHOUT_REDIS, said.REDIS_HELP)
+    elif recorder.heartbeat.state in words.RECORDER_WORRIES:
+        word = recorder.heartbeat.state
+        yield Worry(words.RECORDER_WORRIES[word], said.RECORDER_HELP[word])
     if state.behind:
-        yield words.CHANGES_WAIT
+        yield Worry(words.CHANGES_WAIT, said.BEHIND_HELP)
     if state.database is not None:
-        yield words.set_aside_worry(state.database.worrying)
-        yield notice_words.trouble(state.database.notices)
-        yield said.callback_worry(state.database.callbacks)
+        yield Worry(words.set_aside_worry(state.database.worrying), said.SET_ASIDE_HELP)
+        yield Worry(notice_words.trouble(state.database.notices))
+        yield Worry(said.callback_worry(state.database.callbacks))
 
 
-def _record_worries(state: Health) -> Iterator[str]:
+def _record_worries(state: Health) -> Iterator[Worry]:
     if state.record is not None:
-        yield words.verification_worry(state.record)
-        yield checkpoint_worry(state.record)
+        yield Worry(words.verification_worry(state.record))
+        yield Worry(said.checkpoint_worry(state.record), said.CHECKPOINT_HELP)
 
 
-def _server_worries(state: Health) -> Iterator[str]:
+def _server_worries(state: Health) -> Iterator[Worry]:
     server = state.server
     if server is None:
         return
     if server.policy != "noeviction":
-        yield words.EVICTS.format(policy=server.policy)
+        yield Worry(words.EVICTS.format(policy=server.policy), said.EVICTS_HELP)
     if not server.aof:
-        yield words.NOT_ON_DISK
+        yield Worry(words.NOT_ON_DISK, said.NOT_ON_DISK_HELP)
     elif server.aof_failed:
-        yield words.DISK_FAILS
+        yield Worry(words.DISK_FAILS, said.DISK_HELP)
     if server.memory_limit and server.memory > 0.9 * server.memory_limit:
-        yield words.NO_MEMORY
+        yield Worry(words.NO_MEMORY, said.MEMORY_HELP)
 
 
-def _job_worries(state: Health) -> Iterator[str]:
+def _job_worries(state: Health) -> Iterator[Worry]:
     if state.queue is None:
-        yield words.WITHOUT_QUEUE
+        yield Worry(words.WITHOUT_QUEUE, said.QUEUE_HELP)
         return
     if state.queue.workers == 0:
-        yield words.NO_WORKER
+        yield Worry(words.NO_WORKER, said.WORKER_HELP)
     if state.queue.failed:
-        yield words.failed_jobs(state.queue.failed)
+        yield Worry(words.failed_jobs(state.queue.failed), said.FAILED_JOBS_HELP)
 
 
-def _backup_worry(state: Health) -> str:
+def _backup_worries(state: Health) -> Iterator[Worry]:
     if "backups" in state.problems:
-        return words.BACKUPS_UNREADABLE
-    if state.backups is None or not state.backups.old:
-        return ""
-    return words.NO_BACKUP if state.backups.newest_at is None else words.OLD_BACKUP
+        yield Worry(words.BACKUPS_UNREADABLE, said.BACKUPS_UNREADABLE_HELP)
+    elif state.backups is not None and state.backups.old:
+        made = state.backups.newest_at is not None
+        yield Worry(words.OLD_BACKUP, said.OLD_BACKUP_HELP) if made else Worry(words.NO_BACKUP)

@@ -8,6 +8,26 @@ NO_CHECKPOINT = "There is no checkpoint of the record, or its file cannot be see
 OLD_CHECKPOINT = (
     "The newest checkpoint of the record is more than an hour old: a cut of what came later would not show."
 )
+# What helps, beside what needs a look.
+DATABASE_HELP = "Look at the site's log, the database and the disk below it. The site goes on by itself."
+REDIS_HELP = "Look at Redis and its disk. Agents keep waiting, and pages go on by themselves."
+RECORDER_HELP = {
+    "never": "Start manage.py recorder. Nothing is lost meanwhile.",
+    "silent": "Look at its log, and start manage.py recorder again. Nothing is lost meanwhile.",
+    "troubled": "Its last error stands below: mostly a full disk or a locked database. Nothing is lost meanwhile.",
+}
+BEHIND_HELP = "It catches up by itself. If it does not, look at the database."
+SET_ASIDE_HELP = "They are listed below, with why. A maintainer can have each recorded again."
+CHECKPOINT_HELP = "Look at the worker, its failed jobs, and the disk of TELEMETRY_CHECKPOINT_FILE."
+EVICTS_HELP = "Set its maxmemory-policy to noeviction."
+NOT_ON_DISK_HELP = "Set its appendonly to yes."
+DISK_HELP = "Free its disk."
+MEMORY_HELP = "Give it more by maxmemory, or find what fills it."
+QUEUE_HELP = "Look at the Redis of TELEMETRY_SITE_REDIS_URL."
+WORKER_HELP = "Start manage.py worker."
+FAILED_JOBS_HELP = "Under “Background jobs” below, a maintainer sees why and runs them again."
+BACKUPS_UNREADABLE_HELP = "See who may read the folder of TELEMETRY_BACKUP_DIR."
+OLD_BACKUP_HELP = "Look at the worker, its failed jobs, and the disk of TELEMETRY_BACKUP_DIR."
 NOTHING_PUT_AWAY = "There was nothing to put away: it was done already, or recorded meanwhile."
 
 

@@ -27,8 +27,13 @@ STEPS = {
     "test": "test",
 }
 STORED = (
-    "Stored, and not shown again. Leave it empty to keep what is there; a new address needs its secret again."
+    " Stored, and not shown again. Left empty it keeps what is there; a new address needs its secret again."
 )
+ADDRESS = (
+    "Mail: none, it goes to each person's own. Slack and Teams: the webhook's address. ntfy: "
+    "https://ntfy.example.org/topic. Signed webhook: your receiver's. Others: as apprise writes them."
+)
+SECRET = "Signed webhook: at least 16 characters. ntfy: an access token, if it needs one. Else none."
 LACKS_ADDRESS = "Enter the address that this kind of channel is called with."
 
 

@@ -88,6 +88,7 @@ class RecordPage:
     first_page: bool
     before: int | None
     now: datetime
+    unindexed: int = 0  # how many requests no search finds; looked at where nothing was found
 
     @property
     def said(self) -> dict[str, str]:
@@ -111,10 +112,11 @@ class RecordPage:
 
 
 def record_page(question: Question, before: int | None) -> RecordPage:
-    """Read a page: three queries, whatever there is. NoIndex where the index does not answer."""
+    """Read a page: three queries, and one more where nothing is found. NoIndex where the index does not answer."""
     found = find.find(question, SHOWN, before)
     results = [Result.of(row, question) for row in found.rows]
-    return RecordPage(question, results, found.count, before is None, found.before, timezone.now())
+    unindexed = 0 if results else find.unindexed()
+    return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
 
 
 def took(begin: Any, end: Any) -> timedelta | None:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from core.history.audit import entries
 from core.history.exports import COLUMNS, cells
 from core.history.search.find import NoIndex, Question, everything, find
-from core.models import ApprovalRecord
+from core.models import ApprovalRecord, AuditCheck
 from core.values.approvals import PENDING
 from dashboard import access, words
 from dashboard.display.sending import in_pieces
@@ -74,7 +74,13 @@ def _not_searched(
 
 def _form(said: dict[str, str]) -> dict[str, object]:
     outcomes = [(outcome, words.STATUSES[outcome]) for outcome in OUTCOMES]
-    return {"said": said, "outcomes": outcomes}
+    # Read where the page says it: to those who may read the record.
+    return {
+        "said": said,
+        "outcomes": outcomes,
+        "last_check": AuditCheck.objects.filter(pk=1).first,
+        "now": timezone.now(),
+    }
 
 
 def _rows(question: Question) -> Iterator[str]:

@@ -32,13 +32,17 @@ def colour_of(name: str | None) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One name in the costs: its colour, its sums, and the query of its calls. `name` is None for all the others."""
+    """One name in the costs: its colour, its sums, and the query of its calls. `name` is None for all the others.
+
+    saved: of what it would have cost; None where nobody knows that.
+    """
 
     colour: str
     name: str | None
     calls: int
     tokens: int
     cost: int
+    saved: int | None
     share: str
     narrowed: str  # what an address says to mean it; '' for all the others
 
@@ -78,6 +82,7 @@ class CostTable:
                 share.calls,
                 share.input + share.output,
                 share.cost,
+                None if share.baseline is None else share.baseline - share.cost,
                 percent(share.cost, whole),
                 "" if share.name is None else urlencode([(by, share.name)], errors="replace"),
             )

@@ -31,7 +31,7 @@ const kinds = {
     })),
   }),
   waterfall: (data) => {
-    const tones = { level: "tone-link", less: "tone-good", more: "tone-bad", same: "tone-dim" };
+    const tones = { level: "tone-link", less: "tone-less", more: "tone-bad", same: "tone-dim" };
     const colours = data.kinds.map((kind) => colour(tones[kind]));
     const labels = data.labels.map((label) => label.split(" ")); // a line for each word
     return { labels, datasets: [{ ...bars, data: data.bars, backgroundColor: colours, minBarLength: 2 }] };

@@ -1,6 +1,8 @@
 """The page of an agent in a browser: alive without a reload, two real processes, both themes, small screens."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,6 +10,7 @@ from playwright.sync_api import Page, expect
 from core import ApprovalGate, HeartbeatCoordinator
 from tests.browser.pressing import turn_to
 from tests.browser.test_what_people_see import assert_accessible, on_each_screen
+from tests.dashboard.usage.usage_rows import a_call, keep
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,6 +46,21 @@ def test_the_page_follows_its_agent_without_a_reload(sign_in, clean_redis):
     page.locator(".ended a").click()
     page.locator(".by a").click()
     expect(page.get_by_role("heading", name="The worker")).to_be_visible()
+
+
+def test_all_its_times_are_in_the_zone_that_it_names(sign_in, clean_redis):
+    now = datetime.now(UTC)
+    agent = HeartbeatCoordinator(clean_redis)
+    agent.start_heartbeat("worker")
+    keep([a_call("now", now, agent_id="worker"), a_call("then", now - timedelta(days=3), agent_id="worker")])
+    page = sign_in("maria", "viewer", timezone_id="America/New_York")
+    open_agent(page, "worker")
+    expect(page.locator(".crumb")).to_contain_text("Times of day: America/New_York")
+    there = now.astimezone(ZoneInfo("America/New_York"))
+    agent.beat("running", 0.5, "the page is told of it, and is made anew")
+    expect(page.locator(".vital")).to_contain_text("made anew")
+    expect(page.locator(".calls time").first).to_have_text(f"{there:%H:%M:%S}")
+    expect(page.locator(".calls time").last).to_have_text(f"{there - timedelta(days=3):%b %d %H:%M}")
 
 
 @pytest.mark.long

@@ -49,8 +49,26 @@ def test_who_approved_a_payment_is_found_and_leads_to_what_they_saw(sign_in, cle
     expect(page.locator(".results mark").first).to_have_text("2070.32")
     assert fits(page)
     assert_accessible(page)
-    page.get_by_role("link", name="The whole of what was asked").click()
+    page.locator(".results h3 a").click()
     expect(page.locator(".context")).to_contain_text("Nordlicht Möbel GmbH")
+
+
+def test_what_is_printed_is_whole_and_has_nothing_to_press(sign_in, clean_redis):
+    lines = "\n".join(f"line {number} of the letter" for number in range(300))
+    request = ApprovalGate(clean_redis, "clerk").open_request("send", {"letter": lines, "to": {"ann": 1}})
+    page = sign_in("ada", "auditor", "approver", at=f"/approvals/{request.request_id}/")
+    page.locator(".tree summary").last.click()
+    box = page.locator(".long")
+    assert box.evaluate("box => box.scrollHeight > box.clientHeight")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not box.evaluate("box => box.scrollHeight > box.clientHeight")
+    expect(page.locator(".key", has_text="ann")).to_be_visible()
+    expect(page.locator("button:visible, nav:visible")).to_have_count(0)
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
+        == "rgb(255, 255, 255)"
+    )
+    page.emulate_media(media="screen", color_scheme="light")
 
 
 @pytest.mark.long

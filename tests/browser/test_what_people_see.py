@@ -87,6 +87,19 @@ def test_an_auditor_finds_who_decided_what(sign_in, clean_redis):
     page.locator("#result_list a[href*='/approvals/']").first.click()
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     expect(page.locator(".history")).to_contain_text("Denied ada")
+    page.get_by_role("link", name="Its entries, with their hashes").click()
+    expect(page.locator("#result_list .field-what")).to_contain_text(["denied", "approval asked"])
+    page.locator("#result_list .field-sequence a").last.click()
+    page.set_viewport_size({"width": 1100, "height": 800})
+    details = page.locator(".field-details .readonly")
+    expect(details).to_contain_text("digest")
+    edge = "element => element.closest('.module').getBoundingClientRect().right"
+    text = """element => {
+        const all = document.createRange();
+        all.selectNodeContents(element);
+        return all.getBoundingClientRect().right;
+    }"""
+    assert details.evaluate(text) <= details.evaluate(edge)
 
 
 def test_a_context_is_shown_whole_with_numbers_as_they_were_written(sign_in, clean_redis):

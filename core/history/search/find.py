@@ -76,6 +76,13 @@ def everything(question: Question) -> Iterator[list[ApprovalRecord]]:
         before = numbers[-1][0]
 
 
+def unindexed() -> int:
+    """How many requests of the record the index does not have, as after trouble with it: no search finds them."""
+    with _index() as cursor:
+        cursor.execute(f"SELECT (SELECT count(*) FROM {RECORD}) - (SELECT count(*) FROM {REQUESTS})")
+        return max(0, int(cursor.fetchone()[0]))
+
+
 def _rows(ids: list[Any]) -> list[ApprovalRecord]:
     known = {str(row.pk): row for row in ApprovalRecord.objects.filter(pk__in=ids)}
     return [known[str(request_id)] for request_id in ids if str(request_id) in known]

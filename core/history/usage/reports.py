@@ -27,13 +27,17 @@ EXPORTED_AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class Share:
-    """What one tier, model, workflow or agent did in a period; `name` is None for all the others together."""
+    """What one tier, model, workflow or agent did in a period; `name` is None for all the others together.
+
+    baseline: what it would have cost; None of an agent, whose hours do not know it.
+    """
 
     name: str | None
     calls: int
     cost: int
     input: int
     output: int
+    baseline: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def totals(start: datetime, end: datetime) -> dict[str, int]:
 def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool) -> Costs:
     """Costs by `dimension`, in two queries whose answers have a bounded length, however many names there are."""
     column = COLUMNS[dimension]
-    named = _shares(_hours(start, end, dimension), column)[:NAMED]
+    named = _shares(_hours(start, end, dimension), dimension)[:NAMED]
     names = [share.name for share in named]
     kept = Q(**{f"{column}__in": names})
     label = Case(When(kept, then=F(column)), default=Value(None))
@@ -61,15 +65,15 @@ def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool)
         _hours(start, end, dimension)
         .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
         .values("label", "time")
-        .annotate(**_sums())
+        .annotate(**_sums(dimension))
         .order_by()
     )
-    found, rest = {}, dict.fromkeys(_SHOWN, 0)
+    found, rest = {}, dict.fromkeys(_sums(dimension), 0)
     for row in by_time:
         time = datetime.fromisoformat(row["time"] + (":00" if hourly else "")).replace(tzinfo=UTC)
         found[time, row["label"]] = row["cost"]
         if row["label"] is None:
-            rest = {name: rest[name] + row[name] for name in _SHOWN}
+            rest = {name: amount + row[name] for name, amount in rest.items()}
     others = [_share(None, rest)] if rest["calls"] else []
     return Costs([*named, *others], found)
 
@@ -123,8 +127,9 @@ def _hours(start: datetime, end: datetime, dimension: Dimension = "tier") -> Any
     return sums._default_manager.filter(hour__gte=start, hour__lt=end)
 
 
-def _sums() -> dict[str, Sum]:
-    return {name: Sum(SUMS[name]) for name in _SHOWN}
+def _sums(dimension: Dimension) -> dict[str, Sum]:
+    baseline = () if dimension == "agent" else ("baseline",)
+    return {name: Sum(SUMS[name]) for name in (*_SHOWN, *baseline)}
 
 
 def _as_text(length: int) -> Left:
@@ -132,13 +137,15 @@ def _as_text(length: int) -> Left:
     return Left(Cast("hour", TextField()), length)
 
 
-def _shares(hours: Any, column: str) -> list[Share]:
-    rows = hours.values(column).annotate(**_sums())
+def _shares(hours: Any, dimension: Dimension) -> list[Share]:
+    column = COLUMNS[dimension]
+    rows = hours.values(column).annotate(**_sums(dimension))
     return [_share(row[column], row) for row in rows.order_by("-cost", column)[:NAMED]]
 
 
 def _share(name: str | None, sums: dict[str, int]) -> Share:
-    return Share(name, *(sums[name] for name in _SHOWN))
+    calls, cost, read, written = (sums[shown] for shown in _SHOWN)
+    return Share(name, calls, cost, read, written, sums.get("baseline"))
 
 
 def next_hour(moment: datetime) -> datetime:

@@ -4,7 +4,7 @@ import html
 import json
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -61,6 +61,28 @@ def test_a_change_in_the_admin_is_recorded_with_who_made_it(signed_in):
     [entry] = AuditEntry.objects.filter(kind="policy.changed")
     assert entry.actor == "the administrator"
     assert json.loads(entry.details)["what"] == "team crew"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_is_made_with_what_they_may_in_one_form_and_the_list_says_it(signed_in):
+    client, auditor = signed_in("administrator"), Group.objects.get(name="auditor")
+    assert "auditor: sees, reads the record" in client.get("/admin/auth/user/add/").content.decode()
+    password = {"password1": "a long one of its own", "password2": "a long one of its own"}
+    form = {
+        "username": "eve",
+        "groups": [auditor.pk],
+        "is_staff": "on",
+        "usable_password": "true",
+        **password,
+    }
+    assert client.post("/admin/auth/user/add/", form).status_code == 302
+    eve = User.objects.get(username="eve")
+    assert (eve.is_staff, eve.groups.get()) == (True, auditor)
+    told = AuditEntry.objects.filter(kind="rights.granted", details__contains='"eve"').get()
+    assert told.actor == "the administrator"
+    page = client.get("/admin/auth/user/").content.decode()
+    assert "<h1>Users</h1>" in page
+    assert '<td class="field-roles">auditor</td>' in page
 
 
 def test_a_name_that_looks_like_somebodys_is_refused_in_the_form(signed_in, payments):

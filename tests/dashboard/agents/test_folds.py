@@ -44,6 +44,13 @@ def test_three_dead_of_one_beginning_are_one_line_and_two_are_two():
     assert [len(alike) for alike in folded(rows)] == [1, 1, 3]
 
 
+def test_numbers_in_names_are_in_the_order_of_numbers():
+    names = [
+        alike[0].name for alike in folded(row(name, "alive") for name in ("w-10", "w", "W-2", "w-2b", "9"))
+    ]
+    assert names == ["9", "w", "W-2", "w-2b", "w-10"]
+
+
 def test_the_living_are_never_folded():
     assert [len(alike) for alike in folded(row(f"pod-{n}", "stuck") for n in range(5))] == [1] * 5
 

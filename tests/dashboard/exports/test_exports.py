@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from core import jobs
 from core.history import exports
+from core.history.proof.verification import verify_lines
 from core.models import AuditEntry, Export
 from dashboard.exports import views
 from tests.chosen_servers import DATABASE
@@ -51,6 +52,18 @@ def test_who_may_take_the_record_away(signed_in, kind):
     asked = status_of(client.post("/exports/ask/", {"kind": "audit"}))
     assert asked == (302 if MAY[kind] == 200 else MAY[kind])
     assert Export.objects.count() == (MAY[kind] == 200)
+
+
+def test_proof_of_some_days_is_taken_at_once_and_can_be_checked(signed_in):
+    fill(40)
+    client = signed_in("auditor")
+    taken = client.post("/exports/proof/", {"from": "2026-03-01", "to": "2026-03-01"}).getvalue().decode()
+    assert verify_lines(taken.splitlines()).whole
+    assert taken.count("\n") == 40
+    assert '"from":"2026-03-01","to":"2026-03-02"' in AuditEntry.objects.first().details.replace(" ", "")
+    for days in ({"from": "yesterday"}, {"to": "2026-02-31"}, {"to": "soon"}):
+        assert "Nothing was taken" in client.post("/exports/proof/", days, follow=True).content.decode()
+    assert status_of(signed_in("approver").post("/exports/proof/")) == 403
 
 
 def test_the_file_is_the_record_and_for_whoever_asked_alone(signed_in, gate, record):
@@ -213,7 +226,7 @@ def test_how_far_it_is_is_on_the_page(signed_in):
     job.meta.update(done=2000, total=5000)
     job.save_meta()
     page = client.get("/exports/").content.decode()
-    assert "2000 of 5000 rows" in page
+    assert "2,000 of 5,000 rows" in page
     assert 'hx-trigger="every 2s"' in page
 
 

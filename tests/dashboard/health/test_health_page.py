@@ -119,7 +119,7 @@ def test_the_page_says_what_is_well(clean_redis, signed_in, raw):
     ("said", "sentence"),
     [
         ({"trouble": "OperationalError: disk full", "error": "disk full"}, "The recorder cannot record"),
-        ({"set_aside": 3}, "No worker runs"),
+        ({"set_aside": 3}, "No worker runs: background jobs wait. Start manage.py worker."),
     ],
 )
 def test_the_page_says_what_needs_a_look(clean_redis, signed_in, said, sentence):

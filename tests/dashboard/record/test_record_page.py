@@ -4,9 +4,11 @@ import re
 from datetime import datetime
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from core.history.search import index
+from core.history.search.index import REQUESTS
 from core.models import ApprovalRecord, AuditEntry
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.exports.test_exports import content
@@ -163,7 +165,8 @@ def test_no_cell_of_the_file_is_a_formula(gate, record, signed_in):
 def test_the_navigation_leads_to_the_record_and_to_the_admin(paid, signed_in):
     page = signed_in("auditor").get("/record/").content.decode()
     assert '<a href="/record/" aria-current="page">Record</a>' in page
-    assert '<a href="/admin/">Admin</a>' in page
+    assert '<a href="/admin/core/auditentry/">Every entry</a>' in page
+    assert '<a href="/exports/">Take it as proof</a>' in page
     assert "/admin/" not in signed_in("viewer").get("/record/").content.decode()
 
 
@@ -208,6 +211,16 @@ def test_without_its_index_the_page_says_what_to_run(paid, signed_in):
             assert "manage.py search_index --rebuild" in response.content.decode()
     finally:
         index.ensure()
+
+
+def test_where_the_index_lacks_requests_nothing_found_is_not_said_to_be_nothing(paid, signed_in):
+    client = signed_in("auditor")
+    assert "not in the index" not in text_of(client.get("/record/?q=marmalade"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {REQUESTS}")
+    said = text_of(client.get("/record/?q=2070.32"))
+    assert "not in the index, so what you look for may be there all the same" in said
+    assert "No request that was recorded" not in said
 
 
 def test_a_list_says_what_was_asked_where_no_word_was_looked_for(paid, signed_in):

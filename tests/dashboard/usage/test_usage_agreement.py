@@ -106,6 +106,7 @@ def test_totals_record_page_csv_and_commands_agree(tracker, signed_in):
         page = client.get(f"/usage/?from={first}&to={last}").context["page"]
         sums += page.sums["cost"]
         assert sum(column.cost for column in page.costs.columns) == page.sums["cost"]
+        assert sum(column.saved for column in page.costs.columns) == page.sums["baseline"] - page.sums["cost"]
     assert {row["call_id"]: D(row["cost"]) for row in rows} == wanted
     assert D(sums).scaleb(-9) == whole
 

@@ -188,7 +188,7 @@ def test_the_recorder_says_it_and_pages_raise_an_alarm_while_it_waits(gate, mari
     maria.groups.clear()
     said = "One request waits that nobody can approve"
     wait_until(lambda: said in health_page.alarm(health.read_heartbeat()), "an alarm")
-    assert any(said in worry for worry in health_page.read_page().worries)
+    assert any(said in worry.says for worry in health_page.read_page().worries)
     gate.cancel_request(request.request_id)
     wait_until(lambda: said not in health_page.alarm(health.read_heartbeat()), "no alarm")
 

@@ -234,7 +234,7 @@ def test_health_and_the_live_pages_raise_an_alarm_for_a_day(gate, claim, clean_r
     running(Recorder(clean_redis))
     said = "nothing confirms"
     wait_until(lambda: said in health_page.alarm(health.read_heartbeat()), "an alarm")
-    assert any(said in worry for worry in health_page.read_page().worries)
+    assert any(said in worry.says for worry in health_page.read_page().worries)
     assert datetime.now(UTC) - AuditEntry.objects.get(kind="approval.unconfirmed").at < timedelta(days=1)
 
 

@@ -151,7 +151,8 @@ def test_posts_to_the_admin_are_refused_and_change_nothing(entry, signed_in):
 def test_the_admin_shows_the_entry_and_offers_no_way_to_change_it(entry, signed_in):
     page = signed_in.get(f"/admin/core/auditentry/{entry.pk}/change/").content.decode()
     assert entry.event_id in page
-    for name in ('name="_save"', 'name="_continue"', "deletelink", "/auditentry/add/"):
+    assert f'<a href="/approvals/{entry.request_id}/">Its request</a>' in page
+    for name in ('name="_save"', 'name="_continue"', "deletelink", "/auditentry/add/", "/history/"):
         assert name not in page
 
 

@@ -5,6 +5,7 @@ import getpass
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def test_a_choice_has_gaps_and_is_verified_as_one(db, tmp_path):
     assert not verify_lines([odd[0].replace("person", "Person")], selection=True).whole
     with pytest.raises(CommandError, match="yesterday"):
         call_command("audit_export", str(file), since="yesterday")
+
+
+def test_days_are_one_piece_of_the_chain_where_what_happened_before_was_recorded_later(db):
+    fill(10)
+    late = entries.Fact("late", "other.kind", datetime(2026, 2, 28, tzinfo=UTC))
+    soon = entries.Fact("soon", "other.kind", datetime(2026, 3, 1, 0, 0, 59, tzinfo=UTC))
+    with transaction.atomic():
+        entries.append([late, soon])
+    days = json_lines.Selection.of("2026-03-01T00:00:05", "2026-03-02")
+    lines = "".join(json_lines.pieces(days)).splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == [*range(5, 13)]
+    assert verify_lines(lines).whole
+    by_kind = json_lines.Selection.of("2026-03-01", "2026-03-02", "other.kind")
+    assert "".join(json_lines.pieces(by_kind)).count("\n") == 1
 
 
 def test_pieces_are_bounded_however_long_the_record_is(db, monkeypatch):

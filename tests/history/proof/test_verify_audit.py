@@ -12,6 +12,9 @@ from core.history.audit import entries
 from core.history.proof import verification
 from core.history.proof.verification import verify
 from core.models import AuditCheck, AuditEntry
+from dashboard import words
+from dashboard.admin import audit
+from dashboard.admin.words import KINDS
 from tests import chosen_servers
 from tests.history.audit.attacker import ENTRIES, HEAD, edit, fill, sql, without_guards
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of, verify_audit
@@ -179,6 +182,11 @@ def test_the_admin_filters_by_kind_in_words(auditor):
     assert "signed in" in page
     assert page.count('class="field-sequence"') == 1
     assert auditor.get("/admin/core/auditentry/?kind=nonsense").status_code == 200
+    group = auditor.get("/admin/core/auditentry/?kind=sign-ins").content.decode()
+    assert "· signed out" in group
+    assert "· approved" not in group
+    assert "Export everything" in group
+    assert sorted(kind for name in KINDS for kind in audit.kinds_of(name)) == sorted(words.ENTRIES)
 
 
 def test_the_daily_job_keeps_what_it_found_for_the_pages(db):
