@@ -7,12 +7,10 @@ from http.client import HTTPConnection
 import pytest
 
 from core import HeartbeatCoordinator
-from core.api import bearers, hooks, listeners
-from core.history.people import tokens
-from core.models import AgentToken, AuditEntry
+from core.api import hooks, listeners
+from core.models import AuditEntry
 from core.store.approvals import read_listened, set_limits
 from core.store.client import open_store
-from telemetry_site.asgi import door
 from tests.live_record import live_record
 from tests.waiting import PATIENCE, beside
 
@@ -54,22 +52,6 @@ def test_a_tool_is_held_until_people_have_answered(agent, gate_of, soon):
         "hookEventName": "PreToolUse", "permissionDecision": "allow",
         "permissionDecisionReason": "Approved by maria. once",
     }  # fmt: skip
-
-
-def test_a_call_that_is_held_while_its_token_is_revoked_hears_no_yes_and_uses_none_up(
-    agent, gate_of, soon, owner, monkeypatch
-):
-    monkeypatch.setattr(bearers, "STANDING_SECONDS", 0.0)
-    client, gate = agent("ann-laptop"), gate_of("x")
-    asked = beside(lambda: client.post("/hooks/claude-code", params={"timeout": 60}, json=CALL))
-    request = waiting(gate, soon)
-    outcome = beside(lambda: client.get(f"/requests/{request.request_id}/outcome", params={"wait": 30}))
-    soon(lambda: sum(door.desk.listeners._here.values()) == 2)
-    tokens.revoke(owner, AgentToken.objects.get().pk)
-    gate.decide(request.request_id, True, "maria")
-    for heard in (asked, outcome):
-        assert heard.result(PATIENCE).status_code == 401
-    assert live_record(gate, request.request_id).collected_at is None
 
 
 def test_a_denial_tells_the_model_why_and_not_to_try_again(agent, gate_of, soon):
