@@ -24,6 +24,7 @@ COMPARED_VALUES = 40
 COMPARED_LENGTH = 200  # of one value
 SEARCHED_CHARACTERS = 8_000
 FACTS, FACT_LENGTH = 4, 60
+PATH, LONGEST_PATH = 39, 4_096  # characters of a path that a line has room for
 # What a line says of a request, the first words first: never what its agent would like to be seen.
 TELLING = (
     ("amount", "total", "price", "sum", "quantity", "count"),
@@ -103,6 +104,8 @@ def _rank(name: str) -> int:
 
 
 def _short(text: str) -> str:
+    if PATH < len(text) <= LONGEST_PATH and text[0] == "/" and not any(map(str.isspace, text)):
+        return f"{text[: PATH // 3]}…{text[-2 * PATH // 3 :]}"  # the name of the file is at its end
     line = " ".join(text[: 4 * FACT_LENGTH].split())
     return line if len(line) <= FACT_LENGTH else f"{line[: FACT_LENGTH - 1]}…"
 

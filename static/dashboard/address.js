@@ -23,17 +23,18 @@ function goTo(id, how) {
   shownAt = location.search;
 }
 
-// One step for the browser too, however many requests were looked at since the list.
+// One step for the browser too, however many requests were looked at since the list. The list is there at once: a
+// second press is none on the way back.
 function back() {
-  if (history.state?.listBefore) return history.back();
-  goTo("", "replaceState");
   showList();
+  if (history.state?.listBefore) history.back();
+  else goTo("", "replaceState");
 }
 
 function showList() {
   document.getElementById("inbox").classList.remove("chosen");
   const line = lineOf(wanted);
-  [wanted, coming] = ["", null];
+  [wanted, coming, shownAt] = ["", null, addressOf("").search];
   showSelection();
   (line?.querySelector("a") ?? document.getElementById("queue-title")).focus();
   rung();
@@ -42,9 +43,9 @@ function showList() {
 addEventListener("popstate", () => {
   if (location.search === shownAt) return; // it only jumped within the page
   if (bare(location.search) !== bare(shownAt)) return location.reload();
-  shownAt = location.search;
-  const id = new URLSearchParams(shownAt).get("selected");
+  const id = new URLSearchParams(location.search).get("selected");
   if (!id) return showList();
+  shownAt = location.search;
   document.getElementById("inbox").classList.add("chosen");
   select(id);
 });
