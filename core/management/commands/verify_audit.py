@@ -65,9 +65,8 @@ class Command(BaseCommand):
         more = verdict.count - len(verdict.problems)
         if more:
             self.stdout.write(f"and {more:,} more")
-        self.stdout.write(
-            f"The record is NOT whole: {verdict.count:,} problems in {verdict.entries:,} entries"
-        )
+        found = "1 problem" if verdict.count == 1 else f"{verdict.count:,} problems"
+        self.stdout.write(f"The record is NOT whole: {found} in {verdict.entries:,} entries")
 
 
 def with_bar(work: Callable[[verification.Progress], Verdict]) -> Verdict:

@@ -40,7 +40,7 @@ def test_a_whole_record_ends_with_0_and_a_broken_one_with_1_and_the_entry(db):
     assert code == 1
     assert said.splitlines() == [
         "wrong: entry #4 was changed: its hash is not that of what it says",
-        "The record is NOT whole: 1 problems in 10 entries",
+        "The record is NOT whole: 1 problem in 10 entries",
     ]
 
 
