@@ -310,7 +310,13 @@ NO_BROWSER = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No run at all without the servers that were asked for."""
+    """No run at all without the servers that were asked for, and none that could reach those of somebody's site."""
+    if theirs := [
+        name for name in ("DATABASE_URL", "REDIS_URL", "TELEMETRY_SITE_REDIS_URL") if name in os.environ
+    ]:
+        raise pytest.UsageError(
+            f"unset {' and '.join(theirs)}: tests bring servers of their own, and empty them"
+        )
     chosen_servers.stop_without_servers(is_worker=hasattr(config, "workerinput"))
 
 

@@ -75,6 +75,16 @@ class AccountAdmin(Titled, UserAdmin):  # type: ignore[type-arg]
     list_filter = ["groups", "is_active", "is_staff", "is_superuser"]
     filter_horizontal = ("user_permissions",)
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """A superuser's account is another superuser's to change: whoever sets its password is that superuser."""
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who is no superuser makes none, and gives rights by groups alone."""
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if request.user.is_superuser else (*fixed, "is_superuser", "user_permissions")
+
     @admin.display(description="groups")
     def roles(self, user: User) -> str:
         """What they may, by the names of their groups."""
