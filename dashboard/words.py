@@ -495,9 +495,3 @@ def verification_worry(state: RecordState) -> str:
     if state.verified_at is None:
         return NEVER_VERIFIED
     return f"The record was last verified on {state.verified_at:%Y-%m-%d}: run manage.py verify_audit daily."
-
-
-# Said to whoever runs the site
-
-NOT_COLLECTED = "{count} files of pages are not collected, such as {first}."
-COLLECT = "Run `manage.py collectstatic --noinput`."
