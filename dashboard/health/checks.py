@@ -8,7 +8,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from dashboard import words
+from dashboard.health import words
 
 
 @register(Tags.staticfiles, deploy=True)

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
-from dashboard.checks import check_collected
+from dashboard.health.checks import check_collected
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "static" / "vendor"
