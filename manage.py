@@ -21,7 +21,7 @@ def main() -> None:
     except ImproperlyConfigured as error:
         if "--traceback" in sys.argv:
             raise
-        sys.exit(str(error))
+        sys.exit(f"The settings cannot be used: {error}")
     except Error as error:
         from core.history.database.url import why_unusable
 

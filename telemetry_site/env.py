@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.core.exceptions import ImproperlyConfigured
 
 from core.history.whole_file import Taken, whole_file
+from core.store.connections import connections_to
 from core.values.approvals import ALLOWED, NOT_ALLOWED
 
 Result = TypeVar("Result")
@@ -79,12 +80,33 @@ class Environment:
             said = str(error)
             raise ImproperlyConfigured(said if said.startswith(name) else f"{name}: {said}") from error
 
+    def redis_url(self, name: str) -> str:
+        """The address of a Redis, or ''; nothing is connected."""
+        return self.checked(name, lambda said: said and connections_to(said, name))
+
     def words(self, name: str, default: list[str]) -> list[str]:
         """Values separated by commas."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()] or default
 
 
 environment = Environment(dict(os.environ))
+
+
+def made_private(name: str, folder: Path) -> Path:
+    """The folder of this setting, made for its owner alone where it is missing."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: the folder {folder} cannot be made: {error.strerror}") from error
+    return folder
+
+
+def time_zone(said: str) -> str:
+    """The name of a zone; ValueError for one that this machine does not know."""
+    try:
+        return ZoneInfo(said or "UTC").key
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ValueError(f"must be a zone such as Europe/Berlin, not {said!r}") from None
 
 
 def production_secret_key(key: str) -> str:
@@ -95,24 +117,6 @@ def production_secret_key(key: str) -> str:
             'python -c "import secrets; print(secrets.token_urlsafe(64))"'
         )
     return key
-
-
-def data_directory(said: str, default: Path) -> Path:
-    """The folder, made for its owner alone where it is missing; ValueError where it cannot be made."""
-    folder = Path(said or default).resolve()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} cannot be made: {error.strerror}") from error
-    return folder
-
-
-def time_zone(said: str) -> str:
-    """The name of a zone; ValueError for one that this machine does not know."""
-    try:
-        return ZoneInfo(said or "UTC").key
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        raise ValueError(f"must be a zone such as Europe/Berlin, not {said!r}") from None
 
 
 def metrics_token(token: str) -> None:

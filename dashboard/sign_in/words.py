@@ -22,6 +22,9 @@ FIRST_DECIDES_NOT = (
     "approver."
 )
 ASK_APPROVER = "Being a superuser answers no requests. Shall {name} also approve and deny them? [y/N] "
+FACTORS_REMOVED = (
+    "{count} removed. {name} signs in with their password, and makes new ones under Your account."
+)
 IS_APPROVER = "{name} is in the group approver, and answers requests."
 IS_NO_APPROVER = (
     "{name} answers no requests: being a superuser is no right to. To become an approver, sign in to /admin/, "

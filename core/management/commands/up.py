@@ -1,5 +1,6 @@
 """`manage.py up`: the whole site on one machine, with a Redis of its own when none is configured."""
 
+import errno
 import http.client
 import os
 import secrets
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         refuse_taken_port()
         refuse_old_tables()
         self.check(tags=[Tags.database], databases=["default"])
+        self.check(tags=[Tags.staticfiles], include_deployment_checks=True)
         server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
             prepare_environment(server.url if server else settings.REDIS_URL)
@@ -119,8 +121,12 @@ def refuse_taken_port() -> None:
     try:
         socket.create_server((settings.HOST, settings.PORT), family=family).close()
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CommandError(
+                f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+            ) from error
         raise CommandError(
-            f"port {settings.PORT} is taken: stop what listens there, or set PORT to another one"
+            f"nobody can listen on HOST={settings.HOST} and PORT={settings.PORT} here: {error.strerror}"
         ) from error
 
 

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from core.history.people import factors
+from dashboard.sign_in import words
 
 
 class Command(BaseCommand):
@@ -27,9 +28,7 @@ class Command(BaseCommand):
         if options["remove"]:
             removed = factors.remove(user)
             self.stdout.write(
-                f"{removed} removed. {user} signs in with their password, and makes new ones under Your account"
-                if removed
-                else f"{user} has none"
+                words.FACTORS_REMOVED.format(count=removed, name=user) if removed else f"{user} has none"
             )
             return
         found = Authenticator.objects.filter(user=user).order_by("created_at")
