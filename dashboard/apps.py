@@ -22,6 +22,7 @@ class DashboardConfig(AppConfig):
         from core.history.approvals.answers import handing, holds
         from core.history.approvals.comments import commented
         from core.history.approvals.quorum import voted
+        from dashboard.health import checks  # noqa: F401  registers it
         from dashboard.live.control import tell_signed_out, tell_touched, tell_voted
 
         user_logged_out.connect(tell_signed_out)

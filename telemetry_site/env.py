@@ -92,23 +92,12 @@ class Environment:
 environment = Environment(dict(os.environ))
 
 
-def production_secret_key(key: str) -> str:
-    """A key that is fit for production, or an error that says how to make one."""
-    if len(key) < 50 or len(set(key)) < 5:
-        raise ImproperlyConfigured(
-            "With DEBUG=0 set SECRET_KEY to 50 random characters or more, for example the output of: "
-            'python -c "import secrets; print(secrets.token_urlsafe(64))"'
-        )
-    return key
-
-
-def data_directory(said: str, default: Path) -> Path:
-    """The folder, made for its owner alone where it is missing; ValueError where it cannot be made."""
-    folder = Path(said or default).resolve()
+def made_private(name: str, folder: Path) -> Path:
+    """The folder of this setting, made for its owner alone where it is missing."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"{folder} cannot be made: {error.strerror}") from error
+        raise ImproperlyConfigured(f"{name}: the folder {folder} cannot be made: {error.strerror}") from error
     return folder
 
 
@@ -118,6 +107,16 @@ def time_zone(said: str) -> str:
         return ZoneInfo(said or "UTC").key
     except (OSError, ValueError, ZoneInfoNotFoundError):
         raise ValueError(f"must be a zone such as Europe/Berlin, not {said!r}") from None
+
+
+def production_secret_key(key: str) -> str:
+    """A key that is fit for production, or an error that says how to make one."""
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured(
+            "With DEBUG=0 set SECRET_KEY to 50 random characters or more, for example the output of: "
+            'python -c "import secrets; print(secrets.token_urlsafe(64))"'
+        )
+    return key
 
 
 def metrics_token(token: str) -> None:

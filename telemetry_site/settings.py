@@ -7,17 +7,17 @@ from django.core.exceptions import ImproperlyConfigured
 
 from core.history.database.private_file import make_private
 from core.history.database.url import database
-from core.store.keys import DEFAULT_NAMESPACE, Keys
+from core.store.keys import Keys
 from core.usage.pricing import parse_own_prices, parse_premium_models
 from core.values.approvals import ALLOWED
 from core.values.signature import parse_public_keys
 from telemetry_site.addresses import networks, site_url
 from telemetry_site.context_keys import context_keys, context_keys_of_file
 from telemetry_site.env import (
-    data_directory,
     development_secret_key,
     direct_answers,
     environment,
+    made_private,
     metrics_token,
     production_secret_key,
     time_zone,
@@ -29,8 +29,8 @@ from telemetry_site.queues import rq_queues
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DEBUG = environment.flag("DEBUG", True)
-TELEMETRY_DATA_DIR = environment.parsed(
-    "TELEMETRY_DATA_DIR", lambda said: data_directory(said, BASE_DIR / "var")
+TELEMETRY_DATA_DIR = made_private(
+    "TELEMETRY_DATA_DIR", Path(environment.text("TELEMETRY_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 )
 SECRET_KEY = environment.text("SECRET_KEY")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
@@ -49,7 +49,7 @@ HTTPS = environment.flag("HTTPS", not DEBUG)
 REDIS_URL = environment.redis_url("REDIS_URL")
 TELEMETRY_REDIS_PROGRAM = environment.text("TELEMETRY_REDIS_PROGRAM")
 TELEMETRY_NAMESPACE = environment.parsed(
-    "TELEMETRY_NAMESPACE", lambda said: Keys(said or DEFAULT_NAMESPACE).namespace
+    "TELEMETRY_NAMESPACE", lambda said: Keys(said or "telemetry").namespace
 )
 TELEMETRY_HELP = environment.flag("TELEMETRY_HELP", True)
 TELEMETRY_SITE_REDIS_URL = environment.redis_url("TELEMETRY_SITE_REDIS_URL") or REDIS_URL

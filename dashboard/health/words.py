@@ -72,3 +72,9 @@ def callback_worry(counts: Mapping[str, int]) -> str:
     said = {"over": "given up within a day: {}", "due": "not taken so far: {}"}
     parts = [sentence.format(counts[state]) for state, sentence in said.items() if counts.get(state)]
     return f"Callbacks to agents {', '.join(parts)}. They are listed below." if parts else ""
+
+
+# What a check says to whoever runs the site
+
+NOT_COLLECTED = "{count} files of pages are not collected, such as {first}."
+COLLECT = "Run `manage.py collectstatic --noinput`."

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
+
+from dashboard.health.checks import check_collected
 
 ROOT = Path(__file__).resolve().parents[2]
 VENDOR = ROOT / "static" / "vendor"
@@ -110,3 +113,13 @@ def test_our_own_assets_evaluate_nothing_and_load_nothing_from_elsewhere():
         assert [word for word in (*writing, "@import") if word in text] == [], path.name
         addresses = set(re.findall(r"https?://[^\s\"')]+", text)) - {"http://www.w3.org/2000/svg"}
         assert addresses == set(), path.name
+
+
+@pytest.mark.long
+def test_files_that_are_not_collected_are_named_with_the_way_out(settings, tmp_path):
+    manifest = {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}
+    settings.STATIC_ROOT, settings.STORAGES = str(tmp_path), {**settings.STORAGES, "staticfiles": manifest}
+    (found,) = check_collected()
+    assert "collectstatic" in found.hint
+    call_command("collectstatic", interactive=False, verbosity=0)
+    assert check_collected() == []

@@ -44,6 +44,7 @@ class Command(BaseCommand):
         refuse_taken_port()
         refuse_old_tables()
         self.check(tags=[Tags.database], databases=["default"])
+        self.check(tags=[Tags.staticfiles], include_deployment_checks=True)
         server = None if settings.REDIS_URL else start_redis(settings.TELEMETRY_DATA_DIR)
         try:
             prepare_environment(server.url if server else settings.REDIS_URL)
