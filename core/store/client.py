@@ -1,33 +1,31 @@
-"""Connections to Redis, and why each option is what it is.
-
-`protocol=2`         replies have one shape on every server; RESP3 changes that of XREAD and HGETALL.
-`retry` none         redis-py 8 repeats a command whose reply was lost, a write too. We repeat only what
-                     carries the caller's own id (`run_confirmed`).
-`socket_timeout`     redis-py's default of 5 s also ends blocking reads; a `Line` sets its own per read.
-`driver_info` none   saves two round trips at every connect.
-`encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
-"""
+"""What is said to Redis: commands that nobody repeats unasked, each with its time limit."""
 
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import redis
-from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
-from redis.connection import AbstractConnection, ConnectionPool, SSLConnection
+from redis.connection import AbstractConnection, SSLConnection
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
-from redis.retry import Retry
 
 from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from ..values.numbers import LARGEST
 from ..values.pairs import pairs
 from . import embedded
 from .configuration import configured_url, data_directory, setting
-from .connections import ClusterConnections, Connections, address_of
+from .connections import (
+    COMMAND_TIMEOUT,
+    ClusterConnections,
+    Connections,
+    address_of,
+    connections_to,
+    our_way,
+)
 from .keys import DEFAULT_NAMESPACE, Keys, prefix
 from .script import Argument, Command, Result, Script
 
@@ -36,8 +34,6 @@ try:
 except ImportError:  # redis-py does without it too
     pack_command = None  # type: ignore[assignment]
 
-CONNECT_TIMEOUT = 1.0
-COMMAND_TIMEOUT = 2.0
 READ_OVERTIME = 0.5  # of a reply for which somebody waits until a deadline
 CONFIRM_ATTEMPTS = 3
 NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain port needs redis://"
@@ -49,22 +45,7 @@ NOT_LOADED = (
     "starts, in the same version as this agent"
 )
 
-_OPTIONS: dict[str, Any] = {
-    "protocol": 2,
-    "decode_responses": False,
-    "retry": Retry(NoBackoff(), 0),
-    "retry_on_timeout": False,
-    "retry_on_error": [],
-    "socket_connect_timeout": CONNECT_TIMEOUT,
-    "socket_timeout": COMMAND_TIMEOUT,
-    "health_check_interval": 0,
-    "driver_info": None,
-    "encoding": "utf-8",
-    "encoding_errors": "strict",
-}
-_RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
 _MOVING = (AskError, ClusterDownError, TryAgainError)
-_pools: dict[str, Connections] = {}
 
 
 class _Translated:
@@ -154,6 +135,23 @@ class Store:
         with self.line() as line:
             return line.read_many(commands)
 
+    def read_ahead(self, parts: Iterable[Sequence[Sequence[Argument]]]) -> Iterator[list[Any]]:
+        """The replies to each part, as `read_many` gives them; while one is gone through the next is on its way.
+
+        So two at most are in memory, and nobody waits in between.
+        """
+        outstanding = 0
+        with self.line() as line:
+            try:
+                for number, part in enumerate(chain(parts, [[]])):
+                    replies = line.ask(part, outstanding)
+                    outstanding = len(part)
+                    if number:
+                        yield replies
+            finally:
+                if outstanding:
+                    line.drop()
+
     write = read
 
     def line(self, end: float | None = None) -> "Line":
@@ -205,6 +203,26 @@ class Line:
         with _translated:
             replies: list[Any] = self._exchange(exchange, COMMAND_TIMEOUT)
             return replies
+
+    def ask(self, commands: Sequence[Sequence[Argument]], before: int) -> list[Any]:
+        """Send commands whose replies are read later, and read so many replies to those that were sent before.
+
+        Nothing is sent twice: where a slot of a cluster has moved, that is an error.
+        """
+
+        def exchange(connection: AbstractConnection, seconds: float) -> list[Any]:
+            if commands:
+                connection.send_packed_command(_packed(connection, commands))
+            return [_reply_or_error(connection, seconds) for _ in range(before)]
+
+        with _translated:
+            replies: list[Any] = self._attempt(exchange, COMMAND_TIMEOUT)
+            return replies
+
+    def drop(self) -> None:
+        """End the connection, so that nobody reads a reply that is still to come; the next call opens another."""
+        if self._connection is not None:
+            self._connection.disconnect()
 
     def read_streams(
         self,
@@ -422,23 +440,23 @@ def open_store(memory: object = None) -> Store:
     if memory is None:
         return store_at(configured_url(), "REDIS_URL")
     if isinstance(memory, str):
-        return Store(_pool_of_url(memory, "memory"), _configured_keys())
+        return Store(connections_to(memory, "memory"), _configured_keys())
     client = memory if isinstance(memory, (redis.Redis, RedisCluster)) else getattr(memory, "_client", None)
     if isinstance(client, RedisCluster):
         keys = _configured_keys()
-        return Store(ClusterConnections(client, keys.outbox, _our_way), keys)
+        return Store(ClusterConnections(client, keys.outbox), keys)
     if not isinstance(client, redis.Redis):
         raise TypeError(
             "memory must be None, a redis.Redis or RedisCluster, a redis:// URL or an object whose _client is "
             f"one, not {type(memory).__name__}"
         )
-    return Store(Connections(_our_way(client.connection_pool)), _configured_keys())
+    return Store(Connections(our_way(client.connection_pool)), _configured_keys())
 
 
 def store_at(url: str, setting_name: str) -> Store:
     """The store at a URL from a setting; StoreMisconfigured, naming the setting, for what is none."""
     try:
-        return Store(_pool_of_url(url, setting_name), _configured_keys())
+        return Store(connections_to(url, setting_name), _configured_keys())
     except ValueError as error:
         raise StoreMisconfigured(str(error)) from None
 
@@ -448,12 +466,6 @@ def _configured_keys() -> Keys:
         return Keys(setting("TELEMETRY_NAMESPACE") or DEFAULT_NAMESPACE)
     except ValueError as error:
         raise StoreMisconfigured(str(error)) from None
-
-
-def _our_way(pool: ConnectionPool) -> ConnectionPool:
-    """How to connect where the connections of `pool` do, with our options."""
-    kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
-    return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
 
 
 def namespace_and_address(memory: object = None) -> tuple[str, str]:
@@ -468,31 +480,7 @@ def namespace_and_address(memory: object = None) -> tuple[str, str]:
     if data_dir is not None and (not url or url == embedded.last_url(data_dir)):
         return namespace or DEFAULT_NAMESPACE, address_of({"path": data_dir / "redis.sock"})
     try:
-        address = _pool_of_url(url, "REDIS_URL").address if url else ""
+        address = connections_to(url, "REDIS_URL").address if url else ""
     except ValueError:  # told where Redis is asked
         address = ""
     return namespace or DEFAULT_NAMESPACE, address
-
-
-def _check_host(host: str) -> None:
-    """UnicodeError for one that no network can ask for. Plain names need no codec, which is a file of its own."""
-    if not host.isascii() or any(len(label) > 63 for label in host.split(".")) or ".." in f".{host}":
-        host.encode("idna")
-
-
-def _pool_of_url(url: str, argument: str) -> Connections:
-    if url not in _pools:
-        try:
-            connections = Connections(_our_way(ConnectionPool.from_url(url)))
-            connection = connections.make()  # options that no connection takes show here
-            _check_host(str(getattr(connection, "host", "")))
-        except (ValueError, TypeError, AttributeError, redis.RedisError):
-            connection = None
-        if connection is None or getattr(connection, "path", url) == "":
-            # Without the reason that the library gives: it may quote a part of the password.
-            raise ValueError(
-                f"{argument} must be a redis://, rediss:// or unix:// URL, such as redis://:password@host:6379/0 or "
-                "unix:///run/redis.sock; characters of a password that mean something in a URL are percent-quoted"
-            )
-        _pools[url] = connections
-    return _pools[url]

@@ -1,22 +1,49 @@
-"""Idle connections, kept for the next caller; those to a cluster follow the node that holds our keys.
+"""How we connect to Redis; idle connections, kept for the next caller; those to a cluster follow the node of our keys.
 
 redis-py's own pool counts every borrowing for metrics that nobody reads here, which costs as much as
-packing, sending and parsing a heartbeat.
+packing, sending and parsing a heartbeat. Why each option of a connection is what it is:
+
+`protocol=2`         replies have one shape on every server; RESP3 changes that of XREAD and HGETALL.
+`retry` none         redis-py 8 repeats a command whose reply was lost, a write too. We repeat only what
+                     carries the caller's own id (`run_confirmed`).
+`socket_timeout`     redis-py's default of 5 s also ends blocking reads; a `Line` sets its own per read.
+`driver_info` none   saves two round trips at every connect.
+`encoding`           names are quoted as UTF-8, whatever a caller's own client uses.
 """
 
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisClusterException
+from redis.retry import Retry
 
 SETTLE_SECONDS = 0.5
+CONNECT_TIMEOUT = 1.0
+COMMAND_TIMEOUT = 2.0
+
+_OPTIONS: dict[str, Any] = {
+    "protocol": 2,
+    "decode_responses": False,
+    "retry": Retry(NoBackoff(), 0),
+    "retry_on_timeout": False,
+    "retry_on_error": [],
+    "socket_connect_timeout": CONNECT_TIMEOUT,
+    "socket_timeout": COMMAND_TIMEOUT,
+    "health_check_interval": 0,
+    "driver_info": None,
+    "encoding": "utf-8",
+    "encoding_errors": "strict",
+}
+_RESP3_ONLY = ("maint_notifications", "orig_", "oss_cluster")
+_made: dict[str, "Connections"] = {}
 
 
 class Connections:
@@ -68,10 +95,8 @@ class ClusterConnections(Connections):
     The caller's own client is asked where the slot is, with its own time limits, at most twice a second.
     """
 
-    def __init__(
-        self, cluster: RedisCluster, key: str, our_way: Callable[[ConnectionPool], ConnectionPool]
-    ) -> None:
-        self._cluster, self._key, self._our_way = cluster, key, our_way
+    def __init__(self, cluster: RedisCluster, key: str) -> None:
+        self._cluster, self._key = cluster, key
         self._finding = threading.Lock()
         self._asked = -SETTLE_SECONDS
         self._lost = False
@@ -115,7 +140,7 @@ class ClusterConnections(Connections):
         node = self._cluster.get_node_from_key(self._key)
         if node is None:
             raise redis.ConnectionError("the cluster has no node for this installation's keys")
-        return self._our_way(self._cluster.get_redis_connection(node).connection_pool)
+        return our_way(self._cluster.get_redis_connection(node).connection_pool)
 
 
 def address_of(options: Mapping[str, Any]) -> str:
@@ -127,6 +152,37 @@ def address_of(options: Mapping[str, Any]) -> str:
         host = "localhost" if host in ("127.0.0.1", "::1") else host
         where = f"{host}:{options.get('port') or 6379}"
     return f"{where}/{options.get('db') or 0}"
+
+
+def our_way(pool: ConnectionPool) -> ConnectionPool:
+    """How to connect where the connections of `pool` do, with our options."""
+    kept = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(_RESP3_ONLY)}
+    return ConnectionPool(connection_class=pool.connection_class, **{**kept, **_OPTIONS})
+
+
+def connections_to(url: str, argument: str) -> Connections:
+    """Those to a URL, the same ones each time; ValueError, naming the argument, for what is none."""
+    if url not in _made:
+        try:
+            connections = Connections(our_way(ConnectionPool.from_url(url)))
+            connection = connections.make()  # options that no connection takes show here
+            _check_host(str(getattr(connection, "host", "")))
+        except (ValueError, TypeError, AttributeError, redis.RedisError):
+            connection = None
+        if connection is None or getattr(connection, "path", url) == "":
+            # Without the reason that the library gives: it may quote a part of the password.
+            raise ValueError(
+                f"{argument} must be a redis://, rediss:// or unix:// URL, such as redis://:password@host:6379/0 or "
+                "unix:///run/redis.sock; characters of a password that mean something in a URL are percent-quoted"
+            )
+        _made[url] = connections
+    return _made[url]
+
+
+def _check_host(host: str) -> None:
+    """UnicodeError for one that no network can ask for. Plain names need no codec, which is a file of its own."""
+    if not host.isascii() or any(len(label) > 63 for label in host.split(".")) or ".." in f".{host}":
+        host.encode("idna")
 
 
 def _spoilt(connection: AbstractConnection) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -26,9 +26,7 @@ logger = logging.getLogger(__name__)
 
 EVERY = 1_000_000_000  # more than any queue holds
 ID_LENGTH = 36  # of the text of a UUID
-ASKED_AT_ONCE = 100
-PENDING_AT_ONCE = 50  # each may have 256 KiB of context
-MORE_AT_ONCE, SMALL_BYTES = 4, 1 << 16  # so many times as many after a part whose contexts have less in all
+AT_ONCE = 100  # each may have 256 KiB of context, and two parts are in memory
 Contexts = dict[str, dict[str, Any]]  # as values, by id of the request
 
 
@@ -112,8 +110,8 @@ def read_record_and_time(store: Store, request_id: str) -> tuple[RequestRecord |
     """The request as `read_record`, and the server's time, in one round trip; none for what can be no id."""
     if not valid_id(request_id):
         return None, datetime.now(UTC)
-    now, replies = _read_hashes(store, [request_id])
-    return _parsed_or_none(request_id, replies[0]), now
+    time, reply = store.read_many(_hashes(store.keys, [request_id]))
+    return _parsed_or_none(request_id, reply), at(milliseconds_of(time))
 
 
 class Read(NamedTuple):
@@ -158,14 +156,14 @@ def read_asker(store: Store, request_id: str) -> str | None:
 
 
 def read_records(store: Store, request_ids: list[str]) -> list[RequestRecord | MalformedRecord | None]:
-    """Several requests in one round trip, in order; a malformed one yields its error in its place."""
-    return [record for _now, _id, record in _read_each(store, request_ids, max(1, len(request_ids)), {})]
+    """Several requests in order, a hundred in a round trip; a malformed one yields its error in its place."""
+    return [record for _now, _id, record in _read_each(store, request_ids, {})]
 
 
 def read_pending(
     store: Store, known: Mapping[str, RequestRecord] | None = None, contexts: Contexts | None = None
 ) -> PendingRequests:
-    """The undecided requests that are not past their deadline: a round trip, and one for each fifty or more.
+    """The undecided requests that are not past their deadline: a round trip, and one for each hundred.
 
     known: records that somebody holds, by id. One that says the same is returned itself: it takes no more room.
     contexts: gets the context of each by its id, as values, for who would read them a second time.
@@ -174,7 +172,7 @@ def read_pending(
     found = store.read("ZRANGE", store.keys.approvals_pending, 0, -1)
     records, unreadable = [], []
     queue = [id_.decode(errors="replace") for id_ in found]
-    for now, request_id, record in _read_each(store, queue, PENDING_AT_ONCE, held, contexts):
+    for now, request_id, record in _read_each(store, queue, held, contexts):
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
             unreadable.append(request_id)
@@ -187,7 +185,7 @@ def read_pending(
 def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[datetime, list[RequestRecord]]:
     """The server's time, and an agent's newest 1,000 requests, or the one of a key; newest first.
 
-    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred or more.
+    One that cannot be read is left out, with a line in the log. A round trip, and one for each hundred.
     """
     now, found = datetime.now(UTC), []
     for now, record in each_asked(store, agent_id, key):  # noqa: B007  the last one is said
@@ -196,8 +194,8 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
 
 
 def each_asked(
-    store: Store, agent_id: str, key: str | None = None, older_than: str = "", at_once: int = ASKED_AT_ONCE
-) -> Iterator[tuple[datetime, RequestRecord]]:
+    store: Store, agent_id: str, key: str | None = None, older_than: str = "", at_once: int = AT_ONCE
+) -> Generator[tuple[datetime, RequestRecord], None, None]:
     """The same one after the other, each with the server's time, so many in a round trip.
 
     older_than: those that were asked before the request of this id; none where that is none of them.
@@ -210,7 +208,7 @@ def each_asked(
     ids = [id_.decode(errors="replace") for id_ in reply]
     if older_than:
         ids = ids[ids.index(older_than) + 1 :] if older_than in ids else []
-    for now, _id, record in _read_each(store, ids, at_once, {}):
+    for now, _id, record in _read_each(store, ids, {}, at_once=at_once):
         if isinstance(record, MalformedRecord):
             logger.warning("set aside: %s", record)
         elif record is not None and record.agent_id == agent_id:
@@ -220,26 +218,20 @@ def each_asked(
 def _read_each(
     store: Store,
     request_ids: list[str],
-    at_once: int,
     known: Mapping[str, RequestRecord],
     contexts: Contexts | None = None,
+    at_once: int = AT_ONCE,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
-    """The server's time, each id and what is there, so many in a round trip; more of them where they are small."""
-    first, many = 0, at_once
-    while part := request_ids[first : first + many]:
-        first += many
-        now, replies = _read_hashes(store, part)
-        size = 0
+    """The server's time, each id and what is there; some are read while those before them are gone through."""
+    parts = [request_ids[first : first + at_once] for first in range(0, len(request_ids), at_once)]
+    read = store.read_ahead(_hashes(store.keys, part) for part in parts)
+    for part, (time, *replies) in zip(parts, read, strict=True):
+        now = at(milliseconds_of(time))
         for request_id, reply in zip(part, replies, strict=True):
             try:
-                record = _parsed_or_none(request_id, reply, known.get(request_id), contexts)
+                yield now, request_id, _parsed_or_none(request_id, reply, known.get(request_id), contexts)
             except MalformedRecord as error:
                 yield now, request_id, error
-                continue
-            size += 0 if record is None else len(record.context)
-            yield now, request_id, record
-        replies.clear()  # before the next ones are read
-        many = at_once * MORE_AT_ONCE if size < SMALL_BYTES else at_once
 
 
 def count_waiting(store: Store) -> tuple[int, float]:
@@ -312,10 +304,9 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
     return waiting
 
 
-def _read_hashes(store: Store, request_ids: list[str]) -> tuple[datetime, list[Any]]:
-    commands: list[list[str]] = [["HGETALL", store.keys.approval_request(id_)] for id_ in request_ids]
-    time, *replies = store.read_many([["TIME"], *commands])
-    return at(milliseconds_of(time)), replies
+def _hashes(keys: Keys, request_ids: list[str]) -> list[list[str]]:
+    """The commands that read the server's time and these requests."""
+    return [["TIME"], *(["HGETALL", keys.approval_request(id_)] for id_ in request_ids)]
 
 
 def _parsed_or_none(

@@ -12,8 +12,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from ...values.moments import milliseconds_of
-from ..client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Store, open_store, store_at
+from ..client import Store, open_store, store_at
 from ..configuration import configured_url, setting
+from ..connections import COMMAND_TIMEOUT, CONNECT_TIMEOUT
 from ..script import refuse_errors
 
 PREFIX = "rq"

@@ -5,6 +5,7 @@ all that is looked at, not how it is written.
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -90,6 +91,9 @@ async def _measured(sides: list[Side], count: int) -> list[tuple[Readers, float]
         for number in range(WARM_UP):
             for readers in found[:2] if number else found:
                 await readers.timed(f"warm-{number:06d}", counts=False)
+        # Its own search through thousands of connections would take 200 ms in the midst of one change.
+        gc.collect()
+        gc.freeze()
         idle = await _idle(sides)
         before, began = [side.server.seconds() for side in sides], time.monotonic()
         for number in range(MARKS[count]):
