@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -104,13 +105,14 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
         raise Refused(400, "older_than", "older_than must be the id of a request.", of="older_than")
     found: list[dict[str, Any]] = []
     size, last = 0, ""
-    for now, record in each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE):
-        if size >= BYTES_AT_ONCE:
-            return Reply(200, {"requests": found, "next": last})
-        request = ApprovalRequest.of(record, now)
-        if wanted in (None, request.status):
-            found.append(request_said(request))
-        size, last = size + len(record.context), record.request_id
+    with closing(each_asked(open_store(), agent, name, older_than, FOUND_AT_ONCE)) as asked:
+        for now, record in asked:
+            if size >= BYTES_AT_ONCE:
+                return Reply(200, {"requests": found, "next": last})
+            request = ApprovalRequest.of(record, now)
+            if wanted in (None, request.status):
+                found.append(request_said(request))
+            size, last = size + len(record.context), record.request_id
     return Reply(200, {"requests": found})
 
 

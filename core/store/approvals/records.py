@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -195,7 +195,7 @@ def read_asked(store: Store, agent_id: str, key: str | None = None) -> tuple[dat
 
 def each_asked(
     store: Store, agent_id: str, key: str | None = None, older_than: str = "", at_once: int = AT_ONCE
-) -> Iterator[tuple[datetime, RequestRecord]]:
+) -> Generator[tuple[datetime, RequestRecord], None, None]:
     """The same one after the other, each with the server's time, so many in a round trip.
 
     older_than: those that were asked before the request of this id; none where that is none of them.

@@ -88,7 +88,8 @@ def test_an_approval_page_hears_of_its_own_request_alone(gate, recorder, signed_
     gate.respond_to_approval(mine.request_id, True, "ann")
     frame = next_frame(socket, lambda text: "hx-partial" in text and "Approved" in text, "its end")
     assert other.request_id not in frame
-    next_frame(socket, lambda text: "entry " in text and "recorded" in text, "its history")
+    if not ("entry " in frame and "recorded" in frame):  # else the recorder was faster than the page
+        next_frame(socket, lambda text: "entry " in text and "recorded" in text, "its history")
 
 
 def test_a_page_reads_sent_and_then_recorded(gate, record, signed_in, open_socket):
