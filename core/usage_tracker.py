@@ -168,12 +168,10 @@ class UsageTracker(UsesStore):
         odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
         named = model or (found and found.model) or model
-        words = _words(
-            workflow, stage, tier, named, provider, cache_type, agent_id, cache_hit, prompt_cache_hit, correct
-        )
+        flags = (cache_hit, prompt_cache_hit, correct)
+        words = _words(workflow, stage, tier, named, provider, cache_type, agent_id, *flags)
         cached = (prompt_cache_read_tokens, prompt_cache_creation_tokens)
-        counts = counts_of(found, tokens, cached, inside, odd)
-        numbers = numbers_of(cost, counts, duration_ms, odd, found)
+        numbers = numbers_of(cost, counts_of(found, tokens, cached, inside, odd), duration_ms, odd, found)
         user = "" if user_id is None else self._people.digest(user_id)
         self._keep(f'"us":{moment_us(at)},{words},{numbers},"user":"{user}"', call_id, found)
         self._tell_once(odd, provider, named)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 GATHER_SECONDS = 0.2
 ORPHAN_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
-REST = 2.0
+REST = 3.0
 READ_BYTES = 128 * 1024
 HUGE_TOKENS = 2**53 // usage.BATCH_CALLS
 AHEAD_MS = 60_000  # clocks differ a little, and the order of calls should stay theirs
@@ -268,7 +268,7 @@ class Shipper:
                 self._rest(began)
 
     def _rest(self, began: float) -> None:
-        """In the background, work a third of the time at most: whoever tracks many calls keeps the processor."""
+        """In the background, work a quarter of the time at most: whoever tracks many calls keeps the processor."""
         if threading.current_thread() is self._thread:
             self._hurry.wait(REST * (time.monotonic() - began))
 

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        # In a thread of its own that works a third of the time at most: recording does not wait for it.
+        # In a thread of its own that works a quarter of the time at most: recording does not wait for it.
         tracker = UsageTracker()
         tracker.adopt_orphans()
         Recorder().run(stop)
