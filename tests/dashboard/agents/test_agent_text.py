@@ -86,16 +86,17 @@ def shape(gate, beat, raw, signed_in):
 
 
 @pytest.fixture(scope="module")
-def remembered() -> dict[str, tuple]:
+def remembered() -> dict[str, set[tuple]]:
     """What is the same for every test of this file."""
     return {}
 
 
 @pytest.mark.parametrize("text", some_at_once(TEXTS))
 def test_no_field_of_an_agent_makes_an_element_or_an_attribute(shape, remembered, text):
-    honest = remembered.get("honest") or remembered.setdefault("honest", shape("honest")[0])
+    # What has unseen characters is marked as unusual, whatever they are.
+    plain_or_marked = remembered.setdefault("shapes", {shape(text)[0] for text in ("honest", "un\u200bseen")})
     pages, named, shown = shape(text)
-    assert pages == honest
+    assert pages in plain_or_marked
     read = read_back(shown)
     for place in ("key", "value", "task", "last task", "reason"):
         assert f"{place} {text}" in read, place
