@@ -248,7 +248,12 @@ def _may_run_again(job_id: str, now: datetime) -> bool:
     except (NoSuchJobError, ValueError, TypeError, LookupError):
         return False  # what cannot be read is shown as failed
     failed_at = job.ended_at or job.started_at  # a killed one has no end
-    if failed_at is None or job.created_at is None or not isinstance(job.meta, dict) or job.meta.get(IS_FINAL):
+    if (
+        failed_at is None
+        or job.created_at is None
+        or not isinstance(job.meta, dict)
+        or job.meta.get(IS_FINAL)
+    ):
         return False
     return now - failed_at >= max(AGAIN_AFTER, failed_at - job.created_at)
 

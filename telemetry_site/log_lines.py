@@ -4,8 +4,8 @@ import logging
 from typing import Any
 
 from core.values.secrets import masked_text
-from core.values.trouble import OnceAMinute
 from core.values.text import one_line, plain
+from core.values.trouble import OnceAMinute
 
 
 class OneLine(logging.Formatter):

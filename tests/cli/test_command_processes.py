@@ -235,7 +235,9 @@ def test_words_that_are_no_command_are_one_sentence(capsys, run_words, words, sa
 def test_a_named_project_that_cannot_be_loaded_is_one_sentence(environment, project):
     done = run([*MODULE, "export"], {**environment, "DJANGO_SETTINGS_MODULE": project})
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert done.stderr.startswith(f"python -m core export: DJANGO_SETTINGS_MODULE={project} cannot be loaded: ")
+    assert done.stderr.startswith(
+        f"python -m core export: DJANGO_SETTINGS_MODULE={project} cannot be loaded: "
+    )
 
 
 @LONG
