@@ -47,9 +47,10 @@ class JobWorker(Worker):
                 return found
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Say in one line why a job failed. RQ logs the whole traceback, which the job keeps."""
+        """Say in one line why a job failed for good. RQ logs the whole traceback each time, which the job keeps."""
         error = exc_info[1]
-        logger.error("the job %s failed: %s: %s", job.id, type(error).__name__, one_line(error))
+        if not job.should_retry:
+            logger.error("the job %s failed: %s: %s", job.id, type(error).__name__, one_line(error))
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The child: it ends with its worker, so that nothing is left behind and no job runs unseen."""
