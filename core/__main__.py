@@ -26,21 +26,19 @@ def run_in_project(prog: str) -> int:
     """Run the command with the database of the named project; 2, and one sentence, where that is not possible."""
     import django
     from django.apps import apps
-    from django.core.management import execute_from_command_line
 
-    named = f"DJANGO_SETTINGS_MODULE={os.environ['DJANGO_SETTINGS_MODULE']}"
+    called, named = f"{prog} {sys.argv[1]}", f"DJANGO_SETTINGS_MODULE={os.environ['DJANGO_SETTINGS_MODULE']}"
     try:
         django.setup()
     except Exception as error:  # the project's own code may raise anything
-        complain(sys.argv[1], f"{named} cannot be loaded: {type(error).__name__}: {error}")
+        complain(called, f"{named} cannot be loaded: {type(error).__name__}: {error}")
         return MISUSED
     if not apps.is_installed(PACKAGE):
-        complain(
-            sys.argv[1], f"{named} is a project without `{PACKAGE}` in INSTALLED_APPS; name that of the site"
-        )
+        complain(called, f"{named} is a project without `{PACKAGE}` in INSTALLED_APPS; name that of the site")
         return MISUSED
-    execute_from_command_line([prog, "telemetry", *sys.argv[1:]])
-    return 0
+    from .management.commands.telemetry import with_database
+
+    return with_database(called, lambda: run_words(sys.argv[1:], prog))
 
 
 if __name__ == "__main__":

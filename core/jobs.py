@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -33,13 +33,16 @@ from core.history.usage import rebuild as usage_rebuild
 from core.models import Export
 from core.store import queue as queues
 from core.store.client import open_store
+from core.values.moments import at
 
 logger = logging.getLogger(__name__)
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 EXPORT_SECONDS = 30 * MINUTE
 FAILED_KEPT = 7 * DAY
-RETRIES = 2
+RETRIES = 2  # at once, as after a killed process
+AGAIN_AFTER = timedelta(minutes=5)  # of a job of the clock
+IS_FINAL = "is_final"  # in the meta of a job that would fail again
 PUT_IN_WITHIN = timedelta(seconds=10)  # of an export: it is noted first, and its job put in then
 
 
@@ -142,6 +145,8 @@ def backup() -> str:
     except backups.DamagedRecord:
         if job := get_current_job():
             job.retries_left = 0
+            job.meta[IS_FINAL] = True
+            job.save_meta()  # type: ignore[no-untyped-call]
         raise
 
 
@@ -184,6 +189,10 @@ class Periodic:
         """The number of the period that it is now: one job for each."""
         return (now_ms // 1000 - self.at) // self.every
 
+    def job_id(self, now_ms: int) -> str:
+        """Of the job of this period."""
+        return queues.series_id(f"{settings.TELEMETRY_NAMESPACE}-{self.name}", self.slot(now_ms))
+
 
 TIMETABLE = (
     Periodic("verify", verify, DAY, at=HOUR, seconds=HOUR),
@@ -211,7 +220,7 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         slot = periodic.slot(now_ms)
         if done.get(periodic.name) == slot:
             continue
-        job_id = queues.series_id(f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}", slot)
+        job_id = periodic.job_id(now_ms)
         kept = periodic.kept or max(HOUR, 2 * periodic.every)
         if _enqueue(
             periodic.run, job_id=job_id, kept=kept, seconds=periodic.seconds, is_first=periodic.is_first
@@ -219,6 +228,34 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
             put_in.append(job_id)
         done[periodic.name] = slot
     return put_in
+
+
+@_unavailable_when_away()
+def enqueue_failed() -> list[str]:
+    """Put in again what failed in its period, once its time has come; returns the ids of these jobs.
+
+    That is five minutes after it failed, or as long after as it had been due by then: so an outage of a minute costs
+    no backup, and what fails all day is run a few times. Of several workers exactly one puts a job in.
+    """
+    now_ms, failed = queues.server_ms(), queues.failed_ids(settings.TELEMETRY_QUEUE)
+    of_now = [job_id for periodic in TIMETABLE if (job_id := periodic.job_id(now_ms)) in failed]
+    return [job_id for job_id in of_now if _may_run_again(job_id, at(now_ms)) and retry(job_id)]
+
+
+def _may_run_again(job_id: str, now: datetime) -> bool:
+    try:
+        job = OwnJob.fetch(job_id, connection=_connection(), serializer=JSONSerializer)
+    except (NoSuchJobError, ValueError, TypeError, LookupError):
+        return False  # what cannot be read is shown as failed
+    failed_at = job.ended_at or job.started_at  # a killed one has no end
+    if (
+        failed_at is None
+        or job.created_at is None
+        or not isinstance(job.meta, dict)
+        or job.meta.get(IS_FINAL)
+    ):
+        return False
+    return now - failed_at >= max(AGAIN_AFTER, failed_at - job.created_at)
 
 
 # What people ask for

@@ -77,8 +77,8 @@ class Environment:
         try:
             return parse(self.text(name))
         except ValueError as error:
-            said = str(error)
-            raise ImproperlyConfigured(said if said.startswith(name) else f"{name}: {said}") from error
+            said = str(error).removeprefix(f"{name} ")
+            raise ImproperlyConfigured(f"{name}{' ' if said.startswith('must ') else ': '}{said}") from error
 
     def redis_url(self, name: str) -> str:
         """The address of a Redis, or ''; nothing is connected."""

@@ -1,11 +1,11 @@
 """Lines of the log: text from outside neither ends a line nor controls a terminal, and no secret is in them."""
 
 import logging
-import time
 from typing import Any
 
 from core.values.secrets import masked_text
 from core.values.text import one_line, plain
+from core.values.trouble import OnceAMinute
 
 
 class OneLine(logging.Formatter):
@@ -34,20 +34,10 @@ class RefusalsInOneLine(logging.Filter):
 class PoolOnceAMinute(logging.Filter):
     """What the pool of PostgreSQL says at each of its tries, several in a second while the server is away."""
 
-    SECONDS, KEPT = 60.0, 20
-
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, float] = {}
+        self._said = OnceAMinute()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is something else, or was not said within the last minute."""
-        if record.name != "psycopg.pool":
-            return True
-        said, now = record.getMessage(), time.monotonic()
-        if now - self._said.get(said, -self.SECONDS) < self.SECONDS:
-            return False
-        if len(self._said) >= self.KEPT:
-            self._said.clear()
-        self._said[said] = now
-        return True
+        return record.name != "psycopg.pool" or self._said.may_say(record.getMessage())

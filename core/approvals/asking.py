@@ -20,6 +20,7 @@ from ..values.approvals import CANCELLED
 from ..values.json import measure
 from ..values.moments import at
 from ..values.numbers import shown
+from ..values.trouble import OnceAMinute
 from .request import ApprovalRequest
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ NOBODY = (
     "an administrator of the site can change that before its deadline"
 )
 ANOTHER = "key {key!r} names a request of this agent with another type or context: {id}"
+_nobody_said = OnceAMinute()  # for each kind and agent
 _REFUSED = f"{CANCELLED}: its asker was refused, as no reply came"
 
 
@@ -79,12 +81,13 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
 
 
 def _warned(asked: Asked, nobody: bytes) -> Asked:
-    """With a warning, in the log too, where the site says that nobody can approve it now."""
+    """With a warning where the site says that nobody can approve it now; in the log once a minute for each kind."""
     if nobody != b"1":
         return asked
     about = asked.request
     warning = NOBODY.format(kind=shown(about.approval_type), agent=shown(about.agent_id))
-    logger.warning("request %s: %s", about.request_id, warning)
+    if _nobody_said.may_say((about.approval_type, about.agent_id)):
+        logger.warning("request %s: %s", about.request_id, warning)
     return asked._replace(request=replace(about, warning=warning))
 
 

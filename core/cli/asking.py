@@ -53,7 +53,7 @@ def cmd_ask(args: Namespace) -> int:
         try:
             request = gate.open(args.type, context, key=args.key, timeout=args.timeout)
         except StoreUnavailable as error:
-            complain("ask", error)
+            complain(args.called, error)
             return AWAY
         print_json(request.to_dict()) if args.json else print(request.request_id)
         return DONE
@@ -74,7 +74,7 @@ def cmd_wait(args: Namespace) -> int:
         try:
             answer = gate.wait(args.request, args.timeout, claim=args.claim, digest=args.digest)
         except StoreUnavailable as error:
-            complain("wait", error)
+            complain(args.called, error)
             return AWAY
     if answer is None:
         print_json({"request_id": args.request, "status": PENDING}) if args.json else print(PENDING)

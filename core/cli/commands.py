@@ -65,7 +65,7 @@ def command(name: str, summary: str, *options: Option, reads_history: bool = Fal
 
         @wraps(run)
         def guarded(args: Namespace) -> int:
-            return _guarded(name, run, Namespace(**{**defaults, **vars(args)}))
+            return _guarded(run, Namespace(**{"called": f"telemetry {name}", **defaults, **vars(args)}))
 
         COMMANDS[name] = Command(name, summary, run.__doc__ or summary, taken, guarded, reads_history)
         return guarded
@@ -80,7 +80,8 @@ def add_commands(parser: ArgumentParser) -> None:
     )
     for known in sorted(COMMANDS.values(), key=lambda command: command.name):
         description = known.description.split("\n\n")[0]
-        _filled(found.add_parser(known.name, help=known.summary, description=description), known.options)
+        added = found.add_parser(known.name, help=known.summary, description=description)
+        _filled(added, known.options).set_defaults(called=added.prog.strip())
 
 
 def run_parsed(args: Namespace) -> int:
@@ -99,9 +100,9 @@ def run_words(words: Sequence[str], prog: str) -> int:
     return run_parsed(args)
 
 
-def complain(name: str, sentence: object) -> None:
-    """One sentence on standard error."""
-    print(f"telemetry {name}: {one_line(sentence)}", file=sys.stderr)
+def complain(called: str, sentence: object) -> None:
+    """One sentence on standard error, after the words by which the command was called."""
+    print(f"{called}: {one_line(sentence)}", file=sys.stderr)
 
 
 # What options may say
@@ -142,7 +143,7 @@ def _filled(parser: ArgumentParser, options: Sequence[Option]) -> ArgumentParser
     return parser
 
 
-def _guarded(name: str, run: Run, args: Namespace) -> int:
+def _guarded(run: Run, args: Namespace) -> int:
     try:
         with suppress(AttributeError):
             # A terminal that cannot write a character gets its number instead.
@@ -156,10 +157,10 @@ def _guarded(name: str, run: Run, args: Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except (HistoryUnavailable, ValueError) as error:
-        complain(name, error)
+        complain(args.called, error)
         return MISUSED
     except (TelemetryError, OSError) as error:
-        complain(name, error)
+        complain(args.called, error)
         _leave_standard_output()
         return FAILED
 

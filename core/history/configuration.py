@@ -1,6 +1,7 @@
 """Which settings the site runs with: compared at each start with those that the record knows of the last one."""
 
 import logging
+import platform
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,17 +88,18 @@ def where_it_leads(url: str) -> str:
 
 
 def note(process: str) -> list[str]:
-    """Record which settings changed since the last start of this kind of process; returns their names.
+    """Record which settings changed since the last start of this kind of process here; returns their names.
 
-    Web and recorder may have an environment each. A kind that never told its own is compared with whoever told last.
+    Web and recorder, and several machines, may have an environment each. Who never told its own is compared with the
+    last of its kind, else with whoever told last: so a further machine with the same settings tells nothing.
     """
-    now = current()
+    now, machine = current(), platform.node()
     with transaction.atomic():
         entries.locked_head()
-        before = _last(process)
+        before = _last(process, machine)
         changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
         if changed:
-            details: dict[str, Any] = {"process": process, "settings": now}
+            details: dict[str, Any] = {"process": process, "machine": machine, "settings": now}
             details["changed"] = changed if before else []
             entries.append([entries.new_fact(KIND, **details)])
     return changed if before else []
@@ -111,9 +113,12 @@ def note_or_log(process: str) -> None:
         logger.error("the settings were not compared with the record: %s", error)
 
 
-def _last(process: str) -> dict[str, str]:
+def _last(process: str, machine: str) -> dict[str, str]:
     told = AuditEntry.objects.filter(kind=KIND).order_by("-sequence")
-    newest = told.filter(details__contains=canonical({"process": process})[1:-1]).first() or told.first()
+    for whose in ({"machine": machine, "process": process}, {"process": process}, {}):
+        newest = told.filter(details__contains=canonical(whose)[1:-1]).first()
+        if newest:
+            break
     said = details_of(newest.details) if newest else None
     known: dict[str, str] = (said or {}).get("settings", {})  # none in a damaged entry; verify_audit names it
     return known

@@ -16,6 +16,7 @@ from core import jobs
 from core.errors import StoreUnavailable
 from core.store import queue as queues
 from core.store.embedded import die_with_parent
+from core.values.text import one_line
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,18 @@ class JobWorker(Worker):
         while True:
             try:
                 jobs.enqueue_due(self._done)
+                jobs.enqueue_failed()
             except StoreUnavailable as error:
                 logger.warning("the clock stands still: %s", error)
             found = super().dequeue_job_and_maintain_ttl(timeout, CLOCK_SECONDS if timeout else None)
             if found is not None or timeout is None:
                 return found
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Say in one line why a job failed for good. RQ logs the whole traceback each time, which the job keeps."""
+        error = exc_info[1]
+        if not job.should_retry:
+            logger.error("the job %s failed: %s: %s", job.id, type(error).__name__, one_line(error))
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The child: it ends with its worker, so that nothing is left behind and no job runs unseen."""

@@ -17,7 +17,7 @@ _POSITION = re.compile(r"[0-9]{1,15}(-[0-9]{1,15})?")
 ASTRAY_MS = 366 * 24 * 3600 * 1000
 SPOILED = (
     "somebody appended to the outbox under the id {position}, which is of no time, so nothing comes after it: "
-    "find out who, then delete the key {key} (docs/reference/redis.md#accounts)"
+    "find out who, then delete the key {key} (docs/reference/redis-accounts.md#accounts)"
 )
 KEPT_MS = 3600 * 1000  # watchers that lag find what they missed for an hour
 

@@ -58,7 +58,7 @@ class Shipper:
         self._spool = spool
         self._folders = folders
         self._installation = ""
-        self._looked = -ORPHAN_SECONDS
+        self._next_look = 0.0  # at what others left here, monotonic
         self._retention_days = retention_days
         self._full_at = full
         self._places: dict[str, int] = {}
@@ -124,15 +124,14 @@ class Shipper:
     def _run(self) -> None:
         pause = 0.0
         while not self._stop.is_set():
-            woken = self._wake.wait(ORPHAN_SECONDS)
-            if woken:
+            if self._wake.wait(max(0.0, self._next_look - time.monotonic())):
                 self._full.wait(GATHER_SECONDS)
             self._wake.clear()
             self._full.clear()
             self._waiting = 0
             try:
                 with self._turn:
-                    self._ship_all(adopt=True)
+                    self._ship_all(adopt=time.monotonic() >= self._next_look)
                 self._trouble.ends("calls are shipped again")
                 pause = 0.0
             except StoreUnavailable as error:
@@ -214,8 +213,12 @@ class Shipper:
             logger.debug("the place of %s stays until it expires: %s", file.path.name, error)
 
     def _ship_orphans(self, store: Store) -> None:
-        self._look_around(store)
-        for folder in self._folders.ours(self._installation):
+        """Ship what others left here, and say which calls wait that nobody ships."""
+        self._installation = current_installation(store)
+        self._folders.note(self._installation)
+        ours = self._folders.ours(self._installation)
+        self._folders.tell_of_abandoned(ours)
+        for folder in ours:
             for file in orphans(folder):
                 self._ship_orphan(store, file)
         if self._folders.directory != self._folders.own:
@@ -223,6 +226,7 @@ class Shipper:
                 if self._folders.takes_nameless() or usage.knows_spool(store, file.id):
                     self._ship_orphan(store, file)
                 file.close()
+        self._next_look = time.monotonic() + ORPHAN_SECONDS  # only now: what failed is tried again
 
     def _ship_orphan(self, store: Store, file: SpoolFile) -> None:
         try:
@@ -232,15 +236,6 @@ class Shipper:
             self._forget(file)
         finally:
             file.close()
-
-    def _look_around(self, store: Store) -> None:
-        """Every few seconds: which data this is, and whether calls wait that nobody ships."""
-        if time.monotonic() - self._looked < ORPHAN_SECONDS:
-            return
-        self._looked = time.monotonic()
-        self._installation = current_installation(store)
-        self._folders.note(self._installation)
-        self._folders.tell_of_abandoned(self._folders.ours(self._installation))
 
     def _say_if_torn(self, file: SpoolFile) -> None:
         rest = file.size() - self._places.get(file.id, 0)

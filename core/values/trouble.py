@@ -1,6 +1,8 @@
 """Trouble that lasts and is tried again all the time: the log tells of it once, and once of its end."""
 
 import logging
+import threading
+import time
 
 
 class Trouble:
@@ -23,3 +25,24 @@ class Trouble:
         if self._lasts:
             self._logger.warning(text, *args)
         self._lasts = False
+
+
+class OnceAMinute:
+    """What is said again and again: once a minute for each name. Of many names the log may hear a few more often."""
+
+    SECONDS, KEPT = 60.0, 1_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[object, float] = {}
+
+    def may_say(self, name: object) -> bool:
+        """Whether it was not said within the last minute; it counts as said now."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._said.get(name, -self.SECONDS) < self.SECONDS:
+                return False
+            if len(self._said) >= self.KEPT:
+                self._said.clear()
+            self._said[name] = now
+        return True

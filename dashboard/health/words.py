@@ -25,7 +25,10 @@ DISK_HELP = "Free its disk."
 MEMORY_HELP = "Give it more by maxmemory, or find what fills it."
 QUEUE_HELP = "Look at the Redis of TELEMETRY_SITE_REDIS_URL."
 WORKER_HELP = "Start manage.py worker."
-FAILED_JOBS_HELP = "Under “Background jobs” below, a maintainer sees why and runs them again."
+FAILED_JOBS_HELP = (
+    "Those of the clock are tried again after five minutes, then more and more seldom. "
+    "Under “Background jobs” below, a maintainer sees why and runs them again at once."
+)
 BACKUPS_UNREADABLE_HELP = "See who may read the folder of TELEMETRY_BACKUP_DIR."
 OLD_BACKUP_HELP = "Look at the worker, its failed jobs, and the disk of TELEMETRY_BACKUP_DIR."
 NOTHING_PUT_AWAY = "There was nothing to put away: it was done already, or recorded meanwhile."

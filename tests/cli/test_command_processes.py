@@ -175,7 +175,7 @@ def test_a_reader_that_went_away_is_not_complained_about(environment):
 def test_a_full_disk_is_one_sentence(environment):
     with open("/dev/full", "w") as full:
         done = run([*MODULE, "show"], environment, capture_output=False, stdout=full, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (1, "telemetry show: [Errno 28] No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, "python -m core show: [Errno 28] No space left on device\n")
 
 
 @LONG
@@ -189,7 +189,7 @@ def test_no_redis_configured_is_one_sentence(environment, tmp_path):
     unconfigured = {**environment, "REDIS_URL": "", "TELEMETRY_DATA_DIR": str(tmp_path / "empty")}
     done = run([*MODULE, "show"], unconfigured)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("telemetry show: no Redis runs in")
+    assert done.stderr.startswith("python -m core show: no Redis runs in")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -203,7 +203,7 @@ def test_the_management_command_has_the_same_words(environment):
 def test_the_management_command_names_a_database_that_does_not_answer(environment):
     unmigrated = run([sys.executable, "manage.py", "telemetry", "export"], environment)
     assert (unmigrated.returncode, unmigrated.stdout) == (1, "")
-    assert unmigrated.stderr.startswith("telemetry export: the database does not answer")
+    assert unmigrated.stderr.startswith("manage.py telemetry export: the database does not answer")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,9 @@ def test_words_that_are_no_command_are_one_sentence(capsys, run_words, words, sa
 def test_a_named_project_that_cannot_be_loaded_is_one_sentence(environment, project):
     done = run([*MODULE, "export"], {**environment, "DJANGO_SETTINGS_MODULE": project})
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert done.stderr.startswith(f"telemetry export: DJANGO_SETTINGS_MODULE={project} cannot be loaded: ")
+    assert done.stderr.startswith(
+        f"python -m core export: DJANGO_SETTINGS_MODULE={project} cannot be loaded: "
+    )
 
 
 @LONG

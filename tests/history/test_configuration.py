@@ -1,6 +1,7 @@
 """Each start compares the settings with the last ones that the record knows, and tells which changed."""
 
 import json
+import platform
 from ipaddress import ip_network
 
 import pytest
@@ -82,6 +83,26 @@ def test_web_and_recorder_that_are_given_different_settings_tell_them_once_and_n
         configuration.note("web")
     first, second = told()
     assert (first["process"], second["process"], second["changed"]) == ("recorder", "web", ["ALLOWED_HOSTS"])
+
+
+def test_of_several_machines_each_is_compared_with_itself_and_one_that_is_alike_tells_nothing(
+    db, settings, monkeypatch
+):
+    def start(machine: str, *hosts: str) -> list[str]:
+        monkeypatch.setattr(platform, "node", lambda: machine)
+        settings.ALLOWED_HOSTS = list(hosts)
+        return configuration.note("web")
+
+    for _start in range(2):
+        start("one", "a.example")
+        start("two", "b.example")
+        start("three", "b.example")
+    assert [(entry["machine"], entry["changed"]) for entry in told()] == [
+        ("one", []),
+        ("two", ["ALLOWED_HOSTS"]),
+    ]
+    assert start("one", "b.example") == ["ALLOWED_HOSTS"]
+    assert start("three", "b.example") == []
 
 
 def test_no_secret_is_in_the_record(db, settings):

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -17,7 +18,7 @@ from core.models import Export
 from core.store import queue as queues
 from telemetry_site.queues import rq_queues
 from tests.waiting import wait_until
-from tests.workers import start_worker
+from tests.workers import start_worker, work
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -114,7 +115,9 @@ def test_a_job_that_cannot_succeed_is_shown_as_failed_and_one_of_others_runs_not
     mark = tmp_path / "mark"
     job = jobs.queue().enqueue("os.mkdir", str(mark), failure_ttl=jobs.FAILED_KEPT)
     with_callback = jobs.queue().enqueue("core.jobs.tidy_exports", on_success=Callback("os.mkdir"))
-    worker("--burst", ours=True).communicate(timeout=60)
+    said, _ = worker("--burst", ours=True).communicate(timeout=60)
+    assert said.count(f"the job {never.id} failed: RuntimeError: this never works") == 1
+    assert "Traceback" not in said
     assert set(jobs.queue().failed_job_registry.get_job_ids()) == {never.id, job.id}
     assert "this never works" in never.latest_result().exc_string
     assert not mark.exists()
@@ -155,6 +158,41 @@ def test_a_job_of_the_clock_is_put_in_once_for_each_period(clean_redis, raw, mon
     assert jobs.enqueue_due(dict.fromkeys(done, 0) | {"tidy-exports": done["tidy-exports"]}) == []
     tidy = next(periodic for periodic in jobs.TIMETABLE if periodic.name == "tidy-exports")
     assert tidy.slot(0) + 1 == tidy.slot(3_600_000)
+
+
+def test_a_failed_job_of_the_clock_is_put_in_again_after_minutes_and_then_more_seldom(
+    clean_redis, tmp_path, settings, monkeypatch
+):
+    settings.TELEMETRY_BACKUP_DIR = tmp_path / "no folder"
+    settings.TELEMETRY_BACKUP_DIR.touch()
+    now_ms = queues.server_ms()
+    backup = next(periodic for periodic in jobs.TIMETABLE if periodic.name == "backup")
+    job_id = backup.job_id(now_ms)
+
+    def due_in(minutes: int) -> list[str]:
+        # Periods stay what they are now: a day may end.
+        monkeypatch.setattr(jobs.Periodic, "job_id", lambda periodic, _ms: of_now[periodic.name])
+        monkeypatch.setattr(queues, "server_ms", lambda: now_ms + minutes * 60_000)
+        return jobs.enqueue_failed()
+
+    of_now = {periodic.name: periodic.job_id(now_ms) for periodic in jobs.TIMETABLE}
+    queue = jobs.queue()
+    job = queue.enqueue(jobs.backup, job_id=job_id, failure_ttl=jobs.FAILED_KEPT)
+    work()
+    assert due_in(4) == []
+    assert due_in(6) == [job_id]
+    assert due_in(6) == []  # nor does another worker
+    work()
+    job.refresh()
+    job.created_at -= timedelta(hours=1)
+    job.save()
+    assert due_in(59) == []
+    job.meta[jobs.IS_FINAL] = True
+    job.save_meta()
+    assert due_in(61) == []
+    del job.meta[jobs.IS_FINAL]
+    job.save_meta()
+    assert due_in(61) == [job_id]
 
 
 def test_the_keys_of_the_queue_are_those_of_rq(clean_redis):

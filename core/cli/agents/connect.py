@@ -123,7 +123,7 @@ def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes
         journal.keep(change, addition)
         change.make()
         print(f"{agent.title}: {change.file} is written. {agent.after}".rstrip())
-    return DONE if args.no_trial else _try(wiring)
+    return DONE if args.no_trial else _try(wiring, args.called)
 
 
 def _is_wanted(agent: CodingAgent, only: list[str] | None) -> bool:
@@ -191,7 +191,7 @@ def _write_token(token_file: Path, lines: dict[str, str]) -> None:
 # Afterwards
 
 
-def _try(wiring: Wiring) -> int:
+def _try(wiring: Wiring, called: str) -> int:
     """One call that does nothing, asked as a client would ask it: it is on the page until somebody answers."""
     kept = _kept(wiring.token_file)
     call = _trial(kept.get("TELEMETRY_ASKS", "*"))
@@ -212,9 +212,9 @@ def _try(wiring: Wiring) -> int:
         print(f"{said} Start your agent anew, and work as always: what it wants to do is asked there.")
         return DONE
     if done.returncode:
-        complain("connect", done.stderr.strip() or f"the hook ended with {done.returncode}")
+        complain(called, done.stderr.strip() or f"the hook ended with {done.returncode}")
     else:
-        complain("connect", "nobody answered the trial in time; what was written works all the same")
+        complain(called, "nobody answered the trial in time; what was written works all the same")
     return FAILED
 
 

@@ -5,7 +5,19 @@ from typing import Any
 
 from core.values.malformed import ODD
 
-_TOLD = ("approval_type", "why", "outcome", "reason", "status", "name", "account", "group", "what", "process")
+_TOLD = (
+    "approval_type",
+    "why",
+    "outcome",
+    "reason",
+    "status",
+    "name",
+    "account",
+    "group",
+    "what",
+    "process",
+    "machine",
+)
 _LISTS = ("groups", "permissions", "changed", "guards", "named")
 _COUNTS = {"more": "failed", "requests": "requests", "agents": "agents"}
 

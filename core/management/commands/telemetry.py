@@ -2,6 +2,7 @@
 
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from functools import partial
 from typing import Any
@@ -34,13 +35,15 @@ class Command(BaseCommand):
         """Run it; SystemExit with its code when that is not 0."""
         given = options.get("stdout")
         with redirect_stdout(given) if given else nullcontext():
-            code = self._run(Namespace(**options))
+            code = with_database(options["called"], lambda: run_parsed(Namespace(**options)))
         if code:
             sys.exit(code)
 
-    def _run(self, args: Namespace) -> int:
-        try:
-            return run_parsed(args)
-        except DatabaseError as error:
-            complain(args.telemetry_command, f"the database does not answer: {error}")
-            return FAILED
+
+def with_database(called: str, run: Callable[[], int]) -> int:
+    """The exit code of a command that reads the database, and one sentence where that is away."""
+    try:
+        return run()
+    except DatabaseError as error:
+        complain(called, f"the database does not answer: {error}")
+        return FAILED

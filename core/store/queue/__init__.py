@@ -74,6 +74,12 @@ def read_queue(name: str) -> QueueState:
     return QueueState(name, int(waiting), int(running), standing, int(workers))
 
 
+def failed_ids(name: str) -> set[str]:
+    """The ids of the failed jobs of a queue. StoreUnavailable when its Redis is away."""
+    [failed] = asked(["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"])
+    return {job_id.decode(errors="replace") for job_id in failed}
+
+
 def asked(*commands: list[str]) -> list[Any]:
     """Replies in one round trip. StoreUnavailable when Redis is away, or refuses one of these."""
     replies = queue_store().read_many(commands)

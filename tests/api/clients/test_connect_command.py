@@ -263,5 +263,5 @@ def test_a_token_is_not_renewed_where_the_site_is_away_and_one_sentence_says_so(
         for text, code in ((f"TELEMETRY_URL={site.url}\n", 1), ("", 2)):
             file.write_text(f"{text}TELEMETRY_TOKEN=agt_x\n")
             assert main(["connect", "--renew", "--token-file", str(file)]) == code
-            assert capsys.readouterr().err.startswith("telemetry connect: ")
+            assert capsys.readouterr().err.startswith("python -m core connect: ")
             assert file.read_text().endswith("TELEMETRY_TOKEN=agt_x\n")

@@ -150,7 +150,6 @@ def test_calls_that_nobody_ships_are_told_once_and_can_be_moved(make_tracker, se
     track(tracker)
     with caplog.at_level(logging.WARNING, "core.usage.folders"):
         for _ in range(2):
-            tracker._shipper._looked = -100.0
             assert calls_of(tracker) == 1
     [record] = caplog.records
     assert str(path.parent) in record.getMessage()

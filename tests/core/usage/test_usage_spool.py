@@ -390,6 +390,19 @@ def test_an_outage_is_logged_once_and_ends_by_itself(server, make_tracker, caplo
     assert caplog.records[-1].getMessage() == "calls are shipped again"
 
 
+def test_who_has_nothing_to_ship_says_no_end_of_an_outage_that_lasts(server, make_tracker, caplog):
+    shipper = make_tracker(memory=server.url)._shipper
+    server.stop()
+    attempts: list[int] = []
+    open_store = shipper._open_store
+    shipper._open_store = lambda: attempts.append(1) or open_store()
+    with caplog.at_level(logging.WARNING, "core.usage.shipper"):
+        shipper.start()
+        wait_until(lambda: len(attempts) > 2, "it has tried again")
+    [record] = caplog.records
+    assert record.getMessage().startswith("calls wait in ")
+
+
 def test_tracking_costs_no_round_trip_and_idling_almost_none(tracker, raw):
     track(tracker, 10)
     tracker.flush()

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, connections
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 
@@ -29,7 +29,9 @@ def fetch(clean_redis, person):
         client = AsyncClient()
         await sync_to_async(client.force_login)(viewer)
         answer = await client.get(address)
-        return answer, [piece async for piece in answer.streaming_content]
+        pieces = [piece async for piece in answer.streaming_content]
+        await sync_to_async(connections.close_all)()  # of its thread, which outlives the test
+        return answer, pieces
 
     viewer = person("viewer")
 

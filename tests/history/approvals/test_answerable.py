@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from core import ApprovalGate, StoreRefused
+from core.approvals import asking
 from core.history import health
 from core.history.approvals import answerable
 from core.history.approvals.answerable import Pair
@@ -14,6 +15,7 @@ from core.history.checks import check_direct_answers
 from core.history.recorder.recorder import Recorder
 from core.models import AgentOwner, ApprovalType, DecisionGrant, Team
 from core.store.client import open_store
+from core.values.trouble import OnceAMinute
 from dashboard.health import page as health_page
 from tests.waiting import wait_until
 
@@ -39,15 +41,23 @@ def test_a_site_that_said_nothing_warns_nobody(warning):
     assert warning() == ""
 
 
-def test_with_the_last_approver_gone_the_agent_is_told_and_its_request_waits(gate, maria, caplog):
+def test_with_the_last_approver_gone_the_agent_is_told_and_its_request_waits(
+    gate, maria, caplog, monkeypatch
+):
+    monkeypatch.setattr(asking, "_nobody_said", OnceAMinute())
     assert gate.open_request("deploy").warning == ""
     maria.is_active = False
     maria.save()
     with caplog.at_level(logging.WARNING, "core.approvals.asking"):
         request = gate.open_request("deploy")
+        gate.open_request("deploy")
+        gate.open_request("erase")
     assert "nobody can approve 'deploy' of agent 'deployer'" in request.warning
     assert "an administrator of the site can change that" in request.warning
-    assert request.warning in caplog.text
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2  # once a minute for each kind and agent
+    assert request.warning in said[0]
+    assert "'erase'" in said[1]
     assert gate.get_request(request.request_id).status == "pending"
     answer = gate.request_approval("deploy", timeout=0.05)
     assert (answer.status, answer.warning) == ("timeout", request.warning)

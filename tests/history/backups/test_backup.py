@@ -231,6 +231,7 @@ def test_of_a_record_that_is_not_whole_the_job_keeps_every_backup_and_fails(
     assert good in made
     assert len(made) == 2  # it is not tried again: the second one would be no better
     assert queue.failed_job_registry.get_job_ids() == [job.id]
+    assert job.get_meta()[jobs.IS_FINAL]  # nor is it by the clock
     assert "the record is not whole: entry #9 was changed" in job.latest_result().exc_string
 
 
