@@ -29,6 +29,17 @@ function endHeld({ id, word, by, status }) {
   }
 }
 
+// A request's own page hears of no end, and shows it.
+function endShown() {
+  for (const held of document.querySelectorAll("#notices [data-held]:not(.told)")) {
+    const card = document.querySelector(`#request-${held.dataset.held}[class*=over-]`);
+    const outcome = card?.querySelector(":scope > header .outcome");
+    if (!outcome) continue;
+    const status = outcome.classList.contains("approved") ? "approved" : "";
+    endHeld({ id: held.dataset.held, word: outcome.textContent, by: card.querySelector(".how b")?.textContent, status });
+  }
+}
+
 // Its approval was taken away at the release, as the record says on the request's page, and the request waits on. It is
 // held no more, so it can be answered again.
 function endVoided(page) {
@@ -52,6 +63,12 @@ function sayOnce() {
   }
 }
 
-new MutationObserver(() => { endVoided(document); sayOnce(); }).observe(document.getElementById("main"),
+function settle() {
+  endShown();
+  endVoided(document);
+  sayOnce();
+}
+
+new MutationObserver(settle).observe(document.getElementById("main"),
   { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
 setInterval(countHeld, 250);

@@ -34,6 +34,12 @@ def test_approve_is_held_and_undo_takes_it_back(held, clean_redis, sign_in):
     assert live_record(gate, request.request_id).status == "pending"
     assert DecisionIntent.objects.get().outcome == "void"
 
+    press(page.locator("[data-decide].approve"))  # on its own page the end is said too
+    strip = page.locator("#notices .held")
+    expect(strip).to_contain_text("Approving send_money")
+    release.release(gate._store, DecisionIntent.objects.get(outcome="on_hold").pk)
+    expect(strip).to_contain_text("Approved send_money")
+
 
 def test_who_approves_goes_on_and_undo_leads_back_the_last_one_first(held, clean_redis, sign_in):
     gate = ApprovalGate(clean_redis, "robot")
