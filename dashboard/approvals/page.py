@@ -180,6 +180,7 @@ class Step:
     who: str
     why: str
     kind: str = ""
+    decision_id: str = ""  # of an attempt to answer
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "Step":
@@ -205,7 +206,8 @@ class Step:
         what = answers.ANSWERED.get(details.get("answer", "")) or words.STEPS.get(entry.kind, entry.kind)
         if details.get("channel") == DIRECT:
             what += answers.UNVERIFIED
-        return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind)
+        decision_id = str(details.get("decision_id", ""))
+        return cls(entry.sequence, entry.at, what, entry.actor, why, entry.kind, decision_id)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,15 @@ function announce() {
   document.getElementById("arrivals").textContent = first + left;
 }
 
+// What was held by this page and is no more, with no word yet on how its request ended: was the approval taken away?
+async function askOfReleased(page) {
+  for (const held of document.querySelectorAll("#notices [data-held][data-decision]:not(.told)")) {
+    if (page.querySelector(`#line-${held.dataset.held} .mark-held`)) continue;
+    const { text } = await getPage(held.querySelector("[data-undo]").formAction.replace(/undo\/$/, ""));
+    endVoided(new DOMParser().parseFromString(text, "text/html"));
+  }
+}
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("#lines a, #pane .back, #pane [data-alone]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;

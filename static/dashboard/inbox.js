@@ -109,5 +109,6 @@ async function takeInbox() {
   if (!wanted && !id) await put(got.text, "pane", "outerMorph");
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();
+  await askOfReleased(got.page);
   return true;
 }

@@ -37,6 +37,7 @@ async function select(id, { chosen = false, focus = false, quiet = false } = {})
   leaveEnded(had);
   lineOf(id)?.scrollIntoView({ block: "nearest" });
   if (focus) lineOf(id)?.querySelector("a").focus({ preventScroll: true });
+  pane().querySelector(":scope > .empty")?.replaceChildren("This request is on its way.");
   pane().classList.add("leaving"); // what is shown is not what is selected, so nothing there takes a press
   guardButtons();
   const got = await fetchInbox(id);

@@ -9,7 +9,7 @@ const WHOSE = "whose reasons these are";
 // A new notice takes the place of the old ones, but for what can yet be taken back, or is on its way.
 function makeRoom(request = "") {
   for (const said of [...document.getElementById("notices").children]) {
-    const stays = said.matches("[data-held]:is(:not(.released), .refused), [data-sending]");
+    const stays = said.matches("[data-held]:not(.released), .held.refused, [data-sending]");
     if (!stays || (request && said.dataset.held === request)) said.remove();
   }
 }

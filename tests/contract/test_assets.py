@@ -123,3 +123,45 @@ def test_files_that_are_not_collected_are_named_with_the_way_out(settings, tmp_p
     assert "collectstatic" in found.hint
     call_command("collectstatic", interactive=False, verbosity=0)
     assert check_collected() == []
+
+
+LOADED = re.compile(r"<script src=\"\{% static '(dashboard/[^']+)' %\}")
+EXTENDS = re.compile(r'\{% extends "([^"]+)" %\}')
+TOP_LEVEL = re.compile(
+    r"^(?:(?:const|let|var|class|(?:async )?function\*?) (\w+)|(?:const|let|var) [\[{](.*?)[\]}] =)", re.M
+)
+
+
+def scripts_of(template: Path) -> list[str]:
+    """Every script of ours that a page of this template loads: its own, and those of what it extends."""
+    text = template.read_text()
+    parents = [ROOT / "templates" / name for name in EXTENDS.findall(text)]
+    own = [
+        script
+        for parent in parents
+        if parent.exists() and parent != template
+        for script in scripts_of(parent)
+    ]
+    return own + [script for script in LOADED.findall(text) if script not in own]
+
+
+def top_level_names(script: str) -> list[str]:
+    text = (ROOT / "static" / script).read_text()
+    return [
+        name
+        for one, several in TOP_LEVEL.findall(text)
+        for name in re.findall(r"\w+(?=\s*(?:,|$))", one or several)
+    ]
+
+
+def test_scripts_of_one_page_share_no_name():
+    """They share one scope: a second `let` of a name stops its whole script, and says so in the console alone."""
+    live = scripts_of(ROOT / "templates" / "dashboard" / "live" / "live.html")
+    assert {"dashboard/app.js", "dashboard/inbox.js"} <= set(live)
+    assert {"coming", "isOver"} <= set(top_level_names("dashboard/pane.js"))
+    for template in TEMPLATES:
+        owner: dict[str, str] = {}
+        for script in scripts_of(template):
+            for name in top_level_names(script):
+                assert name not in owner, f"{name}: in {owner[name]} and {script}, of {template.name}"
+                owner[name] = script

@@ -270,6 +270,12 @@ def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_i
     page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
     expect(page.locator("#pane")).to_be_hidden()
     assert too_small(page) == []
+    assert page.locator("#list").bounding_box()["width"] < 390
+    page.get_by_role("button", name="By kind, agent, age").click()
+    assert too_small(page) == []
+    page.get_by_role("link", name="second 1").click()
+    expect(page.locator("#lines .line")).to_have_count(1)
+    page.get_by_role("link", name="Show all").click()
     choose(page, "second")
     expect(page.locator("#list")).to_be_hidden()
     assert too_small(page) == []

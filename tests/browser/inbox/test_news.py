@@ -67,6 +67,7 @@ def test_a_request_that_could_not_be_fetched_is_shown_once_it_can_be_and_denied_
     request = gate.open_request("deploy", timeout=600)
     said = page.get_by_text("could not be fetched")
     expect(said).to_be_visible()
+    expect(page.locator("#pane")).to_have_text("This request is on its way.")  # its line is selected already
     page.unroute("**/?selected=*")
     expect(page.get_by_role("button", name="Deny")).to_have_attribute("aria-disabled", "false")
     expect(said).to_have_count(0)

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page
 
 from core import ApprovalGate, CoordinationSignals, EventStreamer, HeartbeatCoordinator
 from core.history.approvals.comments import comment
-from core.models import ApprovalRecord, Export, Rule, SetAsideEntry
+from core.models import ApprovalRecord, AuditCheck, Export, Rule, SetAsideEntry
 from tests.browser.test_what_people_see import nothing_is_on_its_way
 from tests.dashboard.usage.usage_rows import a_call, keep
 from tests.waiting import wait_until
@@ -71,6 +71,9 @@ def fill(url: str, user: User) -> dict[str, str]:
         created_at=now, expires_at=now + timedelta(days=1), most_uses=3,
     )  # fmt: skip
     export = Export.objects.create(export_id=uuid.uuid4(), user=user, kind="audit", requested_at=now)
+    AuditCheck.objects.update_or_create(
+        pk=1, defaults={"at": now, "entries": 9, "problems": 1, "first_problem": "entry #9 was changed " * 9}
+    )
     SetAsideEntry.objects.create(installation="i", position="1-1", fields="{}", error="no type")
     return {"request_id": asked.request_id, "number": str(rule.pk), "export_id": str(export.pk)}
 

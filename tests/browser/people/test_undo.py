@@ -5,7 +5,8 @@ from uuid import UUID
 from playwright.sync_api import expect
 
 from core import ApprovalGate
-from core.models import DecisionIntent
+from core.history.approvals.answers import release
+from core.models import ApprovalType, DecisionIntent
 from tests.browser.inbox.choosing import choose
 from tests.browser.pressing import key_until, press
 from tests.live_record import live_record
@@ -32,6 +33,12 @@ def test_approve_is_held_and_undo_takes_it_back(held, clean_redis, sign_in):
     expect(page.locator("#notices")).to_contain_text("You took back your approval")
     assert live_record(gate, request.request_id).status == "pending"
     assert DecisionIntent.objects.get().outcome == "void"
+
+    press(page.locator("[data-decide].approve"))  # on its own page the end is said too
+    strip = page.locator("#notices .held")
+    expect(strip).to_contain_text("Approving send_money")
+    release.release(gate._store, DecisionIntent.objects.get(outcome="on_hold").pk)
+    expect(strip).to_contain_text("Approved send_money")
 
 
 def test_who_approves_goes_on_and_undo_leads_back_the_last_one_first(held, clean_redis, sign_in):
@@ -81,3 +88,20 @@ def test_by_thumb_each_approval_is_one_press_and_the_last_one_leads_to_the_list(
     page.locator("#notices [data-undo]:visible").click()
     expect(page.locator("#pane h1")).to_contain_text("two")
     assert DecisionIntent.objects.get(request_id=requests[1].request_id).outcome == "void"
+
+
+def test_an_approval_that_policy_takes_away_at_its_release_is_said_and_can_be_given_again(
+    held, clean_redis, sign_in
+):
+    gate = ApprovalGate(clean_redis, "robot")
+    one, _two = (gate.open_request(name, timeout=600 + n) for n, name in enumerate(("one", "two")))
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    press(page.locator(f"#request-{one.request_id} .approve"))
+    strip = page.locator("#notices .held")
+    expect(strip).to_contain_text("Approving one of robot")
+    ApprovalType.objects.create(name="one", approvers=2)
+    assert release.release(gate._store, DecisionIntent.objects.get().pk) is None
+    expect(strip).to_contain_text("Not approved: one of robot")
+    expect(strip).to_contain_text(release.MORE_PEOPLE)
+    expect(strip.get_by_role("button")).to_be_hidden()
+    expect(choose(page, "one").locator(".approve")).to_be_enabled()
