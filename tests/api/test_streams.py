@@ -162,11 +162,11 @@ def test_one_question_tells_of_all_tokens_that_have_streams(
     monkeypatch.setattr(bearers, "STANDING_SECONDS", 60.0)
     for name in ("one", "two", "three"):
         agent(name)
-    one, two, three = AgentToken.objects.order_by("pk").values_list("pk", flat=True)
-    tokens.revoke(owner, two)
+    [(_pk, one), (second, two), (_pk, three)] = AgentToken.objects.order_by("pk").values_list("pk", "digest")
+    tokens.revoke(owner, second)
     standing = bearers.Standing(lambda: [one, two])
     with django_assert_num_queries(1):
-        assert [standing.ask(number) for number in (one, two, one, two)] == [True, False, True, False]
+        assert [standing.ask(digest) for digest in (one, two, one, two)] == [True, False, True, False]
     with django_assert_num_queries(1):  # one that came since
         assert (standing.ask(three), standing.remembered(three)) == (True, True)
 
