@@ -32,6 +32,8 @@ BODIES = {
     "no number": b'{"type": "deploy", "progress": NaN}',
     "half a surrogate": b'{"type": "\\ud800", "task": "\\ud800", "hook_event_name": "\\ud800"}',
     "half a surrogate as a key": b'{"\\ud800": 1}',
+    "a key of controls": b'{"type": "deploy", "key": "\\r\\n"}',
+    "a key without end": b'{"type": "deploy", "key": "' + b"k" * 300 + b'"}',
     "a NUL": b'{"type": "a\\u0000b", "task": "a\\u0000b", "status": "a\\u0000b", "run": "\\u0000"}',
     "no UTF-8": b'{"type": "\xff\xfe"}',
     "UTF-16": '{"type": "deploy"}'.encode("utf-16"),
