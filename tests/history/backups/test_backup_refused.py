@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.audit import entries
+from core.history.backups.file import MOST_OF_LINE
 from core.models import AuditEntry
 from tests.history.backups.emptied import empty_the_database
 
@@ -115,6 +116,14 @@ def no_row(path: Path) -> None:
     rewrite(path, change)
 
 
+def bomb(path: Path) -> None:
+    def change(manifest, parts):
+        parts[AUDIT] = b"[" + b" " * MOST_OF_LINE + b"]\n"
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
@@ -139,6 +148,7 @@ def no_row(path: Path) -> None:
         pytest.param(
             cut_cleverly, "is not the one that the backup speaks of: .* missing at the end", marks=LONG
         ),
+        (bomb, f"{AUDIT}: line 1 does not end within"),
         (no_row, f"line 7 of {AUDIT} is no row"),
     ],
 )
