@@ -27,7 +27,9 @@ FORMAT = 1
 PRODUCT = "agent-telemetry"
 MANIFEST = "manifest.json"
 MOST_OF_MANIFEST = 16 * 1024 * 1024
-MOST_OF_LINE = 64 * 1024 * 1024  # a hundred times the longest row of ours; a file of a megabyte may unpack to more
+MOST_OF_LINE = (
+    64 * 1024 * 1024
+)  # a hundred times the longest row of ours; a file of a megabyte may unpack to more
 COMPRESSION = 3  # of 9: higher ones take twice as long for a tenth less
 
 
@@ -217,7 +219,9 @@ def _name_of(table: str) -> str:
 def _line(table: str, row: Row) -> str:
     text = json.dumps(row, separators=(",", ":"), default=_plain) + "\n"
     if len(text) > MOST_OF_LINE:
-        raise CannotCopy(f"row {row[0]} of {table} is larger than {MOST_OF_LINE:,} bytes, and no restore takes it")
+        raise CannotCopy(
+            f"row {row[0]} of {table} is larger than {MOST_OF_LINE:,} bytes, and no restore takes it"
+        )
     return text
 
 

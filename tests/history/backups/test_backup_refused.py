@@ -116,6 +116,22 @@ def no_row(path: Path) -> None:
     rewrite(path, change)
 
 
+def too_large_a_number(path: Path) -> None:
+    def change(manifest, parts):
+        parts["tables/auth_group.jsonl"] = b'[%d,"x"]\n' % 2**64
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+def of_nobody(path: Path) -> None:
+    def change(manifest, parts):
+        parts["tables/auth_user_groups.jsonl"] = b"[1,999,1]\n"
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
 def bomb(path: Path) -> None:
     def change(manifest, parts):
         parts[AUDIT] = b"[" + b" " * MOST_OF_LINE + b"]\n"
@@ -148,6 +164,8 @@ def bomb(path: Path) -> None:
         pytest.param(
             cut_cleverly, "is not the one that the backup speaks of: .* missing at the end", marks=LONG
         ),
+        (too_large_a_number, "rows that no database takes: .* too large"),
+        (of_nobody, "rows that no database takes: .*constraint"),
         (bomb, f"{AUDIT}: line 1 does not end within"),
         (no_row, f"line 7 of {AUDIT} is no row"),
     ],
