@@ -199,6 +199,9 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
             raise ValueError("a migration has no name")
         manifest = Manifest(**said)
         _refuse_other_types(manifest, manifest.chain, *manifest.parts)
+        told = (manifest.made_at, manifest.version, *manifest.migrations, *(p.table for p in manifest.parts))
+        if not all(map(str.isprintable, told)):  # it is told on a terminal
+            raise ValueError("it holds characters that are not seen")
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, zlib.error) as error:
         raise CannotCopy(f"this is no backup: its {MANIFEST} is missing or damaged ({error})") from error
     return manifest

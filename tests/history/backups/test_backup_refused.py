@@ -150,6 +150,7 @@ def bomb(path: Path) -> None:
         (of_manifest(product="another"), "another program made it"),
         pytest.param(of_manifest(format=2), "has format 2, and this version reads 1", marks=LONG),
         (of_manifest(numbers=[]), "numbers is no"),
+        (of_manifest(version="\x1b[2J"), "characters that are not seen"),
         pytest.param(of_manifest(more=1), "missing or damaged", marks=LONG),
         pytest.param(
             older,
