@@ -1,12 +1,14 @@
 """Django, with each page made in one go: all middleware and the view in one thread, without a change of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from servestatic.middleware import ServeStaticMiddleware
+from servestatic.responders import MissingFileError
 
 Answers = Callable[[HttpRequest], Any]
 
@@ -32,5 +34,7 @@ class Files:
 
     def __call__(self, request: HttpRequest) -> Any:
         """A file, or what comes after."""
-        answer = self._serve if request.path_info.startswith(self._prefix) else self._otherwise
-        return answer(request)
+        if request.path_info.startswith(self._prefix):
+            with suppress(MissingFileError, ValueError, OSError):  # with DEBUG alone: there is no such file
+                return self._serve(request)
+        return self._otherwise(request)

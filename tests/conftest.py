@@ -279,7 +279,7 @@ def site(clean_redis: str, transactional_db: None, site_socket: socket.socket) -
     address = f"http://127.0.0.1:{site_socket.getsockname()[1]}"
     config = uvicorn.Config(
         application, http=Connection, ws="websockets-sansio", ws_per_message_deflate=False, lifespan="off",
-        log_level="warning", timeout_graceful_shutdown=2, ws_ping_timeout=PATIENCE,
+        log_level="warning", timeout_graceful_shutdown=2, ws_ping_timeout=PATIENCE, proxy_headers=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [site_socket]}, daemon=True)

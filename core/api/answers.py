@@ -15,6 +15,8 @@ LATER_SECONDS = 10
 TOO_LARGE = "too_large"
 MALFORMED = "malformed"  # what it is about stands in Redis and cannot be read
 
+# Where many a reader of lines ends one, though neither JSON nor the rules of server-sent events do.
+BREAKS = [(letter.encode(), f"\\u{ord(letter):04x}".encode()) for letter in "\x85\u2028\u2029"]
 HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -88,8 +90,10 @@ class Reply:
 
 def server_sent(name: str, event_id: str, data: Any) -> bytes:
     """One server-sent event. Names and ids come from agents too, so a line break in them is none."""
-    head = f"id: {_line(event_id)}\n" if event_id else ""
-    return f"{head}event: {_line(name)}\ndata: ".encode() + _json(data) + b"\n\n"
+    head, said = f"id: {_line(event_id)}\n" if event_id else "", _json(data)
+    for letter, escape in BREAKS:
+        said = said.replace(letter, escape)
+    return f"{head}event: {_line(name)}\ndata: ".encode() + said + b"\n\n"
 
 
 def _json(value: Any) -> bytes:

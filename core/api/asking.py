@@ -44,7 +44,8 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
     if idempotency_key and body.get("key") not in (None, idempotency_key):
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
     gate = ApprovalGate(agent_id=agent)
-    before = gate.find_requests(key=key) if isinstance(key, str) and key else []
+    known = partial(gate.find_requests, key=key)
+    before = with_fields(known, {}) if isinstance(key, str) and key else []
     question = partial(
         gate.open_request,
         body.get("type"),  # type: ignore[arg-type]

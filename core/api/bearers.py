@@ -29,13 +29,13 @@ class Bearers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[float, Bearer]] = OrderedDict()
+        self._known: OrderedDict[str, Bearer] = OrderedDict()
         self._tries = Throttle(TRIES)
 
     def remembered(self, secret: str) -> Bearer | None:
         """Who it is, where that was asked just now."""
         kept = self._known.get(secret)
-        return kept[1] if kept is not None and kept[0] > time.monotonic() else None
+        return kept if kept is not None and kept.known_until > time.monotonic() else None
 
     def look_up(self, secret: str, address: str) -> Bearer:
         """Who it is by the database; Refused for nobody.
@@ -45,14 +45,16 @@ class Bearers:
         if secret not in self._known:
             self._refuse_a_flood(address)
         close_old_connections()
+        asked_at = time.monotonic()
         found = tokens.bearer(secret, timezone.now())
         if found is None:
             self._tries.count(origin_of(address))
             with self._lock:
                 self._known.pop(secret, None)
             raise Refused(401, "token", NOT_GOOD)
+        found = found._replace(known_until=asked_at + KNOWN_SECONDS)
         with self._lock:
-            self._known[secret] = (time.monotonic() + KNOWN_SECONDS, found)
+            self._known[secret] = found
             self._known.move_to_end(secret)
             while len(self._known) > KNOWN:
                 self._known.popitem(last=False)
@@ -77,39 +79,39 @@ class Bearers:
 class Standing:
     """Whether the tokens of answers that go on for hours are good: one question of the database for all of them.
 
-    open_: the numbers of those tokens. Safe from several threads.
+    open_: the digests of the secrets that were shown for them. Safe from several threads.
     """
 
-    def __init__(self, open_: Callable[[], Collection[int]]) -> None:
+    def __init__(self, open_: Callable[[], Collection[str]]) -> None:
         self._open, self._lock = open_, threading.Lock()
         self._asked = _Asked(0.0, frozenset(), frozenset())
 
-    def remembered(self, number: int) -> bool | None:
+    def remembered(self, digest: str) -> bool | None:
         """Whether it is good, where that was asked just now."""
         asked = self._asked
-        return number in asked.good if asked.is_new and number in asked.of else None
+        return digest in asked.good if asked.is_new and digest in asked.of else None
 
-    def ask(self, number: int) -> bool:
+    def ask(self, digest: str) -> bool:
         """The same by the database. Who comes at the same time hears what the first one asked."""
         with self._lock:
-            known = self.remembered(number)
+            known = self.remembered(digest)
             if known is not None:
                 return known
             last = self._asked
             if not last.is_new:  # the time counts from before the question
                 last = _Asked(time.monotonic() + STANDING_SECONDS, frozenset(self._open()), frozenset())
-            of = {number} if last is self._asked else last.of | {number}
+            of = {digest} if last is self._asked else last.of | {digest}
             good = tokens.good_of(of, timezone.now())
             self._asked = _Asked(last.until, last.of | of, last.good | good)
-            return number in good
+            return digest in good
 
 
 class _Asked(NamedTuple):
-    """What the database said: of which tokens, and which of them are good; until when (monotonic) that counts."""
+    """What the database said: of which secrets, and which of them are good; until when (monotonic) that counts."""
 
     until: float
-    of: frozenset[int]
-    good: frozenset[int]
+    of: frozenset[str]
+    good: frozenset[str]
 
     @property
     def is_new(self) -> bool:
@@ -117,14 +119,13 @@ class _Asked(NamedTuple):
 
 
 def while_good(bearer: Bearer, look: Callable[[], Result]) -> Callable[[], Result]:
-    """The look of a call that waits, Refused once its token is not good any more: nobody is told anything for it then.
+    """The look of a call that waits, Refused once its secret is not good any more: nobody is told anything for it then.
 
     It asks the database, so call it in a thread.
     """
-    known_until = time.monotonic() + KNOWN_SECONDS
 
     def act() -> Result:
-        if time.monotonic() > known_until and not tokens.good_of((bearer.number,), timezone.now()):
+        if time.monotonic() > bearer.known_until and not tokens.good_of((bearer.digest,), timezone.now()):
             raise Refused(401, "token", NOT_GOOD)
         return look()
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from django.conf import settings
 from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
@@ -26,6 +27,10 @@ logger = logging.getLogger(__name__)
 BODY_BYTES = 1024 * 1024
 THREADS = 16  # for what asks Redis or the database; who waits for an answer holds none
 AWAY_SECONDS = 5
+PLAIN = (
+    "This site is spoken to over https alone, and nothing was done. A token that came over plain http has been seen "
+    "by whoever listens: renew it, and send the new one to https://."
+)
 AWAY = "This could not be asked or stored now. Nothing tells whether it was: ask again with the same key."
 
 Scope = MutableMapping[str, Any]
@@ -57,7 +62,7 @@ class Desk:
         self.bearers, self.beating = Bearers(), Beating()
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
         self.listeners = Listeners(self.run)
-        self.streams: Counter[int] = Counter()  # that are open, by token
+        self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
         self._standing = Standing(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
@@ -67,18 +72,25 @@ class Desk:
 
     async def bearer(self, scope: Scope) -> Bearer:
         """Who calls, by the token in `Authorization` alone; Refused for nobody. Ask it before the body is read."""
+        refuse_plain(scope)
         secret = secret_of(header(scope, b"authorization"))
         address = (scope.get("client") or ("", 0))[0]
         found: Bearer | None = self.bearers.remembered(secret)
         return found or await self.run(partial(self.bearers.look_up, secret, address))
 
     async def still(self, bearer: Bearer) -> bool:
-        """Whether its token is good now, by the database: for an answer that goes on for hours."""
-        known = self._standing.remembered(bearer.number)
+        """Whether its secret is good now, by the database: for an answer that goes on for hours."""
+        known = self._standing.remembered(bearer.digest)
         good: bool = (
-            known if known is not None else await self.run(partial(self._standing.ask, bearer.number))
+            known if known is not None else await self.run(partial(self._standing.ask, bearer.digest))
         )
         return good
+
+
+def refuse_plain(scope: Scope) -> None:
+    """Refused where pages would be sent on to https: a secret that crosses a network in clear is none."""
+    if settings.SECURE_SSL_REDIRECT and scope["scheme"] != "https":
+        raise Refused(403, "plain_http", PLAIN)
 
 
 def _fresh(action: Callable[[], Any]) -> Any:

@@ -21,6 +21,7 @@ from core.api.desk import (
     header,
     pour,
     query_of,
+    refuse_plain,
     refused_by,
     unless_gone,
 )
@@ -165,6 +166,7 @@ class Calls:
         if (method, path) == ("GET", "openapi.json"):
             return Reply(200, DESCRIPTION)
         if (method, path) in OPEN:
+            refuse_plain(scope)  # what is fetched here is a token
             given = await _object(scope, receive, STRANGERS_BYTES)
             address = (scope.get("client") or ("", 0))[0]
             opened: Reply = await self._desk.run(partial(OPEN[method, path], self._desk, given, address))

@@ -92,13 +92,13 @@ async def _heard(
 
 def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncGenerator[bytes, None]]) -> Stream:
     """The stream, counted from its first piece on while it is open; Refused there for one too many."""
-    number = bearer.number
+    digest = bearer.digest
 
     async def counted() -> AsyncGenerator[bytes, None]:
-        if desk.streams[number] >= OF_A_TOKEN:
+        if desk.streams[digest] >= OF_A_TOKEN:
             message = f"At most {OF_A_TOKEN} streams of one token are open at once."
             raise Refused(429, "streams", message, after=AGAIN_SECONDS)
-        desk.streams[number] += 1
+        desk.streams[digest] += 1
         try:
             # Redis or the database is away: the client comes again, and says what it had.
             with suppress(TelemetryError, Error):
@@ -106,9 +106,9 @@ def _bounded(desk: Desk, bearer: Bearer, pieces: Callable[[], AsyncGenerator[byt
                     async for piece in coming:
                         yield piece
         finally:
-            desk.streams[number] -= 1
-            if not desk.streams[number]:
-                del desk.streams[number]
+            desk.streams[digest] -= 1
+            if not desk.streams[digest]:
+                del desk.streams[digest]
 
     return Stream(counted(), HEADERS)
 

@@ -68,7 +68,7 @@ class SpoolFile:
     def adopt(cls, path: Path) -> "SpoolFile | None":
         """The file of an owner that is gone; None while it lives or when somebody else has adopted it."""
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW)
         except OSError:
             return None
         try:
@@ -102,7 +102,9 @@ class SpoolFile:
 
     def set_aside(self, line: bytes) -> None:
         """Keep a line that nobody can read, beside the file."""
-        descriptor = os.open(self.path.with_suffix(UNREADABLE), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        # Of a link that somebody put there its target would hold what they wrote.
+        how = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = os.open(self.path.with_suffix(UNREADABLE), how, 0o600)
         try:
             os.write(descriptor, line + b"\n")
         finally:

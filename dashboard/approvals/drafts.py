@@ -10,7 +10,7 @@ from typing import Any
 
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.history.approvals import terms
-from core.history.approvals.rules import MOST_USES, Draft
+from core.history.approvals.rules import MOST_USES, NAMED_ANY, Draft
 from core.history.approvals.terms import Scope, Term
 from core.models.policy import ANY
 from core.values.json import loads_strictly
@@ -51,6 +51,8 @@ class Writing:
         """For a request, with what was said so far."""
         known = approval.known
         about = (str(known.request_id), known.approval_type, known.agent_id)
+        if known.agent_id == ANY:
+            return cls(*about, [], said, NAMED_ANY)
         found, shown = _values(known.context)
         if found is None or len(found) > terms.MOST_VALUES:
             why = words.TOO_MANY_VALUES.format(most=terms.MOST_VALUES) if found else words.NO_TEXT

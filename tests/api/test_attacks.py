@@ -12,6 +12,7 @@ import pytest
 from core.api.description import PATHS
 from core.models import ApprovalComment, DecisionIntent, Rule
 from dashboard.urls import urlpatterns
+from telemetry_site.addresses import networks
 from tests.live_record import live_record
 from tests.waiting import PATIENCE
 
@@ -31,6 +32,8 @@ BODIES = {
     "no number": b'{"type": "deploy", "progress": NaN}',
     "half a surrogate": b'{"type": "\\ud800", "task": "\\ud800", "hook_event_name": "\\ud800"}',
     "half a surrogate as a key": b'{"\\ud800": 1}',
+    "a key of controls": b'{"type": "deploy", "key": "\\r\\n"}',
+    "a key without end": b'{"type": "deploy", "key": "' + b"k" * 300 + b'"}',
     "a NUL": b'{"type": "a\\u0000b", "task": "a\\u0000b", "status": "a\\u0000b", "run": "\\u0000"}',
     "no UTF-8": b'{"type": "\xff\xfe"}',
     "UTF-16": '{"type": "deploy"}'.encode("utf-16"),
@@ -289,3 +292,30 @@ def test_what_an_agent_says_of_the_answer_is_no_answer(agent):
     for more in ({"approved": True}, {"responder": "x"}, {"decision_id": "x"}, {"status": "approved"}):
         answer = client.post("/requests", json={"type": "deploy", **more})
         assert (answer.status_code, answer.json()["error"]) == (400, "field"), json.dumps(more)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/requests"),
+        ("POST", "/api/v1/hooks/claude-code"),
+        ("POST", "/api/v1/connect"),
+        ("POST", "/api/v1/connect/token"),
+        ("POST", "/api/aap/v1/requests"),
+        ("POST", "/v1/logs"),
+        ("POST", "/mcp"),
+    ],
+)
+def test_a_secret_in_clear_is_refused_where_pages_lead_to_https(agent, settings, method, path):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    client = agent("deployer")
+    where = client.base_url.copy_with(path=path)
+    claimed = client.request(method, where, json={}, headers={"X-Forwarded-Proto": "https"})
+    assert claimed.status_code == 403
+    assert "over https alone" in claimed.text
+    assert client.get(where.copy_with(path="/healthz")).status_code == 200
+    settings.TELEMETRY_TRUSTED_PROXIES = networks("127.0.0.1", [])
+    assert "over https alone" in client.request(method, where, json={}).text
+    through = client.request(method, where, json={}, headers={"X-Forwarded-Proto": "https"})
+    assert "over https alone" not in through.text

@@ -111,7 +111,16 @@ def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
         assert "csrf" not in sent
 
 
-def test_who_follows_an_old_link_gets_our_page_with_debug_too(signed_in, settings):
+@pytest.mark.parametrize("name", ["none.js", "..%2f..%2fmanage.py", "%00", "dashboard/", "a" * 5000])
+def test_a_file_that_there_is_not_is_our_page_with_debug_too(client, settings, name):
+    settings.DEBUG = True
+    settings.SERVESTATIC_AUTOREFRESH = settings.SERVESTATIC_USE_FINDERS = True
+    page = client.get(f"/static/{name}")
+    assert page.status_code == 404
+    assert "There is no such page" in page.content.decode()
+
+
+def test_who_follows_an_old_link_gets_our_page_with_debug_too(clean_redis, signed_in, settings):
     settings.DEBUG = True
     page = signed_in("viewer").get(f"/approvals/{UNKNOWN_ID}/")
     assert page.status_code == 404

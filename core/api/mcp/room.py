@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from core.api.answers import Reply
+from core.api.answers import Refused, Reply
 from core.api.bearers import require
 from core.api.desk import Desk, Receive, Scope, Send, answer, query_of, refused_by
 from core.api.mcp.asking import Asker
@@ -56,6 +56,10 @@ class ModelContext:
         try:
             bearer = await self._desk.bearer(scope)
             require(bearer, "ask")
+            if scope["method"] == "GET":
+                raise Refused(
+                    405, "method", "Nothing is told here that was not asked: this takes POST, not GET."
+                )
             query = query_of(scope)
         except Exception as error:
             await answer(scope, send, Reply.of(refused_by(scope, error)))

@@ -19,6 +19,7 @@ from core.values.names import NAME_LENGTH
 
 Refuse = Callable[[str], None]
 MOST_RECORDS = 20_000
+MOST_HEARD = 500  # runs of which one export is a sign of life: each is a beat, while other exports wait
 TASK_LENGTH = 120
 AGENTS = ("gen_ai.agent.name", "agent.name")
 
@@ -47,7 +48,7 @@ class Receiver:
         else:
             self._take_records([one for one in found if isinstance(one, Record)], export, refused.append)
         if "beat" in bearer.scopes:
-            for who, task in export.heard():
+            for who, task in islice(export.heard(), MOST_HEARD):
                 self._signs.hear(who, task)
         return Taken(len(refused), refused[0] if refused else "")
 

@@ -20,7 +20,7 @@ LINGER_SECONDS = 90.0  # exporters of metrics speak once a minute
 BEAT_SECONDS = 10.0
 CHANGE_SECONDS = 2.0
 AFTER_END_SECONDS = 60.0  # what comes so late is of the run that ended
-KEPT = 10_000
+KEPT = 1_000  # of one token; so it keeps nobody else from being heard
 
 
 class Who(NamedTuple):
@@ -46,16 +46,17 @@ class Signs:
     def __init__(self, beating: Beating, linger: float = LINGER_SECONDS, pause: float = BEAT_SECONDS) -> None:
         self._beating, self._linger, self._pause = beating, linger, pause
         self._lock = threading.Lock()
-        self._heard: OrderedDict[Who, _Heard] = OrderedDict()
+        self._heard: dict[int, OrderedDict[Who, _Heard]] = {}  # by token
         self._thread: threading.Thread | None = None
 
     def hear(self, who: Who, task: str) -> None:
         """An export came of this run. Never raises because Redis is away."""
         with self._lock:
-            heard = self._heard.setdefault(who, _Heard())
-            self._heard.move_to_end(who)
-            while len(self._heard) > KEPT:
-                self._heard.popitem(last=False)
+            runs = self._heard.setdefault(who.token, OrderedDict())
+            heard = runs.setdefault(who, _Heard())
+            runs.move_to_end(who)
+            while len(runs) > KEPT:
+                runs.popitem(last=False)
             now = time.monotonic()
             heard.at, heard.task = now, task or heard.task
             rest = now - heard.beaten
@@ -89,7 +90,7 @@ class Signs:
         while True:
             pause.wait(self._pause / 2)
             with self._lock:
-                runs = list(self._heard.items())
+                runs = [run for of_token in self._heard.values() for run in of_token.items()]
                 if not runs:
                     self._thread = None
                     return
@@ -106,7 +107,10 @@ class Signs:
         # Another process of the site may hear it, and shows by then that it does.
         if silent > self._linger + 2 * self._pause:
             with self._lock:
-                self._heard.pop(who, None)
+                runs = self._heard.get(who.token, OrderedDict())
+                runs.pop(who, None)
+                if not runs:
+                    self._heard.pop(who.token, None)
             self._end(who)
 
     def _end(self, who: Who) -> None:

@@ -29,6 +29,7 @@ from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
 from core.models import AgentRun, ApprovalRecord, DecisionIntent, Rule
+from core.models.policy import ANY
 from core.models.sealed import keys
 from core.store.approvals import RequestRecord, read_record_and_time, read_records
 from core.store.client import Store
@@ -53,6 +54,7 @@ NOT_BY_RULE = (
     "Requests of this kind are answered by people, one by one: they are of high risk, cannot be undone, need several "
     "people, or need proof of care."
 )
+NAMED_ANY = "Its agent is named “*”, which in a rule would be every agent, so no rule can be made from it."
 OWN = "No rule of yours answers this, as it is your own agent or you asked."
 
 
@@ -178,6 +180,8 @@ def stick(store: Store, user: Any, denial: Decision, digest: str) -> Rule:
 
     Raises what `make` raises. An agent that never said that it runs is refused for a day.
     """
+    if denial.agent_id == ANY:
+        raise NotAllowed(NAMED_ANY)
     run = run_of(denial.agent_id, denial.requested_at) if denial.requested_at else None
     cited = f"denied before by {denial.responder} (request {denial.request_id})"
     scope = Scope(False, denial.approval_type, denial.agent_id, digest=digest)

@@ -4,6 +4,7 @@ A part is JSON Lines, so that a backup can be read without this program, and res
 """
 
 import hashlib
+import io
 import json
 import uuid
 import zipfile
@@ -26,6 +27,9 @@ FORMAT = 1
 PRODUCT = "agent-telemetry"
 MANIFEST = "manifest.json"
 MOST_OF_MANIFEST = 16 * 1024 * 1024
+MOST_OF_LINE = (
+    64 * 1024 * 1024
+)  # a hundred times the longest row of ours; a file of a megabyte may unpack to more
 COMPRESSION = 3  # of 9: higher ones take twice as long for a tenth less
 
 
@@ -85,7 +89,7 @@ class Writer:
         name, digest, size, count = table._meta.db_table, hashlib.sha256(), 0, 0
         with self._archive.open(_name_of(name), "w", force_zip64=True) as part:
             for piece in tables.pieces(tables.rows(table)):
-                text = "".join(_encode(row) for row in piece).encode()
+                text = "".join(_line(name, row) for row in piece).encode()
                 digest.update(text)
                 part.write(text)
                 size, count = size + len(text), count + len(piece)
@@ -117,7 +121,7 @@ class Backup:
     def check(self, progress: Progress) -> None:
         """Read everything and compare it with the manifest. CannotCopy when a part is not as it was written."""
         for part in self.manifest.parts:
-            for piece in tables.pieces((line,) for line in self._lines(part)):
+            for piece in tables.pieces(() for _line in self._lines(part)):
                 progress("checking the file", len(piece))
 
     def rows(self, table: Table) -> Iterator[Row]:
@@ -156,8 +160,11 @@ class Backup:
     def _lines(self, part: Part) -> Iterator[bytes]:
         digest, size, count = hashlib.sha256(), 0, 0
         try:
-            with self._archive.open(_name_of(part.table)) as lines:
-                for line in lines:
+            with self._archive.open(_name_of(part.table)) as file:
+                lines: IO[bytes] = io.BufferedReader(file)  # type: ignore[type-var]  # it reads as a raw file does
+                while line := lines.readline(MOST_OF_LINE + 1):
+                    if len(line) > MOST_OF_LINE:
+                        raise EOFError(f"line {count + 1} does not end within {MOST_OF_LINE:,} bytes")
                     digest.update(line)
                     size, count = size + len(line), count + 1
                     yield line
@@ -192,6 +199,9 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
             raise ValueError("a migration has no name")
         manifest = Manifest(**said)
         _refuse_other_types(manifest, manifest.chain, *manifest.parts)
+        told = (manifest.made_at, manifest.version, *manifest.migrations, *(p.table for p in manifest.parts))
+        if not all(map(str.isprintable, told)):  # it is told on a terminal
+            raise ValueError("it holds characters that are not seen")
     except (KeyError, ValueError, TypeError, AttributeError, RuntimeError, zlib.error) as error:
         raise CannotCopy(f"this is no backup: its {MANIFEST} is missing or damaged ({error})") from error
     return manifest
@@ -209,8 +219,13 @@ def _name_of(table: str) -> str:
     return f"tables/{table}.jsonl"
 
 
-def _encode(row: Row) -> str:
-    return json.dumps(row, separators=(",", ":"), default=_plain) + "\n"
+def _line(table: str, row: Row) -> str:
+    text = json.dumps(row, separators=(",", ":"), default=_plain) + "\n"
+    if len(text) > MOST_OF_LINE:
+        raise CannotCopy(
+            f"row {row[0]} of {table} is larger than {MOST_OF_LINE:,} bytes, and no restore takes it"
+        )
+    return text
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.management import call_command
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.migrations import Migration
 
 from core import failpoints
@@ -48,11 +48,14 @@ def restore(
         backup.check(progress)
         # Also where all are there: a process that was killed may not have come to what follows the last one.
         call_command("migrate", verbosity=0, interactive=False)
-        with transaction.atomic():
-            verdict = _bring_in(backup, checkpoint_file, progress)
-            tables.fill_from_rows(later)
-            entries.append([acted("record.restored", **_told_of(manifest))])
-            failpoints.reach("restore.before_commit")
+        try:
+            with transaction.atomic():
+                verdict = _bring_in(backup, checkpoint_file, progress)
+                tables.fill_from_rows(later)
+                entries.append([acted("record.restored", **_told_of(manifest))])
+                failpoints.reach("restore.before_commit")
+        except (DataError, IntegrityError, OverflowError, UnicodeEncodeError) as error:
+            raise CannotCopy(f"the backup holds rows that no database takes: {error}") from error
         if later:  # an older backup knows the permissions of its own tables alone
             call_command("migrate", verbosity=0, interactive=False)
         search.rebuild_after_copy()

@@ -48,6 +48,7 @@ class Bearer(NamedTuple):
     expires_at: datetime
     asks: str = "*"
     digest: str = ""  # of the secret that was shown, which may be the one before the last renewal
+    known_until: float = 0.0  # by the clock of this process: so long its door asks nobody again
 
 
 class Wanted(NamedTuple):
@@ -190,9 +191,12 @@ def good(now: datetime) -> "QuerySet[AgentToken]":
     return AgentToken.objects.filter(revoked_at=None, expires_at__gt=now, owner__is_active=True)
 
 
-def good_of(numbers: Collection[int], now: datetime) -> frozenset[int]:
-    """Which of these tokens are good now."""
-    return frozenset(good(now).filter(pk__in=numbers).values_list("pk", flat=True))
+def good_of(digests: Collection[str], now: datetime) -> frozenset[str]:
+    """Which of these secrets let in now: one from before a renewal ends while its token goes on."""
+    those = good(now).order_by()
+    new = those.filter(digest__in=digests).values_list("digest", flat=True)
+    old = those.filter(previous_digest__in=digests, previous_until__gt=now)
+    return frozenset(new.union(old.values_list("previous_digest", flat=True)))
 
 
 def listed(user: Any) -> Any:

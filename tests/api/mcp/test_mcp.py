@@ -72,6 +72,11 @@ def answered(gate, soon, *, approved: bool, reason: str = "") -> tuple[threading
     return thread, seen
 
 
+def test_no_stream_is_held_open_that_tells_nothing(agent, site):
+    answer = agent("worker").get(f"{site}/mcp", headers={"Accept": "text/event-stream"})
+    assert (answer.status_code, answer.json()["error"]) == (405, "method")
+
+
 def test_a_database_that_is_away_is_a_no_that_says_nothing_of_it(call, monkeypatch):
     def away(*_asked):
         raise OperationalError("db.internal:5432 is away")

@@ -1,11 +1,15 @@
 """Whoever exports lives: by telemetry alone, and only where nobody nearer says how the agent is."""
 
+import sys
+
 import pytest
 
 from core import HeartbeatCoordinator
 from core.api.living import Beating
+from core.api.otlp import receiving
 from core.api.otlp.signs import HEARD_BY, Signs, Who
 from core.models import AgentRun
+from telemetry_site.asgi import door
 from tests.api.otlp.exports import logs
 from tests.api.otlp.test_calls import CLAUDE
 
@@ -65,3 +69,17 @@ def test_between_exports_it_is_kept_alive_and_after_long_silence_its_run_ends(cl
     signs.hear(Who(1, "exporter", "s-1"), "Edit")
     assert seen.get_agent_status("exporter").current_task == "Edit"
     signs.forget()
+
+
+def test_an_export_of_ever_new_runs_holds_up_no_other_and_makes_nobody_else_forgotten(post, monkeypatch):
+    beaten, signs = [], door.rooms["/v1/logs"].signs
+    monkeypatch.setattr(signs, "_beat", lambda who, heard: beaten.append(who))
+    monkeypatch.setattr(sys.modules[Signs.__module__], "KEPT", 20)
+    monkeypatch.setattr(receiving, "MOST_HEARD", 50)
+    post("logs", logs("one", TOOL), of=("quiet",))
+    answer = post(
+        "logs", logs("flood", *({**TOOL, "session.id": f"s-{n}"} for n in range(500))), of=("loud",)
+    )
+    assert answer.content == b"{}"
+    assert [who.agent for who in beaten] == ["quiet"] + ["loud"] * 50
+    assert sorted(map(len, signs._heard.values())) == [1, 20]

@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from core.api import bearers, streams
 from core.history.agents import renewal
 from core.history.people import tokens
 from core.history.people.tokens import NotYours, Wanted
 from core.models import AgentOwner, AgentToken, AuditEntry
+from telemetry_site.asgi import door
+from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
@@ -77,6 +80,23 @@ def test_its_owner_renews_it_for_as_long_again_and_ends_the_old_secret(owner, ma
     renewal.end_previous(owner, token.pk)
     assert tokens.bearer(second, timezone.now()) is None
     assert AuditEntry.objects.filter(kind="token.shortened", actor="otto").count() == 1
+
+
+def test_who_waits_with_an_old_secret_hears_nothing_once_it_was_ended(
+    agent, owner, gate_of, soon, monkeypatch
+):
+    monkeypatch.setattr(bearers, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "SILENCE", 0.05)
+    client = agent("deployer")
+    asked = client.post("/requests", json={"type": "a"}).json()["id"]
+    held = beside(lambda: client.get(f"/requests/{asked}/outcome?wait=30"))
+    with client.stream("GET", "/events/stream") as answer:
+        soon(lambda: door.desk.ends.names())
+        assert rotate(client).status_code == 200
+        renewal.end_previous(owner, AgentToken.objects.get().pk)
+        gate_of("x").decide(asked, True, "maria")
+        assert held.result(PATIENCE).status_code == 401
+        assert b"event:" not in answer.read()  # and it is over
 
 
 def test_nobody_renews_what_is_not_theirs_or_is_over(owner, make_user):

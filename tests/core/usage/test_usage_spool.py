@@ -16,7 +16,7 @@ from core.store import usage
 from core.store.client import open_store
 from core.usage import shipper
 from core.usage.call import Call
-from core.usage.spool import SpoolFile, orphans
+from core.usage.spool import SUFFIX, UNREADABLE, SpoolFile, orphans
 from tests.core.usage.usage_help import call, track
 from tests.waiting import PATIENCE, wait_until
 
@@ -337,6 +337,20 @@ def test_an_unreadable_line_is_set_aside_alone(tracker, tmp_path, damage):
     assert tracker.flush() == 2
     assert total(tracker) == 3
     assert other.with_suffix(".unreadable").stat().st_size >= len(damage)
+
+
+def test_no_link_is_followed_that_somebody_put_among_the_spools(tmp_path):
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"not a call\n")
+    link = tmp_path / f"{'a' * 32}{SUFFIX}"
+    link.symlink_to(target)
+    assert SpoolFile.adopt(link) is None
+    own = SpoolFile.create(tmp_path / "own")
+    own.path.with_suffix(UNREADABLE).symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        own.set_aside(b"ssh-rsa of somebody")
+    own.close()
+    assert target.read_bytes() == b"not a call\n"
 
 
 def test_a_line_with_amounts_out_of_range_is_set_aside(tracker, tmp_path):

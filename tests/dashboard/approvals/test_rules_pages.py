@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth.models import User
 
+from core import ApprovalGate
 from core.models import AgentOwner, ApprovalType, AuditEntry, Rule
 from tests.dashboard.conftest import queries_of
 from tests.live_record import live_record
@@ -43,6 +44,16 @@ def save(client, address, **changed):
     shown = client.post(address, said | {"show": "1"})
     mark = re.search(r'name="seen" value="(\w+)"', shown.content.decode())
     return client.post(address, said | {"save": "1", "seen": mark[1] if mark else ""})
+
+
+def test_an_agent_that_names_itself_as_every_agent_gets_no_rule(client, clean_redis, record, answer):
+    asked = ApprovalGate(clean_redis, "*").open_request("shell", {"command": "git push"})
+    record()
+    assert "would be every agent" in text_of(client.get(f"/approvals/{asked.request_id}/rule/"))
+    assert save(client, f"/approvals/{asked.request_id}/rule/").status_code == 400
+    denied = answer(client, asked.request_id, "deny", htmx=True, **{f"sticks-{asked.request_id}": "1"})
+    assert "would be every agent" in text_of(denied)
+    assert not Rule.objects.exists()
 
 
 def test_a_rule_is_saved_once_its_past_was_shown(client, address, gate, record):

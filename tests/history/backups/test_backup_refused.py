@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from core.history.audit import entries
+from core.history.backups.file import MOST_OF_LINE
 from core.models import AuditEntry
 from tests.history.backups.emptied import empty_the_database
 
@@ -115,6 +116,30 @@ def no_row(path: Path) -> None:
     rewrite(path, change)
 
 
+def too_large_a_number(path: Path) -> None:
+    def change(manifest, parts):
+        parts["tables/auth_group.jsonl"] = b'[%d,"x"]\n' % 2**64
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+def of_nobody(path: Path) -> None:
+    def change(manifest, parts):
+        parts["tables/auth_user_groups.jsonl"] = b"[1,999,1]\n"
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
+def bomb(path: Path) -> None:
+    def change(manifest, parts):
+        parts[AUDIT] = b"[" + b" " * MOST_OF_LINE + b"]\n"
+        with_new_sums(manifest, parts)
+
+    rewrite(path, change)
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
@@ -125,6 +150,7 @@ def no_row(path: Path) -> None:
         (of_manifest(product="another"), "another program made it"),
         pytest.param(of_manifest(format=2), "has format 2, and this version reads 1", marks=LONG),
         (of_manifest(numbers=[]), "numbers is no"),
+        (of_manifest(version="\x1b[2J"), "characters that are not seen"),
         pytest.param(of_manifest(more=1), "missing or damaged", marks=LONG),
         pytest.param(
             older,
@@ -139,6 +165,9 @@ def no_row(path: Path) -> None:
         pytest.param(
             cut_cleverly, "is not the one that the backup speaks of: .* missing at the end", marks=LONG
         ),
+        (too_large_a_number, "rows that no database takes: .* too large"),
+        (of_nobody, "rows that no database takes: .*constraint"),
+        (bomb, f"{AUDIT}: line 1 does not end within"),
         (no_row, f"line 7 of {AUDIT} is no row"),
     ],
 )

@@ -53,6 +53,14 @@ def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     assert "whole: 41 entries" in out.getvalue()
 
 
+def test_a_line_that_other_readers_read_otherwise_is_no_entry(exported):
+    first, *rest = lines_of(exported)
+    doubled = first.replace('"kind":', '"kind":"account.deleted","kind":', 1)
+    found = verify_lines([doubled, *rest])
+    assert not found.whole
+    assert "line 1 is no audit entry: the key 'kind' comes twice" in found.problems[0]
+
+
 @pytest.mark.long
 def test_a_file_is_verified_on_a_machine_without_the_database(exported, tmp_path):
     command = [sys.executable, "manage.py", "verify_audit", "--file", str(exported)]
