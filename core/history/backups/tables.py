@@ -288,6 +288,7 @@ def write(table: Table, many: Iterable[Row], progress: Progress, alias: str = DE
 def _copy_in(table: Table, alias: str) -> Iterator[Callable[[list[Row]], None]]:
     ready = _ready(table, alias)
     with (
+        connections[alias].wrap_database_errors,  # Django knows nothing of `copy`
         connections[alias].cursor() as cursor,
         cursor.copy(f"COPY {_place(table, alias)} FROM STDIN") as copy,
     ):
