@@ -2,9 +2,9 @@
 
 The floor reads an index and, in one pipeline, a JSON value for each member, and parses it.
 
-A request is a hash of ten fields and more, of which each is checked, and its context is JSON beside them. So a
-thousand of them take a fifth more of a processor than as many values. They are read in parts, since each may have
-256 KiB; the server gathers the next part while one is gone through.
+A request is a hash of ten fields and more, of which each is checked, and its context is JSON beside them, which msgspec
+reads where it is installed. A thousand are read in parts, since each may have 256 KiB; the server gathers the next part
+while one is gone through.
 """
 
 import json
