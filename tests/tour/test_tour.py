@@ -331,9 +331,7 @@ command of `agent-telemetry`, page, permission, audit kind, price of a call, sen
 
 
 def test_every_change_of_the_table_begins_in_one_or_two_files_that_have_what_it_names():
-    text = (
-        (ROOT / "docs/changing.md").read_text().split("| change | open | beside | test |")[1].split("\n\n")[0]
-    )
+    text = (ROOT / "docs/tour.md").read_text().split("| change | open | beside | test |")[1].split("\n\n")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
     assert [row[0] for row in rows] == [
         f"a new {word.strip()}" for word in CHANGES.replace("\n", " ").split(",")
