@@ -27,9 +27,8 @@ FORMAT = 1
 PRODUCT = "agent-telemetry"
 MANIFEST = "manifest.json"
 MOST_OF_MANIFEST = 16 * 1024 * 1024
-MOST_OF_LINE = (
-    64 * 1024 * 1024
-)  # a hundred times the longest row of ours; a file of a megabyte may unpack to more
+# A hundred times the longest row of ours; a file of a megabyte may unpack to more.
+MOST_OF_LINE = 64 * 1024 * 1024
 COMPRESSION = 3  # of 9: higher ones take twice as long for a tenth less
 
 
