@@ -15,14 +15,12 @@ from functools import partial
 from typing import Any
 
 from .approvals import asking, deciding, interruptions, waiting
-from .approvals.proof import public_keys
 from .approvals.question import (
     checked_claim,
     checked_proof,
     checked_question,
     checked_status,
     checked_understands,
-    hearing_of,
 )
 from .approvals.request import ApprovalRequest, ApprovalResponse, Decision, is_away, refusal
 from .approvals.waiting import Hearing
@@ -93,15 +91,13 @@ class ApprovalGate(UsesStore):
         withdraw = None if question.key else partial(self._withdraw, question.request_id)
         with interruptions.Guard(withdraw) as guard:
             try:
-                keys = public_keys()
-                asked = asking.ask(self._store, question, seconds)
+                request, deadline, hearing = asking.opened(self._store, question, seconds, claim)
             except (StoreUnavailable, MalformedRecord) as error:
                 why = f"unavailable: the request could not be stored. {error}"
                 return refusal("", why, UNAVAILABLE, away=is_away(error))
             guard.watch_task()
-            hearing = hearing_of(claim, question, keys, asked.deadline_ms)
-            answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
-            return replace(answer, warning=asked.request.warning)
+            answer = waiting.wait_for_end(self._store, request.request_id, deadline, hearing)
+            return replace(answer, warning=request.warning)
 
     def open_request(
         self,
@@ -159,11 +155,7 @@ class ApprovalGate(UsesStore):
         if left is None:
             return refusal(request_id, waiting.NO_SUCH_REQUEST, UNKNOWN)
         deadline = time.monotonic() + left
-        if hearing.extends and limit != math.inf:
-            return waiting.wait_within(self._store, request_id, deadline, started + limit, hearing)
-        if started + limit >= deadline:
-            return waiting.wait_for_end(self._store, request_id, deadline, hearing)
-        return waiting.wait_until(self._store, request_id, started + limit, hearing)
+        return waiting.wait(self._store, request_id, deadline, started + limit, hearing)
 
     def cancel_request(self, request_id: str) -> bool:
         """Withdraw a pending request; False when it has ended, is past its deadline or unknown."""

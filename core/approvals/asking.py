@@ -21,7 +21,9 @@ from ..values.json import measure
 from ..values.moments import at
 from ..values.numbers import shown
 from ..values.trouble import OnceAMinute
+from .proof import Proof, public_keys
 from .request import ApprovalRequest
+from .waiting import Hearing, Pending
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,21 @@ class Asked(NamedTuple):
     request: ApprovalRequest
     deadline: float
     deadline_ms: int | None = None
+
+
+def opened(store: Store, question: Question, seconds: float, claim: str) -> Pending:
+    """What `ask` stores or finds, and how its asker itself hears the answer: a yes is held to what it asked.
+
+    claim: the name that an approval is for, or ''. Raises what `ask` raises.
+    """
+    keys = public_keys()  # a key that cannot be read is said before anybody is asked
+    asked = ask(store, question, seconds)
+    hearing = Hearing(claim, None, question.understands)
+    if keys:
+        # A deadline that may be moved says nothing of when a yes must have been signed.
+        deadline_ms = None if hearing.extends else asked.deadline_ms
+        hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms))
+    return Pending(asked.request, asked.deadline, hearing)
 
 
 def ask(store: Store, question: Question, seconds: float) -> Asked:

@@ -36,7 +36,7 @@ from ..values.moments import at
 from ..values.pairs import pairs
 from ..values.signature import said_as
 from .proof import Proof
-from .request import ApprovalResponse, is_away, refusal
+from .request import ApprovalRequest, ApprovalResponse, is_away, refusal
 
 logger = logging.getLogger(__name__)
 
@@ -76,17 +76,39 @@ class Hearing(NamedTuple):
 PLAIN = Hearing()
 
 
+class Pending(NamedTuple):
+    """A request that is stored, until when its asker waits for it (monotonic), and how it hears the answer."""
+
+    request: ApprovalRequest
+    deadline: float
+    hearing: Hearing
+
+
+def wait(
+    store: Store, request_id: str, deadline: float, end: float, hearing: Hearing = PLAIN
+) -> ApprovalResponse | None:
+    """Wait until it has ended, or to its deadline, which ends it; until `end` at most: then None.
+
+    deadline, end: monotonic. Who hears of a later deadline looks for one when its own has come, and waits on. Raises
+    what `wait_until` raises; where `end` is the deadline or later it is an outcome, as `wait_for_end` has it.
+    """
+    if hearing.extends and end < math.inf:
+        return _wait_within(store, request_id, deadline, end, hearing)
+    if end >= deadline:
+        return wait_for_end(store, request_id, deadline, hearing)
+    return wait_until(store, request_id, end, hearing)
+
+
 def wait_for_end(
     store: Store, request_id: str, deadline: float, hearing: Hearing = PLAIN
 ) -> ApprovalResponse:
     """Wait to the deadline (monotonic), then make the gate end; always an outcome.
 
-    hearing: AlreadyCollected where somebody else has collected what it claims. One that hears of a later deadline
-    looks for one when its own has come, and waits on.
+    hearing: AlreadyCollected where somebody else has collected what it claims.
     """
     try:
         if hearing.extends:
-            response = wait_within(store, request_id, deadline, math.inf, hearing)
+            response = _wait_within(store, request_id, deadline, math.inf, hearing)
         else:
             response = wait_until(store, request_id, deadline, hearing)
         return response or _expire(store, request_id, deadline + OVERTIME_SECONDS, hearing)
@@ -95,13 +117,10 @@ def wait_for_end(
         return refusal(request_id, reason, UNAVAILABLE, away=is_away(error))
 
 
-def wait_within(
+def _wait_within(
     store: Store, request_id: str, deadline: float, end: float, hearing: Hearing
 ) -> ApprovalResponse | None:
-    """Wait to the deadline and, where that was moved meanwhile, on to the next; until `end` at most: then None.
-
-    deadline, end: monotonic. Raises what `wait_until` raises.
-    """
+    """Wait to the deadline and, where that was moved meanwhile, on to the next; until `end` at most: then None."""
     while deadline < end:
         response = wait_until(store, request_id, deadline, hearing)
         left = None if response else seconds_left(store, request_id, deadline + OVERTIME_SECONDS)

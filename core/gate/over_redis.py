@@ -1,21 +1,18 @@
 """The way of an agent that holds the Redis of the site: the gate's own commands."""
 
-import math
 import time
 from dataclasses import replace
 
 from ..agents.instance import Said
 from ..approval_gates import ApprovalGate
 from ..approvals import asking, waiting
-from ..approvals.proof import public_keys
-from ..approvals.question import hearing_of
 from ..approvals.request import ApprovalRequest, ApprovalResponse
-from ..approvals.waiting import Hearing
+from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import valid_id
 from ..store.approvals.ends import EndsLine
 from ..store.client import CONFIRM_SECONDS
 from .beating import ScriptHeart
-from .way import Pending, Wanted
+from .way import Wanted
 
 NO_AGENT = (
     'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT; '
@@ -38,10 +35,7 @@ class OverRedis(ApprovalGate):
     def open(self, wanted: Wanted) -> Pending:
         """Store it, or find what its key names."""
         self._need_agent()
-        keys = public_keys()
-        asked = asking.ask(self._store, wanted.question, wanted.seconds)
-        hearing = hearing_of(wanted.claim, wanted.question, keys, asked.deadline_ms)
-        return Pending(asked.request, asked.deadline, hearing)
+        return asking.opened(self._store, wanted.question, wanted.seconds, wanted.claim)
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""
@@ -55,12 +49,7 @@ class OverRedis(ApprovalGate):
         """Block until it has ended, or so long: then None."""
         request, deadline, hearing = pending
         end = time.monotonic() + seconds
-        if hearing.extends and end < math.inf:
-            said = waiting.wait_within(self._store, request.request_id, deadline, end, hearing)
-        elif end >= deadline:
-            said = waiting.wait_for_end(self._store, request.request_id, deadline, hearing)
-        else:
-            said = waiting.wait_until(self._store, request.request_id, end, hearing)
+        said = waiting.wait(self._store, request.request_id, deadline, end, hearing)
         return said and replace(said, warning=request.warning)
 
     def look(self, pending: Pending) -> tuple[ApprovalResponse | None, float]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
 
 from ..approvals.question import checked_claim, checked_question
 from ..approvals.request import ApprovalRequest, ApprovalResponse
-from ..approvals.waiting import Hearing
+from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import Question
 from ..store.configuration import setting
 from ..values.names import checked_name
@@ -29,14 +29,6 @@ class Wanted(NamedTuple):
     question: Question
     seconds: float
     claim: str
-
-
-class Pending(NamedTuple):
-    """A request that is stored, until when its asker waits for it (monotonic), and how it hears the answer."""
-
-    request: ApprovalRequest
-    deadline: float
-    hearing: Hearing
 
 
 class Asked(TypedDict):
