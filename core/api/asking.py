@@ -14,9 +14,16 @@ from core.api.desk import Desk
 from core.api.ends import until
 from core.api.living import BYTES_AT_ONCE, only, with_fields
 from core.approval_gates import ApprovalGate
-from core.approvals import waiting
+from core.approvals import asking, waiting
+from core.approvals.asking import Asked
 from core.approvals.proof import public_keys
-from core.approvals.question import checked_claim, checked_proof, checked_status, checked_understands
+from core.approvals.question import (
+    checked_claim,
+    checked_proof,
+    checked_question,
+    checked_status,
+    checked_understands,
+)
 from core.approvals.request import ApprovalRequest, refusal
 from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
@@ -43,31 +50,32 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
     key = body.get("key") or idempotency_key or None
     if idempotency_key and body.get("key") not in (None, idempotency_key):
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
-    gate = ApprovalGate(agent_id=agent)
-    known = partial(gate.find_requests, key=key)
-    before = with_fields(known, {}) if isinstance(key, str) and key else []
-    question = partial(
-        gate.open_request,
-        body.get("type"),  # type: ignore[arg-type]
-        body.get("context"),
-        _timeout(body),
-        key=key,
-        understands=_words(body),
-        revises=body.get("revises"),
-    )
+
+    def stored() -> Asked:
+        seconds, question = checked_question(
+            agent,
+            body.get("type"),  # type: ignore[arg-type]
+            body.get("context"),
+            (_timeout(body), "timeout"),
+            key=key,
+            understands=_words(body),
+            revises=body.get("revises"),
+        )
+        return asking.ask(open_store(), question, seconds)
+
     try:
-        request = with_fields(question, {"approval_type": "type"})
+        asked: Asked = with_fields(stored, {"approval_type": "type"})
     except StoreRefused as error:
         raise not_taken(error, "context") from error
     except Refused as refused:
         if refused.field == "key" and "names a request" in str(refused):
             refused.status = 409
         raise
-    found = any(one.request_id == request.request_id for one in before)
+    request = asked.request
     if url is not None:
         callbacks.wish(request.request_id, token, url)
         expect_no_call(open_store(), request.request_id, request.timeout_seconds)
-    return Reply(200 if found else 201, request_said(request))
+    return Reply(200 if asked.was_there else 201, request_said(request))
 
 
 def _refuse_callback(url: Any) -> None:
@@ -91,7 +99,8 @@ def _words(body: dict[str, Any]) -> Any:
 
 def _timeout(body: dict[str, Any]) -> Any:
     """Seconds; null in JSON is no deadline, and left out it is the gate's own."""
-    return math.inf if "timeout" in body and body["timeout"] is None else body.get("timeout")
+    seconds = body.get("timeout", ApprovalGate.DEFAULT_TIMEOUT)
+    return math.inf if seconds is None else seconds
 
 
 def find(agent: str, query: Mapping[str, str]) -> Reply:

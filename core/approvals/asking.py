@@ -48,6 +48,11 @@ class Asked(NamedTuple):
     deadline: float
     deadline_ms: int | None = None
 
+    @property
+    def was_there(self) -> bool:
+        """Whether it was asked before: its key named it."""
+        return self.deadline_ms is None
+
 
 def opened(store: Store, question: Question, seconds: float, claim: str) -> Pending:
     """What `ask` stores or finds, and how its asker itself hears the answer: a yes is held to what it asked.

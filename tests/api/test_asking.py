@@ -3,6 +3,8 @@
 import re
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -67,6 +69,15 @@ def test_the_same_key_gives_the_same_request_and_another_question_under_it_is_a_
     other = client.post("/requests", json={**body, "context": {"version": "2"}, "key": "run-7"})
     assert (other.status_code, other.json()["field"]) == (409, "key")
     assert [one["id"] for one in client.get("/requests?key=run-7").json()["requests"]] == [first.json()["id"]]
+
+
+def test_of_those_that_ask_at_once_under_one_key_one_hears_that_it_is_new(agent):
+    client = agent("deployer")
+    ask = partial(client.post, "/requests", json={"type": "deploy", "key": "run-8"})
+    with ThreadPoolExecutor(8) as asking:
+        said = [one.result() for one in [asking.submit(ask) for _ in range(8)]]
+    assert sorted(one.status_code for one in said) == [200] * 7 + [201]
+    assert len({one.json()["id"] for one in said}) == 1
 
 
 @pytest.mark.parametrize("query", [{"understands": "edited,all"}, {"claim": "x" * 300}])
