@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from core.history.approvals.answers import deadlines
-from core.history.audit.entries import Fact, about
+from core.history.audit.entries import Fact, Refusal, about
 from core.history.database.prepared import Query
 from core.models import ApprovalRecord, AuditEntry
 from core.store.approvals import RequestRecord
@@ -32,9 +32,14 @@ COUNTED = timedelta(days=1)
 MAX_WHY = 500
 ASKED = "requested"
 
+ALTERED_SINCE = (
+    "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
+    "Somebody changed it there. That is recorded, and whoever runs the site should look who can write to that server."
+)
 
-class Altered(Exception):
-    """Redis does not hold what was asked, so nobody can decide it; the message is a sentence for people."""
+
+class Altered(Refusal):
+    """Redis does not hold what was asked, so nobody can decide it."""
 
 
 def is_altered(record: RequestRecord, digest: str | None, deadline_at: datetime | None = None) -> bool:
@@ -59,6 +64,13 @@ def altered(record: RequestRecord) -> Fact | None:
     return fact_of_altered(
         record.request_id, record.agent_id, digest or record.stored_digest[:64], record.digest
     )
+
+
+def refuse_altered(record: RequestRecord) -> None:
+    """Altered where a request in Redis is not what was asked."""
+    alarm = altered(record)
+    if alarm is not None:
+        raise Altered(ALTERED_SINCE, alarm)
 
 
 _ASKED = Query(lambda pk: ApprovalRecord.objects.filter(pk=pk).values_list("digest", "deadline_at"), UUID)

@@ -19,13 +19,13 @@ from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import StoreUnavailable
 from core.history.approvals import alarms, ends, quorum, signing
-from core.history.approvals.alarms import Altered
 from core.history.approvals.answers import edits, holds
 from core.history.approvals.answers.holds import Held
 from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
+from core.history.audit.entries import Fact, Refusal, refusals_recorded
 from core.history.database.prepared import Insert, Query
 from core.models import DecisionIntent
 from core.models.sealed import key_lost
@@ -59,20 +59,16 @@ DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
 OVER = "it does not wait for an answer any more"
 NOTHING = Given()
-ALTERED_SINCE = (
-    "Nothing was decided, and nobody can decide this: what the telemetry server holds is not what the agent asked. "
-    "Somebody changed it there. That is recorded, and whoever runs the site should look who can write to that server."
-)
 
 
-class NotAllowed(Exception):
-    """This person may not decide this request, or not so; the message is a sentence for them.
+class NotAllowed(Refusal):
+    """This person may not decide this request, or not so.
 
     `need`: what the answer lacks, a word of policy.py; '' where nothing would help.
     """
 
-    def __init__(self, sentence: str, need: str = "") -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, need: str = "", fact: Fact | None = None) -> None:
+        super().__init__(sentence, fact)
         self.need = need
 
 
@@ -265,29 +261,30 @@ def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
 
 def _intend(store: Store, user: Any, tried: Tried) -> DecisionIntent | Decision:
     """The intent, in SQL; or what came of it already: a vote of several, or a repeat of the answer that stands."""
-    record, refusal = tried.record, ""
-    with transaction.atomic():
-        fresh, powers = fresh_powers(user)
-        verdict = powers.verdict(record) if fresh else Verdict(False, DELETED)
-        need = _lacking(verdict, tried) if verdict.allowed else ""
-        if fresh and verdict.allowed and not need:
-            alarm = alarms.altered(record) if record.status == PENDING else None
-            if alarm is None:
-                said = edits.checked(verdict, record, tried.answer, tried.edited, tried.given.reason)
-                return _attempt(store, fresh, powers, verdict, tried._replace(edited=said))
-            entries.append([alarm])
-        else:
-            refusal = LACKING[need] if need else verdict.why
-            record_refusal(fresh or user, record, refusal)
-    if refusal:
-        raise NotAllowed(refusal, need)
-    raise Altered(ALTERED_SINCE)
+    record = tried.record
+    with refusals_recorded():
+        fresh, powers, verdict = allowed(user, record)
+        if need := _lacking(verdict, tried):
+            raise refused(fresh, record, LACKING[need], need)
+        if record.status == PENDING:
+            alarms.refuse_altered(record)
+        said = edits.checked(verdict, record, tried.answer, tried.edited, tried.given.reason)
+        return _attempt(store, fresh, powers, verdict, tried._replace(edited=said))
 
 
 def fresh_powers(user: Any) -> tuple[Any, Powers]:
     """Somebody and their powers from fresh rows, None for one who is gone: a right taken a second ago is gone."""
     fresh = _ACCOUNT.one(user.pk)
     return fresh, powers_of(fresh) if fresh else Powers()
+
+
+def allowed(user: Any, record: RequestRecord) -> tuple[Any, Powers, Verdict]:
+    """Somebody who may answer this request by fresh rows, their powers, and how; NotAllowed, to be recorded, else."""
+    fresh, powers = fresh_powers(user)
+    verdict = powers.verdict(record) if fresh else Verdict(False, DELETED)
+    if not verdict.allowed:
+        raise refused(fresh or user, record, verdict.why)
+    return fresh, powers, verdict
 
 
 _TRY = Insert(DecisionIntent)
@@ -408,7 +405,7 @@ def _ended(store: Store, tried: Tried) -> Decision | None:
     return _known_end(store, record, "")
 
 
-def exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
+def exception(intent: DecisionIntent, verdict: Verdict) -> Fact:
     """That somebody answers for their own agent, and why they may."""
     kind = "decision.alone" if verdict.why == ALONE else "decision.overridden"
     said = {"why": verdict.why, "approved": intent.approved, "reason": intent.reason}
@@ -417,12 +414,13 @@ def exception(intent: DecisionIntent, verdict: Verdict) -> entries.Fact:
     return entries.about(intent, event_id, kind, intent.user.get_username(), intent.created_at, **said)
 
 
-def record_refusal(user: Any, record: RequestRecord, why: str) -> None:
-    """That somebody tried what they may not; for use in a transaction."""
-    entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})])
+def refused(user: Any, record: RequestRecord, why: str, need: str = "") -> NotAllowed:
+    """The no to somebody who tries what they may not, to be raised where it is recorded."""
+    fact = _refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})
+    return NotAllowed(why, need, fact)
 
 
-def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> entries.Fact:
+def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> Fact:
     return entries.about(record, event_id, "decision.refused", actor, **details)
 
 

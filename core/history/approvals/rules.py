@@ -28,6 +28,7 @@ from core.history.approvals.policy import FRESH, TYPED, Given, Powers, Verdict, 
 from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
+from core.history.audit.entries import refusals_recorded
 from core.models import AgentRun, ApprovalRecord, DecisionIntent, Rule
 from core.models.policy import ANY
 from core.models.sealed import keys
@@ -100,18 +101,13 @@ def why_not(powers: Powers, verdict: Verdict, approval_type: str) -> str:
 def make(store: Store, user: Any, draft: Draft) -> Rule:
     """Make a rule. NotAllowed (recorded), ValueError for what no rule may be, StoreUnavailable, DatabaseError."""
     _none, now = read_record_and_time(store, draft.request_id)
-    with transaction.atomic():
+    with refusals_recorded():
         owner = get_user_model().objects.get(pk=user.pk)
         powers, scope = powers_of(owner), draft.checked().scope
-        asked = Pair(scope.approval_type, scope.agent)
-        refusal = _refusal(powers, asked, draft)
-        if refusal:
-            entries.append([_fact("rule.refused", owner, draft, why=refusal)])
-        else:
-            rule = _created(owner, draft, now)
-            entries.append([_fact("rule.made", owner, draft, **said_of(rule))])
-    if refusal:
-        raise NotAllowed(refusal)
+        if refusal := _refusal(powers, Pair(scope.approval_type, scope.agent), draft):
+            raise NotAllowed(refusal, fact=_fact("rule.refused", owner, draft, why=refusal))
+        rule = _created(owner, draft, now)
+        entries.append([_fact("rule.made", owner, draft, **said_of(rule))])
     return rule
 
 
@@ -287,12 +283,9 @@ def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent
 
     Altered, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
     """
-    with transaction.atomic():
-        alarm = alarms.altered(record)
-        if alarm is None:
-            return _attempt(number, record, now)
-        entries.append([alarm])
-    raise Altered("what the telemetry server holds is not what the agent asked")
+    with refusals_recorded():
+        alarms.refuse_altered(record)
+        return _attempt(number, record, now)
 
 
 def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionIntent | None:

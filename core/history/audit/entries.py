@@ -2,6 +2,8 @@
 
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -46,6 +48,32 @@ def about(
 def repaired(what: str, **details: Any) -> Fact:
     """Something of the record was mended by the software itself: `what` in words, the rest in numbers."""
     return new_fact("record.repaired", what=what, **details)
+
+
+class Refusal(Exception):
+    """A no that the record keeps, by its `fact`. The message is a sentence for whoever is refused.
+
+    Raised in `refusals_recorded`, before anything is written.
+    """
+
+    def __init__(self, sentence: str, fact: Fact | None = None) -> None:
+        super().__init__(sentence)
+        self.fact = fact
+
+
+@contextmanager
+def refusals_recorded() -> Iterator[None]:
+    """A transaction. A Refusal that is raised in it is recorded by it, and is raised again once that is committed."""
+    refusal = None
+    with transaction.atomic():
+        try:
+            yield
+        except Refusal as error:
+            refusal = error
+            if error.fact is not None:
+                append([error.fact])
+    if refusal is not None:
+        raise refusal
 
 
 def append(facts: list[Fact]) -> int:

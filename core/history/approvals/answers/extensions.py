@@ -9,21 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from core import failpoints
 from core.history.approvals import alarms
-from core.history.approvals.alarms import Altered
-from core.history.approvals.decisions import (
-    ALTERED_SINCE,
-    OVER,
-    NotAllowed,
-    fresh_powers,
-    record_refusal,
-    still_waiting,
-)
-from core.history.audit import entries
+from core.history.approvals.decisions import OVER, allowed, still_waiting
+from core.history.audit.entries import refusals_recorded
 from core.models import DeadlineExtension
 from core.store import approvals
 from core.store.approvals import RequestRecord
@@ -43,29 +34,18 @@ def extend(store: Store, user: Any, request_id: str, minutes: int, digest: str) 
     DatabaseError. After any but the last two nothing is changed; after those it is as Redis says.
     """
     record = still_waiting(store, request_id)
-    with transaction.atomic():
-        fresh, powers = fresh_powers(user)
-        verdict = powers.verdict(record)
-        # Who may not hears that alone, whatever the form says, and it is recorded.
-        wanted = _wanted(record, minutes, digest) if fresh and verdict.allowed else record.deadline_at
-        alarm = alarms.altered(record) if fresh and verdict.allowed else None
-        if alarm is not None:
-            entries.append([alarm])
-        elif fresh and verdict.allowed:
-            extension = DeadlineExtension.objects.create(
-                extension_id=uuid.uuid4(),
-                request_id=request_id,
-                user=fresh,
-                was_at=record.deadline_at,
-                deadline_at=wanted,
-                created_at=timezone.now(),
-            )
-        else:
-            record_refusal(fresh or user, record, verdict.why)
-    if alarm is not None:
-        raise Altered(ALTERED_SINCE)
-    if not (fresh and verdict.allowed):
-        raise NotAllowed(verdict.why)
+    with refusals_recorded():
+        fresh, *_ = allowed(user, record)  # who may not hears that alone, whatever the form says
+        wanted = _wanted(record, minutes, digest)
+        alarms.refuse_altered(record)
+        extension = DeadlineExtension.objects.create(
+            extension_id=uuid.uuid4(),
+            request_id=request_id,
+            user=fresh,
+            was_at=record.deadline_at,
+            deadline_at=wanted,
+            created_at=timezone.now(),
+        )
     failpoints.reach("site.after_extension")
     return _bring(store, extension, record)
 

@@ -1,6 +1,7 @@
 """Handing a request over: somebody is asked to answer it. That tells people, and changes nobody's rights."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -10,9 +11,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.dispatch import Signal
 from django.utils import timezone
 
-from core.history.approvals.decisions import NotAllowed, fresh_powers, record_refusal, still_waiting
+from core.history.approvals.decisions import NotAllowed, fresh_powers, refused, still_waiting
 from core.history.approvals.policy import NO_RIGHT, powers_of
 from core.history.audit import entries
+from core.history.audit.entries import refusals_recorded
 from core.history.people import rights
 from core.models import ApprovalRecord, HandOver, Team
 from core.store.approvals import RequestRecord, read_record_and_time
@@ -60,8 +62,8 @@ def hand_over(store: Store, user: Any, request_id: str, to: str) -> Receiver:
     record = still_waiting(store, request_id)
     fresh, powers = fresh_powers(user)
     if not (fresh and powers.decides):
-        _refused(user, record)
-        raise NotAllowed(NO_RIGHT)
+        with refusals_recorded():
+            raise refused(user, record, NO_RIGHT)
     receiver = next((one for one in receivers() if one.key == to), None)
     if receiver is None:
         raise ValueError(NOBODY_CHOSEN)
@@ -79,12 +81,8 @@ def refuse(store: Store, user: Any, request_id: str) -> None:
     """Record that somebody tried to hand over who may not; nothing where there is no such request."""
     record, _now = read_record_and_time(store, request_id)
     if record is not None:
-        _refused(user, record)
-
-
-def _refused(user: Any, record: RequestRecord) -> None:
-    with transaction.atomic():
-        record_refusal(user, record, NO_RIGHT)
+        with suppress(NotAllowed), refusals_recorded():
+            raise refused(user, record, NO_RIGHT)
 
 
 def _people_of(receiver: Receiver) -> Iterable[Any]:
