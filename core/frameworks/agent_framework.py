@@ -1,6 +1,5 @@
 """Microsoft Agent Framework: tools that need approval are asked about, and the run goes on, over a restart too."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,8 @@ async def run(
     file that has the session while people are asked, and goes when the run has ended. Run the same program anew
     after a crash: it goes on there, and `input` is not sent again. options: of `agent.run`.
     """
-    kept = Kept(keep)
-    async with asking_async_with(gate) as asking:
-        begun = await asyncio.to_thread(kept.begun)
+    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+        begun = await kept.begun()
         if begun is None:
             session = agent.create_session()
             response = await agent.run(input, session=session, **options)
@@ -42,12 +40,11 @@ async def run(
             requests = [Content.from_dict(one) for one in state["requests"]]
         while requests:
             state = {"session": session.to_dict(), "requests": [one.to_dict() for one in requests]}
-            await asyncio.to_thread(kept.write, json.dumps(state).encode())
+            await kept.write(json.dumps(state).encode())
             calls = [_call(kept.name, one) for one in requests]
             answers = await asked_async(asking, calls, timeout)
             response = await agent.run(_replies(requests, answers), session=session, **options)
             requests = response.user_input_requests
-    await asyncio.to_thread(kept.forget)
     return response
 
 

@@ -4,8 +4,8 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
@@ -28,24 +28,14 @@ class ToolCall(NamedTuple):
     understands: tuple[str, ...] = (EDITED,)
 
 
-@contextmanager
-def asking_with(gate: Gate | None) -> Iterator[Gate]:
+def asking_with(gate: Gate | None) -> AbstractContextManager[Gate]:
     """This gate; without one, one of its own, which is closed at the end, however that comes."""
-    if gate is not None:
-        yield gate
-    else:
-        with Gate() as made:
-            yield made
+    return Gate() if gate is None else nullcontext(gate)
 
 
-@asynccontextmanager
-async def asking_async_with(gate: AsyncGate | None) -> AsyncIterator[AsyncGate]:
+def asking_async_with(gate: AsyncGate | None) -> AbstractAsyncContextManager[AsyncGate]:
     """The same, awaited."""
-    if gate is not None:
-        yield gate
-    else:
-        async with AsyncGate() as made:
-            yield made
+    return AsyncGate() if gate is None else nullcontext(gate)
 
 
 def key_of(*parts: object) -> str:

@@ -1,6 +1,5 @@
 """OpenAI Agents SDK: tools that need approval are asked about, and the run goes on, over a restart too."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -27,16 +26,15 @@ async def run(
     keep: a file that has the run's state while people are asked, and goes when it has ended. Run the same program
     anew after a crash: it goes on there, and `input` is not sent again. options: of `Runner.run`.
     """
-    kept = Kept(keep)
-    async with asking_async_with(gate) as asking:
-        text = await asyncio.to_thread(kept.begun)
+    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+        text = await kept.begun()
         if text is None:
             result = await Runner.run(agent, input, **options)
             state = result.to_state()
         else:
             result, state = None, await RunState.from_string(agent, text.decode())
         while interruptions := state.get_interruptions():
-            await asyncio.to_thread(kept.write, state.to_string().encode())
+            await kept.write(state.to_string().encode())
             calls = [_call(kept.name, item) for item in interruptions]
             for item, answer in zip(interruptions, await asked_async(asking, calls, timeout), strict=True):
                 if answer.approved:
@@ -45,7 +43,6 @@ async def run(
                     state.reject(item, rejection_message=why_not(answer))
             result = await Runner.run(agent, state, **options)
             state = result.to_state()
-    await asyncio.to_thread(kept.forget)
     return result
 
 

@@ -1,6 +1,5 @@
 """Pydantic AI: tools that require approval are asked about, within a run or over a restart."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,22 +48,20 @@ async def run(
     keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
     anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
     """
-    kept = Kept(keep)
-    async with asking_async_with(gate) as asking:
-        begun = await asyncio.to_thread(kept.begun)
+    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+        begun = await kept.begun()
         if begun is None:
             result = await agent.run(prompt, **options)
         else:
             result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
         while isinstance(result.output, DeferredToolRequests):
-            await asyncio.to_thread(kept.write, result.all_messages_json())
+            await kept.write(result.all_messages_json())
             results = await _results(
                 asking, result.output, lambda call: key_of(kept.name, call.tool_call_id), timeout
             )
             result = await agent.run(
                 message_history=result.all_messages(), deferred_tool_results=results, **options
             )
-    await asyncio.to_thread(kept.forget)
     return result
 
 

@@ -14,15 +14,24 @@ pytestmark = pytest.mark.anywhere
 
 def test_a_run_keeps_its_name_over_a_restart_and_the_next_one_in_its_file_has_another(tmp_path):
     file = tmp_path / "pay-ann.json"
-    first = Kept(file)
-    assert first.begun() is None
-    first.write(b"{}\n")
-    restarted = Kept(file)
-    assert (restarted.begun(), restarted.name) == (b"{}\n", first.name)
-    assert file.stat().st_mode & 0o077 == 0
-    restarted.forget()
-    second = Kept(file)
-    assert second.begun() is None
+
+    async def crash(first):
+        async with first:
+            assert await first.begun() is None
+            await first.write(b"{}\n")
+            raise KeyboardInterrupt
+
+    async def go_on(restarted):
+        async with restarted:
+            assert await restarted.begun() == b"{}\n"
+            assert file.stat().st_mode & 0o077 == 0
+
+    first, restarted, second = Kept(file), Kept(file), Kept(file)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(crash(first))
+    asyncio.run(go_on(restarted))
+    assert restarted.name == first.name
+    assert asyncio.run(second.begun()) is None
     assert second.name != first.name
 
 
@@ -30,9 +39,9 @@ def test_what_an_earlier_version_kept_goes_on_under_the_names_that_it_asked_with
     file = tmp_path / "pay-ann.json"
     file.write_bytes(b"[1]")
     kept = Kept(file)
-    assert (kept.begun(), kept.name) == (b"[1]", "pay-ann.json")
-    kept.write(b"[2]")
-    assert (Kept(file).begun(), file.read_bytes()) == (b"[2]", b"[2]")
+    assert (asyncio.run(kept.begun()), kept.name) == (b"[1]", "pay-ann.json")
+    asyncio.run(kept.write(b"[2]"))
+    assert (asyncio.run(Kept(file).begun()), file.read_bytes()) == (b"[2]", b"[2]")
 
 
 def test_a_call_of_claude_that_has_no_id_is_asked_about_each_time(monkeypatch):
