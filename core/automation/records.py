@@ -8,7 +8,7 @@ from functools import cache, partial
 from typing import Annotated, Any, ClassVar, Self
 
 from ..values.json import loads_strictly
-from ..values.names import checked_name
+from ..values.names import checked_name, optional_name
 from ..values.numbers import checked_count, checked_number
 from ..values.records import parse_timestamp
 
@@ -17,10 +17,6 @@ MAX_COUNT = 10_000_000
 MAX_SECONDS = 10_000_000  # 115 days
 FAILING_TESTS_KEPT = 100
 _ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-
-def _optional_name(value: object, argument: str) -> str:
-    return "" if value is None or value == "" else checked_name(value, argument)
 
 
 def _optional_seconds(value: object, argument: str) -> float | None:
@@ -61,7 +57,7 @@ def _test_names(value: object, argument: str) -> list[str]:
 
 # Each type of field with its check, which returns what is kept.
 Name = Annotated[str, checked_name]
-OptionalName = Annotated[str, _optional_name]
+OptionalName = Annotated[str, optional_name]
 LongName = Annotated[str, partial(checked_name, longest=LONG_NAME)]
 TestNames = Annotated[list[str], _test_names]
 Count = Annotated[int, partial(checked_count, most=MAX_COUNT)]

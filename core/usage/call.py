@@ -16,7 +16,7 @@ from typing import Annotated, Any, get_type_hints
 
 from ..store.usage import MAX_AMOUNT
 from ..values.json import json_bytes, loads_strictly
-from ..values.names import checked_name
+from ..values.names import checked_name, optional_name
 from ..values.numbers import shown
 from .money import dollars
 from .pricing import PriceBook, Prices
@@ -43,11 +43,6 @@ def checked_flag(value: object, argument: str) -> bool:
 def lower_name(value: object, argument: str) -> str:
     """A name in lower case, checked again: a few letters become longer with it."""
     return checked_name(checked_name(value, argument).lower(), argument)
-
-
-def optional_name(value: object, argument: str) -> str:
-    """A name, or '' for None."""
-    return "" if value is None or value == "" else checked_name(value, argument)
 
 
 def _whole(most: int) -> Callable[[object, str], int]:

@@ -254,7 +254,7 @@ class Shipper:
                 break
             end = start + sum(map(len, lines))
             batch = self._batch(usage.Batch(file.id, start, end), found, now_ms)
-            self._places[file.id], new = self._send(store, batch, now_ms)
+            self._places[file.id], new = usage.ship(store, batch, now_ms, self._retention_days)
             self._counted += new
             if len(self._expected) <= MOST_EXPECTED // 2:
                 self._keeps_up = True
@@ -266,9 +266,6 @@ class Shipper:
         """In the background, work a quarter of the time at most: whoever tracks many calls keeps the processor."""
         if threading.current_thread() is self._thread:
             self._hurry.wait(REST * (time.monotonic() - began))
-
-    def _send(self, store: Store, batch: usage.Batch, now_ms: int) -> tuple[int, int]:
-        return usage.ship(store, batch, now_ms, self._retention_days)
 
     def _line(self, line: bytes) -> Line:
         call = self._expected.pop(line, None)
@@ -322,7 +319,7 @@ class Shipper:
                 held, lines = held[:1], lines[:1]
             now_ms = usage.server_ms(store)
             batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
-            _place, new = self._send(store, batch, now_ms)
+            _place, new = usage.ship(store, batch, now_ms, self._retention_days)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))
             self._counted += new

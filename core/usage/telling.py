@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from ..store.configuration import setting
 from ..store.usage import MAX_AMOUNT
 from ..values.json import storable
-from ..values.names import NAME_LENGTH, checked_name
+from ..values.names import NAME_LENGTH, checked_name, optional_name
 from ..values.numbers import shown
 from .call import (
     BY_BOOK,
@@ -30,7 +30,6 @@ from .call import (
     checked_flag,
     details_of,
     lower_name,
-    optional_name,
 )
 from .money import NANO
 from .pricing import PriceBook

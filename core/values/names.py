@@ -25,6 +25,11 @@ def checked_name(value: object, argument: str, longest: int = NAME_LENGTH) -> st
     return value
 
 
+def optional_name(value: object, argument: str) -> str:
+    """A name, or '' for None."""
+    return "" if value is None or value == "" else checked_name(value, argument)
+
+
 @lru_cache(maxsize=1024)
 def name_of(said: bytes, argument: str) -> str:
     """The name in what Redis holds; ValueError as `checked_name`. Remembered: the same few come with every record."""

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from core.errors import StoreUnavailable
 from core.history.audit import entries
+from core.history.database import locks
 from core.history.recorder import registry
-from core.models import Cursor, SetAsideEntry
+from core.models import SetAsideEntry
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry
 from core.values.json import storable
@@ -37,8 +38,7 @@ def record_again(entry_id: int, user: Any, memory: object = None) -> Retry:
     entry = as_outbox_entry(found)
     records = registry.read_ahead(open_store(memory), [entry])
     with transaction.atomic():
-        # The recorder's turn: two that add to the same hour at once would undo each other.
-        Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
+        locks.hold_recorder()  # two that add to the same hour at once would undo each other
         aside = SetAsideEntry.objects.select_for_update().get(pk=entry_id)
         if aside.repaired_at is not None:
             return Retry("already_repaired")

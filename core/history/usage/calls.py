@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
-from core.history.database.locks import lift_statement_limit, without_statement_limit
+from core.history.database.locks import hold_recorder, lift_statement_limit, without_statement_limit
 from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
 from core.history.usage.names import Names, forget_of_nobody
 from core.models import AgentHour, Cursor, LLMCall, UsageHour
@@ -254,7 +254,7 @@ def pruned_until(*, locked: bool = False) -> datetime:
 def keep_others_away() -> datetime:
     """While sums are made anew nobody may record and nobody may prune. Returns until when was pruned."""
     lift_statement_limit(DEFAULT_DB_ALIAS, of_transaction=True)
-    Cursor.objects.select_for_update().filter(name=Cursor.OUTBOX).first()
+    hold_recorder()
     return pruned_until(locked=True)
 
 
