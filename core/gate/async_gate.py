@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
+from ..approvals.waiting import Pending
 from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
@@ -19,7 +20,7 @@ from .forms import seconds_of
 from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
 from .hands import Hands
 from .waits import Waits
-from .way import MOVED_SECONDS, Asked, Heard, Pending, Timeout, wanted
+from .way import MOVED_SECONDS, Asked, Heard, Timeout, wanted
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (

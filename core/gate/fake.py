@@ -9,7 +9,7 @@ from typing import Any
 
 from ..approvals.asking import ANOTHER
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
-from ..approvals.waiting import NOT_UNDERSTOOD, Hearing
+from ..approvals.waiting import NOT_UNDERSTOOD, Hearing, Pending
 from ..errors import AlreadyCollected
 from ..values.approvals import (
     APPROVED,
@@ -25,7 +25,7 @@ from ..values.approvals import (
     UNAVAILABLE,
 )
 from ..values.numbers import shown
-from .way import Pending, Wanted
+from .way import Wanted
 
 Answer = bool | str
 Answers = Answer | Callable[[str, dict[str, Any]], Answer]

@@ -10,14 +10,14 @@ from typing import Any, Self, Unpack, overload
 from ..agents.instance import MAX_TASK_LENGTH
 from ..approvals.question import checked_claim, checked_proof, checked_status, checked_understands
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
-from ..approvals.waiting import NO_SUCH_REQUEST, Hearing
+from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, Pending
 from ..values.approvals import UNKNOWN
 from ..values.json import checked_text
 from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
 from .forms import seconds_of
-from .way import Asked, Heard, Pending, Timeout, Way, wanted, way_to
+from .way import Asked, Heard, Timeout, Way, wanted, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 

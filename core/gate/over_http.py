@@ -17,7 +17,7 @@ from ..approvals.asking import patiently
 from ..approvals.proof import Proof, public_keys
 from ..approvals.question import MAX_CONTEXT_BYTES
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
-from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, proven
+from ..approvals.waiting import NO_SUCH_REQUEST, Hearing, Pending, proven
 from ..errors import AlreadyCollected, MalformedRecord, StoreRefused, StoreUnavailable
 from ..store.approvals import Question, valid_id
 from ..store.keys import ASKED_LENGTH
@@ -28,7 +28,7 @@ from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
 from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
-from .way import MOVED_SECONDS, Pending, Wanted
+from .way import MOVED_SECONDS, Wanted
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,10 @@ import pytest
 from redis import ConnectionPool, Redis
 
 from core import AlreadyCollected, ApprovalRequest, AsyncGate, StoreUnavailable
-from core.approvals.waiting import Hearing
+from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, async_gate
 from core.gate.hands import Hands
 from core.gate.waits import Waits
-from core.gate.way import Pending
 from tests.waiting import PATIENCE, beside, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]

@@ -26,11 +26,10 @@ from core import (
     TooLarge,
 )
 from core.api import asking
-from core.approvals.waiting import Hearing
+from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, http
 from core.gate.forms import plain, seconds_of
 from core.gate.over_redis import OverRedis
-from core.gate.way import Pending
 from core.store.approvals import set_limits
 from core.store.client import open_store
 from core.store.keys import new_request_id
