@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from core.approvals.proof import Proof
 from core.history.database.private_file import open_to_others
+from core.history.whole_file import sync_folder
 from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS
@@ -182,6 +183,7 @@ def _write(path: Path, text: bytes, *, replace: bool) -> None:
         else:
             with suppress(FileExistsError):
                 os.link(beside, path)
+        sync_folder(path.parent)  # a power cut must not leave signatures whose key has no name
     finally:
         beside.unlink(missing_ok=True)
 

@@ -1,6 +1,7 @@
 """The key that signs decisions is changed: agents have the next one before it signs, and refuse nothing meanwhile."""
 
 import json
+import os
 from io import StringIO
 
 import pytest
@@ -36,6 +37,19 @@ def answered(gate, maria, decide):
         return request
 
     return ask
+
+
+def test_a_key_that_signs_stands_under_its_name_on_the_disk(settings, monkeypatch):
+    folder, flushed, fsync = settings.TELEMETRY_DECISION_KEY_FILE.parent, [], os.fsync
+
+    def spy(descriptor):
+        flushed.append(os.path.samestat(os.fstat(descriptor), folder.stat()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    signing.keyring()
+    signing.rotate()
+    assert flushed == [False, True] * 2
 
 
 def heard(gate, request):
