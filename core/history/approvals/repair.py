@@ -17,7 +17,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from core import failpoints
-from core.approval_gates import ApprovalGate
 from core.history.approvals import alarms, effects, ends
 from core.history.approvals.ends import KnownEnd
 from core.history.approvals.replay import milliseconds, replayed
@@ -46,6 +45,7 @@ logger = logging.getLogger(__name__)
 PART = 200
 EVERY_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
+NOT_ASKED = "cancelled: the server held something else than was asked"
 Standings = Mapping[str, Standing | None]  # by id of the request: how it stands in Redis
 Rows = Mapping[str, ApprovalRecord]  # what SQL has of them
 
@@ -204,7 +204,7 @@ class Repair:
             logger.critical(
                 "request %s in Redis is not the one that SQL knows: it is cancelled", end.request_id
             )
-            ApprovalGate(self._store).cancel_request(end.request_id)
+            self._store.run(approvals.cancel(self._store.keys, end.request_id, NOT_ASKED))
         return outcome != UNREADABLE
 
 

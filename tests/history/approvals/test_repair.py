@@ -202,7 +202,10 @@ def test_another_request_under_the_id_of_an_ended_one_is_cancelled(
     back()
     raw.hset(REQUEST + request_id, "digest", "of something else")
     repair()
-    assert live_record(gate, request_id).status == "cancelled"
+    ended = live_record(gate, request_id)
+    assert (ended.status, ended.reason) == (
+        "cancelled", "cancelled: the server held something else than was asked",
+    )  # fmt: skip
     assert ApprovalRecord.objects.get(pk=request_id).status == "approved"
 
 
