@@ -29,7 +29,7 @@ from core.history.audit.entries import Fact, Refusal, refusals_recorded
 from core.history.database.prepared import Insert, Query
 from core.models import DecisionIntent
 from core.models.sealed import key_lost
-from core.store.approvals import Answer, RequestRecord, read_record_and_time
+from core.store.approvals import Answer, End, RequestRecord, read_record_and_time
 from core.store.client import Store
 from core.values.approvals import (
     ACCEPTED,
@@ -173,11 +173,11 @@ def carry_out(store: Store, intent: DecisionIntent, record: RequestRecord) -> De
     return decision
 
 
-def _standing(record: RequestRecord, decision_id: str) -> Decision:
-    """The end that Redis has, as the answer to an attempt that it was not asked about."""
-    end = (record.status, record.responder, record.reason, record.ended_at)
-    outcome = OUTCOME_OF_END.get(record.status, ALREADY_DECIDED)
-    return Decision(outcome, record.request_id, decision_id, *end)
+def _standing(end: RequestRecord | End, decision_id: str) -> Decision:
+    """The end that Redis or SQL has, as the answer to an attempt about which Redis was not asked."""
+    outcome = OUTCOME_OF_END.get(end.status, ALREADY_DECIDED)
+    said = (end.status, end.responder, end.reason, end.ended_at)
+    return Decision(outcome, end.request_id, decision_id, *said)
 
 
 def _is_repeat(intent: DecisionIntent, decision: Decision) -> bool:
@@ -238,10 +238,9 @@ def _known_end(store: Store, record: RequestRecord, decision_id: str) -> Decisio
                 logger.error("request %s was offered again: it is %s", record.request_id, end.status)
         except StoreUnavailable as error:
             logger.warning("request %s is closed by the recorder: %s", record.request_id, error)
-    about = (end.status, end.responder, end.reason, end.ended_at)
     mine = end.decision_id == decision_id != ""  # of a rule that two recorders let answer
-    outcome = ACCEPTED if mine else OUTCOME_OF_END.get(end.status, ALREADY_DECIDED)
-    return Decision(outcome, record.request_id, decision_id, *about)
+    standing = _standing(end, decision_id)
+    return replace(standing, outcome=ACCEPTED) if mine else standing
 
 
 def _note_accepted(intent: DecisionIntent, decision: Decision) -> None:
