@@ -17,6 +17,11 @@ def at(milliseconds: bytes | str | int | float) -> datetime:
     return datetime.fromtimestamp(whole / 1000, UTC)
 
 
+def utc_text(moment: datetime) -> str:
+    """As protocols write it: ISO 8601 in UTC to the millisecond, such as 2026-11-29T22:40:05.123Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def milliseconds_of(time: Sequence[bytes]) -> int:
     """Server milliseconds in a reply to TIME, which has seconds and microseconds; whole ones, as scripts count."""
     seconds, microseconds = time

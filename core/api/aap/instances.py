@@ -25,6 +25,7 @@ from core.history.protocol import requests as asked
 from core.history.protocol.instances import Change, Delivery
 from core.history.protocol.values import digest_of
 from core.models import ProtocolAnswer
+from core.values.moments import utc_text
 
 URL = re.compile(r"https?://[^/?#@\s]+([/?][^#\s]*)?")
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
@@ -208,7 +209,7 @@ def _verify(delivery: Delivery, instance_id: uuid.UUID) -> None:
             "type": "webhook.verification",
             "registration_id": delivery.registration_id,
             "instance_id": str(instance_id),
-            "created_at": words.moment(timezone.now()),
+            "created_at": utc_text(timezone.now()),
             "challenge": challenge,
         }
     )

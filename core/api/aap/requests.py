@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, moment, not_found, text
+from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, not_found, text
 from core.api.answers import Refused, Reply, not_taken
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
@@ -29,6 +29,7 @@ from core.values.approvals import (
     TIMEOUT,
 )
 from core.values.json import loads_strictly
+from core.values.moments import utc_text
 
 STATUSES = {one: one for one in (PENDING, APPROVED, CANCELLED)} | {REJECTED: DENIED, TIMEOUT: EXPIRED}
 OUTCOMES = ("succeeded", "failed")
@@ -237,19 +238,19 @@ def said(row: ProtocolRequest, seen: Seen) -> dict[str, Any]:
         "timeout": row.timeout,
         **seen.about,
         "status": STATUSES[seen.status],
-        "created_at": moment(seen.created_at),
-        "deadline_at": moment(seen.deadline_at),
+        "created_at": utc_text(seen.created_at),
+        "deadline_at": utc_text(seen.deadline_at),
     }
     if seen.status == PENDING or seen.ended_at is None:
         return body
-    body["decision"] = {"status": body["status"], "decided_at": moment(seen.ended_at)}
+    body["decision"] = {"status": body["status"], "decided_at": utc_text(seen.ended_at)}
     if seen.reason:
         body["decision"]["note"] = seen.reason
     if seen.status == APPROVED:
-        body["decision"]["expires_at"] = moment(seen.expires_at(row))
+        body["decision"]["expires_at"] = utc_text(seen.expires_at(row))
     used = seen.consumed_at(row)
     if used is not None:
-        body["consumption"] = {"consumed_at": moment(used), **_outcome(row)}
+        body["consumption"] = {"consumed_at": utc_text(used), **_outcome(row)}
     return body
 
 
@@ -257,4 +258,4 @@ def _outcome(row: ProtocolRequest) -> dict[str, Any]:
     if not row.outcome or row.reported_at is None:
         return {}
     note = {"note": row.note} if row.note else {}
-    return {"outcome": {"status": row.outcome, "reported_at": moment(row.reported_at), **note}}
+    return {"outcome": {"status": row.outcome, "reported_at": utc_text(row.reported_at), **note}}

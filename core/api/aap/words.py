@@ -4,7 +4,6 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -167,11 +166,6 @@ def identifier(said: str) -> uuid.UUID | None:
     except ValueError:
         return None
     return found if str(found) == said.lower() else None
-
-
-def moment(at: datetime) -> str:
-    """A moment as the protocol writes it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def invalid(param: str, message: str) -> Refused:

@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
 from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, RESPONSE_OF_END
 from core.values.json import loads_strictly
+from core.values.moments import utc_text
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def _of_instance(row: ProtocolRequest, end: ApprovalRecord) -> Callback | None:
         "type": "request.resolved",
         "instance_id": str(instance.pk),
         "request_id": str(end.pk),
-        "created_at": _moment(end.ended_at),
+        "created_at": utc_text(end.ended_at),
     }
     return Callback(
         id=message_id,
@@ -126,12 +127,8 @@ def _said(row: Callback, end: ApprovalRecord) -> dict[str, Any]:
         EDITED: changed,
         "responder": end.responder,
         "reason": end.reason,
-        "ended_at": None if end.ended_at is None else _moment(end.ended_at),
+        "ended_at": None if end.ended_at is None else utc_text(end.ended_at),
     }
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _due() -> Iterator[Callback]:

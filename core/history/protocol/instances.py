@@ -13,6 +13,7 @@ from core.history.notices.sealing import Unreadable, seal, unseal
 from core.history.people import tokens
 from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, Wanted
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
+from core.values.moments import utc_text
 
 UNDER_WAY = timedelta(seconds=30)  # longer than a receiver may take to answer; then its process is gone
 REMOVED = "its receiver was removed"
@@ -99,8 +100,8 @@ def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Ch
         instance.provisioner = provisioner
         _deliver(instance, change.delivery, now)
         instance.save(force_insert=True)
-        expires = token.expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        said = {"instance": shown(instance), "credential": {"token": secret, "expires_at": expires}}
+        credential = {"token": secret, "expires_at": utc_text(token.expires_at)}
+        said = {"instance": shown(instance), "credential": credential}
         _keep(row, 201, said, instance)
     return said
 
