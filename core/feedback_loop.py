@@ -19,6 +19,7 @@ from .store.keys import FEEDBACK_RATINGS, FEEDBACK_TTL_MS
 from .values.json import encode_json_object
 from .values.names import checked_name
 from .values.numbers import checked_count, checked_number, shown
+from .values.pairs import in_parts
 
 __all__ = ["FeedbackEntry", "FeedbackLoop", "ModelTier", "QualityStats", "TierRecommendation"]
 
@@ -99,8 +100,7 @@ class FeedbackLoop(UsesStore):
         else:
             stages = _every_tier_of(checked_name(stage_name, "stage_name"))
         cleared = 0
-        for start in range(0, len(stages), _STAGES_AT_ONCE):
-            some = stages[start : start + _STAGES_AT_ONCE]
+        for some in in_parts(stages, _STAGES_AT_ONCE):
             cleared += self._store.run(feedback.clear(self._store.keys, workflow_name, some))
         return cleared
 

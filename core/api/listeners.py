@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
@@ -18,6 +18,7 @@ from core.agents.heartbeat import LOST_SECONDS
 from core.errors import TelemetryError
 from core.store.approvals import listen
 from core.store.client import open_store
+from core.values.pairs import in_parts
 
 SAID_SECONDS = 10.0  # so often Redis hears that somebody waits, however often a client comes
 LOOK_SECONDS = 0.5
@@ -79,7 +80,7 @@ class Listeners:
         while self._here or self._back_by or self._unsaid:
             now = time.monotonic()
             self._unsaid.update(id_ for id_ in self._here if self._is_due(id_, now))
-            for some in _batches(list(self._unsaid)):
+            for some in in_parts(list(self._unsaid), AT_ONCE):
                 with suppress(TelemetryError):  # their calls wait all the same
                     await self._run(partial(_note, some))
                     self._noted(some, now)
@@ -137,11 +138,7 @@ class Call:
         self._heard = frozenset(request_ids)
 
 
-def _batches(request_ids: list[str]) -> Iterable[list[str]]:
-    return (request_ids[start : start + AT_ONCE] for start in range(0, len(request_ids), AT_ONCE))
-
-
-def _note(request_ids: list[str]) -> None:
+def _note(request_ids: Sequence[str]) -> None:
     listen(open_store(), request_ids)
 
 

@@ -7,7 +7,7 @@ expired since its last look. Everything here is the same when it is done twice.
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -24,6 +24,7 @@ from core.values.json import encode_json_object, finite, loads_strictly
 from core.values.malformed import with_visible_nul
 from core.values.moments import at
 from core.values.names import checked_name
+from core.values.pairs import in_parts
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class LostRuns:
         now_ms, silent = self._store.run(commands.lost(self._store.keys, self._since_ms))
         if first:
             silent |= self._forgotten()
-        for agents in _chunks(sorted(silent)):
+        for agents in in_parts(sorted(silent), AT_ONCE):
             self._mark(agents, silent)
         self._look_at_overlaps(at(now_ms))
         self._since_ms = now_ms
@@ -159,7 +160,7 @@ class LostRuns:
         """Agents with a run in SQL of which Redis knows nothing: silent for days, or Redis was emptied."""
         names = AgentRun.objects.filter(state=RUNNING).values_list("agent_id", flat=True).distinct()
         forgotten: dict[str, int] = {}
-        for agents in _chunks(sorted(names)):
+        for agents in in_parts(sorted(names), AT_ONCE):
             scores = self._store.read("ZMSCORE", self._store.keys.agents_running, *agents)
             beats = self._store.read("MGET", *map(self._store.keys.agent_beat, agents))
             known = zip(agents, scores, beats, strict=True)
@@ -211,8 +212,3 @@ def _metadata(text: str) -> str:
     except RecursionError as error:
         raise ValueError("metadata nests too deep") from error
     return text
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(names), AT_ONCE):
-        yield names[start : start + AT_ONCE]

@@ -8,7 +8,7 @@ its time was over, is unknown and is not sent again: docs/decisions/0022-notices
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
@@ -25,6 +25,7 @@ from core.history.notices.post import NotSent, Unsure
 from core.history.notices.texts import TEST, Item, Message
 from core.history.notices.wishes import zone_of
 from core.models import Notice, NoticeChannel, NoticeWish
+from core.values.pairs import in_parts
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +120,10 @@ def _new(found: Iterable[due.Due]) -> Iterator[Draft]:
             one
         )
     for together in gathered.values():
-        for start in range(0, len(together), REQUESTS_OF_A_MESSAGE):
-            yield _draft(together[start : start + REQUESTS_OF_A_MESSAGE])
+        yield from map(_draft, in_parts(together, REQUESTS_OF_A_MESSAGE))
 
 
-def _draft(together: list[due.Due]) -> Draft:
+def _draft(together: Sequence[due.Due]) -> Draft:
     message_id, now, first = uuid.uuid4(), timezone.now(), together[0]
     rows = [
         Notice(

@@ -24,6 +24,7 @@ from core.history.search.words import MARK, beginnings_of, fact, lines_of, words
 from core.models import ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.malformed import ODD
+from core.values.pairs import in_parts
 from core.values.secrets import masked_text
 from core.values.trouble import Trouble
 
@@ -122,9 +123,8 @@ def index(rows: Iterable[ApprovalRecord], known: Known = NOTHING) -> None:
 
 def index_again(request_ids: Iterable[UUID], known: Known = NOTHING) -> None:
     """The same for requests that stand in SQL already."""
-    ids = list(request_ids)
-    for start in range(0, len(ids), AT_ONCE):
-        index(_ROWS.objects(ids[start : start + AT_ONCE]), known)
+    for some in in_parts(list(request_ids), AT_ONCE):
+        index(_ROWS.objects(list(some)), known)
 
 
 _ROWS = Query(lambda ids: ApprovalRecord.objects.filter(pk__in=ids), [UUID])

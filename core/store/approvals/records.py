@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import uuid
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -16,7 +16,7 @@ from ...values.json import finite, loads_strictly
 from ...values.malformed import ODD, malformed
 from ...values.moments import at, milliseconds_of
 from ...values.names import name_of
-from ...values.pairs import pairs
+from ...values.pairs import in_parts, pairs
 from ..client import Store
 from ..keys import ASKED_LENGTH, Keys, is_of_another
 from ..script import refuse_errors
@@ -223,7 +223,7 @@ def _read_each(
     at_once: int = AT_ONCE,
 ) -> Iterator[tuple[datetime, str, RequestRecord | MalformedRecord | None]]:
     """The server's time, each id and what is there; some are read while those before them are gone through."""
-    parts = [request_ids[first : first + at_once] for first in range(0, len(request_ids), at_once)]
+    parts = list(in_parts(request_ids, at_once))
     read = store.read_ahead(_hashes(store.keys, part) for part in parts)
     for part, (time, *replies) in zip(parts, read, strict=True):
         now = at(milliseconds_of(time))
@@ -304,7 +304,7 @@ def _waiting(request_ids: list[str], replies: list[Any]) -> list[WaitingRequest]
     return waiting
 
 
-def _hashes(keys: Keys, request_ids: list[str]) -> list[list[str]]:
+def _hashes(keys: Keys, request_ids: Sequence[str]) -> list[list[str]]:
     """The commands that read the server's time and these requests."""
     return [["TIME"], *(["HGETALL", keys.approval_request(id_)] for id_ in request_ids)]
 
