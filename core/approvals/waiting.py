@@ -173,6 +173,7 @@ def seconds_left(store: Store, request_id: str, end: float) -> float | None:
     Asks until Redis answers; raises StoreUnavailable when it is still away at `end` (monotonic).
     """
     line, pause = store.line(end + OVERTIME_SECONDS / 2), 0.05
+    # Not `patiently`: for who waits a refusal may be over by `end`, and the last look is then.
     while True:
         try:
             state, left_ms, *_ = line.run(approvals.expire(line.keys, request_id))

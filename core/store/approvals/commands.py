@@ -159,6 +159,7 @@ def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:
 
 def decide(keys: Keys, answer: Answer) -> Command[list[bytes]]:
     """Decide a request: [outcome, status, approved, responder, reason, ended ms, decision id, channel]."""
+    # Cut off and not rounded: a limit is never later than it says.
     not_after = "" if answer.not_after is None else int(answer.not_after.timestamp() * 1000)
     status = status_of_answer(answer.approved)
     said = [answer.request_id, answer.decision_id, status, answer.responder, answer.reason, answer.channel]
