@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
@@ -41,13 +41,13 @@ from .usage.telling import (
     together,
     words_of,
 )
+from .values.moments import MAX_DAYS, start_of_days
 from .values.names import checked_name
 from .values.numbers import shown
 
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS = 2.0
-MAX_DAYS = 3660
 RESET_DAYS = 400
 Answer = TypeVar("Answer")
 TOLD_AGAIN = 200  # so many more are read, since a call that was told again is there more than once
@@ -320,13 +320,6 @@ def _folders_of(directory: Path, opened: Store | None) -> SpoolFolders:
         # Tracking begins all the same; a setting that is mended later finds these calls.
         logger.error("calls are kept in %s without the name of their installation: %s", directory, error)
         return SpoolFolders(directory, "", "", configured=True)
-
-
-def start_of_days(days: int) -> datetime:
-    """When the last `days` UTC days began, today included; ValueError unless 1 to 3,660."""
-    _within("days", days, 1, MAX_DAYS)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days - 1)
 
 
 def _words(*words: Any) -> str:

@@ -5,7 +5,7 @@ from argparse import Namespace
 from ..usage.fallbacks import CAPABLE, PREMIUM, WINDOW_SECONDS, Fallbacks, find_fallbacks
 from ..usage.history import history
 from ..usage.money import money, places_for
-from ..usage_tracker import start_of_days
+from ..values.moments import start_of_days
 from .commands import DONE, command, days, option, whole_number
 from .tables import Column, number, numeric, percent, print_facts, print_json, print_table, with_progress
 

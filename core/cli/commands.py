@@ -16,12 +16,12 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from ..errors import HistoryUnavailable, TelemetryError
+from ..values.moments import MAX_DAYS
 from ..values.text import one_line
 
 PACKAGE = __name__.removesuffix(".cli.commands")  # by which name agents import us here
 DONE, FAILED, MISUSED, INTERRUPTED, NO_READER = 0, 1, 2, 130, 141
 REFUSED, NOBODY, AWAY = 3, 4, 5  # of what people were asked
-MAX_DAYS = 3660
 ABOUT = "Ask people, connect coding agents, and see what agents did, what it cost and what was saved."
 
 Run = Callable[[Namespace], int]

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..usage.money import money, places_for
 from ..usage_tracker import UsageTracker
-from .commands import DONE, MAX_DAYS, command, option
+from ..values.moments import MAX_DAYS
+from .commands import DONE, command, option
 from .tables import Column, number, numeric, percent, print_json, print_table
 
 Period = tuple[date, date]

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from ..usage.call import EXPORTED, Call, flat_entry, plain_entry
 from ..usage.history import history
-from ..usage_tracker import start_of_days
+from ..values.moments import start_of_days
 from ..values.secrets import masked_json, masked_text
 from ..values.text import no_formula, one_line
 from .commands import DONE, command, days, option

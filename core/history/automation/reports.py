@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db.models import Avg, Count, F, Max, Q, Sum, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 
 from core.automation.reports import (
     AgentLine,
@@ -31,8 +30,8 @@ from core.models import (
     TestExecution,
     TestFailure,
 )
+from core.values.moments import start_of_days
 
-MAX_DAYS = 3660
 MOST_FAILING = 10
 POINTS = 10
 Row = Mapping[str, Any]
@@ -71,7 +70,7 @@ class AutomationReports:
 
     def routing(self, days: int = 30) -> RoutingReport:
         """How right routings were, and how sure: one query."""
-        recorded = TaskRouting.objects.filter(at__gte=_since(days)).order_by()
+        recorded = TaskRouting.objects.filter(at__gte=start_of_days(days)).order_by()
         rows = list(recorded.values("task_type", "strategy").annotate(**_ROUTING))
         return RoutingReport(
             days=days,
@@ -83,7 +82,7 @@ class AutomationReports:
 
     def runs(self, days: int = 30) -> RunReport:
         """How test runs ended, what fails most, and where coverage goes: four queries."""
-        since = _since(days)
+        since = start_of_days(days)
         recorded = TestExecution.objects.filter(at__gte=since).order_by()
         rows = recorded.values("suite").annotate(**_RUNS)
         return RunReport(
@@ -96,7 +95,7 @@ class AutomationReports:
 
     def agents(self, days: int = 30) -> AgentReport:
         """What became of assignments: two queries."""
-        recorded = AgentAssignment.objects.filter(at__gte=_since(days)).order_by()
+        recorded = AgentAssignment.objects.filter(at__gte=start_of_days(days)).order_by()
         rows = recorded.values("agent_id").annotate(**_AGENTS)
         return AgentReport(
             days=days,
@@ -129,7 +128,7 @@ class AutomationReports:
 
     def summary(self, days: int = 30) -> AutomationSummary:
         """All of it in short: six queries."""
-        since = _since(days)
+        since = start_of_days(days)
         routings = TaskRouting.objects.filter(at__gte=since).aggregate(**_ROUTING)
         runs = TestExecution.objects.filter(at__gte=since).aggregate(**_RUNS)
         assignments = AgentAssignment.objects.filter(at__gte=since).aggregate(**_AGENTS)
@@ -141,13 +140,6 @@ class AutomationReports:
             agents=_agent_line({"agent_id": "", **assignments}),
             files=self.files(limit=0),
         )
-
-
-def _since(days: int) -> datetime:
-    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MAX_DAYS:
-        raise ValueError(f"days must be 1 to {MAX_DAYS:,}, not {days!r}")
-    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - timedelta(days=days - 1)
 
 
 def _rate(part: float | None, whole: int) -> float | None:
