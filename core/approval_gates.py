@@ -101,7 +101,8 @@ class ApprovalGate(UsesStore):
             guard.watch_task()
             hearing = hearing_of(claim, question, keys, asked.deadline_ms)
             answer = waiting.wait_for_end(self._store, asked.request.request_id, asked.deadline, hearing)
-            return replace(answer, warning=asked.request.warning)
+            answer.warning = asked.request.warning
+            return answer
 
     def open_request(
         self,
