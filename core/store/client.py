@@ -2,6 +2,7 @@
 
 import math
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -241,9 +242,20 @@ class Line:
         command = ("XREAD", *block, "COUNT", count, "STREAMS", *after, *after.values())
         return self.read(*command, seconds=limit) or []
 
+    def connect(self) -> None:
+        """Be connected, so that it can be cut."""
+        if self._socket is None:
+            self.read("PING")
+
+    def cut(self) -> None:
+        """From another thread: whoever reads on it gets StoreUnavailable at once."""
+        held = self._socket
+        if held is not None:
+            with suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
+
     @property
-    def socket(self) -> Any:
-        """What is open now, for a thread that must end another's read; None where nothing is."""
+    def _socket(self) -> Any:
         return getattr(self._connection, "_sock", None)  # redis-py has no word for it
 
     def close(self) -> None:
