@@ -311,16 +311,17 @@ class Line:
             raise
 
     def _open(self, seconds: float) -> AbstractConnection:
-        self._borrowed = seconds >= COMMAND_TIMEOUT
-        if self._borrowed:
-            self._connection = self._pool.take()
-        else:
-            # Too little time for the pool's own limits on connecting.
+        hurried = seconds < COMMAND_TIMEOUT  # too little time for the pool's own limits
+        connection = self._pool.take_connected() if hurried else self._pool.take()
+        self._borrowed = connection is not None
+        if connection is None:
             connection = self._pool.make()
             connection.socket_connect_timeout = connection.socket_timeout = seconds
             connection.connect()
-            self._connection = connection
-        return self._connection
+        self._connection = connection
+        if hurried:
+            self._socket.settimeout(seconds)  # of sending: whoever reads sets another and puts the usual one back
+        return connection
 
 
 def _refuse_old_server(connection: AbstractConnection, seconds: float) -> None:
