@@ -9,7 +9,6 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -97,7 +96,8 @@ class ApprovalGate(UsesStore):
                 return refusal("", why, UNAVAILABLE, away=is_away(error))
             guard.watch_task()
             answer = waiting.wait_for_end(self._store, request.request_id, deadline, hearing)
-            return replace(answer, warning=request.warning)
+            answer.warning = request.warning
+            return answer
 
     def open_request(
         self,

@@ -7,16 +7,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from core.api import living
+from core.errors import StoreUnavailable
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events.event import id_numbers
 from core.gate.wakes import Waiter, Wakes
 from core.store import signals
-from core.store.client import open_store
+from core.store.client import Line, open_store
 from core.store.events import OWN_TYPES
 from core.store.outbox import Watcher
 
 READ_SECONDS = 20.0
-NEWCOMER_SECONDS = 0.25  # after which an agent that begins to wait for signals is listened for
+GATHER_SECONDS = 0.005  # agents that begin to wait for signals together are listened for together
 EVERY_TYPE = ""
 BOX_BYTES = 512 * 1024
 Look = Callable[[], Awaitable[tuple[Any, float]]]
@@ -42,12 +43,29 @@ class Ends(Wakes):
 
 
 class Mail(Wakes):
-    """By the names of agents: something came into its mailbox, or to everybody."""
+    """By the names of agents: something came into its mailbox, or to everybody.
+
+    Whoever is new cuts the read that is under way: the next is for them as well.
+    """
 
     NAME = "mail"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._reading: Line | None = None
+        self._read_for: set[str | None] = set()
+        self._is_cut = False
+
+    def add(self, waiter: Waiter) -> None:
+        """Wake it from now on."""
+        super().add(waiter)
+        with self._lock:
+            if self._reading is not None and not self._read_for.issuperset(waiter.names):
+                self._is_cut = True
+                self._reading.cut()
+
     def listen(self) -> None:
-        """The mailboxes of those who wait, and what is sent to all. Whoever is new looks once more when it is in."""
+        """The mailboxes of those who wait, and what is sent to all."""
         line = open_store().line()
         after: dict[str | None, str] = {None: signals.newest(line, None)}
         try:
@@ -55,10 +73,8 @@ class Mail(Wakes):
             while self.goes_on():
                 names = self.names()
                 after = {name: place for name, place in after.items() if name is None or name in names}
-                for new in names - after.keys():
-                    after[new] = signals.newest(line, new)
-                    self.wake(new)
-                came = signals.arrived(line, after, NEWCOMER_SECONDS)
+                self._take_in(line, after)
+                came = self._arrived(line, after)
                 self.hears()
                 after |= came
                 if None in came:
@@ -67,6 +83,38 @@ class Mail(Wakes):
                     self.wake(str(name))
         finally:
             line.close()
+
+    def _take_in(self, line: Line, after: dict[str | None, str]) -> None:
+        """Whoever is new looks once more when it is in."""
+        while new := self._newcomers(line, after):
+            for name in new:
+                after[name] = signals.newest(line, name)
+                self.wake(name)
+
+    def _newcomers(self, line: Line, after: dict[str | None, str]) -> set[str]:
+        """Those who are to be taken in; where there is none, whoever comes from now on cuts the read."""
+        line.connect()
+        with self._lock:
+            new = self._waiting.keys() - after.keys()
+            if not new:
+                self._reading, self._read_for, self._is_cut = line, set(after), False
+            return new
+
+    def _arrived(self, line: Line, after: dict[str | None, str]) -> dict[str | None, str]:
+        """Where something came, and how far; nothing where the read was cut."""
+        came: dict[str | None, str] = {}
+        try:
+            came = signals.arrived(line, after, READ_SECONDS)
+        except StoreUnavailable:
+            if not self._is_cut:
+                raise
+        finally:
+            with self._lock:
+                self._reading = None
+        if self._is_cut:
+            line.drop()
+            time.sleep(GATHER_SECONDS)
+        return came
 
 
 class Entry(NamedTuple):

@@ -312,7 +312,7 @@ def _marked(response: ApprovalResponse, mark: approvals.Mark | None, claim: str)
         return _malformed(response.request_id, "has no request that could be claimed") if claim else response
     if claim and mark.claim != claim:
         raise AlreadyCollected(response.request_id, mark.claim, mark.collected_at)
-    channel = response.channel or mark.channel
-    if mark.first:
-        return replace(response, channel=channel)
-    return replace(response, channel=channel, collected_at=mark.collected_at, collected_by=mark.claim)
+    response.channel = response.channel or mark.channel
+    if not mark.first:
+        response.collected_at, response.collected_by = mark.collected_at, mark.claim
+    return response

@@ -186,7 +186,7 @@ class Follower:
             else:
                 place = self._places[key]
                 place.hold(entries)
-                size += sum(len(flat[-1]) for _, flat in entries)
+                size += sum([len(flat[-1]) for _, flat in entries])
                 full = full or not whole
             if not whole:
                 bounds.append(id_numbers(entries[-1][0]))

@@ -2,6 +2,7 @@
 
 import math
 import re
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -241,9 +242,20 @@ class Line:
         command = ("XREAD", *block, "COUNT", count, "STREAMS", *after, *after.values())
         return self.read(*command, seconds=limit) or []
 
+    def connect(self) -> None:
+        """Be connected, so that it can be cut."""
+        if self._socket is None:
+            self.read("PING")
+
+    def cut(self) -> None:
+        """From another thread: whoever reads on it gets StoreUnavailable at once."""
+        held = self._socket
+        if held is not None:
+            with suppress(OSError):
+                held.shutdown(socket.SHUT_RDWR)
+
     @property
-    def socket(self) -> Any:
-        """What is open now, for a thread that must end another's read; None where nothing is."""
+    def _socket(self) -> Any:
         return getattr(self._connection, "_sock", None)  # redis-py has no word for it
 
     def close(self) -> None:
@@ -299,16 +311,17 @@ class Line:
             raise
 
     def _open(self, seconds: float) -> AbstractConnection:
-        self._borrowed = seconds >= COMMAND_TIMEOUT
-        if self._borrowed:
-            self._connection = self._pool.take()
-        else:
-            # Too little time for the pool's own limits on connecting.
+        hurried = seconds < COMMAND_TIMEOUT  # too little time for the pool's own limits
+        connection = self._pool.take_connected() if hurried else self._pool.take()
+        self._borrowed = connection is not None
+        if connection is None:
             connection = self._pool.make()
             connection.socket_connect_timeout = connection.socket_timeout = seconds
             connection.connect()
-            self._connection = connection
-        return self._connection
+        self._connection = connection
+        if hurried:
+            self._socket.settimeout(seconds)  # of sending: whoever reads sets another and puts the usual one back
+        return connection
 
 
 def _refuse_old_server(connection: AbstractConnection, seconds: float) -> None:

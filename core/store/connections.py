@@ -73,6 +73,14 @@ class Connections:
             connection.disconnect()
         return connection
 
+    def take_connected(self) -> AbstractConnection | None:
+        """The connection used last, for who has no time to connect; None where it would have to."""
+        connection = self.take() if self._idle else None
+        if connection is None or connection.is_connected:
+            return connection
+        self.give_back(connection)
+        return None
+
     @property
     def address(self) -> str:
         """Where it leads, without names and passwords; the same in every process that goes to the same place."""

@@ -126,8 +126,9 @@ def _by_times_of(period: Period, costs: Costs) -> dict[tuple[datetime, str | Non
     if period.hourly or period.zone is UTC:
         return costs.by_time
     found: dict[tuple[datetime, str | None], int] = {}
+    times = {hour: period.time_of(hour) for hour in {hour for hour, _name in costs.by_time}}
     for (hour, name), cost in costs.by_time.items():
-        key = period.time_of(hour), name
+        key = times[hour], name
         found[key] = found.get(key, 0) + cost
     return found
 

@@ -262,6 +262,20 @@ def test_a_broadcast_comes_to_everybody_who_waits(agent, patience):
     assert [answer.json()["payload"] for answer in found] == [{"n": 1}] * 2
 
 
+def test_who_begins_to_wait_beside_others_is_listened_for_at_once(agent, patience, soon):
+    found, threads, mail = [], [], door.desk.mail
+    wait = lambda name: found.append(agent(name).get("/signals", params={"type": "go", "wait": 30}))  # noqa: E731
+    for name in ("one", "two"):
+        threads.append(threading.Thread(target=wait, args=(name,)))
+        threads[-1].start()
+        soon(lambda name=name: mail._reading is not None and name in mail._read_for)
+    for name in ("one", "two"):
+        CoordinationSignals(agent_id="boss").signal("go", target_agent=name)
+    for thread in threads:
+        thread.join(patience)
+    assert [answer.status_code for answer in found] == [200, 200]
+
+
 def test_a_signal_that_nobody_is_there_to_hear_stays_for_who_comes_next(agent, soon):
     client = agent("worker")
     with pytest.raises(httpx.ReadTimeout):

@@ -56,26 +56,22 @@ def totals(start: datetime, end: datetime) -> dict[str, int]:
 
 def costs(start: datetime, end: datetime, dimension: Dimension, *, hourly: bool) -> Costs:
     """Costs by `dimension`, in two queries whose answers have a bounded length, however many names there are."""
-    column = COLUMNS[dimension]
-    named = _shares(_hours(start, end, dimension), dimension)[:NAMED]
-    names = [share.name for share in named]
-    kept = Q(**{f"{column}__in": names})
-    label = Case(When(kept, then=F(column)), default=Value(None))
-    by_time = (
-        _hours(start, end, dimension)
-        .annotate(label=label, time=_as_text(_HOUR if hourly else _DAY))
-        .values("label", "time")
-        .annotate(**_sums(dimension))
-        .order_by()
-    )
-    found, rest = {}, dict.fromkeys(_sums(dimension), 0)
-    for row in by_time:
+    column, hours, sums = COLUMNS[dimension], _hours(start, end, dimension), _sums(dimension)
+    dearest = hours.values_list(column).annotate(cost=Sum(SUMS["cost"])).order_by("-cost", column)
+    names = [name for name, _cost in dearest[:NAMED]]
+    label = Case(When(Q(**{f"{column}__in": names}), then=F(column)), default=Value(None))
+    # Time first: that is nearly the order in which rows are read, and they are sorted by it.
+    by_time = hours.annotate(time=_as_text(_HOUR if hourly else _DAY), label=label).values("time", "label")
+    found: dict[tuple[datetime, str | None], int] = {}
+    whole: dict[str | None, dict[str, int]] = {name: dict.fromkeys(sums, 0) for name in (*names, None)}
+    for row in by_time.annotate(**sums).order_by():
         time = datetime.fromisoformat(row["time"] + (":00" if hourly else "")).replace(tzinfo=UTC)
         found[time, row["label"]] = row["cost"]
-        if row["label"] is None:
-            rest = {name: amount + row[name] for name, amount in rest.items()}
-    others = [_share(None, rest)] if rest["calls"] else []
-    return Costs([*named, *others], found)
+        of_name = whole[row["label"]]
+        for shown in sums:
+            of_name[shown] += row[shown]
+    shares = [_share(name, of_name) for name, of_name in whole.items()]
+    return Costs(shares if shares[-1].calls else shares[:-1], found)
 
 
 def unpriced(start: datetime, end: datetime) -> dict[str, int]:
@@ -135,12 +131,6 @@ def _sums(dimension: Dimension) -> dict[str, Sum]:
 def _as_text(length: int) -> Left:
     # Both databases hold UTC and write it in this order. TruncDay would be a call of Python for each row of SQLite.
     return Left(Cast("hour", TextField()), length)
-
-
-def _shares(hours: Any, dimension: Dimension) -> list[Share]:
-    column = COLUMNS[dimension]
-    rows = hours.values(column).annotate(**_sums(dimension))
-    return [_share(row[column], row) for row in rows.order_by("-cost", column)[:NAMED]]
 
 
 def _share(name: str | None, sums: dict[str, int]) -> Share:

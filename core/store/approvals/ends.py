@@ -1,8 +1,6 @@
 """The ends of many requests over one connection, which another thread may cut short."""
 
-import socket
 from collections.abc import Sequence
-from contextlib import suppress
 
 from ..client import Line, Store
 
@@ -25,10 +23,7 @@ class EndsLine:
 
     def cut(self) -> None:
         """From another thread: whoever waits in `ended` gets StoreUnavailable at once."""
-        held = self._line.socket
-        if held is not None:
-            with suppress(OSError):
-                held.shutdown(socket.SHUT_RDWR)
+        self._line.cut()
 
     def close(self) -> None:
         """Give the connection back."""

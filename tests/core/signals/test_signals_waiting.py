@@ -29,6 +29,15 @@ def timed(call, *args, **options):
     return result, watch
 
 
+def test_a_look_that_is_short_of_time_opens_no_connection_where_one_is_open(server):
+    mailbox = CoordinationSignals(server.url, "ann")
+    assert mailbox.check_signal("done") is None  # from here on one is open
+    with client_of(server.url) as raw:
+        before = raw.info("stats")["total_connections_received"]
+        assert mailbox.wait_for_signal("done", timeout=0.01) is None
+        assert raw.info("stats")["total_connections_received"] == before
+
+
 def test_a_waiter_wakes_in_milliseconds(mailbox_of, raw, background):
     ann, bob = mailbox_of("ann"), mailbox_of("bob")
 
