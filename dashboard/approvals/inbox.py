@@ -15,7 +15,7 @@ from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
 from dashboard import words as house
 from dashboard.access import Audience
-from dashboard.approvals import unusual, words
+from dashboard.approvals import turns, unusual, words
 from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
 from dashboard.approvals.page import Asker, why_gone
 from dashboard.approvals.waiting import Account, Waiting, urgency
@@ -143,11 +143,12 @@ def differing(accounts: Iterable[Account]) -> list[str]:
 
 
 def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: Standing) -> Inbox:
-    """The page of what waits: SQL in one query where what was approved was not read for 15 s.
+    """The page of what waits: SQL in one query where what was approved was not read for 15 s, or tokens for a minute.
 
     Redis in one round trip, for the agents whose requests are on the page.
     """
     unusual.refresh(waiting.accounts)
+    turns.refresh()
     odd = unusual.odd_ones(waiting.accounts)
     holds = _tests(waiting, audience, odd, standing)
     found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
@@ -209,15 +210,16 @@ def lines_of(
 
 
 def page_of(lines: Iterable[Line], page: int) -> list[Line]:
-    """Those of one page, by deadline: each agent's first before any agent's second, and so on.
+    """Those of one page, by deadline: each agent's first before any agent's second, and so on; a fleet is one of them.
 
-    So however many one agent asks, nobody else's request is hidden behind them.
+    So however many one agent asks, or one token in however many names, nobody else's request is hidden behind them.
     """
-    turns: Counter[str] = Counter()
+    taken: Counter[tuple[str, bool]] = Counter()
     queued = []
     for line in lines:
-        queued.append((turns[line.first.agent_id], *urgency(line.first), line))
-        turns[line.first.agent_id] += 1
+        whose = turns.turn_of(line.first.agent_id)
+        queued.append((taken[whose], *urgency(line.first), line))
+        taken[whose] += 1
     queued.sort(key=itemgetter(0, 1, 2))
     shown = (line for *_place, line in queued[(page - 1) * PAGE_LINES : page * PAGE_LINES])
     return sorted(shown, key=lambda line: urgency(line.first))

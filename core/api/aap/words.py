@@ -113,7 +113,8 @@ def body_object(kind: bytes, sent: bytes) -> dict[str, Any]:
     if kind.split(b";")[0].strip().lower() != b"application/json":
         raise invalid("", "Send JSON, with the header “Content-Type: application/json”.")
     try:
-        said = json.loads(sent, object_pairs_hook=_once, parse_float=_exact, parse_constant=_exact)
+        # As text: of bytes Python takes UTF-16 too, which is no JSON to whoever reads it on its way.
+        said = json.loads(sent.decode(), object_pairs_hook=_once, parse_float=_exact, parse_constant=_exact)
     except (ValueError, RecursionError) as error:
         raise invalid("", "The body is no JSON that can be told again as it came.") from error
     if not isinstance(said, dict):

@@ -16,6 +16,7 @@ from core.api.otlp.records import (
 )
 
 CUMULATIVE = 2
+MOST_PARTS = 60_000  # a resource and a scope for each of the 20,000 records that are taken
 
 
 class Form(NamedTuple):
@@ -31,13 +32,29 @@ class Form(NamedTuple):
 
 
 def read(form: Form, signal: str, body: bytes) -> Records:
-    """The records of an export; ValueError where it is none."""
+    """The records of an export; ValueError where it is none, or has too many parts: empty ones are parts too."""
     resources, scopes, items, made = _PARTS[signal]
-    for part in getattr(form.parse(signal, body), resources):
+    each = _Each()
+    for part in each.of(getattr(form.parse(signal, body), resources)):
         resource = form.attributes(part.resource.attributes)
-        for scope in getattr(part, scopes):
-            for item in getattr(scope, items):
+        for scope in each.of(getattr(part, scopes)):
+            for item in each.of(getattr(scope, items)):
                 yield from made(form, item, resource)
+
+
+class _Each:
+    """Counts what is gone through. A body of 4 KB unpacks to two million resources without a record."""
+
+    def __init__(self) -> None:
+        self._left = MOST_PARTS
+
+    def of(self, parts: Iterable[Any]) -> Iterator[Any]:
+        """These, one after another."""
+        for part in parts:
+            if self._left == 0:
+                raise ValueError(f"an export may have {MOST_PARTS:,} resources, scopes and records together")
+            self._left -= 1
+            yield part
 
 
 def _log(form: Form, log: Any, resource: Attributes) -> Iterator[Record]:

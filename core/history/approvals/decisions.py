@@ -47,10 +47,8 @@ from core.values.approvals import (
     VOTED,
     status_of_answer,
 )
-from core.values.digests import edited_digest
 from core.values.json import checked_text, is_unicode
 from core.values.malformed import without_nul
-from core.values.signature import Said, said_as
 
 logger = logging.getLogger(__name__)
 
@@ -356,11 +354,6 @@ def new_intent(user: Any, powers: Powers, tried: Tried, **of_rule: Any) -> Decis
     )
 
 
-def how(intent: DecisionIntent) -> str:
-    """How it answers, as that is signed."""
-    return said_as(status_of_answer(intent.approved), intent.answer, edited_digest(intent.edited_to.encode()))
-
-
 def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
     """Sign what it says, in the name of who decides by it; CannotSign where there is no key.
 
@@ -368,9 +361,8 @@ def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
     """
     if lost := key_lost(intent.edited_to):
         raise CannotSign(lost)
-    said = Said(str(intent.request_id), intent.digest, how(intent), intent.responder, intent.reason)
     moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
-    intent.signature = signing.sign(said, moment)
+    intent.signature = signing.sign(signing.said_of(intent, intent.responder), moment)
     failpoints.reach("site.after_signature")
 
 

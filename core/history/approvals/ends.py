@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.approvals.request import Decision
+from core.history.approvals import signing
 from core.history.approvals.replay import milliseconds
 from core.history.audit.entries import Fact, about
 from core.history.audit.kinds import details_of
@@ -64,7 +65,7 @@ class KnownEnd(NamedTuple):
             request_id=str(intent.request_id),
             digest=intent.digest,
             status=status_of_answer(intent.approved),
-            responder=intent.responder,
+            responder=signing.name_of(intent),
             reason=intent.reason,
             ended_at=intent.accepted_at or intent.created_at,
             decision_id=str(intent.pk),

@@ -300,7 +300,9 @@ def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionInten
         return None
     said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
     intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
-    sign_intent(intent)
+    # `now` was read before the row was waited for: Redis's own clock says that the rule is not over.
+    intent.not_after = min(intent.not_after, rule.expires_at)
+    sign_intent(intent, now)
     intent.save(force_insert=True)
     rule.uses += 1
     rule.save(update_fields=["uses"])

@@ -6,7 +6,7 @@ public keys of those before: what they signed stays proven.
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -20,11 +20,13 @@ from django.utils import timezone
 
 from core.approvals.proof import Proof
 from core.history.database.private_file import open_to_others
+from core.history.people.accounts import names_before
 from core.history.whole_file import sync_folder
 from core.models import ApprovalRecord, DecisionIntent
+from core.models.rules import rule_name
 from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS
-from core.values.approvals import APPROVED, OPEN
+from core.values.approvals import APPROVED, OPEN, status_of_answer
 from core.values.digests import edited_digest
 from core.values.signature import Said, Signature, key_id, message, said_as, signed_by
 
@@ -131,6 +133,28 @@ def is_proven(record: RequestRecord) -> bool:
     how = said_as(record.status, record.answer, edited_digest(record.edited))
     said = Said(record.request_id, record.digest, how, record.responder, record.reason)
     return is_signed(said, record.signature)
+
+
+def said_of(intent: DecisionIntent, name: str) -> Said:
+    """What an attempt says, in this name, as that is signed."""
+    edited = edited_digest(intent.edited_to.encode())
+    how = said_as(status_of_answer(intent.approved), intent.answer, edited)
+    return Said(str(intent.request_id), intent.digest, how, name, intent.reason)
+
+
+def is_by(intent: DecisionIntent, name: str) -> bool:
+    """Whether an attempt is in this name: its person may be called otherwise since it was signed."""
+    return name == intent.responder or is_signed(said_of(intent, name), intent.signature)
+
+
+def name_of(intent: DecisionIntent) -> str:
+    """The name in which an attempt was signed."""
+    if is_signed(said_of(intent, intent.responder), intent.signature):
+        return intent.responder
+    before: Iterator[str] = names_before(intent.user.get_username())
+    if intent.rule_id is not None:
+        before = (rule_name(intent.rule_id, name) for name in before)
+    return next((name for name in before if is_by(intent, name)), intent.responder)
 
 
 def is_open_to_others() -> bool:

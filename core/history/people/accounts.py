@@ -16,10 +16,13 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from core.history.audit.at_commit import append_at_commit
+from core.history.audit.kinds import details_of
 from core.history.database import locks
 from core.history.people import rights_changes
 from core.history.people.actor import acted
 from core.history.people.lookalikes import alike
+from core.models import AuditEntry
+from core.values.malformed import ODD
 from core.values.text import one_line
 
 WATCHED = ("username", "email", "is_active", "is_staff", "is_superuser")  # notices go to the address
@@ -130,6 +133,19 @@ def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, 
     stored = update_fields is None or "password" in update_fields
     if stored and before.password != instance.password and not rehashed:
         _record("account.password", account=instance.get_username())
+
+
+def names_before(name: str) -> Iterator[str]:
+    """How the account of this name was called before, by the record: the last one first."""
+    changes = AuditEntry.objects.filter(kind="account.changed").order_by("-sequence")
+    for text in changes.values_list("details", flat=True).iterator():
+        try:
+            before, after = (details_of(text) or {})["changed"]["username"]
+        except ODD:  # something else of it was changed, or somebody damaged the entry
+            continue
+        if after == name:
+            name = str(before)
+            yield name
 
 
 def _group_saved(instance: Group, created: bool, raw: bool, **_signal: Any) -> None:

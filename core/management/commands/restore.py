@@ -39,7 +39,11 @@ class Command(BaseCommand):
         )
         for notice in done.notices:
             self.stdout.write(f"note: {notice}")
-        self.stdout.write("Now start the site. Everybody signs in again.")
+        self.stdout.write(
+            f"What was taken away after {manifest.made_at} is there again: tokens that were revoked, rights, people who "
+            "left, uses of rules. Take it away before agents and people come.\n"
+            "Now start the site. Everybody signs in again."
+        )
         if chain.problems:
             self.stderr.write(
                 f"The record was NOT whole when it was backed up, and is as it was: {chain.first_problem}."

@@ -225,6 +225,9 @@ NEVER_THE_SAME = [
     b'{"tool": "a", "arguments": {"n": NaN}, "timeout": "1m"}',
     b'{"tool": "a", "arguments": {"n": 1e-99999999999999999999}, "timeout": "1m"}',
     b'{"tool": "a", "arguments": {"n": 0e99999999999999999999}, "timeout": "1m"}',
+    '{"tool": "a", "arguments": {}, "timeout": "1m"}'.encode("utf-16"),
+    b'\xef\xbb\xbf{"tool": "a", "arguments": {}, "timeout": "1m"}',
+    b'{"tool": "a\xff", "arguments": {}, "timeout": "1m"}',
 ]
 
 

@@ -9,9 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from core import ApprovalGate
 from core.history.approvals.answers import release
+from core.history.people import tokens
+from core.history.people.tokens import Wanted
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
 from dashboard.approvals import unusual
-from dashboard.approvals.inbox import MOST_TOGETHER
+from dashboard.approvals.inbox import MOST_TOGETHER, PAGE_LINES
 from tests.dashboard.display.markup import parse
 from tests.live_record import live_record
 from tests.round_trips import round_trips
@@ -362,6 +364,17 @@ def test_a_thousand_that_wait_cost_what_ten_do_and_leave_the_page_small(gate, re
     ask(10, 1_000)
     record()
     assert cost() == few
+
+
+def test_the_names_of_a_fleet_share_its_turns_so_that_no_token_hides_others(gate, signed_in, make_user):
+    client, boss = signed_in("approver"), make_user("boss", "viewer", "administrator")
+    for agent, begins in (("fleet-", True), ("fleet-known", False)):
+        tokens.make(boss, Wanted(agent, agent, begins, ("ask",), 1))
+    for number in range(PAGE_LINES + 1):
+        ApprovalGate(gate._store, f"fleet-{number}").open_request("spam", {"n": number}, timeout=60)
+    others = ("deployer", "fleet-known", "fleet")
+    late = [ApprovalGate(gate._store, name).open_request("deploy", {}, timeout=600) for name in others]
+    assert {one.request_id for one in late} <= set(lines(client))
 
 
 def test_every_name_that_can_ask_is_found_by_the_link_of_its_group(clean_redis, signed_in):

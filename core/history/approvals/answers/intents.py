@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from core.history.approvals import signing
 from core.history.database.prepared import Query, Update
 from core.models import DecisionIntent
 from core.store.approvals import valid_id
@@ -37,11 +38,12 @@ def without_held(intents: dict[str, list[DecisionIntent]]) -> dict[str, uuid.UUI
 
 def intent_of(intents: Iterable[DecisionIntent], said: Mapping[str, str]) -> DecisionIntent | None:
     """The intent of that very person, or of a rule of theirs, which this end says that it came of."""
-    about = tuple(said[name] for name in ("decision_id", "status", "responder", "channel"))
+    about = tuple(said[name] for name in ("decision_id", "status", "channel"))
     stands = (*about, said.get("answer", ""), said.get("edited_digest", ""))
     for intent in intents:
-        mine = (str(intent.pk), status_of_answer(intent.approved), intent.responder, intent.channel)
-        if (*mine, intent.answer, edited_digest(intent.edited_to.encode())) == stands:
+        mine = (str(intent.pk), status_of_answer(intent.approved), intent.channel)
+        is_it = (*mine, intent.answer, edited_digest(intent.edited_to.encode())) == stands
+        if is_it and signing.is_by(intent, said["responder"]):
             return intent
     return None
 

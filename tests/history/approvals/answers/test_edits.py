@@ -8,6 +8,7 @@ import pytest
 
 from core import ApprovalGate
 from core.approvals import deciding
+from core.approvals.question import checked_proof
 from core.approvals.waiting import Hearing, wait_until
 from core.errors import AlreadyCollected
 from core.history.approvals import decisions, signing
@@ -243,6 +244,30 @@ def test_an_outbox_that_lost_its_entry_is_told_again_with_the_edit(
     repair()
     row = ApprovalRecord.objects.get(pk=request.request_id)
     assert (row.answer, row.edited_to.encode(), row.channel) == ("edited", BYTES, "site")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["recorded late", "lost by Redis"])
+def test_who_is_renamed_meanwhile_has_answered_by_the_name_of_that_time(
+    with_key, maria, gate, raw, asked, edit, record, repair, lost
+):
+    request = asked()
+    record()
+    assert edit(maria, request).accepted
+    for name in ("somebody", "somebody else"):
+        maria.username = name
+        maria.save()
+    if lost:
+        raw.flushall()
+    repair()
+    row = ApprovalRecord.objects.get(pk=request.request_id)
+    assert (row.status, row.responder, row.channel) == ("approved", "maria", "site")
+    assert row.edited_to.encode() == BYTES
+    assert AuditEntry.objects.get(kind="approval.approved").actor == "maria"
+    assert wrong_of(row.pk) == []
+    hearing = Hearing(understands="edited", proof=checked_proof(row.digest))
+    heard = wait_until(gate._store, request.request_id, time.monotonic() + 5, hearing)
+    assert (heard.approved, heard.verified, heard.edited) == (True, True, WANTED)
+    assert_chain_is_whole()
 
 
 def test_a_claimed_edit_is_for_one(maria, gate, asked, edit):

@@ -268,6 +268,17 @@ def test_two_recorders_that_let_a_rule_answer_at_once_leave_one_answer_and_no_re
     assert not AuditEntry.objects.filter(kind="decision.refused").exists()
 
 
+def test_a_rule_that_ends_while_its_row_is_waited_for_takes_no_effect(rule, gate, record, settings):
+    made = rule()
+    settings.TELEMETRY_RULES = False
+    asked = live_record(gate, gate.open_request("shell", {"command": "git push"}).request_id)
+    Rule.objects.update(expires_at=asked.requested_at + timedelta(milliseconds=1))
+    intent = rules._intend(made.pk, asked, asked.requested_at)  # read before others let go of the row
+    record()
+    assert decisions.carry_out(gate._store, intent, asked).outcome == "lapsed"
+    assert live_record(gate, asked.request_id).status == "pending"
+
+
 def test_an_answer_of_a_rule_that_came_too_late_leaves_it_to_people(
     rule, gate, clean_redis, repair, monkeypatch, ann, decide
 ):
