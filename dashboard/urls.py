@@ -22,6 +22,7 @@ urlpatterns = [
     path("approvals/together/", bulk.confirm, name="together"),
     path("approvals/together/approve/", bulk.approve, name="approve-together"),
     path("approvals/together/deny/", bulk.deny, name="deny-together"),
+    path("approvals/together/held/", bulk.held, name="held-together"),
     path("approvals/together/undo/", bulk.undo, name="undo-together"),
     path("approvals/<uuid:request_id>/", approvals.show, name="approval"),
     path("approvals/<uuid:request_id>/approve/", approvals.approve, name="approve"),

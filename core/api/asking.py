@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
-from core.api.bearers import while_good
 from core.api.desk import Desk
 from core.api.ends import until
 from core.api.living import BYTES_AT_ONCE, only, with_fields
@@ -173,8 +172,8 @@ async def outcome(
 ) -> Reply:
     """How it ended, waiting at most so long: 200, or 202 while it is pending. An approval may be claimed once."""
     first = iter((partial(_first_look, agent),))
-    look = while_good(bearer, lambda: next(first, _look)(request_id, hearing))
-    said: Reply | None = await waited(desk, request_id, seconds, look)
+    with desk.standing.while_good(bearer, lambda: next(first, _look)(request_id, hearing)) as look:
+        said: Reply | None = await waited(desk, request_id, seconds, look)
     return said or Reply(202, {"id": request_id, "status": PENDING})
 
 
@@ -230,8 +229,8 @@ async def ended(desk: Desk, bearer: Bearer, agent: str, body: dict[str, Any]) ->
     ids, seconds = body.get("ids"), wait_seconds(str(body.get("wait", 0)))
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_AT_ONCE or not all(map(valid_id, ids)):
         raise Refused(400, "ids", f"ids must be 1 to {MOST_AT_ONCE:,} ids of requests.", of="ids")
-    are_over = while_good(bearer, partial(_ended, agent, ids))
-    with desk.listeners.call() as call:
+    good = desk.standing.while_good(bearer, partial(_ended, agent, ids))
+    with desk.listeners.call() as call, good as are_over:
 
         async def look() -> tuple[list[str] | None, float]:
             found, due = await desk.run(are_over)

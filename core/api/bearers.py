@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
-from django.db import close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from core.api.answers import Refused, Reply
@@ -42,6 +43,9 @@ class Bearers:
 
         A token that was good here before is always looked up: strangers behind the same address keep nobody out.
         """
+        kept = self.remembered(secret)  # asked while this call waited for its thread
+        if kept is not None:
+            return kept
         if secret not in self._known:
             self._refuse_a_flood(address)
         close_old_connections()
@@ -77,14 +81,36 @@ class Bearers:
 
 
 class Standing:
-    """Whether the tokens of answers that go on for hours are good: one question of the database for all of them.
+    """Whether the tokens of calls that wait, and of streams, are good: one question of the database for all of them.
 
-    open_: the digests of the secrets that were shown for them. Safe from several threads.
+    streams: the digests of the secrets that were shown for those that are open. Safe from several threads.
     """
 
-    def __init__(self, open_: Callable[[], Collection[str]]) -> None:
-        self._open, self._lock = open_, threading.Lock()
+    def __init__(self, streams: Callable[[], Collection[str]]) -> None:
+        self._streams, self._lock = streams, threading.Lock()
+        self._calls: Counter[str] = Counter()  # that wait, by the digest of the secret that was shown
         self._asked = _Asked(0.0, frozenset(), frozenset())
+        self._failed: tuple[float, Exception] = (0.0, Exception())
+
+    @contextmanager
+    def while_good(self, bearer: Bearer, look: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
+        """The look of a call that waits, Refused once its secret is not good any more: nobody is told anything then.
+
+        It may ask the database, so call the look in a thread; enter it in the loop.
+        """
+
+        def act() -> Result:
+            if time.monotonic() > bearer.known_until and not self.ask(bearer.digest):
+                raise Refused(401, "token", NOT_GOOD)
+            return look()
+
+        self._calls[bearer.digest] += 1
+        try:
+            yield act
+        finally:
+            self._calls[bearer.digest] -= 1
+            if not self._calls[bearer.digest]:
+                del self._calls[bearer.digest]
 
     def remembered(self, digest: str) -> bool | None:
         """Whether it is good, where that was asked just now."""
@@ -92,18 +118,31 @@ class Standing:
         return digest in asked.good if asked.is_new and digest in asked.of else None
 
     def ask(self, digest: str) -> bool:
-        """The same by the database. Who comes at the same time hears what the first one asked."""
+        """The same by the database. Who comes at the same time hears what the first one asked, or how it failed."""
+        came = time.monotonic()
         with self._lock:
             known = self.remembered(digest)
             if known is not None:
                 return known
-            last = self._asked
-            if not last.is_new:  # the time counts from before the question
-                last = _Asked(time.monotonic() + STANDING_SECONDS, frozenset(self._open()), frozenset())
-            of = {digest} if last is self._asked else last.of | {digest}
-            good = tokens.good_of(of, timezone.now())
-            self._asked = _Asked(last.until, last.of | of, last.good | good)
-            return digest in good
+            failed_at, error = self._failed
+            if failed_at > came:
+                raise error
+            try:
+                return digest in self._question(digest)
+            except Error as error:
+                self._failed = (time.monotonic(), error)
+                raise
+
+    def _question(self, digest: str) -> frozenset[str]:
+        """Which of all that wait are good; of this one alone, where it came after they were asked of."""
+        last = self._asked
+        if not last.is_new:  # the time counts from before the question
+            waiting = frozenset((*self._streams(), *self._calls))
+            last = _Asked(time.monotonic() + STANDING_SECONDS, waiting, frozenset())
+        of = {digest} if last is self._asked else last.of | {digest}
+        good = tokens.good_of(of, timezone.now())
+        self._asked = _Asked(last.until, last.of | of, last.good | good)
+        return good
 
 
 class _Asked(NamedTuple):
@@ -116,20 +155,6 @@ class _Asked(NamedTuple):
     @property
     def is_new(self) -> bool:
         return self.until > time.monotonic()
-
-
-def while_good(bearer: Bearer, look: Callable[[], Result]) -> Callable[[], Result]:
-    """The look of a call that waits, Refused once its secret is not good any more: nobody is told anything for it then.
-
-    It asks the database, so call it in a thread.
-    """
-
-    def act() -> Result:
-        if time.monotonic() > bearer.known_until and not tokens.good_of((bearer.digest,), timezone.now()):
-            raise Refused(401, "token", NOT_GOOD)
-        return look()
-
-    return act
 
 
 def secret_of(header: bytes) -> str:

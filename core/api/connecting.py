@@ -14,7 +14,7 @@ from core.history.people.tokens import SCOPES, Bearer
 from core.models import AgentToken
 
 ASKED = ("machine", "agent", "client", "scopes")
-GONE = "This code is over: it was not confirmed in time, or its token was fetched. Begin again."
+GONE = "This code is over: it was not confirmed in time, its place was needed, or its token was fetched. Begin again."
 
 
 def begin(body: dict[str, Any], address: str) -> Reply:

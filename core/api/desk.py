@@ -63,7 +63,7 @@ class Desk:
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
         self.listeners = Listeners(self.run)
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
-        self._standing = Standing(lambda: list(self.streams))
+        self.standing = Standing(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
     async def run(self, action: Callable[[], Any]) -> Any:
@@ -80,10 +80,8 @@ class Desk:
 
     async def still(self, bearer: Bearer) -> bool:
         """Whether its secret is good now, by the database: for an answer that goes on for hours."""
-        known = self._standing.remembered(bearer.digest)
-        good: bool = (
-            known if known is not None else await self.run(partial(self._standing.ask, bearer.digest))
-        )
+        known = self.standing.remembered(bearer.digest)
+        good: bool = known if known is not None else await self.run(partial(self.standing.ask, bearer.digest))
         return good
 
 

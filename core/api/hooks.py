@@ -18,7 +18,7 @@ from typing import Any
 
 from core.api import asking, living
 from core.api.answers import Refused, Reply, not_taken
-from core.api.bearers import require, while_good
+from core.api.bearers import require
 from core.api.desk import Desk
 from core.api.elicitation import ELICITATION, Form
 from core.api.living import Beating
@@ -133,8 +133,8 @@ async def claude_code(
     seconds = asking.wait_seconds(query.get("timeout"), "timeout", LEAST, MOST, USUAL) - EARLY_SECONDS
     # An edit is offered only where the client takes one; a question back is words for its model.
     understands = (CHANGES, *(word for word in query.get("understands", "").split(",") if word == EDITED))
-    with_beats = _beats(desk.beating, bearer, agent, question) if "beat" in bearer.scopes else None
-    reply = await _while_alive(desk, with_beats, _held(desk, bearer, agent, question, understands, seconds))
+    held = _held(desk, bearer, agent, question, understands, seconds)
+    reply = await (_while_alive(desk, bearer, agent, question, held) if "beat" in bearer.scopes else held)
     return (
         _of_form(question, reply) if isinstance(question, Form) else _said(question, reply.status, reply.body)
     )
@@ -174,29 +174,29 @@ async def _held(
         return await outcome(_new)
 
 
-async def _while_alive(desk: Desk, beat: Callable[[], Any] | None, waiting: Awaitable[Reply]) -> Reply:
+async def _while_alive(
+    desk: Desk, bearer: Bearer, agent: str, question: Question, waiting: Awaitable[Reply]
+) -> Reply:
     """What is waited for; meanwhile its agent, which cannot speak, is seen to live."""
+    said = {
+        "run": question.session[:255],
+        "status": "waiting",
+        "task": f"{question.name}: waits for an answer",
+    }
+    alive = partial(desk.beating.take, "beat", bearer.number, agent, said)
 
     async def beats() -> None:
-        while beat is not None:
-            with suppress(TelemetryError, Refused):  # its tool waits all the same
-                await desk.run(beat)
-            await asyncio.sleep(BEAT_SECONDS)
+        with desk.standing.while_good(bearer, alive) as beat:
+            while True:
+                with suppress(TelemetryError, Refused):  # its tool waits all the same
+                    await desk.run(beat)
+                await asyncio.sleep(BEAT_SECONDS)
 
     task = asyncio.ensure_future(beats())
     try:
         return await waiting
     finally:
         task.cancel()
-
-
-def _beats(beating: Beating, bearer: Bearer, agent: str, question: Question) -> Callable[[], Any]:
-    said = {
-        "run": question.session[:255],
-        "status": "waiting",
-        "task": f"{question.name}: waits for an answer",
-    }
-    return while_good(bearer, partial(beating.take, "beat", bearer.number, agent, said))
 
 
 def asks(policy: str, question: Question) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.api import asking, connecting, hooks, living, streams
 from core.api.answers import Refused, Reply
-from core.api.bearers import agent_of, require, while_good
+from core.api.bearers import agent_of, require
 from core.api.description import DESCRIPTION
 from core.api.desk import (
     BODY_BYTES,
@@ -87,12 +87,13 @@ async def _signal(call: Call) -> Reply:
     async def give_back(signal: CoordinationSignal) -> None:
         await run(partial(living.put_back, agent, signal))
 
-    take = partial(run, while_good(call.bearer, partial(living.take_signal, agent, call.query)))
+    one = partial(living.take_signal, agent, call.query)
+    with call.desk.standing.while_good(call.bearer, one) as take:
 
-    async def look() -> tuple[CoordinationSignal | None, float]:
-        return await streams.handed(take, give_back), LOOK_SECONDS
+        async def look() -> tuple[CoordinationSignal | None, float]:
+            return await streams.handed(partial(run, take), give_back), LOOK_SECONDS
 
-    found = await until(call.desk.mail, agent, seconds, look) if seconds else (await look())[0]
+        found = await until(call.desk.mail, agent, seconds, look) if seconds else (await look())[0]
     if found is None:
         return Reply(204)
     return Reply(200, found.to_dict(), unsent=partial(give_back, found))

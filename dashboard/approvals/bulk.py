@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,12 +12,15 @@ from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from core.errors import StoreUnavailable
 from core.history.approvals.answers import holds, presets
+from core.history.audit.kinds import read_details
+from core.models import AuditEntry, DecisionIntent
 from core.store.approvals import valid_id
 from core.store.client import open_store
+from core.values.approvals import HELD, VOID
 from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import known as names
@@ -127,6 +131,47 @@ def undo(request: HttpRequest) -> HttpResponse:
     if taken:
         messages.success(request, taken_back(taken))
     return redirect(inbox_address(request.POST.get("back", "")))
+
+
+@require_safe
+@never_cache
+@access.viewer_required
+def held(request: HttpRequest) -> HttpResponse:
+    """What became of approvals that this person gave together: which are held yet, and which did not count, and why."""
+    asked = [one for name in ("id", "of") for one in request.GET.getlist(name) if valid_id(one)]
+    intents = holds.became_of(request.user, asked[:MOST_TOGETHER])
+    waiting = read_waiting(open_store())
+    names_of = {account.request_id: _name(account) for account in waiting.accounts}
+    why = _why_void([intent for intent in intents if intent.outcome == VOID])
+    why |= {one.pk: words.OUTCOMES[one.outcome] for one in intents if one.outcome in words.OUTCOMES}
+    refused = [
+        (str(one.request_id), names_of.get(str(one.request_id)) or _name_of(one), why[one.pk])
+        for one in intents
+        if one.pk in why
+    ]
+    still = [(str(one.request_id), one.release_at) for one in intents if one.outcome == HELD]
+    released = [one for one in intents if one.outcome not in (HELD, VOID) and one.pk not in why]
+    context = {
+        "held": sorted(still, key=lambda one: one[1]),
+        "refused": refused,
+        "released": [str(one.request_id) for one in released],
+        "inbox": {"now": waiting.now, "filters": {"query": request.GET.get("back", "")}},
+    }
+    return render(request, "dashboard/approvals/_held_together.html", context)
+
+
+def _why_void(intents: list[DecisionIntent]) -> dict[UUID, str]:
+    """Why these did not count, as the record says it; nothing of those that were taken back."""
+    entries = AuditEntry.objects.filter(
+        kind="decision.voided", request_id__in=[one.request_id for one in intents]
+    )
+    said = [read_details(details) for details in entries.values_list("details", flat=True)]
+    why = {one.get("decision_id"): str(one.get("why", "")) for one in said}
+    return {one.pk: why[str(one.pk)] for one in intents if str(one.pk) in why}
+
+
+def _name_of(intent: DecisionIntent) -> str:
+    return words.request_name(intent.approval_type, intent.agent_id)
 
 
 class _Sorted(NamedTuple):

@@ -1,6 +1,7 @@
 """What waits, as lists show it: a short account of each request, made once and kept while the request waits."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,10 @@ TELLING = (
     ("table", "database", "bucket", "path", "file", "branch"),
     ("command", "cmd", "sql", "query", "script", "statement"),
 )  # fmt: skip
+# A list of one of these names is a command as a shell would take it; of the last two the program stands beside it.
+ARGUMENTS = ("args", "arguments")
+COMMANDS = ("command", "cmd", "argv", *ARGUMENTS)
+PROGRAMS = ("command", "cmd", "program", "executable")
 
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")  # what stands between the words of a name
 
@@ -92,10 +97,32 @@ class Account:
 
 def facts_of(values: Iterable[Value]) -> str:
     """The values that tell most of a request, by fixed names; where it has none of these, by the alphabet."""
-    found = list(dict(values).items())
-    ranked = sorted((_rank(name), name, text) for name, text in found)
+    found = dict(values)
+    commands = _commands_in(found)
+    ranked = [(len(TELLING) - 1, name, text) for name, text in commands.items()]
+    ranked = sorted(ranked + [(_rank(name), name, text) for name, text in found.items()])
     parts = [plain(f"{name[:FACT_LENGTH]} {_short(text)}") for _rank_, name, text in ranked[:FACTS]]
     return " · ".join(parts)
+
+
+def _commands_in(values: dict[str, str]) -> dict[str, str]:
+    """The commands that stand in lists, each one text with the bounds of its arguments; taken out of the values."""
+    lists: dict[str, list[str]] = {}
+    for name in list(values):
+        parent, _dot, number = name.rpartition(".")
+        is_next = number == str(len(lists.get(parent, ())) + 1)
+        if is_next and _WORDS.split(parent)[-1].casefold() in COMMANDS:
+            lists.setdefault(parent, []).append(values.pop(name))
+    commands = {}
+    for name, said in lists.items():
+        around, dot, last = name.rpartition(".")
+        beside = [f"{around}{dot}{program}" for program in PROGRAMS] if last.casefold() in ARGUMENTS else []
+        program = next((known for known in beside if known in values), None)
+        if program is None:
+            commands[name] = shlex.join(said)
+        else:
+            commands[program] = shlex.join([values.pop(program), *said])
+    return commands
 
 
 def _rank(name: str) -> int:

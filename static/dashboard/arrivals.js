@@ -23,6 +23,15 @@ async function askOfReleased(page) {
   }
 }
 
+// Of many that were approved together the site says which are held yet, and which did not count and why.
+async function askOfTogether() {
+  const strip = document.querySelector("#notices [data-became]:not(.told)");
+  if (!strip) return;
+  const asked = new URLSearchParams([...strip.querySelectorAll("[name=id], [name=of], [name=back]")].map(({ name, value }) => [name, value]));
+  const { answer, text } = await getPage(`${strip.dataset.became}?${asked}`);
+  if (answer.ok && strip.isConnected) await htmx.swap({ text, target: strip, sourceElement: strip, select: ".held", swap: "outerMorph" });
+}
+
 document.addEventListener("click", (event) => {
   const link = event.target.closest("#lines a, #pane .back, #pane [data-alone]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;

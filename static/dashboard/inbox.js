@@ -110,5 +110,6 @@ async function takeInbox() {
   await takeList(got);
   if (WIDE.matches && !wanted) await selectFirst();
   await askOfReleased(got.page);
+  await askOfTogether();
   return true;
 }

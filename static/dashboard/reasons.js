@@ -66,7 +66,7 @@ function moveDraft(request, from, to) {
 }
 
 function tidy() {
-  for (const said of document.querySelectorAll("#notices :is(.done, .passing, .released)")) {
+  for (const said of document.querySelectorAll("#notices :is(.done, .passing, .released:not(.refused))")) {
     said.dataset.seen ??= Date.now();
     if (Date.now() - said.dataset.seen > NOTICE_MS) said.remove();
   }

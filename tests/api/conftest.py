@@ -28,9 +28,8 @@ def owner(make_user: Callable[..., User]) -> User:
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
-    monkeypatch.setattr(
-        door.desk, "_standing", Standing(lambda: list(door.desk.streams))
-    )  # nor do their tokens
+    standing = Standing(lambda: list(door.desk.streams))
+    monkeypatch.setattr(door.desk, "standing", standing)  # nor do their tokens
     clients: list[httpx.Client] = []
 
     def connect(

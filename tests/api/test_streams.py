@@ -4,17 +4,20 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
 from core.api import bearers, ends, living, streams
-from core.api.answers import server_sent
+from core.api.answers import Refused, server_sent
 from core.gate.wakes import Wakes
 from core.history.people import tokens
+from core.history.people.tokens import Bearer
 from core.models import AgentToken
 from telemetry_site.asgi import door
 from tests.servers import client_of
@@ -157,7 +160,7 @@ def test_a_stream_ends_with_its_token(agent, owner, monkeypatch):
         assert list(events_of(answer)) == []
 
 
-def test_one_question_tells_of_all_tokens_that_have_streams(
+def test_one_question_tells_of_all_tokens_that_have_streams_or_calls_that_wait(
     agent, owner, monkeypatch, django_assert_num_queries
 ):
     monkeypatch.setattr(bearers, "STANDING_SECONDS", 60.0)
@@ -165,11 +168,47 @@ def test_one_question_tells_of_all_tokens_that_have_streams(
         agent(name)
     [(_pk, one), (second, two), (_pk, three)] = AgentToken.objects.order_by("pk").values_list("pk", "digest")
     tokens.revoke(owner, second)
-    standing = bearers.Standing(lambda: [one, two])
-    with django_assert_num_queries(1):
+    standing = bearers.Standing(lambda: [one])
+    waiting = Bearer(second, "two", False, frozenset(), timezone.now(), digest=two)
+    with ExitStack() as calls, django_assert_num_queries(1):
+        looks = [calls.enter_context(standing.while_good(waiting, bool)) for _ in range(20)]
         assert [standing.ask(digest) for digest in (one, two, one, two)] == [True, False, True, False]
+        for look in looks:  # all that an outage wakes at once
+            with pytest.raises(Refused, match="not good"):
+                look()
     with django_assert_num_queries(1):  # one that came since
         assert (standing.ask(three), standing.remembered(three)) == (True, True)
+
+
+def test_a_question_that_fails_is_not_asked_again_by_who_waited_for_it(soon, patience, monkeypatch):
+    asked, goes_on = [], threading.Event()
+
+    def hangs(digests, _now):
+        asked.append(digests)
+        assert goes_on.wait(patience)
+        raise OperationalError("away")
+
+    class Door:
+        lock, came = threading.Lock(), 0
+
+        def __enter__(self):
+            self.came += 1
+            self.lock.acquire()
+
+        def __exit__(self, *_error):
+            self.lock.release()
+
+    monkeypatch.setattr(tokens, "good_of", hangs)
+    standing = bearers.Standing(lambda: ())
+    door_of_question = standing._lock = Door()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(standing.ask, "one")
+        soon(lambda: asked)
+        others = [pool.submit(standing.ask, "one") for _ in range(3)]
+        soon(lambda: door_of_question.came == 4)
+        goes_on.set()
+        assert [type(one.exception(patience)) for one in (first, *others)] == [OperationalError] * 4
+    assert len(asked) == 1
 
 
 def test_an_event_with_what_utf_8_cannot_hold_is_told_by_its_escape_and_ends_no_stream(agent, clean_redis):

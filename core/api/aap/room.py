@@ -11,7 +11,6 @@ from typing import Any
 from core.api.aap import instances, requests, words
 from core.api.answers import Refused, Reply
 from core.api.asking import waited
-from core.api.bearers import while_good
 from core.api.desk import (
     Desk,
     Receive,
@@ -83,8 +82,11 @@ class Provider:
     async def _read(self, call: "Asked", named: uuid.UUID | None, receive: Receive) -> Reply:
         seconds = words.wait_seconds(_query(call.scope).get("wait"))
         if seconds and named is not None:
-            with self._polling(call.agent):
-                look = while_good(call.bearer, partial(requests.ended, call.agent, named))
+            look_once = partial(requests.ended, call.agent, named)
+            with (
+                self._polling(call.agent),
+                self._desk.standing.while_good(call.bearer, look_once) as look,
+            ):
                 ended = await unless_gone(waited(self._desk, str(named), seconds, look), receive)
             if ended is not None:
                 return Reply(ended.status, ended.body)

@@ -6,6 +6,7 @@ What a command fetches with is long, and only its digest stands in the database.
 
 import json
 import secrets
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.utils import timezone
 
-from core.history.agents.origins import origin_of
+from core.history.agents.origins import neighbourhood_of, origin_of
 from core.history.audit.at_commit import append_at_commit
 from core.history.people import tokens
 from core.history.people.actor import acted
@@ -52,10 +53,7 @@ def begin(
         raise ValueError(f"scopes must be some of {', '.join(SCOPES)}")
     now, secret = timezone.now(), secrets.token_urlsafe(32)
     DeviceCode.objects.filter(expires_at__lt=now - KEPT).delete()
-    still = DeviceCode.objects.filter(state=WAITING, expires_at__gt=now)
-    origins = [origin_of(one) for one in still.values_list("address", flat=True)]
-    if origins.count(origin_of(address)) >= OPEN_FROM_ONE or len(origins) >= OPEN:
-        raise TooMany("Too many commands wait for a person already. Try again in ten minutes.")
+    _make_room(address, now)
     code = DeviceCode.objects.create(
         code="".join(secrets.choice(LETTERS) for _ in range(LENGTH)),
         digest=tokens.digest_of(secret),
@@ -68,6 +66,28 @@ def begin(
         expires_at=now + LIVES,
     )
     return code, secret
+
+
+def _make_room(address: str, now: datetime) -> None:
+    """TooMany where this address has its share.
+
+    Where all places are taken, the network that holds most gives up its oldest code to one that holds less, so that
+    nobody keeps others out by many addresses, and nobody takes back and forth.
+    """
+    still = DeviceCode.objects.filter(state=WAITING, expires_at__gt=now).order_by("created_at", "pk")
+    waiting = [(pk, origin_of(of), neighbourhood_of(of)) for pk, of in still.values_list("pk", "address")]
+    if sum(origin == origin_of(address) for _pk, origin, _of in waiting) >= OPEN_FROM_ONE:
+        raise TooMany(
+            "Too many commands from this address wait for a person already. Try again in ten minutes."
+        )
+    if len(waiting) < OPEN:
+        return
+    held = Counter(of for _pk, _origin, of in waiting)
+    fullest, most = held.most_common(1)[0]
+    if most < held[neighbourhood_of(address)] + 2:
+        raise TooMany("Too many commands wait for a person already. Try again in ten minutes.")
+    oldest = next(pk for pk, _origin, of in waiting if of == fullest)
+    DeviceCode.objects.filter(pk=oldest, state=WAITING).update(expires_at=now)
 
 
 def shown(code: str) -> str:

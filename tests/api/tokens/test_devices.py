@@ -145,6 +145,23 @@ def test_who_has_a_network_of_ipv6_is_one_and_takes_nobody_elses_place(clean_red
     devices.begin(*said, "192.0.2.1")
 
 
+@pytest.mark.parametrize("network", ["2001:db8:1:{}::1", "198.51.100.{}"])
+def test_a_network_that_holds_all_places_gives_up_its_oldest_to_who_holds_less(
+    clean_redis, monkeypatch, network
+):
+    monkeypatch.setattr(devices, "OPEN", 6)
+    said = ("ann-laptop", "ann-laptop", ("ask",), "agent-telemetry 1")
+    taken = [devices.begin(*said, network.format(number + 1)) for number in range(6)]
+    mine = [devices.begin(*said, "192.0.2.1") for _ in range(3)]
+    assert [devices.find(code.code) is None for code, _secret in taken] == [True] * 3 + [False] * 3
+    assert devices.fetch(taken[0][1]).word == "over"
+    assert [devices.fetch(secret).word for _code, secret in mine] == ["waiting"] * 3
+    for address in ("192.0.2.1", network.format(99)):  # each holds its half, and takes none from the other
+        with pytest.raises(devices.TooMany):
+            devices.begin(*said, address)
+    devices.begin(*said, "203.0.113.1")
+
+
 def test_guesses_from_one_network_of_ipv6_are_of_one(owner, monkeypatch):
     monkeypatch.setattr("core.api.bearers.TRIES", 2)
     bearers, heard = Bearers(), []

@@ -95,6 +95,32 @@ def test_by_thumb_each_approval_is_one_press_and_the_last_one_leads_to_the_list(
     wait_until(lambda: not still_held(), "it is taken back")
 
 
+def test_of_many_that_were_approved_together_those_that_did_not_count_are_named_with_why(
+    held, clean_redis, sign_in
+):
+    gate = ApprovalGate(clean_redis, "robot")
+    asked = [
+        gate.open_request("deploy", {"service": name}, timeout=600).request_id for name in ("a", "b", "c")
+    ]
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    page.locator("#pane [data-group][value=approve]").click()
+    page.get_by_role("button", name="Approve 3").click()
+    strip = page.locator("#notices .held")
+    expect(strip).to_contain_text("Approving 3 requests")
+    first, second, third = (DecisionIntent.objects.get(request_id=one).pk for one in asked)
+    release.release(gate._store, first)
+    expect(strip).to_contain_text("Approving 2 requests")
+    ApprovalType.objects.create(name="deploy", approvers=2)
+    release.release(gate._store, second)
+    release.release(gate._store, third)
+    expect(strip).to_contain_text("Approved 1 request.")
+    expect(strip).to_contain_text("2 not approved:")
+    expect(strip.locator("p > span")).to_have_text(
+        [f"deploy of robot (service {name}): {release.MORE_PEOPLE}" for name in ("b", "c")]
+    )
+    expect(strip.get_by_role("button")).to_have_count(0)
+
+
 def test_an_approval_that_policy_takes_away_at_its_release_is_said_and_can_be_given_again(
     held, clean_redis, sign_in
 ):

@@ -1,5 +1,6 @@
 """The inbox as the server prints it: groups of what is alike, what is unusual, filters, and answers to many at once."""
 
+import json
 import secrets
 
 import pytest
@@ -14,6 +15,11 @@ from core.history.people.tokens import Wanted
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER, PAGE_LINES
+from core.history.search.words import lines_in
+from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
+from dashboard.approvals import unusual
+from dashboard.approvals.inbox import MOST_TOGETHER
+from dashboard.approvals.waiting import facts_of
 from tests.dashboard.display.markup import parse
 from tests.live_record import live_record
 from tests.round_trips import round_trips
@@ -247,6 +253,20 @@ def test_a_line_says_what_tells_most_also_of_a_long_text_and_of_names_in_camel_c
     assert "path /srv/app/deep…eep/deep/deep/deep/main.py" in told
     assert any("of text" in line and "passwd" not in line for line in told)
     assert not any("hunter22" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"argv": ["find", ".", "-name", "*.py x", ""]}, "argv find . -name '*.py x' ''"),
+        ({"tool_input": {"command": ["bash", "-lc", "ls | wc"]}}, "tool_input.command bash -lc 'ls | wc'"),
+        ({"z": 1, "args": ["push", "--force"], "command": "git"}, "command git push --force · z 1"),
+        ({"commandArgs": ["a"], "command": "git log"}, "command git log · commandArgs a"),
+        ({"args": {"path": "/a", "n": ["1"]}, "to": ["a", "b"]}, "to.1 a · to.2 b · args.path /a · args.n.1 1"),
+    ],
+)  # fmt: skip
+def test_a_command_is_told_as_one_with_the_bounds_of_its_arguments(context, said):
+    assert facts_of(lines_in(json.dumps(context))) == said
 
 
 # Many at once

@@ -155,6 +155,13 @@ def held_by(user: Any) -> list[tuple[str, datetime]]:
     return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at") if at]
 
 
+def became_of(user: Any, request_ids: Iterable[str]) -> list[DecisionIntent]:
+    """The last attempt of this person to answer each of these requests, the oldest first; one query."""
+    mine = DecisionIntent.objects.filter(user=user, request_id__in=list(request_ids)).defer("edited_to")
+    last = {one.request_id: one for one in mine.order_by("created_at")}
+    return sorted(last.values(), key=lambda one: one.created_at)
+
+
 def holdings(request_ids: Iterable[str]) -> dict[str, Holding]:
     """Whose approvals of these requests are held, by request; one query."""
     rows = DecisionIntent.objects.filter(outcome=HELD, request_id__in=list(request_ids))
