@@ -78,6 +78,7 @@ class AnswersWhenAway(MiddlewareMixin):
                 request, error
             )  # with DEBUG on too: who follows an old link is no developer
         if isinstance(error, StoreUnavailable):
+            logger.error("Redis is needed for a page", exc_info=error)
             return render(request, "503.html", {"why": words.unavailable(error)}, status=503)
         if isinstance(error, DataError) or _is_odd_filter(request, error):
             return render(request, "400.html", status=400)  # such as a NUL in the address of a filter
@@ -86,7 +87,7 @@ class AnswersWhenAway(MiddlewareMixin):
             return render(request, "409.html", status=409)
         if not isinstance(error, AWAY) and not _not_migrated(error):
             return None
-        logger.error("%s %s: the database cannot be used: %s", request.method, request.path, error)
+        logger.error("the database is needed for a page", exc_info=error)
         request.user = AnonymousUser()  # to ask who it is would ask the database again
         if request.headers.get("HX-Request") == "true":
             notice = {"kind": "refused", "text": f"{words.NOTHING_DECIDED} {words.DATABASE_AWAY}"}

@@ -3,9 +3,15 @@
 import logging
 from typing import Any
 
+import redis
+from django.db import InterfaceError, InternalError, OperationalError
+
+from core.errors import StoreUnavailable
 from core.values.secrets import masked_text
 from core.values.text import one_line, plain
 from core.values.trouble import OnceAMinute
+
+AWAY = (StoreUnavailable, redis.RedisError, InterfaceError, InternalError, OperationalError)
 
 
 class OneLine(logging.Formatter):
@@ -25,14 +31,18 @@ class RefusalsInOneLine(logging.Filter):
     """What was refused, such as a page that somebody may not see, is no fault of ours: it has no traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always; below 500 without the trace."""
-        if record.name.startswith("django.") and getattr(record, "status_code", 500) < 500:
+        """Below 500 without the trace; not at all where somebody else was faster, which the record tells."""
+        status = getattr(record, "status_code", 500)
+        if record.name.startswith("django.") and status < 500:
             record.exc_info = record.exc_text = None
-        return True
+        return record.name != "django.request" or status != 409
 
 
-class PoolOnceAMinute(logging.Filter):
-    """What the pool of PostgreSQL says at each of its tries, several in a second while the server is away."""
+class TroubleOnceAMinute(logging.Filter):
+    """Redis or the database is away: why, in one line, and the same line once a minute however many ask.
+
+    So too what the pool of PostgreSQL says at each of its tries, and what Django says of each page with 503.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,4 +50,11 @@ class PoolOnceAMinute(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is something else, or was not said within the last minute."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, AWAY):
+            record.msg, record.args = "%s: %s", (record.getMessage(), error)
+            record.exc_info = record.exc_text = None
+            return self._said.may_say((record.name, record.getMessage()))
+        if record.name == "django.request" and getattr(record, "status_code", 500) == 503:
+            return self._said.may_say(record.name)
         return record.name != "psycopg.pool" or self._said.may_say(record.getMessage())

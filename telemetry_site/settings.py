@@ -343,10 +343,10 @@ LOGGING = {
     },
     "filters": {
         "refusals": {"()": "telemetry_site.log_lines.RefusalsInOneLine"},
-        "pool": {"()": "telemetry_site.log_lines.PoolOnceAMinute"},
+        "trouble": {"()": "telemetry_site.log_lines.TroubleOnceAMinute"},
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals", "pool"]}
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals", "trouble"]}
     },
     "root": {"handlers": ["console"], "level": environment.choice("LOG_LEVEL", LOG_LEVELS, "INFO")},
 }

@@ -11,6 +11,7 @@ from rq import Worker
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import JSONSerializer
+from rq.worker_registration import register
 
 from core import jobs
 from core.errors import StoreUnavailable
@@ -34,13 +35,17 @@ class JobWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Wait for a job, looking at the clock meanwhile; with no `timeout` (burst) take one or None at once."""
+        """Wait for a job, looking at the clock meanwhile; with no `timeout` (burst) take one or None at once.
+
+        RQ enters a worker once, at its start: after Redis was emptied nobody would know that it runs.
+        """
         self._done = getattr(self, "_done", {})
         while True:
             try:
+                register(self)  # type: ignore[no-untyped-call]
                 jobs.enqueue_due(self._done)
                 jobs.enqueue_failed()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, *queues.Unreachable) as error:
                 logger.warning("the clock stands still: %s", error)
             found = super().dequeue_job_and_maintain_ttl(timeout, CLOCK_SECONDS if timeout else None)
             if found is not None or timeout is None:

@@ -154,6 +154,7 @@ def _failed(error: Exception) -> Notice:
         case MalformedRecord():
             return Notice("refused", words.UNREADABLE_REQUEST.format(error=error), 409)
         case StoreUnavailable():
+            logger.error("Redis is needed for a decision", exc_info=error)
             return Notice("refused", f"{words.NOTHING_DECIDED} {words.unavailable(error)}", 503)
         case Error():
             logger.error("a decision could not be recorded, so it was not made", exc_info=error)

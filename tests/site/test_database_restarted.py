@@ -5,12 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
 from core import ApprovalGate
 from tests.postgresql import postgresql_server
@@ -54,11 +56,20 @@ def recorded(url: str) -> list[tuple[str, str]]:
         return connection.execute(query).fetchall()
 
 
+def done_since(rq: redis.Redis, moment: float) -> list[bytes]:
+    """Jobs of a period that began after this moment and that ended well."""
+    ids = rq.zrange("rq:finished:telemetry-jobs", 0, -1)
+    return [
+        found for found in ids if b"tell-askers-" in found and int(found.rpartition(b"-")[2]) * 5 > moment
+    ]
+
+
 @pytest.mark.long
 def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, up):  # noqa: F811
     url = own_postgresql.new_database()
     site = up(DATABASE_URL=url)
-    gate = ApprovalGate(re.search(r"REDIS_URL=(\S+)", site.ready())[1], "robot")
+    redis_url = re.search(r"REDIS_URL=(\S+)", site.ready())[1]
+    gate = ApprovalGate(redis_url, "robot")
     session = site.run_manage("shell", "-v", "0", "-c", SIGN_IN).stdout.strip()
     first = gate.open_request("deploy")
     wait_until(lambda: recorded(url) == [("approval.requested", "robot")], "the request is recorded")
@@ -77,6 +88,8 @@ def test_postgresql_killed_under_the_site_is_said_and_survived(own_postgresql, u
     told = [("approval.requested", "robot"), ("approval.approved", "ann"), ("approval.requested", "robot")]
     wait_until(lambda: recorded(url) == told, "the recorder caught up, once")
     assert site.pid_of("manage.py recorder") == recorder
+    rq, since = redis.Redis.from_url(redis_url), time.time()
+    wait_until(lambda: done_since(rq, since), "the worker runs jobs that need the database")
     os.killpg(site.process.pid, signal.SIGINT)
     assert site.process.wait(PATIENCE) == 0
 

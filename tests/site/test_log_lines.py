@@ -4,6 +4,9 @@ import logging
 from logging.config import DictConfigurator
 
 from django.conf import settings
+from django.db import OperationalError
+
+from core.errors import StoreUnavailable
 
 HOSTILE = "name\n2026-01-01 00:00:00 INFO core: approved \x1b[2K\r\x9b2K\u202eend"
 
@@ -30,17 +33,37 @@ def test_a_traceback_keeps_its_lines_and_controls_no_terminal():
     assert not {"\x1b", "\r", "\x9b", "\u202e"} & set(text)
 
 
-def test_what_the_pool_of_the_database_says_again_and_again_is_a_line_a_minute():
-    pool = DictConfigurator(settings.LOGGING).configure_filter(settings.LOGGING["filters"]["pool"])
+def passes(name: str, said: str, error: Exception | None = None, status: int | None = None) -> str:
+    """The line as the handler of the site writes it; '' where it writes none."""
+    filters, own = settings.LOGGING["filters"], settings.LOGGING["handlers"]["console"]["filters"]
+    trace = (type(error), error, None) if error else None
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, said, (), trace)
+    if status:
+        record.status_code = status
+    for each in own:
+        if each not in _made:
+            _made[each] = DictConfigurator(settings.LOGGING).configure_filter(filters[each])
+        if not _made[each].filter(record):
+            return ""
+    return record.getMessage() + (" and its traceback" if record.exc_info else "")
 
-    def passes(name: str, said: str) -> bool:
-        return pool.filter(logging.LogRecord(name, logging.WARNING, __file__, 1, said, (), None))
 
+_made: dict[str, logging.Filter] = {}
+
+
+def test_what_is_said_again_and_again_while_a_server_is_away_is_a_line_a_minute_and_says_why():
     refused, other = "error connecting: refused", "error connecting: no password"
-    assert [passes("psycopg.pool", said) for said in (refused, other, refused, other)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    said = [passes("psycopg.pool", line) for line in (refused, other, refused, other)]
+    assert said == [refused, other, "", ""]
     assert all(passes("core", refused) for _ in range(2))
+    for error in (OperationalError("the disk is full"), StoreUnavailable("Redis does not answer")):
+        told = [passes("dashboard", "it was not made", error) for _ in range(2)]
+        assert told == [f"it was not made: {error}", ""]
+    assert passes("dashboard", "broken", ValueError("ours")) == "broken and its traceback"
+    pages = [passes("django.request", f"Service Unavailable: /{n}", status=503) for n in range(2)]
+    assert pages == ["Service Unavailable: /0", ""]
+
+
+def test_that_somebody_else_was_faster_is_no_line_of_the_log():
+    assert passes("django.request", "Conflict: /approvals/", status=409) == ""
+    assert passes("django.request", "Forbidden: /approvals/", status=403)

@@ -84,6 +84,14 @@ def test_two_workers_put_in_each_job_of_the_clock_once(worker, clean_redis):
 
 
 @pytest.mark.long
+def test_a_worker_is_known_again_after_redis_was_emptied(worker, raw):
+    worker()
+    wait_until(lambda: idle(raw), "it waits for jobs")
+    raw.flushdb()
+    wait_until(lambda: queues.read_queue("telemetry-jobs").workers == 1, "it is known again")
+
+
+@pytest.mark.long
 def test_a_job_whose_process_is_killed_is_run_again(worker, tmp_path):
     job = put_in("hang_once", str(tmp_path), retry=jobs.Retry(max=2))
     worker(ours=True)

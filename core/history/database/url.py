@@ -96,6 +96,17 @@ def _checked(own: dict[str, Any]) -> dict[str, Any]:
     return {**own, "pool": dict(POOL)} if own.get("pool") else own
 
 
+def leave_nothing_open() -> None:
+    """Before a process has children that use the database: no connection of it is there for them, pooled ones too.
+
+    A child has the pool without the threads that fill it: once its connections are dead, no child gets any.
+    """
+    for connection in connections.all():
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()
+
+
 def why_unusable(error: Error) -> str:
     """Why a command could not use the database, and what to look at; '' where the fault is not the database's."""
     if isinstance(error, DataError | IntegrityError):

@@ -4,9 +4,9 @@ import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
 
 from core.errors import StoreUnavailable
+from core.history.database.url import leave_nothing_open
 from core.management.old_tables import refuse_old_tables
 from core.management.worker import new_worker
 from core.store import queue as queues
@@ -26,8 +26,7 @@ class Command(BaseCommand):
         refuse_old_tables()
         try:
             worker = new_worker()
-            # A child of the worker must not talk on its connections.
-            connections.close_all()
+            leave_nothing_open()
             worker.work(burst=options["burst"], logging_level=logging.getLevelName(logging.WARNING))
         except (StoreUnavailable, *queues.Unreachable) as error:
             raise CommandError(f"the queue of jobs does not answer: {error}") from error
