@@ -32,7 +32,7 @@ TELLING = (
     ("to", "recipient", "target", "iban", "account", "supplier", "customer", "contact", "email", "user", "role"),
     ("environment", "host", "server", "url", "service", "domain", "region"),
     ("table", "database", "bucket", "path", "file", "branch"),
-    ("command", "cmd", "sql", "query", "script", "statement"),
+    ("command", "cmd", "argv", "args", "sql", "query", "script", "statement"),
 )  # fmt: skip
 
 _WORDS = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])")  # what stands between the words of a name
@@ -92,8 +92,14 @@ class Account:
 
 def facts_of(values: Iterable[Value]) -> str:
     """The values that tell most of a request, by fixed names; where it has none of these, by the alphabet."""
-    found = list(dict(values).items())
-    ranked = sorted((_rank(name), name, text) for name, text in found)
+    found: dict[str, str] = {}
+    for name, text in dict(values).items():
+        list_name, _dot, place = name.rpartition(".")
+        if list_name and place.isdecimal():  # as the words of a command, which say little one by one
+            found[list_name] = f"{found[list_name]} {text}" if list_name in found else text
+        else:
+            found[name] = text
+    ranked = sorted((_rank(name), name, text) for name, text in found.items())
     parts = [plain(f"{name[:FACT_LENGTH]} {_short(text)}") for _rank_, name, text in ranked[:FACTS]]
     return " · ".join(parts)
 
