@@ -17,7 +17,7 @@ function write(toDeny) {
 function whyNot(name) {
   const [button, card] = [answerButton(name), pane().querySelector(".card")];
   if (!wanted || !card) return "choose a request first.";
-  if (card.matches(".alike")) return "these stand together. Shift and a approves them; their buttons are below.";
+  if (card.matches(".alike:has([data-group])")) return "these stand together. Shift and a approves them; their buttons are below.";
   if (card.matches(".over, [class*=over-]")) return "this request has ended.";
   if (card.matches(".due")) return "the time of this request is up.";
   if (name === "approve" && (card.querySelector(".approving") || isHeldHere(wanted))) return "your approval is held. z takes it back.";

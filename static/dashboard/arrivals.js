@@ -14,6 +14,12 @@ function announce() {
   document.getElementById("arrivals").textContent = first + left;
 }
 
+// What somebody looks at was answered elsewhere, or ended by itself.
+function sayEnd({ id, kind, agent, word, by }) {
+  if (id !== wanted || sending.has(id) || document.querySelector(`#notices [data-held="${id}"]`)) return;
+  document.getElementById("arrivals").textContent = `${kind} of ${agent} has ended: ${word}${by && by !== "system" ? ` by ${by}` : ""}`;
+}
+
 // What was held by this page and is no more, with no word yet on how its request ended: was the approval taken away?
 async function askOfReleased(page) {
   for (const held of document.querySelectorAll("#notices [data-held][data-decision]:not(.told)")) {
@@ -55,6 +61,7 @@ document.addEventListener("telemetry:said", ({ detail: said }) => {
     const line = lineOf(said.went.id);
     if (line) strike(line, said.went);
     endHeld(said.went);
+    sayEnd(said.went);
     closePane(said.went.id);
   }
 });

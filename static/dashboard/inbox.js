@@ -18,6 +18,7 @@ const waits = (line) => !line.classList.contains("over");
 const isOpen = (line) => waits(line) && !isHeldHere(line.dataset.line); // to be answered by this person yet
 const waitingLines = () => lines().filter(waits);
 const lineOf = (id) => lines().find((line) => line.dataset.line === id);
+const toLine = () => (lineOf(wanted) ?? lines()[0])?.querySelector("a").focus({ preventScroll: true });
 const pane = () => document.getElementById("pane");
 
 // The list and the request of an address; null where it cannot be had now.
@@ -92,10 +93,12 @@ function offer(news) {
 
 async function showFresh() {
   whole = false;
+  const hand = document.activeElement;
   if (fresh) await put(fresh, "queue", "outerMorph");
   for (const line of lines()) if (over.has(line.dataset.line)) line.remove(); // the list is older than that word
   offer(0);
   showSelection();
+  if (hand.id === "news" || !hand.isConnected) toLine(); // what had the focus is gone
   if (WIDE.matches && !lineOf(wanted) && (!wanted || isOver())) await selectFirst();
 }
 

@@ -7,6 +7,7 @@ let before = ""; // the first of two keys
 function step(by) {
   const next = lineFrom(wanted, by);
   if (next) select(next.dataset.line, { chosen: WIDE.matches, focus: WIDE.matches });
+  else toLine();
 }
 
 // The group that is looked at, or what was selected: its page asks once more.
@@ -35,6 +36,7 @@ function mark() {
   if (!wanted || wanted.startsWith("alike-")) return;
   if (!marked.delete(wanted)) marked.add(wanted);
   showSelection();
+  tellPassing(marked.size ? `${marked.size} selected: Shift and a approves them, Esc lets them go.` : "None is selected any more.");
 }
 
 function leave() {
@@ -42,7 +44,7 @@ function leave() {
     marked.clear();
     showSelection();
   } else if (!WIDE.matches && document.getElementById("inbox").classList.contains("chosen")) back();
-  else lineOf(wanted)?.querySelector("a").focus();
+  else toLine();
 }
 
 // Wherever the focus is, the request is read on: a long text in it, once its end is on the screen, and then the rest.

@@ -75,7 +75,8 @@ function leaveEnded(id) {
 // The next line that waits, else the one before; the list as it is now where none is left.
 async function goOnAfter(id) {
   const next = lineFrom(id, 1, isOpen) ?? lineFrom(id, -1, isOpen);
-  if (next) await select(next.dataset.line, { chosen: !WIDE.matches });
+  const focus = Boolean(lineOf(id)?.contains(document.activeElement)); // who is on the list hears which is next
+  if (next) await select(next.dataset.line, { chosen: !WIDE.matches, focus });
   else if (!WIDE.matches) back();
   else if (!isHeldHere(id)) {
     wanted = "";

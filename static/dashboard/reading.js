@@ -7,8 +7,8 @@
 
   const inner = (text) => [...text.querySelectorAll(".long, pre")].filter((box) => box.scrollHeight > box.clientHeight + 1);
   // What is covered was not seen: by the strip of notices, and in the inbox by the answer that stands above it.
-  const bottom = () => document.querySelector(".inbox .answer")?.getBoundingClientRect().top
-    ?? innerHeight - (document.getElementById("notices")?.offsetHeight ?? 0);
+  const bottom = () => Math.min(innerHeight - (document.getElementById("notices")?.offsetHeight ?? 0),
+    document.querySelector(".inbox .answer")?.getBoundingClientRect().top ?? Infinity);
 
   function isLong(text, boxes) {
     const hidden = boxes.reduce((sum, box) => sum + box.scrollHeight - box.clientHeight, 0);

@@ -99,3 +99,7 @@ new MutationObserver(keepDrafts).observe(document.getElementById("main"), { chil
 setInterval(tidy, 500);
 forgetOthers();
 keepDrafts();
+// A live region says changes alone: another says what the page came with.
+const cameWith = document.getElementById("notices").textContent.replace(/\s+/g, " ").trim();
+const aloud = document.getElementById("arrivals");
+if (cameWith && aloud) setTimeout(() => { aloud.textContent = cameWith; }, 500);

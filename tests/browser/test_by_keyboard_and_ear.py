@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import ApprovalGate
-from tests.browser.pressing import look_until, press
+from core import ApprovalGate, HeartbeatCoordinator
+from tests.browser.pressing import key_until, look_until, press
 
 OUTLINE = """
 (() => {
@@ -19,6 +19,9 @@ ENDS_ABOVE_THE_STRIP = """() => {
   const edge = (id) => document.getElementById(id).getBoundingClientRect();
   return edge('inbox').bottom <= edge('notices').top;
 }"""
+
+EDGE = "line => getComputedStyle(line).borderLeft"
+FILLED = "bar => getComputedStyle(bar).backgroundColor"
 
 
 def names_of(page: Page, *roles: str) -> list[str]:
@@ -68,6 +71,48 @@ def whatever_has_the_focus_shows_it(page: Page) -> None:
         assert (style != "none" and width >= 2) or shadow != "none", tag
         seen.add(tag)
     assert {"A", "BUTTON"} <= seen
+
+
+def test_the_focus_stays_on_the_list_with_whoever_answers_there_and_names_what_is_looked_at(
+    sign_in, clean_redis
+):
+    gate = ApprovalGate(clean_redis, "robot")
+    asked = [gate.open_request(kind, timeout=600 + n) for n, kind in enumerate(("one", "two", "three"))]
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900})
+    focused = page.locator("#lines a:focus .said")
+    expect(page.locator("#pane")).to_have_attribute("data-shows", asked[0].request_id)
+    key_until(page, "j", lambda: focused.count() == 1)
+    expect(focused).to_have_text("two")
+    key_until(page, "a", lambda: gate.get_request(asked[1].request_id).status == "approved")
+    expect(focused).to_have_text("three")
+    gate.open_request("new", timeout=900)
+    page.locator("#news").focus()
+    page.keyboard.press("Enter")  # and then the button is gone
+    expect(focused).to_have_text("three")
+    page.evaluate("document.activeElement.blur()")
+    key_until(page, "k", lambda: focused.count() == 1)
+    expect(focused).to_have_text("one")
+    page.evaluate("document.activeElement.blur()")
+    key_until(page, "k", lambda: focused.count() == 1)  # there is none before it
+    expect(focused).to_have_text("one")
+
+
+def test_with_the_colours_of_the_system_what_is_selected_and_how_far_something_is_can_be_seen(
+    sign_in, clean_redis
+):
+    gate = ApprovalGate(clean_redis, "robot")
+    for number, kind in enumerate(("one", "two")):
+        gate.open_request(kind, timeout=600 + number)
+    heart = HeartbeatCoordinator(clean_redis)
+    heart.start_heartbeat("robot")
+    heart.beat("running", 0.5)
+    page = sign_in("maria", "approver", viewport={"width": 1440, "height": 900}, forced_colors="active")
+    expect(page.locator("#lines a[aria-current]")).to_have_count(1)
+    edges = [line.evaluate(EDGE) for line in page.locator("#lines a").all()]
+    assert edges[0] != edges[1]
+    bar = page.locator("#pane progress")
+    expect(bar).to_be_visible()
+    assert bar.evaluate(FILLED) not in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
 
 
 @pytest.mark.long

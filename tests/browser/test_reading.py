@@ -32,6 +32,22 @@ def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved_and_a_sho
     expect(page.get_by_text("Approve opens when")).to_be_hidden()
 
 
+def test_in_a_low_window_the_answer_covers_nothing_of_what_is_asked_and_opens_at_its_end(
+    sign_in, clean_redis
+):
+    request = ApprovalGate(clean_redis, "robot").open_request("a text", {"script": LINES})
+    size = {"width": 320, "height": 256}  # 1280 by 1024 with letters four times as large
+    page = sign_in("maria", "approver", at=f"/?selected={request.request_id}", viewport=size)
+    approve, _deny = buttons(page)
+    text, answer = page.locator("#pane .claim").bounding_box(), page.locator("#pane .answer").bounding_box()
+    assert answer["y"] >= text["y"] + text["height"]
+    expect(approve).to_be_disabled()
+    page.locator(".claim .long").evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    page.evaluate("document.querySelector('.claim').scrollIntoView({ block: 'end' })")
+    page.evaluate(A_WHEEL_AND_A_LOOK)
+    expect(approve).to_be_enabled()
+
+
 def show(page: Page, request_id: str) -> None:
     page.goto(f"/approvals/{request_id}/")
     page.wait_for_selector("[data-connection=live]")

@@ -68,6 +68,10 @@ def test_what_is_printed_is_whole_and_has_nothing_to_press(sign_in, clean_redis)
         page.evaluate("getComputedStyle(document.querySelector('.card')).backgroundColor")
         == "rgb(255, 255, 255)"
     )
+    page.goto("/")  # the inbox does not end with the first sheet, also on one that lies
+    expect(page.locator("#pane h1")).to_contain_text("send")
+    assert page.locator(".history").evaluate("end => end.getBoundingClientRect().bottom > innerHeight")
+    assert page.evaluate("document.documentElement.scrollHeight > 2 * innerHeight")
     page.emulate_media(media="screen", color_scheme="light")
 
 

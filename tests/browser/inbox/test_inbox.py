@@ -100,6 +100,7 @@ def confirm(operator: Operator, press_it) -> None:
     do_until(page, press_it, lambda: "/together/" not in page.url)
     page.wait_for_selector("[data-connection=live]")
     expect(page.locator("#notices")).to_contain_text(f"You approved {ALIKE} requests")
+    expect(page.locator("#arrivals")).to_contain_text(f"You approved {ALIKE} requests")
 
 
 def is_all_recorded(name: str) -> None:
@@ -118,7 +119,10 @@ def test_a_hundred_are_cleared_by_keyboard_alone_with_under_150_presses(sign_in,
     operator, began = Operator(page), time.monotonic()
     expect(page.locator("#together")).to_be_visible()
     expect(page.locator("#pane.leaving")).to_have_count(0)
+    named = page.get_by_role("button", name=f"Approve {ALIKE} update_contact of crm", exact=True)
+    expect(named).to_have_count(1)
     do_until(page, lambda: operator.key("Shift+A"), lambda: "/together/" in page.url)
+    expect(named).to_be_focused()
     confirm(operator, lambda: operator.key("Enter"))
 
     def deny() -> None:

@@ -12,13 +12,10 @@ from core import ApprovalGate
 from core.history.approvals.answers import release
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
-from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
-from dashboard.approvals import unusual
-from dashboard.approvals.inbox import MOST_TOGETHER, PAGE_LINES
 from core.history.search.words import lines_in
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
 from dashboard.approvals import unusual
-from dashboard.approvals.inbox import MOST_TOGETHER
+from dashboard.approvals.inbox import MOST_TOGETHER, PAGE_LINES
 from dashboard.approvals.waiting import facts_of
 from tests.dashboard.display.markup import parse
 from tests.live_record import live_record
@@ -247,10 +244,12 @@ def test_a_line_says_what_tells_most_also_of_a_long_text_and_of_names_in_camel_c
     client, lines_of_text = signed_in("approver"), "\n".join(map(str, range(3_000)))
     gate.open_request("write", {"aText": lines_of_text, "filePath": "/etc/hosts", "password": "hunter22"})
     gate.open_request("read", {"path": f"/srv/app/{'deep/' * 20}main.py"})
+    gate.open_request("run", {"argv": ["find", "/var/log", "-delete"], "user": "root"})
     gate.open_request("huge", {"path": "/etc/passwd", "text": "x" * 100_000})
     told = {line.text for line in tree(client).with_class("facts-line")}
     assert any(line.startswith("filePath /etc/hosts · aText 0 1 2") for line in told)
     assert "path /srv/app/deep…eep/deep/deep/deep/main.py" in told
+    assert "user root · argv find /var/log -delete" in told
     assert any("of text" in line and "passwd" not in line for line in told)
     assert not any("hunter22" in line for line in told)
 
