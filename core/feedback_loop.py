@@ -114,8 +114,6 @@ class FeedbackLoop(UsesStore):
         checked_name(stage_name, "stage_name")
         tiers = _TIER_NAMES if tier is None else (_checked_tier(tier, "tier").value,)
         checked_count(limit, "limit")
-        if limit == 0:
-            return []
         by_tier = feedback.read_ratings(self._store, workflow_name, stage_name, tiers, limit)
         entries = [
             FeedbackEntry(

@@ -1,7 +1,7 @@
 """Who may see and do what. Views and sockets ask here, and nowhere else."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -16,7 +16,7 @@ from core.agents.glance import Glance, glance
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
-from core.history.approvals.policy import EVERYTHING, Asked, Powers, Verdict, powers_of
+from core.history.approvals.policy import Asked, Powers, Verdict, powers_of
 from core.history.callbacks.deliveries import with_callback
 from core.history.notices.told import with_told
 from core.history.people import session_store
@@ -133,8 +133,7 @@ class Audience:
     Made here from a user and asked by templates; sockets carry it, and what is rendered is kept by it.
     """
 
-    may_decide: bool
-    powers: Powers = EVERYTHING
+    powers: Powers
     sets_policy: bool = False  # so a page offers the way to grants
     _found: dict[tuple[str, str], Verdict] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -145,14 +144,13 @@ class Audience:
         """The audience that this user belongs to; None for somebody who sees nothing."""
         if not may_view(user):
             return None
-        return cls(powers(user).decides, powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
+        return cls(powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
 
     def verdict(self, request: Asked) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
         about = (request.approval_type, request.agent_id)  # all that policy looks at, and often the same
         if about not in self._found:
-            powers = self.powers if self.may_decide else replace(self.powers, decides=False)
-            self._found[about] = powers.verdict(request)
+            self._found[about] = self.powers.verdict(request)
         return self._found[about]
 
 

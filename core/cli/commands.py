@@ -134,7 +134,6 @@ class _Parser(ArgumentParser):
 def refuse_words(parser: ArgumentParser, message: str) -> NoReturn:
     """End with one sentence of what is wrong with the words of a command line, and where help is."""
     parser.exit(MISUSED, f"{parser.prog}: {one_line(message)}; see {parser.prog} --help\n")
-    raise AssertionError("unreachable: exit ends the process")
 
 
 def _filled(parser: ArgumentParser, options: Sequence[Option]) -> ArgumentParser:

@@ -112,19 +112,19 @@ class Store:
     def run_confirmed(self, attempt: Callable[["Line"], Result], seconds: float = CONFIRM_SECONDS) -> Result:
         """Run `attempt`, which carries the caller's own id, at most three times within `seconds`."""
         end = time.monotonic() + seconds
-        pause = 0.05
-        for remaining in reversed(range(CONFIRM_ATTEMPTS)):
+        pause, remaining = 0.05, CONFIRM_ATTEMPTS
+        while True:
             try:
                 with self.line(end) as line:
                     return attempt(line)
             except StoreRefused:
                 raise
             except StoreUnavailable:
+                remaining -= 1
                 if remaining == 0 or time.monotonic() + pause >= end:
                     raise
                 time.sleep(pause)
                 pause *= 4
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def read(self, *command: Argument) -> Any:
         """One command, one round trip; the reply as it comes, with bytes and flat lists."""

@@ -7,7 +7,7 @@ from ..errors import StoreRefused
 from ..values.approvals import EVENTS
 from ..values.pairs import pairs
 from .keys import Keys
-from .script import SCRIPTS, Command
+from .script import SCRIPTS, Command, nothing
 
 # Written by the scripts and doors of this package: what a stranger publishes under these names would be believed.
 OWN_TYPES = frozenset({*EVENTS, "agent_heartbeat", "coordination_signal", "llm_call", "quality_feedback"})
@@ -118,7 +118,7 @@ def _published(reply: list[Any]) -> list[list[Published]]:
     return [[Published(*entry) for entry in found] for found in reply]
 
 
-def tidy_types(keys: Keys, entries: dict[str, str]) -> Command[int]:
-    """Take the types out whose stream is gone; `entries` is type to id. How many went."""
+def tidy_types(keys: Keys, entries: dict[str, str]) -> Command[None]:
+    """Take the types out whose stream is gone; `entries` is type to id."""
     streams = [keys.event_stream(name) for name in entries]
-    return Command(SCRIPTS["events/tidy"], [keys.event_types, *streams], list(entries.values()), int)
+    return Command(SCRIPTS["events/tidy"], [keys.event_types, *streams], list(entries.values()), nothing)

@@ -34,10 +34,9 @@ def is_doorbell(topic: str) -> bool:
 class Changes:
     """Which topics changed. What pages read from SQL counts as changed when the recorder has written it."""
 
-    def __init__(self, watcher: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._clock = clock
-        self._beats_told = clock()
+        self._beats_told = time.monotonic()
         self._beats = False
         self._changed: set[str] = set()
         # The first and the last change of a topic that SQL lacks: no more is kept, however long nobody records.
@@ -51,8 +50,8 @@ class Changes:
     def of_fleet(self, *, changed: bool, moved: bool) -> None:
         """Agents beat; `moved`: one of them came, or is in another state than before."""
         self._beats |= changed
-        if moved or (self._beats and self._clock() - self._beats_told >= BEATS_SECONDS):
-            self._beats, self._beats_told = False, self._clock()
+        if moved or (self._beats and time.monotonic() - self._beats_told >= BEATS_SECONDS):
+            self._beats, self._beats_told = False, time.monotonic()
             self._changed.add(AGENTS)
 
     def of_request(self, agent_id: str, position: str) -> None:

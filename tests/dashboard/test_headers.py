@@ -95,7 +95,7 @@ def test_cookies_are_for_this_site_and_no_script(person, client):
         assert cookie["samesite"] == "Lax"
 
 
-def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
+def test_the_token_is_not_part_of_what_everybody_is_sent(gate, make_user):
     from dashboard import access
     from dashboard.access import Audience
     from dashboard.approvals import page as approvals
@@ -105,7 +105,7 @@ def test_the_token_is_not_part_of_what_everybody_is_sent(gate, signed_in):
     request = gate.open_request("deploy")
     own = access.read_approval(request.request_id)
     page = approvals.approval_page(request.request_id, own)
-    region = fragments.approval_region(page, Audience(may_decide=True))
+    region = fragments.approval_region(page, Audience.of(make_user("maria", "approver")))
     assert 'form="decide"' in region
     for sent in (region, fragments.live_region(contexts.live_page())):
         assert "csrf" not in sent

@@ -205,9 +205,6 @@ class Powers:
         return tuple(name for name, begins in self.owned if begins)
 
 
-EVERYTHING = Powers(decides=True, grants=frozenset({(ANY, ANY)}))
-
-
 def powers_of(user: Any) -> Powers:
     """What this person may decide, in one query; `has_perm` of the same object needs no further one."""
     held, grants, owned = set(), set(), set()

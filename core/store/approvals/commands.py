@@ -21,7 +21,7 @@ from ...values.moments import at
 from ..client import Store
 from ..keys import Keys
 from ..rights import policy
-from ..script import SCRIPTS, Argument, Command, as_it_is
+from ..script import SCRIPTS, Argument, Command, as_it_is, nothing
 
 logger = logging.getLogger(__name__)
 
@@ -135,13 +135,13 @@ def set_limits(store: Store, **limits: int) -> None:
     store.write("HSET", store.keys.approvals_limits, *(part for limit in limits.items() for part in limit))
 
 
-def withdraw(keys: Keys, question: Question, reason: str) -> Command[bool]:
-    """End a request that its asker believes is not stored, or see to it that it never is; whether it was ended."""
+def withdraw(keys: Keys, question: Question, reason: str) -> Command[None]:
+    """End a request that its asker believes is not stored, or see to it that it never is."""
     script_keys = _ending_keys(keys, question.request_id, APPROVAL_CANCELLED)
     script_keys.append(keys.approval_withdrawn(question.request_id))
     if question.key:
         script_keys.append(keys.approval_key(question.agent_id, question.key))
-    return Command(SCRIPTS["approvals/withdraw"], script_keys, [question.request_id, reason], bool)
+    return Command(SCRIPTS["approvals/withdraw"], script_keys, [question.request_id, reason], nothing)
 
 
 def _ending_keys(keys: Keys, request_id: str, event_type: str) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from core.history.approvals.policy import Powers
 from dashboard.access import Audience
 from dashboard.live import consumers
 from dashboard.live.doorbells import LIVE
@@ -34,7 +35,7 @@ async def _told_in_order() -> None:
         written.extend(texts if takes else [])
         return takes
 
-    socket = Subscription(LIVE, Audience(False), "key", asyncio.get_running_loop(), 0.0, write=write)
+    socket = Subscription(LIVE, Audience(Powers()), "key", asyncio.get_running_loop(), 0.0, write=write)
     socket.put(["one", "two"])
     assert (written, socket.queue.qsize()) == (["one", "two"], 0)
 

@@ -136,6 +136,12 @@ def test_nobody_votes_on_other_bytes_than_were_asked(two_of, gate, raw, decide):
     assert live_record(gate, request.request_id).status == "pending"
 
 
+def test_a_vote_for_what_another_page_showed_does_not_count(two_of, gate, decide):
+    request = gate.open_request("deploy")
+    assert decide(two_of[0], request.request_id, digest="f" * 64).outcome == "changed"
+    assert not Vote.objects.exists()
+
+
 def test_the_owner_and_the_asker_are_none_of_the_several(two_of, gate, make_user, decide):
     ann, _bob, _cem = two_of
     AgentOwner.objects.create(agent="deployer", person=ann)

@@ -110,6 +110,15 @@ def test_an_inserted_entry_is_found_and_named(record_of_sixty, tmp_path, places)
     assert "1 entries from #61 on stand after the head" in verdict.problems[0]
     verdict = after(partial(attacker.copy_as, 1, 0), tmp_path / "none")
     assert "entry #0" in verdict.problems[0]
+    if connection.vendor == "sqlite":  # with the file in hand nothing keeps numbers from being below 0
+
+        def copy_below_zero() -> None:
+            sql("PRAGMA ignore_check_constraints = ON")
+            attacker.copy_as(1, -1)
+            sql("PRAGMA ignore_check_constraints = OFF")
+
+        verdict = after(copy_below_zero, tmp_path / "none")
+        assert verdict.problems == ["61 entries are stored where 60 could be read one after another"]
 
 
 def test_two_entries_that_changed_places_are_found_and_named(record_of_sixty, tmp_path, places):

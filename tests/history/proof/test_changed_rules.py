@@ -61,3 +61,10 @@ def test_one_that_is_gone_is_named(made):
     number = made.pk
     made.delete()
     assert problems() == [f"rule {number}: the record tells of it, and its row is gone"]
+
+
+def test_one_that_nobody_made_is_named(made):
+    forged = Rule.objects.get(pk=made.pk)
+    forged.pk = None
+    Rule.objects.bulk_create([forged])
+    assert problems() == [f"rule {forged.pk}: the record knows nothing of it"]

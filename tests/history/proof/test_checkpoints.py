@@ -1,6 +1,7 @@
 """Checkpoints: one line outside the database for each state of the record."""
 
 import json
+from dataclasses import asdict
 from io import StringIO
 
 import pytest
@@ -106,6 +107,15 @@ def test_a_record_that_was_cut_and_grew_again_is_found(db, path):
     for _ in range(6):
         append_one()
     assert "entry #5 is not the one" in verify(path).problems[0]
+
+
+def test_two_that_knew_another_entry_at_one_place_are_a_problem(db, path):
+    fill(2)
+    line = json.dumps(asdict(checkpoint(path)) | {"hash": "0" * 64})
+    path.write_text(path.read_text() + "\n" + line + "\n")
+    [problem] = verify(path).problems
+    assert problem.startswith("two checkpoints")
+    assert problem.endswith("differ on #2")
 
 
 def test_an_older_database_that_was_brought_back_is_found_also_after_the_next_checkpoint(db, path):

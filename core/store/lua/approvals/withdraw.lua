@@ -1,18 +1,16 @@
 -- Ends a request whose asker was refused because no reply came, or keeps it from being stored later.
 -- KEYS  request, ended, pending, outbox, installation, event stream, event types, withdrawn[, key]
 -- ARGV  id, reason
--- Returns 1 when this call ended it, else 0.
 local request = redis.call('HMGET', KEYS[1], 'status', 'deadline_ms')
 if not request[1] then
   redis.call('SET', KEYS[8], '1', 'PX', @WITHDRAWN_TTL_MS@)
-  return 0
+  return
 end
 local now = now_ms()
-if request[1] ~= '@PENDING@' or now >= (moment(request[2]) or 0) then return 0 end
+if request[1] ~= '@PENDING@' or now >= (moment(request[2]) or 0) then return end
 local named = KEYS[9] and redis.call('GET', KEYS[9])
 -- Another asker found it by its key and waits for it.
-if named and named ~= ARGV[1] and string.sub(named, 1, #ARGV[1]) == ARGV[1] then return 0 end
+if named and named ~= ARGV[1] and string.sub(named, 1, #ARGV[1]) == ARGV[1] then return end
 if named == ARGV[1] then redis.call('DEL', KEYS[9]) end
 finish(ARGV[1], now, '@APPROVAL_CANCELLED@', {status = '@CANCELLED@', approved = '0', responder = '@SYSTEM@',
   reason = ARGV[2], decision_id = '', channel = '@SYSTEM@'})
-return 1

@@ -1,9 +1,6 @@
 -- Takes types without a stream out of the stream of types; their next event announces them again.
 -- KEYS  event types, event streams
 -- ARGV  the entry of each type
--- Returns how many went.
-local gone = 0
 for i = 1, #ARGV do
-  if redis.call('EXISTS', KEYS[i + 1]) == 0 then gone = gone + redis.call('XDEL', KEYS[1], ARGV[i]) end
+  if redis.call('EXISTS', KEYS[i + 1]) == 0 then redis.call('XDEL', KEYS[1], ARGV[i]) end
 end
-return gone

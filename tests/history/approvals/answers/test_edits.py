@@ -12,7 +12,7 @@ from core.approvals.question import checked_proof
 from core.approvals.waiting import Hearing, wait_until
 from core.errors import AlreadyCollected
 from core.history.approvals import decisions, signing
-from core.history.approvals.answers import edits
+from core.history.approvals.answers import edits, release
 from core.history.approvals.answers.edits import differences, unmasked
 from core.history.proof.requests import wrong_of
 from core.models import ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent
@@ -111,6 +111,14 @@ def test_it_is_refused_where_it_may_not_be_given(maria, gate, asked, edit, why):
         edit(maria, request)
     assert live_record(gate, request.request_id).status == "pending"
     assert not DecisionIntent.objects.exists()
+
+
+def test_one_that_is_held_is_not_released_once_its_kind_takes_none(held, maria, gate, asked, edit):
+    request = asked()
+    told = edit(maria, request)
+    ApprovalType.objects.update(edits=False)
+    assert release.release(gate._store, told.decision_id) is None
+    assert live_record(gate, request.request_id).status == "pending"
 
 
 def test_redis_itself_gives_no_edit_to_an_agent_that_did_not_ask_for_it(maria, gate, asked):

@@ -1,6 +1,7 @@
 """A later deadline: where the asker hears of it, within its bound, recorded, and kept by everybody."""
 
 import json
+import math
 import threading
 import time
 from datetime import timedelta
@@ -91,6 +92,8 @@ def test_it_is_bounded_and_ends_with_the_request(settings, maria, gate, extend):
     extend(maria, request, 4)
     with pytest.raises(ValueError, match="another request"):
         extend(maria, request, 1, digest="d")
+    with pytest.raises(ValueError, match="no deadline"):
+        extend(maria, gate.open_request("deploy", timeout=math.inf, understands=HEARS), 1)
     gate.cancel_request(request.request_id)
     with pytest.raises(ValueError, match="does not wait"):
         extend(maria, request)

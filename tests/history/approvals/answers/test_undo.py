@@ -223,6 +223,8 @@ def test_of_several_the_completing_approval_is_held_and_taking_it_back_takes_the
     request = gate.open_request("deploy")
     assert decide(maria, request.request_id).outcome == "voted"
     assert decide(bob, request.request_id).outcome == "on_hold"
+    assert decide(bob, request.request_id).outcome == "on_hold"  # pressed twice
+    assert DecisionIntent.objects.count() == 1
     holds.take_back(bob, request.request_id)
     assert [vote.user for vote in Vote.objects.all()] == [maria]
     assert decide(bob, request.request_id).outcome == "on_hold"
@@ -271,14 +273,16 @@ def test_what_nobody_released_in_time_takes_no_effect(held, maria, gate, decide,
     assert voided() == [("maria", release.TOO_LATE)]
 
 
-def test_what_cannot_be_read_any_more_is_released_by_nobody_and_shown_as_held_no_longer(
-    held, maria, gate, raw, decide, released
+@pytest.mark.parametrize(("field", "value"), [("deadline_ms", "soon"), ("context", '{"rows":9}')])
+def test_what_redis_does_not_hold_as_it_was_asked_is_released_by_nobody_and_shown_as_held_no_longer(
+    held, maria, gate, raw, decide, released, field, value
 ):
     request = gate.open_request("deploy")
     decide(maria, request.request_id)
-    raw.hset("{telemetry}:approvals:request:" + request.request_id, "deadline_ms", "soon")
+    raw.hset("{telemetry}:approvals:request:" + request.request_id, field, value)
     assert released() == [None]
     assert voided() == [("maria", release.NOT_ASKED)]
+    assert ("approval.altered" in kinds_of(request.request_id)) == (field == "context")
     assert holds.holdings([request.request_id]) == {}
 
 
