@@ -1,13 +1,12 @@
 """What an asker says, checked before anything is stored: the question, and how its answer is to be heard."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.keys import new_request_id
-from ..values.approvals import DENIED, NO_DEADLINE_MS, REJECTED, STATUSES, UNDERSTANDABLE
+from ..values.approvals import DENIED, REJECTED, STATUSES, UNDERSTANDABLE
 from ..values.json import encode_json_object
 from ..values.names import checked_name
 from ..values.numbers import checked_seconds, shown
@@ -27,21 +26,20 @@ def checked_question(
     default: Callable[[Any], Any] | None = None,
     understands: Iterable[str] = (),
     revises: str | None = None,
-) -> tuple[float, Question]:
-    """The seconds to wait and the question; ValueError or TypeError that names what is wrong with it.
+) -> Question:
+    """The question; ValueError or TypeError that names what is wrong with it.
 
     agent: '' where that is known elsewhere. timeout: seconds, and how errors call them.
     """
     checked_name(approval_type, "approval_type")
     seconds = float(checked_seconds(*timeout, MAX_TIMEOUT, above_zero=True, endless=True))
-    text = repr(NO_DEADLINE_MS / 1000 if seconds == math.inf else seconds)
     name = "" if key is None else checked_name(key, "key")
     encoded = encode_json_object({} if context is None else context, "context", MAX_CONTEXT_BYTES, default)
     words = checked_understands(understands)
     if revises is not None and not approvals.valid_id(revises):
         raise ValueError(f"revises must be the id of a request, not {shown(revises)}")
     request_id = new_request_id(agent)
-    return seconds, Question(request_id, agent, approval_type, encoded, text, name, words, revises or "")
+    return Question(request_id, agent, approval_type, encoded, seconds, name, words, revises or "")
 
 
 def checked_understands(words: Iterable[str]) -> str:
