@@ -29,7 +29,6 @@ from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
 from .values.approvals import DIRECT, UNAVAILABLE, UNKNOWN
-from .values.moments import milliseconds_of
 from .values.names import checked_name
 from .values.numbers import checked_limit
 
@@ -234,8 +233,7 @@ class ApprovalGate(UsesStore):
     def clear_expired_requests(self) -> int:
         """End the requests that are past their deadline as `timeout`; returns how many."""
         keys = self._store.keys
-        now_ms = milliseconds_of(self._store.read("TIME"))
-        due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", now_ms, "BYSCORE")
+        due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", self._store.time_ms(), "BYSCORE")
         ended = 0
         for member in due:
             try:

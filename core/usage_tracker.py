@@ -279,7 +279,7 @@ class UsageTracker(UsesStore):
         store, since_us = self._open(), None
         if days is not None:
             _within("days", days, 1, MAX_DAYS)
-            since_us = usage.start_of(usage.dates_until(usage.server_ms(store), days)[-1]) * 1000
+            since_us = usage.start_of(usage.dates_until(store.time_ms(), days)[-1]) * 1000
         found: list[Call] = []
         for text in reversed(usage.recent(store, limit and limit + TOLD_AGAIN, since_us)):
             try:
