@@ -110,6 +110,7 @@ class UsageTracker(UsesStore):
         return self._used or self._shipper.has_begun
 
     def _lead_to(self, memory: object) -> None:
+        # One that was given is opened at once, unlike elsewhere: its installation names the folder of the spools.
         self._opened = None if memory is None else open_store(memory)
         self._given, self._prepared, self._used = memory, self._opened, False
         self._folders = _folders_of(self.telemetry_dir, self._opened)

@@ -21,9 +21,10 @@ from ..values.json import measure
 from ..values.moments import at
 from ..values.numbers import shown
 from ..values.trouble import OnceAMinute
-from .proof import Proof, public_keys
+from .proof import public_keys
+from .question import hearing_of
 from .request import ApprovalRequest
-from .waiting import Hearing, Pending
+from .waiting import Pending
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +62,7 @@ def opened(store: Store, question: Question, claim: str) -> Pending:
     """
     keys = public_keys()  # a key that cannot be read is said before anybody is asked
     asked = ask(store, question)
-    hearing = Hearing(claim, None, question.understands)
-    if keys:
-        # A deadline that may be moved says nothing of when a yes must have been signed.
-        deadline_ms = None if hearing.extends else asked.deadline_ms
-        hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms))
-    return Pending(asked.request, asked.deadline, hearing)
+    return Pending(asked.request, asked.deadline, hearing_of(claim, question, keys, asked.deadline_ms))
 
 
 def ask(store: Store, question: Question) -> Asked:

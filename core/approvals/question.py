@@ -1,6 +1,6 @@
-"""What an asker says, checked before anything is stored: the question, and how its answer is to be heard."""
+"""What an asker says, checked before anything is stored: the question itself, and how its answer is heard."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..store import approvals
@@ -11,6 +11,7 @@ from ..values.json import encode_json_object
 from ..values.names import checked_name
 from ..values.numbers import checked_seconds, shown
 from .proof import KEY_SETTING, Proof, public_keys
+from .waiting import Hearing
 
 MAX_TIMEOUT = 365 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
@@ -75,3 +76,11 @@ def checked_proof(digest: str | None) -> Proof | None:
             "Give the digest of the request that open_request returned"
         )
     return Proof(keys, checked_name(digest, "digest")) if keys and digest else None
+
+
+def hearing_of(name: str, question: Question, keys: Mapping[str, bytes], deadline_ms: int | None) -> Hearing:
+    """How the asker itself hears the answer: a yes is held to what it asked."""
+    hearing = Hearing(name, None, question.understands)
+    # A deadline that may be moved says nothing of when a yes must have been signed.
+    deadline_ms = None if hearing.extends else deadline_ms
+    return hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)
