@@ -28,7 +28,6 @@ from .store import approvals
 from .store.approvals import Answer, Question
 from .store.client import CONFIRM_SECONDS, UsesStore
 from .values.approvals import DIRECT, UNAVAILABLE, UNKNOWN
-from .values.moments import milliseconds_of
 from .values.names import checked_name
 from .values.numbers import checked_limit
 
@@ -80,17 +79,17 @@ class ApprovalGate(UsesStore):
         thread, withdraws a request without a key; one with a key stays open, and the next call finds it.
         """
         more = {"key": key, "default": default, "understands": understands, "revises": revises}
-        seconds, question = self._checked_request(approval_type, context, timeout, **more)
-        return self._asked(seconds, question, checked_claim(claim))
+        question = self._checked_request(approval_type, context, timeout, **more)
+        return self._asked(question, checked_claim(claim))
 
-    def _asked(self, seconds: float, question: Question, claim: str) -> ApprovalResponse:
+    def _asked(self, question: Question, claim: str) -> ApprovalResponse:
         if self.agent_id is None:
             why = "no agent: give ApprovalGate an agent_id to ask with"
             return refusal("", why, UNAVAILABLE)
         withdraw = None if question.key else partial(self._withdraw, question.request_id)
         with interruptions.Guard(withdraw) as guard:
             try:
-                request, deadline, hearing = asking.opened(self._store, question, seconds, claim)
+                request, deadline, hearing = asking.opened(self._store, question, claim)
             except (StoreUnavailable, MalformedRecord) as error:
                 why = f"unavailable: the request could not be stored. {error}"
                 return refusal("", why, UNAVAILABLE, away=is_away(error))
@@ -122,10 +121,10 @@ class ApprovalGate(UsesStore):
         more, MalformedRecord where what the key names cannot be read, ValueError where it is another type or context.
         """
         more = {"key": key, "default": default, "understands": understands, "revises": revises}
-        seconds, question = self._checked_request(approval_type, context, timeout, **more)
+        question = self._checked_request(approval_type, context, timeout, **more)
         if self.agent_id is None:
             raise ValueError("agent_id is missing: give ApprovalGate an agent_id to ask with")
-        return asking.ask(self._store, question, seconds).request
+        return asking.ask(self._store, question).request
 
     def wait_for_decision(
         self,
@@ -234,8 +233,7 @@ class ApprovalGate(UsesStore):
     def clear_expired_requests(self) -> int:
         """End the requests that are past their deadline as `timeout`; returns how many."""
         keys = self._store.keys
-        now_ms = milliseconds_of(self._store.read("TIME"))
-        due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", now_ms, "BYSCORE")
+        due = self._store.read("ZRANGE", keys.approvals_pending, "-inf", self._store.time_ms(), "BYSCORE")
         ended = 0
         for member in due:
             try:
@@ -246,6 +244,6 @@ class ApprovalGate(UsesStore):
 
     def _checked_request(
         self, approval_type: str, context: object, timeout: float | None, **more: Any
-    ) -> tuple[float, Question]:
+    ) -> Question:
         wanted = (self.DEFAULT_TIMEOUT, "DEFAULT_TIMEOUT") if timeout is None else (timeout, "timeout")
         return checked_question(self.agent_id or "", approval_type, context, wanted, **more)

@@ -110,6 +110,7 @@ class UsageTracker(UsesStore):
         return self._used or self._shipper.has_begun
 
     def _lead_to(self, memory: object) -> None:
+        # One that was given is opened at once, unlike elsewhere: its installation names the folder of the spools.
         self._opened = None if memory is None else open_store(memory)
         self._given, self._prepared, self._used = memory, self._opened, False
         self._folders = _folders_of(self.telemetry_dir, self._opened)
@@ -279,7 +280,7 @@ class UsageTracker(UsesStore):
         store, since_us = self._open(), None
         if days is not None:
             _within("days", days, 1, MAX_DAYS)
-            since_us = usage.start_of(usage.dates_until(usage.server_ms(store), days)[-1]) * 1000
+            since_us = usage.start_of(usage.dates_until(store.time_ms(), days)[-1]) * 1000
         found: list[Call] = []
         for text in reversed(usage.recent(store, limit and limit + TOLD_AGAIN, since_us)):
             try:

@@ -51,7 +51,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
 
     def stored() -> Asked:
-        seconds, question = checked_question(
+        question = checked_question(
             agent,
             body.get("type"),  # type: ignore[arg-type]
             body.get("context"),
@@ -60,7 +60,7 @@ def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> R
             understands=_words(body),
             revises=body.get("revises"),
         )
-        return asking.ask(open_store(), question, seconds)
+        return asking.ask(open_store(), question)
 
     try:
         asked: Asked = with_fields(stored, {"approval_type": "type"})

@@ -24,7 +24,6 @@ from core.store.client import open_store
 from core.store.events import OWN_TYPES, TooManyTypes
 from core.store.signals import START
 from core.usage_tracker import UsageTracker
-from core.values.moments import milliseconds_of
 from core.values.names import checked_name
 
 KEPT = 10_000  # agents whose last word a process remembers
@@ -212,7 +211,7 @@ def told(event: StreamEvent) -> bytes:
 
 def now_as_id() -> str:
     """The id that an event of this moment would have."""
-    return f"{milliseconds_of(open_store().read('TIME'))}-0"
+    return f"{open_store().time_ms()}-0"
 
 
 def rate(body: dict[str, Any]) -> Reply:

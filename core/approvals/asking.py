@@ -21,9 +21,10 @@ from ..values.json import measure
 from ..values.moments import at
 from ..values.numbers import shown
 from ..values.trouble import OnceAMinute
-from .proof import Proof, public_keys
+from .proof import public_keys
+from .question import hearing_of
 from .request import ApprovalRequest
-from .waiting import Hearing, Pending
+from .waiting import Pending
 
 logger = logging.getLogger(__name__)
 
@@ -54,29 +55,24 @@ class Asked(NamedTuple):
         return self.deadline_ms is None
 
 
-def opened(store: Store, question: Question, seconds: float, claim: str) -> Pending:
+def opened(store: Store, question: Question, claim: str) -> Pending:
     """What `ask` stores or finds, and how its asker itself hears the answer: a yes is held to what it asked.
 
     claim: the name that an approval is for, or ''. Raises what `ask` raises.
     """
     keys = public_keys()  # a key that cannot be read is said before anybody is asked
-    asked = ask(store, question, seconds)
-    hearing = Hearing(claim, None, question.understands)
-    if keys:
-        # A deadline that may be moved says nothing of when a yes must have been signed.
-        deadline_ms = None if hearing.extends else asked.deadline_ms
-        hearing = hearing._replace(proof=Proof(keys, question.digest, deadline_ms))
-    return Pending(asked.request, asked.deadline, hearing)
+    asked = ask(store, question)
+    return Pending(asked.request, asked.deadline, hearing_of(claim, question, keys, asked.deadline_ms))
 
 
-def ask(store: Store, question: Question, seconds: float) -> Asked:
+def ask(store: Store, question: Question) -> Asked:
     """Store a request, or find the one that its key names.
 
     A wait that is longer than 5 s tries again for so long. Raises StoreUnavailable where it was not confirmed: then
     it never appears afterwards; StoreRefused where its agent has too many, TooLarge where its context has too much.
     ValueError where the key names another, MalformedRecord where that cannot be read.
     """
-    deadline, gone = time.monotonic() + seconds, b""
+    deadline, gone = time.monotonic() + question.seconds, b""
     failpoints.reach("agent.before_request")
     while True:
         reply = _stored(store, question, deadline, gone)
@@ -94,7 +90,7 @@ def ask(store: Store, question: Question, seconds: float) -> Asked:
     requested_ms, deadline_ms, outbox, nobody, *_ = reply
     if int(outbox) >= OUTBOX_LENGTH_WITHOUT_RECORDER:
         logger.warning("%s requests and ends wait for a recorder; the oldest may be dropped", int(outbox))
-    request_id, agent_id, approval_type, context, _text, key, *_more = question
+    request_id, agent_id, approval_type, context, seconds, key, *_more = question
     body, asked_at = json.loads(context), at(requested_ms)
     request = ApprovalRequest(
         request_id, approval_type, agent_id, body, asked_at, seconds, key=key, digest=question.digest

@@ -1,17 +1,17 @@
-"""What an asker says, checked before anything is stored: the question, and how its answer is to be heard."""
+"""What an asker says, checked before anything is stored: the question itself, and how its answer is heard."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..store import approvals
 from ..store.approvals import Question
 from ..store.keys import new_request_id
-from ..values.approvals import DENIED, NO_DEADLINE_MS, REJECTED, STATUSES, UNDERSTANDABLE
+from ..values.approvals import DENIED, REJECTED, STATUSES, UNDERSTANDABLE
 from ..values.json import encode_json_object
 from ..values.names import checked_name
 from ..values.numbers import checked_seconds, shown
 from .proof import KEY_SETTING, Proof, public_keys
+from .waiting import Hearing
 
 MAX_TIMEOUT = 365 * 24 * 3600
 MAX_CONTEXT_BYTES = 256 * 1024
@@ -27,21 +27,20 @@ def checked_question(
     default: Callable[[Any], Any] | None = None,
     understands: Iterable[str] = (),
     revises: str | None = None,
-) -> tuple[float, Question]:
-    """The seconds to wait and the question; ValueError or TypeError that names what is wrong with it.
+) -> Question:
+    """The question; ValueError or TypeError that names what is wrong with it.
 
     agent: '' where that is known elsewhere. timeout: seconds, and how errors call them.
     """
     checked_name(approval_type, "approval_type")
     seconds = float(checked_seconds(*timeout, MAX_TIMEOUT, above_zero=True, endless=True))
-    text = repr(NO_DEADLINE_MS / 1000 if seconds == math.inf else seconds)
     name = "" if key is None else checked_name(key, "key")
     encoded = encode_json_object({} if context is None else context, "context", MAX_CONTEXT_BYTES, default)
     words = checked_understands(understands)
     if revises is not None and not approvals.valid_id(revises):
         raise ValueError(f"revises must be the id of a request, not {shown(revises)}")
     request_id = new_request_id(agent)
-    return seconds, Question(request_id, agent, approval_type, encoded, text, name, words, revises or "")
+    return Question(request_id, agent, approval_type, encoded, seconds, name, words, revises or "")
 
 
 def checked_understands(words: Iterable[str]) -> str:
@@ -77,3 +76,11 @@ def checked_proof(digest: str | None) -> Proof | None:
             "Give the digest of the request that open_request returned"
         )
     return Proof(keys, checked_name(digest, "digest")) if keys and digest else None
+
+
+def hearing_of(name: str, question: Question, keys: Mapping[str, bytes], deadline_ms: int | None) -> Hearing:
+    """How the asker itself hears the answer: a yes is held to what it asked."""
+    hearing = Hearing(name, None, question.understands)
+    # A deadline that may be moved says nothing of when a yes must have been signed.
+    deadline_ms = None if hearing.extends else deadline_ms
+    return hearing._replace(proof=Proof(keys, question.digest, deadline_ms) if keys else None)

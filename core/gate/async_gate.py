@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
+from ..approvals.question import checked_claim
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..approvals.waiting import Pending
 from ..errors import MalformedRecord, StoreUnavailable
@@ -20,7 +21,7 @@ from .forms import seconds_of
 from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
 from .hands import Hands
 from .waits import Waits
-from .way import MOVED_SECONDS, Asked, Heard, Timeout, wanted
+from .way import MOVED_SECONDS, Asked, Heard, Timeout, question_of
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -63,8 +64,8 @@ class AsyncGate(Asks):
         """Ask and wait: see `Gate.ask`."""
         checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
-        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
-        opening = self._begun(partial(self._way.open, asked))
+        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
+        opening = self._begun(partial(self._way.open, question, checked_claim(claim)))
         try:
             answer = await self._end_of(await asyncio.wrap_future(opening))
         except (StoreUnavailable, MalformedRecord) as error:
@@ -88,8 +89,8 @@ class AsyncGate(Asks):
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key: see `Gate.open`."""
         how = Asked(key=key, understands=understands, revises=revises)
-        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
-        opening = self._begun(partial(self._way.open, asked))
+        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
+        opening = self._begun(partial(self._way.open, question, ""))
         try:
             return (await asyncio.wrap_future(opening)).request
         except asyncio.CancelledError:

@@ -11,6 +11,7 @@ from ..approvals.asking import ANOTHER
 from ..approvals.request import ApprovalRequest, ApprovalResponse, refusal
 from ..approvals.waiting import NOT_UNDERSTOOD, Hearing, Pending
 from ..errors import AlreadyCollected
+from ..store.approvals import Question
 from ..values.approvals import (
     APPROVED,
     CANCELLED,
@@ -25,7 +26,6 @@ from ..values.approvals import (
     UNAVAILABLE,
 )
 from ..values.numbers import shown
-from .way import Wanted
 
 Answer = bool | str
 Answers = Answer | Callable[[str, dict[str, Any]], Answer]
@@ -46,27 +46,26 @@ class Fake:
         self._said: dict[str, str] = {}
         self._collected: dict[str, tuple[str, datetime]] = {}
 
-    def ask(self, wanted: Wanted) -> ApprovalResponse:
+    def ask(self, question: Question, claim: str) -> ApprovalResponse:
         """Its answer."""
-        return self._answer(self.open(wanted))
+        return self._answer(self.open(question, claim))
 
-    def open(self, wanted: Wanted) -> Pending:
+    def open(self, question: Question, claim: str) -> Pending:
         """Keep it; the same key gives the same, and ValueError for another question."""
-        question = wanted.question
         known = self._known.get(self._of_key.get(question.key, ""))
         if known is None:
             context = json.loads(question.context)
             self.asked.append((question.approval_type, context))
             known = ApprovalRequest(
                 question.request_id, question.approval_type, self.agent, context, datetime.now(UTC),
-                wanted.seconds, key=question.key, digest=question.digest,
+                question.seconds, key=question.key, digest=question.digest,
             )  # fmt: skip
             self._known[known.request_id] = known
             if question.key:
                 self._of_key[question.key] = known.request_id
         elif known.digest != question.digest:
             raise ValueError(ANOTHER.format(key=question.key, id=known.request_id))
-        return self._pending(known, Hearing(wanted.claim, None, question.understands))
+        return self._pending(known, Hearing(claim, None, question.understands))
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """What was opened before."""

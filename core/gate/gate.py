@@ -17,7 +17,7 @@ from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
 from .forms import seconds_of
-from .way import Asked, Heard, Timeout, Way, wanted, way_to
+from .way import Asked, Heard, Timeout, Way, question_of, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -82,8 +82,8 @@ class Gate(Asks):
         """
         checked_default(default)
         how = Asked(key=key, understands=understands, revises=revises)
-        asked = wanted(self._way.agent, approval_type, context, timeout, convert, claim, **how)
-        return by_default(self._way.ask(asked), default)
+        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
+        return by_default(self._way.ask(question, checked_claim(claim)), default)
 
     def open(
         self,
@@ -102,8 +102,8 @@ class Gate(Asks):
         where it is another type or context.
         """
         how = Asked(key=key, understands=understands, revises=revises)
-        asked = wanted(self._way.agent, approval_type, context, timeout, convert, **how)
-        return self._way.open(asked).request
+        question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
+        return self._way.open(question, "").request
 
     @overload
     def wait(

@@ -28,7 +28,7 @@ from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
 from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
-from .way import MOVED_SECONDS, Wanted
+from .way import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +51,12 @@ class OverHTTP:
 
     # Asking
 
-    def ask(self, wanted: Wanted) -> ApprovalResponse:
+    def ask(self, question: Question, claim: str) -> ApprovalResponse:
         """Ask and wait for the end."""
-        withdraw = None if wanted.question.key else partial(self._take_back, wanted.question, 2.0)
+        withdraw = None if question.key else partial(self._take_back, question, 2.0)
         with interruptions.Guard(withdraw) as guard:
             try:
-                pending = self.open(wanted)
+                pending = self.open(question, claim)
                 guard.watch_task()
                 answer = self.wait(pending, math.inf)
             except (StoreUnavailable, MalformedRecord) as error:
@@ -64,10 +64,10 @@ class OverHTTP:
             assert answer is not None  # without a limit it always ends
             return answer
 
-    def open(self, wanted: Wanted) -> Pending:
+    def open(self, question: Question, claim: str) -> Pending:
         """Store it, or find what its key names."""
-        question, began = wanted.question, time.monotonic()
-        body, end = self._body(question, wanted.seconds), began + min(ASK_SECONDS, wanted.seconds)
+        began, body = time.monotonic(), self._body(question)
+        end = began + min(ASK_SECONDS, question.seconds)
 
         def sent() -> Said:
             left = max(0.0, end - time.monotonic())
@@ -83,7 +83,7 @@ class OverHTTP:
         if said.status not in (200, 201):
             raise ValueError(said.message)
         request = _request(said.body, question)
-        hearing = Hearing(wanted.claim, _proof(request), question.understands)
+        hearing = Hearing(claim, _proof(request), question.understands)
         return Pending(request, began + _seconds_left(request, said.status == 200), hearing)
 
     def _warn(self, error: StoreUnavailable) -> None:
@@ -92,11 +92,11 @@ class OverHTTP:
             self._has_warned = True
             logger.warning(AWAY, self._address, error)
 
-    def _body(self, question: Question, seconds: float) -> dict[str, Any]:
+    def _body(self, question: Question) -> dict[str, Any]:
         body = {
             "type": question.approval_type,
             "context": json.loads(question.context),
-            "timeout": seconds_or_none(seconds),
+            "timeout": seconds_or_none(question.seconds),
             "key": _key(question),
             "agent": self.agent,
             "understands": question.understands.split(",") if question.understands else None,

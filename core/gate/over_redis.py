@@ -8,11 +8,10 @@ from ..approval_gates import ApprovalGate
 from ..approvals import asking, waiting
 from ..approvals.request import ApprovalRequest, ApprovalResponse
 from ..approvals.waiting import Hearing, Pending
-from ..store.approvals import valid_id
+from ..store.approvals import Question, valid_id
 from ..store.approvals.ends import EndsLine
 from ..store.client import CONFIRM_SECONDS
 from .beating import ScriptHeart
-from .way import Wanted
 
 NO_AGENT = (
     'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT; '
@@ -27,15 +26,15 @@ class OverRedis(ApprovalGate):
         super().__init__(memory, agent or None)
         self.agent = agent
 
-    def ask(self, wanted: Wanted) -> ApprovalResponse:
+    def ask(self, question: Question, claim: str) -> ApprovalResponse:
         """Ask and wait for the end."""
         self._need_agent()
-        return self._asked(wanted.seconds, wanted.question, wanted.claim)
+        return self._asked(question, claim)
 
-    def open(self, wanted: Wanted) -> Pending:
+    def open(self, question: Question, claim: str) -> Pending:
         """Store it, or find what its key names."""
         self._need_agent()
-        return asking.opened(self._store, wanted.question, wanted.seconds, wanted.claim)
+        return asking.opened(self._store, question, claim)
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""

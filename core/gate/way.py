@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
-from ..approvals.question import checked_claim, checked_question
+from ..approvals.question import checked_question
 from ..approvals.request import ApprovalRequest, ApprovalResponse
 from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import Question
@@ -21,14 +21,6 @@ MOVED_SECONDS = 60.0
 NO_TOKEN = "token is missing: a site is asked with one, from its page Connect; give token=..., or set TELEMETRY_TOKEN"
 NO_WAY = "{field} must be https:// and the name of a site, with a token, or lead to its Redis: {error}"
 NO_USE = "token is for a site at https://...; where Redis is asked there is none. Give the address too"
-
-
-class Wanted(NamedTuple):
-    """A question that was checked. `claim`: the name that an approval is for, or ''."""
-
-    question: Question
-    seconds: float
-    claim: str
 
 
 class Asked(TypedDict):
@@ -70,10 +62,13 @@ class Way(Protocol):
 
     agent: str
 
-    def ask(self, wanted: Wanted) -> ApprovalResponse:
-        """Ask and wait for the end; always an outcome. Withdraws what has no key when it is interrupted."""
+    def ask(self, question: Question, claim: str) -> ApprovalResponse:
+        """Ask and wait for the end; always an outcome. Withdraws what has no key when it is interrupted.
 
-    def open(self, wanted: Wanted) -> Pending:
+        claim: the name that an approval is for, or ''.
+        """
+
+    def open(self, question: Question, claim: str) -> Pending:
         """Store it, or find what its key names."""
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
@@ -107,15 +102,14 @@ class Way(Protocol):
         """Let every connection go."""
 
 
-def wanted(
+def question_of(
     agent: str,
     approval_type: str,
     context: Any,
     timeout: Timeout,
     convert: Callable[[Any], Any] | None,
-    claim: str | None = None,
     **more: Unpack[Asked],
-) -> Wanted:
+) -> Question:
     """The question, checked; ValueError or TypeError that names what is wrong with it.
 
     convert: asked first; what it raises TypeError for gets the form that it has without it.
@@ -130,10 +124,7 @@ def wanted(
         return plain(value)
 
     seconds = TIMEOUT if timeout is None else seconds_of(timeout)
-    waited, question = checked_question(
-        agent, approval_type, context, (seconds, "timeout"), default=form, **more
-    )
-    return Wanted(question, waited, checked_claim(claim))
+    return checked_question(agent, approval_type, context, (seconds, "timeout"), default=form, **more)
 
 
 def way_to(where: object, token: str | None, agent: str | None) -> Way:

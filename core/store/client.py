@@ -15,6 +15,7 @@ from redis.connection import AbstractConnection, SSLConnection
 from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
 
 from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
+from ..values.moments import milliseconds_of
 from ..values.numbers import LARGEST
 from ..values.pairs import pairs
 from . import embedded
@@ -130,6 +131,10 @@ class Store:
         """One command, one round trip; the reply as it comes, with bytes and flat lists."""
         with self.line() as line:
             return line.read(*command)
+
+    def time_ms(self) -> int:
+        """The server's time in ms."""
+        return milliseconds_of(self.read("TIME"))
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Several reading commands in one round trip; a refused one yields its error in its place."""

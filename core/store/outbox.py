@@ -155,7 +155,7 @@ def numbers(position: str) -> tuple[int, int]:
 
 def is_astray(store: Store, position: str) -> bool:
     """Whether a position is a year ahead of the server's clock: of an entry whose id somebody chose."""
-    return numbers(position)[0] > milliseconds_of(store.read("TIME")) + ASTRAY_MS
+    return numbers(position)[0] > store.time_ms() + ASTRAY_MS
 
 
 def _read(line: Line, after: dict[str, str], seconds: float) -> dict[str, list[OutboxEntry]]:

@@ -115,11 +115,6 @@ def knows_spool(store: Store, spool: str) -> bool:
     return bool(store.read("EXISTS", store.keys.usage_shipped(spool)))
 
 
-def server_ms(store: Store) -> int:
-    """The server's time in ms."""
-    return milliseconds_of(store.read("TIME"))
-
-
 class SpoiltSum(NamedTuple):
     """A sum of a day to which nothing could be added, and which is counted anew from 0."""
 
@@ -180,7 +175,7 @@ def forget_spool(store: Store, spool: str) -> None:
 
 def totals(store: Store, days: int) -> dict[str, int]:
     """The sums of the last `days` UTC days, field by field: two round trips, however many calls there were."""
-    return totals_of(store, dates_until(server_ms(store), days))
+    return totals_of(store, dates_until(store.time_ms(), days))
 
 
 def totals_of(store: Store, dates: Sequence[str]) -> dict[str, int]:
@@ -210,7 +205,7 @@ def recent(store: Store, limit: int, since_us: int | None) -> list[bytes]:
 
 def reset(store: Store, days: int) -> datetime:
     """Forget the calls of the last `days` UTC days, here and in what the recorder writes; the server's time of it."""
-    keys, dates = store.keys, dates_until(server_ms(store), max(days, SEEN_DAYS))
+    keys, dates = store.keys, dates_until(store.time_ms(), max(days, SEEN_DAYS))
     forgotten = [*(keys.usage_seen(date) for date in dates[:SEEN_DAYS]), *map(keys.usage_day, dates)]
     return at(
         store.run(Command(RESET, [keys.usage_recent, keys.outbox, keys.installation, *forgotten], [], int))
@@ -234,6 +229,6 @@ def rebuild(store: Store, date: str, *, calls: str, amounts: Mapping[str, int], 
 
     An old day stays for a day more: an end in the past would delete it unseen.
     """
-    expires_ms = max(start_of(date) + (retention_days + 1) * DAY_MS, server_ms(store) + DAY_MS)
+    expires_ms = max(start_of(date) + (retention_days + 1) * DAY_MS, store.time_ms() + DAY_MS)
     said = [part for name, amount in amounts.items() for part in (name, str(amount))]
     return store.run(Command(REBUILD, [store.keys.usage_day(date)], [calls, expires_ms, *said], int))

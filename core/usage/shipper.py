@@ -317,7 +317,7 @@ class Shipper:
             lines = [self._line(line) for line in held]
             if any(_is_huge(line.call) for line in lines):
                 held, lines = held[:1], lines[:1]
-            now_ms = usage.server_ms(store)
+            now_ms = store.time_ms()
             batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
             _place, new = usage.ship(store, batch, now_ms, self._retention_days)
             usage.forget_spool(store, batch.spool)

@@ -120,7 +120,7 @@ def _asking(bench: Bench, folder: Path, calls: int, most_ms: float) -> Iterator[
     tracker = UsageTracker(folder / f"ask-{calls}", memory=store, price_book=BOOK)
     assert tracker.get_stats(DAYS)["total_calls"] == calls
     client = plain_client(bench.crowded_url)
-    keys = [store.keys.usage_day(date) for date in usage.dates_until(usage.server_ms(store), DAYS)]
+    keys = [store.keys.usage_day(date) for date in usage.dates_until(store.time_ms(), DAYS)]
 
     def floor() -> int:
         pipeline = client.pipeline(transaction=False)
@@ -153,7 +153,7 @@ def _asking(bench: Bench, folder: Path, calls: int, most_ms: float) -> Iterator[
 
 def _fill(store: Store, calls: int) -> None:
     """Day totals of so many calls, through the script that counts every call; 5 workflows, 3 tiers, 6 models."""
-    now_ms, numbers = usage.server_ms(store), count()
+    now_ms, numbers = store.time_ms(), count()
     together = 1_000
     for _ in range(calls // together):
         number = next(numbers)

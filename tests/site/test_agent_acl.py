@@ -93,7 +93,7 @@ def test_anothers_request_is_neither_read_nor_changed_nor_ended(account, clean_r
 
 def test_what_it_asked_before_ids_told_whose_they_are_stays_its_own(clean_redis):
     store, older = open_store(clean_redis), str(uuid.uuid4())
-    store.run(request(store.keys, Question(older, AGENT, "deploy", b"{}", "60.0"), 60_000))
+    store.run(request(store.keys, Question(older, AGENT, "deploy", b"{}", 60.0), 60_000))
     ApprovalGate(clean_redis, AGENT).open_request("deploy")
     words = agent_rule(store.keys, AGENT, _older_requests(store, AGENT))
     assert sum(older in word for word in words) == 1

@@ -373,7 +373,7 @@ def _vote(store: Store, user: Any, powers: Powers, tried: Tried) -> DecisionInte
     if ended is not None:
         if not _is_repeat(intent, ended):
             told = _told(tried.approved, ended)
-            entries.append([_refused(f"refused:{uuid.uuid4()}", user.get_username(), record, told)])
+            entries.append([_fact_of_refusal(f"refused:{uuid.uuid4()}", user.get_username(), record, told)])
         return ended
     count = quorum.cast(user, powers, record, tried.given.reason)
     before = _write(intent, tried) if count.complete else None
@@ -407,11 +407,11 @@ def exception(intent: DecisionIntent, verdict: Verdict) -> Fact:
 
 def refused(user: Any, record: RequestRecord, why: str, need: str = "") -> NotAllowed:
     """The no to somebody who tries what they may not, to be raised where it is recorded."""
-    fact = _refused(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})
+    fact = _fact_of_refusal(f"refused:{uuid.uuid4()}", user.get_username(), record, {"why": why})
     return NotAllowed(why, need, fact)
 
 
-def _refused(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> Fact:
+def _fact_of_refusal(event_id: str, actor: str, record: RequestRecord, details: dict[str, Any]) -> Fact:
     return entries.about(record, event_id, "decision.refused", actor, **details)
 
 
@@ -432,4 +432,4 @@ def _settle_refused(intent: DecisionIntent, decision: Decision, record: RequestR
         if _is_repeat(intent, decision):
             return  # two presses at once: nobody tried anything that is not in the record
         said = _told(intent.approved, decision)
-        entries.append([_refused(f"intent:{intent.pk}:refused", intent.responder, record, said)])
+        entries.append([_fact_of_refusal(f"intent:{intent.pk}:refused", intent.responder, record, said)])

@@ -32,12 +32,13 @@ from core.history.audit.entries import refusals_recorded
 from core.models import AgentRun, ApprovalRecord, DecisionIntent, Rule
 from core.models.policy import ANY
 from core.models.sealed import keys
-from core.store.approvals import RequestRecord, read_record_and_time, read_records
+from core.store.approvals import RequestRecord, read_records
 from core.store.client import Store
 from core.values.approvals import OPEN, PENDING
 from core.values.digests import text_digest
 from core.values.json import checked_text
 from core.values.malformed import ODD, without_nul
+from core.values.moments import at
 from core.values.text import visible
 
 logger = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def why_not(powers: Powers, verdict: Verdict, approval_type: str) -> str:
 
 def make(store: Store, user: Any, draft: Draft) -> Rule:
     """Make a rule. NotAllowed (recorded), ValueError for what no rule may be, StoreUnavailable, DatabaseError."""
-    _none, now = read_record_and_time(store, draft.request_id)
+    now = at(store.time_ms())
     with refusals_recorded():
         owner = get_user_model().objects.get(pk=user.pk)
         powers, scope = powers_of(owner), draft.checked().scope
@@ -239,8 +240,7 @@ class Rules:
 
     def _use(self, rule: Rule, record: RequestRecord) -> bool:
         """Let a rule answer; False where it may not, so that another is asked."""
-        now = read_record_and_time(self._store, record.request_id)[1]
-        intent = _intend(rule.pk, record, now)
+        intent = _intend(rule.pk, record, at(self._store.time_ms()))
         if intent is None:
             return False
         if intent.outcome != OPEN or intent.accepted_at is not None:

@@ -35,7 +35,7 @@ def rebuild_closed_days(memory: object = None) -> dict[str, int]:
     if first is None:
         return {}
     known_after = max(first, history.pruned_until()).astimezone(UTC).date().isoformat()
-    dates = usage.dates_until(usage.server_ms(store), DAYS + 1)[1:]
+    dates = usage.dates_until(store.time_ms(), DAYS + 1)[1:]
     return {date: _rebuild_closed(store, date) for date in dates if date > known_after}
 
 

@@ -1,4 +1,7 @@
-"""Approval requests in Redis: the commands that make and end them, and their reading."""
+"""Approval requests in Redis: the commands that make and end them, and their reading.
+
+Each name stands twice, so that type checkers take it for one that this room gives.
+"""
 
 from .commands import Answer as Answer
 from .commands import End as End

@@ -1,6 +1,7 @@
 """The commands that make and end requests, as Redis runs them."""
 
 import logging
+import math
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from ...values.approvals import (
     APPROVAL_REQUESTED,
     EVENT_OF_END,
     LOST_REASON,
+    NO_DEADLINE_MS,
     mark_of,
     status_of_answer,
 )
@@ -27,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Question(NamedTuple):
-    """What is asked. `context`: exactly the JSON text that is hashed. `timeout_text`: the seconds to answer.
+    """What is asked. `context`: exactly the JSON text that is hashed. `seconds`: to answer, `math.inf` for no deadline.
 
     `key`: the asker's own name for it, or ''. `understands`: the answers beside yes and no, with commas between them.
     `revises`: the request that was answered by asking back, or ''.
@@ -37,7 +39,7 @@ class Question(NamedTuple):
     agent_id: str
     approval_type: str
     context: bytes
-    timeout_text: str
+    seconds: float
     key: str = ""
     understands: str = ""
     revises: str = ""
@@ -46,6 +48,11 @@ class Question(NamedTuple):
     def digest(self) -> str:
         """The digest that its record will have."""
         return request_digest(self.agent_id, self.approval_type, self.context)
+
+    @property
+    def timeout_text(self) -> str:
+        """The seconds as they are stored: without a deadline those until the last moment of all."""
+        return repr(NO_DEADLINE_MS / 1000 if self.seconds == math.inf else self.seconds)
 
 
 class Mark(NamedTuple):
@@ -104,7 +111,7 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: bytes = b
     nobody: b'1' where the site says that nobody can approve it now.
     Else [b'known', id, nobody] of what its key names but `gone`; [b'withdrawn'], [b'taken'], or [b'over', what, most].
     """
-    request_id, agent_id, approval_type, context, timeout_text, key, understands, revises = question
+    request_id, agent_id, approval_type, context, _seconds, key, understands, revises = question
     script_keys = [
         keys.approval_request(request_id),
         keys.approvals_pending,
@@ -120,7 +127,7 @@ def request(keys: Keys, question: Question, left_ms: int | None, gone: bytes = b
     if key:
         script_keys.append(keys.approval_key(agent_id, key))
     about: list[Argument] = [request_id, agent_id, approval_type, context, question.digest]
-    more: list[Argument] = [timeout_text, key, gone, understands, revises]
+    more: list[Argument] = [question.timeout_text, key, gone, understands, revises]
     args: list[Argument] = [*about, "" if left_ms is None else left_ms, *more]
     args += [*measure(context), *policy.fields_of(approval_type, agent_id)]
     return Command(SCRIPTS["approvals/request"], script_keys, args, as_it_is)

@@ -11,7 +11,6 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ...values.moments import milliseconds_of
 from ..client import Store, open_store, store_at
 from ..configuration import configured_url, setting
 from ..connections import COMMAND_TIMEOUT, CONNECT_TIMEOUT
@@ -107,4 +106,4 @@ def _of_series(job_id: bytes) -> tuple[str, int]:
 
 def server_ms() -> int:
     """The time of the queue's Redis, in ms, so that workers on several machines agree on it."""
-    return milliseconds_of(queue_store().read("TIME"))
+    return queue_store().time_ms()

@@ -14,7 +14,7 @@ _KEPT_MS = 2 * CHANGING_MS
 def begin(store: Store) -> str:
     """Before a change is committed; returns what `settle` wants. From here on nobody knows what others may hear."""
     token = secrets.token_hex(8)
-    now, key = milliseconds_of(store.read("TIME")), store.keys.rights_changing
+    now, key = store.time_ms(), store.keys.rights_changing
     marked = store.read_many(
         [
             ["ZREMRANGEBYSCORE", key, 0, now],

@@ -154,7 +154,7 @@ def count_on(url: str, us: int, cost: int) -> None:
     store = open_store(url)
     batch = usage.Batch(f"{us:032d}", 0, 1)
     batch.add("", us, {"calls": 1, "cost": cost}, "{}")
-    usage.ship(store, batch, usage.server_ms(store), 90)
+    usage.ship(store, batch, store.time_ms(), 90)
 
 
 def test_totals_cover_whole_utc_days(tracker, url):

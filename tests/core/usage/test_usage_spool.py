@@ -135,7 +135,7 @@ def test_a_batch_sent_again_counts_nothing_and_says_how_far_it_was(url):
         batch = usage.Batch("ab" * 16, 0, 700)
         for number in range(2):
             batch.add("", 1_790_000_000_000_000 + number, {"calls": 1}, f'{{"n":{number}}}')
-        assert usage.ship(store, batch, usage.server_ms(store), 9000) == (700, counted)
+        assert usage.ship(store, batch, store.time_ms(), 9000) == (700, counted)
     assert store.read("HGET", store.keys.usage_day("2026-09-21"), "calls") == b"2"
 
 

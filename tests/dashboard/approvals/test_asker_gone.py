@@ -12,7 +12,6 @@ from core import ApprovalGate, HeartbeatCoordinator
 from core.store.approvals import listen
 from core.store.client import open_store
 from core.store.keys import Keys
-from core.store.usage import server_ms
 from dashboard.live.doorbells import LIVE
 from dashboard.live.state import LiveState
 from tests.dashboard.approvals.test_deciding import notice_of
@@ -118,8 +117,8 @@ def test_an_asker_that_never_beat_but_waits_in_a_call_is_said_to_wait(gate, sign
 
 def test_an_asker_that_has_stopped_is_said_to_have_stopped(asks, signed_in, answer):
     heart, request = asks
-    asked_by = server_ms(open_store())
-    wait_until(lambda: server_ms(open_store()) > asked_by, "it stops later than it asked")
+    asked_by = open_store().time_ms()
+    wait_until(lambda: open_store().time_ms() > asked_by, "it stops later than it asked")
     heart.stop_heartbeat()
     client = signed_in("approver")
     [said] = said_by_card(client.get(f"/?selected={request.request_id}").content.decode())

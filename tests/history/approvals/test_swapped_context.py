@@ -123,7 +123,7 @@ def asked(gate):
 
     def ask(request_id: str, agent: str = "deployer") -> str:
         store = gate._store
-        store.run(request(store.keys, Question(request_id, agent, "deploy", b"{}", "60.0"), 60_000))
+        store.run(request(store.keys, Question(request_id, agent, "deploy", b"{}", 60.0), 60_000))
         return request_id
 
     return ask

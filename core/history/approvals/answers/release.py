@@ -34,7 +34,7 @@ from core.store.approvals import RequestRecord, read_request
 from core.store.approvals.records import Read
 from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
-from core.values.moments import at, milliseconds_of
+from core.values.moments import at
 from core.values.text import visible
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ class Abandoned:
             found = list(DecisionIntent.objects.filter(outcome=HELD).values_list("pk", "release_at"))
             if not found:
                 return
-            now = at(milliseconds_of(self._store.read("TIME")))
+            now = at(self._store.time_ms())
             for decision_id, release_at in found:
                 if release_at is None or now >= release_at + LEFT_ALONE:
                     _tried(self._store, decision_id)
