@@ -67,7 +67,7 @@ class Mail(Wakes):
     def listen(self) -> None:
         """The mailboxes of those who wait, and what is sent to all."""
         line = open_store().line()
-        after: dict[str | None, str] = {None: signals.newest(line, None)}
+        after = signals.newest(line, [None])
         try:
             self.wake_all()
             while self.goes_on():
@@ -87,8 +87,8 @@ class Mail(Wakes):
     def _take_in(self, line: Line, after: dict[str | None, str]) -> None:
         """Whoever is new looks once more when it is in."""
         while new := self._newcomers(line, after):
+            after |= signals.newest(line, new)
             for name in new:
-                after[name] = signals.newest(line, name)
                 self.wake(name)
 
     def _newcomers(self, line: Line, after: dict[str | None, str]) -> set[str]:

@@ -325,9 +325,8 @@ class Line:
             connection.connect()
         self._connection = connection
         if hurried:
-            self._socket.settimeout(
-                seconds
-            )  # of sending: whoever reads sets another and puts the usual one back
+            # Of sending: whoever reads sets another, and puts the usual one back.
+            self._socket.settimeout(seconds)
         return connection
 
 

@@ -1,11 +1,11 @@
 """The commands of signals: sending one, and reading a mailbox."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from .client import Line
 from .keys import Keys
-from .script import SCRIPTS, Argument, Command, nothing
+from .script import SCRIPTS, Argument, Command, nothing, refuse_errors
 
 
 def send(
@@ -87,10 +87,17 @@ def _page(reply: list[Any]) -> MailboxPage:
     return MailboxPage(bool(more), position, count, [entry.decode() for entry in malformed], signals)
 
 
-def newest(line: Line, agent: str | None) -> str:
-    """The id of the newest entry in an agent's inbox, or among the broadcasts for None; 0-0 where there is none."""
-    found = line.read("XREVRANGE", _stream(line.keys, agent), "+", "-", "COUNT", 1)
-    return found[0][0].decode() if found else "0-0"
+def newest(line: Line, agents: Collection[str | None]) -> dict[str | None, str]:
+    """The id of the newest entry in each agent's inbox, and among the broadcasts for None; 0-0 where there is none."""
+    looks: list[list[Argument]] = [
+        ["XREVRANGE", _stream(line.keys, agent), "+", "-", "COUNT", 1] for agent in agents
+    ]
+    found = line.read_many(looks)
+    refuse_errors("a mailbox", *found)
+    return {
+        agent: entries[0][0].decode() if entries else "0-0"
+        for agent, entries in zip(agents, found, strict=True)
+    }
 
 
 def arrived(line: Line, after: Mapping[str | None, str], seconds: float) -> dict[str | None, str]:
