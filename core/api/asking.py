@@ -41,8 +41,8 @@ LONGEST_WAIT = 30.0  # seconds that one call may wait; then it is asked again
 FIELDS = ("agent", "type", "context", "timeout", "key", "understands", "revises", "callback_url")
 
 
-def ask(agent: str, token: int, body: dict[str, Any], idempotency_key: str) -> Reply:
-    """Store a request: 201, or 200 for the one that its key names already."""
+def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> Reply:
+    """Store a request: 201, or 200 for the one that its key names already. token: its SHA-256, 64 hex digits."""
     url = body.get("callback_url")
     _refuse_callback(url)
     only(body, FIELDS)

@@ -101,7 +101,7 @@ async def _signal(call: Call) -> Reply:
 
 ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "requests"): Route(
-        "ask", lambda call: asking.ask(call.agent, call.bearer.number, call.body, call.key)
+        "ask", lambda call: asking.ask(call.agent, call.bearer.said, call.body, call.key)
     ),
     ("GET", "requests"): Route("ask", lambda call: asking.find(call.agent, call.query)),
     ("POST", "requests/ended"): Route(

@@ -1,10 +1,12 @@
 """Django's checks of who may come in: accounts of Redis, folders, proxies. All of them by `check --deploy`."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
+from django.db import Error as DatabaseError
 
 from core.errors import StoreUnavailable
 from core.history.database.private_file import open_to_others
@@ -56,4 +58,25 @@ def check_proxies(**_options: Any) -> list[CheckMessage]:
         )
         for network in settings.TELEMETRY_TRUSTED_PROXIES
         if network.num_addresses > 2 ** (network.max_prefixlen // 2)
+    ]
+
+
+@register(Tags.database)
+def check_second_factor(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
+    """W116: a second factor is demanded of a group that there is not, so of nobody in it."""
+    from django.contrib.auth.models import Group
+
+    demanded, missing = {*settings.TELEMETRY_SECOND_FACTOR} - {"superuser"}, set[str]()
+    for alias in (databases or []) if demanded else ():
+        try:
+            missing |= demanded - set(Group.objects.using(alias).values_list("name", flat=True))
+        except DatabaseError:
+            continue  # W101 says so
+    return [
+        Warning(
+            f"TELEMETRY_SECOND_FACTOR: there is no group {name!r}, so nobody in it must have a second factor.",
+            hint="Name a group as it stands in the admin; it may have been renamed.",
+            id="core.W116",
+        )
+        for name in sorted(missing)
     ]

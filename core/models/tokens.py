@@ -10,7 +10,7 @@ from core.values.names import NAME_LENGTH
 class AgentToken(models.Model):
     """A secret that may ask in the name of an agent, or of all agents whose names begin so, and never decides.
 
-    The secret itself is nowhere: `digest` is its SHA-256, which suffices for 256 random bits.
+    The secret itself is nowhere: `digest` is the SHA-256 of its SHA-256 in hex, which suffices for 256 random bits.
     """
 
     label = models.CharField(max_length=NAME_LENGTH)

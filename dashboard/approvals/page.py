@@ -440,6 +440,6 @@ def text_of(known: Any) -> str:
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:
-    told = [Told(entry.kind, entry.actor, entry.agent_id, entry.details) for entry in entries]
+    told = [Told(*(getattr(entry, name) for name in (*Told._fields[:-1], "at"))) for entry in entries]
     # Read one after another, they may differ because the recorder wrote both in between: then asked again.
     return wrong_of(kept.pk) if kept is not None and differences(kept, told) else []

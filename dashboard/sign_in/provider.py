@@ -33,10 +33,12 @@ class Provided(DefaultSocialAccountAdapter):  # type: ignore[misc]
             raise ImmediateHttpResponse(_refused(request, words.PROVIDER_FAILED))
         groups = _groups(sociallogin.account.extra_data)
         sociallogin.email_addresses = []  # with one, django-allauth compares it with those of others
+        if sociallogin.is_existing:
+            # Also for none: rules of theirs, and sessions of before, would go on with those of here.
+            set_groups(sociallogin.user, groups)
         if not groups:
             raise ImmediateHttpResponse(_refused(request, words.NO_GROUP_OF_PROVIDER))
         if sociallogin.is_existing:
-            set_groups(sociallogin.user, groups)
             return
         name = _name(sociallogin.account.extra_data)
         if not name or any(

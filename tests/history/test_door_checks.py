@@ -7,10 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import override_settings
 
 from core.history import door_checks
-from core.history.door_checks import check_folders, check_proxies, check_redis_doors
+from core.history.door_checks import check_folders, check_proxies, check_redis_doors, check_second_factor
 from telemetry_site.addresses import networks
 from telemetry_site.log_lines import RefusalsInOneLine
 from tests.accounts import documented_rule
@@ -55,6 +56,14 @@ def test_a_folder_that_others_may_read_is_named_and_so_is_a_file_in_it(tmp_path,
 def test_proxies_that_are_everybody_are_named(said, named, settings):
     settings.TELEMETRY_TRUSTED_PROXIES = networks(said, [])
     assert [one.id for one in check_proxies()] == ["core.W108"] * named
+
+
+def test_a_group_of_which_a_second_factor_is_demanded_and_that_there_is_not_is_named(settings, db):
+    settings.TELEMETRY_SECOND_FACTOR = ["approver", "superuser"]
+    assert check_second_factor(["default"]) == []
+    Group.objects.filter(name="approver").update(name="approvers")
+    [warning] = check_second_factor(["default"])
+    assert (warning.id, "'approver'" in warning.msg) == ("core.W116", True)
 
 
 def test_each_check_has_an_id_of_its_own_so_that_silencing_one_silences_no_other():

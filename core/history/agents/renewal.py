@@ -81,7 +81,7 @@ def _renewed(token: AgentToken, kept: str, now: datetime, until: datetime | None
     """A new secret in the place of the last one; `kept` works on, until it ends or this very token does."""
     overlap = timedelta(minutes=int(settings.TELEMETRY_TOKEN_OVERLAP_MINUTES))
     secret = tokens.new_secret()
-    token.digest, token.is_fresh = tokens.digest_of(secret), True
+    token.digest, token.is_fresh = tokens.kept_of(tokens.digest_of(secret)), True
     token.previous_digest, token.previous_until = kept, until or min(now + overlap, token.expires_at)
     token.save(update_fields=["digest", "is_fresh", "previous_digest", "previous_until"])
     return secret

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.contrib.auth import get_user_model
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -10,6 +11,7 @@ from core import failpoints
 from core.approvals.request import Decision
 from core.history.approvals.policy import Powers, powers_of
 from core.history.audit.entries import Fact, about
+from core.history.people import rights
 from core.history.people.lookalikes import skeleton
 from core.models import Ballot, Vote
 from core.store.approvals import RequestRecord
@@ -72,9 +74,13 @@ def _fact(vote: Vote, record: RequestRecord, votes: tuple[str, ...], approvers: 
 
 
 def votes_of(request_ids: list[str]) -> dict[str, tuple[str, ...]]:
-    """Who approved each of these requests so far, first to last; in one query. Those without a vote are left out."""
+    """Who approved each of these requests so far, first to last; in one query. Those without a vote are left out.
+
+    So is who lost the right to decide since. Whether a vote counts for its request, `standing` says alone.
+    """
     found: dict[str, tuple[str, ...]] = {}
-    votes = Vote.objects.filter(ballot_id__in=request_ids).order_by("created_at", "pk")
+    still = rights.deciders(get_user_model())
+    votes = Vote.objects.filter(ballot_id__in=request_ids, user__in=still).order_by("created_at", "pk")
     for request_id, name in votes.values_list("ballot_id", "user__username"):
         found[str(request_id)] = (*found.get(str(request_id), ()), name)
     return found

@@ -7,17 +7,19 @@ from typing import Any
 from core.history.callbacks.messages import SECRET
 from core.history.notices.addresses import parsed
 from core.history.notices.sealing import seal
-from core.models import AgentToken, Callback
+from core.models import Callback
 
 
-def wish(request_id: str, token: int, url: str) -> None:
-    """Tell this address how the request ends. The first address that was said for a request is the one."""
-    digest = AgentToken.objects.values_list("digest", flat=True).get(pk=token)
+def wish(request_id: str, token: str, url: str) -> None:
+    """Tell this address how the request ends. The first address that was said for a request is the one.
+
+    token: the SHA-256 of the one that asks, 64 hex digits.
+    """
     callback = Callback(
         id=uuid.uuid4(),
         request_id=request_id,
         sealed_url=seal(url),
-        sealed_secret=seal(secret_of(digest)),
+        sealed_secret=seal(secret_of(token)),
         host=parsed(url).hostname or "",
     )
     Callback.objects.bulk_create([callback], ignore_conflicts=True)

@@ -47,7 +47,10 @@ class Bearer(NamedTuple):
     scopes: frozenset[str]
     expires_at: datetime
     asks: str = "*"
-    digest: str = ""  # of the secret that was shown, which may be the one before the last renewal
+    digest: str = (
+        ""  # as it is kept, of the secret that was shown, which may be the one before the last renewal
+    )
+    said: str = ""  # the SHA-256 of that secret, with which what its agent is sent is signed
     known_until: float = 0.0  # by the clock of this process: so long its door asks nobody again
 
 
@@ -108,7 +111,7 @@ def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
             AgentOwner.objects.create(agent=said.agent, is_prefix=said.is_prefix, person=user)
         token = AgentToken.objects.create(
             label=said.label,
-            digest=digest_of(secret),
+            digest=kept_of(digest_of(secret)),
             agent=said.agent,
             is_prefix=said.is_prefix,
             scopes=" ".join(said.scopes),
@@ -172,18 +175,24 @@ def owns(user: Any, agent: str, is_prefix: bool = False) -> bool:
 
 def bearer(secret: str, now: datetime) -> Bearer | None:
     """Who shows this secret; None unless its token is good now and its owner is active. One query, two at times."""
-    digest = digest_of(secret)
-    is_theirs = Q(digest=digest) | Q(previous_digest=digest, previous_until__gt=now)
+    said = digest_of(secret)
+    digest = kept_of(said)
+    both = (digest, said)
+    is_theirs = Q(digest__in=both) | Q(previous_digest__in=both, previous_until__gt=now)
     token = good(now).filter(is_theirs).first()
     if token is None:
         return None
+    if said in (token.digest, token.previous_digest):  # kept by an earlier version
+        name = "digest" if token.digest == said else "previous_digest"
+        AgentToken.objects.filter(**{"pk": token.pk, name: said}).update(**{name: digest})
+        setattr(token, name, digest)
     is_first = token.is_fresh and token.digest == digest
     if is_first or token.last_used_at is None or token.last_used_at < now - USED_AGAIN:
         same = AgentToken.objects.filter(pk=token.pk, digest=token.digest)
         same.update(last_used_at=now, is_fresh=token.is_fresh and not is_first)
     ends = token.expires_at if token.digest == digest else token.previous_until or now
     scopes = frozenset(token.scopes.split())
-    return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest)
+    return Bearer(token.pk, token.agent, token.is_prefix, scopes, ends, token.asks, digest, said)
 
 
 def good(now: datetime) -> "QuerySet[AgentToken]":
@@ -205,8 +214,13 @@ def listed(user: Any) -> Any:
     return found if user.has_perm(MAKE) else found.filter(owner=user)
 
 
+def kept_of(digest: str) -> str:
+    """What is kept of a token, by its SHA-256: that signs what its agent is sent, so no copy of the database has it."""
+    return hashlib.sha256(digest.encode()).hexdigest()
+
+
 def digest_of(secret: str) -> str:
-    """What is kept of a secret."""
+    """The SHA-256 of a secret, 64 hex digits."""
     return hashlib.sha256(secret.encode(errors="replace")).hexdigest()
 
 

@@ -40,8 +40,8 @@ class Command(BaseCommand):
         for notice in done.notices:
             self.stdout.write(f"note: {notice}")
         self.stdout.write(
-            f"What was taken away after {manifest.made_at} is there again: tokens that were revoked, rights, people who "
-            "left, uses of rules. Take it away before agents and people come.\n"
+            f"What was taken away after {manifest.made_at} is there again: tokens that were revoked, rights, people, "
+            "uses of rules. Take it away before agents and people come.\n"
             "Now start the site. Everybody signs in again."
         )
         if chain.problems:

@@ -66,10 +66,8 @@ def test_a_number_that_is_none_is_refused_in_protobuf_and_json(post, settings, n
 
 
 NO_EXPORTS = [
-    (
-        "protobuf",
-        b"\n\0" * 60_001,
-    ),  # each is a resource, of which an export may have too many without a record
+    # Each is a resource: an export may have too many of them without a record.
+    ("protobuf", b"\n\0" * 60_001),
     ("json", b'{"resourceLogs": [' + b"{}," * 60_000 + b"{}]}"),
     ("protobuf", b"\xff\xff\xff\xff"),
     ("protobuf", packed("logs", of_claude(), "protobuf")[:-3]),

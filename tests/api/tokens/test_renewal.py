@@ -46,6 +46,22 @@ def test_a_token_renews_itself_and_both_secrets_work_meanwhile(agent):
     assert said["token"] not in entry.details
 
 
+def test_what_signs_callbacks_stands_nowhere_and_what_an_earlier_version_kept_is_kept_anew(agent):
+    """Its client knows that secret by the token alone, and so would who reads the database or a backup of it."""
+    client = agent("deployer", "ask")
+    old = secret_of(client)
+    new = rotate(client).json()["token"]
+    said = [tokens.digest_of(secret) for secret in (old, new)]
+    kept = AgentToken.objects.values_list("previous_digest", "digest").get()
+    assert not set(said) & set(kept)
+    AgentToken.objects.update(previous_digest=said[0], digest=said[1])
+    for secret, digest, stored in zip((old, new), said, kept, strict=True):
+        bearer = tokens.bearer(secret, timezone.now())
+        assert (bearer.said, bearer.digest) == (digest, stored)
+        assert tokens.good_of([stored], timezone.now()) == {stored}
+    assert AgentToken.objects.values_list("previous_digest", "digest").get() == kept
+
+
 def test_an_answer_that_was_lost_is_asked_again_until_the_new_secret_was_used(agent):
     client = agent("deployer")
     lost, second = rotate(client).json()["token"], rotate(client).json()["token"]

@@ -80,6 +80,10 @@ def test_somebody_of_a_group_comes_in_and_has_our_groups_from_then_on(provider):
     known(provider, "s1", preferred_username="maria", groups=["everybody"])
     come(provider, "s1")
     assert groups_of("maria") == {"viewer"}
+    known(provider, "s1", preferred_username="maria", groups=["others"])
+    _client, refused, _asked = come(provider, "s1")
+    assert (refused.status_code, groups_of("maria")) == (403, set())
+    assert client.get("/").status_code == 403, "nor has she them in the session of before"
     assert User.objects.filter(username__startswith="maria").count() == 1
 
 

@@ -109,6 +109,8 @@ def test_a_vote_whose_person_may_not_any_more_counts_no_more(two_of, gate, decid
         team = ann.teams.model.objects.create(name="payments")
         team.people.set([bob, cem])
         DecisionGrant.objects.create(approval_type="deploy", team=team)
+    shown = votes_of([request.request_id]).get(request.request_id, ())
+    assert shown == ((ann.get_username(),) if lost in ("narrowed", "owns it now") else ())
     assert decide(bob, request.request_id).outcome == "voted"
     assert live_record(gate, request.request_id).status == "pending"
     assert decide(cem, request.request_id).accepted

@@ -23,6 +23,8 @@ CHANGES = {
     "reason": ("another", "its reason is not the one in the record"),
     "channel": ("direct", "its channel is not the one in the record"),
     "decision_id": ("another", "its decision_id is not the one in the record"),
+    "requested_at": ("2026-01-02 03:04:05", "its time of asking is not the one in the record"),
+    "ended_at": ("2026-01-02 03:04:05", "its time of the end is not the one in the record"),
 }
 
 
@@ -71,6 +73,16 @@ def test_an_end_that_never_was_is_named(approved):
     change(str(waiting.pk), "status", "approved")
     assert verify(NOWHERE).problems == [
         f"request {waiting.pk}: it is approved there, and pending in the record"
+    ]
+
+
+def test_an_approval_that_nobody_collected_is_named_where_it_says_so(gate, maria, decide, record):
+    request_id = gate.open_request("deploy").request_id
+    decide(maria, request_id)
+    record()
+    change(request_id, "collected_at", "2026-01-02 03:04:05")
+    assert verify(NOWHERE).problems == [
+        f"request {request_id}: it was collected there, and not in the record"
     ]
 
 
