@@ -80,6 +80,18 @@ def failed_ids(name: str) -> set[str]:
     return {job_id.decode(errors="replace") for job_id in failed}
 
 
+def had_failed(name: str, job_id: str) -> bool:
+    """Whether of the series of this job the last one before it that ended had failed. StoreUnavailable as above."""
+    series, number = _of_series(job_id.encode())
+    failed, finished = (
+        max((of for its, of in map(_of_series, ids) if its == series and of < number), default=-1)
+        for ids in asked(
+            *(["ZRANGE", f"{PREFIX}:{kind}:{name}", "0", "-1"] for kind in ("failed", "finished"))
+        )
+    )
+    return failed > finished
+
+
 def asked(*commands: list[str]) -> list[Any]:
     """Replies in one round trip. StoreUnavailable when Redis is away, or refuses one of these."""
     replies = queue_store().read_many(commands)
