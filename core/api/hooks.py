@@ -21,7 +21,6 @@ from core.api.answers import Refused, Reply, not_taken
 from core.api.bearers import require
 from core.api.desk import Desk
 from core.api.elicitation import ELICITATION, Form
-from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
 from core.approvals.request import ApprovalRequest
