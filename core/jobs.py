@@ -16,7 +16,6 @@ import django_rq
 from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
-from redis import WatchError
 from rq import Retry, get_current_job
 from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job
@@ -385,7 +384,7 @@ def _put_in_again(job: Job) -> bool:
             jobs._enqueue_job(job, pipeline=line)
             try:
                 line.execute()
-            except WatchError:
+            except queues.Overtaken:
                 continue
             return True
 

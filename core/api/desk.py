@@ -22,6 +22,7 @@ from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
+from core.values.trouble import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,9 @@ async def body_of(receive: Receive, most: int = BODY_BYTES) -> bytes:
     return b"".join(parts)
 
 
+_away_said = OnceAMinute()
+
+
 def refused_by(scope: Scope, error: Exception) -> Refused:
     """The refusal that an error is, when Redis or the database is away; what is none is raised again."""
     if isinstance(error, Refused):
@@ -143,7 +147,13 @@ def refused_by(scope: Scope, error: Exception) -> Refused:
         logger.warning("%s %s: %s", scope["method"], scope["path"], error)
         return Refused(503, MALFORMED, sentence(error), after=AWAY_SECONDS)
     if isinstance(error, (StoreUnavailable, Error)):
-        logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+        if _away_said.may_say(type(error)):  # thousands of calls wait, and each comes again every few seconds
+            logger.warning(
+                "%s %s: %s. Others like it are said once a minute.",
+                scope["method"],
+                scope["path"],
+                error,
+            )
         return Refused(503, UNAVAILABLE, AWAY, after=AWAY_SECONDS)
     if isinstance(error, RecursionError):
         return Refused(400, "body", "The body nests too deeply.", of="body")

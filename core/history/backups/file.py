@@ -225,7 +225,8 @@ def _refuse_other_types(*found: Any) -> None:
 
 
 def _kind(kind: Any) -> str:
-    return {str: "text", int: "whole number", list: "list", dict: "object"}.get(kind, kind.__name__)
+    names: dict[Any, str] = {str: "text", int: "whole number", list: "list", dict: "object"}
+    return names.get(kind, "part of a backup")
 
 
 def _name_of(table: str) -> str:

@@ -20,6 +20,8 @@ from ..script import refuse_errors
 PREFIX = "rq"
 Unreachable = (redis.RedisError, OSError)
 """What RQ raises when its Redis is away."""
+Overtaken = redis.WatchError
+"""What it raises where somebody changed meanwhile what it looked at."""
 
 
 @dataclass(frozen=True)
