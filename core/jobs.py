@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 from rq import Retry, get_current_job
-from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
+from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job
 from rq.queue import Queue
 from rq.serializers import DefaultSerializer, JSONSerializer
@@ -65,7 +65,13 @@ def _unavailable_when_away() -> Iterator[None]:
 
 @_unavailable_when_away()
 def _enqueue(
-    run: Callable[..., object], *args: str, job_id: str, kept: int, seconds: int, is_first: bool = False
+    run: Callable[..., object],
+    *args: str,
+    job_id: str,
+    kept: int,
+    seconds: int,
+    is_first: bool = False,
+    failed_kept: int = FAILED_KEPT,
 ) -> bool:
     """Put a job in; False when one of this id is there already. StoreUnavailable when the queue is away."""
     try:
@@ -77,7 +83,7 @@ def _enqueue(
             at_front=is_first,
             job_timeout=seconds,
             result_ttl=kept,
-            failure_ttl=FAILED_KEPT,
+            failure_ttl=failed_kept,
             retry=Retry(max=RETRIES),
         )
     except DuplicateJobError:
@@ -174,7 +180,8 @@ def tidy_callbacks() -> int:
 class Periodic:
     """A job that runs once in each period of `every` seconds; `at` seconds after a period began, in UTC.
 
-    It may take `seconds`, and is remembered for `kept`; one that `is_first` waits for no other.
+    It may take `seconds`; one that `is_first` waits for no other. What runs all the time is remembered for `kept`,
+    however it ended: a database that is away for a day would leave tens of thousands.
     """
 
     name: str
@@ -223,11 +230,26 @@ def enqueue_due(done: dict[str, int]) -> list[str]:
         job_id = periodic.job_id(now_ms)
         kept = periodic.kept or max(HOUR, 2 * periodic.every)
         if _enqueue(
-            periodic.run, job_id=job_id, kept=kept, seconds=periodic.seconds, is_first=periodic.is_first
+            periodic.run,
+            job_id=job_id,
+            kept=kept,
+            seconds=periodic.seconds,
+            is_first=periodic.is_first,
+            failed_kept=periodic.kept or FAILED_KEPT,
         ):
             put_in.append(job_id)
         done[periodic.name] = slot
     return put_in
+
+
+def fails_on(job_id: str) -> bool:
+    """Whether it is of those that run all the time, and the one before it failed too: that is said once."""
+    series = job_id.rpartition("-")[0]
+    often = {f"{settings.TELEMETRY_NAMESPACE}-{periodic.name}" for periodic in TIMETABLE if periodic.kept}
+    try:
+        return series in often and queues.had_failed(settings.TELEMETRY_QUEUE, job_id)
+    except StoreUnavailable:
+        return False
 
 
 @_unavailable_when_away()
@@ -339,13 +361,32 @@ def _say_progress(done: int, total: int) -> None:
 def retry(job_id: str) -> bool:
     """Put a failed job in again; False when it is none by now. StoreUnavailable when the queue is away."""
     try:
-        queue().failed_job_registry.requeue(job_id)
-    except (NoSuchJobError, InvalidJobOperation):
+        return _put_in_again(OwnJob.fetch(job_id, connection=_connection(), serializer=JSONSerializer))
+    except NoSuchJobError:
         return False
     except (ValueError, TypeError, LookupError) as error:
         logger.warning("the job %s cannot be read, so it is not put in again: %r", job_id, error)
         return False
-    return True
+
+
+def _put_in_again(job: Job) -> bool:
+    """From the failed jobs into the queue in one step: in RQ's two, whoever is killed between them loses the job."""
+    jobs = queue()
+    failed = jobs.failed_job_registry.key
+    job.started_at = job.ended_at = None
+    with jobs.connection.pipeline() as line:
+        while True:
+            line.watch(failed)
+            if line.zscore(failed, job.id) is None:
+                return False
+            line.multi()
+            line.zrem(failed, job.id)
+            jobs._enqueue_job(job, pipeline=line)
+            try:
+                line.execute()
+            except queues.Overtaken:
+                continue
+            return True
 
 
 @_unavailable_when_away()

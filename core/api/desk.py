@@ -16,11 +16,13 @@ from django.db import Error, close_old_connections
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, Standing, secret_of
 from core.api.ends import Ends, Happenings, Mail
+from core.api.fullness import Fullness
 from core.api.listeners import Listeners
 from core.api.living import Beating
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE
+from core.values.trouble import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Desk:
     def __init__(self) -> None:
         self.bearers, self.beating = Bearers(), Beating()
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
-        self.listeners = Listeners(self.run)
+        self.listeners, self.fullness = Listeners(self.run), Fullness()
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
         self.standing = Standing(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
@@ -134,6 +136,9 @@ async def body_of(receive: Receive, most: int = BODY_BYTES) -> bytes:
     return b"".join(parts)
 
 
+_away_said = OnceAMinute()
+
+
 def refused_by(scope: Scope, error: Exception) -> Refused:
     """The refusal that an error is, when Redis or the database is away; what is none is raised again."""
     if isinstance(error, Refused):
@@ -142,7 +147,13 @@ def refused_by(scope: Scope, error: Exception) -> Refused:
         logger.warning("%s %s: %s", scope["method"], scope["path"], error)
         return Refused(503, MALFORMED, sentence(error), after=AWAY_SECONDS)
     if isinstance(error, (StoreUnavailable, Error)):
-        logger.warning("%s %s: %s", scope["method"], scope["path"], error)
+        if _away_said.may_say(type(error)):  # thousands of calls wait, and each comes again every few seconds
+            logger.warning(
+                "%s %s: %s. Others like it are said once a minute.",
+                scope["method"],
+                scope["path"],
+                error,
+            )
         return Refused(503, UNAVAILABLE, AWAY, after=AWAY_SECONDS)
     if isinstance(error, RecursionError):
         return Refused(400, "body", "The body nests too deeply.", of="body")

@@ -21,7 +21,6 @@ from core.api.answers import Refused, Reply, not_taken
 from core.api.bearers import require
 from core.api.desk import Desk
 from core.api.elicitation import ELICITATION, Form
-from core.api.living import Beating
 from core.api.otlp import tools
 from core.approval_gates import ApprovalGate
 from core.approvals.request import ApprovalRequest
@@ -121,7 +120,7 @@ async def claude_code(
         body, query = {**body, "tool_input": {"input": body["tool_input"]}}, {**query, "understands": ""}
     event = body.get("hook_event_name")
     if event not in (BEFORE, PROMPT, ELICITATION):
-        await desk.run(partial(_hear, desk.beating, bearer, agent, body))
+        await desk.run(partial(_hear, desk, bearer, agent, body))
         return Reply(200, {})
     question = Form.of(body) if event == ELICITATION else Tool.of(body)
     if not asks(bearer.asks, question):
@@ -281,7 +280,7 @@ def _of_form(form: Form, reply: Reply) -> Reply:
     return form.accepted(filled.get("answer")) or form.declined
 
 
-def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any]) -> None:
+def _hear(desk: Desk, bearer: Bearer, agent: str, body: Mapping[str, Any]) -> None:
     """What an event says of the agent; one that says nothing is passed over."""
     event, session = body.get("hook_event_name"), body.get("session_id")
     if not isinstance(event, str) or event not in (*TOLD, ENDED):
@@ -290,17 +289,18 @@ def _hear(beating: Beating, bearer: Bearer, agent: str, body: Mapping[str, Any])
     if "events" in bearer.scopes:
         said = {name: body[field] for field, name in PUBLISHED.items() if isinstance(body.get(field), str)}
         with suppress(Refused):  # its client would hold the agent, which can do nothing about it
+            desk.fullness.refuse()
             living.publish(agent, {"type": EVENT, "data": {"event": event, **said}})
     if event in BECAME and "ask" in bearer.scopes:
         tools.remember(_use(agent, BECAME[event], body))
     if "beat" not in bearer.scopes:
         return
     if event == ENDED:
-        beating.take("stop", bearer.number, agent, {"run": run})
+        desk.beating.take("stop", bearer.number, agent, {"run": run})
     else:
         status, field = TOLD[event]
         task = " ".join(str(body.get(field, "")).split())[:TASK_LENGTH] if field else ""
-        beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
+        desk.beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
 
 
 def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.Use]:

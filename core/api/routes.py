@@ -75,6 +75,12 @@ def _beat(mode: str, call: Call) -> Reply:
     return call.desk.beating.take(mode, call.bearer.number, call.agent, call.body)
 
 
+def _told(tell: Callable[[str, dict[str, Any]], Reply], call: Call) -> Reply:
+    """A signal or an event: there is no bound to how many an agent sends, but what others need is left free."""
+    call.desk.fullness.refuse()
+    return tell(call.agent, call.body)
+
+
 def _outcome(call: Call) -> Awaitable[Reply]:
     seconds, hearing = asking.wait_seconds(call.query.get("wait")), asking.hearing_of(call.query)
     return asking.outcome(call.desk, call.bearer, call.agent, call.id, seconds, hearing)
@@ -118,9 +124,9 @@ ROUTES: dict[tuple[str, str], Route] = {
         "ask", lambda call: asking.cancel(call.agent, call.id, call.body)
     ),
     **{("POST", mode): Route("beat", partial(_beat, mode)) for mode in ("start", "beat", "stop")},
-    ("POST", "signals"): Route("signal", lambda call: living.send_signal(call.agent, call.body)),
+    ("POST", "signals"): Route("signal", partial(_told, living.send_signal)),
     ("GET", "signals"): Route("signal", _signal, waits=True),
-    ("POST", "events"): Route("events", lambda call: living.publish(call.agent, call.body)),
+    ("POST", "events"): Route("events", partial(_told, living.publish)),
     ("GET", "events"): Route("events", lambda call: living.read_events(call.query)),
     ("GET", "events/stream"): Route(
         "events", lambda call: streams.of_events(call.desk, call.bearer, call.query, call.last), waits=True

@@ -18,6 +18,7 @@ from core.errors import StoreUnavailable
 from core.store import queue as queues
 from core.store.embedded import die_with_parent
 from core.values.text import one_line
+from core.values.trouble import Trouble
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class JobWorker(Worker):
     """RQ's worker with a clock, whose children do not outlive it."""
 
     _done: dict[str, int]
+    _trouble = Trouble(logger)
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -45,17 +47,27 @@ class JobWorker(Worker):
                 register(self)  # type: ignore[no-untyped-call]
                 jobs.enqueue_due(self._done)
                 jobs.enqueue_failed()
+                self._trouble.ends("the clock goes on")
             except (StoreUnavailable, *queues.Unreachable) as error:
-                logger.warning("the clock stands still: %s", error)
+                self._trouble.begins("the clock stands still: %s", error)
             found = super().dequeue_job_and_maintain_ttl(timeout, CLOCK_SECONDS if timeout else None)
             if found is not None or timeout is None:
                 return found
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Say in one line why a job failed for good. RQ logs the whole traceback each time, which the job keeps."""
+        """Say in one line why a job failed for good. RQ logs the whole traceback each time, which the job keeps.
+
+        Of those that run all the time this is said once, until one of them is done.
+        """
         error = exc_info[1]
-        if not job.should_retry:
+        if not job.should_retry and not jobs.fails_on(job.id):
             logger.error("the job %s failed: %s: %s", job.id, type(error).__name__, one_line(error))
+
+    def handle_job_success(self, job: Job, *more: Any, **how: Any) -> None:
+        """Say that a job that failed all the time is done again."""
+        if jobs.fails_on(job.id):
+            logger.warning("the job %s is done: those before it had failed", job.id)
+        super().handle_job_success(job, *more, **how)
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """The child: it ends with its worker, so that nothing is left behind and no job runs unseen."""

@@ -1,10 +1,12 @@
 """What the page of the record prints: requests that were found, and where the words stand in them."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,6 +17,7 @@ from core.history.search.words import Term, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
 from core.values.secrets import masked_json
+from core.values.text import plain
 from dashboard import words
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of
 from dashboard.display.text import visible
@@ -23,6 +26,7 @@ from dashboard.record.address import query_of, said_of
 
 SHOWN = 25
 LINES = 5
+NEWEST = 500
 AROUND = 60  # characters on either side of a word
 
 
@@ -117,6 +121,26 @@ def record_page(question: Question, before: int | None) -> RecordPage:
     results = [Result.of(row, question) for row in found.rows]
     unindexed = 0 if results else find.unindexed()
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
+
+
+class Names(NamedTuple):
+    """What may be typed where exact names are asked for: those of the newest requests, and people of the site."""
+
+    kinds: list[str]
+    agents: list[str]
+    people: list[str]
+
+
+def suggested() -> Names:
+    """Two queries, whatever there is. A name that cannot be read as it is, is none to choose."""
+    newest = ApprovalRecord.objects.order_by("-requested_at").values_list("approval_type", "agent_id")
+    rows = list(newest[:NEWEST])
+    people = get_user_model().objects.order_by("-pk").values_list("username", flat=True)[:NEWEST]
+    return Names(*map(_readable, ([kind for kind, _agent in rows], [agent for _kind, agent in rows], people)))
+
+
+def _readable(names: Iterable[str]) -> list[str]:
+    return sorted({name for name in names if plain(name) == name}, key=str.casefold)
 
 
 def took(begin: Any, end: Any) -> timedelta | None:

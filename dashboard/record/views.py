@@ -22,7 +22,7 @@ from dashboard import access, words
 from dashboard.display.sending import in_pieces
 from dashboard.record import words as sentences
 from dashboard.record.address import OUTCOMES, BadSearch, before_of, question_of, said_of
-from dashboard.record.page import record_page, took
+from dashboard.record.page import record_page, suggested, took
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,7 @@ def _form(said: dict[str, str]) -> dict[str, object]:
     return {
         "said": said,
         "outcomes": outcomes,
+        "names": suggested(),
         "last_check": AuditCheck.objects.filter(pk=1).first,
         "now": timezone.now(),
     }

@@ -46,6 +46,7 @@ function showSelection() {
     else link.removeAttribute("aria-current");
     line.classList.toggle("marked", marked.has(line.dataset.line));
   }
+  sayMarked();
 }
 
 // `went` is how it ended, where that is known.

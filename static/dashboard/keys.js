@@ -40,10 +40,8 @@ function mark() {
 }
 
 function leave() {
-  if (marked.size) {
-    marked.clear();
-    showSelection();
-  } else if (!WIDE.matches && document.getElementById("inbox").classList.contains("chosen")) back();
+  if (marked.size || marking) stopMarking();
+  else if (!WIDE.matches && document.getElementById("inbox").classList.contains("chosen")) back();
   else toLine();
 }
 

@@ -3,9 +3,12 @@
 import re
 
 import pytest
+from django.db import OperationalError
 
+from core.api import desk
 from core.api.description import PATHS
 from core.api.routes import OPEN, ROUTES
+from core.values.trouble import OnceAMinute
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 
@@ -45,3 +48,10 @@ def test_a_body_that_is_no_object_is_refused(agent):
     for content, kind, status in NO_OBJECTS:
         answer = client.post("/requests", content=content, headers={"Content-Type": kind})
         assert (answer.status_code, answer.json()["field"]) == (status, "body")
+
+
+def test_a_database_that_is_away_is_said_once_a_minute_however_many_call(caplog, monkeypatch):
+    monkeypatch.setattr(desk, "_away_said", OnceAMinute())
+    scope = {"method": "GET", "path": "/api/v1/requests"}
+    said = [desk.refused_by(scope, OperationalError("it is away")).status for _ in range(3)]
+    assert (said, caplog.text.count("it is away")) == ([503] * 3, 1)

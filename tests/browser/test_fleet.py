@@ -135,6 +135,14 @@ def test_the_lists_are_accessible_and_never_wider_than_the_screen(sign_in, raw, 
         assert_accessible(page)
 
 
+def test_on_a_phone_it_is_sorted_too(sign_in, raw):
+    beat_all(raw, ["b", "a"])
+    page = sign_in("maria", "viewer", at="/agents/", viewport={"width": 390, "height": 844})
+    page.get_by_role("link", name="Name", exact=True).click()
+    expect(page.locator(".rows [aria-sort=ascending]")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_without_scripts_it_is_searched_sorted_paged_followed_and_put_away(sign_in, raw):
     a_fleet(raw, alive=60, lost=5)
     plain = sign_in("maria", "approver", at="/agents/", wait=False, java_script_enabled=False)

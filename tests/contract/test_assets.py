@@ -165,3 +165,11 @@ def test_scripts_of_one_page_share_no_name():
             for name in top_level_names(script):
                 assert name not in owner, f"{name}: in {owner[name]} and {script}, of {template.name}"
                 owner[name] = script
+
+
+@pytest.mark.parametrize(
+    "sheet", ["account", "agents", "connect", "detail", "inbox", "record", "rules", "usage"]
+)
+def test_the_style_of_a_page_leaves_the_alarm_alone_that_stands_on_every_page(sheet):
+    text = (ROOT / "static" / "dashboard" / f"{sheet}.css").read_text()
+    assert re.findall(r"^\s*(?:details|summary)[\s{:>,].*", text, re.MULTILINE) == []

@@ -1,5 +1,6 @@
 """The worker as a process: what it runs, what is left when it is killed, and that the clock strikes once."""
 
+import logging
 import os
 import signal
 import sys
@@ -14,11 +15,12 @@ from rq.job import Job, JobStatus
 from rq.registry import StartedJobRegistry
 
 from core import jobs
+from core.management.worker import JobWorker, new_worker
 from core.models import Export
 from core.store import queue as queues
 from telemetry_site.queues import rq_queues
 from tests.waiting import wait_until
-from tests.workers import start_worker, work
+from tests.workers import fail, start_worker, work
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -201,6 +203,45 @@ def test_a_failed_job_of_the_clock_is_put_in_again_after_minutes_and_then_more_s
     del job.meta[jobs.IS_FINAL]
     job.save_meta()
     assert due_in(61) == [job_id]
+
+
+def test_a_worker_that_is_killed_while_it_puts_a_failed_job_in_again_leaves_it_to_the_next(
+    clean_redis, monkeypatch
+):
+    job = put_in("fail", job_id="telemetry-verify-1")
+    work()
+
+    def killed(*_args, **_how):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as here:
+        here.setattr(jobs.Queue, "push_job_id", killed)
+        with pytest.raises(KeyboardInterrupt):
+            jobs.retry(job.id)
+    assert jobs.retry(job.id)
+    assert not jobs.retry(job.id)  # nor does another worker
+    assert jobs.queue().get_job_ids() == [job.id]
+
+
+def test_what_runs_all_the_time_and_fails_on_says_so_once_and_when_it_is_done_again(
+    clean_redis, settings, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(jobs, "enqueue_due", lambda done: [])
+    monkeypatch.setattr(JobWorker, "_install_signal_handlers", lambda self: None)
+    series, worker = f"{settings.TELEMETRY_NAMESPACE}-tell-askers", new_worker()
+    log = logging.FileHandler(tmp_path / "log")  # jobs are children of this process
+    logging.getLogger("core").addHandler(log)
+    for number, run in enumerate((fail, fail, dict, dict, fail)):
+        monkeypatch.setitem(jobs.FUNCTIONS, "core.jobs.tell_askers", run)
+        job_id = queues.series_id(series, number)
+        jobs._enqueue(jobs.tell_askers, job_id=job_id, kept=60, seconds=60, failed_kept=60)
+        worker.work(burst=True, logging_level="CRITICAL")
+    logging.getLogger("core").removeHandler(log)
+    assert (tmp_path / "log").read_text().splitlines() == [
+        f"the job {series}-0 failed: RuntimeError: this never works",
+        f"the job {series}-2 is done: those before it had failed",
+        f"the job {series}-4 failed: RuntimeError: this never works",
+    ]
 
 
 def test_the_keys_of_the_queue_are_those_of_rq(clean_redis):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, get_args
 
 from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDField
 
@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 MOST_OF_MANIFEST = 16 * 1024 * 1024
 # A hundred times the longest row of ours; a file of a megabyte may unpack to more.
 MOST_OF_LINE = 64 * 1024 * 1024
+MOST = 2**63 - 1
 COMPRESSION = 3  # of 9: higher ones take twice as long for a tenth less
 
 
@@ -207,11 +208,25 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
 
 
 def _refuse_other_types(*found: Any) -> None:
-    """A name, a number or a list where one belongs."""
+    """A name, a number, or a list or a table of these where one belongs; numbers as both databases keep them."""
     for one in found:
         for field in fields(one):
-            if type(getattr(one, field.name)) is not getattr(field.type, "__origin__", field.type):
-                raise ValueError(f"{field.name} is no {field.type}")
+            value, kind = getattr(one, field.name), getattr(field.type, "__origin__", field.type)
+            if type(value) is not kind:
+                raise ValueError(f"{field.name} is no {_kind(kind)}")
+            each, of = [value], kind
+            if kind in (list, dict):
+                each, of = list(value.values() if kind is dict else value), get_args(field.type)[-1]
+            wrong = next((item for item in each if type(item) is not of), None)
+            if wrong is not None:
+                raise ValueError(f"{field.name} holds {wrong!r:.100}, which is no {_kind(of)}")
+            if of is int and not all(0 <= item <= MOST for item in each):
+                raise ValueError(f"{field.name} is not from 0 to {MOST}")
+
+
+def _kind(kind: Any) -> str:
+    names: dict[Any, str] = {str: "text", int: "whole number", list: "list", dict: "object"}
+    return names.get(kind, "part of a backup")
 
 
 def _name_of(table: str) -> str:

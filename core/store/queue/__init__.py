@@ -19,6 +19,8 @@ from ..script import refuse_errors
 PREFIX = "rq"
 Unreachable = (redis.RedisError, OSError)
 """What RQ raises when its Redis is away."""
+Overtaken = redis.WatchError
+"""What it raises where somebody changed meanwhile what it looked at."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,18 @@ def failed_ids(name: str) -> set[str]:
     """The ids of the failed jobs of a queue. StoreUnavailable when its Redis is away."""
     [failed] = asked(["ZRANGE", f"{PREFIX}:failed:{name}", "0", "-1"])
     return {job_id.decode(errors="replace") for job_id in failed}
+
+
+def had_failed(name: str, job_id: str) -> bool:
+    """Whether of the series of this job the last one before it that ended had failed. StoreUnavailable as above."""
+    series, number = _of_series(job_id.encode())
+    failed, finished = (
+        max((of for its, of in map(_of_series, ids) if its == series and of < number), default=-1)
+        for ids in asked(
+            *(["ZRANGE", f"{PREFIX}:{kind}:{name}", "0", "-1"] for kind in ("failed", "finished"))
+        )
+    )
+    return failed > finished
 
 
 def asked(*commands: list[str]) -> list[Any]:

@@ -266,6 +266,24 @@ def test_on_a_phone_an_approval_that_needs_more_shows_what_before_it_sends_anyth
     expect(page.locator("#notices")).to_contain_text("You approved wipe")
 
 
+def test_on_a_phone_several_are_selected_by_thumb_and_answered_together(sign_in, clean_redis):
+    gate = ApprovalGate(clean_redis, "robot")
+    ids = [gate.open_request("change", {"name": name}, timeout=600).request_id for name in ("a", "b")]
+    page = sign_in("maria", "approver", viewport={"width": 390, "height": 844}, has_touch=True)
+    page.get_by_role("button", name="Select several").click()
+    assert too_small(page) == []
+    for request_id in ids:
+        page.locator(f"#line-{request_id} a").click()
+    expect(page.locator("#lines .marked")).to_have_count(2)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#lines .marked")).to_have_count(0)
+    page.get_by_role("button", name="Select several").click()
+    for request_id in ids:
+        page.locator(f"#line-{request_id} a").click()
+    page.get_by_role("button", name="Answer 2 together").click()
+    expect(page.get_by_role("heading", name="Approve these 2?")).to_be_visible()
+
+
 def test_on_a_phone_the_list_leads_to_the_request_and_back_and_what_is_pressed_is_large_enough(
     sign_in, clean_redis
 ):

@@ -149,7 +149,9 @@ def bomb(path: Path) -> None:
         pytest.param(without_manifest, "its manifest.json is missing or damaged", marks=LONG),
         (of_manifest(product="another"), "another program made it"),
         pytest.param(of_manifest(format=2), "has format 2, and this version reads 1", marks=LONG),
-        (of_manifest(numbers=[]), "numbers is no"),
+        (of_manifest(numbers=[]), "numbers is no object"),
+        (of_manifest(numbers={"core_auditentry": [1]}), r"numbers holds \[1\], which is no whole number"),
+        (of_manifest(numbers={"core_auditentry": 2**63}), "numbers is not from 0 to 9223372036854775807"),
         (of_manifest(version="\x1b[2J"), "characters that are not seen"),
         pytest.param(of_manifest(more=1), "missing or damaged", marks=LONG),
         pytest.param(

@@ -36,6 +36,7 @@ from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
 from core.values.moments import at
 from core.values.text import visible
+from core.values.trouble import OnceAMinute
 
 logger = logging.getLogger(__name__)
 
@@ -104,12 +105,16 @@ def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, Powers]:
     return why, powers
 
 
+_said = OnceAMinute()
+
+
 def _tried(store: Store, decision_id: uuid.UUID) -> None:
     """Release one, and log what came in between: then the recorder does it, or repair says what came of it."""
     try:
         release(store, decision_id)
     except NOT_RELEASED as error:
-        logger.error("a held approval (%s) was not released: %s", decision_id, error)
+        if _said.may_say(decision_id):  # the recorder tries it each second
+            logger.error("a held approval (%s) was not released: %s", decision_id, error)
 
 
 class Releases:
@@ -178,4 +183,5 @@ class Abandoned:
                 if release_at is None or now >= release_at + LEFT_ALONE:
                     _tried(self._store, decision_id)
         except (Error, StoreUnavailable) as error:
-            logger.error("held approvals are not looked at, tried again: %s", error)
+            if _said.may_say(type(error)):
+                logger.error("held approvals are not looked at, tried again: %s", error)

@@ -324,7 +324,9 @@ def test_a_forged_end_that_names_a_held_answer_is_not_taken_for_its(held, maria,
     assert DecisionIntent.objects.get().outcome == "void"
 
 
-def test_redis_away_at_the_release_leaves_it_held(held, monkeypatch, maria, gate, decide):
+def test_redis_away_at_the_release_leaves_it_held_and_is_said_once(
+    held, monkeypatch, maria, gate, decide, caplog
+):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
 
@@ -332,7 +334,9 @@ def test_redis_away_at_the_release_leaves_it_held(held, monkeypatch, maria, gate
         raise DecisionUnconfirmed("away")
 
     monkeypatch.setattr(release, "read_request", away)
-    release._tried(gate._store, told.decision_id)
+    for _each_second in range(3):
+        release._tried(gate._store, told.decision_id)
+    assert caplog.text.count("was not released") == 1
     assert DecisionIntent.objects.get().outcome == "on_hold"
     wait_until(lambda: holds.holdings([request.request_id]), "it is still shown as held")
 
