@@ -8,13 +8,15 @@ from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef
 
+from core.history.approvals.signing import forged
 from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import missing_key
-from core.values.approvals import ENDS, PENDING
+from core.values.approvals import ENDS, OF_INTENTS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
+from core.values.signature import Said, said_as
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
@@ -78,7 +80,17 @@ def _ended_otherwise(
     said = {name: (getattr(row, name), details[name]) for name in TOLD_OF_END if name in details}
     if row.edited_to and not missing_key(row.edited_to):
         said["changed arguments"] = (_digest_of_edited(row), details.get("edited_digest"))
-    return _others(responder=(row.responder, actor), **said)
+    return _others(responder=(row.responder, actor), **said) + _signed_otherwise(row, status, actor, details)
+
+
+def _signed_otherwise(row: ApprovalRecord, status: str, actor: str, details: dict[str, Any]) -> list[str]:
+    """Who can make every hash anew has no key: what a person said they cannot change."""
+    names = ("digest", "answer", "edited_digest", "reason", "signature")
+    digest, answer, edited, reason, written = (str(details.get(name, "")) for name in names)
+    if not written or details.get("channel") not in OF_INTENTS:
+        return []
+    why = forged(Said(str(row.pk), digest, said_as(status, answer, edited), actor, reason), written)
+    return [f"in the record {why}"] if why else []
 
 
 def _others(**pairs: tuple[Any, Any]) -> list[str]:
