@@ -95,6 +95,8 @@ class UsageTracker(UsesStore):
         _within("retention_days", retention_days, 1, MAX_DAYS)
         _within("max_file_size_mb", max_file_size_mb, 0.001, 1024)
         _within("buffer_size", buffer_size, 1, 1_000_000)
+        if "://" in str(telemetry_dir):  # a folder of that name would hold the password of the address
+            raise ValueError("telemetry_dir is a folder: give an address of Redis as memory=")
         self.telemetry_dir = default_dir() if telemetry_dir is None else Path(telemetry_dir)
         self.retention_days = retention_days
         self._max_bytes = int(max_file_size_mb * 1024 * 1024)

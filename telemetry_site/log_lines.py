@@ -3,15 +3,15 @@
 import logging
 from typing import Any
 
-import redis
 from django.db import InterfaceError, InternalError, OperationalError
 
 from core.errors import StoreUnavailable
+from core.store.queue import Unreachable
 from core.values.secrets import masked_text
 from core.values.text import one_line, plain
 from core.values.trouble import OnceAMinute
 
-AWAY = (StoreUnavailable, redis.RedisError, InterfaceError, InternalError, OperationalError)
+AWAY = (StoreUnavailable, *Unreachable, InterfaceError, InternalError, OperationalError)
 
 
 class OneLine(logging.Formatter):
@@ -39,7 +39,7 @@ class RefusalsInOneLine(logging.Filter):
 
 
 class TroubleOnceAMinute(logging.Filter):
-    """Redis or the database is away: why, in one line, and the same line once a minute however many ask.
+    """Redis, the database or the disk is away: why, in one line, and the same line once a minute however many ask.
 
     So too what the pool of PostgreSQL says at each of its tries, and what Django says of each page with 503.
     """

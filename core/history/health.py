@@ -38,7 +38,7 @@ from core.store.queue import QueueState
 from core.store.recorder import RecorderHeartbeat, RecorderState
 from core.store.server import ServerInfo
 
-LAG_SECONDS = 30.0
+LAG_SECONDS = CLOCK_SECONDS = 30.0
 BACKUP_OLD = timedelta(hours=36)
 PART_SECONDS = 0.9  # of the probe, which must not hang with a part
 
@@ -92,6 +92,7 @@ class Health:
     record: RecordState | None = None
     problems: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    clock_off: float = 0.0  # seconds between this machine's clock and that of Redis, where they are too many
 
     @property
     def behind(self) -> bool:
@@ -116,6 +117,7 @@ def read() -> Health:
     """Read everything: SQL in seven queries at most, Redis in three round trips."""
     problems: dict[str, str] = {}
     database = recorder = server = queue = record = None
+    off = 0.0
     try:
         database = _database()
         record = verification.read_state()
@@ -125,6 +127,7 @@ def read() -> Health:
         store = open_store()
         position = (database.installation, database.position) if database else ("", "0")
         recorder = store.run(recorder_state.look(store.keys, *position))
+        off = abs((timezone.now() - recorder.heartbeat.now).total_seconds())
         server = redis_server.read_info(store)
     except StoreUnavailable as error:
         problems["redis"] = str(error)
@@ -132,7 +135,8 @@ def read() -> Health:
         queue = queues.read_queue(settings.TELEMETRY_QUEUE)
     except StoreUnavailable as error:
         problems["queue"] = str(error)
-    return Health(database, recorder, server, queue, _backups(problems), record, problems, versions())
+    off = off if off > CLOCK_SECONDS else 0.0
+    return Health(database, recorder, server, queue, _backups(problems), record, problems, versions(), off)
 
 
 def _backups(problems: dict[str, str]) -> Backups | None:

@@ -1,6 +1,7 @@
 """What the health page prints, the alarm that live pages show, and the banner of every page."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -178,6 +179,9 @@ def _server_worries(state: Health) -> Iterator[Worry]:
     server = state.server
     if server is None:
         return
+    if state.clock_off:
+        worry = said.CLOCK_OFF.format(host=socket.gethostname(), seconds=round(state.clock_off))
+        yield Worry(worry, said.CLOCK_HELP)
     if server.policy != "noeviction":
         yield Worry(words.EVICTS.format(policy=server.policy), said.EVICTS_HELP)
     if not server.aof:

@@ -19,6 +19,11 @@ RECORDER_HELP = {
 BEHIND_HELP = "It catches up by itself. If it does not, look at the database."
 SET_ASIDE_HELP = "They are listed below, with why. A maintainer can have each recorded again."
 CHECKPOINT_HELP = "Look at the worker, its failed jobs, and the disk of TELEMETRY_CHECKPOINT_FILE."
+CLOCK_OFF = (
+    "The clocks of Redis and of {host}, which serves this page, differ by {seconds:,} s: what {host} writes into the "
+    "record has wrong times, and codes of second factors may not fit."
+)
+CLOCK_HELP = "Have both set by NTP. Answers and deadlines go by the clock of Redis alone."
 EVICTS_HELP = "Set its maxmemory-policy to noeviction."
 NOT_ON_DISK_HELP = "Set its appendonly to yes."
 DISK_HELP = "Free its disk."

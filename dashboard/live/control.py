@@ -46,7 +46,7 @@ def _tell(what: str, message: dict[str, Any]) -> None:
     try:
         tell(message)
     except Exception as error:
-        logger.warning("%s not told to the other processes: %s", what, error)
+        logger.warning("%s not told to the other processes", what, exc_info=error)
 
 
 def _hear(message: dict[str, Any]) -> None:

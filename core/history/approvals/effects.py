@@ -238,9 +238,7 @@ class Batch:
         if status not in ENDS:
             raise ValueError(f"status is {status!r}")
         end: dict[str, Any] = {name: said[name] for name in ("status", "responder", "decision_id")}
-        end["reason"] = with_visible_nul(said["reason"])
-        end["channel"] = self._proven_channel(request_id, said)
-        end["signature"] = said.get("signature", "")
+        end |= self._proven(request_id, said)
         end["answer"], end["edited_to"] = self._answered(request_id, said)
         if not self._is_confirmed(request_id, said, ended_at):
             return [alarms.fact_of_unconfirmed(request_id, entry, said["agent_id"])]
@@ -387,17 +385,18 @@ class Batch:
             self._change(request_id, deadline_at=extension.deadline_at, timeout_seconds=seconds)
         return [fact]
 
-    def _proven_channel(self, request_id: str, said: Mapping[str, str]) -> str:
-        """`site` or `rule` only where that very intent stands in SQL; else whoever said so is not verified."""
+    def _proven(self, request_id: str, said: Mapping[str, str]) -> dict[str, str]:
+        """Channel, reason and signature as that very intent in SQL has them; else whoever said so is not verified."""
+        told = {"reason": with_visible_nul(said["reason"]), "signature": said.get("signature", "")}
         if said["channel"] not in OF_INTENTS:
-            return said["channel"]
+            return {**told, "channel": said["channel"]}
         intent = intents.intent_of(self._intents.get(request_id, ()), said)
         if intent is not None:
-            return intent.channel
+            return {name: getattr(intent, name) for name in ("channel", *told)}
         logger.error(
             "request %s: its decision says it came through the site, which knows nothing of it", request_id
         )
-        return DIRECT
+        return {**told, "channel": DIRECT}
 
     def _settle_intents(self, row: ApprovalRecord) -> None:
         """By what stands now, which another end that Redis tells later does not change."""

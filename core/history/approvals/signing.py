@@ -28,7 +28,7 @@ from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS
 from core.values.approvals import APPROVED, OPEN, status_of_answer
 from core.values.digests import edited_digest
-from core.values.signature import Said, Signature, key_id, message, said_as, signed_by
+from core.values.signature import Said, Signature, key_id, message, parse_signature, said_as, signed_by
 
 _PRIVATE = b"-----BEGIN PRIVATE KEY-----"
 
@@ -126,6 +126,18 @@ def is_signed(said: Said, written: str) -> bool:
     return not Proof(known, said.digest).why_not(
         said.request_id, said.status, said.person, said.reason, written
     )
+
+
+def forged(said: Said, written: str) -> str:
+    """Why a signature with a key of this site is not of this; '' where it is, or where the key is not known here."""
+    signature = parse_signature(written)
+    try:
+        known = keyring().known if _path().exists() else {}
+    except (CannotSign, OSError):
+        known = {}
+    if signature is not None and signature.key_id not in known:
+        return ""
+    return Proof(known, said.digest).why_not(said.request_id, said.status, said.person, said.reason, written)
 
 
 def is_proven(record: RequestRecord) -> bool:

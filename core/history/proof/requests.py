@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
+from core.history.approvals.signing import forged
 from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import missing_key
-from core.values.approvals import ENDS, PENDING
+from core.values.approvals import ENDS, OF_INTENTS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
+from core.values.signature import Said, said_as
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
@@ -105,7 +107,17 @@ def _ended_otherwise(
     }
     if row.edited_to and not missing_key(row.edited_to):
         said["changed arguments"] = (_digest_of_edited(row), details.get("edited_digest"))
-    return _others(**said)
+    return _others(**said) + _signed_otherwise(row, status, entry.actor, details)
+
+
+def _signed_otherwise(row: ApprovalRecord, status: str, actor: str, details: dict[str, Any]) -> list[str]:
+    """Who can make every hash anew has no key: what a person said they cannot change."""
+    names = ("digest", "answer", "edited_digest", "reason", "signature")
+    digest, answer, edited, reason, written = (str(details.get(name, "")) for name in names)
+    if not written or details.get("channel") not in OF_INTENTS:
+        return []
+    why = forged(Said(str(row.pk), digest, said_as(status, answer, edited), actor, reason), written)
+    return [f"in the record {why}"] if why else []
 
 
 def _others(**pairs: tuple[Any, Any]) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core import UsageTracker
 from core.usage import folders as usage_folders
 from core.usage import people as usage_people
 from core.usage.folders import default_dir
@@ -50,6 +51,15 @@ def everybodys():
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o1777)
         yield Path(folder)
+
+
+def test_an_address_in_the_place_of_the_directory_is_refused_and_no_folder_has_its_password(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="telemetry_dir is a folder: give an address of Redis as memory="):
+        UsageTracker("redis://agent:password@127.0.0.1:6379/0")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user without a home directory")

@@ -1,11 +1,15 @@
 """How the site itself is doing: who sees it, what it says, and the button that records a change again."""
 
 import json
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from core import jobs
+from core.history import health
 from core.history.recorder.recorder import Recorder
 from core.models import AuditEntry, SetAsideEntry
 from core.store import recorder as recorder_state
@@ -125,6 +129,14 @@ def test_the_page_says_what_is_well(clean_redis, signed_in, raw):
 def test_the_page_says_what_needs_a_look(clean_redis, signed_in, said, sentence):
     sign(clean_redis, **said)
     assert sentence in words_of(signed_in("approver"))
+
+
+def test_the_page_says_that_the_clock_of_its_machine_is_wrong(clean_redis, signed_in, monkeypatch):
+    client = signed_in("approver")
+    for minutes, said in ((0, False), (5, True), (-5, True)):
+        clock = SimpleNamespace(now=lambda ahead=minutes: timezone.now() + timedelta(minutes=ahead))
+        monkeypatch.setattr(health, "timezone", clock)
+        assert ("which serves this page, differ by" in words_of(client)) is said
 
 
 @pytest.mark.django_db(transaction=True)

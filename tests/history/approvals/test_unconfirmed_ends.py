@@ -101,6 +101,22 @@ def test_the_sites_own_answer_is_confirmed_by_its_intent_where_redis_has_nothing
     assert stands(request_id) == "approved"
 
 
+def test_why_somebody_answered_and_what_they_signed_is_taken_from_sql(
+    gate, maria, decide, record, raw, claim
+):
+    request = gate.open_request("deploy")
+    decide(maria, request.request_id)
+    [*_, (entry, _)] = raw.xrange(OUTBOX)
+    raw.xdel(OUTBOX, entry)
+    said = {"reason": "she was bribed", "signature": "1:none", "digest": request.digest}
+    claim(request.request_id, decision_id=str(DecisionIntent.objects.get().pk), **said)
+    record()
+    row = ApprovalRecord.objects.get()
+    assert (row.status, row.reason, row.channel) == ("approved", "because", "site")
+    assert row.signature == DecisionIntent.objects.get().signature
+    assert "bribed" not in "".join(AuditEntry.objects.values_list("details", flat=True))
+
+
 def test_and_by_its_signature_where_the_intent_is_gone_too(gate, maria, decide, record, raw):
     request_id = gate.open_request("deploy").request_id
     decide(maria, request_id)

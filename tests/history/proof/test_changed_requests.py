@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from core.history.approvals.effects import prune_bodies
 from core.history.proof.verification import verify
-from core.models import ApprovalRecord
+from core.models import ApprovalRecord, AuditEntry
 from tests.chosen_servers import DATABASE
-from tests.history.audit.attacker import sql
+from tests.history.audit.attacker import after, rewrite_from, sql
 
 NOWHERE = Path("/none")
 CHANGES = {
@@ -66,6 +66,25 @@ def test_what_is_no_text_is_named_and_ends_no_verification(approved, column):
     problems = verify(NOWHERE).problems
     assert problems
     assert all(problem.startswith(f"request {approved}: ") for problem in problems)
+
+
+@pytest.mark.parametrize(("column", "value"), [("actor", "omar"), ("details", "another")])
+def test_a_decision_that_was_written_anew_with_every_hash_and_row_is_not_what_was_signed(
+    approved, column, value, tmp_path, settings
+):
+    entry = AuditEntry.objects.get(kind="approval.approved", request_id=approved)
+    row = "responder" if column == "actor" else "reason"
+
+    def attack() -> None:
+        new = value if column == "actor" else entry.details.replace("because", value)
+        rewrite_from(entry.sequence, column, new)
+        change(approved, row, value)
+
+    wrong = "in the record its signature is not of this answer to what was asked"
+    assert after(attack, NOWHERE).problems == [f"request {approved}: {wrong}"]
+    settings.TELEMETRY_DECISION_KEY_FILE = tmp_path / "none.pem"  # as where a backup was restored elsewhere
+    assert after(attack, NOWHERE).problems == []
+    assert not settings.TELEMETRY_DECISION_KEY_FILE.exists()
 
 
 def test_an_end_that_never_was_is_named(approved):

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.test import AsyncClient, Client
 
 from core.history.audit import entries
+from core.history.audit.chain import canonical
 from core.history.proof import json_lines, verification
 from core.history.proof.checkpoints import checkpoint
 from core.history.proof.verification import verify_lines
@@ -51,6 +53,33 @@ def test_an_export_holds_every_entry_as_it_was_hashed(exported):
     assert verify_lines(lines_of(exported)).whole
     call_command("verify_audit", file=exported, stdout=out)
     assert "whole: 41 entries" in out.getvalue()
+
+
+def test_the_verifier_of_the_page_about_the_record_finds_what_ours_finds(exported):
+    page = (ROOT / "docs/running/record.md").read_text()
+    program: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], program)
+    saw = exported.parent / "checkpoints"
+    lines, seen = lines_of(exported), saw.read_text().splitlines()
+    changed = {"actor": "mallory", "at": "2026-01-01T00:00:00+00:00", "details": "{}", "hash": "0" * 64}
+    tampered = [
+        [*lines[:8], canonical(json.loads(lines[8]) | {name: value}) + "\n", *lines[9:]]
+        for name, value in changed.items()
+    ]
+    tampered += [
+        [*lines[:8], *lines[9:]],
+        [*lines[:8], lines[9], lines[8], *lines[10:]],
+        [*lines[:9], *lines[8:]],
+        [lines[0].replace('"kind":', '"kind":"account.deleted","kind":', 1), *lines[1:]],
+    ]
+    assert list(program["wrong"](lines, seen)) == []
+    for each in tampered:
+        assert list(program["wrong"](each))
+        assert not verify_lines(each).whole
+    said = "it ends at #38, before a checkpoint"
+    assert list(program["wrong"](lines[:38])) == []
+    assert list(program["wrong"](lines[:38], seen)) == [said]
+    assert list(program["wrong"](lines, [seen[0].replace(json.loads(seen[0])["hash"], "0" * 64)]))
 
 
 def test_a_line_that_other_readers_read_otherwise_is_no_entry(exported):
