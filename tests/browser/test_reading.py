@@ -32,7 +32,9 @@ def test_a_long_text_must_be_seen_to_its_end_before_it_can_be_approved_and_a_sho
     expect(page.get_by_text("Approve opens when")).to_be_hidden()
 
 
-def test_in_a_low_window_the_answer_covers_nothing_of_what_is_asked_and_opens_at_its_end(sign_in, clean_redis):
+def test_in_a_low_window_the_answer_covers_nothing_of_what_is_asked_and_opens_at_its_end(
+    sign_in, clean_redis
+):
     request = ApprovalGate(clean_redis, "robot").open_request("a text", {"script": LINES})
     size = {"width": 320, "height": 256}  # 1280 by 1024 with letters four times as large
     page = sign_in("maria", "approver", at=f"/?selected={request.request_id}", viewport=size)
