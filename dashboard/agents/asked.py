@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from core.agents.heartbeat import STATES
 from core.values.names import NAME_LENGTH
 from dashboard import words
+from dashboard.address import BadAddress, one_of, short
 
 STATE_WORDS = ("", "need", *STATES, "away")
 SORTS = tuple(words.AGENT_COLUMNS)
@@ -22,10 +23,6 @@ class Head(NamedTuple):
     word: str
     query: str
     direction: str
-
-
-class BadAddress(ValueError):
-    """The address asks for what cannot be shown; the message says which part and what it may be."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +44,14 @@ class Asked:
         """From an address; BadAddress for what is none of ours."""
         state, sort, page = said.get("state", ""), said.get("sort") or "state", said.get("page") or "1"
         group, q, begins = said.get("group", ""), said.get("q", "").strip(), said.get("begins", "")
-        if state not in STATE_WORDS:
-            raise BadAddress(f"state must be one of {', '.join(filter(None, STATE_WORDS))}.")
-        if sort.removeprefix("-") not in SORTS:
-            raise BadAddress(f"sort must be one of {', '.join(SORTS)}, with - before it for the other way.")
+        one_of("state", state, STATE_WORDS)
+        one_of("sort", sort.removeprefix("-"), SORTS, ", with - before it for the other way")
         if not (page.isascii() and page.isdecimal() and int(page[:7]) > 0 and len(page) < 7):
             raise BadAddress("page must be a number from 1 on.")
         if group not in ("", "beginning"):
             raise BadAddress("group must be beginning, or nothing.")
         for name, text in (("q", q), ("begins", begins)):
-            if len(text) > LONGEST:
-                raise BadAddress(f"{name} must have at most {LONGEST} characters.")
+            short(name, text, LONGEST)
         return cls(state, q, begins, sort, bool(group), int(page))
 
     @property

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,8 +13,9 @@ from core.errors import StoreUnavailable
 from core.history.agents import putting_away
 from core.values.names import checked_name
 from dashboard import access, words
+from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
-from dashboard.agents.asked import Asked, BadAddress
+from dashboard.agents.asked import Asked
 from dashboard.agents.listing import fleet_page, nothing_known
 from dashboard.agents.meant import Meant, NobodyMeant
 
@@ -88,7 +88,6 @@ def _one(request: HttpRequest, name: str) -> HttpResponse:
 def _address(back: str) -> str:
     """The list as it was; of what a form says of it, only what can be in an address of ours."""
     try:
-        query = Asked.of(QueryDict(back)).query
+        return page_at("agents", Asked.of(QueryDict(back)).query)
     except BadAddress:
-        query = ""
-    return f"{reverse('agents')}?{query}" if query else reverse("agents")
+        return page_at("agents", "")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from dashboard.address import one_of, short
 from dashboard.approvals import words
 
 LONGEST = 300
@@ -13,10 +14,6 @@ SHOWS = tuple(words.SHOWS)
 AGES = {age: int(age or 0) for age in words.AGES}  # minutes that it waits already
 SOON = timedelta(minutes=2)
 ALIKE = "alike-"
-
-
-class BadFilter(ValueError):
-    """The address asks for what cannot be shown; the message says which part and what it may be."""
 
 
 class Link(NamedTuple):
@@ -42,17 +39,14 @@ class Filters:
 
     @classmethod
     def of(cls, said: Mapping[str, str]) -> "Filters":
-        """From an address; BadFilter for what is none of ours."""
+        """From an address; BadAddress for what is none of ours."""
         texts = {name: said.get(name, "") for name in ("show", "kind", "agent", "age", "q", "selected")}
         texts["q"] = texts["q"].strip()
         page = said.get("page") or "1"
         for name, text in texts.items():
-            if len(text) > LONGEST or "\x00" in text:
-                raise BadFilter(words.TOO_LONG.format(name=name, most=LONGEST))
-        if texts["show"] not in SHOWS:
-            raise BadFilter(words.NO_SUCH.format(name="show", names=", ".join(filter(None, SHOWS))))
-        if texts["age"] not in AGES:
-            raise BadFilter(words.NO_SUCH.format(name="age", names=", ".join(filter(None, AGES))))
+            short(name, text, LONGEST)
+        one_of("show", texts["show"], SHOWS)
+        one_of("age", texts["age"], AGES)
         known = page.isascii() and page.isdecimal() and len(page) < 7 and int(page) > 0
         return cls(**texts, page=int(page) if known else 1)
 

@@ -35,9 +35,10 @@ from core.values.approvals import ACCEPTED, ALREADY_DECIDED, UNKNOWN
 from core.values.text import visible
 from dashboard import access, words
 from dashboard.access import Audience
+from dashboard.address import BadAddress, page_at
 from dashboard.approvals import answers
 from dashboard.approvals import page as contexts
-from dashboard.approvals.filters import BadFilter, Filters
+from dashboard.approvals.filters import Filters
 from dashboard.approvals.outcome import FAILURES, Notice
 from dashboard.approvals.page import Asker
 from dashboard.sign_in.freshness import is_fresh
@@ -109,10 +110,9 @@ def answer(request: HttpRequest, request_id: str, *, approved: bool, **beside: A
 def inbox_address(back: str) -> str:
     """The inbox as it was; of what a form says of it, only what can be in an address of ours."""
     try:
-        query = Filters.of(QueryDict(back)).query
-    except BadFilter:
-        query = ""
-    return f"{reverse('live')}?{query}" if query else reverse("live")
+        return page_at("live", Filters.of(QueryDict(back)).query)
+    except BadAddress:
+        return page_at("live", "")
 
 
 def answer_one(

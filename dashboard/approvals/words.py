@@ -51,8 +51,6 @@ SHOWS = {
     "risky": "High risk",
 }
 AGES = {"": "Any age", "5": "5 min or more", "30": "30 min or more", "120": "2 h or more"}
-TOO_LONG = "{name} may have {most} characters."
-NO_SUCH = "{name} must be one of {names}."
 NOTHING_CHOSEN = "Nothing was sent: nothing was chosen."
 TOO_MANY = "Nothing was sent: at most {most} can be answered together."
 GONE = "{name}: it has ended, or is not in the queue any more."

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -17,8 +16,9 @@ from core.store.approvals import valid_id
 from core.store.client import open_store
 from dashboard import access, words
 from dashboard.access import Audience
+from dashboard.address import BadAddress, page_at
 from dashboard.approvals import page as requests
-from dashboard.approvals.filters import BadFilter, Filters
+from dashboard.approvals.filters import Filters
 from dashboard.approvals.inbox import inbox_page, nothing_known
 from dashboard.approvals.waiting import read_waiting
 from dashboard.health import page as health_page
@@ -35,7 +35,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """
     try:
         filters, refused, problem, status = Filters.of(request.GET), "", "", 200
-    except BadFilter as error:
+    except BadAddress as error:
         chosen = request.GET.get("selected", "")
         filters = Filters(selected=chosen if valid_id(chosen) else "")
         refused, problem, status = str(error), "", 400
@@ -54,8 +54,7 @@ def show(request: HttpRequest) -> HttpResponse:
 @access.viewer_required
 def moved(request: HttpRequest) -> HttpResponse:
     """The list has another address now; what it asked for stays asked."""
-    query = request.GET.urlencode()
-    return redirect(f"{reverse('live')}?{query}" if query else reverse("live"))
+    return redirect(page_at("live", request.GET.urlencode()))
 
 
 def _known(request: HttpRequest, filters: Filters) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from core.history.search.find import NoIndex, Question, everything, find
 from core.models import ApprovalRecord, AuditCheck
 from core.values.approvals import PENDING
 from dashboard import access, words
+from dashboard.address import BadAddress
 from dashboard.display.sending import in_pieces
 from dashboard.record import words as sentences
-from dashboard.record.address import OUTCOMES, BadSearch, before_of, question_of, said_of
+from dashboard.record.address import OUTCOMES, before_of, question_of, said_of
 from dashboard.record.page import record_page, suggested, took
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = _form(request.GET.dict())
     try:
         context["page"] = record_page(question_of(request.GET), before_of(request.GET))
-    except (BadSearch, NoIndex) as error:
+    except (BadAddress, NoIndex) as error:
         return _not_searched(request, context, error)
     return render(request, TEMPLATE, context)
 
@@ -50,7 +51,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     try:
         question = question_of(request.POST)
         find(question, 1)
-    except (BadSearch, NoIndex) as error:
+    except (BadAddress, NoIndex) as error:
         return _not_searched(request, _form(request.POST.dict()), error)
     with transaction.atomic():
         chosen = said_of(question)
@@ -64,9 +65,9 @@ def export(request: HttpRequest) -> HttpResponseBase:
 
 
 def _not_searched(
-    request: HttpRequest, context: dict[str, object], error: BadSearch | NoIndex
+    request: HttpRequest, context: dict[str, object], error: BadAddress | NoIndex
 ) -> HttpResponse:
-    if isinstance(error, BadSearch):
+    if isinstance(error, BadAddress):
         return render(request, TEMPLATE, {**context, "refused": str(error)}, status=400)
     logger.error("the record cannot be searched: %s", error)
     return render(request, TEMPLATE, {**context, "problem": sentences.NO_INDEX}, status=503)

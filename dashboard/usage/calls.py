@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from core.history.usage.listing import NARROWED, SORTED, Listing, listing
 from core.values.names import NAME_LENGTH
-from dashboard.usage.period import BadPeriod, Period
+from dashboard.address import BadAddress, one_of, short
+from dashboard.usage.period import Period
 
 SHOWN = 50
 LAST_PAGE = 10_000
@@ -98,28 +99,20 @@ class CallsPage:
 
 
 def calls_page(said: Mapping[str, str], period: Period) -> CallsPage:
-    """Read the page; the last one for a page beyond it. BadPeriod for what cannot be shown."""
-    narrowed = {name: _name(said[name], name) for name in NARROWED if name in said}
+    """Read the page; the last one for a page beyond it. BadAddress for what cannot be shown."""
+    narrowed = {name: short(name, said[name], NAME_LENGTH) for name in NARROWED if name in said}
     by, falling = _sort_of(said.get("sort", "-time"))
     number = _page_of(said.get("page", "1"))
     found = listing(period.start, period.end, narrowed, by=by, falling=falling, page=number, size=SHOWN)
     return CallsPage(period, narrowed, by, falling, found)
 
 
-def _name(text: str, name: str) -> str:
-    if len(text) > NAME_LENGTH or "\x00" in text:
-        raise BadPeriod(f"{name} must be a name of at most {NAME_LENGTH} characters.")
-    return text
-
-
 def _sort_of(text: str) -> tuple[str, bool]:
-    name = text.removeprefix("-")
-    if name not in SORTED:
-        raise BadPeriod(f"sort must be one of {', '.join(SORTED)}, with - before it for the largest first.")
+    name = one_of("sort", text.removeprefix("-"), SORTED, ", with - before it for the largest first")
     return name, text != name
 
 
 def _page_of(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 5 or not 1 <= int(text) <= LAST_PAGE:
-        raise BadPeriod(f"page must be a number from 1 to {LAST_PAGE}.")
+        raise BadAddress(f"page must be a number from 1 to {LAST_PAGE}.")
     return int(text)

@@ -8,23 +8,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from core.history.usage.calls import whole_hour
 from core.history.usage.reports import DIMENSIONS, Dimension, next_hour
 from dashboard import words
+from dashboard.address import BadAddress, day_of, in_order, one_of
 
 PRESETS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 DEFAULT = "7d"
 MAX_DAYS = 366
-_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _HOUR = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9+_/-]{0,63}")
-
-
-class BadPeriod(ValueError):
-    """The address asks for days that cannot be shown; the message says which part and what it may be."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +117,12 @@ class Period:
 
 
 def period_of(said: Mapping[str, str], now: datetime, zone: tzinfo = UTC) -> Period:
-    """`hour`, `range`, or `from` and `to`, or seven days; BadPeriod for anything else. Days are those of `zone`."""
+    """`hour`, `range`, or `from` and `to`, or seven days; BadAddress for anything else. Days are those of `zone`."""
     if "hour" in said:
         return _of_hour(said["hour"], zone)
     if "from" in said or "to" in said:
         return _chosen(said.get("from", ""), said.get("to", ""), now, zone)
-    preset = said.get("range", DEFAULT)
-    if preset not in PRESETS:
-        raise BadPeriod(f"range must be one of {', '.join(PRESETS)}.")
+    preset = one_of("range", said.get("range", DEFAULT), PRESETS)
     if preset == "24h":
         end = next_hour(now)
         return Period(end - timedelta(hours=24), end, preset, hourly=True, zone=zone)
@@ -143,7 +138,7 @@ def period_of(said: Mapping[str, str], now: datetime, zone: tzinfo = UTC) -> Per
 
 
 def zone_of(name: str) -> tzinfo:
-    """The zone of this name, UTC for ''. BadPeriod for one that is none."""
+    """The zone of this name, UTC for ''. BadAddress for one that is none."""
     if name in ("", "UTC"):
         return UTC
     try:
@@ -151,7 +146,7 @@ def zone_of(name: str) -> tzinfo:
             raise ValueError(name)
         return ZoneInfo(name)
     except (ValueError, LookupError, OSError) as error:
-        raise BadPeriod("tz must be a time zone such as Europe/Vienna.") from error
+        raise BadAddress("tz must be a time zone such as Europe/Vienna.") from error
 
 
 def clock_of(moment: datetime, zone: tzinfo) -> datetime:
@@ -163,10 +158,7 @@ def clock_of(moment: datetime, zone: tzinfo) -> datetime:
 
 def dimension_of(said: Mapping[str, str]) -> Dimension:
     """By what costs are split: tier, model, workflow or agent."""
-    for dimension in DIMENSIONS:
-        if said.get("by", DIMENSIONS[0]) == dimension:
-            return dimension
-    raise BadPeriod(f"by must be one of {', '.join(DIMENSIONS)}.")
+    return cast(Dimension, one_of("by", said.get("by", DIMENSIONS[0]), DIMENSIONS))
 
 
 def _of_hour(text: str, zone: tzinfo) -> Period:
@@ -176,29 +168,19 @@ def _of_hour(text: str, zone: tzinfo) -> Period:
             return Period(start, start + timedelta(hours=1), "hour", hourly=True, zone=zone)
     except ValueError:
         pass
-    raise BadPeriod("hour must be an hour of UTC such as 2026-11-22T09.")
+    raise BadAddress("hour must be an hour of UTC such as 2026-11-22T09.")
 
 
 def _chosen(begin: str, end: str, now: datetime, zone: tzinfo) -> Period:
-    first = _day(begin, "from")
-    last = _day(end, "to") if end else clock_of(now, zone).date()
-    if first > last:
-        raise BadPeriod("from is after to: the first day comes first.")
+    first = day_of("from", begin)
+    last = day_of("to", end) if end else clock_of(now, zone).date()
+    in_order(first, last)
     if (last - first).days >= MAX_DAYS:
-        raise BadPeriod(f"from and to are more than {MAX_DAYS} days apart: choose fewer days.")
+        raise BadAddress(f"from and to are more than {MAX_DAYS} days apart: choose fewer days.")
     hourly = (last - first).days < 2
     return Period(
         day_begins(first, zone), day_begins(last + timedelta(days=1), zone), "", hourly=hourly, zone=zone
     )
-
-
-def _day(text: str, name: str) -> date:
-    try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise BadPeriod(f"{name} must be a day such as 2026-11-22.")
 
 
 def day_begins(day: date, zone: tzinfo) -> datetime:

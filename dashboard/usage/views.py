@@ -16,10 +16,11 @@ from core.cli.export import PIECES
 from core.features import TelemetryFeatures
 from core.history.usage import reports as usage_reports
 from dashboard import access, words
+from dashboard.address import BadAddress
 from dashboard.display.sending import in_pieces
 from dashboard.usage.calls import calls_page
 from dashboard.usage.page import usage_page
-from dashboard.usage.period import PRESETS, BadPeriod, Period, dimension_of, period_of, zone_of
+from dashboard.usage.period import PRESETS, Period, dimension_of, period_of, zone_of
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def export(request: HttpRequest, form: str) -> HttpResponseBase:
     """Every call of the same days as a file, sent while it is read."""
     try:
         period = _period_of(request)
-    except BadPeriod as error:
+    except BadAddress as error:
         return render(request, USAGE, {"presets": PRESETS, "refused": str(error)}, status=400)
     pieces = in_pieces(PIECES[form](usage_reports.exported(period.start, period.end)), request)
     name = f"calls-{period.first}-to-{period.last}.{form}"
@@ -68,7 +69,7 @@ def _answer(request: HttpRequest, template: str, read: Callable[[Period], object
         context["page"] = read(period)
         context["problem"] = "" if TelemetryFeatures.is_redis_available() else words.USAGE_NOT_NEW
         return _remembering(request, period, render(request, template, context))
-    except BadPeriod as error:
+    except BadAddress as error:
         return render(request, template, {**context, "refused": str(error)}, status=400)
     except DatabaseError as error:
         # What it said is in the log alone: it names hosts.
@@ -83,7 +84,7 @@ def _period_of(request: HttpRequest) -> Period:
     else:
         try:
             zone = zone_of(request.COOKIES.get(COOKIE, ""))
-        except BadPeriod:
+        except BadAddress:
             zone = UTC
     return period_of(request.GET, timezone.now(), zone)
 

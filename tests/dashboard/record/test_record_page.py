@@ -86,8 +86,8 @@ def test_what_is_asked_for_stands_in_the_address_and_in_the_form(paid, signed_in
     ("asked", "named"),
     [
         ({"q": '"*"'}, "q has no letter"),
-        ({"q": "x" * 1001}, "q may have 1000"),
-        ({"kind": "a\x00"}, "kind has a NUL"),
+        ({"q": "x" * 1001}, "q must be of at most 1000"),
+        ({"kind": "a\x00"}, "kind must be without a NUL"),
         ({"outcome": "maybe"}, "outcome must be one of"),
         ({"from": "yesterday"}, "from must be a day"),
         ({"to": "2026-02-30"}, "to must be a day"),

@@ -13,8 +13,9 @@ from core.history.usage.listing import NARROWED, listing
 from core.history.usage.reports import DIMENSIONS, costs, totals
 from core.models import AgentHour, LLMCall, UsageHour
 from core.usage.call import call_of
+from dashboard.address import BadAddress
 from dashboard.usage.page import COLOURS, Burn, CostTable, colour_of
-from dashboard.usage.period import BadPeriod, period_of, zone_of
+from dashboard.usage.period import period_of, zone_of
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.test_access_matrix import KINDS, PAGES, status_of
 from tests.dashboard.usage.usage_rows import a_call, keep, many
@@ -326,7 +327,7 @@ def test_today_begins_with_the_hour_that_midnight_splits():
 @pytest.mark.anywhere
 @pytest.mark.parametrize("name", ["Asia", "Mars", "a" * 65, "/etc/localtime", "Europe/Vienna\x00"])
 def test_a_zone_that_cannot_be_is_refused(name):
-    with pytest.raises(BadPeriod, match="tz must be"):
+    with pytest.raises(BadAddress, match="tz must be"):
         zone_of(name)
 
 

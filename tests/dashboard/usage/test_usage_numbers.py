@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from core.history.usage.reports import Costs, Share
 from core.usage.savings import SUMS
+from dashboard.address import BadAddress
 from dashboard.display.amounts import percent, short
 from dashboard.usage.page import Burn, Column, CostTable, Savings, colour_of
-from dashboard.usage.period import BadPeriod, dimension_of, period_of
+from dashboard.usage.period import dimension_of, period_of
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 DOLLAR = 10**9
@@ -127,14 +128,14 @@ def test_a_period_ends_after_the_present_moment():
     ],
 )  # fmt: skip
 def test_days_that_cannot_be_are_refused_with_the_name_of_the_part(said):
-    with pytest.raises(BadPeriod, match=r"range|from|to"):
+    with pytest.raises(BadAddress, match=r"range|from|to"):
         period_of(said, NOW)
 
 
 def test_costs_are_split_by_three_things_alone():
     assert dimension_of({}) == "tier"
     assert dimension_of({"by": "workflow"}) == "workflow"
-    with pytest.raises(BadPeriod, match="by must be"):
+    with pytest.raises(BadAddress, match="by must be"):
         dimension_of({"by": "user"})
 
 
