@@ -8,6 +8,8 @@ import time
 import pytest
 
 from core import ApprovalGate, MalformedRecord
+from core.approvals.question import checked_question
+from core.store import approvals
 from core.store.keys import ENDED_TTL_MS
 from tests.waiting import Stopwatch, wait_until
 
@@ -18,7 +20,7 @@ ASKED = "{telemetry}:approvals:asked:deployer"
 def test_asking_again_under_a_key_after_a_restart_is_one_card(url, gate):
     first = gate.open_request("deploy", {"n": 1}, key="release-7")
     again = ApprovalGate(url, "deployer").open_request("deploy", {"n": 1}, key="release-7")
-    assert again == first
+    assert (again, again.digest) == (first, first.digest)
     assert gate.get_pending_approvals() == [first]
     assert first.key == "release-7"
 
@@ -166,11 +168,12 @@ def test_somebody_who_waits_for_ever_hears_the_answer(gate, background, first_pe
     assert asked.result(60).status == "approved"
 
 
-def test_a_request_that_was_refused_to_its_asker_never_appears_afterwards(server):
+@pytest.mark.parametrize("key", [None, "release-7"])
+def test_a_request_that_was_refused_to_its_asker_never_appears_afterwards(server, key):
     gate = ApprovalGate(server.url, "a")
     gate.open_request("warm-up")
     server.hang()
-    response = gate.request_approval("deploy", timeout=6)
+    response = gate.request_approval("deploy", timeout=6, key=key)
     assert (response.approved, response.status) == (False, "unavailable")
     server.resume()
     wait_until(
@@ -180,6 +183,19 @@ def test_a_request_that_was_refused_to_its_asker_never_appears_afterwards(server
         ),
         "what was stored after all is withdrawn",
     )
+
+
+@pytest.mark.parametrize("found", [False, True])
+def test_what_was_stored_under_a_key_for_a_refused_asker_is_withdrawn_unless_another_found_it(
+    url, gate, raw, found
+):
+    _seconds, question = checked_question("deployer", "deploy", {}, (60, "timeout"), key="release-7")
+    gate._store.run(approvals.request(gate._store.keys, question, 60_000, b""))
+    if found:
+        ApprovalGate(url, "deployer").open_request("deploy", key="release-7")
+    gate._store.run(approvals.withdraw(gate._store.keys, question, "refused"))
+    assert [one.request_id for one in gate.get_pending_approvals()] == [question.request_id] * found
+    assert raw.exists(KEYED) == found
 
 
 def _nothing_comes(gate) -> bool:

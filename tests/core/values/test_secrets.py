@@ -94,7 +94,7 @@ def test_only_the_secret_is_hidden(text, said):
         '{"path": "/etc/passwd", "url": "https://example.org/a:b@c", "note": "the author keeps the keys"}',
         "plain text, no secret in it",
         "[1, 2",
-        '"', "{", "}}]],,::", '{"a', "\\",
+        '"', "{", '{}}]],,:: "a password"', '{"a', "\\",
     ],
 )  # fmt: skip
 def test_what_has_no_secret_is_as_it_was(text):

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from core.models import AuditEntry, WebSession
+from dashboard.access import users_of_sessions
 from dashboard.sign_in.account import browser_name
 from tests.conftest import PASSWORD
 
@@ -73,6 +74,16 @@ def test_signing_out_everywhere_ends_every_session_of_this_person_and_no_other(m
     assert not is_in(there)
     assert is_in(other)
     assert AuditEntry.objects.filter(kind="session.ended_everywhere", actor="maria").count() == 1
+
+
+def test_a_session_of_somebody_who_was_deleted_is_nobodys_and_keeps_no_other_from_being_known(
+    maria, make_user
+):
+    john = make_user("john", "viewer")
+    keys = [sign_in(name).session.session_key for name in ("john", "maria")]
+    john.delete()
+    assert WebSession.objects.count() == 2
+    assert users_of_sessions(keys) == {keys[1]: maria}
 
 
 def test_everybody_changes_their_password_and_other_browsers_are_signed_out(maria):

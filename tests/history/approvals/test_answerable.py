@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from core import ApprovalGate, StoreRefused
 from core.approvals import asking
@@ -158,16 +158,22 @@ def test_it_is_the_one_answer_to_who_may_decide(maria, make_user):
         make_user("john", "approver"),
         make_user("eve", "viewer"),
         make_user("robot-1", "approver"),
+        make_user("glenda", "approver"),
     ]
+    people[-1].user_permissions.add(Permission.objects.get(codename="break_glass"))
     team = Team.objects.create(name="payments")
     team.people.set(people[:1])
     DecisionGrant.objects.update(agent="robot-1")
     DecisionGrant.objects.create(approval_type="pay", team=team)
     AgentOwner.objects.create(agent="robot-", is_prefix=True, person=people[1])
     AgentOwner.objects.create(agent="cleaner", team=team)
+    alone = Team.objects.create(name="fire brigade")
+    alone.people.set(people[-1:])
+    DecisionGrant.objects.create(approval_type="fire", team=alone)
+    AgentOwner.objects.create(agent="pump", person=people[-1])
     approvers = answerable.read()
-    for kind in ("pay", "deploy"):
-        for agent in ("robot-1", "robot-2", "cleaner", "other", "maria"):
+    for kind in ("pay", "deploy", "fire"):
+        for agent in ("robot-1", "robot-2", "cleaner", "other", "maria", "pump"):
             pair = Pair(kind, agent)
             assert approvers.can_approve(pair) == any(
                 powers_of(one).verdict(pair).allowed for one in people

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.approvals import deciding
 from core.approvals.proof import Proof
+from core.approvals.question import checked_question, hearing_of
 from core.history.approvals import signing
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import Answer
@@ -221,6 +222,12 @@ def test_what_was_signed_after_the_deadline_that_redis_told_is_no_yes(own_key):
         said.request_id, "approved", "maria", "", written) == ""  # fmt: skip
 
 
+def test_a_deadline_that_may_be_moved_says_nothing_of_when_a_yes_was_signed():
+    for understands, deadline_ms in ((("extended",), None), ((), 1_000)):
+        _seconds, question = checked_question("a", "deploy", {}, (60, "timeout"), understands=understands)
+        assert hearing_of("", question, {"id": b"key"}, 1_000).proof.deadline_ms == deadline_ms
+
+
 def _moment(seconds: float) -> Any:
     from datetime import UTC, datetime
 
@@ -242,8 +249,9 @@ def test_a_key_that_cannot_be_read_is_a_refusal_and_no_silence(settings, gate):
 
 def test_without_a_key_all_is_as_before_and_nobody_says_verified(attack, gate):
     gate.respond_to_approval(attack.id, True, "ann")
-    heard = gate.wait_for_decision(attack.id)
-    assert (heard.approved, heard.verified, heard.channel) == (True, None, "direct")
+    for digest in (None, attack.request.digest):
+        heard = gate.wait_for_decision(attack.id, digest=digest)
+        assert (heard.approved, heard.verified, heard.channel) == (True, None, "direct")
 
 
 def test_a_signature_has_one_form(own_key):

@@ -178,18 +178,23 @@ def test_a_request_restored_as_pending_is_closed_with_the_end_that_sql_knows(
     assert ApprovalRecord.objects.get(pk=request_id).status == status
 
 
+@pytest.mark.parametrize(("end", "outcome"), [("rejected", "already_decided"), ("cancelled", "cancelled")])
 def test_a_restored_request_takes_no_second_decision_and_the_attempt_closes_it(
-    gate, maria, make_user, decide, record, restore
+    gate, maria, make_user, decide, record, restore, end, outcome
 ):
     request_id = gate.open_request("deploy").request_id
     back = restore(REQUEST + request_id, ENDED + request_id, PENDING)
-    decide(maria, request_id, approved=False)
+    if end == "rejected":
+        decide(maria, request_id, approved=False)
+    else:
+        gate.cancel_request(request_id)
     record()
     back()
     decision = decide(make_user("bob", "approver"), request_id, approved=True)
-    assert (decision.outcome, decision.status, decision.responder) == ("already_decided", "rejected", "maria")
-    assert live_record(gate, request_id).status == "rejected"
-    assert DecisionIntent.objects.get(user__username="bob").outcome == "already_decided"
+    assert (decision.outcome, decision.status) == (outcome, end)
+    assert decision.responder == ("maria" if end == "rejected" else "system")
+    assert live_record(gate, request_id).status == end
+    assert DecisionIntent.objects.get(user__username="bob").outcome == outcome
 
 
 def test_another_request_under_the_id_of_an_ended_one_is_cancelled(
