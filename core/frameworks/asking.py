@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import json
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
-from ..errors import StoreUnavailable
+from ..errors import AlreadyCollected, StoreUnavailable
 from ..gate import AsyncGate, Gate
 from ..gate.way import Timeout
 from ..values.approvals import EDITED, TIMEOUT, UNAVAILABLE
@@ -47,17 +48,59 @@ def key_of(*parts: object) -> str:
 class Calls:
     """Names for calls that have no id which the next process knows: by tool, arguments and how often it came.
 
-    thread: a name of the work, the same when its program is started again.
+    thread: a name of the work, the same when its program is started again. A yes is for one call in one process: where
+    the program is started again after it heard one, that call is asked about anew.
     """
 
     def __init__(self, thread: str) -> None:
         self._thread, self._seen = thread, Counter[str]()
+        self._process = uuid.uuid4().hex
 
     def key(self, tool: str, arguments: Mapping[str, Any]) -> str:
         """Of the next such call."""
         call = json.dumps([tool, arguments], sort_keys=True, default=str)
         self._seen[call] += 1
         return key_of(self._thread, hashlib.sha256(call.encode()).hexdigest(), self._seen[call])
+
+    def ask(self, gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalResponse:
+        """What people say to the next such call; its key is made here."""
+        while True:
+            named = call._replace(key=self.key(call.tool, call.arguments))
+            with suppress(AlreadyCollected):  # a yes for a call that ran in a process before this one
+                return ask_once(gate, named, timeout, self._process)
+
+    async def ask_async(self, gate: AsyncGate, call: ToolCall, timeout: Timeout) -> ApprovalResponse:
+        """The same, awaited."""
+        while True:
+            named = call._replace(key=self.key(call.tool, call.arguments))
+            with suppress(AlreadyCollected):
+                return await ask_once_async(gate, named, timeout, self._process)
+
+
+def ask_once(gate: Gate, call: ToolCall, timeout: Timeout, claim: str | None = None) -> ApprovalResponse:
+    """What people say to this one call."""
+    return gate.ask(
+        call.tool,
+        dict(call.arguments),
+        key=call.key,
+        timeout=timeout,
+        understands=call.understands,
+        claim=claim,
+    )
+
+
+async def ask_once_async(
+    gate: AsyncGate, call: ToolCall, timeout: Timeout, claim: str | None = None
+) -> ApprovalResponse:
+    """The same, awaited."""
+    return await gate.ask(
+        call.tool,
+        dict(call.arguments),
+        key=call.key,
+        timeout=timeout,
+        understands=call.understands,
+        claim=claim,
+    )
 
 
 def asked(gate: Gate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
@@ -78,13 +121,14 @@ def _opened(gate: Gate, call: ToolCall, timeout: Timeout) -> ApprovalRequest | A
         return refusal("", f"unavailable: {error}", UNAVAILABLE, away=is_away(error))
 
 
-async def asked_async(gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout) -> list[ApprovalResponse]:
-    """The same, awaited. Where one cannot be asked, nobody waits for the others any more."""
+async def asked_async(
+    gate: AsyncGate, calls: Sequence[ToolCall], timeout: Timeout, named: Calls | None = None
+) -> list[ApprovalResponse]:
+    """The same, awaited. Where one cannot be asked, nobody waits for the others any more. named: who makes the keys."""
+
     asks = [
         asyncio.ensure_future(
-            gate.ask(
-                call.tool, dict(call.arguments), key=call.key, timeout=timeout, understands=call.understands
-            )
+            ask_once_async(gate, call, timeout) if named is None else named.ask_async(gate, call, timeout)
         )
         for call in calls
     ]

@@ -7,11 +7,9 @@ from typing import Any
 from claude_agent_sdk import HookMatcher, PermissionResultAllow, PermissionResultDeny
 
 from ..approvals.request import ApprovalResponse
-from ..errors import AlreadyCollected
 from ..gate import AsyncGate
 from ..gate.forms import seconds_of
-from ..values.approvals import EDITED
-from .asking import TIMEOUT_OF_PEOPLE, Calls, key_of, why_not
+from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once_async, key_of, why_not
 
 EARLY_SECONDS = 60.0  # the client must not give up before people's time is up
 
@@ -69,18 +67,11 @@ def _asker(
 ) -> Callable[[str, dict[str, Any], str], Awaitable[ApprovalResponse]]:
     """Asks about one call, whose id is the last argument; one without is a call of its own."""
     asking, calls = gate or AsyncGate(), None if thread is None else Calls(thread)
-    process = uuid.uuid4().hex
 
     async def ask(tool: str, given: dict[str, Any], use: str) -> ApprovalResponse:
-        if calls is None:
-            return await asking.ask(tool, given, key=use, timeout=timeout, understands=(EDITED,))
-        while True:
-            key = calls.key(tool, given)
-            try:
-                return await asking.ask(
-                    tool, given, key=key, timeout=timeout, understands=(EDITED,), claim=process
-                )
-            except AlreadyCollected:
-                continue  # a yes for a call that ran in a process before this one
+        call = ToolCall(tool, given, use)
+        if calls is not None:
+            return await calls.ask_async(asking, call, timeout)
+        return await ask_once_async(asking, call, timeout)
 
     return ask

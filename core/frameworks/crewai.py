@@ -7,8 +7,7 @@ from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
 from ..approvals.request import ApprovalResponse
 from ..gate import Gate
 from ..gate.way import Timeout
-from ..values.approvals import EDITED
-from .asking import TIMEOUT_OF_PEOPLE, Calls, why_not
+from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once, why_not
 
 
 def hold(
@@ -16,16 +15,16 @@ def hold(
 ) -> None:
     """From now on people are asked before one of these tools runs; without names, before every tool.
 
-    thread: a name of this work, the same when its program is started again: then a call that was asked about before
-    is the same request. CrewAI has no ids of calls, so it is known by tool, arguments and how often it came.
+    thread: a name of this work, the same when its program is started again: then a call that waits is the same
+    request. CrewAI has no ids of calls, so it is known by tool, arguments and how often it came; a yes that was heard
+    before is not heard again.
     """
     asking, refused = gate or Gate(), dict[int, str]()
     calls = None if thread is None else Calls(thread)
 
     def answered(context: Any) -> ApprovalResponse:
-        given = dict(context.tool_input)
-        key = None if calls is None else calls.key(context.tool_name, given)
-        return asking.ask(context.tool_name, given, key=key, timeout=timeout, understands=(EDITED,))
+        call = ToolCall(context.tool_name, context.tool_input, None)
+        return calls.ask(asking, call, timeout) if calls is not None else ask_once(asking, call, timeout)
 
     def ask(context: Any) -> None:
         try:

@@ -1,6 +1,6 @@
 """Pydantic AI: tools that require approval are asked about, within a run or over a restart."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from pydantic_ai import DeferredToolRequests, DeferredToolResults, ToolApproved,
 from pydantic_ai.capabilities import HandleDeferredToolCalls
 from pydantic_ai.messages import ModelMessagesTypeAdapter
 
+from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
 from ..gate.way import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
@@ -20,16 +21,14 @@ def approvals(
     """A capability for `Agent(capabilities=[approvals()])`: the run waits for people.
 
     A run that is cancelled withdraws what it asked. thread: a name of this work, the same when its program is started
-    again: then a call that was asked about before is the same request, known by tool, arguments and how often it
-    came. `run` keeps what the model said, too.
+    again: then a call that waits is the same request, known by tool, arguments and how often it came; a yes that was
+    heard before is not heard again. `run` keeps what the model said, too.
     """
     asking, seen = gate or AsyncGate(), None if thread is None else Calls(thread)
 
     async def handle(_context: Any, requests: DeferredToolRequests) -> DeferredToolResults:
-        def key(call: Any) -> str | None:
-            return None if seen is None else seen.key(call.tool_name, call.args_as_dict())
-
-        return await _results(asking, requests, key, timeout)
+        calls = [ToolCall(call.tool_name, call.args_as_dict(), None) for call in requests.approvals]
+        return _results(requests, await asked_async(asking, calls, timeout, seen))
 
     return HandleDeferredToolCalls(handler=handle)
 
@@ -56,20 +55,18 @@ async def run(
             result = await agent.run(message_history=ModelMessagesTypeAdapter.validate_json(begun), **options)
         while isinstance(result.output, DeferredToolRequests):
             await kept.write(result.all_messages_json())
-            results = await _results(
-                asking, result.output, lambda call: key_of(kept.name, call.tool_call_id), timeout
-            )
+            calls = [
+                ToolCall(call.tool_name, call.args_as_dict(), key_of(kept.name, call.tool_call_id))
+                for call in result.output.approvals
+            ]
+            results = _results(result.output, await asked_async(asking, calls, timeout))
             result = await agent.run(
                 message_history=result.all_messages(), deferred_tool_results=results, **options
             )
     return result
 
 
-async def _results(
-    gate: AsyncGate, requests: DeferredToolRequests, key: Callable[[Any], str | None], timeout: Timeout
-) -> DeferredToolResults:
-    calls = [ToolCall(call.tool_name, call.args_as_dict(), key(call)) for call in requests.approvals]
-    answers = await asked_async(gate, calls, timeout)
+def _results(requests: DeferredToolRequests, answers: Sequence[ApprovalResponse]) -> DeferredToolResults:
     return requests.build_results(
         approvals={
             call.tool_call_id: ToolApproved(override_args=answer.edited or None)

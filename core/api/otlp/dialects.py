@@ -80,7 +80,7 @@ CONVENTION = Dialect(
         "gen_ai.usage.details.reasoning_tokens",
     ),
     dollars=("operation.cost", "gen_ai.usage.cost"),
-    request=("aws.request_id",),
+    request=("aws.request_id", "anthropic.request.id"),
     response=("gen_ai.response.id",),
     session=("gen_ai.conversation.id", "session.id"),
     stage=("gen_ai.operation.name",),

@@ -39,6 +39,10 @@ class Wiring(NamedTuple):
         ]
         return shlex.join(words if name == "headers" else [*words, "--timeout", str(self.seconds)])
 
+    def held(self, name: str) -> str:
+        """The same before a tool, which is blocked too where the hook is killed or its Python is gone."""
+        return f"trap '' HUP INT TERM; {self.command(name)} || exit 2"
+
 
 class CodingAgent(NamedTuple):
     """One client: its commands, its folder in the home of whoever works with it, and its settings in that.
@@ -73,8 +77,8 @@ class CodingAgent(NamedTuple):
 
 
 def _claude(wiring: Wiring) -> Addition:
-    hook = {"type": "command", "command": wiring.command("claude-code"), "timeout": wiring.seconds}
-    told = {**hook, "timeout": TOLD_SECONDS}
+    hook = {"type": "command", "command": wiring.held("claude-code"), "timeout": wiring.seconds}
+    told = {**hook, "command": wiring.command("claude-code"), "timeout": TOLD_SECONDS}
     asked = {event: [{"matcher": MATCH_ALL, "hooks": [hook]}] for event in (shim.BEFORE, shim.PROMPT)}
     heard = {event: [{"hooks": [told]}] for event in CLAUDE_TELLS}
     telemetry = {
@@ -92,7 +96,7 @@ def _claude(wiring: Wiring) -> Addition:
 
 
 def _codex(wiring: Wiring) -> Addition:
-    parts = [("", _codex_hook(shim.BEFORE, wiring.command("codex"), wiring.seconds))]
+    parts = [("", _codex_hook(shim.BEFORE, wiring.held("codex"), wiring.seconds))]
     parts += [
         ("", _codex_hook(event, wiring.command("codex"), TOLD_SECONDS))
         for event in ("UserPromptSubmit", "PostToolUse", "Stop")
@@ -121,8 +125,8 @@ def _toml(text: str) -> str:
 
 
 def _copilot(wiring: Wiring) -> Addition:
-    held = {"type": "command", "command": wiring.command("copilot"), "timeoutSec": wiring.seconds}
-    told = {**held, "timeoutSec": TOLD_SECONDS}
+    held = {"type": "command", "command": wiring.held("copilot"), "timeoutSec": wiring.seconds}
+    told = {**held, "command": wiring.command("copilot"), "timeoutSec": TOLD_SECONDS}
     asked = {event: [held] for event in (shim.BEFORE, shim.PROMPT)}
     return InJson({"version": 1, "hooks": {**asked, **{event: [told] for event in CLAUDE_TELLS}}})
 
@@ -131,15 +135,16 @@ def _copilot(wiring: Wiring) -> Addition:
 
 
 def _gemini(wiring: Wiring) -> Addition:
-    def hook(seconds: int) -> dict[str, Any]:
-        command = wiring.command("gemini")
+    def hook(command: str, seconds: int) -> dict[str, Any]:
         return {"type": "command", "command": command, "timeout": seconds * 1000}
 
+    held = {"matcher": MATCH_ALL, "hooks": [hook(wiring.held("gemini"), wiring.seconds)]}
+    told = {"hooks": [hook(wiring.command("gemini"), TOLD_SECONDS)]}
     return InJson(
         {
             "hooks": {
-                "BeforeTool": [{"matcher": MATCH_ALL, "hooks": [hook(wiring.seconds)]}],
-                **{event: [{"hooks": [hook(TOLD_SECONDS)]}] for event in GEMINI_TELLS},
+                "BeforeTool": [held],
+                **{event: [told] for event in GEMINI_TELLS},
             },
             "telemetry": {
                 "enabled": True,

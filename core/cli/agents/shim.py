@@ -2,12 +2,13 @@
 
 A client starts this file for each tool, so it is run by its path, imports nothing but the standard library and
 nothing of this package. Clients run the tool where a hook takes too long or fails: so it says no well before their
-time-out, and ends with 2, which blocks, whatever goes wrong here.
+time-out, and ends with 2, which blocks, whatever goes wrong here, also where somebody ends it.
 """
 
 import hashlib
 import json
 import os
+import signal
 import sys
 import time
 import urllib.error
@@ -23,6 +24,11 @@ LEAST_SECONDS = 20.0
 AWAY_SECONDS = 30.0  # so long a site that does not answer is asked again
 PAUSE_SECONDS = 0.5
 BODY_BYTES = 900_000
+ENDING = (
+    "SIGHUP",
+    "SIGINT",
+    "SIGTERM",
+)  # a client that is ended itself would hear of a dead hook, and run the tool
 TOLD = (
     *("hook_event_name", "session_id", "cwd", "prompt", "tool_name", "tool_use_id", "message"),
     *("notification_type", "agent_type", "agent_id", "reason"),
@@ -70,6 +76,7 @@ def main(words: list[str]) -> int:
     """Answer one hook: `CLIENT --env FILE --timeout SECONDS`, the event on standard input. The exit code."""
     event, client, asked = "", None, {}
     try:
+        _hear_of_the_end()
         name, options = words[0], dict(zip(words[1::2], words[2::2], strict=True))
         if name == "headers":
             token = _environment(options.get("--env"))["TELEMETRY_TOKEN"]
@@ -102,6 +109,18 @@ def main(words: list[str]) -> int:
             print(json.dumps(client.say(asked, Said("deny", why))))
         print(why, file=sys.stderr)
         return BLOCKED
+
+
+def _hear_of_the_end() -> None:
+    numbers = [number for number in signal.Signals if number.name in ENDING]
+
+    def end(number: int, _frame: object) -> None:
+        for each in numbers:  # once: what is said next is not cut off
+            signal.signal(each, signal.SIG_IGN)
+        raise Fault(f"The hook was ended by {signal.Signals(number).name}.")
+
+    for number in numbers:
+        signal.signal(number, end)
 
 
 def _environment(path: str | None) -> Mapping[str, str]:

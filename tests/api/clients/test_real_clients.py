@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,6 +201,16 @@ def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of
     assert not begun.trace.exists()
     assert "parked as" in begun.heard(), said
     assert len(gate_of("x").get_pending_approvals()) == 1
+
+
+def test_where_its_hook_is_killed_nothing_runs(session, token_file, gate_of):
+    begun = session()
+    waiting(gate_of("x"))
+    of_it = ["pgrep", "-f", f"^{re.escape(sys.executable)} -I .*{re.escape(str(token_file))}"]
+    [hook] = subprocess.run(of_it, capture_output=True, text=True).stdout.split()
+    os.kill(int(hook), signal.SIGKILL)
+    said = begun.ended()
+    assert not begun.trace.exists(), said
 
 
 @pytest.mark.parametrize("fault", ["dead", "revoked"])

@@ -1,16 +1,22 @@
 """The hook that stands between a client and the site: each client's words in and out, and no for every fault."""
 
+import json
+import os
+import signal
 import subprocess
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from core import HeartbeatCoordinator
+from core.cli.agents.clients import Wiring
 from core.history.people import tokens
 from core.models import AgentToken
 from tests.api.clients.conftest import ended, waiting
 from tests.live_record import live_record
 from tests.receivers import serving
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
 CLAUDE = {
@@ -126,6 +132,33 @@ def test_whatever_cannot_be_asked_is_blocked(hook):
         code, said, why = ended(hook(client, event))
         assert (client, code, said) == (client, 2, None)
         assert "blocked" in why
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_hook_that_is_ended_while_it_waits_blocks(hook, gate_of, number):
+    asked = hook("gemini", GEMINI)
+    waiting(gate_of("x"))
+    asked.send_signal(number)
+    code, said, why = ended(asked)
+    assert (code, said, number.name in why) == (2, None, True)
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_line_before_a_tool_blocks_where_all_of_it_is_ended_or_its_python_is_gone(
+    token_file, site, gate_of, gone
+):
+    line = Wiring(site, token_file, 60).held("gemini")
+    line = line.replace(sys.executable, "/nowhere/python") if gone else line
+    asked = subprocess.Popen(
+        ["sh", "-c", line], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    asked.stdin.write(json.dumps(GEMINI))
+    asked.stdin.close()
+    if not gone:
+        waiting(gate_of("x"))
+        os.killpg(asked.pid, signal.SIGTERM)
+    assert asked.wait(2 * PATIENCE) == 2
+    asked.stderr.close()
 
 
 def test_without_a_good_token_everything_is_blocked(hook, owner, tmp_path):

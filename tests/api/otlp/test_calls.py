@@ -155,6 +155,17 @@ def test_a_span_with_the_response_alone_and_an_sdk_that_has_both_ids_tell_one_ca
     assert (row.workflow, row.agent_id, counts(row)) == ("shop", "exporter", (400, 600, 0, 500, 200))
 
 
+def test_a_span_of_the_sdk_of_anthropic_joins_what_has_either_name(post, counted, soon):
+    tokens = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 20}
+    model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "claude-sonnet-4-5"}
+    of_it = {"gen_ai.response.id": "msg_1", "gen_ai.provider.name": "anthropic", **tokens, **model}
+    post("logs", logs("claude-code", {**CLAUDE, "request_id": "req_1"}))
+    post("traces", spans("shop", {**OLD, "gen_ai.response.id": "msg_1"}))
+    counted(2)
+    post("traces", spans("shop", {"id": "b7ad6b7169203335", "anthropic.request.id": "req_1", **of_it}))
+    soon(lambda: [row.call_id for row in LLMCall.objects.all()] == ["req_1"])
+
+
 def test_an_event_written_within_the_span_of_its_call_tells_the_same_call(post, counted, now_ns):
     said = {name: value for name, value in NEW.items() if name != "gen_ai.response.id"}
     trace = {"traceId": "0AF7651916CD43DD8448EB211C80319C", "spanId": said.pop("id")}

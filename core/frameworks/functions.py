@@ -1,0 +1,107 @@
+"""Plain functions as tools, as most frameworks take them: each is asked about before it runs."""
+
+import functools
+import inspect
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from ..gate import AsyncGate, Gate
+from ..gate.way import Timeout
+from ..values.approvals import EDITED
+from .asking import (
+    TIMEOUT_OF_PEOPLE,
+    Calls,
+    ToolCall,
+    ask_once,
+    asked_async,
+    asking_async_with,
+    asking_with,
+    why_not,
+)
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def held(
+    function: Callable[Given, Result],
+    gate: Gate | AsyncGate | None = None,
+    *,
+    thread: str | None = None,
+    timeout: Timeout = TIMEOUT_OF_PEOPLE,
+    hidden: Iterable[str] = (),
+) -> Callable[Given, Result]:
+    """The same function, which runs once people have approved; else its result is a text that says who refused and why.
+
+    Name, signature and description stay, so a framework takes it as the tool that it was. A coroutine function waits
+    without blocking its event loop, with an `AsyncGate`; another function blocks its thread, with a `Gate`. Where all
+    arguments are JSON, people may edit them.
+
+    thread: a name of this work, the same when its program is started again: then a call that waits is the same
+    request, known by tool, arguments and how often it came; a yes that was heard before is not heard again. hidden:
+    parameters that the framework fills, such as `tool_context`, which people are not shown.
+    """
+    is_async, signature = inspect.iscoroutinefunction(function), inspect.signature(function)
+    if gate is not None and isinstance(gate, AsyncGate) is not is_async:
+        raise TypeError(f"gate must be {'an AsyncGate' if is_async else 'a Gate'} for {_name(function)}")
+    unseen, calls = _checked(hidden, signature, function), None if thread is None else Calls(thread)
+
+    @functools.wraps(function)
+    async def run_async(*args: Any, **kwargs: Any) -> Any:
+        given = _given(signature, args, kwargs)
+        async with asking_async_with(cast(AsyncGate | None, gate)) as asking:
+            [answer] = await asked_async(asking, [_call(function, given, unseen)], timeout, calls)
+        if not answer.approved:
+            return why_not(answer)
+        given.arguments.update(answer.edited or {})
+        return await cast(Any, function)(*given.args, **given.kwargs)
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        given = _given(signature, args, kwargs)
+        call = _call(function, given, unseen)
+        with asking_with(cast(Gate | None, gate)) as asking:
+            answer = (
+                calls.ask(asking, call, timeout) if calls is not None else ask_once(asking, call, timeout)
+            )
+        if not answer.approved:
+            return why_not(answer)
+        given.arguments.update(answer.edited or {})
+        return cast(Any, function)(*given.args, **given.kwargs)
+
+    return cast(Callable[Given, Result], run_async if is_async else run)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _checked(
+    hidden: Iterable[str], signature: inspect.Signature, function: Callable[..., Any]
+) -> frozenset[str]:
+    if isinstance(hidden, str):
+        raise TypeError(f"hidden must be names in a tuple, such as ({hidden!r},)")
+    names = frozenset(hidden)
+    if unknown := sorted(names - signature.parameters.keys()):
+        raise ValueError(f"hidden names {unknown[0]!r}, which is no parameter of {_name(function)}")
+    return names
+
+
+def _given(signature: inspect.Signature, args: Any, kwargs: Any) -> inspect.BoundArguments:
+    given = signature.bind(*args, **kwargs)
+    given.apply_defaults()
+    return given
+
+
+def _call(function: Callable[..., Any], given: inspect.BoundArguments, unseen: frozenset[str]) -> ToolCall:
+    seen = {name: value for name, value in given.arguments.items() if name not in unseen}
+    return ToolCall(_name(function), seen, None, (EDITED,) if _is_json(seen) else ())
+
+
+def _is_json(seen: dict[str, Any]) -> bool:
+    """Whether people's JSON can take the place of these values."""
+    try:
+        return bool(json.loads(json.dumps(seen)) == seen)
+    except (TypeError, ValueError):
+        return False
