@@ -76,7 +76,7 @@ class Waits(Wakes):
             ended = list(ear.ended(ids, READ_SECONDS)) if ids else []
         finally:
             with self._lock:
-                self._ear = None
+                self._ear, is_cut = None, self._stale
         if not ids:
             threading.Event().wait(PAUSE_SECONDS / 10)  # all were told, and are about to look
         self.hears()
@@ -84,3 +84,5 @@ class Waits(Wakes):
             self._told.update(self._waiting.keys() & ended)
         for request_id in ended:
             self.wake(request_id)
+        if is_cut:
+            ear.close()  # just as it had heard

@@ -17,6 +17,7 @@ from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, async_gate
 from core.gate.hands import Hands
 from core.gate.waits import Waits
+from core.store.approvals.ends import EndsLine
 from tests.waiting import PATIENCE, beside, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -53,6 +54,30 @@ def test_twenty_ask_at_once_and_each_hears_its_own_answer_over_one_connection(wa
     assert [answer.reason for answer in answers] == [str(number) for number in range(20)]
     assert [answer.approved for answer in answers] == [True, False] * 10
     assert readers.count("waits") == 1
+    assert "look for themselves" not in caplog.text
+
+
+def test_a_read_that_is_cut_just_as_it_has_heard_is_no_trouble(people, caplog):
+    heard_both = threading.Event()
+
+    class CutAfterwards(EndsLine):
+        def ended(self, request_ids, seconds):
+            if len(request_ids) == 2:
+                heard_both.set()
+                return super().ended(request_ids, seconds)
+            found = super().ended(request_ids, 0.01)
+            waits.add(late)
+            return found
+
+    async def wait():
+        nonlocal late
+        late = waits.heard("late")
+        with waits.heard("early"):
+            assert await asyncio.to_thread(heard_both.wait, PATIENCE)
+        waits.remove(late)
+
+    late, waits = None, Waits(lambda: CutAfterwards(people._store))
+    asyncio.run(wait())
     assert "look for themselves" not in caplog.text
 
 

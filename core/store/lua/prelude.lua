@@ -61,9 +61,9 @@ end
 
 -- Ends a pending request: the one place where a request gets its outcome.
 -- KEYS of every caller: request, ended, pending, outbox, installation, event stream, event types.
-local function finish(id, now, event_type, outcome)
+-- about: agent, type and digest, as the caller has read them from the request.
+local function finish(id, now, event_type, about, outcome)
   fail_on_wrong_type(KEYS[3], KEYS[2], KEYS[4], KEYS[6], KEYS[7])
-  local about = redis.call('HMGET', KEYS[1], 'agent_id', 'approval_type', 'digest')
   -- What not every end has. The outbox carries the digest of changed arguments, as it does of what was asked.
   local signed, told = {}, {}
   local function also(name, value, in_outbox)

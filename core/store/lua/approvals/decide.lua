@@ -31,7 +31,7 @@ if ARGV[8] ~= '' and (ARGV[8] ~= request[4] or ARGV[9] ~= asked) then return ans
 local wanted = ',' .. (ARGV[11] or '') .. ','
 if wanted ~= ',,' and not string.find(',' .. (request[8] or '') .. ',', wanted, 1, true) then return answer('@CHANGED@') end
 local approved = ARGV[11] == '@EDITED@' and '@EDITED@' or status == '@APPROVED@' and '1' or '0'
-finish(id, now, '@APPROVAL_DECIDED@', {status = status, approved = approved,
+finish(id, now, '@APPROVAL_DECIDED@', {request[5], request[6], request[4]}, {status = status, approved = approved,
   responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6],
   signature = ARGV[10], answer = ARGV[11] ~= '' and ARGV[11] or nil, edited = ARGV[12], edited_digest = ARGV[13]})
 -- What stands now; one that lacks its agent keeps no end.

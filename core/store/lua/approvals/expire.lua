@@ -3,7 +3,8 @@
 -- ARGV  id
 -- Returns {'pending', ms left}, {'unknown', ''}, or {status, approved, responder, reason, ended_ms,
 -- decision_id, channel, signature or '', answer or '', edited or '', '1' if this call ended it} of the end that stands now.
-local request = redis.pcall('HMGET', KEYS[1], 'status', 'deadline_ms', 'timeout_seconds')
+local request = redis.pcall('HMGET', KEYS[1], 'status', 'deadline_ms', 'timeout_seconds',
+  'agent_id', 'approval_type', 'digest')
 local ended = redis.pcall('XLEN', KEYS[2])
 -- An account that may not read it does not take it out of the queue.
 if request.err and not string.find(request.err, 'WRONGTYPE', 1, true) then return request end
@@ -16,8 +17,8 @@ local by_this_call = ''
 if request[1] == '@PENDING@' then
   local now, deadline = now_ms(), moment(request[2]) or 0
   if now < deadline then return {'@PENDING@', digits(deadline - now)} end
-  finish(ARGV[1], now, '@APPROVAL_EXPIRED@', {status = '@TIMEOUT@', approved = '0', responder = '@SYSTEM@',
-    reason = 'timeout: no decision within ' .. (request[3] or '?') .. ' s', decision_id = '',
+  finish(ARGV[1], now, '@APPROVAL_EXPIRED@', {unpack(request, 4, 6)}, {status = '@TIMEOUT@', approved = '0',
+    responder = '@SYSTEM@', reason = 'timeout: no decision within ' .. (request[3] or '?') .. ' s', decision_id = '',
     channel = '@SYSTEM@'})
   by_this_call = '1'
 else
