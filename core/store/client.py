@@ -1,7 +1,6 @@
 """What is said to Redis: commands that nobody repeats unasked, each with its time limit."""
 
 import math
-import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,13 +10,12 @@ from typing import Any, ClassVar, Self
 
 import redis
 from redis.cluster import RedisCluster
-from redis.connection import AbstractConnection, SSLConnection
-from redis.exceptions import AskError, ClusterDownError, MovedError, TryAgainError
+from redis.connection import AbstractConnection
+from redis.exceptions import MovedError
 
 from ..errors import StoreMisconfigured, StoreRefused, StoreUnavailable
 from ..values.moments import milliseconds_of
 from ..values.numbers import LARGEST
-from ..values.pairs import pairs
 from . import embedded
 from .configuration import configured_url, data_directory, setting
 from .connections import (
@@ -29,6 +27,7 @@ from .connections import (
     our_way,
 )
 from .keys import DEFAULT_NAMESPACE, Keys, prefix
+from .refusals import NO_TLS, asks_a_plain_port, refuse_old_server, translated
 from .script import Argument, Command, Result, Script
 
 try:
@@ -38,56 +37,11 @@ except ImportError:  # redis-py does without it too
 
 READ_OVERTIME = 0.5  # of a reply for which somebody waits until a deadline
 CONFIRM_ATTEMPTS = 3
-NO_TLS = "rediss:// asks for TLS, and this port did not answer in it: a plain port needs redis://"
-OLDEST = (7, 0)
-TOO_OLD = "the server is too old: Redis or Valkey 7.0 or newer is needed"
 CONFIRM_SECONDS = 5.0
 NOT_LOADED = (
     "Redis does not know the script {name} yet, and this account may not load it: the site's recorder does when it "
     "starts, in the same version as this agent"
 )
-
-_MOVING = (AskError, ClusterDownError, TryAgainError)
-
-
-class _Translated:
-    """Turns what redis-py raises into StoreUnavailable. A generator would cost more at every call."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, redis.ResponseError) and not isinstance(error, _MOVING):
-            raise StoreRefused(_reason(error)) from error
-        if isinstance(error, (redis.RedisError, OSError)):
-            raise StoreUnavailable(_reason(error)) from error
-
-
-_translated = _Translated()
-
-
-def _reason(error: Exception) -> str:
-    # Before a password is given, a command of many parts is refused as a protocol error.
-    if isinstance(error, redis.AuthenticationError) or "unauthenticated" in str(error):
-        return f"Redis refused the password: {error}"
-    if isinstance(error, _MOVING):
-        return f"Redis Cluster is moving these keys, or a node is away: {error}"
-    if isinstance(error, redis.TimeoutError):
-        return "Redis does not answer"
-    if isinstance(error, (redis.ConnectionError, OSError)):
-        return f"Redis is unreachable: {error}"
-    if str(error).startswith(TOO_OLD):
-        return str(error)
-    return f"Redis refused the command: {error}"
-
-
-def _asks_a_plain_port(connection: AbstractConnection, error: BaseException) -> bool:
-    """Whether TLS was begun and never agreed: a server on a plain port waits for more, or answers in plain words."""
-    if not isinstance(connection, SSLConnection) or connection.is_connected:
-        return False
-    return (
-        isinstance(error, redis.TimeoutError) or "WRONG_VERSION" in str(error) or "record layer" in str(error)
-    )
 
 
 class Store:
@@ -183,7 +137,7 @@ class Line:
 
     def run(self, command: Command[Result]) -> Result:
         """Run a script once, loading it first where the server does not know it; what its reply means."""
-        with _translated:
+        with translated:
             try:
                 reply = self._execute(*command.call)
             except redis.exceptions.NoScriptError:
@@ -193,7 +147,7 @@ class Line:
 
     def read(self, *command: Argument, seconds: float = COMMAND_TIMEOUT) -> Any:
         """Send one command and wait at most `seconds` for its reply."""
-        with _translated:
+        with translated:
             return self._execute(*command, seconds=seconds)
 
     def read_many(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
@@ -206,7 +160,7 @@ class Line:
             connection.send_packed_command(_packed(connection, commands))
             return [_reply_or_error(connection, seconds) for _ in commands]
 
-        with _translated:
+        with translated:
             replies: list[Any] = self._exchange(exchange, COMMAND_TIMEOUT)
             return replies
 
@@ -221,7 +175,7 @@ class Line:
                 connection.send_packed_command(_packed(connection, commands))
             return [_reply_or_error(connection, seconds) for _ in range(before)]
 
-        with _translated:
+        with translated:
             replies: list[Any] = self._attempt(exchange, COMMAND_TIMEOUT)
             return replies
 
@@ -300,14 +254,14 @@ class Line:
         connection = self._connection or self._open(seconds)
         try:
             if not self._pool.is_new_enough:
-                _refuse_old_server(connection, seconds)
+                refuse_old_server(connection, seconds)
                 self._pool.is_new_enough = True
             return exchange(connection, seconds)
         except BaseException as error:
             if isinstance(error, redis.ResponseError) and not isinstance(error, MovedError):
                 raise
             # The reply may still come, so nobody may use this connection again.
-            to_plain = _asks_a_plain_port(connection, error)
+            to_plain = asks_a_plain_port(connection, error)
             connection.disconnect()
             self._pool.lose()
             self.close()
@@ -328,24 +282,6 @@ class Line:
             # Of sending: whoever reads sets another, and puts the usual one back.
             self._socket.settimeout(seconds)
         return connection
-
-
-def _refuse_old_server(connection: AbstractConnection, seconds: float) -> None:
-    """One round trip, once for each way to a server. A script fails half done on one that lacks what it uses."""
-    try:
-        connection.send_command("HELLO")  # what every account may ask; it changes nothing
-        said = pairs(connection.read_response(timeout=seconds))
-    except redis.AuthenticationError:
-        raise
-    except redis.ResponseError as error:
-        if "unauthenticated" in str(error) or str(error).startswith(("NOAUTH", "LOADING")):
-            raise
-        raise redis.ResponseError(f"{TOO_OLD}, and this one does not tell its version") from error
-    server, version = (
-        bytes(said.get(name, b"")).decode(errors="replace") for name in (b"server", b"version")
-    )
-    if tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2]) < OLDEST:
-        raise redis.ResponseError(f"{TOO_OLD}, and this is {server.capitalize() or 'one'} {version or '?'}")
 
 
 def _refuse_endless_numbers(command: Sequence[Argument]) -> None:

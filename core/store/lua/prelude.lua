@@ -61,9 +61,10 @@ end
 
 -- Ends a pending request: the one place where a request gets its outcome.
 -- KEYS of every caller: request, ended, pending, outbox, installation, event stream, event types.
--- about: agent, type and digest, as the caller has read them from the request.
+-- about: agent, type and digest, as the caller has read them; false where the server has nothing left of the request.
 local function finish(id, now, event_type, about, outcome)
   fail_on_wrong_type(KEYS[3], KEYS[2], KEYS[4], KEYS[6], KEYS[7])
+  local agent, kind, digest = unpack(about or {}, 1, 3)
   -- What not every end has. The outbox carries the digest of changed arguments, as it does of what was asked.
   local signed, told = {}, {}
   local function also(name, value, in_outbox)
@@ -74,7 +75,7 @@ local function finish(id, now, event_type, about, outcome)
   also('signature', outcome.signature)
   also('answer', outcome.answer)
   also('arguments', outcome.edited, {'edited_digest', outcome.edited_digest})
-  if about[1] then
+  if about then
     redis.call('HSET', KEYS[1], 'status', outcome.status, 'approved', outcome.approved,
       'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
       'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(signed))
@@ -85,11 +86,11 @@ local function finish(id, now, event_type, about, outcome)
     'channel', outcome.channel, unpack(signed))
   redis.call('PEXPIRE', KEYS[2], @ENDED_TTL_MS@)
   redis.call('ZREM', KEYS[3], id)
-  remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', about[1] or '',
-    'approval_type', about[2] or '', 'digest', about[3] or '', 'status', outcome.status,
+  remember(KEYS[4], KEYS[5], 'type', 'ended', 'request_id', id, 'agent_id', agent or '',
+    'approval_type', kind or '', 'digest', digest or '', 'status', outcome.status,
     'responder', outcome.responder, 'reason', outcome.reason, 'ended_ms', digits(now),
     'decision_id', outcome.decision_id, 'channel', outcome.channel, unpack(told))
   publish(KEYS[6], KEYS[7], event_type, 'core', cjson.encode({
-    request_id = id, agent_id = about[1] or '', approval_type = about[2] or '', status = outcome.status,
+    request_id = id, agent_id = agent or '', approval_type = kind or '', status = outcome.status,
     responder = outcome.responder, reason = outcome.reason, answer = outcome.answer}))
 end

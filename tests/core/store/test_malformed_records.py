@@ -84,6 +84,14 @@ def test_a_request_with_a_corrupted_deadline_takes_no_approval_and_holds_no_wait
     assert (response.approved, response.responder) == (False, "system")
 
 
+def test_a_request_that_lost_its_agent_ends_once(gate, raw):
+    request = gate.open_request("deploy")
+    raw.hdel(REQUEST + request.request_id, "agent_id")
+    first, second = (gate.decide(request.request_id, approved, "ann") for approved in (False, True))
+    assert (first.outcome, second.outcome) == ("accepted", "already_decided")
+    assert raw.xlen(ENDED + request.request_id) == 1
+
+
 def test_the_sweep_survives_what_it_cannot_read_and_does_not_meet_it_again(gate, raw):
     late = gate.open_request("deploy", timeout=0.001)
     for member in ("no-uuid", "*", "", "é:🚀", b"\xff\xfe", str(uuid.uuid4()), "x" * 5_000):

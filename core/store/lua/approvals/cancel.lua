@@ -9,6 +9,6 @@ if request[1] then
 elseif ARGV[3] ~= '1' or redis.call('EXISTS', KEYS[2]) == 1 then
   return 0
 end
-finish(ARGV[1], now, '@APPROVAL_CANCELLED@', {unpack(request, 3, 5)}, {status = '@CANCELLED@', approved = '0',
+finish(ARGV[1], now, '@APPROVAL_CANCELLED@', request[1] and {unpack(request, 3, 5)}, {status = '@CANCELLED@', approved = '0',
   responder = '@SYSTEM@', reason = ARGV[2], decision_id = '', channel = '@SYSTEM@'})
 return 1

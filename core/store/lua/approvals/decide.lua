@@ -34,6 +34,4 @@ local approved = ARGV[11] == '@EDITED@' and '@EDITED@' or status == '@APPROVED@'
 finish(id, now, '@APPROVAL_DECIDED@', {request[5], request[6], request[4]}, {status = status, approved = approved,
   responder = ARGV[4], reason = ARGV[5], decision_id = decision_id, channel = ARGV[6],
   signature = ARGV[10], answer = ARGV[11] ~= '' and ARGV[11] or nil, edited = ARGV[12], edited_digest = ARGV[13]})
--- What stands now; one that lacks its agent keeps no end.
-if not request[5] then return answer('@ACCEPTED@') end
 return {'@ACCEPTED@', status, approved, ARGV[4], ARGV[5], digits(now), decision_id, ARGV[6]}

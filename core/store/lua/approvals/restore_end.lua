@@ -28,7 +28,7 @@ elseif request[1] ~= '@PENDING@' then
 elseif request[2] ~= ARGV[2] then
   return '@CHANGED@'
 end
-finish(ARGV[1], tonumber(ARGV[8]), ARGV[3], {request[3], request[4], request[2]}, {status = ARGV[4], approved = ARGV[5], responder = ARGV[6],
+finish(ARGV[1], tonumber(ARGV[8]), ARGV[3], request[1] and {request[3], request[4], request[2]}, {status = ARGV[4], approved = ARGV[5], responder = ARGV[6],
   reason = ARGV[7], decision_id = ARGV[9], channel = ARGV[10], signature = ARGV[14],
   answer = ARGV[15] ~= '' and ARGV[15] or nil, edited = ARGV[16], edited_digest = ARGV[17]})
 if request[1] then mark() end
