@@ -189,7 +189,7 @@ def test_a_request_that_was_refused_to_its_asker_never_appears_afterwards(server
 def test_what_was_stored_under_a_key_for_a_refused_asker_is_withdrawn_unless_another_found_it(
     url, gate, raw, found
 ):
-    _seconds, question = checked_question("deployer", "deploy", {}, (60, "timeout"), key="release-7")
+    question = checked_question("deployer", "deploy", {}, (60, "timeout"), key="release-7")
     gate._store.run(approvals.request(gate._store.keys, question, 60_000, b""))
     if found:
         ApprovalGate(url, "deployer").open_request("deploy", key="release-7")

@@ -224,7 +224,7 @@ def test_what_was_signed_after_the_deadline_that_redis_told_is_no_yes(own_key):
 
 def test_a_deadline_that_may_be_moved_says_nothing_of_when_a_yes_was_signed():
     for understands, deadline_ms in ((("extended",), None), ((), 1_000)):
-        _seconds, question = checked_question("a", "deploy", {}, (60, "timeout"), understands=understands)
+        question = checked_question("a", "deploy", {}, (60, "timeout"), understands=understands)
         assert hearing_of("", question, {"id": b"key"}, 1_000).proof.deadline_ms == deadline_ms
 
 
