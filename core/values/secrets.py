@@ -16,13 +16,14 @@ _SECRET_PAIR = re.compile(r"(api|access|private|auth|signing|encryption) key")
 _NO_NAME = re.compile(r"[^\w .:/\[\]-]")  # text that stands where a name should
 _COUNTED = frozenset(("token", "tokens"))  # of a model; their numbers are no secrets
 
-# A word before each shape that the whole must have, so that most texts are looked through once.
+# A word before each shape that the whole must have, so that most texts are looked through once. What may begin again
+# within itself is bounded: the time of a text must not grow with the square of its length.
 _SHAPES = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?"
     r"|(?<![A-Za-z0-9])(?:A(?:KIA|SIA)[0-9A-Z]{16}|gh[oprsu]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|glpat-[\w-]{20,}"
     r"|xox[abeoprs]-[A-Za-z0-9-]{10,}|(?:sk|rk|pk)[-_](?:live|test|proj|ant|or)[-_][\w-]{16,}|sk-[A-Za-z0-9]{20,}"
     r"|AIza[\w-]{35}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,}|hf_[A-Za-z0-9]{30,}|SG\.[\w-]{16,}\.[\w-]{16,}"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)"
+    r"|eyJ(?:[\w-]{8,1000}\.[\w-]{8,}\.[\w-]*|[\w-]{1000}[\w.-]*))"
     r"|(?<=://)[^\s/:@\"']{0,200}:(?!⟦)[^\s/@\"']{1,200}(?=@)"
     r"|(?i:\b(?:bearer|basic)[ ]+)(?!⟦)[A-Za-z0-9._~+/-]{8,}=*"
     r"|(?i:(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|authorization)[\"']?\s*[=:]\s*[\"']?)"

@@ -22,6 +22,8 @@ SHAPES = [
     "npm_" + "a1B2" * 9,
     "hf_" + "a1B2" * 9,
     "eyJhbGciOiJI" + ".eyJzdWIiOiIx" + ".c2lnbmF0dXJl",
+    # It begins at each of these and ends nowhere: it was looked for from each of them to the end.
+    "eyJ" + "-eyJ" * 60_000,
     "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     "-----BEGIN PRIVATE KEY-----\nMIIEow, and never an end",
 ]
