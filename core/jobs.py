@@ -376,7 +376,7 @@ def _put_in_again(job: Job) -> bool:
     job.started_at = job.ended_at = None
     with jobs.connection.pipeline() as line:
         while True:
-            line.watch(failed)
+            line.watch(failed)  # type: ignore[no-untyped-call]
             if line.zscore(failed, job.id) is None:
                 return False
             line.multi()

@@ -140,7 +140,10 @@ def held(request: HttpRequest) -> HttpResponse:
     """What became of approvals that this person gave together: which are held yet, and which did not count, and why."""
     asked = [one for name in ("id", "of") for one in request.GET.getlist(name) if valid_id(one)]
     intents = holds.became_of(request.user, asked[:MOST_TOGETHER])
-    waiting = read_waiting(open_store())
+    try:
+        waiting = read_waiting(open_store())
+    except StoreUnavailable as error:
+        return HttpResponse(words.unavailable(error), status=503, content_type="text/plain")
     names_of = {account.request_id: _name(account) for account in waiting.accounts}
     why = _why_void([intent for intent in intents if intent.outcome == VOID])
     why |= {one.pk: words.OUTCOMES[one.outcome] for one in intents if one.outcome in words.OUTCOMES}
@@ -149,7 +152,11 @@ def held(request: HttpRequest) -> HttpResponse:
         for one in intents
         if one.pk in why
     ]
-    still = [(str(one.request_id), one.release_at) for one in intents if one.outcome == HELD]
+    still = [
+        (str(one.request_id), one.release_at)
+        for one in intents
+        if one.outcome == HELD and one.release_at is not None
+    ]
     released = [one for one in intents if one.outcome not in (HELD, VOID) and one.pk not in why]
     context = {
         "held": sorted(still, key=lambda one: one[1]),
