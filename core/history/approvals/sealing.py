@@ -3,6 +3,7 @@
 Contexts, the arguments that people changed before they approved, and the values in rules.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from core.models import ApprovalRecord, DecisionIntent, Rule
 from core.models.sealed import SealedTextField, is_sealed, key_of, keys, sealed_column
 
 AT_ONCE = 200  # a context may have 256 KiB
+HELD_SECONDS = 1.0  # so long the recorder waits at once; after 5 s it says that it cannot record
 CONTEXTS = sealed_column(ApprovalRecord, "context")
 SEALED = (
     CONTEXTS,
@@ -109,15 +111,17 @@ def _some(
         rows = column.model._base_manager.exclude(**{name: ""}).order_by("pk")
         rows = rows if after is None else rows.filter(pk__gt=after)
         found = [row for row in rows.values_list("pk", name)[:AT_ONCE] if _is_whole(*row)]
-        count = 0
+        count, began, last = 0, time.monotonic(), None
         for pk, text in found:
-            said = wanted(column, pk, text)
+            if last is not None and time.monotonic() - began > HELD_SECONDS:
+                break
+            last, said = pk, wanted(column, pk, text)
             if said != text:
                 # Whoever wrote it meanwhile has sealed it.
                 count += column.model._base_manager.filter(pk=pk, **{name: text}).update(**{name: said})
             elif is_sealed(said) and key_of(said) not in {key.id for key in keys()}:
                 unread[key_of(said)] += 1
-        return (found[-1][0], count) if found else None
+        return (last, count) if found else None
 
 
 def _is_whole(pk: Any, text: Any) -> bool:

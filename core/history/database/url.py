@@ -104,7 +104,7 @@ def leave_nothing_open() -> None:
     for connection in connections.all():
         connection.close()
         if connection.vendor == "postgresql":
-            connection.close_pool()
+            connection.close_pool()  # type: ignore[attr-defined]
 
 
 def why_unusable(error: Error) -> str:
