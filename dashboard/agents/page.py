@@ -214,6 +214,13 @@ class AgentPage:
     known: bool = True  # False while Redis is away
 
     @property
+    def stands(self) -> str:
+        """The word for how it is: what it said, or what lists conclude, before what its beats alone say."""
+        if self.row is None:
+            return ""
+        return self.row.state if self.row.state in ("failed", "stuck") else self.row.liveness
+
+    @property
     def conflict(self) -> bool:
         """Whether two processes beat under this name."""
         return self.row is not None and _conflict(self.row)

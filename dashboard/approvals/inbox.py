@@ -78,6 +78,7 @@ class Together:
     count: int
     verdict: Verdict
     gone: str = ""  # why nobody waits for the answers
+    held: str = ""  # that somebody is approving some of them now
 
     @classmethod
     def of(cls, line: Line, verdict: Verdict) -> "Together":
@@ -87,7 +88,7 @@ class Together:
         rows = [
             (account, [dict(account.values)[name] for name in columns]) for account in alike[:MOST_TOGETHER]
         ]
-        return cls(line.first, columns, shared, rows, len(alike), verdict, line.gone)
+        return cls(line.first, columns, shared, rows, len(alike), verdict, line.gone, line.held)
 
     @property
     def more(self) -> int:

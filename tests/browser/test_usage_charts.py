@@ -131,6 +131,8 @@ def show(page: Page, query: str) -> None:
 
 
 def is_accessible(page: Page, width: int) -> None:
+    for one in page.locator(".days :is(input:not([type=hidden]), button)").all() if width < 640 else ():
+        assert one.bounding_box()["height"] >= 44  # for a finger
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     expect(page.locator("#notices")).to_be_empty()
     assert_accessible(page)

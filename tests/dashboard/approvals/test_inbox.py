@@ -330,6 +330,9 @@ def test_many_that_are_held_are_said_to_be_and_are_taken_back_at_once(gate, reco
         parse(page).by_id("notices").text.split()
     )
     assert "You approved" not in page
+    group = parse(other.get("/").content.decode()).with_class("line")[0].attributes["data-line"]
+    card = parse(other.get(f"/?selected={group}").content.decode()).by_id("alike")
+    assert "the approver is approving 4 of 5" in card.text
     assert "data-undo" not in other.get("/").content.decode()
     other.post("/approvals/together/undo/", {"id": ids})
     assert DecisionIntent.objects.filter(outcome="on_hold").count() == 4
