@@ -251,7 +251,7 @@ class _Tariff:
 
     def cost(self, billed: Mapping[str, int], of: Quantities) -> int | None:
         """In nano-dollars, rounded once, half to even; None where a kind of token has no price."""
-        rates = self._rates[bisect_left(self._sizes, of.whole_input) if self._sizes else 0]
+        rates = self._rates[bisect_left(self._sizes, of.whole_input)]
         parts = 0
         for kind, count in billed.items():
             if count:

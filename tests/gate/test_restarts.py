@@ -8,6 +8,7 @@ import pytest
 import uvicorn
 
 from core import ApprovalGate, AsyncGate
+from core.approvals.question import checked_question
 from core.gate import Gate
 from telemetry_site.asgi import application
 from tests.waiting import PATIENCE, beside, wait_until
@@ -72,3 +73,16 @@ def test_many_that_wait_hear_their_answers_after_the_site_started_again(deployed
         people.decide(request.request_id, True, "maria")
     deployed.start()
     assert [answer.approved for answer in answers.result(PATIENCE)] == [True] * 5
+
+
+@pytest.mark.parametrize("key", [None, "thread-7"])
+def test_what_a_site_stored_and_did_not_confirm_is_taken_back_alone_and_not_what_a_key_finds(
+    site, token, people, key
+):
+    with Gate(site, token=token) as gate:
+        other = gate.open("deploy", timeout=60)
+        _seconds, question = checked_question("", "delete", {}, (60, "timeout"), key=key)
+        stored = gate._way._site.call("POST", "requests", gate._way._body(question, 60.0), None, 10.0)
+        gate._way._take_back(question, 5.0)
+    left = {other.id} if key is None else {other.id, stored.body["id"]}
+    assert {one.request_id for one in people.get_pending_approvals()} == left

@@ -238,6 +238,10 @@ def test_a_tier_without_a_price_takes_the_standard_one_and_says_so():
     )
     assert found.prices.book == dollars("0.005")
     assert found.notes == ("anthropic/claude-opus-5 has no price for priority: the standard price is taken",)
+    found = worth(
+        "openai", "gpt-audio", chat(1000, 0), service_tier="priority"
+    )  # others of its house have one
+    assert found.notes == ("openai/gpt-audio has no price for priority: the standard price is taken",)
 
 
 def test_searches_without_a_price_are_said():

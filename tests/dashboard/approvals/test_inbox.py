@@ -345,7 +345,7 @@ def test_many_that_are_held_are_said_to_be_and_are_taken_back_at_once(gate, reco
     assert AuditEntry.objects.filter(kind="decision.taken_back").count() == 3
 
 
-def test_no_more_than_a_hundred_go_together(gate, signed_in):
+def test_no_more_than_a_hundred_go_together_and_not_none(gate, signed_in):
     client = signed_in("approver")
     ids = change(gate, MOST_TOGETHER + 5)
     pane = tree(client, f"/?selected={group_of(client)}").by_id("pane")
@@ -353,6 +353,8 @@ def test_no_more_than_a_hundred_go_together(gate, signed_in):
     assert "5 more of this sort" in pane.text
     text = parse(client.post("/approvals/together/", {"id": ids}, follow=True).content.decode()).text
     assert f"at most {MOST_TOGETHER}" in text
+    text = parse(client.post("/approvals/together/", follow=True).content.decode()).text
+    assert "nothing was chosen" in text
 
 
 def test_who_may_not_decide_decides_none(gate, signed_in):

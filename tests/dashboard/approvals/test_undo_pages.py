@@ -51,13 +51,15 @@ def test_without_javascript_the_inbox_goes_on_to_the_next_and_offers_undo_too(ga
     assert "delete" in page.by_id("pane").text
 
 
-def test_others_see_who_holds_it_and_cannot_take_it_back(gate, signed_in, answer):
-    request = gate.open_request("deploy")
+def test_others_see_who_holds_it_and_cannot_take_it_back(gate, record, signed_in, answer):
+    request, another = gate.open_request("deploy"), gate.open_request("delete")
+    record()
     answer(signed_in("approver"), request.request_id)
     other = signed_in("superuser")
     shown = other.get(f"/approvals/{request.request_id}/").content.decode()
     assert "the approver" in shown
     assert "is approving" in shown
+    assert "is approving" not in other.get(f"/approvals/{another.request_id}/").content.decode()
     refused = undo(other, request, HX_Request="true")
     assert (refused.status_code, "Only the approver can" in refused.content.decode()) == (403, True)
     assert DecisionIntent.objects.get().outcome == "on_hold"

@@ -16,6 +16,8 @@ from core.models import AgentOwner
         ("agent-x", "\u0430gent\u2011x", True),
         ("Ian", "lan", True),
         ("bill", "bi11", True),
+        ("agent1", "agenti", True),
+        ("\u039d", "\u03bd", True),
         ("ann", "anna", False),
         ("m\u00fcller", "muller", False),
         ("worker 2", "worker 3", False),
