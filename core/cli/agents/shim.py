@@ -421,7 +421,7 @@ CLIENTS = {
     "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
     "codex": Client(_as_it_is, _say_no_to_codex),
     "copilot": COPILOT,
-    "qwen": Client(_as_it_is, _say_whole, (BEFORE,)),
+    "qwen": Client(_as_it_is, _say_whole),  # it says that it takes another input, and 0.24.4 runs its own
     "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
     "cursor": Client(_read_cursor, _say_cursor),
 }

@@ -114,6 +114,7 @@ def test_an_edit_is_offered_to_a_client_that_takes_one_alone(hook, gate_of):
     for client, event in (
         ("claude-code", CLAUDE),
         ("codex", {**CLAUDE, "session_id": "s-2"}),
+        ("qwen", {**QWEN, "session_id": "s-3"}),
         ("gemini", GEMINI),
     ):
         asked = hook(client, event)
@@ -121,7 +122,7 @@ def test_an_edit_is_offered_to_a_client_that_takes_one_alone(hook, gate_of):
         offered[client] = "edited" in live_record(gate, request.request_id).understands
         gate.decide(request.request_id, False, "maria")
         ended(asked)
-    assert offered == {"claude-code": True, "codex": False, "gemini": True}
+    assert offered == {"claude-code": True, "codex": False, "qwen": False, "gemini": True}
 
 
 BAD = (
