@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar, cast
 
+from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate, Gate
 from ..gate.way import Timeout
 from ..values.approvals import EDITED
@@ -42,33 +43,26 @@ def held(
     request, known by tool, arguments and how often it came; a yes that was heard before is not heard again. hidden:
     parameters that the framework fills, such as `tool_context`, which people are not shown.
     """
-    is_async, signature = inspect.iscoroutinefunction(function), inspect.signature(function)
+    is_async, calls = inspect.iscoroutinefunction(function), None if thread is None else Calls(thread)
     if gate is not None and isinstance(gate, AsyncGate) is not is_async:
         raise TypeError(f"gate must be {'an AsyncGate' if is_async else 'a Gate'} for {_name(function)}")
-    unseen, calls = _checked(hidden, signature, function), None if thread is None else Calls(thread)
+    call_of = _calls_of(function, hidden)
 
     @functools.wraps(function)
     async def run_async(*args: Any, **kwargs: Any) -> Any:
-        given = _given(signature, args, kwargs)
+        given, call = call_of(args, kwargs)
         async with asking_async_with(cast(AsyncGate | None, gate)) as asking:
-            [answer] = await asked_async(asking, [_call(function, given, unseen)], timeout, calls)
-        if not answer.approved:
-            return why_not(answer)
-        given.arguments.update(answer.edited or {})
-        return await cast(Any, function)(*given.args, **given.kwargs)
+            [answer] = await asked_async(asking, [call], timeout, calls)
+        return await _run(function, given, answer) if answer.approved else why_not(answer)
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = _given(signature, args, kwargs)
-        call = _call(function, given, unseen)
+        given, call = call_of(args, kwargs)
         with asking_with(cast(Gate | None, gate)) as asking:
             answer = (
                 calls.ask(asking, call, timeout) if calls is not None else ask_once(asking, call, timeout)
             )
-        if not answer.approved:
-            return why_not(answer)
-        given.arguments.update(answer.edited or {})
-        return cast(Any, function)(*given.args, **given.kwargs)
+        return _run(function, given, answer) if answer.approved else why_not(answer)
 
     return cast(Callable[Given, Result], run_async if is_async else run)
 
@@ -77,26 +71,24 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _checked(
-    hidden: Iterable[str], signature: inspect.Signature, function: Callable[..., Any]
-) -> frozenset[str]:
+def _calls_of(
+    function: Callable[..., Any], hidden: Iterable[str]
+) -> Callable[[Any, Any], tuple[inspect.BoundArguments, ToolCall]]:
+    """What makes of arguments all that is given, and the call that people see."""
+    signature = inspect.signature(function)
     if isinstance(hidden, str):
         raise TypeError(f"hidden must be names in a tuple, such as ({hidden!r},)")
-    names = frozenset(hidden)
-    if unknown := sorted(names - signature.parameters.keys()):
+    unseen = frozenset(hidden)
+    if unknown := sorted(unseen - signature.parameters.keys()):
         raise ValueError(f"hidden names {unknown[0]!r}, which is no parameter of {_name(function)}")
-    return names
 
+    def call_of(args: Any, kwargs: Any) -> tuple[inspect.BoundArguments, ToolCall]:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        seen = {name: value for name, value in given.arguments.items() if name not in unseen}
+        return given, ToolCall(_name(function), seen, None, (EDITED,) if _is_json(seen) else ())
 
-def _given(signature: inspect.Signature, args: Any, kwargs: Any) -> inspect.BoundArguments:
-    given = signature.bind(*args, **kwargs)
-    given.apply_defaults()
-    return given
-
-
-def _call(function: Callable[..., Any], given: inspect.BoundArguments, unseen: frozenset[str]) -> ToolCall:
-    seen = {name: value for name, value in given.arguments.items() if name not in unseen}
-    return ToolCall(_name(function), seen, None, (EDITED,) if _is_json(seen) else ())
+    return call_of
 
 
 def _is_json(seen: dict[str, Any]) -> bool:
@@ -105,3 +97,8 @@ def _is_json(seen: dict[str, Any]) -> bool:
         return bool(json.loads(json.dumps(seen)) == seen)
     except (TypeError, ValueError):
         return False
+
+
+def _run(function: Callable[..., Any], given: inspect.BoundArguments, answer: ApprovalResponse) -> Any:
+    given.arguments.update(answer.edited or {})
+    return function(*given.args, **given.kwargs)

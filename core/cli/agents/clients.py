@@ -92,6 +92,19 @@ def _claude(wiring: Wiring) -> Addition:
     return InJson({"hooks": hooks, "env": telemetry, "otelHeadersHelper": wiring.command("headers")})
 
 
+# Qwen Code, which speaks as Claude Code does
+
+
+def _qwen(wiring: Wiring) -> Addition:
+    seconds = (
+        wiring.seconds if wiring.seconds < 1000 else wiring.seconds * 1000
+    )  # 1000 are milliseconds there
+    held = {"type": "command", "command": wiring.held("qwen"), "timeout": seconds}
+    told = {**held, "command": wiring.command("qwen"), "timeout": TOLD_SECONDS}
+    asked = {event: [{"matcher": MATCH_ALL, "hooks": [held]}] for event in (shim.BEFORE, shim.PROMPT)}
+    return InJson({"hooks": {**asked, **{event: [{"hooks": [told]}] for event in CLAUDE_TELLS}}})
+
+
 # Codex
 
 
@@ -200,6 +213,7 @@ AGENTS = (
         _gemini,
         after="For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token.",
     ),
+    CodingAgent("qwen", "Qwen Code", ("qwen",), ".qwen", "settings.json", _qwen),
     CodingAgent("cursor", "Cursor", ("cursor", "cursor-agent"), ".cursor", "hooks.json", _cursor),
 )
 NAMES = tuple(agent.name for agent in AGENTS)

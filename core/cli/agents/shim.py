@@ -245,7 +245,7 @@ def understood(answer: Body) -> Said:
     return Said(str(said.get("permissionDecision", "")), why, said.get("updatedInput"), answer)
 
 
-# Claude Code and Codex
+# Claude Code, Qwen Code and Codex
 
 
 def _as_it_is(body: Body) -> Body | None:
@@ -421,6 +421,7 @@ CLIENTS = {
     "claude-code": Client(_as_it_is, _say_whole, ANSWERED),
     "codex": Client(_as_it_is, _say_no_to_codex),
     "copilot": COPILOT,
+    "qwen": Client(_as_it_is, _say_whole),  # it says that it takes another input, and 0.24.4 runs its own
     "gemini": Client(_read_gemini, _say_gemini, (BEFORE,)),
     "cursor": Client(_read_cursor, _say_cursor),
 }

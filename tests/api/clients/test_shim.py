@@ -23,6 +23,7 @@ CLAUDE = {
     "session_id": "s-1", "cwd": "/home/ann/shop", "hook_event_name": "PreToolUse", "tool_name": "Bash",
     "tool_input": {"command": "git push"}, "tool_use_id": "toolu_1",
 }  # fmt: skip
+QWEN = {**CLAUDE, "tool_name": "run_shell_command"}
 GEMINI = {
     "session_id": "s-1", "transcript_path": "/tmp/t.json", "cwd": "/home/ann/shop", "timestamp": "2026-11-29T01:22:03Z",
     "hook_event_name": "BeforeTool", "tool_name": "run_shell_command", "tool_input": {"command": "git push"},
@@ -47,6 +48,8 @@ CURSOR_MCP = {
 }
 ASKED = [
     ("claude-code", CLAUDE, "Bash", lambda said: (
+        said["hookSpecificOutput"]["permissionDecision"], said["hookSpecificOutput"]["permissionDecisionReason"])),
+    ("qwen", QWEN, "run_shell_command", lambda said: (
         said["hookSpecificOutput"]["permissionDecision"], said["hookSpecificOutput"]["permissionDecisionReason"])),
     ("codex", CLAUDE, "Bash", lambda said: ("allow", "Approved by maria") if said is None else (
         said["hookSpecificOutput"]["permissionDecision"], said["hookSpecificOutput"]["permissionDecisionReason"])),
@@ -111,6 +114,7 @@ def test_an_edit_is_offered_to_a_client_that_takes_one_alone(hook, gate_of):
     for client, event in (
         ("claude-code", CLAUDE),
         ("codex", {**CLAUDE, "session_id": "s-2"}),
+        ("qwen", {**QWEN, "session_id": "s-3"}),
         ("gemini", GEMINI),
     ):
         asked = hook(client, event)
@@ -118,7 +122,7 @@ def test_an_edit_is_offered_to_a_client_that_takes_one_alone(hook, gate_of):
         offered[client] = "edited" in live_record(gate, request.request_id).understands
         gate.decide(request.request_id, False, "maria")
         ended(asked)
-    assert offered == {"claude-code": True, "codex": False, "gemini": True}
+    assert offered == {"claude-code": True, "codex": False, "qwen": False, "gemini": True}
 
 
 BAD = (
