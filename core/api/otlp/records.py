@@ -41,8 +41,12 @@ Records = Iterator[Record | Point]
 
 
 def event_name(*said: object) -> str:
-    """The name of a log's event, of the places where exporters put it: the first that looks like one."""
+    """The name of a log's event, of the places where exporters put it: the first that looks like one.
+
+    Codex has a line of its source there, as in "event otel/src/events.rs:7", and the name beside it.
+    """
     for name in said:
-        if isinstance(name, str) and "." in name and len(name) <= NAME_LENGTH and name.isprintable():
-            return name
+        fits = isinstance(name, str) and "." in name and len(name) <= NAME_LENGTH and name.isprintable()
+        if fits and " " not in str(name):
+            return str(name)
     return ""

@@ -14,6 +14,9 @@ from .documents import Addition, InJson, InToml
 MATCH_ALL = "*"
 GEMINI_TELLS = ("BeforeAgent", "AfterAgent", "SessionEnd")
 TOLD_SECONDS = 30  # of an event that nobody answers
+COSTS_BY_HEADER = (
+    "For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token."
+)
 CLAUDE_TELLS = (
     *("UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Notification"),
     *("SubagentStart", "SubagentStop", "Stop", "SessionEnd"),
@@ -114,12 +117,9 @@ def _codex(wiring: Wiring) -> Addition:
         ("", _codex_hook(event, wiring.command("codex"), TOLD_SECONDS))
         for event in ("UserPromptSubmit", "PostToolUse", "Stop")
     ]
-    # Its settings may name a variable in the place of a token, so the token stays in its file.
-    telemetry = (
-        "[otel]\nexporter = { otlp-http = { "
-        f'endpoint = {_toml(wiring.site + "/v1/logs")}, protocol = "json", '
-        'headers = { "Authorization" = "Bearer ${TELEMETRY_TOKEN}" } } }'
-    )
+    # It puts no variable into a header (0.171), and adds those of OTEL_EXPORTER_OTLP_HEADERS.
+    endpoint = _toml(wiring.site + "/v1/logs")
+    telemetry = f'[otel]\nexporter = {{ otlp-http = {{ endpoint = {endpoint}, protocol = "json" }} }}'
     return InToml((*parts, ("otel", telemetry)))
 
 
@@ -191,7 +191,7 @@ AGENTS = (
         _codex,
         "CODEX_HOME",
         "Codex passes over a hook that you did not trust: start it, type /hooks and trust those of agent-telemetry. "
-        "For what it costs, start it with the token in TELEMETRY_TOKEN.",
+        + COSTS_BY_HEADER,
     ),
     CodingAgent(
         "copilot",
@@ -211,7 +211,7 @@ AGENTS = (
         ".gemini",
         "settings.json",
         _gemini,
-        after="For what it costs, start it with OTEL_EXPORTER_OTLP_HEADERS set to Authorization=Bearer and the token.",
+        after=COSTS_BY_HEADER,
     ),
     CodingAgent("qwen", "Qwen Code", ("qwen",), ".qwen", "settings.json", _qwen),
     CodingAgent("cursor", "Cursor", ("cursor", "cursor-agent"), ".cursor", "hooks.json", _cursor),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core import UsageTracker
 from core.cli.agents.clients import AGENTS, Wiring
 from core.history.people import tokens
 from core.models import AgentToken
@@ -20,7 +21,7 @@ from tests.api.clients.conftest import waiting
 from tests.api.clients.stubs import Gemini, Patches, Responses
 from tests.api.model_stub import Stub, model
 from tests.live_record import live_record
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere, pytest.mark.long]
 HOLD_SECONDS = 30
@@ -102,10 +103,12 @@ def session(
     """Starts the client, with settings as the command writes them; `.kind` is what its tool is called."""
     name, program = request.param, brought(request.param)
 
-    def begin(seconds: int = 60) -> Session:
+    def begin(seconds: int = 60, **more: str) -> Session:
         speaks = Gemini if name == "gemini" else Responses
         stub = models.enter_context(model(speaks, f"touch {tmp_path / 'trace'}"))
-        return Session(start_process, stub, name, program, tmp_path, Wiring(site, token_file, seconds))
+        return Session(
+            start_process, stub, name, program, tmp_path, Wiring(site, token_file, seconds), **more
+        )
 
     begin.kind = KINDS[name]
     with ExitStack() as models:
@@ -201,6 +204,18 @@ def test_what_nobody_answers_in_time_is_parked_and_does_not_run(session, gate_of
     assert not begun.trace.exists()
     assert "parked as" in begun.heard(), said
     assert len(gate_of("x").get_pending_approvals()) == 1
+
+
+@pytest.mark.parametrize("session", ["codex"], indirect=True)
+def test_what_it_costs_comes_with_the_header_of_its_environment(session, token_file, gate_of):
+    secret = token_file.read_text().partition("TOKEN=")[2].strip()
+    begun = session(OTEL_EXPORTER_OTLP_HEADERS=f"Authorization=Bearer {secret}")
+    gate_of("x").decide(waiting(gate_of("x")).request_id, False, "tom")
+    begun.ended()
+    tracker = UsageTracker.get_instance()
+    wait_until(lambda: tracker.flush() or tracker.get_recent_entries(), "its calls are told")
+    call = tracker.get_recent_entries()[0]
+    assert (call["agent_id"], call["workflow"]) == ("ann-laptop", "codex_exec")
 
 
 def test_where_its_hook_is_killed_nothing_runs(session, token_file, gate_of):

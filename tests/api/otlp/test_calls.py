@@ -83,6 +83,15 @@ def test_every_sender_is_understood_and_what_is_sent_again_counts_once(post, cou
     assert {(row.agent_id, row.incomplete) for row in rows} == {("exporter", "")}
 
 
+def test_a_line_of_source_is_no_name_of_an_event(post, counted):
+    export = logs("codex_exec", CODEX)
+    [record] = export["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    record["eventName"] = "event otel/src/session.rs:1187"
+    assert post("logs", export).status_code == 200
+    [row] = counted(1)
+    assert (row.workflow, counts(row)) == ("codex_exec", (200, 1000, 0, 50, 30))
+
+
 def test_what_a_sender_says_it_cost_holds_to_the_millionth_and_writes_for_an_hour_are_told_apart(
     post, counted
 ):
