@@ -121,6 +121,7 @@ def test_where_redis_is_nearly_full_signals_and_events_are_refused_and_people_ar
     client, signal, event = agent("worker"), {"type": "go", "target": "x"}, {"type": "built"}
     with client_of(clean_redis) as raw:
         limit = raw.config_get("maxmemory")["maxmemory"]
+        raw.set("ballast", b"x" * 50_000_000)  # beside which a connection more or less is nothing
         try:
             raw.config_set("maxmemory", int(raw.info("memory")["used_memory"] / 0.92))
             for refused in (client.post("/signals", json=signal), client.post("/events", json=event)):
@@ -129,4 +130,5 @@ def test_where_redis_is_nearly_full_signals_and_events_are_refused_and_people_ar
             assert client.post("/requests", json={"type": "deploy"}).status_code == 201
         finally:
             raw.config_set("maxmemory", limit)
+            raw.delete("ballast")
     assert client.post("/events", json=event).status_code == 201
