@@ -147,11 +147,11 @@ def held(request: HttpRequest) -> HttpResponse:
     names_of = {account.request_id: _name(account) for account in waiting.accounts}
     why = _why_void([intent for intent in intents if intent.outcome == VOID])
     why |= {one.pk: words.OUTCOMES[one.outcome] for one in intents if one.outcome in words.OUTCOMES}
-    refused = [
-        (str(one.request_id), names_of.get(str(one.request_id)) or _name_of(one), why[one.pk])
+    refused = (
+        (names_of.get(str(one.request_id)) or _name_of(one), str(one.request_id), why[one.pk])
         for one in intents
         if one.pk in why
-    ]
+    )
     still = [
         (str(one.request_id), one.release_at)
         for one in intents
@@ -160,7 +160,7 @@ def held(request: HttpRequest) -> HttpResponse:
     released = [one for one in intents if one.outcome not in (HELD, VOID) and one.pk not in why]
     context = {
         "held": sorted(still, key=lambda one: one[1]),
-        "refused": refused,
+        "refused": sorted(refused),
         "released": [str(one.request_id) for one in released],
         "inbox": {"now": waiting.now, "filters": {"query": request.GET.get("back", "")}},
     }
