@@ -1,7 +1,7 @@
 """What the page of the record prints: requests that were found, and where the words stand in them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -61,7 +61,7 @@ class Result:
     @classmethod
     def of(cls, row: ApprovalRecord, question: Question) -> "Result":
         """As the record has it."""
-        lines = _lines(row.context, question) if row.context and question.query else []
+        lines, more = _lines(row.context, question) if row.context and question.query else ([], 0)
         ended = row.ended_at if row.status != PENDING else None
         return cls(
             str(row.pk),
@@ -75,8 +75,8 @@ class Result:
             row.requested_at,
             ended,
             took(row.requested_at, ended),
-            lines[:LINES],
-            max(0, len(lines) - LINES),
+            lines,
+            more,
             row.body_pruned_at,
             "" if lines else _facts(row.context),
         )
@@ -154,20 +154,34 @@ def _facts(context: str) -> str:
     return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
-def _lines(context: str, question: Question) -> list[Line]:
-    terms, typed = question.terms, _typed(question.query)
-    found = []
+def _lines(context: str, question: Question) -> tuple[list[Line], int]:
+    """The first lines with a word of the question, and how many more there are."""
+    typed, has_word = _typed(question.query), _finder(question.terms)
+    found, more = list[Line](), 0
     for name, value in lines_of(context):
-        own_name = name.rpartition(".")[2]  # every line of a payment would have its word otherwise
+        named = has_word(name.rpartition(".")[2])  # every line of a payment would have its word otherwise
         for text in value.split("\n"):
-            if _stands_in(f"{own_name} {text}", terms):
+            if not (named or has_word(text)):
+                continue
+            if len(found) < LINES:
                 found.append(Line(name, _around(text, typed)))
-    return found
+            else:
+                more += 1
+    return found, more
 
 
-def _stands_in(text: str, terms: list[Term]) -> bool:
-    said = words_of(text)
-    return any(term.is_of(said) for term in terms)
+def _finder(terms: list[Term]) -> Callable[[str], bool]:
+    """What tells whether a text has one of these: a context has many lines, and a question many words."""
+    whole = {term.word for term in terms if not term.prefix}
+    beginnings = tuple(term.word for term in terms if term.prefix)
+
+    def has_word(text: str) -> bool:
+        said = words_of(text)
+        if not whole.isdisjoint(said):
+            return True
+        return bool(beginnings) and any(word.startswith(beginnings) for word in said)
+
+    return has_word
 
 
 def _typed(query: str) -> re.Pattern[str]:
