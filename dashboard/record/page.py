@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -27,6 +28,7 @@ from dashboard.record.address import query_of, said_of
 SHOWN = 25
 LINES = 5
 NEWEST = 500
+LOOKED_THROUGH = 400_000  # characters of contexts on one page; of those after them no line is shown
 AROUND = 60  # characters on either side of a word
 
 
@@ -59,9 +61,9 @@ class Result:
     facts: str
 
     @classmethod
-    def of(cls, row: ApprovalRecord, question: Question) -> "Result":
-        """As the record has it."""
-        lines, more = _lines(row.context, question) if row.context and question.query else ([], 0)
+    def of(cls, row: ApprovalRecord, question: Question, *, looked: bool = True) -> "Result":
+        """As the record has it; where it was not `looked` through, without the lines."""
+        lines, more = _lines(row.context, question) if looked and row.context and question.query else ([], 0)
         ended = row.ended_at if row.status != PENDING else None
         return cls(
             str(row.pk),
@@ -78,7 +80,7 @@ class Result:
             lines,
             more,
             row.body_pruned_at,
-            "" if lines else _facts(row.context),
+            "" if lines else _facts(row.context) if looked else sentences.NOT_LOOKED,
         )
 
 
@@ -118,7 +120,9 @@ class RecordPage:
 def record_page(question: Question, before: int | None) -> RecordPage:
     """Read a page: three queries, and one more where nothing is found. NoIndex where the index does not answer."""
     found = find.find(question, SHOWN, before)
-    results = [Result.of(row, question) for row in found.rows]
+    ends = accumulate((len(row.context) for row in found.rows), initial=0)
+    looked = [end < LOOKED_THROUGH for end in ends]
+    results = [Result.of(row, question, looked=near) for row, near in zip(found.rows, looked, strict=False)]
     unindexed = 0 if results else find.unindexed()
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
 

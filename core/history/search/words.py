@@ -23,7 +23,9 @@ WINDOW = 6  # so many parts of a run are kept together
 BETWEEN = 3  # characters between two parts that count
 END = "\N{PILCROW SIGN}"  # of a part within a run
 LONGEST_NAME = 300  # characters of the names that lead to a value: they stand before each one below them
-FOLDED_AT_ONCE = 256  # characters: to put accents in their order takes the square of how many follow each other
+FOLDED_AT_ONCE = (
+    256  # characters: to put accents in their order takes the square of how many follow each other
+)
 BEGINNING = 4  # so many characters of a word are a word of their own
 MARK = "\N{NOT SIGN}"
 _PARTS = re.compile(r"[^\W_]+")
@@ -77,7 +79,11 @@ def terms_of(query: str) -> list[Term]:
         elif pieces:
             for start in range(max(1, len(pieces) - WINDOW + 1)):
                 last = open_end and start + WINDOW >= len(pieces)
-                terms[Term(_joined(pieces[start : start + WINDOW]).removesuffix(END if last else ""), prefix=True)] = None
+                terms[
+                    Term(
+                        _joined(pieces[start : start + WINDOW]).removesuffix(END if last else ""), prefix=True
+                    )
+                ] = None
     return list(terms)
 
 
@@ -122,7 +128,8 @@ def _end_of(path: str) -> str:
     parts = list(_PARTS.finditer(run))[1 - WINDOW :]
     next_ones = [match.start() for match in parts[1:]] + [len(run)]
     return "".join(
-        match[0][:PART] + run[match.end() : end][:BETWEEN] for match, end in zip(parts, next_ones, strict=False)
+        match[0][:PART] + run[match.end() : end][:BETWEEN]
+        for match, end in zip(parts, next_ones, strict=False)
     )
 
 
