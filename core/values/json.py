@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -122,8 +123,8 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these pairs; ValueError for a key that comes twice: readers differ in which of them counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _value in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the key {twice[:100]!r} comes twice")
     return found
 

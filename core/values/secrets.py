@@ -183,11 +183,13 @@ def _hide(match: re.Match[str]) -> str:
     return kept + mark(len(text) - len(kept))
 
 
-@lru_cache(maxsize=4096)
 def _secret_words(name: str) -> frozenset[str]:
     """The words of a name for which its value is hidden."""
-    if _NO_NAME.search(name):
-        return frozenset()
-    words = [word.lower() for word in _WORDS.findall(name[:200])]
+    return frozenset() if _NO_NAME.search(name) else _secret_words_of(name[:200])
+
+
+@lru_cache(maxsize=4096)  # of short texts: a key of a context may have all of its 256 KiB
+def _secret_words_of(name: str) -> frozenset[str]:
+    words = [word.lower() for word in _WORDS.findall(name)]
     pairs = [f"{one} {other}" for one, other in pairwise(words)]
     return frozenset((*filter(_SECRET_WORD.fullmatch, words), *filter(_SECRET_PAIR.fullmatch, pairs)))

@@ -77,6 +77,7 @@ class Account:
         warned = bool(warnings_of(kind, agent, said.text))
         comparable = comparable and not said.hidden and not warned
         comparable = comparable and len(values) <= COMPARED_VALUES
+        comparable = comparable and len(dict(values)) == len(values)  # else one would stand for another
         comparable = comparable and all(len(text) <= COMPARED_LENGTH for _name, text in values)
         return cls(
             record.request_id,

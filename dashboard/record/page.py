@@ -1,9 +1,10 @@
 """What the page of the record prints: requests that were found, and where the words stand in them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -27,6 +28,7 @@ from dashboard.record.address import query_of, said_of
 SHOWN = 25
 LINES = 5
 NEWEST = 500
+LOOKED_THROUGH = 400_000  # characters of contexts on one page; of those after them no line is shown
 AROUND = 60  # characters on either side of a word
 
 
@@ -59,9 +61,9 @@ class Result:
     facts: str
 
     @classmethod
-    def of(cls, row: ApprovalRecord, question: Question) -> "Result":
-        """As the record has it."""
-        lines = _lines(row.context, question) if row.context and question.query else []
+    def of(cls, row: ApprovalRecord, question: Question, *, looked: bool = True) -> "Result":
+        """As the record has it; where it was not `looked` through, without the lines."""
+        lines, more = _lines(row.context, question) if looked and row.context and question.query else ([], 0)
         ended = row.ended_at if row.status != PENDING else None
         return cls(
             str(row.pk),
@@ -75,10 +77,10 @@ class Result:
             row.requested_at,
             ended,
             took(row.requested_at, ended),
-            lines[:LINES],
-            max(0, len(lines) - LINES),
+            lines,
+            more,
             row.body_pruned_at,
-            "" if lines else _facts(row.context),
+            "" if lines else _facts(row.context) if looked else sentences.NOT_LOOKED,
         )
 
 
@@ -118,7 +120,9 @@ class RecordPage:
 def record_page(question: Question, before: int | None) -> RecordPage:
     """Read a page: three queries, and one more where nothing is found. NoIndex where the index does not answer."""
     found = find.find(question, SHOWN, before)
-    results = [Result.of(row, question) for row in found.rows]
+    ends = accumulate((len(row.context) for row in found.rows), initial=0)
+    looked = [end < LOOKED_THROUGH for end in ends]
+    results = [Result.of(row, question, looked=near) for row, near in zip(found.rows, looked, strict=False)]
     unindexed = 0 if results else find.unindexed()
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
 
@@ -154,20 +158,34 @@ def _facts(context: str) -> str:
     return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
-def _lines(context: str, question: Question) -> list[Line]:
-    terms, typed = question.terms, _typed(question.query)
-    found = []
+def _lines(context: str, question: Question) -> tuple[list[Line], int]:
+    """The first lines with a word of the question, and how many more there are."""
+    typed, has_word = _typed(question.query), _finder(question.terms)
+    found, more = list[Line](), 0
     for name, value in lines_of(context):
-        own_name = name.rpartition(".")[2]  # every line of a payment would have its word otherwise
+        named = has_word(name.rpartition(".")[2])  # every line of a payment would have its word otherwise
         for text in value.split("\n"):
-            if _stands_in(f"{own_name} {text}", terms):
+            if not (named or has_word(text)):
+                continue
+            if len(found) < LINES:
                 found.append(Line(name, _around(text, typed)))
-    return found
+            else:
+                more += 1
+    return found, more
 
 
-def _stands_in(text: str, terms: list[Term]) -> bool:
-    said = words_of(text)
-    return any(term.is_of(said) for term in terms)
+def _finder(terms: list[Term]) -> Callable[[str], bool]:
+    """What tells whether a text has one of these: a context has many lines, and a question many words."""
+    whole = {term.word for term in terms if not term.prefix}
+    beginnings = tuple(term.word for term in terms if term.prefix)
+
+    def has_word(text: str) -> bool:
+        said = words_of(text)
+        if not whole.isdisjoint(said):
+            return True
+        return bool(beginnings) and any(word.startswith(beginnings) for word in said)
+
+    return has_word
 
 
 def _typed(query: str) -> re.Pattern[str]:

@@ -4,6 +4,7 @@ NO_INDEX = (
     "The record cannot be searched now: its index is missing or damaged. Nothing of the record is lost. Whoever runs "
     "the site runs manage.py search_index --rebuild."
 )
+NOT_LOOKED = "The texts above are long, so this one was not looked through: open it to see the words in it."
 
 
 def found(count: int, *, most: int) -> str:

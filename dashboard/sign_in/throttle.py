@@ -21,6 +21,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from core.history.agents.origins import origin_of
+from core.values.names import NAME_LENGTH
 
 SECONDS = 300  # in which a name may be tried so often from one place
 ADDRESS_SECONDS = 60  # and in which all names together from one address
@@ -98,7 +99,8 @@ def _known_browser(request: HttpRequest, name: str) -> str:
 
 def _account(name: str) -> str:
     """Whom a name means: the form compares it without spaces around it and composed, so it is one however written."""
-    return unicodedata.normalize("NFKC", name.strip()).casefold()
+    # Of a text that is no name its beginning: to compose accents takes the square of how many there are.
+    return unicodedata.normalize("NFKC", name.strip()[:NAME_LENGTH]).casefold()
 
 
 def _cookie() -> str:

@@ -29,8 +29,8 @@ def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
     told = dialect.told(record.attributes)
     quantities = quantities_of(told, dialect)
     words = _words(
-        told.get("model"), told.get("provider"), told.get("stage"), record.resource.get("service.name"),
-        dialect.usual_provider, dialect.word,
+        told.get("model"), told.get("provider"), told.get("stage"), workflow_of(record.resource, dialect.word),
+        dialect.usual_provider,
     )  # fmt: skip
     return priced_as_told(
         quantities,
@@ -44,12 +44,12 @@ def call_of(record: Record, dialect: Dialect, agent: str, now: float) -> Call:
 
 
 @lru_cache(maxsize=4096, typed=True)
-def _words(model: Any, provider: Any, stage: Any, service: Any, usual: str, word: str) -> Mapping[str, Any]:
-    """What of a call is the same for many of them."""
+def _words(model: Any, provider: Any, stage: Any, workflow: str, usual: str) -> Mapping[str, Any]:
+    """What of a call is the same for many of them. Only names are kept: what can be none is an error."""
     return words_of(
         as_name(model, "model"),
         as_name(provider, "provider") or usual,
-        workflow=workflow_of({"service.name": service}, word),
+        workflow=workflow,
         stage=as_name(stage, "stage"),
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from core.api.otlp.records import LOGS, Attributes, Record
+from core.api.otlp.records import LOGS, NAME_LENGTH, Attributes, Record
 
 Names = tuple[str, ...]
 
@@ -161,7 +161,7 @@ def dialect_of(record: Record) -> Dialect | None:
 def tells_by_events(resource: Attributes) -> bool:
     """Whether this sender's own events tell its calls."""
     service = resource.get("service.name")
-    return isinstance(service, str) and service.lower().startswith(_BY_EVENTS)
+    return isinstance(service, str) and service[:NAME_LENGTH].lower().startswith(_BY_EVENTS)
 
 
 def _of_log(record: Record) -> Dialect | None:

@@ -26,6 +26,7 @@ TYPES = ("type", "token_type", "gen_ai.token.type")
 MODELS = ("model", "gen_ai.response.model", "gen_ai.request.model")
 PROVIDERS = ("gen_ai.provider.name", "gen_ai.system")
 COST = "cost"
+LONGEST_RESOURCE = 4_000  # characters
 
 
 class Meter(NamedTuple):
@@ -122,11 +123,15 @@ def intervals(
 ) -> list[Call]:
     """Points that belong together as calls; `refuse` hears of each that is none of what its name says."""
     found: dict[str, Interval] = {}
+    resources: dict[int, Any] = {}  # that of thousands of points is looked at once
     for point in points:
         meter = METERS.get(point.name)
         if meter is None:
             continue
-        name = digest("interval", _series(point))
+        resource = resources.get(id(point.resource))
+        if resource is None:
+            resource = resources[id(point.resource)] = _in_short(point.resource)
+        name = digest("interval", _series(point, resource))
         try:
             moment(point.at, now)
             found.setdefault(name, Interval(point, meter)).take(point, meter)
@@ -143,7 +148,13 @@ def intervals(
     return made
 
 
-def _series(point: Point) -> list[Any]:
+def _series(point: Point, resource: Any) -> list[Any]:
     """What points of one interval share: all but the type of their tokens, and the end of a running sum."""
     said: Attributes = {name: value for name, value in point.attributes.items() if name not in TYPES}
-    return [said, point.resource, point.start, None if point.cumulative else point.at]
+    return [said, resource, point.start, None if point.cumulative else point.at]
+
+
+def _in_short(resource: Attributes) -> Any:
+    """What stands for a resource in the name of each of its points: itself, or of a far larger one its digest."""
+    size = sum(len(name) + len(str(value)) for name, value in resource.items())
+    return resource if size <= LONGEST_RESOURCE else digest("resource", resource)

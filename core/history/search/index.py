@@ -20,7 +20,7 @@ from django.db.backends.utils import CursorWrapper
 from core.history.database.locks import hold_recorder
 from core.history.database.prepared import Query
 from core.history.search.sealed import sealed_words
-from core.history.search.words import MARK, beginnings_of, fact, lines_of, words_of
+from core.history.search.words import MARK, beginnings_of, fact, words_in, words_of
 from core.models import ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.malformed import ODD
@@ -226,7 +226,7 @@ def _drop_words(cursor: CursorWrapper, using: str) -> None:
 
 def _said(context: str) -> Said:
     readable = context and not is_sealed(context)  # else its key is lost
-    words = words_of(*(text for line in lines_of(context) for text in line)) if readable else set()
+    words = words_in(context) if readable else set()
     return Said(words, beginnings_of(words))
 
 

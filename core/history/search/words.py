@@ -22,6 +22,10 @@ PART = 64  # characters of a part that count
 WINDOW = 6  # so many parts of a run are kept together
 BETWEEN = 3  # characters between two parts that count
 END = "\N{PILCROW SIGN}"  # of a part within a run
+LONGEST_NAME = 300  # characters of the names that lead to a value: they stand before each one below them
+FOLDED_AT_ONCE = (
+    256  # characters: to put accents in their order takes the square of how many follow each other
+)
 BEGINNING = 4  # so many characters of a word are a word of their own
 MARK = "\N{NOT SIGN}"
 _PARTS = re.compile(r"[^\W_]+")
@@ -35,10 +39,6 @@ class Term:
 
     word: str
     prefix: bool = False
-
-    def is_of(self, words: set[str]) -> bool:
-        """Whether a text of these words has it."""
-        return any(word.startswith(self.word) for word in words) if self.prefix else self.word in words
 
     @property
     def marked(self) -> "Term":
@@ -79,7 +79,11 @@ def terms_of(query: str) -> list[Term]:
         elif pieces:
             for start in range(max(1, len(pieces) - WINDOW + 1)):
                 last = open_end and start + WINDOW >= len(pieces)
-                terms[Term(_joined(pieces[start:]).removesuffix(END if last else ""), prefix=True)] = None
+                terms[
+                    Term(
+                        _joined(pieces[start : start + WINDOW]).removesuffix(END if last else ""), prefix=True
+                    )
+                ] = None
     return list(terms)
 
 
@@ -87,8 +91,46 @@ def folded(text: str) -> str:
     """Without capitals and accents: what is the same for whoever searches."""
     if text.isascii():
         return text.lower()
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    return "".join(character for character in plain if not unicodedata.combining(character))
+    parts = (text[start : start + FOLDED_AT_ONCE] for start in range(0, len(text), FOLDED_AT_ONCE))
+    plain = (unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", part).casefold()) for part in parts)
+    return "".join(character for part in plain for character in part if not unicodedata.combining(character))
+
+
+def words_in(context: str) -> set[str]:
+    """Every word of a context without its secrets: of its values, and of the names that lead to them."""
+    text = masked_json(context).text
+    try:
+        left = [("", json.loads(text, parse_float=str, parse_int=str, parse_constant=str))]
+    except ODD:
+        return words_of(text)
+    found: set[str] = set()
+    while left:
+        path, value = left.pop()
+        if not isinstance(value, (dict, list)):
+            found |= words_of(path, _word(value))
+            continue
+        end = _end_of(path)
+        if end != path:  # else each value below says it again
+            found |= words_of(path)
+        left += [(f"{end}.{name}" if end else name, item) for name, item in _members(value)]
+    return found
+
+
+def _members(value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, dict):
+        return value.items()
+    return ((str(number), item) for number, item in enumerate(value, 1)) if isinstance(value, list) else ()
+
+
+def _end_of(path: str) -> str:
+    """What of a path is kept together with what follows it, and no more: each value below it would repeat the rest."""
+    run = "" if path[-1:].isspace() else path[path.rfind(" ") + 1 :]
+    parts = list(_PARTS.finditer(run))[1 - WINDOW :]
+    next_ones = [match.start() for match in parts[1:]] + [len(run)]
+    return "".join(
+        match[0][:PART] + run[match.end() : end][:BETWEEN]
+        for match, end in zip(parts, next_ones, strict=False)
+    )
 
 
 def lines_of(context: str) -> Iterator[tuple[str, str]]:
@@ -100,7 +142,7 @@ def lines_in(context: str) -> Iterator[tuple[str, str]]:
     """The same of a context whose secrets are hidden already."""
     try:
         value = json.loads(context, parse_float=str, parse_int=str, parse_constant=str)
-        yield from list(_lines((), value))
+        yield from list(_lines("", value))
     except ODD:
         yield "", context
 
@@ -119,15 +161,12 @@ def values_in(context: str) -> Iterator[str]:
             yield _word(value)
 
 
-def _lines(path: tuple[str, ...], value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _lines((*path, name), item)
-    elif isinstance(value, list):
-        for number, item in enumerate(value, 1):
-            yield from _lines((*path, str(number)), item)
-    else:
-        yield ".".join(path), _word(value)
+def _lines(path: str, value: object) -> Iterator[tuple[str, str]]:
+    for name, item in _members(value):
+        whole = f"{path}.{name}" if path else name
+        yield from _lines(whole if len(whole) <= LONGEST_NAME else f"…{whole[1 - LONGEST_NAME :]}", item)
+    if not isinstance(value, (dict, list)):
+        yield path, _word(value)
 
 
 def _word(value: object) -> str:
@@ -138,7 +177,7 @@ def _of_run(run: str) -> Iterator[str]:
     pieces = _pieces(run)
     yield from (part for _, part in pieces)
     if len(pieces) > 1:
-        yield from (_joined(pieces[start:]) for start in range(len(pieces) - 1))
+        yield from (_joined(pieces[start : start + WINDOW]) for start in range(len(pieces) - 1))
 
 
 def _pieces(run: str) -> list[tuple[str, str]]:
@@ -152,5 +191,5 @@ def _pieces(run: str) -> list[tuple[str, str]]:
 
 
 def _joined(pieces: list[tuple[str, str]]) -> str:
-    (_, first), *others = pieces[:WINDOW]
+    (_, first), *others = pieces
     return first + END + "".join(f"{between}{part}{END}" for between, part in others)

@@ -3,15 +3,21 @@
 import gzip
 import json
 import time
+import tracemalloc
 
 import pytest
 
+from core.api.otlp.calls import call_of
+from core.api.otlp.dialects import dialect_of
+from core.api.otlp.intervals import intervals
+from core.api.otlp.records import Point, Record
 from core.models import LLMCall
 from core.usage_tracker import UsageTracker
 from tests.api.otlp.exports import logs, packed, points, spans
 from tests.api.otlp.test_calls import CLAUDE, NEW
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
+TYPE = "gen_ai.token.type"
 DAY = 86_400 * 10**9
 SIGNALS = ("logs", "traces", "metrics")
 
@@ -156,3 +162,46 @@ def test_where_too_much_waits_an_exporter_is_told_when_to_try_again(post, monkey
     answer = post("logs", of_claude(), "protobuf")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
     assert answer.headers["content-type"] == "application/x-protobuf"
+
+
+class Resource(dict):
+    """A resource that counts how often it is gone through."""
+
+    looked = 0
+
+    def items(self):
+        Resource.looked += 1
+        return super().items()
+
+
+def test_a_resource_of_many_points_is_looked_at_once_however_large():
+    now = time.time()
+    resource = Resource({"service.name": "bot", "long": "x" * 5_000})
+    for count in (10, 20):
+        Resource.looked = 0
+        told = [
+            Point(
+                "gen_ai.client.token.usage",
+                0,
+                int((now - number) * 10**9),
+                5,
+                False,
+                {TYPE: "input"},
+                resource,
+            )
+            for number in range(count)
+        ]
+        assert len(intervals(told, lambda _point: "bot", pytest.fail, now)) == count
+        assert Resource.looked <= 2
+
+
+def test_names_that_are_too_long_are_neither_kept_nor_read_to_their_end(now_ns):
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            service = {"service.name": f"{number}" + "X" * 50_000}
+            record = Record("traces", "chat", now_ns, now_ns, "a:b", NEW, service)
+            assert call_of(record, dialect_of(record), "bot", now_ns / 1e9).workflow == "gen_ai"
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()

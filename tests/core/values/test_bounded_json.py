@@ -13,6 +13,7 @@ from core.values.json import (
     _surely_fine,
     encode_json_object,
     loads_strictly,
+    once,
 )
 
 LIMIT = 1_000
@@ -102,3 +103,22 @@ def read_by(reader, text):
 @given(st.one_of(WRITTEN, st.text()).map(str.encode) | st.binary())
 def test_the_quick_reader_takes_nothing_that_python_reads_otherwise(text):
     assert read_by(loads_strictly, text) == read_by(_read_by_python, text)
+
+
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_a_key_that_comes_twice_is_found_without_comparing_all_with_all():
+    pairs = [(Counted(f"key {number}"), 1) for number in range(2_000)]
+    with pytest.raises(ValueError, match="'key 1999' comes twice"):
+        once([*pairs, (Counted("key 1999"), 2)])
+    assert Counted.compared < 5 * len(pairs)

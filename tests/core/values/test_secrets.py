@@ -1,6 +1,7 @@
 """Secrets are hidden by the name of a value and by its shape; the rest of a text stays as it was written."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -134,3 +135,14 @@ def test_a_text_that_was_cut_off_in_a_secret_shows_none_of_it():
             assert "correct-horse" not in said
             assert "abcdefgh" not in said
             assert "MIIE" not in said
+
+
+def test_what_was_looked_at_is_not_kept_however_long_its_names_are():
+    masked_json('{"secret": "is read once"}')
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            masked_json(json.dumps({f"token {number}" + "k" * 50_000: SECRET}))
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()

@@ -95,8 +95,9 @@ def test_its_pane_is_a_table_of_what_differs_with_a_box_each(gate, signed_in):
         {"contact": "C", "password": "hunter22"},
         {"contact": "C\u202e"},
         {f"key {n}": n for n in range(41)},
+        {"a": {"b": "first"}, "a.b": "second"},
     ],
-    ids=["a long value", "a hidden value", "unseen characters", "many values"],
+    ids=["a long value", "a hidden value", "unseen characters", "many values", "two of one name"],
 )
 def test_what_a_table_cannot_show_whole_is_looked_at_alone(gate, signed_in, context):
     for number in range(3):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from core.history.search import index
 from core.history.search.index import REQUESTS
 from core.models import ApprovalRecord, AuditEntry
+from dashboard.record import page
 from tests.dashboard.conftest import queries_of
 from tests.dashboard.display.markup import parse
 from tests.dashboard.exports.test_exports import content
@@ -240,3 +241,13 @@ def test_a_list_says_what_was_asked_where_no_word_was_looked_for(paid, signed_in
     client = signed_in("auditor")
     assert "amount 2070.32 · to Nordlicht GmbH" in text_of(client.get("/record/?person=maria"))
     assert "facts-line" not in client.get("/record/?q=2070.32").content.decode()
+
+
+def test_a_page_looks_through_so_much_text_and_says_where_it_did_not(gate, record, signed_in, monkeypatch):
+    for number in range(3):
+        gate.open_request("payment", {"note": "marmalade\n" * 9, "number": number})
+    record()
+    monkeypatch.setattr(page, "LOOKED_THROUGH", 1)
+    said = text_of(signed_in("viewer").get("/record/?q=marmalade"))
+    assert said.count("4 more lines with these words") == 1
+    assert said.count("so this one was not looked through") == 2

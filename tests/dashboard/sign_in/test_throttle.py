@@ -1,5 +1,6 @@
 """A password may be tried a few times from one place, and nobody can use that to keep somebody else out."""
 
+import unicodedata
 from types import SimpleNamespace
 
 import pytest
@@ -133,3 +134,11 @@ def test_a_stranger_leaves_only_so_many_sessions_behind(cookies, settings):
     assert codes == [200] * 3 + [429] * 2
     assert WebSession.objects.count() == 3
     assert Client(headers={"Accept": "application/json"}).get("/sign-in/passkey/").status_code == 200
+
+
+def test_a_text_that_is_no_name_is_not_put_in_order_to_its_end(monkeypatch):
+    normalize, longest = unicodedata.normalize, []
+    monkeypatch.setattr(unicodedata, "normalize", lambda *of: longest.append(len(of[1])) or normalize(*of))
+    # A stranger sent it, and it took the square of its length: minutes, before anything was counted.
+    assert try_from(HERE, name="a" + "\u0301\u0316" * 100_000).status_code == 200
+    assert max(longest) <= 255
