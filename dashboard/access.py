@@ -16,7 +16,7 @@ from core.agents.glance import Glance, glance
 from core.agents.heartbeat import AgentState
 from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
-from core.history.approvals.policy import Asked, Powers, Verdict, powers_of
+from core.history.approvals.policy import PolicySubject, Powers, Verdict, powers_of
 from core.history.callbacks.deliveries import with_callback
 from core.history.notices.told import with_told
 from core.history.people import session_store
@@ -146,7 +146,7 @@ class Audience:
             return None
         return cls(powers(user), bool(user.is_staff and user.has_perm(SET_POLICY)))
 
-    def verdict(self, request: Asked) -> Verdict:
+    def verdict(self, request: PolicySubject) -> Verdict:
         """Whether they may answer a request; what is rendered of one is the same for all of one verdict."""
         about = (request.approval_type, request.agent_id)  # all that policy looks at, and often the same
         if about not in self._found:

@@ -14,7 +14,7 @@ from core.api.ends import until
 from core.api.living import BYTES_AT_ONCE, only, with_fields
 from core.approval_gates import ApprovalGate
 from core.approvals import asking, waiting
-from core.approvals.asking import Asked
+from core.approvals.asking import StoredRequest
 from core.approvals.proof import public_keys
 from core.approvals.question import (
     checked_claim,
@@ -50,7 +50,7 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
     if idempotency_key and body.get("key") not in (None, idempotency_key):
         raise Refused(400, "key", "“key” and the header Idempotency-Key differ: send one of them.", of="key")
 
-    def stored() -> Asked:
+    def stored() -> StoredRequest:
         question = checked_question(
             agent,
             body.get("type"),  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
         return asking.ask(open_store(), question)
 
     try:
-        asked: Asked = with_fields(stored, {"approval_type": "type"})
+        asked: StoredRequest = with_fields(stored, {"approval_type": "type"})
     except StoreRefused as error:
         raise not_taken(error, "context") from error
     except Refused as refused:

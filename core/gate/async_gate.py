@@ -21,7 +21,7 @@ from .forms import seconds_of
 from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
 from .hands import Hands
 from .waits import Waits
-from .way import MOVED_SECONDS, Asked, Heard, Timeout, question_of
+from .way import MOVED_SECONDS, AnswerOptions, AskOptions, Timeout, question_of
 
 Result = TypeVar("Result")
 WITHDRAW_SECONDS = (
@@ -63,7 +63,7 @@ class AsyncGate(Asks):
     ) -> ApprovalResponse:
         """Ask and wait: see `Gate.ask`."""
         checked_default(default)
-        how = Asked(key=key, understands=understands, revises=revises)
+        how = AskOptions(key=key, understands=understands, revises=revises)
         question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
         opening = self._begun(partial(self._way.open, question, checked_claim(claim)))
         try:
@@ -88,7 +88,7 @@ class AsyncGate(Asks):
         convert: Callable[[Any], Any] | None = None,
     ) -> ApprovalRequest:
         """Store a request, or find the one of this key: see `Gate.open`."""
-        how = Asked(key=key, understands=understands, revises=revises)
+        how = AskOptions(key=key, understands=understands, revises=revises)
         question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
         opening = self._begun(partial(self._way.open, question, ""))
         try:
@@ -100,12 +100,15 @@ class AsyncGate(Asks):
 
     @overload
     async def wait(
-        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[AnswerOptions]
     ) -> ApprovalResponse: ...
 
     @overload
     async def wait(
-        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | str | timedelta,
+        **hearing: Unpack[AnswerOptions],
     ) -> ApprovalResponse | None: ...
 
     async def wait(

@@ -17,7 +17,7 @@ from ..values.names import checked_name
 from ..values.numbers import checked_limit, checked_share
 from .fake import Answers, Fake
 from .forms import seconds_of
-from .way import Asked, Heard, Timeout, Way, question_of, way_to
+from .way import AnswerOptions, AskOptions, Timeout, Way, question_of, way_to
 
 BY_DEFAULT = "{reason} The agent goes on: default=True."
 
@@ -81,7 +81,7 @@ class Gate(Asks):
         anybody is asked.
         """
         checked_default(default)
-        how = Asked(key=key, understands=understands, revises=revises)
+        how = AskOptions(key=key, understands=understands, revises=revises)
         question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
         return by_default(self._way.ask(question, checked_claim(claim)), default)
 
@@ -101,18 +101,21 @@ class Gate(Asks):
         Raises StoreUnavailable where that failed, MalformedRecord where what the key names cannot be read, ValueError
         where it is another type or context.
         """
-        how = Asked(key=key, understands=understands, revises=revises)
+        how = AskOptions(key=key, understands=understands, revises=revises)
         question = question_of(self._way.agent, approval_type, context, timeout, convert, **how)
         return self._way.open(question, "").request
 
     @overload
     def wait(
-        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[Heard]
+        self, request: ApprovalRequest | str, timeout: None = None, **hearing: Unpack[AnswerOptions]
     ) -> ApprovalResponse: ...
 
     @overload
     def wait(
-        self, request: ApprovalRequest | str, timeout: float | str | timedelta, **hearing: Unpack[Heard]
+        self,
+        request: ApprovalRequest | str,
+        timeout: float | str | timedelta,
+        **hearing: Unpack[AnswerOptions],
     ) -> ApprovalResponse | None: ...
 
     def wait(

@@ -23,7 +23,7 @@ NO_WAY = "{field} must be https:// and the name of a site, with a token, or lead
 NO_USE = "token is for a site at https://...; where Redis is asked there is none. Give the address too"
 
 
-class Asked(TypedDict):
+class AskOptions(TypedDict):
     """What `ask` and `open` take and `checked_question` looks at: see there."""
 
     key: str | None
@@ -31,7 +31,7 @@ class Asked(TypedDict):
     revises: str | None
 
 
-class Heard(TypedDict, total=False):
+class AnswerOptions(TypedDict, total=False):
     """How an answer is heard: what `wait` takes beside the request and the time."""
 
     claim: str | None
@@ -108,7 +108,7 @@ def question_of(
     context: Any,
     timeout: Timeout,
     convert: Callable[[Any], Any] | None,
-    **more: Unpack[Asked],
+    **more: Unpack[AskOptions],
 ) -> Question:
     """The question, checked; ValueError or TypeError that names what is wrong with it.
 

@@ -15,7 +15,7 @@ from core.values.names import checked_name
 from dashboard import access, words
 from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
-from dashboard.agents.asked import Asked
+from dashboard.agents.asked import ListQuery
 from dashboard.agents.listing import fleet_page, nothing_known
 from dashboard.agents.meant import Meant, NobodyMeant
 
@@ -56,9 +56,9 @@ def put_away(request: HttpRequest) -> HttpResponse:
 
 def _list(request: HttpRequest) -> HttpResponse:
     try:
-        asked = Asked.of(request.GET)
+        asked = ListQuery.of(request.GET)
     except BadAddress as error:
-        context = {"page": nothing_known(Asked()), "refused": str(error)}
+        context = {"page": nothing_known(ListQuery()), "refused": str(error)}
         return render(request, LIST, context, status=400)
     try:
         page, problem = fleet_page(asked), ""
@@ -88,6 +88,6 @@ def _one(request: HttpRequest, name: str) -> HttpResponse:
 def _address(back: str) -> str:
     """The list as it was; of what a form says of it, only what can be in an address of ours."""
     try:
-        return page_at("agents", Asked.of(QueryDict(back)).query)
+        return page_at("agents", ListQuery.of(QueryDict(back)).query)
     except BadAddress:
         return page_at("agents", "")

@@ -16,7 +16,7 @@ from django.db import Error
 from django.db.models import Count
 
 from core.errors import StoreUnavailable
-from core.history.approvals.policy import Asked, Powers, powers_of, speaking
+from core.history.approvals.policy import PolicySubject, Powers, powers_of, speaking
 from core.history.people import rights, rights_changes
 from core.history.people.lookalikes import skeleton
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, DecisionGrant, Team
@@ -74,7 +74,7 @@ class Approvers(NamedTuple):
                 return True
         return False
 
-    def reach(self, pair: Asked) -> "Reach":
+    def reach(self, pair: PolicySubject) -> "Reach":
         """How many different people may approve it, of how many it needs."""
         verdicts = [(person, person.verdict(pair)) for person in self.people]
         names = {skeleton(person.name) for person, verdict in verdicts if verdict.allowed}
@@ -154,7 +154,7 @@ def _owned(owners: list[Any], person: int, teams: set[int]) -> Iterator[tuple[st
 _known: tuple[str, float, Approvers] = ("", 0.0, Approvers())
 
 
-def reach_of(pair: Asked, version: str) -> Reach:
+def reach_of(pair: PolicySubject, version: str) -> Reach:
     """Who may approve it, for a page: read again where rights are of another version than what is known, '' for any.
 
     A change that tells nobody, such as plain SQL, counts within a minute.

@@ -87,7 +87,7 @@ class Given(NamedTuple):
         return tuple(need for need, is_met in have.items() if is_met)
 
 
-class Asked(Protocol):
+class PolicySubject(Protocol):
     """What policy looks at of a request."""
 
     @property
@@ -153,7 +153,7 @@ class Powers:
     types: tuple[tuple[str, Demands], ...] = ()  # by the skeleton of their name
     version: int = field(default=0, compare=False)
 
-    def verdict(self, request: Asked) -> Verdict:
+    def verdict(self, request: PolicySubject) -> Verdict:
         """Whether this person may approve or deny it."""
         why = self._refusal(request)
         demands = self.demands(request.approval_type)
@@ -177,7 +177,7 @@ class Powers:
     def _types(self) -> dict[str, Demands]:
         return dict(self.types)
 
-    def _refusal(self, request: Asked) -> str:
+    def _refusal(self, request: PolicySubject) -> str:
         if not self.active:
             return INACTIVE
         if not self.decides:
