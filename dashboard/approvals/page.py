@@ -22,7 +22,7 @@ from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.callbacks.deliveries import callback_of
 from core.history.notices.told import told_of
-from core.history.proof.requests import Told, differences, wrong_of
+from core.history.proof.requests import AuditStatement, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
 from core.store.approvals import RequestRecord
@@ -440,6 +440,9 @@ def text_of(known: Any) -> str:
 
 
 def _altered(kept: ApprovalRecord | None, entries: list[AuditEntry]) -> list[str]:
-    told = [Told(*(getattr(entry, name) for name in (*Told._fields[:-1], "at"))) for entry in entries]
+    told = [
+        AuditStatement(*(getattr(entry, name) for name in (*AuditStatement._fields[:-1], "at")))
+        for entry in entries
+    ]
     # Read one after another, they may differ because the recorder wrote both in between: then asked again.
     return wrong_of(kept.pk) if kept is not None and differences(kept, told) else []

@@ -35,7 +35,7 @@ class TooMany(Exception):
     """So many codes are open that no other one is given out; the message is a sentence."""
 
 
-class Told(NamedTuple):
+class DeviceReply(NamedTuple):
     """What a command hears: waiting, slow (it asks too often), refused, over, or given with its token and secret."""
 
     word: str
@@ -130,36 +130,36 @@ def refuse(user: Any, code: str) -> DeviceCode | None:
     return asked
 
 
-def fetch(secret: str) -> Told:
+def fetch(secret: str) -> DeviceReply:
     """What a command hears that asks with its secret; a token that was given is made now, and fetched once."""
     now = timezone.now()
     with transaction.atomic():
         found = DeviceCode.objects.select_for_update(of=("self",)).select_related("person")
         asked = found.filter(digest=tokens.digest_of(secret), expires_at__gt=now).first()
         if asked is None or asked.state == DeviceCode.State.FETCHED:
-            return Told("over")
+            return DeviceReply("over")
         if asked.state == DeviceCode.State.REFUSED:
-            return Told("refused")
+            return DeviceReply("refused")
         if _is_too_soon(asked, now):
-            return Told("slow")
+            return DeviceReply("slow")
         if asked.state == WAITING:
-            return Told("waiting")
+            return DeviceReply("waiting")
         return _made(asked)
 
 
-def _made(asked: DeviceCode) -> Told:
+def _made(asked: DeviceCode) -> DeviceReply:
     asked.state = DeviceCode.State.FETCHED
     asked.save(update_fields=["state"])
     said = json.loads(asked.wanted)
     wanted = Wanted(**{**said, "scopes": tuple(said["scopes"])})
     if asked.person is None or not asked.person.is_active:
-        return Told("refused")
+        return DeviceReply("refused")
     how = {"through": "a code", "machine": asked.machine, "address": asked.address}
     try:
         token, secret = tokens.make(asked.person, wanted, **how)
     except NotYours:  # since they gave it, they lost the right to
-        return Told("refused")
-    return Told("given", token, secret)
+        return DeviceReply("refused")
+    return DeviceReply("given", token, secret)
 
 
 def _is_too_soon(asked: DeviceCode, now: datetime) -> bool:

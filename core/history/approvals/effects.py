@@ -23,7 +23,7 @@ from core.models import ApprovalRecord, DecisionIntent
 from core.store.approvals import End, RequestRecord, read_records, valid_id
 from core.store.client import Store
 from core.store.outbox import OutboxEntry
-from core.store.recorder import Told, read_queued, read_told
+from core.store.recorder import RedisEnds, read_ends, read_queued
 from core.values.approvals import (
     ACCEPTED,
     ALREADY_DECIDED,
@@ -51,7 +51,7 @@ class Records(NamedTuple):
     """
 
     bodies: Mapping[str, RequestRecord]
-    told: Mapping[str, Told]
+    told: Mapping[str, RedisEnds]
     now: datetime
     gone: Mapping[str, bool] = MappingProxyType({})
     words: search.Known = search.NOTHING
@@ -90,7 +90,7 @@ def read_requests(store: Store, entries: Sequence[OutboxEntry]) -> Records:
     """What Redis holds of the requests that entries speak of; the outbox carries ids and digests, and it may lie."""
     asked, ended = _ids(entries, "requested"), _ids(entries, *CLAIMS)
     found = dict(zip(asked, read_records(store, asked), strict=True)) if asked else {}
-    now, told = read_told(store, ended) if ended else (timezone.now(), {})
+    now, told = read_ends(store, ended) if ended else (timezone.now(), {})
     bodies = {id_: record for id_, record in found.items() if isinstance(record, RequestRecord)}
     lost = {id_ for id_, record in found.items() if record is None}
     said = {

@@ -45,7 +45,7 @@ FIRST_REST, LONGEST_REST = 5.0, 3600.0  # seconds; doubled after each try
 KEPT, ANSWERS_KEPT = timedelta(days=30), timedelta(days=8)
 
 
-class Told(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try. after: seconds that its receiver wants to be left alone."""
 
     taken: bool
@@ -165,7 +165,7 @@ def _claim(row: Callback) -> bool:
     return mine == 1
 
 
-def _try(row: Callback) -> Told:
+def _try(row: Callback) -> DeliveryResult:
     """One try: in a thread, so nothing of the database is asked here."""
     try:
         url, secret = _receiver(row)
@@ -173,16 +173,16 @@ def _try(row: Callback) -> Told:
         signed = messages.headers(str(row.pk), body, messages.key_of(secret))
         heard = exchange(url, body, signed, TRY_SECONDS)
     except (Refused, NotSent, Unsure, Unreadable) as error:
-        return Told(False, str(error))
+        return DeliveryResult(False, str(error))
     except Exception as error:
         logger.exception("the end of %s was not told as it should be", row.request_id)
-        return Told(False, type(error).__name__)
+        return DeliveryResult(False, type(error).__name__)
     if 200 <= heard.status < 300:
-        return Told(True)
+        return DeliveryResult(True)
     # A receiver may say anything: "²" is a digit to Python, and no number.
     is_number = heard.after.isascii() and heard.after.isdigit() and len(heard.after) < 7
     after = float(heard.after) if is_number and heard.status in (429, 503) else 0.0
-    return Told(False, f"it answers with {heard.status}", after)
+    return DeliveryResult(False, f"it answers with {heard.status}", after)
 
 
 def _receiver(row: Callback) -> tuple[str, str]:
@@ -194,7 +194,7 @@ def _receiver(row: Callback) -> tuple[str, str]:
     return delivery.url, delivery.signing_secret
 
 
-def _settle(row: Callback, told: Told) -> str:
+def _settle(row: Callback, told: DeliveryResult) -> str:
     """Write down what came of it; State."""
     now = timezone.now()
     state = State.SENT if told.taken else State.DUE

@@ -41,7 +41,7 @@ ENDED_MEANWHILE = "it was answered, or its time was up, before this was sent"
 DIED = "the process that sent it died: nobody knows whether it went out"
 
 
-class Outcome(NamedTuple):
+class DeliveryResult(NamedTuple):
     """What came of a try."""
 
     state: str
@@ -184,7 +184,7 @@ def _zones(drafts: list[Draft]) -> list[Any]:
     return [zone_of(wishes.get(draft.person.pk) if is_personal(draft.channel) else None) for draft in drafts]
 
 
-def _try(draft: Draft, zone: Any) -> Outcome:
+def _try(draft: Draft, zone: Any) -> DeliveryResult:
     """Send it: in a thread, so nothing of the database is asked here."""
     items = tuple(
         Item(row.request_id, row.approval_type, row.agent, row.deadline_at, row.step)
@@ -194,18 +194,18 @@ def _try(draft: Draft, zone: Any) -> Outcome:
     try:
         send(draft.channel, draft.person.email, Message(draft.message_id, items, zone))
     except Refused as error:
-        return Outcome(State.FAILED, str(error))
+        return DeliveryResult(State.FAILED, str(error))
     except NotSent as error:
-        return Outcome(State.AGAIN, str(error))
+        return DeliveryResult(State.AGAIN, str(error))
     except Unsure as error:
-        return Outcome(State.UNKNOWN, str(error))
+        return DeliveryResult(State.UNKNOWN, str(error))
     except Exception as error:
         logger.exception("a notice by %s was not sent as it should be", draft.channel.name)
-        return Outcome(State.UNKNOWN, type(error).__name__)
-    return Outcome(State.SENT)
+        return DeliveryResult(State.UNKNOWN, type(error).__name__)
+    return DeliveryResult(State.SENT)
 
 
-def _settle(draft: Draft, outcome: Outcome) -> tuple[str, int]:
+def _settle(draft: Draft, outcome: DeliveryResult) -> tuple[str, int]:
     """Write down what came of it: how many notices are now in which state."""
     now, state, next_at = timezone.now(), outcome.state, None
     rests = RESTS[draft.rows[0].tries - (0 if draft.again else 1) :]

@@ -32,7 +32,7 @@ TIMES = {f"{name}_text": Cast(name, TextField()) for name in ("requested_at", "e
 TOLD_OF_END = ("reason", "channel", "decision_id", "signature", "answer")
 
 
-class Told(NamedTuple):
+class AuditStatement(NamedTuple):
     """What one audit entry says of a request; `details` is its JSON text, `moment` the time as it stands there."""
 
     kind: str
@@ -47,10 +47,10 @@ def compared() -> "QuerySet[ApprovalRecord]":
     return ApprovalRecord.objects.annotate(**TIMES)
 
 
-def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
+def differences(row: ApprovalRecord, told: Iterable[AuditStatement]) -> list[str]:
     """In words, what of this row is not what its entries say. What a damaged entry does not say is not asked for."""
     found: list[str] = []
-    end: tuple[Told, dict[str, Any]] | None = None
+    end: tuple[AuditStatement, dict[str, Any]] | None = None
     asked, collected, repaired = False, False, set()
     for entry in told:
         details = details_of(entry.details) or {}
@@ -73,7 +73,7 @@ def differences(row: ApprovalRecord, told: Iterable[Told]) -> list[str]:
     return found + _ended_otherwise(row, end, repaired)
 
 
-def _asked_otherwise(row: ApprovalRecord, entry: Told, details: dict[str, Any]) -> list[str]:
+def _asked_otherwise(row: ApprovalRecord, entry: AuditStatement, details: dict[str, Any]) -> list[str]:
     asked_at = _time(row, "requested_at")
     if asked_at == _time(row, "ended_at"):  # its end alone was told at first, and stands for both
         asked_at = entry.moment
@@ -92,7 +92,7 @@ def _time(row: ApprovalRecord, name: str) -> Any:
 
 
 def _ended_otherwise(
-    row: ApprovalRecord, end: tuple[Told, dict[str, Any]] | None, repaired: set[Any]
+    row: ApprovalRecord, end: tuple[AuditStatement, dict[str, Any]] | None, repaired: set[Any]
 ) -> list[str]:
     status = STATUS_OF_KIND[end[0].kind] if end else PENDING
     if row.status != status:
@@ -176,13 +176,13 @@ def wrong_requests(unread: Counter[str]) -> Iterator[tuple[str, str]]:
             yield str(request_id), "the record tells of it, and its row is gone"
 
 
-def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Told]]:
-    found: dict[uuid.UUID, list[Told]] = defaultdict(list)
+def _told_of(ids: list[uuid.UUID]) -> dict[uuid.UUID, list[AuditStatement]]:
+    found: dict[uuid.UUID, list[AuditStatement]] = defaultdict(list)
     # Not asked by kind: the database would go through the index of kinds, which leads to every entry.
     entries = (
         AuditEntry.objects.filter(request_id__in=ids).order_by().annotate(moment=Cast("at", TextField()))
     )
-    rows = entries.values_list("sequence", "request_id", *Told._fields)
+    rows = entries.values_list("sequence", "request_id", *AuditStatement._fields)
     for _, request_id, *said in sorted(rows, key=lambda row: f"{row[0]!s:>20}"):  # a damaged one is no number
-        found[request_id].append(Told(*said))
+        found[request_id].append(AuditStatement(*said))
     return found

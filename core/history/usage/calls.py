@@ -56,14 +56,14 @@ class Change(NamedTuple):
     after: Call
 
 
-class Told(NamedTuple):
+class CallCounts(NamedTuple):
     """How many calls were new, and how many stand otherwise than before."""
 
     new: int
     corrected: int
 
 
-def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> Told:
+def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False) -> CallCounts:
     """Write calls that are not known yet, and correct those that are, with the sums of their hours.
 
     Days of which Redis may have another total are noted, to be made anew. In a transaction, in the recorder's turn.
@@ -83,7 +83,7 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False)
     touch(batch.touched)
     if batch.corrected:
         logger.info("%d calls were told again and are corrected in the record", len(batch.corrected))
-    return Told(len(batch.new), len(batch.corrected))
+    return CallCounts(len(batch.new), len(batch.corrected))
 
 
 class _Batch:
