@@ -80,7 +80,7 @@ class Bearers:
             raise Refused(429, "tries", "Too many tokens that are none came from here.", after=wait)
 
 
-class Standing:
+class TokenChecks:
     """Whether the tokens of calls that wait, and of streams, are good: one question of the database for all of them.
 
     streams: the digests of the secrets that were shown for those that are open. Safe from several threads.

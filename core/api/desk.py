@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
-from core.api.bearers import Bearers, Standing, secret_of
+from core.api.bearers import Bearers, TokenChecks, secret_of
 from core.api.ends import Ends, Happenings, Mail
 from core.api.fullness import Fullness
 from core.api.listeners import Listeners
@@ -65,7 +65,7 @@ class Desk:
         self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
         self.listeners, self.fullness = Listeners(self.run), Fullness()
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
-        self.standing = Standing(lambda: list(self.streams))
+        self.standing = TokenChecks(lambda: list(self.streams))
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
 
     async def run(self, action: Callable[[], Any]) -> Any:

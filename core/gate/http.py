@@ -29,7 +29,7 @@ BAD_ADDRESS = (
 NO_TLS = "https:// asks for TLS, and this port did not answer in it: a plain port needs http://"
 
 
-class Said(NamedTuple):
+class SiteReply(NamedTuple):
     """What came back: the status, and the object in the body."""
 
     status: int
@@ -65,7 +65,7 @@ class Site:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
         seconds: float = CALL_SECONDS,
-    ) -> Said:
+    ) -> SiteReply:
         """What the site says; StoreUnavailable where it says nothing within `seconds`, is busy or starts again.
 
         StoreRefused where the token is not good, or may not do this.
@@ -148,7 +148,7 @@ class Connection:
             except (OSError, http.client.HTTPException) as error:
                 raise StoreUnavailable(f"the site is unreachable: {_why(error)}") from error
 
-    def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> Said:
+    def call(self, method: str, line: str, body: Mapping[str, Any] | None, seconds: float) -> SiteReply:
         """Send and read; StoreUnavailable where that fails, and the connection is closed then."""
         headers = self._site.headers
         if body is not None:
@@ -158,7 +158,7 @@ class Connection:
             self._open.sock.settimeout(seconds)
             self._open.request(method, line, None if body is None else encoded(body), headers)
             with self._open.getresponse() as response:
-                said = Said(response.status, _object(response.read()))
+                said = SiteReply(response.status, _object(response.read()))
         except (
             OSError,
             http.client.HTTPException,
@@ -189,7 +189,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def checked(said: Said) -> Said:
+def checked(said: SiteReply) -> SiteReply:
     """What came back, where it is an answer to the call; else it is raised."""
     if said.body.get("error") == "malformed":
         raise MalformedRecord(said.message)

@@ -27,7 +27,7 @@ from ..values.json import encode_json_object
 from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
-from .http import CALL_SECONDS, Connection, Said, Site, checked, seconds_or_none
+from .http import CALL_SECONDS, Connection, Site, SiteReply, checked, seconds_or_none
 from .way import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class OverHTTP:
         began, body = time.monotonic(), self._body(question)
         end = began + min(ASK_SECONDS, question.seconds)
 
-        def sent() -> Said:
+        def sent() -> SiteReply:
             left = max(0.0, end - time.monotonic())
             return self._site.call("POST", "requests", body, None, min(CALL_SECONDS, left + LEAST_SECONDS))
 
@@ -339,7 +339,7 @@ def _unheard(pending: Pending, error: StoreUnavailable) -> ApprovalResponse:
     return refusal(pending.request.request_id, reason, UNAVAILABLE, away=is_away(error))
 
 
-def _collected(request_id: str, said: Said) -> AlreadyCollected:
+def _collected(request_id: str, said: SiteReply) -> AlreadyCollected:
     at = said.body.get("collected_at")
     moment = datetime.fromisoformat(at) if at else datetime.now().astimezone()
     return AlreadyCollected(request_id, said.body.get("collected_by") or "", moment)

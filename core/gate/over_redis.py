@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from ..agents.instance import Said
+from ..agents.instance import BeatReport
 from ..approval_gates import ApprovalGate
 from ..approvals import asking, waiting
 from ..approvals.request import ApprovalRequest, ApprovalResponse
@@ -76,12 +76,12 @@ class OverRedis(ApprovalGate):
     def beat(self, status: str, progress: float, task: str) -> None:
         """Say that this agent lives."""
         self._need_agent()
-        self._heart.tell(Said(status, progress, task), "beat")
+        self._heart.tell(BeatReport(status, progress, task), "beat")
 
     def stop(self, status: str) -> None:
         """Say that its run has ended."""
         self._need_agent()
-        self._heart.tell(Said(status, 1.0 if status == "completed" else 0.0, ""), "stop")
+        self._heart.tell(BeatReport(status, 1.0 if status == "completed" else 0.0, ""), "stop")
 
     @property
     def _heart(self) -> ScriptHeart:

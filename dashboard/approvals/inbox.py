@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from core.agents import fleet
-from core.history.approvals.answers.standing import Handed, Standing
+from core.history.approvals.answers.standing import HandOverSummary, RequestStandings
 from core.history.approvals.policy import FRESH, TYPED, Verdict
 from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     odd: bool = False
     risky: bool = False
     held: str = ""  # that somebody is approving it now
-    handed: Handed | None = None
+    handed: HandOverSummary | None = None
     gone: str = ""  # why nobody waits for the answer, as its card says it
 
     @property
@@ -143,7 +143,7 @@ def differing(accounts: Iterable[Account]) -> list[str]:
     return [name for name, found in texts.items() if len(found) > 1]
 
 
-def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: Standing) -> Inbox:
+def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing: RequestStandings) -> Inbox:
     """The page of what waits: SQL in one query where what was approved was not read for 15 s, or tokens for a minute.
 
     Redis in one round trip, for the agents whose requests are on the page.
@@ -241,7 +241,7 @@ def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[
     return {state.heartbeat.agent_id: Asker.of(state, now) for state in states}, listened_of(ids, left, now)
 
 
-def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
+def _told(lines: list[Line], standing: RequestStandings, now: datetime) -> list[Line]:
     """The same, each with what people and its agent do meanwhile."""
     askers, listened = _heard_of(lines, now)
     told = []
@@ -264,7 +264,7 @@ def _told(lines: list[Line], standing: Standing, now: datetime) -> list[Line]:
 Tests = dict[str, Callable[[Account], bool]]
 
 
-def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: Standing) -> Tests:
+def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: RequestStandings) -> Tests:
     """What each word of `show` asks of a request."""
     return {
         "": lambda _account: True,

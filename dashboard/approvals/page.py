@@ -16,7 +16,7 @@ from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.approvals.answerable import reach_of
 from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
-from core.history.approvals.answers.standing import Handed
+from core.history.approvals.answers.standing import HandOverSummary
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
@@ -242,7 +242,7 @@ class ApprovalPage:
     revises: str = ""  # the request that was answered by asking back
     revised_by: tuple[str, ...] = ()  # those that were asked then
 
-    handed: Handed | None = None  # to whom it was handed over last
+    handed: HandOverSummary | None = None  # to whom it was handed over last
     told: Sequence[NoticeLine] = ()  # the notices of it, newest first
     callback: Telling | None = None  # telling its agent how it ended
 
@@ -377,10 +377,10 @@ def _beside(
     }
 
 
-def _handed(entries: list[AuditEntry]) -> Handed | None:
+def _handed(entries: list[AuditEntry]) -> HandOverSummary | None:
     """To whom it was handed over last: entry and row are one transaction."""
     last = next((entry for entry in reversed(entries) if entry.kind == HANDED), None)
-    return Handed(str(read_details(last.details).get("name", "?")), last.actor) if last else None
+    return HandOverSummary(str(read_details(last.details).get("name", "?")), last.actor) if last else None
 
 
 def _holding(request_id: str, kept: ApprovalRecord | None) -> Holding | None:

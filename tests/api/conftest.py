@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from core import ApprovalGate
-from core.api.bearers import Bearers, Standing
+from core.api.bearers import Bearers, TokenChecks
 from core.history.approvals import decisions
 from core.history.people import tokens
 from core.history.people.tokens import Wanted
@@ -28,7 +28,7 @@ def owner(make_user: Callable[..., User]) -> User:
 def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
     """A client with a fresh token: `agent("deployer")`, `agent("pod-", is_prefix=True)`."""
     monkeypatch.setattr(door.desk, "bearers", Bearers())  # tries of other tests do not count
-    standing = Standing(lambda: list(door.desk.streams))
+    standing = TokenChecks(lambda: list(door.desk.streams))
     monkeypatch.setattr(door.desk, "standing", standing)  # nor do their tokens
     clients: list[httpx.Client] = []
 

@@ -168,7 +168,7 @@ def test_one_question_tells_of_all_tokens_that_have_streams_or_calls_that_wait(
         agent(name)
     [(_pk, one), (second, two), (_pk, three)] = AgentToken.objects.order_by("pk").values_list("pk", "digest")
     tokens.revoke(owner, second)
-    standing = bearers.Standing(lambda: [one])
+    standing = bearers.TokenChecks(lambda: [one])
     waiting = Bearer(second, "two", False, frozenset(), timezone.now(), digest=two)
     with ExitStack() as calls, django_assert_num_queries(1):
         looks = [calls.enter_context(standing.while_good(waiting, bool)) for _ in range(20)]
@@ -199,7 +199,7 @@ def test_a_question_that_fails_is_not_asked_again_by_who_waited_for_it(soon, pat
             self.lock.release()
 
     monkeypatch.setattr(tokens, "good_of", hangs)
-    standing = bearers.Standing(lambda: ())
+    standing = bearers.TokenChecks(lambda: ())
     door_of_question = standing._lock = Door()
     with ThreadPoolExecutor() as pool:
         first = pool.submit(standing.ask, "one")

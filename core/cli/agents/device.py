@@ -54,7 +54,7 @@ def call(site: str, path: str, body: dict[str, Any], token: str = "") -> tuple[i
     """One call of the site's door: the status and what it says. NotGiven for a no, Slow for later."""
     try:
         return shim.call(site, path, json.dumps(body).encode(), PATIENCE_SECONDS, token)
-    except shim.Away as error:
+    except shim.SiteAway as error:
         raise Slow(str(error), error.after or AGAIN_SECONDS) from error
     except shim.Fault as error:
         raise NotGiven(str(error)) from error

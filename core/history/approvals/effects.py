@@ -38,7 +38,7 @@ from core.values.approvals import (
 )
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
-from core.values.signature import Said, said_as
+from core.values.signature import SignaturePayload, said_as
 
 logger = logging.getLogger(__name__)
 
@@ -272,7 +272,7 @@ class Batch:
             return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
         how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
         digest = row.digest if row else said["digest"]
-        signed = Said(request_id, digest, how, said["responder"], said["reason"])
+        signed = SignaturePayload(request_id, digest, how, said["responder"], said["reason"])
         tried = self._intents.get(request_id, ())
         mine = [intent for intent in tried if intent.outcome in (OPEN, ACCEPTED) or intent.accepted_at]
         return intents.intent_of(mine, said) is not None or signing.is_signed(

@@ -28,7 +28,15 @@ from core.store.approvals import RequestRecord
 from core.store.keys import ENDED_TTL_MS
 from core.values.approvals import APPROVED, OPEN, status_of_answer
 from core.values.digests import edited_digest
-from core.values.signature import Said, Signature, key_id, message, parse_signature, said_as, signed_by
+from core.values.signature import (
+    Signature,
+    SignaturePayload,
+    key_id,
+    message,
+    parse_signature,
+    said_as,
+    signed_by,
+)
 
 _PRIVATE = b"-----BEGIN PRIVATE KEY-----"
 
@@ -108,14 +116,14 @@ def unheard(key: str) -> int:
     return len(ids)
 
 
-def sign(said: Said, moment: datetime) -> str:
+def sign(said: SignaturePayload, moment: datetime) -> str:
     """The signature of what a person said, as it is written. moment: by Redis's clock."""
     keys, moment_ms = keyring(), round(moment.timestamp() * 1000)
     signature = keys.private.sign(message(said, keys.key_id, moment_ms))
     return str(Signature(keys.key_id, moment_ms, signature))
 
 
-def is_signed(said: Said, written: str) -> bool:
+def is_signed(said: SignaturePayload, written: str) -> bool:
     """Whether this site signed just this, with any key that it had."""
     if not written:
         return False
@@ -128,7 +136,7 @@ def is_signed(said: Said, written: str) -> bool:
     )
 
 
-def forged(said: Said, written: str) -> str:
+def forged(said: SignaturePayload, written: str) -> str:
     """Why a signature with a key of this site is not of this; '' where it is, or where the key is not known here."""
     signature = parse_signature(written)
     try:
@@ -143,15 +151,15 @@ def forged(said: Said, written: str) -> str:
 def is_proven(record: RequestRecord) -> bool:
     """Whether the end that Redis tells of is signed, for the bytes that Redis holds."""
     how = said_as(record.status, record.answer, edited_digest(record.edited))
-    said = Said(record.request_id, record.digest, how, record.responder, record.reason)
+    said = SignaturePayload(record.request_id, record.digest, how, record.responder, record.reason)
     return is_signed(said, record.signature)
 
 
-def said_of(intent: DecisionIntent, name: str) -> Said:
+def said_of(intent: DecisionIntent, name: str) -> SignaturePayload:
     """What an attempt says, in this name, as that is signed."""
     edited = edited_digest(intent.edited_to.encode())
     how = said_as(status_of_answer(intent.approved), intent.answer, edited)
-    return Said(str(intent.request_id), intent.digest, how, name, intent.reason)
+    return SignaturePayload(str(intent.request_id), intent.digest, how, name, intent.reason)
 
 
 def is_by(intent: DecisionIntent, name: str) -> bool:
