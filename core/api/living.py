@@ -19,7 +19,7 @@ from core.events import publishing
 from core.feedback_loop import FeedbackLoop
 from core.gate.beating import NamedInstance
 from core.signals import mailbox
-from core.signals.signal import CoordinationSignal, Wanted
+from core.signals.signal import CoordinationSignal, SignalFilter
 from core.store.client import open_store
 from core.store.events import OWN_TYPES, TooManyTypes
 from core.store.signals import START
@@ -112,7 +112,7 @@ def send_signal(agent: str, body: dict[str, Any]) -> Reply:
 def take_signal(agent: str, query: Mapping[str, str]) -> CoordinationSignal | None:
     """Consume the oldest that matches. With `claim`, the client's own word, it hears the same again for ten seconds."""
     wanted = with_fields(
-        lambda: Wanted(
+        lambda: SignalFilter(
             agent,
             checked_name(query.get("type"), "type"),
             checked_name(query["from"], "from") if "from" in query else None,

@@ -12,7 +12,7 @@ from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
 from ..gate.way import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import Kept
+from .keeping import RunFile
 
 
 def approvals(
@@ -47,7 +47,7 @@ async def run(
     keep: a file that has the messages while people are asked, and goes when the run has ended. Run the same program
     anew after a crash: it goes on there, and `prompt` is not sent again. options: of `agent.run`.
     """
-    async with Kept(keep) as kept, asking_async_with(gate) as asking:
+    async with RunFile(keep) as kept, asking_async_with(gate) as asking:
         begun = await kept.begun()
         if begun is None:
             result = await agent.run(prompt, **options)

@@ -11,7 +11,7 @@ from ..store.keys import Keys
 from ..store.script import Command
 from ..store.signals import START, MailboxPage, Position
 from ..values.numbers import checked_count
-from .signal import CoordinationSignal, Wanted, parsed
+from .signal import CoordinationSignal, SignalFilter, parsed
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Claim:
         self.unanswered = False
 
 
-def look(store: Store, wanted: Wanted, most: int | None) -> list[CoordinationSignal]:
+def look(store: Store, wanted: SignalFilter, most: int | None) -> list[CoordinationSignal]:
     """What matches and is not consumed, oldest first; all of it, in as many round trips as it takes, for None."""
     found: list[CoordinationSignal] = []
     more, position = True, START
@@ -54,7 +54,7 @@ def oldest(store: Store, agent_id: str, most: int) -> tuple[list[CoordinationSig
 
 def look_at(keys: Keys, agent_id: str, most: int) -> Command[MailboxPage]:
     """The command that looks at the oldest of them."""
-    return signals.mailbox(keys, "look", **Wanted(agent_id, None, None)._asdict(), most=most)
+    return signals.mailbox(keys, "look", **SignalFilter(agent_id, None, None)._asdict(), most=most)
 
 
 def read(agent_id: str, page: MailboxPage) -> tuple[list[CoordinationSignal], bool]:
@@ -64,7 +64,7 @@ def read(agent_id: str, page: MailboxPage) -> tuple[list[CoordinationSignal], bo
     return [signal for signal in readable if signal is not None], page.more
 
 
-def clear(store: Store, wanted: Wanted) -> int:
+def clear(store: Store, wanted: SignalFilter) -> int:
     """Consume what matches unseen; returns how many."""
     cleared, more, position = 0, True, START
     while more:
@@ -75,7 +75,7 @@ def clear(store: Store, wanted: Wanted) -> int:
 
 
 def take(
-    line: Line, wanted: Wanted, claim: Claim, position: Position
+    line: Line, wanted: SignalFilter, claim: Claim, position: Position
 ) -> tuple[CoordinationSignal | None, Position]:
     """The oldest match behind `position`, consumed, and how far the mailbox was read."""
     while True:

@@ -57,7 +57,7 @@ def to_whole(amount: Decimal) -> int:
     return int(amount.to_integral_value(ROUND_HALF_EVEN))
 
 
-class Found(NamedTuple):
+class PriceSource(NamedTuple):
     """Where a model's price stands: in the settings (`own`), or in the book as `info`, its entry for the model."""
 
     provider: str  # as the book calls it
@@ -77,11 +77,11 @@ class Found(NamedTuple):
         return answers and _NO_CHAT.search(self.model.lower()) is None
 
 
-class Place(NamedTuple):
+class PriceSources(NamedTuple):
     """Where a model's prices stand on one day, and those of its premium model; `terms`: what was made of them."""
 
-    found: Found | None
-    premium: Found | None
+    found: PriceSource | None
+    premium: PriceSource | None
     terms: dict[Any, Any]
 
 
@@ -113,9 +113,9 @@ class PriceBook:
         self._own = parse_own_prices(own_prices)
         self._names: dict[str, list[str]] = {}
         self._missing: set[str] = set()
-        self._places: dict[tuple[str, str, int], Place] = {}
+        self._places: dict[tuple[str, str, int], PriceSources] = {}
 
-    def place(self, provider: str, model: str, at: datetime) -> Place:
+    def place(self, provider: str, model: str, at: datetime) -> PriceSources:
         """Where on that day the prices of this model stand, and those of the one that it saves against."""
         key = (provider, model, at.astimezone(UTC).toordinal())
         kept = self._places.get(key)
@@ -123,28 +123,28 @@ class PriceBook:
             if len(self._places) >= _SEARCHES_KEPT:
                 self._places.clear()
             found = self.find(provider, model, at)
-            kept = Place(found, None if found is None else self.premium(found, provider, at), {})
+            kept = PriceSources(found, None if found is None else self.premium(found, provider, at), {})
             self._places[key] = kept
         return kept
 
-    def find(self, provider: str, model: str, at: datetime) -> Found | None:
+    def find(self, provider: str, model: str, at: datetime) -> PriceSource | None:
         """Where the price of this model stands on that day, however its name is spelled; None where it has none."""
         names = spellings(provider, model)
         for who, name in names if self._own else ():
             if (own := self._own_prices(who, name, at)) is not None:
-                return Found(provider_id(who), name, own)
+                return PriceSource(provider_id(who), name, own)
         for who, _name in names if self._own else ():
             if (own := self._own_prices(who, "*", at)) is not None:
-                return Found(provider_id(who), model, own)
+                return PriceSource(provider_id(who), model, own)
         for who, name in names:
             if (listed := _of_the_book(who, name)) is not None:
                 info, by, its_own = listed
-                return Found(by, name, None, info, its_own)
+                return PriceSource(by, name, None, info, its_own)
         who, name = names[-1]
         is_free = name.endswith(":free") and provider_id(who) == "openrouter"
-        return Found("openrouter", name, FREE) if is_free else None
+        return PriceSource("openrouter", name, FREE) if is_free else None
 
-    def premium(self, found: Found, provider: str, at: datetime) -> Found | None:
+    def premium(self, found: PriceSource, provider: str, at: datetime) -> PriceSource | None:
         """The premium model that could have done the same work; None where none is set, known or able to."""
         if not found.could_chat(at):
             return None

@@ -24,7 +24,7 @@ from core.history.approvals import decisions, rules
 from core.history.approvals.alarms import Altered
 from core.history.approvals.answers import presets
 from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import Given
+from core.history.approvals.policy import AnswerEvidence
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
@@ -182,10 +182,10 @@ def _stuck(user: Any, denial: Decision, digest: str, notice: Notice) -> Notice:
     return replace(notice, text=words.STUCK.format(told=notice.text))
 
 
-def _given(request: HttpRequest, request_id: str) -> Given:
+def _given(request: HttpRequest, request_id: str) -> AnswerEvidence:
     """What came beside the button."""
     said = request.POST
-    return Given(
+    return AnswerEvidence(
         override=said.get(f"override-{request_id}") == "1",
         typed=said.get(f"typed-{request_id}", ""),
         fresh=is_fresh(request),

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from core.api.hooks import EVERY, PROMPTED
 from core.history.approvals.policy import powers_of
-from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, Wanted
+from core.history.people.tokens import LONGEST_DAYS, PROVISION, SCOPES, HeardElsewhere, NotYours, TokenSpec
 from dashboard import access
 from dashboard.connect import words
 
@@ -20,7 +20,7 @@ DAYS = 90
 LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
 
 
-def wanted(request: HttpRequest) -> Wanted:
+def wanted(request: HttpRequest) -> TokenSpec:
     """What was posted; ValueError for what is none."""
     said = request.POST
     days = said.get("days", "")
@@ -30,7 +30,7 @@ def wanted(request: HttpRequest) -> Wanted:
     label = said.get("label", "").strip() or agent
     asks = said.get("tools", "") if said.get("asks") == LISTED_TOOLS else said.get("asks", EVERY)
     begins, binds = said.get("is_prefix") == "1", said.get("binds") == "1"
-    return Wanted(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
+    return TokenSpec(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
 
 
 class Refusal(NamedTuple):

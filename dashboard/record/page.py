@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from core.history.search import find
-from core.history.search.find import COUNTED, Question
+from core.history.search.find import COUNTED, SearchQuery
 from core.history.search.words import Term, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
@@ -59,7 +59,7 @@ class Result:
     facts: str
 
     @classmethod
-    def of(cls, row: ApprovalRecord, question: Question) -> "Result":
+    def of(cls, row: ApprovalRecord, question: SearchQuery) -> "Result":
         """As the record has it."""
         lines = _lines(row.context, question) if row.context and question.query else []
         ended = row.ended_at if row.status != PENDING else None
@@ -86,7 +86,7 @@ class Result:
 class RecordPage:
     """A page of what was found."""
 
-    question: Question
+    question: SearchQuery
     results: list[Result]
     count: int
     first_page: bool
@@ -115,7 +115,7 @@ class RecordPage:
         return "" if self.before is None else f"?{query_of(self.question, self.before)}"
 
 
-def record_page(question: Question, before: int | None) -> RecordPage:
+def record_page(question: SearchQuery, before: int | None) -> RecordPage:
     """Read a page: three queries, and one more where nothing is found. NoIndex where the index does not answer."""
     found = find.find(question, SHOWN, before)
     results = [Result.of(row, question) for row in found.rows]
@@ -154,7 +154,7 @@ def _facts(context: str) -> str:
     return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
-def _lines(context: str, question: Question) -> list[Line]:
+def _lines(context: str, question: SearchQuery) -> list[Line]:
     terms, typed = question.terms, _typed(question.query)
     found = []
     for name, value in lines_of(context):

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core.history.audit import entries
 from core.history.exports import COLUMNS, cells
-from core.history.search.find import NoIndex, Question, everything, find
+from core.history.search.find import NoIndex, SearchQuery, everything, find
 from core.models import ApprovalRecord, AuditCheck
 from core.values.approvals import PENDING
 from dashboard import access, words
@@ -85,7 +85,7 @@ def _form(said: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _rows(question: Question) -> Iterator[str]:
+def _rows(question: SearchQuery) -> Iterator[str]:
     columns = COLUMNS["approvals"]
     yield _lines([[*columns, TOOK]])
     for rows in everything(question):

@@ -11,7 +11,7 @@ from core import ApprovalGate
 from core.api.bearers import Bearers, TokenChecks
 from core.history.approvals import decisions
 from core.history.people import tokens
-from core.history.people.tokens import Wanted
+from core.history.people.tokens import TokenSpec
 from core.models import ApprovalType
 from telemetry_site.asgi import door
 from tests.live_record import live_record
@@ -35,7 +35,7 @@ def agent(site: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> Iterator[C
     def connect(
         name: str = "deployer", *scopes: str, is_prefix: bool = False, asks: str = "*"
     ) -> httpx.Client:
-        wanted = Wanted(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30, asks)
+        wanted = TokenSpec(f"for {name}", name, is_prefix, scopes or tokens.SCOPES, 30, asks)
         _token, secret = tokens.make(owner, wanted)
         headers = {"Authorization": f"Bearer {secret}"}
         clients.append(httpx.Client(base_url=f"{site}/api/v1", headers=headers, timeout=PATIENCE))

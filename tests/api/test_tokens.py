@@ -9,14 +9,14 @@ from core import CoordinationSignals
 from core.api import bearers
 from core.api.throttle import Throttle
 from core.history.people import tokens
-from core.history.people.tokens import NotYours, Wanted
+from core.history.people.tokens import NotYours, TokenSpec
 from core.models import AgentOwner, AgentToken, AuditEntry
 from core.store.approvals import read_records
 from telemetry_site.asgi import door
 from tests.waiting import PATIENCE, beside
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
-WANTED = Wanted("my laptop", "deployer", False, ("ask", "beat"), 30)
+WANTED = TokenSpec("my laptop", "deployer", False, ("ask", "beat"), 30)
 
 
 def test_a_token_is_kept_as_its_hash_and_made_in_the_record(owner):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from core.api.aap.words import NOTE_LENGTH, Question, fields, invalid, not_found, text
+from core.api.aap.words import NOTE_LENGTH, AgentQuestion, fields, invalid, not_found, text
 from core.api.answers import Refused, Reply, not_taken
 from core.approval_gates import ApprovalGate
 from core.approvals import waiting
@@ -65,7 +65,7 @@ class Seen(NamedTuple):
         return self.collected_at is not None and self.collected_at < self.expires_at(row)
 
 
-def create(agent: str, token: int, key: str, asked: Question) -> Reply:
+def create(agent: str, token: int, key: str, asked: AgentQuestion) -> Reply:
     """Ask: 201, or 200 with how it stands for a key that is known."""
     row, is_new = kept.reserve(agent, key, asked.digest, asked.timeout, token)
     if row.digest != asked.digest:
@@ -75,7 +75,7 @@ def create(agent: str, token: int, key: str, asked: Question) -> Reply:
     return Reply(201 if is_new else 200, said(row, look(row)))
 
 
-def _open(agent: str, row: ProtocolRequest, asked: Question) -> None:
+def _open(agent: str, row: ProtocolRequest, asked: AgentQuestion) -> None:
     """Ask for it in Redis, where the same key is the same request whichever process asks."""
     gate, key = ApprovalGate(agent_id=agent), _key_of(row)
     try:

@@ -119,7 +119,7 @@ class AgentCall:
         return words.body_object(header(self.scope, b"content-type"), self._sent)
 
     @property
-    def question(self) -> words.Question:
+    def question(self) -> words.AgentQuestion:
         """What is asked; Refused for what is no question."""
         return words.question(self.body)
 

@@ -24,7 +24,7 @@ TASK_LENGTH = 120
 AGENTS = ("gen_ai.agent.name", "agent.name")
 
 
-class Taken(NamedTuple):
+class ExportResult(NamedTuple):
     """What became of an export: how many of its records were refused, and why the first of them was."""
 
     rejected: int = 0
@@ -37,7 +37,7 @@ class Receiver:
     def __init__(self, signs: Signs, metrics: Callable[[], Iterable[str]]) -> None:
         self._signs, self._metrics = signs, metrics
 
-    def take(self, bearer: Bearer, signal: str, body: bytes, form: Form) -> Taken:
+    def take(self, bearer: Bearer, signal: str, body: bytes, form: Form) -> ExportResult:
         """Everything that can be taken; ValueError where the whole is no export, and nothing of it is kept."""
         found = list(islice(read(form, signal, body), MOST_RECORDS + 1))
         if len(found) > MOST_RECORDS:
@@ -50,7 +50,7 @@ class Receiver:
         if "beat" in bearer.scopes:
             for who, task in islice(export.heard(), MOST_HEARD):
                 self._signs.hear(who, task)
-        return Taken(len(refused), refused[0] if refused else "")
+        return ExportResult(len(refused), refused[0] if refused else "")
 
     def _take_records(self, records: list[Record], export: "_Export", refuse: Refuse) -> None:
         now, uses, told = time.time(), [], []

@@ -19,7 +19,7 @@ from ..commands import DONE, FAILED, command, complain, option, whole
 from ..tables import ask
 from . import device, shim
 from .clients import AGENTS, NAMES, CodingAgent, Wiring
-from .device import Given
+from .device import IssuedToken
 from .documents import Addition
 from .journal import PRIVATE, Change, Journal, read, write
 
@@ -175,7 +175,7 @@ def _kept(token_file: Path) -> dict[str, str]:
     return shim.as_named({name: value for name, equals, value in pairs if equals})
 
 
-def _keep_token(wiring: Wiring, given: Given) -> None:
+def _keep_token(wiring: Wiring, given: IssuedToken) -> None:
     lines = {
         "TELEMETRY_URL": wiring.site, "TELEMETRY_TOKEN": given.token, "TELEMETRY_ASKS": given.asks,
     }  # fmt: skip

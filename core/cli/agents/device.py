@@ -16,7 +16,7 @@ class NotGiven(TelemetryError):
     """There is no token; the message says why."""
 
 
-class Given(NamedTuple):
+class IssuedToken(NamedTuple):
     """A token that a person gave."""
 
     token: str
@@ -25,7 +25,7 @@ class Given(NamedTuple):
     asks: str
 
 
-def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) -> Given:
+def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) -> IssuedToken:
     """Ask for a token and wait for it. `show` is told the address and the code that a person types there."""
     _status, said = call(site, "connect", wants)
     show(site + said["verification_path"], said["user_code"])
@@ -38,7 +38,7 @@ def fetch(site: str, wants: dict[str, Any], show: Callable[[str, str], None]) ->
             time.sleep(slow.seconds)
             continue
         if status == 200:
-            return Given(answer["token"], answer["agent"], answer["is_prefix"], answer["asks"])
+            return IssuedToken(answer["token"], answer["agent"], answer["is_prefix"], answer["asks"])
     raise NotGiven("nobody typed the code in time: run the command again")
 
 

@@ -18,7 +18,7 @@ from core.history.agents.origins import neighbourhood_of, origin_of
 from core.history.audit.at_commit import append_at_commit
 from core.history.people import tokens
 from core.history.people.actor import acted
-from core.history.people.tokens import SCOPES, NotYours, Wanted
+from core.history.people.tokens import SCOPES, NotYours, TokenSpec
 from core.models import AgentToken, DeviceCode
 from core.values.names import checked_name
 
@@ -102,7 +102,7 @@ def find(typed: str) -> DeviceCode | None:
     return still.filter(code=code).first() if len(code) == LENGTH else None
 
 
-def give(user: Any, code: str, wanted: Wanted) -> DeviceCode | None:
+def give(user: Any, code: str, wanted: TokenSpec) -> DeviceCode | None:
     """Let the command have such a token of this person's; None where it does not wait any more.
 
     Raises NotYours, or ValueError, as `tokens.make` does when it is made.
@@ -151,7 +151,7 @@ def _made(asked: DeviceCode) -> DeviceReply:
     asked.state = DeviceCode.State.FETCHED
     asked.save(update_fields=["state"])
     said = json.loads(asked.wanted)
-    wanted = Wanted(**{**said, "scopes": tuple(said["scopes"])})
+    wanted = TokenSpec(**{**said, "scopes": tuple(said["scopes"])})
     if asked.person is None or not asked.person.is_active:
         return DeviceReply("refused")
     how = {"through": "a code", "machine": asked.machine, "address": asked.address}

@@ -21,7 +21,7 @@ from core.errors import StoreUnavailable
 from core.history.approvals import alarms, ends, quorum, signing
 from core.history.approvals.answers import edits, holds
 from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import ALONE, LACKING, Given, Powers, Verdict, powers_of
+from core.history.approvals.policy import ALONE, LACKING, AnswerEvidence, Powers, Verdict, powers_of
 from core.history.approvals.quorum import Counted
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
@@ -56,7 +56,7 @@ INTENT_SECONDS = 10  # an intent that did not reach Redis by then can never take
 DIGEST_LENGTH = 64
 DELETED = "This account was deleted."
 OVER = "it does not wait for an answer any more"
-NOTHING = Given()
+NOTHING = AnswerEvidence()
 
 
 class NotAllowed(Refusal):
@@ -87,7 +87,7 @@ class Tried(NamedTuple):
     record: RequestRecord
     approved: bool
     digest: str
-    given: Given
+    given: AnswerEvidence
     now: datetime
     answer: str = ""
     edited: str = ""
@@ -106,7 +106,7 @@ def decide(
     approved: bool,
     reason: str,
     digest: str,
-    given: Given = NOTHING,
+    given: AnswerEvidence = NOTHING,
     edited: str = "",
     asks_back: bool = False,
 ) -> Decision:

@@ -62,7 +62,7 @@ TYPED_LENGTH = 6
 _SOMEBODY = -2_063_548_190  # no key of a row, in the range of one; stands for it in a query
 
 
-class Given(NamedTuple):
+class AnswerEvidence(NamedTuple):
     """What came with an answer. `typed`: of the digest. `fresh`: they showed within five minutes who they are."""
 
     override: bool = False

@@ -24,7 +24,7 @@ from core.history.approvals import alarms
 from core.history.approvals.alarms import Altered
 from core.history.approvals.answerable import Pair
 from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent, sign_intent
-from core.history.approvals.policy import FRESH, TYPED, Given, Powers, Verdict, powers_of
+from core.history.approvals.policy import FRESH, TYPED, AnswerEvidence, Powers, Verdict, powers_of
 from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
 from core.history.audit import entries
@@ -298,7 +298,7 @@ def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionInten
     owner, powers = rule.owner, powers_of(rule.owner)
     if not _stands(rule, record, now) or not _may(rule, powers, record):
         return None
-    said = Tried(record, rule.approved, record.digest, Given(reason=rule.reason), now)
+    said = Tried(record, rule.approved, record.digest, AnswerEvidence(reason=rule.reason), now)
     intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
     # `now` was read before the row was waited for: Redis's own clock says that the rule is not over.
     intent.not_after = min(intent.not_after, rule.expires_at)

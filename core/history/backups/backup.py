@@ -27,7 +27,7 @@ class DamagedRecord(Exception):
 
 
 @dataclass(frozen=True)
-class Taken:
+class BackupResult:
     """A backup that was made: where, how large in bytes, and what it holds."""
 
     path: Path
@@ -35,7 +35,7 @@ class Taken:
     manifest: Manifest
 
 
-def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: None) -> Taken:
+def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: None) -> BackupResult:
     """Write a backup to `path`, or into the folder `path` under a name of its own.
 
     CannotCopy when the database is not at this code's migrations; OSError when it cannot be written.
@@ -45,7 +45,7 @@ def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: No
     with whole_file.whole_file(path) as file, tables.snapshot(), Writer(file) as writer:
         manifest = _write(writer, progress, expect)
         failpoints.reach("backup.before_rename")
-    return Taken(path, path.stat().st_size, manifest)
+    return BackupResult(path, path.stat().st_size, manifest)
 
 
 def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifest:
@@ -87,7 +87,7 @@ def newest_at(folder: Path) -> datetime | None:
     return datetime.strptime(found[0].name, NAMED).replace(tzinfo=UTC) if found else None
 
 
-def take_and_tidy(folder: Path, keep: int) -> Taken:
+def take_and_tidy(folder: Path, keep: int) -> BackupResult:
     """Write one more, and then delete all but the newest `keep`. DamagedRecord: it is written, nothing is deleted."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     taken = take(folder, lambda what, rows: None)

@@ -27,7 +27,7 @@ class Unsure(Exception):
     """It was on its way, and nobody knows whether it was taken."""
 
 
-class Heard(NamedTuple):
+class PostReply(NamedTuple):
     """What was answered. `after`: what it says of when to try again, or ''. `body`: its first bytes, where wanted."""
 
     status: int
@@ -43,7 +43,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> N
     _judge(exchange(url, body, headers, seconds).status)
 
 
-def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> Heard:
+def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> PostReply:
     """Send it, and what was answered, of its body `most` bytes; within `seconds` for all of it.
 
     Refused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
@@ -127,14 +127,14 @@ def _answer(
     sent: tuple[bytes, Mapping[str, str]],
     is_over: threading.Event,
     most: int,
-) -> Heard:
+) -> PostReply:
     body, headers = sent
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request("POST", path, body, {"User-Agent": "agent-telemetry", **headers})
         answer = connection.getresponse()
         # What follows is not read, unless somebody wants it.
-        heard = Heard(
+        heard = PostReply(
             answer.status, answer.headers.get("Retry-After", ""), answer.read(most) if most else b""
         )
     except (OSError, http.client.HTTPException, ValueError) as error:

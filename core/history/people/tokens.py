@@ -54,7 +54,7 @@ class Bearer(NamedTuple):
     known_until: float = 0.0  # by the clock of this process: so long its door asks nobody again
 
 
-class Wanted(NamedTuple):
+class TokenSpec(NamedTuple):
     """A token as its form says it. `days`: how long it is good.
 
     `asks`: for which tools of a coding agent people are asked: * for every one, `prompted` for what the client itself
@@ -70,7 +70,7 @@ class Wanted(NamedTuple):
     asks: str = "*"
     binds: bool = False
 
-    def checked(self) -> "Wanted":
+    def checked(self) -> "TokenSpec":
         """The same; ValueError that names what is wrong with it."""
         checked_name(self.label, "label")
         checked_name(self.agent, "agent")
@@ -95,7 +95,7 @@ class Wanted(NamedTuple):
         )
 
 
-def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
+def make(user: Any, wanted: TokenSpec, **how: Any) -> tuple[AgentToken, str]:
     """A new token of this person's and its secret, which is shown now and never again.
 
     An administrator may make one for any name and owns that agent from then on; everybody else for agents that are
@@ -126,7 +126,7 @@ def make(user: Any, wanted: Wanted, **how: Any) -> tuple[AgentToken, str]:
     return token, secret
 
 
-def check_may_make(user: Any, wanted: Wanted) -> None:
+def check_may_make(user: Any, wanted: TokenSpec) -> None:
     """NotYours unless this person may make such a token now."""
     is_administrator = user.has_perm(MAKE)
     if not is_administrator and not owns(user, wanted.agent, wanted.is_prefix):

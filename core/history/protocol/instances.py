@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.history.database import locks
 from core.history.notices.sealing import Unreadable, seal, unseal
 from core.history.people import tokens
-from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, Wanted
+from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, TokenSpec
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
 from core.values.moments import utc_text
 
@@ -93,7 +93,7 @@ def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Ch
     now = timezone.now()
     days = min(LONGEST_DAYS, max(1, (provisioner.expires_at - now).days + 1))
     with transaction.atomic():
-        token, secret = tokens.make(provisioner.owner, Wanted(name[:NAME_KEPT], agent, False, ASKS, days))
+        token, secret = tokens.make(provisioner.owner, TokenSpec(name[:NAME_KEPT], agent, False, ASKS, days))
         token.expires_at = min(token.expires_at, provisioner.expires_at)
         token.save(update_fields=["expires_at"])
         instance = ProtocolInstance(id=instance_id, agent=agent, name=name, token=token, created_at=now)

@@ -27,7 +27,7 @@ class NoIndex(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuery:
     """What is looked for: all of it must fit. Days are UTC days on which it was asked, both included."""
 
     query: str = ""
@@ -50,7 +50,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchPage:
     """Requests, newest first. `before`: the number after which the next page begins; None on the last one."""
 
     rows: list[ApprovalRecord]
@@ -58,17 +58,17 @@ class Found:
     count: int  # at most COUNTED + 1
 
 
-def find(question: Question, size: int, before: int | None = None) -> Found:
+def find(question: SearchQuery, size: int, before: int | None = None) -> SearchPage:
     """One page of at most `COUNTED`, in three to six queries. NoIndex where the index does not answer."""
     words = _words(question)
     counted = _numbers(question, words, COUNTED + 1, None)
     numbers = counted[: size + 1] if before is None else _numbers(question, words, size + 1, before)
     shown = numbers[:size]
     rows = _rows([request_id for _, request_id in shown])
-    return Found(rows, shown[-1][0] if len(numbers) > size else None, len(counted))
+    return SearchPage(rows, shown[-1][0] if len(numbers) > size else None, len(counted))
 
 
-def everything(question: Question) -> Iterator[list[ApprovalRecord]]:
+def everything(question: SearchQuery) -> Iterator[list[ApprovalRecord]]:
     """All that is found, newest first, two hundred at a time, each by queries of its own."""
     before: int | None = None
     while numbers := _numbers(question, _words(question), EXPORTED_AT_ONCE, before):
@@ -88,7 +88,7 @@ def _rows(ids: list[Any]) -> list[ApprovalRecord]:
     return [known[str(request_id)] for request_id in ids if str(request_id) in known]
 
 
-def _words(question: Question) -> list[Term]:
+def _words(question: SearchQuery) -> list[Term]:
     """What is asked of the index; while it is made anew only what all of it has."""
     with _index() as cursor:
         if not has_facts(cursor):
@@ -118,7 +118,9 @@ class _Source:
     order: str = "k.number"
 
 
-def _numbers(question: Question, words: list[Term], size: int, before: int | None) -> list[tuple[int, UUID]]:
+def _numbers(
+    question: SearchQuery, words: list[Term], size: int, before: int | None
+) -> list[tuple[int, UUID]]:
     """Newest first. PostgreSQL would guess how rare the words are, so it tries the newest, and then takes the index."""
     bounds = list(_bounds(question, before))
     if not words:
@@ -129,7 +131,7 @@ def _numbers(question: Question, words: list[Term], size: int, before: int | Non
     return newest if len(newest) == size else _asked(_by_gin(words, bounds), question, size)
 
 
-def _asked(source: _Source, question: Question, size: int) -> list[tuple[int, UUID]]:
+def _asked(source: _Source, question: SearchQuery, size: int) -> list[tuple[int, UUID]]:
     # An index that a pruning could not reach must not tell what the text was.
     conditions = [*source.conditions, "(r.body_pruned_at IS NULL OR k.pruned)"]
     exact = {FACTS[name]: value for name, value in question.exact.items()}
@@ -184,7 +186,7 @@ def _as_conditions(column: str, bounds: list[Bound]) -> tuple[tuple[str, ...], t
     return tuple(f"{column} {comparison} %s" for comparison, _ in bounds), tuple(value for _, value in bounds)
 
 
-def _bounds(question: Question, before: int | None) -> Iterator[Bound]:
+def _bounds(question: SearchQuery, before: int | None) -> Iterator[Bound]:
     if question.first is not None:
         yield ">=", first_number(_start(question.first))
     if question.last is not None:

@@ -18,7 +18,7 @@ from core.history.backups.restore import restore
 from core.history.checks import check_context_key, check_sealed
 from core.history.proof.verification import verify
 from core.history.search import index
-from core.history.search.find import Question, find
+from core.history.search.find import SearchQuery, find
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import is_sealed, key_of, keys
 from dashboard.approvals import known
@@ -78,7 +78,7 @@ def column(request_id: str) -> str:
 
 
 def found(query: str) -> list[str]:
-    return [str(row.pk) for row in find(Question(query), 25).rows]
+    return [str(row.pk) for row in find(SearchQuery(query), 25).rows]
 
 
 def pieces_in_sql() -> list[str]:

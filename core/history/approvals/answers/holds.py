@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from core import failpoints
 from core.approvals.request import Decision
-from core.history.approvals.policy import Given
+from core.history.approvals.policy import AnswerEvidence
 from core.history.audit import entries
 from core.history.audit.entries import Fact
 from core.history.database.prepared import Query
@@ -57,7 +57,7 @@ def seconds_for(record: RequestRecord, digest: str, now: datetime) -> int:
     return seconds if answerable and record.deadline_at - now >= LEAST_LEFT else 0
 
 
-def hold(intent: DecisionIntent, given: Given, now: datetime, seconds: int) -> None:
+def hold(intent: DecisionIntent, given: AnswerEvidence, now: datetime, seconds: int) -> None:
     """Make this attempt, which is not saved yet, one that is held."""
     intent.outcome = HELD
     intent.release_at = now + timedelta(seconds=seconds)

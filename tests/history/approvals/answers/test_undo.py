@@ -11,7 +11,7 @@ from core import DecisionUnconfirmed
 from core.history.approvals import decisions
 from core.history.approvals.answers import holds, release
 from core.history.approvals.answers.holds import Held
-from core.history.approvals.policy import Given
+from core.history.approvals.policy import AnswerEvidence
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Vote
 from core.store.approvals import read_record_and_time
 from tests.history.audit.chain import assert_chain_is_whole, kinds_of
@@ -213,7 +213,7 @@ def test_what_came_with_the_answer_counts_at_the_release(held, maria, gate, rele
     ApprovalType.objects.create(name="deploy", high_risk=True, reason_required=True)
     request = gate.open_request("deploy")
     digest = live_record(gate, request.request_id).digest
-    said = {"reason": "reviewed", "digest": digest, "given": Given(typed=digest[:6], fresh=True)}
+    said = {"reason": "reviewed", "digest": digest, "given": AnswerEvidence(typed=digest[:6], fresh=True)}
     told = decisions.decide(gate._store, maria, request.request_id, approved=True, **said)
     assert told.outcome == "on_hold"
     assert [decision.accepted for decision in released()] == [True]
