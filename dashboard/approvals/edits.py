@@ -26,7 +26,7 @@ NOTHING = "null"  # is no change that can be approved, whatever is asked
 
 
 @dataclass(frozen=True)
-class Line:
+class EditLine:
     """One value that is changed, as a reader sees it: secrets stay hidden."""
 
     name: str
@@ -43,7 +43,7 @@ class Editing:
     text: str
     barred: str = ""
     problem: str = ""
-    changes: tuple[Line, ...] = ()
+    changes: tuple[EditLine, ...] = ()
     mark: str = ""
     most: int = MAX_REASON_LENGTH
 
@@ -94,11 +94,11 @@ def _looked_at(
     return Editing(live, verdict, text, changes=lines, mark=mark), stored
 
 
-def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[Line, ...]:
+def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[EditLine, ...]:
     shown = []
     for change in edits.differences(asked, wanted):
         before, after = (json.dumps(_at(tree, change.path)) for tree in (masked, hidden))
-        shown.append(Line(change.name, before, after))
+        shown.append(EditLine(change.name, before, after))
     return tuple(shown)
 
 

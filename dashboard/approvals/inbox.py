@@ -28,7 +28,7 @@ MOST_TOGETHER = 100  # that one press answers
 MOST_COLUMNS = 8  # that differ; what differs in more is looked at one by one
 
 
-class Line(NamedTuple):
+class InboxLine(NamedTuple):
     """One request, or several that are alike, of which `first` is the most urgent."""
 
     first: Account
@@ -81,7 +81,7 @@ class Together:
     held: str = ""  # that somebody is approving some of them now
 
     @classmethod
-    def of(cls, line: Line, verdict: Verdict) -> "Together":
+    def of(cls, line: InboxLine, verdict: Verdict) -> "Together":
         """The first of them, as many as one press answers."""
         columns, alike = line.columns, line.alike
         shared = [(name, text) for name, text in line.first.values if name not in columns]
@@ -101,7 +101,7 @@ class Inbox:
     """One page of the queue. `waiting` counts requests, on whatever page."""
 
     filters: Filters
-    shown: list[Line]
+    shown: list[InboxLine]
     together: Together | None
     groups: dict[str, list[Link]]
     waiting: int
@@ -120,7 +120,7 @@ class Inbox:
         return self.filters.to_page(self.filters.page + 1)
 
     @property
-    def rows(self) -> list[tuple[Line, str]]:
+    def rows(self) -> list[tuple[InboxLine, str]]:
         """Each line, and the query that shows it."""
         return [(line, self.filters.selecting(line.id)) for line in self.shown]
 
@@ -191,7 +191,7 @@ def may_go_together(audience: Audience, account: Account) -> bool:
 
 def lines_of(
     accounts: Iterable[Account], audience: Audience, odd: set[str], apart: Container[str] = ()
-) -> list[Line]:
+) -> list[InboxLine]:
     """The lines by deadline. What is unusual, was handed over, or must be looked at alone, is never folded."""
     crowds: dict[str, list[Account]] = defaultdict(list)
     lines = []
@@ -201,16 +201,16 @@ def lines_of(
             crowds[account.shape].append(account)
         else:
             risky = is_risky(audience, account)
-            lines.append(Line(account, odd=account.request_id in odd, risky=risky))
+            lines.append(InboxLine(account, odd=account.request_id in odd, risky=risky))
     for alike in crowds.values():
         if len(alike) >= FEWEST and len(differing(alike)) <= MOST_COLUMNS:
-            lines.append(Line(alike[0], tuple(alike)))
+            lines.append(InboxLine(alike[0], tuple(alike)))
         else:
-            lines += [Line(account, risky=is_risky(audience, account)) for account in alike]
+            lines += [InboxLine(account, risky=is_risky(audience, account)) for account in alike]
     return sorted(lines, key=lambda line: urgency(line.first))
 
 
-def page_of(lines: Iterable[Line], page: int) -> list[Line]:
+def page_of(lines: Iterable[InboxLine], page: int) -> list[InboxLine]:
     """Those of one page, by deadline: each agent's first before any agent's second, and so on; a fleet is one of them.
 
     So however many one agent asks, or one token in however many names, nobody else's request is hidden behind them.
@@ -226,7 +226,7 @@ def page_of(lines: Iterable[Line], page: int) -> list[Line]:
     return sorted(shown, key=lambda line: urgency(line.first))
 
 
-def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
+def _heard_of(lines: list[InboxLine], now: datetime) -> tuple[dict[str, Asker], dict[str, datetime]]:
     """Agents by name, and when calls last waited for requests, in one round trip."""
     if not lines:
         return {}, {}
@@ -241,7 +241,7 @@ def _heard_of(lines: list[Line], now: datetime) -> tuple[dict[str, Asker], dict[
     return {state.heartbeat.agent_id: Asker.of(state, now) for state in states}, listened_of(ids, left, now)
 
 
-def _told(lines: list[Line], standing: RequestStandings, now: datetime) -> list[Line]:
+def _told(lines: list[InboxLine], standing: RequestStandings, now: datetime) -> list[InboxLine]:
     """The same, each with what people and its agent do meanwhile."""
     askers, listened = _heard_of(lines, now)
     told = []

@@ -33,13 +33,12 @@ from dashboard.access import Approval
 from dashboard.approvals import known as names
 from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
-from dashboard.approvals.detail.callback import Line as Telling
-from dashboard.approvals.detail.callback import line_of
+from dashboard.approvals.detail.callback import CallbackLine, line_of
 from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import Since
 from dashboard.display.context import whole_tree
 from dashboard.display.warnings import warnings_of
-from dashboard.notices.lines import Line as NoticeLine
+from dashboard.notices.lines import NoticeLine
 
 PAGE_CHARACTERS = 1_500_000  # of HTML
 SHOWN_ENDED = 10
@@ -244,7 +243,7 @@ class ApprovalPage:
 
     handed: HandOverSummary | None = None  # to whom it was handed over last
     told: Sequence[NoticeLine] = ()  # the notices of it, newest first
-    callback: Telling | None = None  # telling its agent how it ended
+    callback: CallbackLine | None = None  # telling its agent how it ended
 
     @property
     def uncertain(self) -> list[Step]:

@@ -39,7 +39,7 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleLine:
     """One rule in the list. `state`: works, revoked, over, used or idle."""
 
     rule: Rule
@@ -48,7 +48,7 @@ class Line:
     unread: str = ""  # why nobody can say which values it looks at
 
     @classmethod
-    def of(cls, rule: Rule, deciders: set[int], now: datetime) -> "Line":
+    def of(cls, rule: Rule, deciders: set[int], now: datetime) -> "RuleLine":
         """As it stands now."""
         state = _state(rule, deciders, now)
         try:
@@ -86,7 +86,7 @@ def show(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         "page": page,
-        "lines": [Line.of(rule, deciders, now) for rule in page],
+        "lines": [RuleLine.of(rule, deciders, now) for rule in page],
         "may_revoke": access.may_revoke(request.user),
         "off": not settings.TELEMETRY_RULES,
     }

@@ -23,7 +23,7 @@ from dashboard import words
 from dashboard.approvals.detail import callback
 from dashboard.health import words as said
 from dashboard.notices import words as notice_words
-from dashboard.notices.lines import Line
+from dashboard.notices.lines import NoticeLine
 
 SHOWN_SET_ASIDE = 50
 SHOWN_CHARACTERS = 2_000
@@ -67,8 +67,8 @@ class HealthPage:
     worries: list[Worry]
     set_aside: list[SetAside]
     now: datetime
-    not_told: list[Line]
-    not_taken: list[callback.Line]
+    not_told: list[NoticeLine]
+    not_taken: list[callback.CallbackLine]
 
     @property
     def recorder_word(self) -> tuple[str, str]:
@@ -115,8 +115,8 @@ def read_page() -> HealthPage:
     except DatabaseError as error:
         state.problems.setdefault("database", str(error))
     now = state.recorder.heartbeat.now if state.recorder else timezone.now()
-    lines = [Line.of(notice) for notice in not_told]
-    ends = [callback.Line.of(row) for row in not_taken]
+    lines = [NoticeLine.of(notice) for notice in not_told]
+    ends = [callback.CallbackLine.of(row) for row in not_taken]
     return HealthPage(state, _worries(state), [SetAside.of(entry) for entry in entries], now, lines, ends)
 
 

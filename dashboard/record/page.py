@@ -31,7 +31,7 @@ AROUND = 60  # characters on either side of a word
 
 
 @dataclass(frozen=True)
-class Line:
+class MatchLine:
     """One value of a context in which a word stands: the names that lead to it, and the text around the word."""
 
     name: str
@@ -53,7 +53,7 @@ class Result:
     requested_at: datetime
     ended_at: datetime | None
     took: timedelta | None
-    lines: list[Line]
+    lines: list[MatchLine]
     more: int
     pruned_at: datetime | None
     facts: str
@@ -154,14 +154,14 @@ def _facts(context: str) -> str:
     return facts_of(lines_in(masked_json(context).text)) if len(context) <= COMPARED_CHARACTERS else ""
 
 
-def _lines(context: str, question: SearchQuery) -> list[Line]:
+def _lines(context: str, question: SearchQuery) -> list[MatchLine]:
     terms, typed = question.terms, _typed(question.query)
     found = []
     for name, value in lines_of(context):
         own_name = name.rpartition(".")[2]  # every line of a payment would have its word otherwise
         for text in value.split("\n"):
             if _stands_in(f"{own_name} {text}", terms):
-                found.append(Line(name, _around(text, typed)))
+                found.append(MatchLine(name, _around(text, typed)))
     return found
 
 

@@ -22,7 +22,7 @@ from core.history.notices.post import NotSent, Unsure, exchange
 from core.history.people.tokens import Bearer, NotYours
 from core.history.protocol import instances as kept
 from core.history.protocol import requests as asked
-from core.history.protocol.instances import Change, Delivery
+from core.history.protocol.instances import Delivery, InstanceChange
 from core.history.protocol.values import digest_of
 from core.models import ProtocolAnswer
 from core.values.moments import utc_text
@@ -42,7 +42,7 @@ class Operation(NamedTuple):
     bearer: Bearer
     name: str
     key: str
-    change: Change
+    change: InstanceChange
     digest: str
     instance_id: uuid.UUID
 
@@ -157,7 +157,7 @@ UNDER_WAY = "Another call with this key is being carried out. Ask again with the
 UNVERIFIED = "The receiver did not answer the challenge as it must. Nothing was changed."
 
 
-def _change(body: dict[str, Any], is_new: bool) -> Change:
+def _change(body: dict[str, Any], is_new: bool) -> InstanceChange:
     """What is to be set; Refused by the name of the field that is wrong."""
     removes = not is_new and "delivery" in body and body["delivery"] is None
     fields(
@@ -171,8 +171,8 @@ def _change(body: dict[str, Any], is_new: bool) -> Change:
     if name is not None and not name.isprintable():
         raise invalid("instance_name", "instance_name has a control character.")
     if removes:
-        return Change(name, "")
-    return Change(name, _delivery(body["delivery"]) if "delivery" in body else None)
+        return InstanceChange(name, "")
+    return InstanceChange(name, _delivery(body["delivery"]) if "delivery" in body else None)
 
 
 def _delivery(said: Any) -> Delivery:

@@ -12,7 +12,7 @@ from core.api import asking, hooks
 from core.api.answers import Refused
 from core.api.bearers import agent_of
 from core.api.desk import AWAY, Desk
-from core.api.routes import ROUTES, Call
+from core.api.routes import ROUTES, ApiCall
 from core.approvals.request import ApprovalRequest
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
@@ -136,7 +136,7 @@ class Asker:
     ) -> dict[str, Any]:  # fmt: skip
         """What the door answers to this, without its way over HTTP."""
         way = ROUTES[method, path]
-        call = Call(bearer or self._bearer, query or self._query, body, "", of, self._desk)
+        call = ApiCall(bearer or self._bearer, query or self._query, body, "", of, self._desk)
         waiting: Any = way.answer(call) if way.waits else self._desk.run(partial(way.answer, call))
         reply: dict[str, Any] = (await waiting).body
         return reply

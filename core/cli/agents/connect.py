@@ -21,7 +21,7 @@ from . import device, shim
 from .clients import AGENTS, NAMES, CodingAgent, Wiring
 from .device import IssuedToken
 from .documents import Addition
-from .journal import PRIVATE, Change, Journal, read, write
+from .journal import PRIVATE, FileChange, Journal, read, write
 
 SCOPES = ["ask", "beat", "events", "usage"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -94,7 +94,7 @@ def cmd_connect(args: Namespace) -> int:
     return _connect(args, wiring, journal, changes)
 
 
-Changes = list[tuple[CodingAgent, Addition, Change]]
+Changes = list[tuple[CodingAgent, Addition, FileChange]]
 
 
 def _connect(args: Namespace, wiring: Wiring, journal: Journal, changes: Changes) -> int:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from core.history.audit import guards
 from core.history.audit.chain import START, Link, Walk, span
 from core.history.database.sqlite.base import exact_text
-from core.history.proof.checkpoints import Checkpoint, Line, read
+from core.history.proof.checkpoints import Checkpoint, CheckpointLine, read
 from core.history.proof.requests import wrong_requests
 from core.history.proof.rules import wrong_rules
 from core.models import AuditCheck, AuditEntry, AuditHead
@@ -303,7 +303,7 @@ class _Marks:
                 f"there is no checkpoint in {path}: a cut end or a record written anew would not show"
             )
 
-    def _lines(self, path: Path) -> Iterator[Line]:
+    def _lines(self, path: Path) -> Iterator[CheckpointLine]:
         try:
             yield from read(path)
         except OSError as error:

@@ -47,7 +47,7 @@ class Delivery(NamedTuple):
         return cls(**json.loads(text)) if text else None
 
 
-class Change(NamedTuple):
+class InstanceChange(NamedTuple):
     """What an operation sets. delivery: None leaves it, '' removes it."""
 
     name: str | None
@@ -82,7 +82,9 @@ def answered(row: ProtocolAnswer) -> dict[str, Any]:
     return said
 
 
-def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Change) -> dict[str, Any]:
+def make(
+    bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: InstanceChange
+) -> dict[str, Any]:
     """A new instance with its credential, which the answer alone has. Raises NotYours."""
     if len(bearer.agent) > FLEET_LENGTH:  # a token of before that was refused
         raise NotYours(TOO_LONG)
@@ -106,7 +108,7 @@ def make(bearer: Bearer, row: ProtocolAnswer, instance_id: uuid.UUID, change: Ch
     return said
 
 
-def change(row: ProtocolAnswer, instance_id: uuid.UUID, wanted: Change) -> dict[str, Any] | None:
+def change(row: ProtocolAnswer, instance_id: uuid.UUID, wanted: InstanceChange) -> dict[str, Any] | None:
     """Change it, all or nothing; None where it was deleted meanwhile."""
     with transaction.atomic():
         locks.hold_people()

@@ -48,7 +48,7 @@ def record(said: Mapping[str, str], set_aside: SetAside) -> None:
     tell(calls, shipped_at)
 
 
-class Change(NamedTuple):
+class CallCorrection(NamedTuple):
     """A row that stands otherwise than before."""
 
     row: LLMCall
@@ -91,7 +91,7 @@ class _Batch:
 
     def __init__(self) -> None:
         self.new: list[Call] = []
-        self.corrected: list[Change] = []
+        self.corrected: list[CallCorrection] = []
         self.gone: list[tuple[LLMCall, Call]] = []
         self.touched: set[date] = set()
 
@@ -113,7 +113,7 @@ class _Batch:
         self.gone += others
         if after != before:
             row.shipped_at = max(shipped_at, *(held.shipped_at for held, _call in mine), row.shipped_at)
-            self.corrected.append(Change(row, before, after))
+            self.corrected.append(CallCorrection(row, before, after))
         if after != before or not imported:
             self.touched |= days
         return after
@@ -155,7 +155,7 @@ def _insert(calls: Collection[Call], shipped_at: datetime) -> None:
         cursor.executemany(f"INSERT INTO {LLMCall._meta.db_table} ({names}) VALUES ({marks})", rows)
 
 
-def replace(changes: Collection[Change]) -> None:
+def replace(changes: Collection[CallCorrection]) -> None:
     """Write these rows anew, and move the sums of their hours by the difference."""
     for row, _before, after in changes:
         for column, value in row_of(after).items():

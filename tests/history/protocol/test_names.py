@@ -21,7 +21,7 @@ def test_two_of_one_long_name_are_two(maria, length):
     for key in ("one", "two"):
         row, mine = instances.begin(maker.pk, "create", key, "d")
         assert mine
-        instances.make(bearer, row, uuid.uuid4(), instances.Change("n" * 200, None))
+        instances.make(bearer, row, uuid.uuid4(), instances.InstanceChange("n" * 200, None))
     names = set(ProtocolInstance.objects.values_list("agent", flat=True))
     assert len(names) == 2
     assert all(name.startswith("p" * length) and len(name) <= 255 for name in names)
