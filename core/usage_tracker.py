@@ -31,7 +31,7 @@ from .usage.quantities import Quantities
 from .usage.shipper import Shipper
 from .usage.spool import Spool, forget_inherited_files
 from .usage.telling import (
-    Odd,
+    Oddities,
     counts_of,
     identity_of,
     moment_us,
@@ -168,7 +168,7 @@ class UsageTracker(UsesStore):
 
         Told again with the same `call_id` the fuller telling holds; with `correct` this one, also where it lowers.
         """
-        odd, inside = Odd(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
+        odd, inside = Oddities(), checked_flag(cached_tokens_in_input, "cached_tokens_in_input")
         found = quantities_of(usage, odd)
         named = model or (found and found.model) or model
         flags = (cache_hit, prompt_cache_hit, correct)
@@ -200,7 +200,7 @@ class UsageTracker(UsesStore):
         self._spool.append(f'{{"call_id":{named},{said},"given":{given}}}\n'.encode())
         self._shipper.notice()
 
-    def _tell_once(self, odd: Odd, provider: str, name: str | None) -> None:
+    def _tell_once(self, odd: Oddities, provider: str, name: str | None) -> None:
         for sentence in odd.said:
             model = f"{provider}/{name}"
             if (model, sentence) not in self._told and len(self._told) < MOST_TOLD:

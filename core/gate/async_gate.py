@@ -19,7 +19,7 @@ from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
 from .forms import seconds_of
 from .gate import Asks, by_default, checked_default, id_of, pending_of, sought
-from .hands import Hands
+from .hands import DaemonThreadPool
 from .waits import Waits
 from .way import MOVED_SECONDS, AnswerOptions, AskOptions, Timeout, question_of
 
@@ -44,7 +44,7 @@ class AsyncGate(Asks):
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._hands = Hands()
+        self._hands = DaemonThreadPool()
         self._waits = Waits(self._way.ear)
         self._withdrawals: set[Future[None]] = set()
 

@@ -92,14 +92,14 @@ _NO_CHAT = re.compile(
 )
 
 
-class Dated(NamedTuple):
+class DatedValue(NamedTuple):
     """Something that holds from the start of a UTC day on; '' from ever."""
 
     since: str
     what: Any
 
 
-def _standing(entries: list[Dated], at: datetime) -> Any:
+def _standing(entries: list[DatedValue], at: datetime) -> Any:
     day = at.astimezone(UTC).date().isoformat()
     found = [entry.what for entry in entries if entry.since <= day]
     return found[-1] if found else None
@@ -176,9 +176,9 @@ class PriceBook:
         return own
 
     @cached_property
-    def _own_by_id(self) -> dict[str, list[Dated]]:
+    def _own_by_id(self) -> dict[str, list[DatedValue]]:
         """Own prices under what the book takes their providers for."""
-        found: dict[str, list[Dated]] = {}
+        found: dict[str, list[DatedValue]] = {}
         for said, entries in self._own.items():
             name, _slash, of = said.partition("/")
             found.setdefault(f"{provider_id(name)}/{of}", []).extend(entries)
@@ -197,9 +197,9 @@ def configured_book() -> PriceBook:
     return PriceBook(setting("TELEMETRY_PREMIUM_MODELS"), setting("TELEMETRY_PRICES"))
 
 
-def parse_premium_models(text: str) -> dict[str, list[Dated]]:
+def parse_premium_models(text: str) -> dict[str, list[DatedValue]]:
     """`provider=model` or `provider=model@2026-01-31`, with commas between; a date says from when it holds."""
-    found: dict[str, list[Dated]] = {}
+    found: dict[str, list[DatedValue]] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         provider, equals, named = (part.strip() for part in entry.partition("="))
         model, sign, since = (
@@ -209,11 +209,11 @@ def parse_premium_models(text: str) -> dict[str, list[Dated]]:
             raise ValueError(
                 f"TELEMETRY_PREMIUM_MODELS: {entry!r} is not provider=model or provider=model@date"
             )
-        _add(found, provider, Dated(_checked_date(since, "TELEMETRY_PREMIUM_MODELS"), model), entry)
+        _add(found, provider, DatedValue(_checked_date(since, "TELEMETRY_PREMIUM_MODELS"), model), entry)
     return found
 
 
-def _add(found: dict[str, list[Dated]], name: str, dated: Dated, entry: object) -> None:
+def _add(found: dict[str, list[DatedValue]], name: str, dated: DatedValue, entry: object) -> None:
     entries = found.setdefault(name.lower(), [])
     if any(other.since == dated.since for other in entries):
         raise ValueError(f"{entry!r}: {name} has two entries from {dated.since or 'the beginning'} on")
@@ -232,7 +232,7 @@ def _checked_date(text: str, where: str) -> str:
     return text
 
 
-def parse_own_prices(text: str) -> dict[str, list[Dated]]:
+def parse_own_prices(text: str) -> dict[str, list[DatedValue]]:
     """A JSON list of `{"model": "provider/name", "input": "3", "output": "15", ...}`, as docs/agents/usage.md shows."""
     if not text.strip():
         return {}
@@ -242,7 +242,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
         raise ValueError(f"TELEMETRY_PRICES is not JSON: {error}") from error
     if not isinstance(entries, list):
         raise ValueError("TELEMETRY_PRICES must be a JSON list of objects")
-    found: dict[str, list[Dated]] = {}
+    found: dict[str, list[DatedValue]] = {}
     for entry in entries:
         if not isinstance(entry, dict) or "/" not in str(entry.get("model", "")):
             raise ValueError(f"TELEMETRY_PRICES: {entry!r} has no model such as provider/name")
@@ -253,7 +253,7 @@ def parse_own_prices(text: str) -> dict[str, list[Dated]]:
         prices = {kind: _own_price(entry, kind) for kind in _KINDS if kind in entry}
         if not {"input", "output"} <= prices.keys():
             raise ValueError(f"TELEMETRY_PRICES: {entry['model']} needs the prices of input and output")
-        _add(found, str(entry["model"]), Dated(since, prices), entry["model"])
+        _add(found, str(entry["model"]), DatedValue(since, prices), entry["model"])
     return found
 
 

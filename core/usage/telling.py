@@ -44,7 +44,7 @@ Good = TypeVar("Good")
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Odd:
+class Oddities:
     """What was odd in one telling, in sentences; with TELEMETRY_STRICT the first of them is raised."""
 
     def __init__(self) -> None:
@@ -133,7 +133,7 @@ def moment_us(at: object) -> int:
 # Tokens as callers count them
 
 
-def counted(told: object, cached: tuple[object, object], inside: bool, odd: Odd) -> Tokens:
+def counted(told: object, cached: tuple[object, object], inside: bool, odd: Oddities) -> Tokens:
     """What was told of tokens; `cached` are those read and written, `inside` says that `input` counts them too."""
     try:
         read = token_count(cached[0], "prompt_cache_read_tokens")
@@ -165,7 +165,7 @@ def _good_part(told: object, cached: tuple[object, object], inside: bool) -> Tok
 
 
 def counts_of(
-    quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Odd
+    quantities: Quantities | None, tokens: object, cached: tuple[object, object], inside: bool, odd: Oddities
 ) -> Tokens:
     """The counts of the provider, where its answer had any; else those that the caller told."""
     if quantities is None or (tokens is not None and quantities == Quantities()):
@@ -173,7 +173,7 @@ def counts_of(
     return quantities.tokens
 
 
-def quantities_of(usage: object, odd: Odd) -> Quantities | None:
+def quantities_of(usage: object, odd: Oddities) -> Quantities | None:
     """What a provider's answer holds, or its usage; None for None. What was odd about it is told in `odd`."""
     if usage is None or isinstance(usage, Quantities):
         return usage
@@ -203,7 +203,7 @@ def identity_of(quantities: Quantities | None) -> str | None:
 
 
 def numbers_of(
-    cost: object, counts: Tokens, duration_ms: object, odd: Odd, quantities: Quantities | None = None
+    cost: object, counts: Tokens, duration_ms: object, odd: Oddities, quantities: Quantities | None = None
 ) -> str:
     """The numbers of a call as a part of its line."""
     amount = None if cost is None else odd.good(nano_dollars, cost, None)
@@ -223,7 +223,7 @@ def numbers_of(
     )
 
 
-def _rest(of: Quantities, odd: Odd) -> str:
+def _rest(of: Quantities, odd: Oddities) -> str:
     tier, request_id = (odd.good(_optional, said, "") for said in (of.service_tier, of.request_id))
     told = {
         "cache_write_1h": of.cache_write_1h,

@@ -21,7 +21,7 @@ from core.values.secrets import masked_json
 from dashboard import words
 from dashboard.agents.row import AgentRow
 from dashboard.agents.timeline import Timeline
-from dashboard.approvals.page import Ended, Step
+from dashboard.approvals.page import EndedRequest, Step
 from dashboard.display.amounts import whole_percent
 from dashboard.display.context import visible_json
 
@@ -199,7 +199,7 @@ class AgentPage:
     metadata: SafeString | str
     timeline: Timeline
     waiting: list[WaitingRequest]
-    ended: list[Ended]
+    ended: list[EndedRequest]
     runs: list[Run]
     tasks: list[Task]
     mail: list[SignalLine]
@@ -274,7 +274,7 @@ def _page(
         metadata=visible_json(metadata) if metadata else "",
         timeline=Timeline.of(snapshot.timeline, until, two_processes=row is not None and _conflict(row)),
         waiting=snapshot.waiting,
-        ended=[Ended.of(record, recorded=True) for record in history.ended],
+        ended=[EndedRequest.of(record, recorded=True) for record in history.ended],
         runs=[Run.of(run, row) for run in history.runs],
         tasks=[Task.of(task) for task in history.tasks],
         mail=[SignalLine.waiting(signal) for signal in snapshot.mail],

@@ -17,7 +17,7 @@ from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
 from dashboard.agents.asked import ListQuery
 from dashboard.agents.listing import fleet_page, nothing_known
-from dashboard.agents.meant import Meant, NobodyMeant
+from dashboard.agents.meant import AgentSelection, NothingSelected
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ def show(request: HttpRequest) -> HttpResponse:
 def put_away(request: HttpRequest) -> HttpResponse:
     """Take agents that failed or are lost off the lists: those that the page showed, as they stood then."""
     try:
-        meant = Meant.of(request.POST)
+        meant = AgentSelection.of(request.POST)
         dead = meant.among_all()
         put = putting_away.put_away(dead, request.user)
         left = max(0, len(dead) - putting_away.AT_ONCE)
         level, text = messages.SUCCESS, words.put_away(len(put), left) if put else words.NOBODY_PUT_AWAY
-    except NobodyMeant:
+    except NothingSelected:
         level, text = messages.ERROR, words.NOT_MEANT
     except StoreUnavailable as error:
         level, text = messages.ERROR, words.NOTHING_CHANGED.format(error=error)

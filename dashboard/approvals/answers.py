@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from core.history.approvals.answers import extensions, holds
-from core.history.approvals.answers.holds import Held, Holding
+from core.history.approvals.answers.holds import HeldDecision, Holding
 from core.models import ApprovalRecord
 from core.store.client import open_store
 from core.values.approvals import PENDING
@@ -24,7 +24,7 @@ from dashboard.display.tags import local_time
 logger = logging.getLogger(__name__)
 
 
-def show_held(request: HttpRequest, decision: Held) -> HttpResponse:
+def show_held(request: HttpRequest, decision: HeldDecision) -> HttpResponse:
     """That an approval is held, with the button that takes it back, to stand beside the page."""
     assert decision.release_at is not None
     held = Holding(decision.responder, decision.release_at)

@@ -25,7 +25,7 @@ from dashboard import access, words
 from dashboard.access import Audience
 from dashboard.approvals import known as names
 from dashboard.approvals import unusual
-from dashboard.approvals.inbox import MOST_TOGETHER, InboxLine, Together, may_go_together
+from dashboard.approvals.inbox import MOST_TOGETHER, InboxLine, RequestGroup, may_go_together
 from dashboard.approvals.views import answer_one, inbox_address, known_name
 from dashboard.approvals.waiting import Account, read_waiting
 from dashboard.approvals.words import (
@@ -64,7 +64,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     if not answered:
         return redirect(inbox_address(back))
     audience: Any = Audience.of(request.user)
-    shown = Together.of(InboxLine(answered[0], tuple(answered)), audience.verdict(answered[0]))
+    shown = RequestGroup.of(InboxLine(answered[0], tuple(answered)), audience.verdict(answered[0]))
     approved = request.POST.get("answer") != "deny"
     context = {"together": shown, "approved": approved, "back": back, "inbox": {"now": sorted_out.now}}
     if not approved:

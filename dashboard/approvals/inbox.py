@@ -68,7 +68,7 @@ class InboxLine(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Together:
+class RequestGroup:
     """Requests that are alike: what they share, and a row each of what differs."""
 
     first: Account
@@ -81,7 +81,7 @@ class Together:
     held: str = ""  # that somebody is approving some of them now
 
     @classmethod
-    def of(cls, line: InboxLine, verdict: Verdict) -> "Together":
+    def of(cls, line: InboxLine, verdict: Verdict) -> "RequestGroup":
         """The first of them, as many as one press answers."""
         columns, alike = line.columns, line.alike
         shared = [(name, text) for name, text in line.first.values if name not in columns]
@@ -102,7 +102,7 @@ class Inbox:
 
     filters: Filters
     shown: list[InboxLine]
-    together: Together | None
+    together: RequestGroup | None
     groups: dict[str, list[Link]]
     waiting: int
     pages: int
@@ -163,7 +163,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     return Inbox(
         filters,
         shown,
-        Together.of(chosen, audience.verdict(chosen.first)) if chosen else None,
+        RequestGroup.of(chosen, audience.verdict(chosen.first)) if chosen else None,
         _groups(waiting, filters, holds),
         len(waiting.accounts),
         pages,

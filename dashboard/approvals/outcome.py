@@ -7,15 +7,15 @@ from django.contrib import messages
 from django.db import Error
 
 from core.errors import MalformedRecord, StoreUnavailable
-from core.history.approvals.alarms import Altered
-from core.history.approvals.answers.holds import Held
+from core.history.approvals.alarms import AlteredRequest
+from core.history.approvals.answers.holds import HeldDecision
 from core.history.approvals.decisions import NotAllowed
 from dashboard import words as common
 from dashboard.approvals import words
 
 logger = logging.getLogger(__name__)
 
-FAILURES = (NotAllowed, Altered, ValueError, MalformedRecord, StoreUnavailable, Error)
+FAILURES = (NotAllowed, AlteredRequest, ValueError, MalformedRecord, StoreUnavailable, Error)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Notice:
     kind: str
     text: str
     status: int
-    held: Held | None = None  # it can be taken back yet
+    held: HeldDecision | None = None  # it can be taken back yet
 
     @property
     def level(self) -> int:
@@ -37,7 +37,7 @@ def not_done(error: Exception, sentence: str) -> Notice:
     """One of FAILURES for a reader; `sentence` says what was not done, and takes why."""
     if isinstance(error, NotAllowed):
         return Notice("refused", str(error), 403)
-    if isinstance(error, Altered):
+    if isinstance(error, AlteredRequest):
         return Notice("refused", str(error), 409)
     if isinstance(error, StoreUnavailable):
         return Notice("unsure", sentence.format(why=common.unavailable(error)), 503)

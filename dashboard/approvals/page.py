@@ -97,7 +97,7 @@ class Card(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedRequest:
     """One request that ended: how, by whom, and how far word of it has come."""
 
     request_id: str
@@ -122,14 +122,14 @@ class Ended:
             return timedelta()
 
     @property
-    def drawn(self) -> "Drawn":
+    def drawn(self) -> "EndedParts":
         """Its line but for the time, in HTML."""
         return _drawn(self)
 
     @classmethod
     def of(
         cls, record: RequestRecord | ApprovalRecord, *, recorded: bool, collected: bool = False
-    ) -> "Ended":
+    ) -> "EndedRequest":
         """From Redis, or from SQL, which both tell the same. collected: the agent has it, whatever this one knows."""
         return cls(
             str(record.request_id),
@@ -147,7 +147,7 @@ class Ended:
         )
 
 
-class Drawn(NamedTuple):
+class EndedParts(NamedTuple):
     """The parts of a line of what ended: what it was, how it ended, and why."""
 
     what: SafeString
@@ -156,10 +156,10 @@ class Drawn(NamedTuple):
 
 
 @lru_cache(maxsize=4 * SHOWN_ENDED)
-def _drawn(end: Ended) -> Drawn:
+def _drawn(end: EndedRequest) -> EndedParts:
     """Drawn once for as long as it says the same: a change of one line is told with those that stand beside it."""
     parts = ("_ended_what", "_how", "_ended_why")
-    return Drawn(*(render_to_string(f"dashboard/approvals/{part}.html", {"end": end}) for part in parts))
+    return EndedParts(*(render_to_string(f"dashboard/approvals/{part}.html", {"end": end}) for part in parts))
 
 
 def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
@@ -215,7 +215,7 @@ class ApprovalPage:
 
     request_id: str
     card: Card | None
-    ended: Ended | None
+    ended: EndedRequest | None
     kind: str
     agent_id: str
     context: SafeString | str
@@ -235,7 +235,7 @@ class ApprovalPage:
     warnings: tuple[str, ...] = ()
     since: Since | None = None  # what was approved before it
     joined: Joined | None = None  # the agent, while it waits
-    lately: Sequence[Ended] = ()  # others of its kind
+    lately: Sequence[EndedRequest] = ()  # others of its kind
     comments: Sequence[Comment] = ()
     edited: SafeString | str = ""  # what was approved in the place of what was asked
     revises: str = ""  # the request that was answered by asking back
@@ -261,26 +261,28 @@ class ApprovalPage:
         return [step for step in self.history if step.kind == "decision.voided"]
 
 
-def recently_ended() -> list[Ended]:
+def recently_ended() -> list[EndedRequest]:
     """The newest ends that SQL has recorded. Whoever may ask SQL for them also learns the names that it knows."""
     names.refresh()
     ended = ApprovalRecord.objects.defer("context").exclude(status=PENDING)
-    return [Ended.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]]
+    return [
+        EndedRequest.of(record, recorded=True) for record in ended.order_by("-ended_at", "-pk")[:SHOWN_ENDED]
+    ]
 
 
 Votes = dict[str, tuple[str, ...]]  # of requests: who approved so far, first to last
 
 
-class Known(NamedTuple):
+class EndsAndVotes(NamedTuple):
     """What SQL knows that live pages show: the newest ends, and votes by request."""
 
-    ended: list[Ended]
+    ended: list[EndedRequest]
     votes: Votes
 
 
-def known_of(waiting: list[str]) -> Known:
+def known_of(waiting: list[str]) -> EndsAndVotes:
     """The newest ends, and who approved so far of these requests: two queries, one where nothing waits."""
-    return Known(recently_ended(), votes_of(waiting) if waiting else {})
+    return EndsAndVotes(recently_ended(), votes_of(waiting) if waiting else {})
 
 
 def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
@@ -321,11 +323,13 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
     )
 
 
-def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> Ended | None:
+def _ended(known: Any, live: RequestRecord | None, kept: ApprovalRecord | None) -> EndedRequest | None:
     if known.status == PENDING:
         return None
     recorded = kept is not None and kept.status != PENDING
-    return Ended.of(known, recorded=recorded, collected=live is not None and live.collected_at is not None)
+    return EndedRequest.of(
+        known, recorded=recorded, collected=live is not None and live.collected_at is not None
+    )
 
 
 def _nobody(asks: Approval) -> str:
@@ -367,7 +371,7 @@ def _beside(
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {
         "joined": joined,
-        "lately": [Ended.of(record, recorded=True) for record in lately],
+        "lately": [EndedRequest.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
         "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],

@@ -31,7 +31,7 @@ Row = tuple[str, str, UUID, str]  # kind, agent, request and context
 
 
 @dataclass
-class Before:
+class ValueCounts:
     """What was approved of one kind for one agent: how often each value stood in each place."""
 
     count: int = 0
@@ -51,7 +51,7 @@ class Before:
         )
 
 
-_before: dict[Pair, Before] = {}
+_before: dict[Pair, ValueCounts] = {}
 _asked_for: frozenset[Pair] = frozenset()
 _marked: set[str] = set()  # requests that were unusual once: they stay so when the usual ones are answered
 _read_at = -SECONDS
@@ -75,7 +75,7 @@ def refresh(accounts: Iterable[Account]) -> None:
     newest = list(texts[:LOOKED_AT])
     if len(newest) == LOOKED_AT:
         newest = _with_the_rare(newest, texts, [pair for pair, _count in counted.most_common(PAIRS)])
-    found: dict[Pair, Before] = defaultdict(Before)
+    found: dict[Pair, ValueCounts] = defaultdict(ValueCounts)
     for kind, agent, pk, text in newest:
         context = ApprovalRecord.opened(text, pk)
         if len(context) <= COMPARED_CHARACTERS and not is_sealed(context):
@@ -110,7 +110,7 @@ def odd_ones(accounts: Iterable[Account]) -> set[str]:
 
 
 def _odd_of(crowd: list[Account]) -> list[Account]:
-    before = _before.get((crowd[0].approval_type, crowd[0].agent_id), Before())
+    before = _before.get((crowd[0].approval_type, crowd[0].agent_id), ValueCounts())
     if before.count >= ENOUGH:
         return [account for account in crowd if before.is_odd(account)]
     now: dict[str, Counter[str]] = defaultdict(Counter)

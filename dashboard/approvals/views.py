@@ -21,11 +21,11 @@ from core.agents import fleet
 from core.approval_gates import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import decisions, rules
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.answers import presets
-from core.history.approvals.answers.holds import Held
+from core.history.approvals.answers.holds import HeldDecision
 from core.history.approvals.policy import AnswerEvidence
-from core.history.approvals.quorum import Counted
+from core.history.approvals.quorum import CountedVote
 from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import ApprovalRecord
@@ -143,7 +143,7 @@ def _failed(error: Exception) -> Notice:
     match error:
         case decisions.NotAllowed():
             return Notice("refused", str(error), 400 if error.need else 403)
-        case Altered():
+        case AlteredRequest():
             return Notice("refused", str(error), 409)
         case CannotSign():
             logger.error("nothing can be decided: %s", error)
@@ -197,9 +197,9 @@ def _notice_of(decision: Decision, *, approved: bool, by: str) -> Notice:
     name = words.request_name(decision.approval_type, decision.agent_id)
     if decision.outcome == ACCEPTED:
         return Notice("done", words.accepted(name, approved=approved, gone=_why_gone(decision)), 200)
-    if isinstance(decision, Held):
+    if isinstance(decision, HeldDecision):
         return Notice("done", name, 200, decision)
-    if isinstance(decision, Counted):
+    if isinstance(decision, CountedVote):
         return Notice("done", words.counted(name, len(decision.votes), decision.approvers), 200)
     if decision.outcome == ALREADY_DECIDED:
         who = words.YOU if decision.responder == by else decision.responder

@@ -12,7 +12,7 @@ from core.store.client import open_store
 from core.values.approvals import NO_DEADLINE
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
-from dashboard.approvals.page import Ended, recently_ended
+from dashboard.approvals.page import EndedRequest, recently_ended
 from dashboard.approvals.waiting import Waiting, read_waiting
 from dashboard.display.tags import milliseconds
 
@@ -26,7 +26,7 @@ class LivePage:
     agents: Agents
     waiting: int
     unreadable: int
-    ended: list[Ended]
+    ended: list[EndedRequest]
     now: datetime
     behind: bool = False  # the recorder lags
     known: bool = True  # False while Redis is away: empty lists then say nothing

@@ -16,7 +16,7 @@ from core.values.approvals import PENDING
 from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
 from dashboard.approvals import page as contexts
-from dashboard.approvals.page import SHOWN_ENDED, Asker, Ended, Votes, why_gone
+from dashboard.approvals.page import SHOWN_ENDED, Asker, EndedRequest, Votes, why_gone
 from dashboard.health import page as health_page
 from dashboard.live import fragments, queue
 from dashboard.live.doorbells import Changes
@@ -49,7 +49,7 @@ class LiveState:
         self._unrecorded: dict[str, str] = {}  # of requests: their last place in the outbox, in its order
         self._pending: dict[str, RequestRecord] = {}
         self._deadlines = Deadlines(())  # of those
-        self._ended: list[Ended] = []
+        self._ended: list[EndedRequest] = []
         self._rows: dict[str, AgentRow] = {}
         self._gone: dict[str, str] = {}  # of requests: why nobody waits for the answer
         self._touched: set[str] = set()
@@ -168,7 +168,7 @@ class LiveState:
         self._heard_of = set(self._unrecorded)
         return list(self._pending)
 
-    def verify(self, ended: list[Ended], votes: Votes | None = None) -> list[Message]:
+    def verify(self, ended: list[EndedRequest], votes: Votes | None = None) -> list[Message]:
         """Read Redis again, take SQL's word for what ended; where memory was wrong, send the head anew.
 
         votes: on what waits.
@@ -194,7 +194,7 @@ class LiveState:
 
     # How the state moves
 
-    def _load(self, ended: list[Ended], votes: Votes) -> None:
+    def _load(self, ended: list[EndedRequest], votes: Votes) -> None:
         self.now, states = fleet.look(self._store, None)
         pending, known = queue.read(self._store), set(self._pending)
         self._pending = {record.request_id: record for record in pending.records}
@@ -228,7 +228,7 @@ class LiveState:
             return [Message(fragments.came(record, self.now, again=told))]
         if record is None or record.status == PENDING:
             return [Message(self.region())] if known is not None else []
-        end = Ended.of(record, recorded=request_id not in self._unrecorded)
+        end = EndedRequest.of(record, recorded=request_id not in self._unrecorded)
         self._ended = _newest([end], self._ended)
         return [] if known is None else [Message(fragments.went(end, self.now))]
 
@@ -287,7 +287,7 @@ def _place(row: AgentRow | None) -> tuple[object, ...] | None:
     return None if row is None else (row.state, row.away, row.name)
 
 
-def _newest(first: Iterable[Ended], second: Iterable[Ended]) -> list[Ended]:
+def _newest(first: Iterable[EndedRequest], second: Iterable[EndedRequest]) -> list[EndedRequest]:
     """Both lists as one, newest first, the first list's word on a request before the second's."""
     by_id = {end.request_id: end for end in [*second, *first]}
     ends = sorted(by_id.values(), key=lambda end: (end.ended_at, end.request_id), reverse=True)

@@ -15,7 +15,7 @@ from redis import ConnectionPool, Redis
 from core import AlreadyCollected, ApprovalRequest, AsyncGate, StoreUnavailable
 from core.approvals.waiting import Hearing, Pending
 from core.gate import Gate, async_gate
-from core.gate.hands import Hands
+from core.gate.hands import DaemonThreadPool
 from core.gate.waits import Waits
 from core.store.approvals.ends import EndsLine
 from tests.waiting import PATIENCE, beside, wait_until
@@ -180,7 +180,7 @@ def test_a_redis_that_refuses_for_a_moment_is_asked_again(people, asked, raw, aw
 
 
 def test_hands_that_were_let_go_do_not_keep_the_next_call_waiting():
-    hands, hangs = Hands(), threading.Event()
+    hands, hangs = DaemonThreadPool(), threading.Event()
     held = hands.run(lambda: hangs.wait(PATIENCE))
     wait_until(held.running, "it is under way")
     hands.close()

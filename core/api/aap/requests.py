@@ -38,7 +38,7 @@ USED = "This approval was used before."
 LOST = "The approval cannot be read now. Nothing was changed: ask again."
 
 
-class Seen(NamedTuple):
+class RequestSnapshot(NamedTuple):
     """A request as it stands: what was asked, and how it ended. now: by the clock that decides."""
 
     tool: str
@@ -160,7 +160,7 @@ def consume(agent: str, request_id: uuid.UUID | None, key: str) -> Reply:
     return Reply(200, said(own(agent, request_id), seen))
 
 
-def _collect(agent: str, row: ProtocolRequest, seen: Seen, key: str) -> None:
+def _collect(agent: str, row: ProtocolRequest, seen: RequestSnapshot, key: str) -> None:
     gate = ApprovalGate(agent_id=agent)
     try:
         answer = gate.wait_for_decision(str(row.request_id), timeout=0, claim=key, digest=seen.digest or None)
@@ -188,7 +188,7 @@ def report(agent: str, request_id: uuid.UUID | None, body: Mapping[str, Any]) ->
     return Reply(200, said(row, seen))
 
 
-def look(row: ProtocolRequest) -> Seen:
+def look(row: ProtocolRequest) -> RequestSnapshot:
     """How it stands by Redis, or by the record where Redis has nothing of it any more. What is due ends now."""
     request_id = str(row.request_id)
     if row.request_id is None:
@@ -215,8 +215,8 @@ def _refuse_unproven(record: RequestRecord) -> None:
         raise Refused(503, "dependency", "There is a yes that is not believed.", after=AGAIN_SECONDS)
 
 
-def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> Seen:
-    return Seen(
+def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: datetime) -> RequestSnapshot:
+    return RequestSnapshot(
         known.approval_type,
         about,
         known.status,
@@ -230,7 +230,7 @@ def _seen(known: RequestRecord | ApprovalRecord, about: dict[str, Any], now: dat
     )
 
 
-def said(row: ProtocolRequest, seen: Seen) -> dict[str, Any]:
+def said(row: ProtocolRequest, seen: RequestSnapshot) -> dict[str, Any]:
     """The request as the protocol writes it."""
     body = {
         "id": str(row.request_id),

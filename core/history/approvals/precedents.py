@@ -15,7 +15,7 @@ LATELY = 5
 
 
 @dataclass(frozen=True)
-class Past:
+class Precedents:
     """Of the newest ended requests of a kind, those that a scope covers, newest first.
 
     looked: how many had a text to look at. gone: how many had none any more.
@@ -35,12 +35,14 @@ class Past:
         return len(self.covered) - self.count(APPROVED, REJECTED)
 
 
-def past_of(scope: Scope) -> Past:
+def past_of(scope: Scope) -> Precedents:
     """What this would have answered among the newest hundred that ended: one query."""
     ended = ApprovalRecord.objects.filter(approval_type=scope.approval_type).exclude(status=PENDING)
     found = list(ended.order_by("-ended_at")[:LOOKED_AT])
     kept = [record for record in found if record.context]
-    return Past(len(kept), len(found) - len(kept), [record for record in kept if _covers(scope, record)])
+    return Precedents(
+        len(kept), len(found) - len(kept), [record for record in kept if _covers(scope, record)]
+    )
 
 
 def _covers(scope: Scope, record: ApprovalRecord) -> bool:

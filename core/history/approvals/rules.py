@@ -21,9 +21,16 @@ from core.approvals.deciding import MAX_REASON_LENGTH
 from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms
-from core.history.approvals.alarms import Altered
+from core.history.approvals.alarms import AlteredRequest
 from core.history.approvals.answerable import Pair
-from core.history.approvals.decisions import NotAllowed, NotNoted, Tried, carry_out, new_intent, sign_intent
+from core.history.approvals.decisions import (
+    DecisionAttempt,
+    NotAllowed,
+    NotNoted,
+    carry_out,
+    new_intent,
+    sign_intent,
+)
 from core.history.approvals.policy import FRESH, TYPED, AnswerEvidence, Powers, Verdict, powers_of
 from core.history.approvals.signing import CannotSign
 from core.history.approvals.terms import Scope, written
@@ -235,7 +242,7 @@ class Rules:
             for rule, scope in rules:
                 if scope.covers(*about) and _in_its_run(rule, record) and self._use(rule, record):
                     return
-        except (Altered, MalformedRecord, *ODD) as error:
+        except (AlteredRequest, MalformedRecord, *ODD) as error:
             logger.error("request %s: left to people, its rule failed: %s", record.request_id, error)
 
     def _use(self, rule: Rule, record: RequestRecord) -> bool:
@@ -281,7 +288,7 @@ def _in_its_run(rule: Rule, record: RequestRecord) -> bool:
 def _intend(number: int, record: RequestRecord, now: datetime) -> DecisionIntent | None:
     """The intent of this rule on this request, with its use counted; the one that it has already; None for no.
 
-    Altered, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
+    AlteredRequest, which is recorded, where Redis does not hold what was asked: that is for people. CannotSign.
     """
     with refusals_recorded():
         alarms.refuse_altered(record)
@@ -298,7 +305,7 @@ def _attempt(number: int, record: RequestRecord, now: datetime) -> DecisionInten
     owner, powers = rule.owner, powers_of(rule.owner)
     if not _stands(rule, record, now) or not _may(rule, powers, record):
         return None
-    said = Tried(record, rule.approved, record.digest, AnswerEvidence(reason=rule.reason), now)
+    said = DecisionAttempt(record, rule.approved, record.digest, AnswerEvidence(reason=rule.reason), now)
     intent = new_intent(owner, powers, said, rule=rule, decision_id=decision_id)
     # `now` was read before the row was waited for: Redis's own clock says that the rule is not over.
     intent.not_after = min(intent.not_after, rule.expires_at)

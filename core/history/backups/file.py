@@ -19,7 +19,7 @@ from typing import IO, Any, get_args
 from django.db.models import DateTimeField, Field, ForeignKey, JSONField, UUIDField
 
 from core.history.backups import tables
-from core.history.backups.damage import Damaged
+from core.history.backups.damage import DamagedValue
 from core.history.backups.tables import CannotCopy, Column, Progress, Row, Table
 from core.values.malformed import ODD
 
@@ -247,7 +247,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, Damaged):
+    if isinstance(value, DamagedValue):
         return value.plain()
     raise TypeError(f"{type(value).__name__} is not kept in a backup")
 
@@ -264,5 +264,5 @@ def _reader(field: "Field[Any, Any]") -> Callable[[Any], Any]:
     if isinstance(field, UUIDField):
         read = uuid.UUID
     return lambda value: (
-        None if value is None else Damaged.of_plain(value) if isinstance(value, dict) else read(value)
+        None if value is None else DamagedValue.of_plain(value) if isinstance(value, dict) else read(value)
     )

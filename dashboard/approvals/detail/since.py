@@ -23,7 +23,7 @@ class Since:
     ended_at: datetime
     responder: str
     verified: bool
-    drawn: context.Drawn | None
+    drawn: context.DrawnTree | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def text_of(said: Masked, real: str, before: ApprovalRecord | None, most: int) -
     return Text(html, _since(before, drawn if old else None))
 
 
-def _since(before: ApprovalRecord | None, drawn: context.Drawn | None) -> Since | None:
+def _since(before: ApprovalRecord | None, drawn: context.DrawnTree | None) -> Since | None:
     if before is None or before.ended_at is None:
         return None
     return Since(str(before.pk), before.ended_at, before.responder, before.channel != DIRECT, drawn)

@@ -36,7 +36,7 @@ changed = Signal()  # after the commit that holds an answer of `request_id`, or 
 
 
 @dataclass(frozen=True)
-class Held(Decision):
+class HeldDecision(Decision):
     """The approval stands, and nothing is decided yet: until `release_at`, by Redis's clock, it can be taken back."""
 
     release_at: datetime | None = None
@@ -64,11 +64,11 @@ def hold(intent: DecisionIntent, given: AnswerEvidence, now: datetime, seconds: 
     intent.brought = ",".join(given.brings(intent.digest))
 
 
-def held(intent: DecisionIntent, now: datetime) -> Held:
+def held(intent: DecisionIntent, now: datetime) -> HeldDecision:
     """What its person is told."""
     about = (intent.approval_type, intent.agent_id, intent.requested_at)
     said = (HELD, str(intent.request_id), str(intent.pk), PENDING, intent.responder, intent.reason)
-    return Held(*said, None, *about, release_at=intent.release_at, now=now)
+    return HeldDecision(*said, None, *about, release_at=intent.release_at, now=now)
 
 
 def locked(**of: Any) -> DecisionIntent | None:
@@ -111,7 +111,7 @@ def take_back(user: Any, request_id: str) -> DecisionIntent | None:
         Vote.objects.filter(ballot_id=request_id, user=user).delete()
         entries.append([void(intent, "", "decision.taken_back")])
     failpoints.reach("site.after_undo")
-    changed.send(Held, request_id=request_id)
+    changed.send(HeldDecision, request_id=request_id)
     return intent
 
 

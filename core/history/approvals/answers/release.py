@@ -78,7 +78,7 @@ def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
             if verdict.why:  # once, also where that was so when it was given
                 entries.append([exception(intent, verdict)])
     decision = None if why or record is None else carry_out(store, intent, record)
-    holds.changed.send(holds.Held, request_id=str(intent.request_id))
+    holds.changed.send(holds.HeldDecision, request_id=str(intent.request_id))
     return decision
 
 
@@ -162,7 +162,7 @@ def soon(*, decision_id: uuid.UUID, seconds: float, **_signal: Any) -> None:
     _releases.add(decision_id, seconds)
 
 
-class Abandoned:
+class AbandonedHolds:
     """What the recorder releases: approvals that a process held which is gone."""
 
     def __init__(self, store: Store) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from core import DecisionUnconfirmed
 from core.history.approvals import decisions
 from core.history.approvals.answers import holds, release
-from core.history.approvals.answers.holds import Held
+from core.history.approvals.answers.holds import HeldDecision
 from core.history.approvals.policy import AnswerEvidence
 from core.models import AgentOwner, ApprovalRecord, ApprovalType, AuditEntry, DecisionIntent, Vote
 from core.store.approvals import read_record_and_time
@@ -53,7 +53,7 @@ def test_a_held_approval_stands_in_sql_alone_until_it_is_released(
 ):
     request = gate.open_request("deploy")
     told = decide(maria, request.request_id)
-    assert isinstance(told, Held)
+    assert isinstance(told, HeldDecision)
     assert (told.outcome, told.status, told.approval_type) == ("on_hold", "pending", "deploy")
     assert not told.accepted
     intent = DecisionIntent.objects.get()
@@ -266,7 +266,7 @@ def test_the_recorder_releases_what_a_process_left(held, monkeypatch, maria, gat
 def test_the_recorder_asks_redis_for_its_time_once_however_many_are_held(held, maria, gate, decide):
     def asked() -> int:
         with round_trips() as trips:
-            release.Abandoned(gate._store).sweep()
+            release.AbandonedHolds(gate._store).sweep()
         return trips.count
 
     assert asked() == 0
