@@ -15,7 +15,7 @@ from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, TokenChecks, secret_of
-from core.api.ends import Ends, Happenings, Mail
+from core.api.ends import EndWaiters, EventWaiters, MailboxWaiters
 from core.api.fullness import Fullness
 from core.api.listeners import Listeners
 from core.api.living import Beating
@@ -62,7 +62,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.bearers, self.beating = Bearers(), Beating()
-        self.ends, self.mail, self.happenings = Ends(), Mail(), Happenings()
+        self.ends, self.mail, self.happenings = EndWaiters(), MailboxWaiters(), EventWaiters()
         self.listeners, self.fullness = Listeners(self.run), Fullness()
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown
         self.standing = TokenChecks(lambda: list(self.streams))

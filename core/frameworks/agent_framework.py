@@ -8,7 +8,7 @@ from agent_framework import AgentSession, Content, Message
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
 from .keeping import RunFile
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..approvals.request import ApprovalRequest, ApprovalResponse, is_away, refusal
 from ..errors import AlreadyCollected, StoreUnavailable
 from ..gate import AsyncGate, Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from ..values.approvals import EDITED, TIMEOUT, UNAVAILABLE
 from ..values.names import NAME_LENGTH
 

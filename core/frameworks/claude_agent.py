@@ -8,7 +8,7 @@ from claude_agent_sdk import HookMatcher, PermissionResultAllow, PermissionResul
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.forms import seconds_of
+from ..gate.conversion import seconds_of
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once_async, key_of, why_not
 
 EARLY_SECONDS = 60.0  # the client must not give up before people's time is up

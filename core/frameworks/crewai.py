@@ -6,7 +6,7 @@ from crewai.hooks.dispatch import HookAborted, InterceptionPoint, on
 
 from ..approvals.request import ApprovalResponse
 from ..gate import Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, ask_once, why_not
 
 

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate, Gate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from ..values.approvals import EDITED
 from .asking import (
     TIMEOUT_OF_PEOPLE,

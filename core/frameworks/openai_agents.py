@@ -7,7 +7,7 @@ from typing import Any
 from agents import Runner, RunState
 
 from ..gate import AsyncGate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
 from .keeping import RunFile
 

@@ -10,7 +10,7 @@ from pydantic_ai.messages import ModelMessagesTypeAdapter
 
 from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
-from ..gate.way import Timeout
+from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
 from .keeping import RunFile
 

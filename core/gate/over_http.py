@@ -28,7 +28,7 @@ from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
 from .http import CALL_SECONDS, Connection, Site, SiteReply, checked, seconds_or_none
-from .way import MOVED_SECONDS
+from .transport import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ ONCE = "once "  # begins the key of a question that has none: so it is stored on
 
 
 class OverHTTP:
-    """See `Way`."""
+    """See `Transport`."""
 
     def __init__(self, address: str, token: str, agent: str) -> None:
         self.agent = agent
@@ -226,9 +226,9 @@ class OverHTTP:
         if said.status != 200:
             raise ValueError(said.message)
 
-    def ear(self) -> "SiteEar":
+    def end_listener(self) -> "SiteEndListener":
         """A connection for the ends of many requests."""
-        return SiteEar(self._site.connection(), self._site.line("requests/ended"), self.agent)
+        return SiteEndListener(self._site.connection(), self._site.line("requests/ended"), self.agent)
 
     def close(self) -> None:
         """Let every connection go."""
@@ -238,8 +238,8 @@ class OverHTTP:
         return {name: value for name, value in {"agent": self.agent, **fields}.items() if value}
 
 
-class SiteEar:
-    """See `Ear`: one call that the site answers as soon as one of many has ended."""
+class SiteEndListener:
+    """See `EndListener`: one call that the site answers as soon as one of many has ended."""
 
     MOST = 1000  # that one call may name
 

@@ -20,7 +20,7 @@ NO_AGENT = (
 
 
 class OverRedis(ApprovalGate):
-    """See `Way`. `memory`: see `open_store` in store/client.py."""
+    """See `Transport`. `memory`: see `open_store` in store/client.py."""
 
     def __init__(self, memory: object, agent: str) -> None:
         super().__init__(memory, agent or None)
@@ -87,7 +87,7 @@ class OverRedis(ApprovalGate):
     def _heart(self) -> ScriptHeart:
         return ScriptHeart(self._store, self.agent)
 
-    def ear(self) -> EndsLine:
+    def end_listener(self) -> EndsLine:
         """A connection for the ends of many requests."""
         return EndsLine(self._store)
 

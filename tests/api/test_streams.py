@@ -15,7 +15,7 @@ from django.utils import timezone
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
 from core.api import bearers, ends, living, streams
 from core.api.answers import Refused, server_sent
-from core.gate.wakes import Wakes
+from core.gate.waiters import WaiterRegistry
 from core.history.people import tokens
 from core.history.people.tokens import Bearer
 from core.models import AgentToken
@@ -230,7 +230,7 @@ def test_an_event_with_what_utf_8_cannot_hold_is_told_by_its_escape_and_ends_no_
 
 
 def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
-    class Odd(Wakes):
+    class Odd(WaiterRegistry):
         listened = 0
 
         def listen(self) -> None:
@@ -241,8 +241,8 @@ def test_who_waits_is_woken_whatever_goes_wrong_with_listening(patience):
                 self.wake("a")
 
     async def wait() -> None:
-        wakes = Odd()
-        with wakes.heard("a") as waiter:
+        registry = Odd()
+        with registry.heard("a") as waiter:
             await waiter.rest(patience)
             assert waiter._heard
             waiter.forget()
