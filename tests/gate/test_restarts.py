@@ -81,10 +81,8 @@ def test_what_a_site_stored_and_did_not_confirm_is_taken_back_alone_and_not_what
 ):
     with Gate(site, token=token) as gate:
         other = gate.open("deploy", timeout=60)
-        _seconds, question = checked_question("", "delete", {}, (60, "timeout"), key=key)
-        stored = gate._transport._site.call(
-            "POST", "requests", gate._transport._body(question, 60.0), None, 10.0
-        )
+        question = checked_question("", "delete", {}, (60, "timeout"), key=key)
+        stored = gate._transport._site.call("POST", "requests", gate._transport._body(question), None, 10.0)
         gate._transport._take_back(question, 5.0)
     left = {other.id} if key is None else {other.id, stored.body["id"]}
     assert {one.request_id for one in people.get_pending_approvals()} == left
