@@ -18,7 +18,7 @@ from core.errors import MalformedRecord
 from core.history.approvals.answers import holds
 from core.history.approvals.policy import PolicySubject, Powers, Verdict, powers_of
 from core.history.callbacks.deliveries import with_callback
-from core.history.notices.told import with_told
+from core.history.notices.delivery_status import with_told
 from core.history.people import session_store
 from core.history.people.rights import DECIDE, VIEW
 from core.history.people.tokens import MAKE

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.api.answers import Refused, Reply, not_taken, outcome_said, request_said, sentence
 from core.api.desk import Desk
-from core.api.ends import until
 from core.api.living import BYTES_AT_ONCE, only, with_fields
+from core.api.waiters import until
 from core.approval_gates import ApprovalGate
 from core.approvals import asking, waiting
 from core.approvals.asking import StoredRequest
@@ -26,7 +26,7 @@ from core.approvals.question import (
 from core.approvals.request import ApprovalRequest, refusal
 from core.approvals.waiting import Hearing
 from core.errors import AlreadyCollected, StoreRefused
-from core.history.callbacks import asked as callbacks
+from core.history.callbacks import subscriptions as callbacks
 from core.history.notices import addresses
 from core.history.people.tokens import Bearer
 from core.store.approvals import each_asked, expect_no_call, read_asker, read_record, read_waiting, valid_id

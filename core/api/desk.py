@@ -15,10 +15,10 @@ from django.db import Error, close_old_connections
 
 from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, TokenChecks, secret_of
-from core.api.ends import EndWaiters, EventWaiters, MailboxWaiters
 from core.api.fullness import Fullness
 from core.api.listeners import Listeners
 from core.api.living import Beating
+from core.api.waiters import EndWaiters, EventWaiters, MailboxWaiters
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
 from core.values.approvals import UNAVAILABLE

@@ -25,7 +25,7 @@ from core.api.desk import (
     refused_by,
     unless_gone,
 )
-from core.api.ends import until
+from core.api.waiters import until
 from core.history.people.tokens import Bearer
 from core.signals.signal import CoordinationSignal
 from core.values.json import loads_from_outside

@@ -10,7 +10,7 @@ from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
 from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import RunFile
+from .run_file import RunFile
 
 
 async def run(

@@ -9,7 +9,7 @@ from agents import Runner, RunState
 from ..gate import AsyncGate
 from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import RunFile
+from .run_file import RunFile
 
 
 async def run(

@@ -12,7 +12,7 @@ from ..approvals.request import ApprovalResponse
 from ..gate import AsyncGate
 from ..gate.transport import Timeout
 from .asking import TIMEOUT_OF_PEOPLE, Calls, ToolCall, asked_async, asking_async_with, key_of, why_not
-from .keeping import RunFile
+from .run_file import RunFile
 
 
 def approvals(

@@ -298,7 +298,7 @@ def _names_by_provider(call: Call) -> list[str]:
     return [name for name in (call.request_id, call.details.get("response_id")) if name]
 
 
-class OneCall:
+class CallTellings:
     """One call: its tellings that are `held`, those that are `told` now, oldest first, and every name of it."""
 
     def __init__(self, held: Iterable[Call] = (), names: Iterable[str] = ()) -> None:
@@ -312,7 +312,7 @@ class OneCall:
         self.told.append(call)
         self._learn(call)
 
-    def join(self, other: "OneCall") -> None:
+    def join(self, other: "CallTellings") -> None:
         """Both are one: somebody told the names of both."""
         self.held += other.held
         self.told += other.told
@@ -334,7 +334,7 @@ def _is_chosen(call: Call) -> bool:
     return call.call_id not in _names_by_provider(call)
 
 
-def together(told: Iterable[Call], held: Iterable[OneCall] = ()) -> list[OneCall]:
+def together(told: Iterable[Call], held: Iterable[CallTellings] = ()) -> list[CallTellings]:
     """Each call with its tellings, also those under another name of it, in the order in which they came."""
     found = dict.fromkeys(held)
     by_name = {name: one for one in found for name in one.names}
@@ -342,7 +342,7 @@ def together(told: Iterable[Call], held: Iterable[OneCall] = ()) -> list[OneCall
     for call in told:
         names = names_of(call)
         known = dict.fromkeys(by_name[name] for name in names if name in by_name)
-        one, *others = [other for other in known if other.is_that_of(call)] or [OneCall()]
+        one, *others = [other for other in known if other.is_that_of(call)] or [CallTellings()]
         for other in others:
             if not (one.chosen and other.chosen):
                 one.join(other)

@@ -14,10 +14,10 @@ from core.history.agents.putting_away import AT_ONCE, DEAD
 from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
-from dashboard.agents.asked import ListQuery
 from dashboard.agents.folds import beginning_of, by_name, folded, in_order
-from dashboard.agents.look import Agents, counts_of
+from dashboard.agents.list_query import ListQuery
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
+from dashboard.agents.state_counts import AgentCounts, counts_of
 
 PAGE_ROWS = 50
 
@@ -71,7 +71,7 @@ class FleetPage:
     asked: ListQuery
     entries: list[Entry]
     groups: list[Group]
-    here: Agents
+    here: AgentCounts
     away: int
     found: int
     lines: int
@@ -111,7 +111,7 @@ def fleet_page(asked: ListQuery) -> FleetPage:
         asked,
         entries=_entries([] if asked.group else alike[shown], waiting, now),
         groups=groups[shown],
-        here=Agents.of_rows(rows),
+        here=AgentCounts.of_rows(rows),
         away=sum(row.away for row in rows),
         found=len(found),
         lines=lines,
@@ -124,7 +124,7 @@ def fleet_page(asked: ListQuery) -> FleetPage:
 
 def nothing_known(asked: ListQuery) -> FleetPage:
     """The page while Redis is away."""
-    return FleetPage(asked, [], [], Agents.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
+    return FleetPage(asked, [], [], AgentCounts.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
 
 
 def is_found(row: AgentRow, q: str) -> bool:

@@ -15,9 +15,9 @@ from core.values.names import checked_name
 from dashboard import access, words
 from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
-from dashboard.agents.asked import ListQuery
+from dashboard.agents.list_query import ListQuery
 from dashboard.agents.listing import fleet_page, nothing_known
-from dashboard.agents.meant import AgentSelection, NothingSelected
+from dashboard.agents.selection import AgentSelection, NothingSelected
 
 logger = logging.getLogger(__name__)
 

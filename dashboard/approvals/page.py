@@ -21,7 +21,7 @@ from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
 from core.history.callbacks.deliveries import callback_of
-from core.history.notices.told import told_of
+from core.history.notices.delivery_status import notices_of
 from core.history.proof.requests import AuditStatement, differences, wrong_of
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import key_lost
@@ -374,7 +374,7 @@ def _beside(
         "lately": [EndedRequest.of(record, recorded=True) for record in lately],
         "comments": comments_of(request_id) if commented else (),
         "handed": _handed(entries) if asks else None,
-        "told": [NoticeLine.of(notice) for notice in told_of(approval.kept)],
+        "told": [NoticeLine.of(notice) for notice in notices_of(approval.kept)],
         "callback": line_of(callback_of(approval.kept)),
         "nobody": _nobody(approval) if asks else "",
     }

@@ -15,7 +15,7 @@ from django.utils.functional import SimpleLazyObject
 from core.history import health
 from core.history.callbacks import deliveries
 from core.history.health import Health
-from core.history.notices import told
+from core.history.notices import delivery_status
 from core.history.proof import verification
 from core.models import Callback, Notice, SetAsideEntry
 from core.store.recorder import RecorderHeartbeat
@@ -109,7 +109,7 @@ def read_page() -> HealthPage:
     try:
         entries = list(SetAsideEntry.objects.filter(repaired_at=None)[:SHOWN_SET_ASIDE])
         if state.database and state.database.notices:
-            not_told = told.newest_not_arrived()
+            not_told = delivery_status.newest_not_arrived()
         if state.database and state.database.callbacks:
             not_taken = deliveries.newest_not_taken()
     except DatabaseError as error:

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from core.store.approvals import RequestRecord
 from dashboard import words
 from dashboard.access import Audience
-from dashboard.agents.look import Agents
+from dashboard.agents.state_counts import AgentCounts
 from dashboard.approvals.page import ApprovalPage, EndedRequest
 from dashboard.display.tags import milliseconds
 from dashboard.display.text import plain
@@ -31,7 +31,7 @@ def approval_region(page: ApprovalPage, audience: Audience) -> str:
     return _fragment("approval", "approvals/_approval", page=page, audience=audience)
 
 
-def agents_region(agents: Agents) -> str:
+def agents_region(agents: AgentCounts) -> str:
     """How many agents there are of each state."""
     return _fragment("agents", "agents/_figures", agents=agents)
 

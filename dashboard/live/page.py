@@ -10,8 +10,8 @@ from django.utils import timezone
 from core.agents import fleet
 from core.store.client import open_store
 from core.values.approvals import NO_DEADLINE
-from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
+from dashboard.agents.state_counts import AgentCounts
 from dashboard.approvals.page import EndedRequest, recently_ended
 from dashboard.approvals.waiting import Waiting, read_waiting
 from dashboard.display.tags import milliseconds
@@ -23,7 +23,7 @@ SOONEST = 50
 class LivePage:
     """The head of the inbox."""
 
-    agents: Agents
+    agents: AgentCounts
     waiting: int
     unreadable: int
     ended: list[EndedRequest]
@@ -62,7 +62,7 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
     asking = {account.agent_id for account in waiting.accounts}
     found = (AgentRow.of(state, now, waits=state.heartbeat.agent_id in asking) for state in states)
     return LivePage(
-        agents=Agents.of_rows({row.agent_id: row for row in found}.values()),
+        agents=AgentCounts.of_rows({row.agent_id: row for row in found}.values()),
         waiting=len(waiting.accounts),
         unreadable=waiting.unreadable,
         ended=recently_ended(),
@@ -73,4 +73,4 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
 
 def nothing_known() -> LivePage:
     """The head while Redis is away."""
-    return LivePage(Agents.of_rows([]), 0, 0, recently_ended(), timezone.now(), known=False)
+    return LivePage(AgentCounts.of_rows([]), 0, 0, recently_ended(), timezone.now(), known=False)

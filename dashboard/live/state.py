@@ -13,8 +13,8 @@ from core.store.approvals import RequestRecord, read_records, valid_id
 from core.store.client import open_store
 from core.store.outbox import OutboxEntry, Watcher, numbers
 from core.values.approvals import PENDING
-from dashboard.agents.look import Agents
 from dashboard.agents.row import AgentRow
+from dashboard.agents.state_counts import AgentCounts
 from dashboard.approvals import page as contexts
 from dashboard.approvals.page import SHOWN_ENDED, Asker, EndedRequest, Votes, why_gone
 from dashboard.health import page as health_page
@@ -61,7 +61,7 @@ class LiveState:
         self._unreadable = 0
         self._behind = False
         self.alarm = health_page.alarm(health.read_heartbeat())
-        self.agents = Agents.of_rows(())
+        self.agents = AgentCounts.of_rows(())
         self.now: datetime
         self._load(contexts.known_of([]).ended, {})
         self._untold.clear()  # who comes now is given all of them
@@ -244,7 +244,7 @@ class LiveState:
             self._rows.update(rows)
         self.changes.of_fleet(changed=bool(changed), moved=moved)
         if moved:
-            self.agents = Agents.of_rows(self._rows.values())
+            self.agents = AgentCounts.of_rows(self._rows.values())
         return changed
 
     def _look_at_askers(self, agent_ids: set[str]) -> None:

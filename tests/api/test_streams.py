@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from core import CoordinationSignals, EventStreamer, FeedbackLoop
-from core.api import bearers, ends, living, streams
+from core.api import bearers, living, streams, waiters
 from core.api.answers import Refused, server_sent
 from core.gate.waiters import WaiterRegistry
 from core.history.people import tokens
@@ -101,7 +101,7 @@ def test_an_event_is_read_once_for_all_streams(agent, clean_redis, soon):
 
 
 def test_a_stream_that_falls_behind_hears_all_in_order_and_once(agent, monkeypatch):
-    monkeypatch.setattr(ends, "BOX_BYTES", 300)
+    monkeypatch.setattr(waiters, "BOX_BYTES", 300)
     monkeypatch.setattr(living, "BYTES_AT_ONCE", 500)
     client, streamer = agent("worker"), EventStreamer()
     with (

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from core.approvals.proof import Proof
-from core.history import whole_file
+from core.history import atomic_file
 from core.history.database.private_file import open_to_others
 from core.history.people.accounts import names_before
 from core.models import ApprovalRecord, DecisionIntent
@@ -227,7 +227,7 @@ def _write(path: Path, text: bytes, *, replace: bool) -> None:
         else:
             with suppress(FileExistsError):
                 os.link(beside, path)
-        whole_file.sync_folder(path.parent)  # a power cut must not leave signatures whose key has no name
+        atomic_file.sync_folder(path.parent)  # a power cut must not leave signatures whose key has no name
     finally:
         beside.unlink(missing_ok=True)
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core import __version__, failpoints
-from core.history import whole_file
+from core.history import atomic_file
 from core.history.backups import tables
 from core.history.backups.file import Chain, Manifest, Writer
 from core.history.backups.tables import CannotCopy, Progress
@@ -42,7 +42,7 @@ def take(path: Path, progress: Progress, expect: tables.Expect = lambda rows: No
     """
     if path.is_dir():
         path = path / datetime.now(UTC).strftime(NAMED)
-    with whole_file.whole_file(path) as file, tables.snapshot(), Writer(file) as writer:
+    with atomic_file.atomic_file(path) as file, tables.snapshot(), Writer(file) as writer:
         manifest = _write(writer, progress, expect)
         failpoints.reach("backup.before_rename")
     return BackupResult(path, path.stat().st_size, manifest)
@@ -98,5 +98,5 @@ def take_and_tidy(folder: Path, keep: int) -> BackupResult:
         )
     for path in kept(folder)[keep:]:
         path.unlink(missing_ok=True)
-    whole_file.tidy(folder)
+    atomic_file.tidy(folder)
     return taken

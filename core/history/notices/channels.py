@@ -3,8 +3,8 @@
 from django.conf import settings
 
 from core.history.notices.addresses import Refused, parsed
+from core.history.notices.apprise_channel import send_by_apprise
 from core.history.notices.mail import mail
-from core.history.notices.others import others
 from core.history.notices.post import post
 from core.history.notices.sealing import Unreadable, seal, unseal
 from core.history.notices.shapes import SHAPES
@@ -32,7 +32,7 @@ def send(channel: NoticeChannel, to: str, message: Message) -> None:
     except Unreadable as error:
         raise Refused(str(error)) from error
     if channel.kind == Kind.APPRISE:
-        others(url, message, seconds)
+        send_by_apprise(url, message, seconds)
         return
     call = SHAPES[channel.kind](url, secret, message)
     post(call.url, call.body, call.headers, seconds)

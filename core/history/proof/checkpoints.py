@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from core.history.atomic_file import sync_folder
 from core.history.people.sessions import count_unlisted
-from core.history.whole_file import sync_folder
 from core.models import AuditHead
 from core.values.malformed import ODD
 

@@ -18,7 +18,7 @@ from core.models import AgentHour, Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
-from core.usage.telling import OneCall, correction, standing, together
+from core.usage.telling import CallTellings, correction, standing, together
 from core.values.malformed import ODD
 from core.values.moments import at
 
@@ -95,7 +95,9 @@ class _Batch:
         self.gone: list[tuple[LLMCall, Call]] = []
         self.touched: set[date] = set()
 
-    def take(self, one: OneCall, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool) -> Call:
+    def take(
+        self, one: CallTellings, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool
+    ) -> Call:
         """One call of it; what stands of it now."""
         told = reduce(standing, one.told)
         days = {call.at.date() for call in (*one.held, *one.told)}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.frameworks.keeping import RunFile
+from core.frameworks.run_file import RunFile
 from core.gate import AsyncGate
 
 pytestmark = pytest.mark.anywhere

@@ -13,7 +13,7 @@ class FileNameTaken(OSError):
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Written beside its name, for its owner alone; on the disk and under its name when this ends well.
 
     A process that is killed leaves a hidden `.part`, which the next one that writes this name takes over.

@@ -31,7 +31,7 @@ sys.exit(0 if sender.notify(title=said["title"], body=said["body"], body_format=
 """
 
 
-def others(url: str, message: Message, seconds: float) -> None:
+def send_by_apprise(url: str, message: Message, seconds: float) -> None:
     """Send it. Refused where that is off or not installed; NotSent; Unsure when it did not end within `seconds`."""
     if not settings.TELEMETRY_NOTICE_APPRISE:
         raise Refused(OFF)
