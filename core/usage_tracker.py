@@ -33,12 +33,12 @@ from .usage.spool import Spool, forget_inherited_files
 from .usage.telling import (
     Oddities,
     counts_of,
+    group_tellings,
     identity_of,
+    merged_call,
     moment_us,
     numbers_of,
     quantities_of,
-    standing,
-    together,
     words_of,
 )
 from .values.moments import MAX_DAYS, start_of_days
@@ -289,7 +289,7 @@ class UsageTracker(UsesStore):
                 found.append(parse_call(text))
             except ValueError as error:
                 logger.warning("a call is left out, since it cannot be read: %s", error)
-        once = [reduce(standing, one.told) for one in together(found)]
+        once = [reduce(merged_call, one.told) for one in group_tellings(found)]
         newest = sorted(once, key=lambda call: call.us, reverse=True)[:limit]
         return _answer([plain_entry(call) for call in newest], exact)
 

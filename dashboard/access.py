@@ -207,7 +207,7 @@ def read_approval(request_id: str) -> Approval | None:
 def users_of_sessions(session_keys: Iterable[str]) -> dict[str, Any]:
     """The signed-in user of each session that is still good: not ended, expired, idle, or of a changed password."""
     keys = {session_store.stored(key): key for key in session_keys}
-    decoded = {keys[row.pk]: row.get_decoded() for row in session_store.good().filter(pk__in=keys)}
+    decoded = {keys[row.pk]: row.get_decoded() for row in session_store.active_sessions().filter(pk__in=keys)}
     users = get_user_model().objects.in_bulk(
         {data[SESSION_KEY] for data in decoded.values() if SESSION_KEY in data}
     )

@@ -72,7 +72,7 @@ def ask(agent: str, token: str, body: dict[str, Any], idempotency_key: str) -> R
         raise
     request = asked.request
     if url is not None:
-        callbacks.wish(request.request_id, token, url)
+        callbacks.subscribe(request.request_id, token, url)
         expect_no_call(open_store(), request.request_id, request.timeout_seconds)
     return Reply(200 if asked.was_there else 201, request_said(request))
 
@@ -127,20 +127,20 @@ def find(agent: str, query: Mapping[str, str]) -> Reply:
 
 def read(agent: str, request_id: str) -> Reply:
     """The request, and what became of telling its asker."""
-    said = request_said(own(agent, request_id))
-    return Reply(200, {**said, "callback": callbacks.became_of(request_id)})
+    said = request_said(own_request(agent, request_id))
+    return Reply(200, {**said, "callback": callbacks.delivery_of(request_id)})
 
 
 def cancel(agent: str, request_id: str, body: dict[str, Any]) -> Reply:
     """Withdraw it; what has ended stays as it is, and is told."""
     only(body, ("agent",))
-    own(agent, request_id)
+    own_request(agent, request_id)
     gate = ApprovalGate(agent_id=agent)
     cancelled = gate.cancel_request(request_id)
-    return Reply(200, {**request_said(own(agent, request_id)), "cancelled": cancelled})
+    return Reply(200, {**request_said(own_request(agent, request_id)), "cancelled": cancelled})
 
 
-def own(agent: str, request_id: str) -> ApprovalRequest:
+def own_request(agent: str, request_id: str) -> ApprovalRequest:
     """The request, where this agent asked it; 404 as for one that there never was."""
     request = ApprovalGate(agent_id=agent).get_request(request_id)
     if request is None or request.agent_id != agent:

@@ -140,7 +140,7 @@ class TokenChecks:
             waiting = frozenset((*self._streams(), *self._calls))
             last = _TokenLookup(time.monotonic() + STANDING_SECONDS, waiting, frozenset())
         of = {digest} if last is self._asked else last.of | {digest}
-        good = tokens.good_of(of, timezone.now())
+        good = tokens.valid_digests(of, timezone.now())
         self._asked = _TokenLookup(last.until, last.of | of, last.good | good)
         return good
 

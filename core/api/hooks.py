@@ -139,13 +139,13 @@ async def claude_code(
     )
 
 
-def opened(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
+def open_tool_request(agent: str, body: Mapping[str, Any]) -> tuple[str, str]:
     """A tool that nobody holds: the request of its call, and the name for which its answer is taken."""
     tool = Tool.of(body)
     return _asked(agent, tool, (CHANGES, EDITED)), tool.use
 
 
-async def answered(desk: Desk, bearer: Bearer, agent: str, request: ApprovalRequest, use: str) -> Reply:
+async def tool_answer(desk: Desk, bearer: Bearer, agent: str, request: ApprovalRequest, use: str) -> Reply:
     """What became of it: 202 while nobody has answered. Refused where another call has taken the answer."""
     hearing = asking.hearing(use, (CHANGES, EDITED))
     reply = await asking.outcome(desk, bearer, agent, request.request_id, 0, hearing)

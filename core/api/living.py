@@ -196,7 +196,7 @@ def _read(kind: str, after: str) -> _Read:
         for event in following:
             after = event.event_id
             if event.event_type not in OWN_TYPES:
-                events.append((event, told(event)))
+                events.append((event, event_bytes(event)))
                 left -= len(events[-1][1])
             more = left <= 0 or len(events) >= EVENTS_AT_ONCE
             if more:
@@ -204,7 +204,7 @@ def _read(kind: str, after: str) -> _Read:
         return _Read(events, after, more, following.missed)
 
 
-def told(event: StreamEvent) -> bytes:
+def event_bytes(event: StreamEvent) -> bytes:
     """An event as a stream tells it."""
     return server_sent(event.event_type, event.event_id, event.to_dict())
 

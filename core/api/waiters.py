@@ -207,7 +207,7 @@ class EventWaiters(WaiterRegistry):
                         return
 
     def _give(self, event: StreamEvent) -> None:
-        entry = EventPiece(id_numbers(event.event_id), event.event_id, living.told(event))
+        entry = EventPiece(id_numbers(event.event_id), event.event_id, living.event_bytes(event))
         for name in (event.event_type, EVERY_TYPE):
             self.each(name, partial(_put, entry))
 

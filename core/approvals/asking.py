@@ -55,7 +55,7 @@ class StoredRequest(NamedTuple):
         return self.deadline_ms is None
 
 
-def opened(store: Store, question: Question, claim: str) -> Pending:
+def open_pending(store: Store, question: Question, claim: str) -> Pending:
     """What `ask` stores or finds, and how its asker itself hears the answer: a yes is held to what it asked.
 
     claim: the name that an approval is for, or ''. Raises what `ask` raises.

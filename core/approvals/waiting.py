@@ -27,7 +27,7 @@ from ..values.approvals import (
     RESPONSE_OF_END,
     UNAVAILABLE,
     UNKNOWN,
-    mark_of,
+    approval_mark,
 )
 from ..values.digests import edited_digest
 from ..values.json import loads_strictly
@@ -46,8 +46,8 @@ NO_SUCH_REQUEST = "unknown: no such request"
 LOST = "cancelled: lost by the server, which no longer knows the request"
 TOO_LATE = "cancelled: the asker's time was up before the server's"
 _PENDING, _UNKNOWN = PENDING.encode(), UNKNOWN.encode()
-_MEANINGS = {(status, mark_of(status), "") for status in ENDS}
-_MEANINGS |= {(status, mark_of(status, answer), answer) for answer, status in ANSWER_OF.items()}
+_MEANINGS = {(status, approval_mark(status), "") for status in ENDS}
+_MEANINGS |= {(status, approval_mark(status, answer), answer) for answer, status in ANSWER_OF.items()}
 _END = (
     *(b"status", b"approved", b"responder", b"reason", b"ended_ms"),
     *(b"channel", b"signature", b"answer", b"arguments"),

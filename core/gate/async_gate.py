@@ -18,7 +18,7 @@ from ..errors import MalformedRecord, StoreUnavailable
 from ..values.approvals import UNAVAILABLE
 from ..values.numbers import checked_limit
 from .conversion import seconds_of
-from .gate import GateBase, by_default, checked_default, id_of, pending_of, sought
+from .gate import GateBase, by_default, checked_default, find_requests, id_of, pending_of
 from .request_waiters import RequestWaiters
 from .thread_pool import DaemonThreadPool
 from .transport import MOVED_SECONDS, AnswerOptions, AskOptions, Timeout, question_of
@@ -132,7 +132,7 @@ class AsyncGate(GateBase):
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first."""
-        return await self._run(partial(sought, self._transport, key, status, agent))
+        return await self._run(partial(find_requests, self._transport, key, status, agent))
 
     async def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None

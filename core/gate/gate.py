@@ -143,7 +143,7 @@ class Gate(GateBase):
         self, key: str | None = None, status: str | None = None, *, agent: str | None = None
     ) -> list[ApprovalRequest]:
         """This agent's requests, newest first; see `ApprovalGate.find_requests`."""
-        return sought(self._transport, key, status, agent)
+        return find_requests(self._transport, key, status, agent)
 
     def claim(
         self, request: ApprovalRequest | str, name: str, *, digest: str | None = None
@@ -190,7 +190,7 @@ def id_of(request: ApprovalRequest | str) -> str:
     raise TypeError(f"request must be what `open` returned, or its id, not {type(request).__name__}")
 
 
-def sought(
+def find_requests(
     transport: Transport, key: str | None, status: str | None, agent: str | None
 ) -> list[ApprovalRequest]:
     """What `find` gives; ValueError or TypeError that names what is wrong with an argument."""

@@ -88,7 +88,7 @@ class Site:
             idle.append(connection)
         else:
             connection.close()  # so was this site meanwhile
-        return checked(said)
+        return checked_reply(said)
 
     def connection(self) -> "Connection":
         """One of its own, for who waits long."""
@@ -189,7 +189,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def checked(said: SiteReply) -> SiteReply:
+def checked_reply(said: SiteReply) -> SiteReply:
     """What came back, where it is an answer to the call; else it is raised."""
     if said.body.get("error") == "malformed":
         raise MalformedRecord(said.message)

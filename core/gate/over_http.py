@@ -27,7 +27,7 @@ from ..values.json import encode_json_object
 from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
-from .http import CALL_SECONDS, Connection, Site, SiteReply, checked, seconds_or_none
+from .http import CALL_SECONDS, Connection, Site, SiteReply, checked_reply, seconds_or_none
 from .transport import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class SiteEndListener:
         """Those that have ended, waiting at most so long for one."""
         ids, named = list(request_ids)[: self.MOST], {"agent": self._agent} if self._agent else {}
         body = {"ids": ids, "wait": seconds, **named}
-        said = checked(self._connection.call("POST", self._line, body, seconds + CALL_SECONDS))
+        said = checked_reply(self._connection.call("POST", self._line, body, seconds + CALL_SECONDS))
         if said.status != 200 or not isinstance(said.body.get("ended"), list):
             raise StoreUnavailable(said.message)
         return [str(id_) for id_ in said.body["ended"]]

@@ -34,7 +34,7 @@ class OverRedis(ApprovalGate):
     def open(self, question: Question, claim: str) -> Pending:
         """Store it, or find what its key names."""
         self._need_agent()
-        return asking.opened(self._store, question, claim)
+        return asking.open_pending(self._store, question, claim)
 
     def pending(self, request_id: str, hearing: Hearing, patience: float) -> Pending | None:
         """A request that somebody opened before."""

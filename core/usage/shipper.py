@@ -19,7 +19,7 @@ from .folders import SpoolFolders
 from .pricing import PriceBook, load_book
 from .savings import also_in, sums_of
 from .spool import Spool, SpoolFile, orphans
-from .telling import standing
+from .telling import merged_call
 
 logger = logging.getLogger(__name__)
 
@@ -302,7 +302,7 @@ class Shipper:
                 # A clock that runs ahead must not write into days that nobody looks at.
                 call.us, line = now_ms * 1000, SpoolLine(call, b"")
             name = call.call_id if call.given or unsure else f"{len(once)} without a name"
-            once[name] = SpoolLine(standing(once[name].call, call), b"") if name in once else line
+            once[name] = SpoolLine(merged_call(once[name].call, call), b"") if name in once else line
         for call, text in once.values():
             if not text:
                 call.price(self._book)

@@ -133,7 +133,7 @@ def moment_us(at: object) -> int:
 # Tokens as callers count them
 
 
-def counted(told: object, cached: tuple[object, object], inside: bool, odd: Oddities) -> Tokens:
+def token_counts(told: object, cached: tuple[object, object], inside: bool, odd: Oddities) -> Tokens:
     """What was told of tokens; `cached` are those read and written, `inside` says that `input` counts them too."""
     try:
         read = token_count(cached[0], "prompt_cache_read_tokens")
@@ -169,7 +169,7 @@ def counts_of(
 ) -> Tokens:
     """The counts of the provider, where its answer had any; else those that the caller told."""
     if quantities is None or (tokens is not None and quantities == Quantities()):
-        return counted(tokens, cached, inside, odd)
+        return token_counts(tokens, cached, inside, odd)
     return quantities.tokens
 
 
@@ -334,7 +334,7 @@ def _is_chosen(call: Call) -> bool:
     return call.call_id not in _names_by_provider(call)
 
 
-def together(told: Iterable[Call], held: Iterable[CallTellings] = ()) -> list[CallTellings]:
+def group_tellings(told: Iterable[Call], held: Iterable[CallTellings] = ()) -> list[CallTellings]:
     """Each call with its tellings, also those under another name of it, in the order in which they came."""
     found = dict.fromkeys(held)
     by_name = {name: one for one in found for name in one.names}
@@ -363,7 +363,7 @@ _KNOWS_LESS = ("imported", "unknown")
 _EMPTY_ELSE_OTHER = ("stage", "agent_id", "user", "cache_type", "request_id")
 
 
-def standing(held: Call, told: Call) -> Call:
+def merged_call(held: Call, told: Call) -> Call:
     """What stands of two tellings of one call, `told` being the later: a new Call, priced as the kept one was.
 
     A correction goes first. Else that with more output tokens, of equals the later. What the kept one does not know
@@ -415,7 +415,7 @@ def correction(held: Call, told: Call, book: Callable[[], PriceBook], *, again: 
     """
     if again and told.corrected:
         return None
-    found = standing(told, held) if again else standing(held, told)
+    found = merged_call(told, held) if again else merged_call(held, told)
     if _priced_by(found) not in map(_priced_by, (held, told)):
         found.price(book())
     found.given, found.tellings = held.given, held.tellings

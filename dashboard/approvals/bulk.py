@@ -139,7 +139,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 def held(request: HttpRequest) -> HttpResponse:
     """What became of approvals that this person gave together: which are held yet, and which did not count, and why."""
     asked = [one for name in ("id", "of") for one in request.GET.getlist(name) if valid_id(one)]
-    intents = holds.became_of(request.user, asked[:MOST_TOGETHER])
+    intents = holds.last_attempts(request.user, asked[:MOST_TOGETHER])
     try:
         waiting = read_waiting(open_store())
     except StoreUnavailable as error:
@@ -200,7 +200,7 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     by_id = {account.request_id: account for account in waiting.accounts}
     unusual.refresh(waiting.accounts)
     names.refresh()
-    odd = unusual.odd_ones(waiting.accounts)
+    odd = unusual.unusual_ids(waiting.accounts)
     found = _Sorted(waiting.now, [], [], [])
     for request_id in dict.fromkeys(chosen):
         account = by_id.get(request_id)

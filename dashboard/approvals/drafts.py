@@ -84,7 +84,7 @@ class Writing:
         return Draft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
 
 
-def mark_of(draft: Draft) -> str:
+def draft_digest(draft: Draft) -> str:
     """What tells whether the rule that is saved is the one that was shown."""
     return hashlib.sha256(repr(draft).encode(errors="backslashreplace")).hexdigest()
 

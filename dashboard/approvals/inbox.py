@@ -150,7 +150,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     """
     unusual.refresh(waiting.accounts)
     turns.refresh()
-    odd = unusual.odd_ones(waiting.accounts)
+    odd = unusual.unusual_ids(waiting.accounts)
     holds = _tests(waiting, audience, odd, standing)
     found = [account for account in waiting.accounts if _is_asked_for(account, filters, holds, waiting.now)]
     lines = lines_of(found, audience, odd, apart=standing.handed)

@@ -347,7 +347,7 @@ def _by_rule(digest: str) -> dict[str, Any]:
     """How people always answer this, and whether a denial can stand on; nothing where there are no rules."""
     if not settings.TELEMETRY_RULES:
         return {}
-    return {"always": words.ALWAYS.get(precedents.always(digest), ""), "may_stick": True}
+    return {"always": words.ALWAYS.get(precedents.same_answers(digest), ""), "may_stick": True}
 
 
 def _votes(request_id: str, entries: list[AuditEntry]) -> tuple[str, ...]:
@@ -367,7 +367,7 @@ def _beside(
     glance = approval.glance if asks else None
     calls = waits_in_call(approval.listened_at, approval.now)
     joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now, calls=calls)
-    lately = precedents.lately(known.approval_type, request_id)
+    lately = precedents.recent_ends(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {
         "joined": joined,

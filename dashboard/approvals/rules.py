@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from core.errors import StoreUnavailable
 from core.history.approvals import rules
 from core.history.approvals.decisions import NotAllowed
-from core.history.approvals.precedents import past_of
+from core.history.approvals.precedents import precedents_of
 from core.history.approvals.terms import FREE, Term, read_terms
 from core.history.people import rights
 from core.models import Rule
@@ -30,7 +30,7 @@ from core.values.approvals import APPROVED, REJECTED
 from core.values.malformed import ODD
 from dashboard import access, words
 from dashboard.approvals import words as answers
-from dashboard.approvals.drafts import Writing, mark_of
+from dashboard.approvals.drafts import Writing, draft_digest
 
 logger = logging.getLogger(__name__)
 
@@ -129,12 +129,12 @@ def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) 
         if writing.barred:
             raise ValueError(writing.barred.rstrip("."))
         wanted = writing.draft()
-        mark = mark_of(wanted)
+        mark = draft_digest(wanted)
         if "save" in request.POST and (context["barred"] or request.POST.get("seen") == mark):
             rule = rules.make(open_store(), request.user, wanted)
             messages.success(request, words.MADE.format(rule=capfirst(str(rule))))
             return redirect("rules")
-        past = past_of(wanted.scope)
+        past = precedents_of(wanted.scope)
     except NotAllowed as refusal:
         return _form(request, {**context, "barred": str(refusal)}, 403)
     except ValueError as error:

@@ -95,7 +95,7 @@ def _with_the_rare(newest: list[Row], texts: QuerySet[Any, Row], pairs: list[Pai
     ]
 
 
-def odd_ones(accounts: Iterable[Account]) -> set[str]:
+def unusual_ids(accounts: Iterable[Account]) -> set[str]:
     """The ids of those that are unusual, or were before; from memory alone."""
     global _marked
     accounts = list(accounts)

@@ -38,7 +38,7 @@ def give(request: HttpRequest) -> HttpResponse:
     if asked is None:
         return _page(request, None, status, problem=problem)
     try:
-        given = devices.give(request.user, asked.code, terms.wanted(request))
+        given = devices.give(request.user, asked.code, terms.token_spec(request))
     except terms.REFUSED as error:
         refusal = terms.Refusal.of(error, request.user)
         return _page(request, asked, refusal.status, **refusal.shown)

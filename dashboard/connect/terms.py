@@ -20,7 +20,7 @@ DAYS = 90
 LISTED_TOOLS = "tools"  # of a form: those that are typed beside it
 
 
-def wanted(request: HttpRequest) -> TokenSpec:
+def token_spec(request: HttpRequest) -> TokenSpec:
     """What was posted; ValueError for what is none."""
     said = request.POST
     days = said.get("days", "")

@@ -78,7 +78,7 @@ def show(request: HttpRequest) -> HttpResponse:
     if not access.may_connect(request.user):
         raise PermissionDenied(words.NOBODY)
     try:
-        token, secret = tokens.make(request.user, terms.wanted(request))
+        token, secret = tokens.make(request.user, terms.token_spec(request))
     except terms.REFUSED as error:
         refusal = terms.Refusal.of(error, request.user)
         return _page(request, refusal.status, **refusal.shown)

@@ -219,7 +219,7 @@ class LiveState:
         if known is not None:
             self._deadlines.remove(known.deadline_at)
         if record is not None and record.status == PENDING and record.deadline_at > self.now:
-            self._pending[request_id] = record = queue.held(record)
+            self._pending[request_id] = record = queue.shared_record(record)
             self._deadlines.add(record.deadline_at)
             told = known is not None and request_id not in self._untold
             if told and known == record:

@@ -148,7 +148,7 @@ def test_a_stream_ends_where_the_database_cannot_tell_of_its_token_any_more(agen
     with client.stream("GET", "/events/stream") as answer:
         pieces = answer.iter_raw()
         next(pieces)
-        monkeypatch.setattr(tokens, "good_of", away)
+        monkeypatch.setattr(tokens, "valid_digests", away)
         assert all(piece == streams.ALIVE for piece in pieces)  # and then it is over, as it should
     assert "Exception in ASGI" not in caplog.text
 
@@ -198,7 +198,7 @@ def test_a_question_that_fails_is_not_asked_again_by_who_waited_for_it(soon, pat
         def __exit__(self, *_error):
             self.lock.release()
 
-    monkeypatch.setattr(tokens, "good_of", hangs)
+    monkeypatch.setattr(tokens, "valid_digests", hangs)
     standing = bearers.TokenChecks(lambda: ())
     door_of_question = standing._lock = Door()
     with ThreadPoolExecutor() as pool:

@@ -24,7 +24,7 @@ def test_a_token_is_kept_as_its_hash_and_made_in_the_record(owner):
     assert secret.startswith("agt_")
     kept = AgentToken.objects.get()
     assert secret not in str(vars(kept))
-    assert kept.digest == tokens.kept_of(tokens.digest_of(secret))
+    assert kept.digest == tokens.signing_key_of(tokens.digest_of(secret))
     entry = AuditEntry.objects.get(kind="token.made")
     assert (entry.actor, entry.agent_id) == ("otto", "deployer")
     assert secret not in entry.details

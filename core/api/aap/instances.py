@@ -63,7 +63,7 @@ class Registrar:
             case ("POST", 0):
                 return await self._create(self._operation(scope, bearer, sent, None))
             case ("PATCH", 1):
-                instance = await self._desk.run(partial(kept.own, bearer, named))
+                instance = await self._desk.run(partial(kept.own_instance, bearer, named))
                 if instance is None:
                     raise not_found()
                 return await self._update(self._operation(scope, bearer, sent, named))
@@ -91,7 +91,7 @@ class Registrar:
             if not is_mine:
                 if row.instance is not None and row.instance.deleted_at is not None:
                     raise Refused(409, "instance_deleted", "The instance that this made was deleted.")
-                return Reply(200, await self._desk.run(partial(kept.answered, row)))
+                return Reply(200, await self._desk.run(partial(kept.earlier_answer, row)))
             commit = partial(kept.make, operation.bearer, row, operation.instance_id, operation.change)
             return Reply(201, await self._carried_out(row, operation, commit))
 
@@ -101,7 +101,7 @@ class Registrar:
         async with turn:
             row, is_mine = await self._begun(operation, waited=waited)
             if not is_mine:
-                said = await self._desk.run(partial(kept.answered, row))
+                said = await self._desk.run(partial(kept.earlier_answer, row))
                 return Reply(200, said["instance"])
             commit = partial(kept.change, row, operation.instance_id, operation.change)
             said = await self._carried_out(row, operation, commit)
@@ -226,14 +226,14 @@ def _verify(delivery: Delivery, instance_id: uuid.UUID) -> None:
 
 
 def _read(bearer: Bearer, named: uuid.UUID | None) -> Reply:
-    instance = kept.own(bearer, named)
+    instance = kept.own_instance(bearer, named)
     if instance is None:
         raise not_found()
     return Reply(200, kept.shown(instance))
 
 
 def _delete(bearer: Bearer, named: uuid.UUID | None) -> Reply:
-    instance = kept.own(bearer, named, deleted=True)
+    instance = kept.own_instance(bearer, named, deleted=True)
     if instance is None:
         raise not_found()
     kept.delete(instance)

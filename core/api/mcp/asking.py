@@ -71,7 +71,7 @@ class Asker:
         query = {"understands": EDITED, "timeout": "600", **self._query}
         try:
             if self.takes_tasks:
-                self.begun = Task(*await self._desk.run(partial(hooks.opened, self._agent, body)))
+                self.begun = Task(*await self._desk.run(partial(hooks.open_tool_request, self._agent, body)))
                 return {"status": PENDING}
             reply = await self._route("POST", "hooks/claude-code", body, query=query, bearer=bearer)
         except (Refused, *TROUBLE) as error:
@@ -98,7 +98,9 @@ class Asker:
 
     async def request_of(self, task: Task) -> ApprovalRequest:
         """What a task waits for; Refused where this agent asked no such thing."""
-        found: ApprovalRequest = await self._desk.run(partial(asking.own, self._agent, task.request_id))
+        found: ApprovalRequest = await self._desk.run(
+            partial(asking.own_request, self._agent, task.request_id)
+        )
         if task.use is not None and found.context.get("session") != SESSION:
             raise _no_such_task()
         return found
@@ -114,7 +116,7 @@ class Asker:
             said = await self.wait(task.request_id, 0)
             return None if said["status"] == PENDING else said
         try:
-            reply = await hooks.answered(self._desk, self._bearer, self._agent, request, task.use)
+            reply = await hooks.tool_answer(self._desk, self._bearer, self._agent, request, task.use)
         except Refused as refused:  # another call of the same took the answer
             return {"behavior": "deny", "message": str(refused)}
         return None if reply.status == 202 else _permission(reply.body, request.context["input"])

@@ -149,7 +149,7 @@ def still_waiting(store: Store, request_id: str) -> RequestRecord:
 
 def _held(intent: DecisionIntent, tried: DecisionAttempt) -> HeldDecision:
     failpoints.reach("site.after_hold")
-    told = holds.held(intent, tried.now)
+    told = holds.held_decision(intent, tried.now)
     left = ((intent.release_at or tried.now) - tried.now).total_seconds()
     holds.began.send(HeldDecision, decision_id=intent.pk, seconds=left)
     holds.changed.send(HeldDecision, request_id=told.request_id)
@@ -301,7 +301,7 @@ def _attempt(
             return _standing(record, str(intent.pk))
         _TRY.run([intent])
     elif (before := _write(intent, tried)) is not None:
-        return holds.held(before, tried.now)
+        return holds.held_decision(before, tried.now)
     if verdict.why:
         entries.append([exception(intent, verdict)])
     return intent
@@ -378,7 +378,7 @@ def _vote(store: Store, user: Any, powers: Powers, tried: DecisionAttempt) -> De
     count = quorum.cast(user, powers, record, tried.given.reason)
     before = _write(intent, tried) if count.complete else None
     if before is not None:
-        return holds.held(before, tried.now)
+        return holds.held_decision(before, tried.now)
     entries.append(count.facts)
     counted = CountedVote(VOTED, record.request_id, "", PENDING, votes=count.votes, approvers=count.approvers)
     return intent if count.complete else counted

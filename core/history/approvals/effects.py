@@ -313,7 +313,7 @@ class Batch:
         """A row for a request of which only the end is known; what its end or an intent tells of it is kept."""
         tried = self._intents.get(request_id, [])
         intent = first_accepted(tried) or next(iter(tried), None)
-        if intent is not None and (asked := ends.asked(intent)):
+        if intent is not None and (asked := ends.request_fields(intent)):
             return self._requested(request_id, OutboxEntry(entry.position, asked))
         self._add(
             request_id,
@@ -378,7 +378,7 @@ class Batch:
         return answer, intent.edited_to if intent is not None else ""
 
     def _extended(self, request_id: str, entry: OutboxEntry) -> list[Fact]:
-        row, extension = self._rows[request_id], deadlines.told(request_id, entry.fields)
+        row, extension = self._rows[request_id], deadlines.extension_of(request_id, entry.fields)
         fact = deadlines.fact_of(extension, row, at(entry.fields["extended_ms"]))
         if row.status == PENDING and row.deadline_at < extension.deadline_at:
             seconds = (extension.deadline_at - row.requested_at).total_seconds()

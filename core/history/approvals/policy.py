@@ -263,7 +263,7 @@ def _facts(user: Any) -> Any:
     others = rights.deciders(get_user_model()).exclude(pk=user.pk)
     states = PolicyState.objects.annotate(alone=~Exists(others))
     rows = [
-        _row(rights.granted(user), "right", "content_type__app_label", "codename"),
+        _row(rights.granted_permissions(user), "right", "content_type__app_label", "codename"),
         _row(DecisionGrant.objects.filter(Q(team=None) | mine), "grant", "approval_type", "agent"),
         _row(AgentOwner.objects.filter(Q(person=user) | mine), "owned", "agent", flags=("is_prefix",)),
         _row(speaking().filter(owner=user), "owned", "agent", flags=("is_prefix",)),

@@ -21,7 +21,7 @@ from django.utils import timezone
 from core.approvals.proof import Proof
 from core.history import atomic_file
 from core.history.database.private_file import open_to_others
-from core.history.people.accounts import names_before
+from core.history.people.accounts import earlier_names
 from core.models import ApprovalRecord, DecisionIntent
 from core.models.rules import rule_name
 from core.store.approvals import RequestRecord
@@ -136,7 +136,7 @@ def is_signed(said: SignaturePayload, written: str) -> bool:
     )
 
 
-def forged(said: SignaturePayload, written: str) -> str:
+def forgery_reason(said: SignaturePayload, written: str) -> str:
     """Why a signature with a key of this site is not of this; '' where it is, or where the key is not known here."""
     signature = parse_signature(written)
     try:
@@ -171,7 +171,7 @@ def name_of(intent: DecisionIntent) -> str:
     """The name in which an attempt was signed."""
     if is_signed(said_of(intent, intent.responder), intent.signature):
         return intent.responder
-    before: Iterator[str] = names_before(intent.user.get_username())
+    before: Iterator[str] = earlier_names(intent.user.get_username())
     if intent.rule_id is not None:
         before = (rule_name(intent.rule_id, name) for name in before)
     return next((name for name in before if is_by(intent, name)), intent.responder)

@@ -76,14 +76,14 @@ def _write(writer: Writer, progress: Progress, expect: tables.Expect) -> Manifes
 # By the clock
 
 
-def kept(folder: Path) -> list[Path]:
+def existing_backups(folder: Path) -> list[Path]:
     """The backups in a folder that have a name of ours, the newest first."""
     return sorted((path for path in folder.iterdir() if NAME.fullmatch(path.name)), reverse=True)
 
 
 def newest_at(folder: Path) -> datetime | None:
     """When the newest one was made, by its name. OSError when the folder cannot be read."""
-    found = kept(folder)
+    found = existing_backups(folder)
     return datetime.strptime(found[0].name, NAMED).replace(tzinfo=UTC) if found else None
 
 
@@ -96,7 +96,7 @@ def take_and_tidy(folder: Path, keep: int) -> BackupResult:
             f"the record is not whole: {taken.manifest.chain.first_problem}. {taken.path} holds it as it is, and "
             "no older backup was deleted. Run `manage.py verify_audit`"
         )
-    for path in kept(folder)[keep:]:
+    for path in existing_backups(folder)[keep:]:
         path.unlink(missing_ok=True)
     atomic_file.tidy(folder)
     return taken

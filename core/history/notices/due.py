@@ -206,7 +206,7 @@ class Look:
     @cached_property
     def _administrators(self) -> list[Any]:
         """The active people who set who may approve what."""
-        sets = Q(is_superuser=True) | rights.held(SETS_POLICY)
+        sets = Q(is_superuser=True) | rights.holds_right(SETS_POLICY)
         return list(get_user_model().objects.filter(sets, is_active=True).order_by("pk"))
 
     @cached_property

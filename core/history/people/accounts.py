@@ -135,7 +135,7 @@ def _account_saved(instance: Any, created: bool, raw: bool, update_fields: Any, 
         _record("account.password", account=instance.get_username())
 
 
-def names_before(name: str) -> Iterator[str]:
+def earlier_names(name: str) -> Iterator[str]:
     """How the account of this name was called before, by the record: the last one first."""
     changes = AuditEntry.objects.filter(kind="account.changed").order_by("-sequence")
     for text in changes.values_list("details", flat=True).iterator():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from core.history.approvals.signing import forged
+from core.history.approvals.signing import forgery_reason
 from core.history.audit.kinds import details_of
 from core.history.database.locks import without_statement_limit
 from core.models import ApprovalRecord, AuditEntry
@@ -116,7 +116,7 @@ def _signed_otherwise(row: ApprovalRecord, status: str, actor: str, details: dic
     digest, answer, edited, reason, written = (str(details.get(name, "")) for name in names)
     if not written or details.get("channel") not in OF_INTENTS:
         return []
-    why = forged(
+    why = forgery_reason(
         SignaturePayload(str(row.pk), digest, said_as(status, answer, edited), actor, reason), written
     )
     return [f"in the record {why}"] if why else []

@@ -76,7 +76,7 @@ def give_up(row: ProtocolAnswer) -> None:
     ProtocolAnswer.objects.filter(pk=row.pk, status=None).delete()
 
 
-def answered(row: ProtocolAnswer) -> dict[str, Any]:
+def earlier_answer(row: ProtocolAnswer) -> dict[str, Any]:
     """What was answered before."""
     said: dict[str, Any] = json.loads(unseal(row.sealed_body))
     return said
@@ -158,7 +158,9 @@ def _keep(row: ProtocolAnswer, status: int, said: dict[str, Any], instance: Prot
     row.save(update_fields=["status", "sealed_body", "instance", "began_at"])
 
 
-def own(bearer: Bearer, instance_id: uuid.UUID | None, *, deleted: bool = False) -> ProtocolInstance | None:
+def own_instance(
+    bearer: Bearer, instance_id: uuid.UUID | None, *, deleted: bool = False
+) -> ProtocolInstance | None:
     """The instance, where a token of this very fleet made it; a deleted one only where that is wanted."""
     if instance_id is None:
         return None

@@ -214,7 +214,9 @@ class Recorder:
                 cursor.save()
             self._position = cursor.position
         self._installation = installation
-        self._repair.begin(older=outbox.numbers(outbox.told(self._store)) < outbox.numbers(self._position))
+        self._repair.begin(
+            older=outbox.numbers(outbox.committed_position(self._store)) < outbox.numbers(self._position)
+        )
         self._rules.begin()
         self._unanswerable.begin()
         if self._position != "0":

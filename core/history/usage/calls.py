@@ -18,7 +18,7 @@ from core.models import AgentHour, Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
 from core.usage.savings import SUMS, sums_of
-from core.usage.telling import CallTellings, correction, standing, together
+from core.usage.telling import CallTellings, correction, group_tellings, merged_call
 from core.values.malformed import ODD
 from core.values.moments import at
 
@@ -71,7 +71,7 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False)
     """
     coming = list(calls)
     names, batch = Names(coming), _Batch()
-    for one in together(coming, names.held()):
+    for one in group_tellings(coming, names.held()):
         if one.told:
             stands = batch.take(one, names.rows, shipped_at, imported)
             names.stand_for(stands.call_id, one)
@@ -99,7 +99,7 @@ class _Batch:
         self, one: CallTellings, rows: Mapping[str, LLMCall], shipped_at: datetime, imported: bool
     ) -> Call:
         """One call of it; what stands of it now."""
-        told = reduce(standing, one.told)
+        told = reduce(merged_call, one.told)
         days = {call.at.date() for call in (*one.held, *one.told)}
         if not one.held:
             self.new.append(told)

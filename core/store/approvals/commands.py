@@ -13,7 +13,7 @@ from ...values.approvals import (
     EVENT_OF_END,
     LOST_REASON,
     NO_DEADLINE_MS,
-    mark_of,
+    approval_mark,
     status_of_answer,
 )
 from ...values.digests import edited_digest, request_digest
@@ -253,7 +253,7 @@ def restore(keys: Keys, end: End, *, lost: bool = False) -> Command[str]:
     collected (it had this end without the mark), unknown, ended (it has an end) or changed (it is another request).
     """
     event_type = EVENT_OF_END.get(end.status, APPROVAL_DECIDED)
-    said = [end.status, mark_of(end.status, end.answer), end.responder, end.reason]
+    said = [end.status, approval_mark(end.status, end.answer), end.responder, end.reason]
     args: list[Argument] = [end.request_id, end.digest, event_type, *said]
     args += [round(end.ended_at.timestamp() * 1000), end.decision_id, end.channel, "1" if lost else ""]
     collected_ms = "" if end.collected_at is None else round(end.collected_at.timestamp() * 1000)

@@ -58,7 +58,7 @@ def test_what_signs_callbacks_stands_nowhere_and_what_an_earlier_version_kept_is
     for secret, digest, stored in zip((old, new), said, kept, strict=True):
         bearer = tokens.bearer(secret, timezone.now())
         assert (bearer.said, bearer.digest) == (digest, stored)
-        assert tokens.good_of([stored], timezone.now()) == {stored}
+        assert tokens.valid_digests([stored], timezone.now()) == {stored}
     assert AgentToken.objects.values_list("previous_digest", "digest").get() == kept
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core.history import exports
 from core.history.approvals import sealing
-from core.history.approvals.precedents import past_of
+from core.history.approvals.precedents import precedents_of
 from core.history.approvals.terms import Scope
 from core.history.backups import backup
 from core.history.backups.restore import restore
@@ -103,7 +103,7 @@ def test_pages_search_rules_and_files_read_it_open(key, ask, maria, client):
     shown = client.get("/record/?q=okapi.py").content.decode()
     assert request_id in shown
     assert "okapi.py</mark>" in shown
-    assert past_of(Scope(True, "payment", "*", ())).looked == 1
+    assert precedents_of(Scope(True, "payment", "*", ())).looked == 1
     known._read_at = -known.SECONDS
     known.refresh()
     assert known.lookalikes("a", "payment", '{"to": "zebrastripes Iimited"}') != []

@@ -10,7 +10,7 @@ from core.history.approvals.alarms import AlteredRequest
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.store.approvals import Question, request
 from core.store.client import open_store
-from core.store.keys import is_of_another, mark_of, new_request_id
+from core.store.keys import id_prefix_of, is_of_another, new_request_id
 from core.values.digests import request_digest
 from tests.history.audit.chain import kinds_of
 from tests.live_record import live_record
@@ -133,7 +133,7 @@ def test_ids_of_an_agent_begin_alike_and_are_uuids(gate):
     first, second = (gate.open_request("deploy").request_id for _ in range(2))
     other = ApprovalGate(gate.memory, "Deployer").open_request("deploy").request_id
     assert first != second
-    assert first[:19] == second[:19] == mark_of("deployer") != other[:19]
+    assert first[:19] == second[:19] == id_prefix_of("deployer") != other[:19]
     assert (uuid.UUID(first).version, uuid.UUID(first).variant) == (8, uuid.RFC_4122)
     assert str(uuid.UUID(first)) == first
     assert [is_of_another(first, name) for name in ("deployer", "Deployer")] == [False, True]

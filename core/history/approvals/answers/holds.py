@@ -64,7 +64,7 @@ def hold(intent: DecisionIntent, given: AnswerEvidence, now: datetime, seconds: 
     intent.brought = ",".join(given.brings(intent.digest))
 
 
-def held(intent: DecisionIntent, now: datetime) -> HeldDecision:
+def held_decision(intent: DecisionIntent, now: datetime) -> HeldDecision:
     """What its person is told."""
     about = (intent.approval_type, intent.agent_id, intent.requested_at)
     said = (HELD, str(intent.request_id), str(intent.pk), PENDING, intent.responder, intent.reason)
@@ -155,7 +155,7 @@ def held_by(user: Any) -> list[tuple[str, datetime]]:
     return [(str(request_id), at) for request_id, at in rows.values_list("request_id", "release_at") if at]
 
 
-def became_of(user: Any, request_ids: Iterable[str]) -> list[DecisionIntent]:
+def last_attempts(user: Any, request_ids: Iterable[str]) -> list[DecisionIntent]:
     """The last attempt of this person to answer each of these requests, the oldest first; one query."""
     mine = DecisionIntent.objects.filter(user=user, request_id__in=list(request_ids)).defer("edited_to")
     last = {one.request_id: one for one in mine.order_by("created_at")}
