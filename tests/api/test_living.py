@@ -8,6 +8,7 @@ from core.models import AgentRun
 from core.store.approvals import set_limits
 from core.store.client import open_store
 from core.usage_tracker import UsageTracker
+from telemetry_site.asgi import door
 from tests.servers import client_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.anywhere]
@@ -118,6 +119,9 @@ def test_where_redis_is_nearly_full_signals_and_events_are_refused_and_people_ar
     agent, clean_redis, monkeypatch
 ):
     monkeypatch.setattr(fullness, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(
+        door.desk, "fullness", fullness.Fullness()
+    )  # that of the test before knows for a second
     client, signal, event = agent("worker"), {"type": "go", "target": "x"}, {"type": "built"}
     with client_of(clean_redis) as raw:
         limit = raw.config_get("maxmemory")["maxmemory"]

@@ -102,6 +102,7 @@ def test_who_waits_with_an_old_secret_hears_nothing_once_it_was_ended(
     agent, owner, gate_of, soon, monkeypatch
 ):
     monkeypatch.setattr(bearers, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(bearers, "STANDING_SECONDS", 0.0)
     monkeypatch.setattr(streams, "SILENCE", 0.05)
     client = agent("deployer")
     asked = client.post("/requests", json={"type": "a"}).json()["id"]
