@@ -83,10 +83,10 @@ def _refuse_callback(url: Any) -> None:
         return
     try:
         if not isinstance(url, str) or len(url) > URL_LENGTH:
-            raise addresses.Refused(f"it must be a text of at most {URL_LENGTH:,} characters")
+            raise addresses.SendRefused(f"it must be a text of at most {URL_LENGTH:,} characters")
         if addresses.parsed(url).scheme == "http" and not addresses.may_be_plain():
-            raise addresses.Refused("it must begin with https://")
-    except addresses.Refused as error:
+            raise addresses.SendRefused("it must begin with https://")
+    except addresses.SendRefused as error:
         raise Refused(400, "callback_url", f"callback_url: {error}.", of="callback_url") from error
 
 

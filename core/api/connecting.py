@@ -8,7 +8,7 @@ from django.urls import reverse
 from core.api.answers import Refused, Reply
 from core.api.living import only, with_fields
 from core.history.agents import devices, renewal
-from core.history.agents.devices import LIVES, TooMany
+from core.history.agents.devices import LIVES, TooManyCodes
 from core.history.agents.renewal import AlreadyRenewed
 from core.history.people.tokens import SCOPES, Bearer
 from core.models import AgentToken
@@ -26,7 +26,7 @@ def begin(body: dict[str, Any], address: str) -> Reply:
     machine, agent, client = (body.get(field, "") for field in ("machine", "agent", "client"))
     try:
         code, secret = with_fields(partial(devices.begin, machine, agent, tuple(scopes), client, address), {})
-    except TooMany as error:
+    except TooManyCodes as error:
         raise Refused(429, "too_many", str(error), after=60) from error
     times = {"expires_in": int(LIVES.total_seconds()), "interval": devices.INTERVAL_SECONDS}
     names = {

@@ -37,7 +37,7 @@ EVENT = ("agent", "type", "data")
 RATING = ("agent", "workflow", "stage", "tier", "quality", "metadata")
 
 
-class Run(NamedTuple):
+class RunKey(NamedTuple):
     """One run of an agent, whichever process of the site hears of it: by the token, its agent and the client's word."""
 
     token: int
@@ -48,7 +48,7 @@ class Run(NamedTuple):
 class _Beats(HeartbeatCoordinator):
     """For an agent that is elsewhere: by one token under one name it is one process to its watchers."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunKey) -> None:
         super().__init__()
         name, said = f"{run.token} {run.agent}", f"{run.token} {run.said} {run.agent}"
         self._instance: AgentInstance = NamedInstance(SPACE, name, said)
@@ -68,7 +68,7 @@ class Beating:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runs: OrderedDict[Run, _Beats] = OrderedDict()
+        self._runs: OrderedDict[RunKey, _Beats] = OrderedDict()
 
     def take(self, mode: str, token: int, agent: str, body: dict[str, Any]) -> Reply:
         """A start, a beat or a stop."""
@@ -76,7 +76,7 @@ class Beating:
         said_run = body.get("run", "")
         if not isinstance(said_run, str) or len(said_run) > 255:
             raise Refused(400, "run", "run must be a text of at most 255 characters.", of="run")
-        run = Run(token, agent, said_run)
+        run = RunKey(token, agent, said_run)
         with self._lock:
             beats = self._runs.get(run)
             if beats is None:

@@ -151,7 +151,7 @@ _PLAIN = {way for way in ROUTES if "{" not in way[1]}
 _PATTERNS = {path: re.compile(path.replace("{id}", "([^/]+)")) for _method, path in ROUTES}
 
 
-class Calls:
+class ApiRoom:
     """Answers what agents ask in our own words."""
 
     def __init__(self, desk: Desk) -> None:

@@ -306,7 +306,9 @@ def _told(line: Line, response: ApprovalResponse) -> ApprovalResponse:
     return response
 
 
-def _marked(response: ApprovalResponse, mark: approvals.Mark | None, claim: str) -> ApprovalResponse:
+def _marked(
+    response: ApprovalResponse, mark: approvals.CollectionMark | None, claim: str
+) -> ApprovalResponse:
     """The response with what its mark tells; one that is not this claim's own is refused."""
     if mark is None:
         return _malformed(response.request_id, "has no request that could be claimed") if claim else response

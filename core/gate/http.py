@@ -55,7 +55,7 @@ class Site:
         self._tls, self._host, self._port, path = _parts(address)
         self._path = path.rstrip("/").removesuffix(PATH.rstrip("/")) + PATH
         self._headers = {"Authorization": f"Bearer {_checked_token(token)}", "Accept": "application/json"}
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[SiteConnection] = deque()
         self._process = os.getpid()
 
     def call(
@@ -82,7 +82,7 @@ class Site:
             if not connection.used_at or left <= 0:
                 raise
             # The kept one had been closed meanwhile, and every call may be repeated.
-            connection = Connection(self)
+            connection = SiteConnection(self)
             said = connection.call(method, self.line(path, query), body, left)
         if idle is self._idle:
             idle.append(connection)
@@ -90,9 +90,9 @@ class Site:
             connection.close()  # so was this site meanwhile
         return checked_reply(said)
 
-    def connection(self) -> "Connection":
+    def connection(self) -> "SiteConnection":
         """One of its own, for who waits long."""
-        return Connection(self)
+        return SiteConnection(self)
 
     def close(self) -> None:
         """Close those that are kept."""
@@ -100,12 +100,12 @@ class Site:
         while idle:
             idle.pop().close()
 
-    def _take(self) -> "Connection":
+    def _take(self) -> "SiteConnection":
         with suppress(IndexError):
             while time.monotonic() - (kept := self._idle.pop()).used_at > IDLE_SECONDS:
                 kept.close()
             return kept
-        return Connection(self)
+        return SiteConnection(self)
 
     def line(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """What is asked for."""
@@ -131,7 +131,7 @@ class Site:
         return dict(self._headers)
 
 
-class Connection:
+class SiteConnection:
     """One connection, used by one thread at a time; another thread may cut it."""
 
     def __init__(self, site: Site) -> None:

@@ -27,7 +27,7 @@ from ..values.json import encode_json_object
 from ..values.malformed import ODD
 from ..values.signature import said_as
 from .beating import run_name
-from .http import CALL_SECONDS, Connection, Site, SiteReply, checked_reply, seconds_or_none
+from .http import CALL_SECONDS, Site, SiteConnection, SiteReply, checked_reply, seconds_or_none
 from .transport import MOVED_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class OverHTTP:
     def ask(self, question: Question, claim: str) -> ApprovalResponse:
         """Ask and wait for the end."""
         withdraw = None if question.key else partial(self._take_back, question, 2.0)
-        with interruptions.Guard(withdraw) as guard:
+        with interruptions.WithdrawalGuard(withdraw) as guard:
             try:
                 pending = self.open(question, claim)
                 guard.watch_task()
@@ -243,7 +243,7 @@ class SiteEndListener:
 
     MOST = 1000  # that one call may name
 
-    def __init__(self, connection: Connection, line: str, agent: str) -> None:
+    def __init__(self, connection: SiteConnection, line: str, agent: str) -> None:
         self._connection, self._line, self._agent = connection, line, agent
         self.connect, self.cut, self.close = connection.connect, connection.cut, connection.close
 

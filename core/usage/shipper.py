@@ -253,7 +253,7 @@ class Shipper:
             if not lines:
                 break
             end = start + sum(map(len, lines))
-            batch = self._batch(usage.Batch(file.id, start, end), found, now_ms)
+            batch = self._batch(usage.CallBatch(file.id, start, end), found, now_ms)
             self._places[file.id], new = usage.ship(store, batch, now_ms, self._retention_days)
             self._counted += new
             if len(self._expected) <= MOST_EXPECTED // 2:
@@ -292,8 +292,8 @@ class Shipper:
         return lines, found
 
     def _batch(
-        self, batch: usage.Batch, lines: list[SpoolLine], now_ms: int, *, unsure: bool = False
-    ) -> usage.Batch:
+        self, batch: usage.CallBatch, lines: list[SpoolLine], now_ms: int, *, unsure: bool = False
+    ) -> usage.CallBatch:
         """With each call once, at its price; `unsure`: each may come again, whoever named it."""
         once: dict[str, SpoolLine] = {}
         for line in lines:
@@ -318,7 +318,7 @@ class Shipper:
             if any(_is_huge(line.call) for line in lines):
                 held, lines = held[:1], lines[:1]
             now_ms = store.time_ms()
-            batch = self._batch(usage.Batch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
+            batch = self._batch(usage.CallBatch(uuid.uuid4().hex, 0, 1), lines, now_ms, unsure=True)
             _place, new = usage.ship(store, batch, now_ms, self._retention_days)
             usage.forget_spool(store, batch.spool)
             self._spool.let_go(len(held))

@@ -41,7 +41,7 @@ class ProgressLine:
 
 
 @dataclass(frozen=True)
-class Mark:
+class StatusMark:
     """A moment in the chart at which the status changed."""
 
     x: int
@@ -55,7 +55,7 @@ class Timeline:
     spans: list[Span] = field(default_factory=list)
     older: list[Span] = field(default_factory=list)
     lines: list[ProgressLine] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[StatusMark] = field(default_factory=list)
     start: datetime | None = None
     end: datetime | None = None
     unchanged_since: datetime | None = None
@@ -141,12 +141,12 @@ def _line(ordered: Sequence[TimelineEntry], axis: _Axis, until: int) -> Progress
     return ProgressLine(points, f"{corners[0][0]},{HEIGHT} {points} {until},{HEIGHT}")
 
 
-def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[Mark]:
+def _marks(ordered: Sequence[TimelineEntry], axis: _Axis) -> list[StatusMark]:
     marks = []
     before = ""
     for entry in ordered:
         if entry.status != before:
             kind = "bad" if entry.status == "failed" else "start" if entry.status == "starting" else "other"
-            marks.append(Mark(axis.x(entry.at), kind))
+            marks.append(StatusMark(axis.x(entry.at), kind))
         before = entry.status
     return marks

@@ -27,7 +27,7 @@ from dashboard.approvals import known as names
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER, InboxLine, RequestGroup, may_go_together
 from dashboard.approvals.views import answer_one, inbox_address, known_name
-from dashboard.approvals.waiting import Account, read_waiting
+from dashboard.approvals.waiting import QueuedRequest, read_waiting
 from dashboard.approvals.words import (
     GONE,
     NOT_BACK_NOW,
@@ -185,8 +185,8 @@ class _Sorted(NamedTuple):
     """The chosen: those that may be answered together, those that this person may not answer, and why not the rest."""
 
     now: datetime
-    answered: list[Account]
-    barred: list[Account]
+    answered: list[QueuedRequest]
+    barred: list[QueuedRequest]
     left: list[str]
 
     @property
@@ -218,7 +218,7 @@ def _sorted_out(request: HttpRequest, chosen: Iterable[str]) -> _Sorted:
     return found
 
 
-def _name(account: Account) -> str:
+def _name(account: QueuedRequest) -> str:
     """What tells it from others of its kind too."""
     name = words.request_name(account.approval_type, account.agent_id)
     return f"{name} ({account.facts})" if account.facts else name

@@ -10,8 +10,8 @@ from typing import Any
 
 from core.approvals.deciding import MAX_REASON_LENGTH
 from core.history.approvals import terms
-from core.history.approvals.rules import MOST_USES, NAMED_ANY, Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import MOST_USES, NAMED_ANY, RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.models.policy import ANY
 from core.values.json import loads_strictly
 from core.values.malformed import ODD
@@ -27,7 +27,7 @@ class Choice:
     """One value of the request, and what the form says of it."""
 
     number: int
-    term: Term
+    term: ValueTerm
     shown: str  # one of several lines as JSON: a hundred short lines are no page of their own
     cut: bool
     how: list[tuple[str, str, bool]]  # value, word, whether it is chosen
@@ -71,7 +71,7 @@ class Writing:
         """What the fields take at most."""
         return {"uses": MOST_USES, "reason": MAX_REASON_LENGTH}
 
-    def draft(self) -> Draft:
+    def draft(self) -> RuleDraft:
         """The rule that was written; ValueError, as a sentence, for what makes none."""
         said = self.said
         if said.get("answer") not in ("approve", "deny"):
@@ -81,10 +81,10 @@ class Writing:
         scope = Scope(said["answer"] == "approve", self.kind, agent, chosen)
         reason = said.get("reason", "").replace("\r\n", "\n").strip()
         lasts = timedelta(hours=_whole(said.get("hours", "")))
-        return Draft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
+        return RuleDraft(scope, reason, lasts, _whole(said.get("uses", "")), self.request_id).checked()
 
 
-def draft_digest(draft: Draft) -> str:
+def draft_digest(draft: RuleDraft) -> str:
     """What tells whether the rule that is saved is the one that was shown."""
     return hashlib.sha256(repr(draft).encode(errors="backslashreplace")).hexdigest()
 
@@ -117,7 +117,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     flat = json.dumps(text, ensure_ascii=False) if len(text.splitlines()) > 1 else text
     return Choice(
         number,
-        Term(path, offered[0], value),
+        ValueTerm(path, offered[0], value),
         flat[:SHOWN],
         len(flat) > SHOWN,
         [(how, words.HOW[how], how == chosen) for how in offered],
@@ -126,7 +126,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     )
 
 
-def _term(choice: Choice, said: Mapping[str, str]) -> Term:
+def _term(choice: Choice, said: Mapping[str, str]) -> ValueTerm:
     """What the form says of a value; it holds for the request at hand, or somebody erred."""
     number, asked = choice.number, choice.term
     how = said.get(f"how-{number}", "")

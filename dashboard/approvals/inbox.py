@@ -16,9 +16,9 @@ from core.store.client import open_store
 from dashboard import words as house
 from dashboard.access import Audience
 from dashboard.approvals import turns, unusual, words
-from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, Filters, Link
+from dashboard.approvals.filters import AGES, ALIKE, SHOWS, SOON, FilterLink, Filters
 from dashboard.approvals.page import Asker, why_gone
-from dashboard.approvals.waiting import Account, Waiting, urgency
+from dashboard.approvals.waiting import QueuedRequest, Waiting, urgency
 from dashboard.display.tags import milliseconds
 
 PAGE_LINES = 50
@@ -31,8 +31,8 @@ MOST_COLUMNS = 8  # that differ; what differs in more is looked at one by one
 class InboxLine(NamedTuple):
     """One request, or several that are alike, of which `first` is the most urgent."""
 
-    first: Account
-    alike: tuple[Account, ...] = ()
+    first: QueuedRequest
+    alike: tuple[QueuedRequest, ...] = ()
     odd: bool = False
     risky: bool = False
     held: str = ""  # that somebody is approving it now
@@ -71,10 +71,10 @@ class InboxLine(NamedTuple):
 class RequestGroup:
     """Requests that are alike: what they share, and a row each of what differs."""
 
-    first: Account
+    first: QueuedRequest
     columns: list[str]
     shared: list[tuple[str, str]]
-    rows: list[tuple[Account, list[str]]]
+    rows: list[tuple[QueuedRequest, list[str]]]
     count: int
     verdict: Verdict
     gone: str = ""  # why nobody waits for the answers
@@ -103,7 +103,7 @@ class Inbox:
     filters: Filters
     shown: list[InboxLine]
     together: RequestGroup | None
-    groups: dict[str, list[Link]]
+    groups: dict[str, list[FilterLink]]
     waiting: int
     pages: int
     now: datetime
@@ -134,7 +134,7 @@ class Inbox:
         return self.filters.selecting(next(iter(ids[place + 1 :] or ids[:place][-1:]), ""))
 
 
-def differing(accounts: Iterable[Account]) -> list[str]:
+def differing(accounts: Iterable[QueuedRequest]) -> list[str]:
     """The names of the values that are not the same in all of them."""
     texts: dict[str, set[str]] = defaultdict(set)
     for account in accounts:
@@ -176,13 +176,13 @@ def nothing_known(filters: Filters, now: datetime) -> Inbox:
     return Inbox(filters, [], None, {}, 0, 1, now, known=False)
 
 
-def is_risky(audience: Audience, account: Account) -> bool:
+def is_risky(audience: Audience, account: QueuedRequest) -> bool:
     """Whether a yes to it asks for more than a press: what cannot be undone, is of high risk, or needs several."""
     demands = audience.powers.demands(account.approval_type)
     return not demands.bulk or demands.approvers > 1 or TYPED in demands.needs or FRESH in demands.needs
 
 
-def may_go_together(audience: Audience, account: Account) -> bool:
+def may_go_together(audience: Audience, account: QueuedRequest) -> bool:
     """Whether it may be answered with others: never where an answer brings anything but the button."""
     verdict = audience.verdict(account)
     plain = verdict.bulk and verdict.approvers == 1 and not verdict.needs
@@ -190,10 +190,10 @@ def may_go_together(audience: Audience, account: Account) -> bool:
 
 
 def lines_of(
-    accounts: Iterable[Account], audience: Audience, odd: set[str], apart: Container[str] = ()
+    accounts: Iterable[QueuedRequest], audience: Audience, odd: set[str], apart: Container[str] = ()
 ) -> list[InboxLine]:
     """The lines by deadline. What is unusual, was handed over, or must be looked at alone, is never folded."""
-    crowds: dict[str, list[Account]] = defaultdict(list)
+    crowds: dict[str, list[QueuedRequest]] = defaultdict(list)
     lines = []
     for account in accounts:
         alone = account.request_id in odd or account.request_id in apart
@@ -261,7 +261,7 @@ def _told(lines: list[InboxLine], standing: RequestStandings, now: datetime) -> 
     return told
 
 
-Tests = dict[str, Callable[[Account], bool]]
+Tests = dict[str, Callable[[QueuedRequest], bool]]
 
 
 def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: RequestStandings) -> Tests:
@@ -278,7 +278,7 @@ def _tests(waiting: Waiting, audience: Audience, odd: set[str], standing: Reques
     }
 
 
-def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetime) -> bool:
+def _is_asked_for(account: QueuedRequest, filters: Filters, holds: Tests, now: datetime) -> bool:
     return (
         (not filters.kind or account.approval_type == filters.kind)
         and (not filters.agent or account.agent_id == filters.agent)
@@ -288,7 +288,7 @@ def _is_asked_for(account: Account, filters: Filters, holds: Tests, now: datetim
     )
 
 
-def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[Link]]:
+def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[FilterLink]]:
     """Ways to look at all that waits, with how many there are."""
     shows = [(show, sum(map(holds[show], waiting.accounts))) for show in SHOWS]
     kinds = Counter(account.approval_type for account in waiting.accounts)
@@ -304,7 +304,7 @@ def _groups(waiting: Waiting, filters: Filters, holds: Tests) -> dict[str, list[
 
 def _links(
     filters: Filters, part: str, counts: Iterable[tuple[str, int]], said: Mapping[str, str] | None = None
-) -> list[Link]:
+) -> list[FilterLink]:
     """A link for each value of a part of the filters. `said`: our words for them; a value of an agent's is its own
     word, and its link takes it away again where it is chosen.
     """
@@ -312,7 +312,7 @@ def _links(
     for value, count in counts:
         chosen = getattr(filters, part) == value
         asked = filters.on(**{part: "" if chosen and said is None else value})
-        links.append(Link(said[value] if said else value, count, asked.query, chosen))
+        links.append(FilterLink(said[value] if said else value, count, asked.query, chosen))
     return links
 
 
@@ -324,5 +324,5 @@ def _most(counts: Counter[str], chosen: str) -> list[tuple[str, int]]:
     return sorted(most.items())
 
 
-def _has_waited(account: Account, age: str, now: datetime) -> bool:
+def _has_waited(account: QueuedRequest, age: str, now: datetime) -> bool:
     return now - account.requested_at >= timedelta(minutes=AGES[age])

@@ -170,7 +170,7 @@ def _is_verified(record: RequestRecord | ApprovalRecord) -> bool:
 
 
 @dataclass(frozen=True)
-class Step:
+class HistoryStep:
     """One entry of a request's history, in words."""
 
     sequence: int
@@ -182,7 +182,7 @@ class Step:
     decision_id: str = ""  # of an attempt to answer
 
     @classmethod
-    def of(cls, entry: AuditEntry) -> "Step":
+    def of(cls, entry: AuditEntry) -> "HistoryStep":
         """The audit entry for a reader."""
         details = read_details(entry.details)
         why = details.get("why") or details.get("reason") or ""
@@ -223,7 +223,7 @@ class ApprovalPage:
     digest: str
     requested_at: datetime
     deadline_at: datetime
-    history: list[Step]
+    history: list[HistoryStep]
     now: datetime
     altered: list[str]  # what of its row is not what the record says
     wrong: str = ""  # that Redis does not hold what was asked
@@ -246,17 +246,17 @@ class ApprovalPage:
     callback: CallbackLine | None = None  # telling its agent how it ended
 
     @property
-    def uncertain(self) -> list[Step]:
+    def uncertain(self) -> list[HistoryStep]:
         """Answers that may have taken effect, whatever the record says of the request."""
         return [step for step in self.history if step.kind == "decision.uncertain"]
 
     @property
-    def claims(self) -> list[Step]:
+    def claims(self) -> list[HistoryStep]:
         """What the agent tells of what it was approved: what its tool did, and what came of it."""
         return [step for step in self.history if step.kind.startswith(CLAIMS)]
 
     @property
-    def voided(self) -> list[Step]:
+    def voided(self) -> list[HistoryStep]:
         """Approvals that were held, and did not count."""
         return [step for step in self.history if step.kind == "decision.voided"]
 
@@ -309,7 +309,7 @@ def approval_page(request_id: str, approval: Approval) -> ApprovalPage:
         digest=known.digest,
         requested_at=known.requested_at,
         deadline_at=known.deadline_at,
-        history=[Step.of(entry) for entry in entries],
+        history=[HistoryStep.of(entry) for entry in entries],
         now=now,
         altered=_altered(kept, entries),
         wrong=words.ALTERED if wrong else "",

@@ -21,7 +21,7 @@ from core.errors import StoreUnavailable
 from core.history.approvals import rules
 from core.history.approvals.decisions import NotAllowed
 from core.history.approvals.precedents import precedents_of
-from core.history.approvals.terms import FREE, Term, read_terms
+from core.history.approvals.terms import FREE, ValueTerm, read_terms
 from core.history.people import rights
 from core.models import Rule
 from core.models.sealed import key_lost
@@ -43,7 +43,7 @@ class RuleLine:
     """One rule in the list. `state`: works, revoked, over, used or idle."""
 
     rule: Rule
-    terms: list[tuple[Term, str]]
+    terms: list[tuple[ValueTerm, str]]
     state: str
     unread: str = ""  # why nobody can say which values it looks at
 

@@ -17,7 +17,7 @@ from core.models import ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
 from dashboard.approvals import known
-from dashboard.approvals.waiting import COMPARED_CHARACTERS, Account
+from dashboard.approvals.waiting import COMPARED_CHARACTERS, QueuedRequest
 
 SECONDS = 15.0
 LOOKED_AT = 500  # of what was approved, the newest
@@ -43,7 +43,7 @@ class ValueCounts:
         for name, text in values:
             self.places[name][text] += 1
 
-    def is_odd(self, account: Account) -> bool:
+    def is_odd(self, account: QueuedRequest) -> bool:
         """Whether a value of it was never there, in a place whose values repeat, or the place itself never was."""
         return any(
             name not in self.places or (text not in self.places[name] and _repeats(self.places[name]))
@@ -57,7 +57,7 @@ _marked: set[str] = set()  # requests that were unusual once: they stay so when 
 _read_at = -SECONDS
 
 
-def refresh(accounts: Iterable[Account]) -> None:
+def refresh(accounts: Iterable[QueuedRequest]) -> None:
     """Read again what was approved, where that is old or another agent asks: none most of the time, and one query.
 
     Where one agent's fill that, a few more for the others.
@@ -95,11 +95,11 @@ def _with_the_rare(newest: list[Row], texts: QuerySet[Any, Row], pairs: list[Pai
     ]
 
 
-def unusual_ids(accounts: Iterable[Account]) -> set[str]:
+def unusual_ids(accounts: Iterable[QueuedRequest]) -> set[str]:
     """The ids of those that are unusual, or were before; from memory alone."""
     global _marked
     accounts = list(accounts)
-    crowds: dict[str, list[Account]] = defaultdict(list)
+    crowds: dict[str, list[QueuedRequest]] = defaultdict(list)
     for account in accounts:
         if account.shape:
             crowds[account.shape].append(account)
@@ -109,7 +109,7 @@ def unusual_ids(accounts: Iterable[Account]) -> set[str]:
     return _marked
 
 
-def _odd_of(crowd: list[Account]) -> list[Account]:
+def _odd_of(crowd: list[QueuedRequest]) -> list[QueuedRequest]:
     before = _before.get((crowd[0].approval_type, crowd[0].agent_id), ValueCounts())
     if before.count >= ENOUGH:
         return [account for account in crowd if before.is_odd(account)]

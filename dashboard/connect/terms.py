@@ -33,14 +33,14 @@ def token_spec(request: HttpRequest) -> TokenSpec:
     return TokenSpec(label, agent, begins, tuple(said.getlist("scopes")), int(days), asks, binds)
 
 
-class Refusal(NamedTuple):
+class FormRefusal(NamedTuple):
     """Why a form makes no token: with which status it is shown again, and with what beside it."""
 
     status: int
     shown: dict[str, Any]
 
     @classmethod
-    def of(cls, error: Exception, user: Any) -> "Refusal":
+    def of(cls, error: Exception, user: Any) -> "FormRefusal":
         """Of one of `REFUSED`."""
         if isinstance(error, HeardElsewhere):
             return cls(409, {"problem": str(error), "heard": access.may_connect_any(user)})

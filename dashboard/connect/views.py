@@ -80,7 +80,7 @@ def show(request: HttpRequest) -> HttpResponse:
     try:
         token, secret = tokens.make(request.user, terms.token_spec(request))
     except terms.REFUSED as error:
-        refusal = terms.Refusal.of(error, request.user)
+        refusal = terms.FormRefusal.of(error, request.user)
         return _page(request, refusal.status, **refusal.shown)
     return _made(request, token, secret)
 

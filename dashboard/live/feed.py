@@ -23,7 +23,7 @@ from dashboard.approvals import page as contexts
 from dashboard.approvals.page import EndsAndVotes
 from dashboard.live import fragments, group, looking
 from dashboard.live.doorbells import LIVE, Bells, is_doorbell
-from dashboard.live.state import LiveState, Message
+from dashboard.live.state import LiveState, PageMessage
 from dashboard.live.subscription import Subscription
 from dashboard.live.timers import Timers
 from dashboard.live.workers import Inbox, Worker
@@ -408,7 +408,7 @@ class Feed(threading.Thread):
         alarm, tick = fragments.alarm(self._state.alarm), fragments.tick(self._state.now)
         subscription.send([fragments.problem(""), alarm, *region, tick])
 
-    def _distribute(self, messages: list[Message], touched: set[str]) -> None:
+    def _distribute(self, messages: list[PageMessage], touched: set[str]) -> None:
         here = [message.text for message in messages]
         everywhere = [message.text for message in messages if message.everywhere]
         changed = []

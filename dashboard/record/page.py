@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from core.history.search import find
 from core.history.search.find import COUNTED, SearchQuery
-from core.history.search.words import Term, lines_in, lines_of, words_of
+from core.history.search.words import SearchTerm, lines_in, lines_of, words_of
 from core.models import ApprovalRecord
 from core.values.approvals import DIRECT, PENDING
 from core.values.secrets import masked_json
@@ -123,7 +123,7 @@ def record_page(question: SearchQuery, before: int | None) -> RecordPage:
     return RecordPage(question, results, found.count, before is None, found.before, timezone.now(), unindexed)
 
 
-class Names(NamedTuple):
+class NameSuggestions(NamedTuple):
     """What may be typed where exact names are asked for: those of the newest requests, and people of the site."""
 
     kinds: list[str]
@@ -131,12 +131,14 @@ class Names(NamedTuple):
     people: list[str]
 
 
-def suggested() -> Names:
+def suggested() -> NameSuggestions:
     """Two queries, whatever there is. A name that cannot be read as it is, is none to choose."""
     newest = ApprovalRecord.objects.order_by("-requested_at").values_list("approval_type", "agent_id")
     rows = list(newest[:NEWEST])
     people = get_user_model().objects.order_by("-pk").values_list("username", flat=True)[:NEWEST]
-    return Names(*map(_readable, ([kind for kind, _agent in rows], [agent for _kind, agent in rows], people)))
+    return NameSuggestions(
+        *map(_readable, ([kind for kind, _agent in rows], [agent for _kind, agent in rows], people))
+    )
 
 
 def _readable(names: Iterable[str]) -> list[str]:
@@ -165,7 +167,7 @@ def _lines(context: str, question: SearchQuery) -> list[MatchLine]:
     return found
 
 
-def _stands_in(text: str, terms: list[Term]) -> bool:
+def _stands_in(text: str, terms: list[SearchTerm]) -> bool:
     said = words_of(text)
     return any(term.is_of(said) for term in terms)
 

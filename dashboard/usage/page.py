@@ -134,7 +134,7 @@ def _by_times_of(period: Period, costs: Costs) -> dict[tuple[datetime, str | Non
 
 
 @dataclass(frozen=True)
-class Step:
+class WaterfallStep:
     """One line of the waterfall: a level, or what leads from one level to the next."""
 
     kind: str  # level, less, more or same
@@ -149,7 +149,7 @@ class Step:
 class Savings:
     """From what the calls would have cost to what they did. As printed it adds up to the last decimal."""
 
-    steps: list[Step]
+    steps: list[WaterfallStep]
     places: int
     saved: int
     share: str
@@ -186,14 +186,14 @@ _STEPS = (
 )
 
 
-def _level(name: str, amount: int, places: int, why: str) -> Step:
-    return Step("level", name, money(amount, places), min(0, amount), max(0, amount), why)
+def _level(name: str, amount: int, places: int, why: str) -> WaterfallStep:
+    return WaterfallStep("level", name, money(amount, places), min(0, amount), max(0, amount), why)
 
 
-def _step(name: str, before: int, after: int, places: int, why: str) -> Step:
+def _step(name: str, before: int, after: int, places: int, why: str) -> WaterfallStep:
     kind = "more" if after > before else "less" if after < before else "same"
     text = money(after - before, places, sign=True)
-    return Step(kind, name, text, min(before, after), max(before, after), why)
+    return WaterfallStep(kind, name, text, min(before, after), max(before, after), why)
 
 
 @dataclass(frozen=True)

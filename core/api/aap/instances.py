@@ -194,8 +194,8 @@ def checked_url(url: str) -> str:
     try:
         parts = addresses.parsed(url)
         if not URL.fullmatch(url) or (parts.scheme == "http" and not addresses.may_be_plain()):
-            raise addresses.Refused("it must begin with https://, and have no # in it")
-    except addresses.Refused as error:
+            raise addresses.SendRefused("it must begin with https://, and have no # in it")
+    except addresses.SendRefused as error:
         raise Refused(400, "invalid_webhook_url", f"url: {error}.", of="delivery.url") from error
     return url
 
@@ -217,7 +217,7 @@ def _verify(delivery: Delivery, instance_id: uuid.UUID) -> None:
     try:
         heard = exchange(delivery.url, body, signed, VERIFY_SECONDS, ANSWER_BYTES)
         said = json.loads(heard.body)
-    except addresses.Refused as error:
+    except addresses.SendRefused as error:
         raise Refused(400, "invalid_webhook_url", f"url: {error}.", of="delivery.url") from error
     except (NotSent, Unsure, ValueError) as error:
         raise Refused(422, "webhook_verification_failed", UNVERIFIED) from error

@@ -32,7 +32,7 @@ POLLS = 100  # of one agent at once, in one web process
 BROKEN = "Something went wrong here. It is in the log of the site."
 
 
-class Provider:
+class ProtocolRoom:
     """Answers what a client of the protocol asks: agents of their requests, provisioners of instances."""
 
     def __init__(self, desk: Desk) -> None:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from core.api.answers import Refused, Reply
 from core.api.bearers import require
 from core.api.desk import Desk, Receive, Scope, Send, answer, query_of, refused_by
-from core.api.mcp.asking import Asker
+from core.api.mcp.asking import TokenAsker
 
 ADDRESS = "/mcp"
 
@@ -44,7 +44,7 @@ class Served:
         return self.application
 
 
-class ModelContext:
+class McpRoom:
     """Answers calls of MCP whose token may ask."""
 
     def __init__(self, desk: Desk) -> None:
@@ -70,7 +70,7 @@ class ModelContext:
         if loop not in self._served:
             self._served[loop] = Served()
         application = await self._served[loop].ready()
-        asker = Asker(
+        asker = TokenAsker(
             self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query}
         )
         await application({**scope, ASKER: asker}, receive, send)

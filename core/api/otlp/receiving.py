@@ -31,7 +31,7 @@ class ExportResult(NamedTuple):
     why: str = ""
 
 
-class Receiver:
+class ExportReceiver:
     """Takes exports. `metrics`: of which services metrics are money; `*` of all. Safe from several threads."""
 
     def __init__(self, signs: Signs, metrics: Callable[[], Iterable[str]]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .documents import Addition, Unreadable, addition_of
+from .documents import Addition, UnreadableSettings, addition_of
 
 PRIVATE = 0o600
 
@@ -55,13 +55,13 @@ class Journal:
         return [Path(name) for name in self._files]
 
     def adding(self, file: Path, addition: Addition) -> FileChange:
-        """The file with this in the place of what was written before. Unreadable where that cannot be."""
+        """The file with this in the place of what was written before. UnreadableSettings where that cannot be."""
         before = read(file)
         base = self._without(file, before)
         try:
             return FileChange(file, before, addition.added(base or ""))
-        except Unreadable as error:
-            raise Unreadable(f"{file}: {error}") from error
+        except UnreadableSettings as error:
+            raise UnreadableSettings(f"{file}: {error}") from error
 
     def removing(self, file: Path) -> FileChange:
         """The file without what was written: as it was, where nobody changed it since."""

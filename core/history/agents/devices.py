@@ -31,7 +31,7 @@ OPEN_FROM_ONE, OPEN = 10, 500  # codes at once: from one address, and of all
 WAITING = DeviceCode.State.WAITING
 
 
-class TooMany(Exception):
+class TooManyCodes(Exception):
     """So many codes are open that no other one is given out; the message is a sentence."""
 
 
@@ -46,7 +46,7 @@ class DeviceReply(NamedTuple):
 def begin(
     machine: str, agent: str, scopes: tuple[str, ...], client: str, address: str
 ) -> tuple[DeviceCode, str]:
-    """A code that waits for a person, and what its command fetches with. ValueError names what is wrong; TooMany."""
+    """A code that waits for a person, and what its command fetches with. ValueError names a fault; TooManyCodes."""
     for name, said in (("machine", machine), ("agent", agent), ("client", client)):
         checked_name(said, name)
     if not scopes or set(scopes) - set(SCOPES):
@@ -69,7 +69,7 @@ def begin(
 
 
 def _make_room(address: str, now: datetime) -> None:
-    """TooMany where this address has its share.
+    """TooManyCodes where this address has its share.
 
     Where all places are taken, the network that holds most gives up its oldest code to one that holds less, so that
     nobody keeps others out by many addresses, and nobody takes back and forth.
@@ -77,7 +77,7 @@ def _make_room(address: str, now: datetime) -> None:
     still = DeviceCode.objects.filter(state=WAITING, expires_at__gt=now).order_by("created_at", "pk")
     waiting = [(pk, origin_of(of), neighbourhood_of(of)) for pk, of in still.values_list("pk", "address")]
     if sum(origin == origin_of(address) for _pk, origin, _of in waiting) >= OPEN_FROM_ONE:
-        raise TooMany(
+        raise TooManyCodes(
             "Too many commands from this address wait for a person already. Try again in ten minutes."
         )
     if len(waiting) < OPEN:
@@ -85,7 +85,7 @@ def _make_room(address: str, now: datetime) -> None:
     held = Counter(of for _pk, _origin, of in waiting)
     fullest, most = held.most_common(1)[0]
     if most < held[neighbourhood_of(address)] + 2:
-        raise TooMany("Too many commands wait for a person already. Try again in ten minutes.")
+        raise TooManyCodes("Too many commands wait for a person already. Try again in ten minutes.")
     oldest = next(pk for pk, _origin, of in waiting if of == fullest)
     DeviceCode.objects.filter(pk=oldest, state=WAITING).update(expires_at=now)
 

@@ -67,7 +67,7 @@ NAMED_ANY = "Its agent is named “*”, which in a rule would be every agent, s
 OWN = "No rule of yours answers this, as it is your own agent or you asked."
 
 
-class Draft(NamedTuple):
+class RuleDraft(NamedTuple):
     """A rule before it is made. `run_id`: the only run of the agent in which it counts."""
 
     scope: Scope
@@ -77,7 +77,7 @@ class Draft(NamedTuple):
     request_id: str
     run_id: uuid.UUID | None = None
 
-    def checked(self) -> "Draft":
+    def checked(self) -> "RuleDraft":
         """This; ValueError, as a sentence, for what no rule may be."""
         without_nul(checked_text(self.reason, "reason", MAX_REASON_LENGTH), "reason")
         if not visible(self.reason):
@@ -106,7 +106,7 @@ def why_not(powers: Powers, verdict: Verdict, approval_type: str) -> str:
     return "" if by_rule(powers, approval_type) else NOT_BY_RULE
 
 
-def make(store: Store, user: Any, draft: Draft) -> Rule:
+def make(store: Store, user: Any, draft: RuleDraft) -> Rule:
     """Make a rule. NotAllowed (recorded), ValueError for what no rule may be, StoreUnavailable, DatabaseError."""
     now = at(store.time_ms())
     with refusals_recorded():
@@ -119,14 +119,14 @@ def make(store: Store, user: Any, draft: Draft) -> Rule:
     return rule
 
 
-def _refusal(powers: Powers, asked: Pair, draft: Draft) -> str:
+def _refusal(powers: Powers, asked: Pair, draft: RuleDraft) -> str:
     verdict = powers.verdict(asked)
     if draft.scope.digest:  # a denial that stands on: whoever may deny may say so, of every kind
         return "" if settings.TELEMETRY_RULES and verdict.allowed else verdict.why or OFF
     return why_not(powers, verdict, asked.approval_type)
 
 
-def _created(owner: Any, draft: Draft, now: datetime) -> Rule:
+def _created(owner: Any, draft: RuleDraft, now: datetime) -> Rule:
     scope = draft.scope
     rule = Rule.objects.create(
         owner=owner,
@@ -162,7 +162,7 @@ def said_of(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _fact(kind: str, user: Any, draft: Draft, **said: Any) -> entries.Fact:
+def _fact(kind: str, user: Any, draft: RuleDraft, **said: Any) -> entries.Fact:
     return entries.new_fact(kind, user.get_username(), **said, request=draft.request_id)
 
 
@@ -191,7 +191,9 @@ def stick(store: Store, user: Any, denial: Decision, digest: str) -> Rule:
     scope = Scope(False, denial.approval_type, denial.agent_id, digest=digest)
     text = f"{cited}: {denial.reason}" if denial.reason else cited
     lasts = LONGEST if run else STUCK_WITHOUT_RUN
-    return make(store, user, Draft(scope, text[:MAX_REASON_LENGTH], lasts, MOST_USES, denial.request_id, run))
+    return make(
+        store, user, RuleDraft(scope, text[:MAX_REASON_LENGTH], lasts, MOST_USES, denial.request_id, run)
+    )
 
 
 def run_of(agent_id: str, moment: datetime) -> uuid.UUID | None:

@@ -22,9 +22,9 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from core.history.callbacks import messages
-from core.history.notices.addresses import Refused
+from core.history.notices.addresses import SendRefused
 from core.history.notices.post import NotSent, Unsure, exchange
-from core.history.notices.sealing import Unreadable, unseal
+from core.history.notices.sealing import UnreadableSeal, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
 from core.values.approvals import APPROVED, CHANGES, EDITED, PENDING, RESPONSE_OF_END
@@ -172,7 +172,7 @@ def _try(row: Callback) -> DeliveryResult:
         body = row.body.encode()
         signed = messages.headers(str(row.pk), body, messages.key_of(secret))
         heard = exchange(url, body, signed, TRY_SECONDS)
-    except (Refused, NotSent, Unsure, Unreadable) as error:
+    except (SendRefused, NotSent, Unsure, UnreadableSeal) as error:
         return DeliveryResult(False, str(error))
     except Exception as error:
         logger.exception("the end of %s was not told as it should be", row.request_id)
@@ -190,7 +190,7 @@ def _receiver(row: Callback) -> tuple[str, str]:
         return unseal(row.sealed_url), unseal(row.sealed_secret)
     delivery = Delivery.of(row.instance)
     if delivery is None:
-        raise Refused("its receiver was removed, or is sealed under another SECRET_KEY")
+        raise SendRefused("its receiver was removed, or is sealed under another SECRET_KEY")
     return delivery.url, delivery.signing_secret
 
 

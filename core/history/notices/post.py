@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import SplitResult
 
-from core.history.notices.addresses import NotResolved, Refused, Target, parsed, resolve
+from core.history.notices.addresses import NotResolved, SendRefused, Target, parsed, resolve
 
 IN_TIME = "no answer in time"
 PORTS = {"https": 443, "http": 80}
@@ -38,7 +38,7 @@ class PostReply(NamedTuple):
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
     """Send it; done where the answer is 2xx, within `seconds` for all of it.
 
-    Refused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent, Unsure.
+    SendRefused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent, Unsure.
     """
     _judge(exchange(url, body, headers, seconds).status)
 
@@ -46,7 +46,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> N
 def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> PostReply:
     """Send it, and what was answered, of its body `most` bytes; within `seconds` for all of it.
 
-    Refused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
+    SendRefused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
     """
     ends = time.monotonic() + seconds
     parts = parsed(url)
@@ -58,10 +58,10 @@ def _judge(status: int) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise Refused(f"it answers with a redirect ({status}), which is not followed")
+        raise SendRefused(f"it answers with a redirect ({status}), which is not followed")
     if status in (408, 429) or status >= 500:
         raise NotSent(f"it answers with {status}")
-    raise Refused(f"it answers with {status}")
+    raise SendRefused(f"it answers with {status}")
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _connected(parts: SplitResult, ends: float) -> Iterator[http.client.HTTPConn
     try:
         target = resolve(host, port, ends - time.monotonic())
         if parts.scheme == "http" and not target.is_named:
-            raise Refused("plain http is for networks that TELEMETRY_NOTICE_NETWORKS names; use https")
+            raise SendRefused("plain http is for networks that TELEMETRY_NOTICE_NETWORKS names; use https")
         connection.sock = _opened(target, host, parts.scheme == "https", ends)
     except NotResolved as error:
         raise NotSent(str(error)) from error

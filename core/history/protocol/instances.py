@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from core.history.database import locks
-from core.history.notices.sealing import Unreadable, seal, unseal
+from core.history.notices.sealing import UnreadableSeal, seal, unseal
 from core.history.people import tokens
 from core.history.people.tokens import FLEET_LENGTH, LONGEST_DAYS, Bearer, NotYours, TokenSpec
 from core.models import AgentToken, Callback, ProtocolAnswer, ProtocolInstance
@@ -42,7 +42,7 @@ class Delivery(NamedTuple):
         """From SQL; None where there is none, or none that can be read."""
         try:
             text = unseal(instance.sealed_delivery)
-        except Unreadable:
+        except UnreadableSeal:
             return None
         return cls(**json.loads(text)) if text else None
 

@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from core.history.search.index import FACTS, RECORD, REQUESTS, WORDS, first_number, has_facts
 from core.history.search.sealed import any_of
-from core.history.search.words import Term, fact, terms_of
+from core.history.search.words import SearchTerm, fact, terms_of
 from core.models import ApprovalRecord
 
 COUNTED = 1_000  # so many are counted; of more is said that they are more
@@ -44,7 +44,7 @@ class SearchQuery:
         return {name: value for name in FACTS if (value := str(getattr(self, name)))}
 
     @property
-    def terms(self) -> list[Term]:
+    def terms(self) -> list[SearchTerm]:
         """The words of the query."""
         return terms_of(self.query)
 
@@ -88,7 +88,7 @@ def _rows(ids: list[Any]) -> list[ApprovalRecord]:
     return [known[str(request_id)] for request_id in ids if str(request_id) in known]
 
 
-def _words(question: SearchQuery) -> list[Term]:
+def _words(question: SearchQuery) -> list[SearchTerm]:
     """What is asked of the index; while it is made anew only what all of it has."""
     with _index() as cursor:
         if not has_facts(cursor):
@@ -119,7 +119,7 @@ class _Source:
 
 
 def _numbers(
-    question: SearchQuery, words: list[Term], size: int, before: int | None
+    question: SearchQuery, words: list[SearchTerm], size: int, before: int | None
 ) -> list[tuple[int, UUID]]:
     """Newest first. PostgreSQL would guess how rare the words are, so it tries the newest, and then takes the index."""
     bounds = list(_bounds(question, before))
@@ -150,7 +150,7 @@ def _all(bounds: list[Bound]) -> _Source:
     return _Source(f"{REQUESTS} k", conditions, values)
 
 
-def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
+def _by_fts5(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     # FTS5 walks its rows in this order and stops at the limit, but only where it is asked for its own number.
     either = (
         " OR ".join(f'"{one.word}"{" *" if one.prefix else ""}' for one in any_of(word)) for word in words
@@ -161,21 +161,21 @@ def _by_fts5(words: list[Term], bounds: list[Bound]) -> _Source:
     return _Source(tables, (f"w.{WORDS} MATCH %s", *conditions), (query, *values), order="w.rowid")
 
 
-def _newest(words: list[Term], bounds: list[Bound]) -> _Source:
+def _newest(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     conditions, values = _as_conditions("number", bounds)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     tables = f"(SELECT * FROM {REQUESTS} {where} ORDER BY number DESC LIMIT {NEWEST}) k"
     return _Source(tables, ("k.words @@ %s::tsquery",), (*values, _as_tsquery(words)))
 
 
-def _by_gin(words: list[Term], bounds: list[Bound]) -> _Source:
+def _by_gin(words: list[SearchTerm], bounds: list[Bound]) -> _Source:
     conditions, values = _as_conditions("number", bounds)
     where = " AND ".join(("words @@ %s::tsquery", *conditions))
     found = f"SELECT number, request_id, pruned FROM {REQUESTS} WHERE {where}"
     return _Source("k", (), (_as_tsquery(words), *values), before=f"WITH k AS MATERIALIZED ({found})")
 
 
-def _as_tsquery(words: list[Term]) -> str:
+def _as_tsquery(words: list[SearchTerm]) -> str:
     either = (
         " | ".join(f"'{one.word}'{':*' if one.prefix else ''}" for one in any_of(word)) for word in words
     )

@@ -13,7 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 
 from core.history.database.locks import hold_recorder, lift_statement_limit, without_statement_limit
 from core.history.usage.hours import AGENT, AGENT_SUMS, KIND, HourSums, forget_agents
-from core.history.usage.names import Names, forget_of_nobody
+from core.history.usage.names import CallNames, forget_of_nobody
 from core.models import AgentHour, Cursor, LLMCall, UsageHour
 from core.usage.call import COLUMNS, Call, call_of, checked_call, row_of
 from core.usage.pricing import PriceBook, configured_book
@@ -70,7 +70,7 @@ def tell(calls: Iterable[Call], shipped_at: datetime, *, imported: bool = False)
     `imported`: Redis knows nothing of them, and of equals what is recorded stays.
     """
     coming = list(calls)
-    names, batch = Names(coming), _Batch()
+    names, batch = CallNames(coming), _Batch()
     for one in group_tellings(coming, names.held()):
         if one.told:
             stands = batch.take(one, names.rows, shipped_at, imported)

@@ -9,7 +9,7 @@ from core.usage.call import Call, call_of
 from core.usage.telling import CallTellings, names_of
 
 
-class Names:
+class CallNames:
     """The names of the calls that a batch tells of, as they were before it."""
 
     def __init__(self, told: Iterable[Call]) -> None:

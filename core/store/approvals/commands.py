@@ -55,7 +55,7 @@ class Question(NamedTuple):
         return repr(NO_DEADLINE_MS / 1000 if self.seconds == math.inf else self.seconds)
 
 
-class Mark(NamedTuple):
+class CollectionMark(NamedTuple):
     """That an outcome is in an asker's hands: since when, and under which claim or ''. `first`: since this call."""
 
     first: bool
@@ -228,19 +228,19 @@ def extend(
     )
 
 
-def collect(keys: Keys, request_id: str, claim: str = "") -> Command[Mark | None]:
+def collect(keys: Keys, request_id: str, claim: str = "") -> Command[CollectionMark | None]:
     """Mark that an asker holds the outcome: the mark that stands, or None where the server has none to read."""
     script_keys = [keys.approval_request(request_id), keys.outbox, keys.installation]
     return Command(SCRIPTS["approvals/collect"], script_keys, [request_id, claim], _mark)
 
 
-def _mark(reply: list[bytes]) -> Mark | None:
+def _mark(reply: list[bytes]) -> CollectionMark | None:
     if not reply:
         return None
     first, collected_ms, *texts = reply
     claim, channel, agent_id, key = (text.decode(errors="replace") for text in texts)
     try:
-        return Mark(first == b"1", at(collected_ms), claim, channel, agent_id, key)
+        return CollectionMark(first == b"1", at(collected_ms), claim, channel, agent_id, key)
     except ODD as error:
         logger.warning("set aside: when an outcome was collected: %s", error)
         return None

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from core.history.approvals import rules
-from core.history.approvals.rules import Draft
-from core.history.approvals.terms import Scope, Term
+from core.history.approvals.rules import RuleDraft
+from core.history.approvals.terms import Scope, ValueTerm
 from core.models import ApprovalRecord, AuditEntry, DecisionIntent
 from core.values.digests import request_digest
 from dashboard.approvals.page import EndedRequest
@@ -26,9 +26,9 @@ def rule(gate, make_user):
     ann = make_user("ann", "approver")
 
     def make():
-        scope = Scope(True, "shell", "deployer", (Term(("command",), "is", "git push"),))
+        scope = Scope(True, "shell", "deployer", (ValueTerm(("command",), "is", "git push"),))
         first = gate.open_request("shell", {"command": "the first"})
-        draft = Draft(scope, "as every day", timedelta(hours=4), 20, first.request_id)
+        draft = RuleDraft(scope, "as every day", timedelta(hours=4), 20, first.request_id)
         return rules.make(gate._store, ann, draft)
 
     return make
