@@ -12,7 +12,7 @@ from typing import Any
 from .agents import fleet
 from .agents.heartbeat import FINAL_STATUSES, AgentHeartbeat, parsed_state, readable_state
 from .agents.instance import MAX_TASK_LENGTH, AgentInstance, BeatReport
-from .agents.waits import Waits
+from .agents.waits import WaitStack
 from .errors import StoreUnavailable
 from .store import agents
 from .store.client import UsesStore
@@ -59,7 +59,7 @@ class HeartbeatCoordinator(UsesStore):
         self._identity = self._display_name = self._metadata = ""
         self._instance = AgentInstance()
         self._last = BeatReport("starting", 0.0, "")
-        self._waits = Waits()
+        self._waits = WaitStack()
         self._stopped = False
         self._blocked = 0  # in so many `keep_alive` at once
         self._trouble = Trouble(logger)

@@ -10,7 +10,7 @@ class Wait:
         self.said = said
 
 
-class Waits:
+class WaitStack:
     """Those that run, oldest first. The newest counts; after the last of them, what was said before the first.
 
     What the agent itself says meanwhile stands. Its words are told from those of a wait by the object: they may be

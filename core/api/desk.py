@@ -17,7 +17,7 @@ from core.api.answers import HEADERS, MALFORMED, Refused, Reply, sentence
 from core.api.bearers import Bearers, TokenChecks, secret_of
 from core.api.fullness import Fullness
 from core.api.listeners import Listeners
-from core.api.living import Beating
+from core.api.living import RunRegistry
 from core.api.waiters import EndWaiters, EventWaiters, MailboxWaiters
 from core.errors import MalformedRecord, StoreUnavailable
 from core.history.people.tokens import Bearer
@@ -61,7 +61,7 @@ class Desk:
     """One for all rooms of a process. Nothing is opened and no thread started before the first call."""
 
     def __init__(self) -> None:
-        self.bearers, self.beating = Bearers(), Beating()
+        self.bearers, self.beating = Bearers(), RunRegistry()
         self.ends, self.mail, self.happenings = EndWaiters(), MailboxWaiters(), EventWaiters()
         self.listeners, self.fullness = Listeners(self.run), Fullness()
         self.streams: Counter[str] = Counter()  # that are open, by the digest of the secret that was shown

@@ -303,10 +303,10 @@ def _hear(desk: Desk, bearer: Bearer, agent: str, body: Mapping[str, Any]) -> No
         desk.beating.take("beat", bearer.number, agent, {"run": run, "status": status, "task": task})
 
 
-def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.Use]:
+def _use(agent: str, kind: str, body: Mapping[str, Any]) -> list[tools.ToolUse]:
     """What became of the tool that an event tells of; nothing where it does not say which call of whose session."""
     session, use, name = (body.get(field) for field in ("session_id", "tool_use_id", "tool_name"))
     if not (isinstance(session, str) and isinstance(use, str) and isinstance(name, str)):
         return []
     use, name = use[:NAME_LENGTH], name[:NAME_LENGTH]
-    return [tools.Use(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]
+    return [tools.ToolUse(agent, kind, use, (f"{session}:{use}"[:NAME_LENGTH],), name, time.time_ns())]

@@ -63,7 +63,7 @@ class _Beats(HeartbeatCoordinator):
             self.beat(said.get("status", "running"), said.get("progress", 0.0), said.get("task"))
 
 
-class Beating:
+class RunRegistry:
     """The runs that this process hears of, each with its last word; the oldest are forgotten."""
 
     def __init__(self) -> None:

@@ -69,14 +69,14 @@ class McpSite:
 
         said = {"key": uuid.uuid4().hex, **arguments} if name == ASKS else arguments
         if takes_tasks:
-            return await self._patiently(lambda client: tasks.begin(client, name, said), tasks.Taker())
+            return await self._patiently(lambda client: tasks.begin(client, name, said), tasks.TaskSupport())
         return await self._patiently(lambda client: client.call_tool(name, said))
 
     async def of_task(self, method: str, task_id: str) -> Any:
         """What it says of a task."""
         from . import mcp_tasks as tasks
 
-        said = await self._patiently(lambda client: tasks.say(client, method, task_id), tasks.Taker())
+        said = await self._patiently(lambda client: tasks.say(client, method, task_id), tasks.TaskSupport())
         if isinstance(said, Exception):
             raise said
         return said

@@ -37,7 +37,7 @@ class _TaskRequest(Request[TaskParams, str]):
     name_param = "taskId"
 
 
-class Taker(ClientExtension):
+class TaskSupport(ClientExtension):
     """Says to the site that tasks are taken; whoever called has them as they are."""
 
     identifier = IDENTIFIER

@@ -3,7 +3,7 @@
 from django.db import models
 
 
-class Internal(models.Model):
+class InternalModel(models.Model):
     """A table that nobody gets a permission for."""
 
     class Meta:

@@ -9,7 +9,7 @@ from ..store import signals
 from ..store.client import READ_OVERTIME, Line, Store
 from ..store.keys import Keys
 from ..store.script import Command
-from ..store.signals import START, MailboxPage, Position
+from ..store.signals import START, MailboxPage, MailboxPosition
 from ..values.numbers import checked_count
 from .signal import CoordinationSignal, SignalFilter, parsed
 
@@ -75,8 +75,8 @@ def clear(store: Store, wanted: SignalFilter) -> int:
 
 
 def take(
-    line: Line, wanted: SignalFilter, claim: Claim, position: Position
-) -> tuple[CoordinationSignal | None, Position]:
+    line: Line, wanted: SignalFilter, claim: Claim, position: MailboxPosition
+) -> tuple[CoordinationSignal | None, MailboxPosition]:
     """The oldest match behind `position`, consumed, and how far the mailbox was read."""
     while True:
         asked_before, claim.unanswered = claim.unanswered, True
@@ -101,7 +101,7 @@ def take(
         claim.renew()
 
 
-def block(line: Line, agent_id: str, position: Position, end: float) -> None:
+def block(line: Line, agent_id: str, position: MailboxPosition, end: float) -> None:
     """Wait until something arrives behind `position`, whatever it is, or until `end`.
 
     What arrived since `position` was read ends the wait at once, so nothing is missed in between.

@@ -23,7 +23,7 @@ SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Choice:
+class ValueChoice:
     """One value of the request, and what the form says of it."""
 
     number: int
@@ -36,18 +36,18 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Writing:
+class RuleForm:
     """The form of a rule made from one request."""
 
     request_id: str
     kind: str
     agent_id: str
-    choices: list[Choice]
+    choices: list[ValueChoice]
     said: Mapping[str, str]
     barred: str = ""  # why no rule can be made from it
 
     @classmethod
-    def of(cls, approval: Approval, said: Mapping[str, str]) -> "Writing":
+    def of(cls, approval: Approval, said: Mapping[str, str]) -> "RuleForm":
         """For a request, with what was said so far."""
         known = approval.known
         about = (str(known.request_id), known.approval_type, known.agent_id)
@@ -107,7 +107,7 @@ def _offered(value: Any, *, hidden: bool) -> list[str]:
     return [terms.EXACT, *([more] if more else []), terms.FREE]
 
 
-def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> Choice:
+def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mapping[str, str]) -> ValueChoice:
     shown = terms.value_at(masked, path)
     hidden = not terms.same(shown, value)
     offered = _offered(value, hidden=hidden)
@@ -115,7 +115,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     value = words.HIDDEN if hidden and not isinstance(shown, str) else shown
     text = value if isinstance(value, str) else json.dumps(value)
     flat = json.dumps(text, ensure_ascii=False) if len(text.splitlines()) > 1 else text
-    return Choice(
+    return ValueChoice(
         number,
         ValueTerm(path, offered[0], value),
         flat[:SHOWN],
@@ -126,7 +126,7 @@ def _choice(number: int, path: terms.Path, value: Any, masked: Any, said: Mappin
     )
 
 
-def _term(choice: Choice, said: Mapping[str, str]) -> ValueTerm:
+def _term(choice: ValueChoice, said: Mapping[str, str]) -> ValueTerm:
     """What the form says of a value; it holds for the request at hand, or somebody erred."""
     number, asked = choice.number, choice.term
     how = said.get(f"how-{number}", "")

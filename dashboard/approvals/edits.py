@@ -35,7 +35,7 @@ class EditLine:
 
 
 @dataclass(frozen=True)
-class Editing:
+class EditForm:
     """What the form shows of a request, with what somebody wrote so far."""
 
     request: RequestRecord
@@ -78,20 +78,20 @@ def edit(request: HttpRequest, request_id: UUID) -> HttpResponse:
 
 def _looked_at(
     live: RequestRecord, verdict: Verdict, masked: Any, text: str, *, changed: bool
-) -> tuple[Editing, str]:
+) -> tuple[EditForm, str]:
     """The form as it stands, and what would be approved, as JSON: '' where that cannot be."""
     barred = _barred(live, verdict)
     if barred or not changed:
-        return Editing(live, verdict, text, barred), ""
+        return EditForm(live, verdict, text, barred), ""
     try:
         wanted = edits.unmasked(live.context_object, masked, edits.parsed(text))
         stored = edits.checked(verdict, live, EDITED, json.dumps(wanted), "")
     except ValueError as error:
-        return Editing(live, verdict, text, problem=words.NOT_CHANGED.format(why=error)), ""
+        return EditForm(live, verdict, text, problem=words.NOT_CHANGED.format(why=error)), ""
     hidden = loads_strictly(masked_json(stored).text)
     lines = _lines(live.context_object, wanted, masked, hidden)
     mark = hashlib.sha256(f"{live.digest}\n{stored}".encode()).hexdigest()
-    return Editing(live, verdict, text, changes=lines, mark=mark), stored
+    return EditForm(live, verdict, text, changes=lines, mark=mark), stored
 
 
 def _lines(asked: Any, wanted: Any, masked: Any, hidden: Any) -> tuple[EditLine, ...]:

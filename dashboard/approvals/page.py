@@ -35,7 +35,7 @@ from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
 from dashboard.approvals.detail.callback import CallbackLine, line_of
 from dashboard.approvals.detail.joined import Joined
-from dashboard.approvals.detail.since import Since
+from dashboard.approvals.detail.since import ComparedRequest
 from dashboard.display.context import whole_tree
 from dashboard.display.warnings import warnings_of
 from dashboard.notices.lines import NoticeLine
@@ -233,7 +233,7 @@ class ApprovalPage:
     may_stick: bool = False  # a denial can stand on
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
-    since: Since | None = None  # what was approved before it
+    since: ComparedRequest | None = None  # what was approved before it
     joined: Joined | None = None  # the agent, while it waits
     lately: Sequence[EndedRequest] = ()  # others of its kind
     comments: Sequence[Comment] = ()

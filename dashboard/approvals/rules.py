@@ -30,7 +30,7 @@ from core.values.approvals import APPROVED, REJECTED
 from core.values.malformed import ODD
 from dashboard import access, words
 from dashboard.approvals import words as answers
-from dashboard.approvals.drafts import Writing, draft_digest
+from dashboard.approvals.drafts import RuleForm, draft_digest
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def revoke(request: HttpRequest, number: int) -> HttpResponse:
 def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     """The form of a rule made from a request; what is posted twice the same is saved, once its past was shown."""
     approval = access.approval_or_404(request.user, str(request_id))
-    writing = Writing.of(approval, request.POST.dict() if request.method == "POST" else {})
+    writing = RuleForm.of(approval, request.POST.dict() if request.method == "POST" else {})
     powers = access.powers(request.user)
     barred = rules.why_not(powers, powers.verdict(approval.known), writing.kind)
     context = {"writing": writing, "barred": barred or writing.barred}
@@ -124,7 +124,7 @@ def draft(request: HttpRequest, request_id: UUID) -> HttpResponse:
     return _posted(request, writing, context)
 
 
-def _posted(request: HttpRequest, writing: Writing, context: dict[str, object]) -> HttpResponse:
+def _posted(request: HttpRequest, writing: RuleForm, context: dict[str, object]) -> HttpResponse:
     try:
         if writing.barred:
             raise ValueError(writing.barred.rstrip("."))

@@ -197,7 +197,7 @@ def _step(name: str, before: int, after: int, places: int, why: str) -> Waterfal
 
 
 @dataclass(frozen=True)
-class Burn:
+class SpendRate:
     """What today cost so far, and what the days before cost by the last full hour of now."""
 
     cost: int
@@ -211,7 +211,7 @@ class Burn:
     @classmethod
     def of(
         cls, hours: dict[datetime, int], first: datetime | None, now: datetime, zone: tzinfo = UTC
-    ) -> "Burn":
+    ) -> "SpendRate":
         """`hours` holds today and the seven days before; days before the first call do not count."""
         hours = {clock_of(hour, zone): amount for hour, amount in hours.items()}
         until = clock_of(now, zone)
@@ -266,7 +266,7 @@ class UsagePage:
     sums: dict[str, int]
     costs: CostTable
     savings: Savings
-    burn: Burn
+    burn: SpendRate
     calls: list[Call]
     unpriced: list[dict[str, Any]]
     recorded: tuple[datetime, datetime] | None
@@ -303,7 +303,7 @@ def usage_page(period: Period, by: Dimension, now: datetime) -> UsagePage:
         sums=sums,
         costs=CostTable.of(costs, period, now, by),
         savings=Savings.of(sums),
-        burn=Burn.of(hours, recorded[0] if recorded else None, now, zone),
+        burn=SpendRate.of(hours, recorded[0] if recorded else None, now, zone),
         calls=usage_reports.recent_calls(period.start, period.end),
         unpriced=_unpriced(sums, period),
         recorded=recorded,

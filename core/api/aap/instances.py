@@ -18,7 +18,7 @@ from core.api.throttle import Throttle
 from core.approval_gates import ApprovalGate
 from core.history.callbacks import messages
 from core.history.notices import addresses
-from core.history.notices.post import NotSent, Unsure, exchange
+from core.history.notices.post import DeliveryUnknown, NotSent, exchange
 from core.history.people.tokens import Bearer, NotYours
 from core.history.protocol import instances as kept
 from core.history.protocol import requests as asked
@@ -219,7 +219,7 @@ def _verify(delivery: Delivery, instance_id: uuid.UUID) -> None:
         said = json.loads(heard.body)
     except addresses.SendRefused as error:
         raise Refused(400, "invalid_webhook_url", f"url: {error}.", of="delivery.url") from error
-    except (NotSent, Unsure, ValueError) as error:
+    except (NotSent, DeliveryUnknown, ValueError) as error:
         raise Refused(422, "webhook_verification_failed", UNVERIFIED) from error
     if heard.status != 200 or not isinstance(said, dict) or said.get("challenge") != challenge:
         raise Refused(422, "webhook_verification_failed", UNVERIFIED)

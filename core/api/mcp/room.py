@@ -12,7 +12,7 @@ from core.api.mcp.asking import TokenAsker
 ADDRESS = "/mcp"
 
 
-class Served:
+class McpApplication:
     """The application of the SDK, running in one event loop for as long as that runs."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class McpRoom:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._served: WeakKeyDictionary[asyncio.AbstractEventLoop, Served] = WeakKeyDictionary()
+        self._served: WeakKeyDictionary[asyncio.AbstractEventLoop, McpApplication] = WeakKeyDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let in by the token, and hand on."""
@@ -68,7 +68,7 @@ class McpRoom:
 
         loop = asyncio.get_running_loop()
         if loop not in self._served:
-            self._served[loop] = Served()
+            self._served[loop] = McpApplication()
         application = await self._served[loop].ready()
         asker = TokenAsker(
             self._desk, bearer, {name: query[name] for name in ("agent", "timeout") if name in query}

@@ -12,7 +12,7 @@ from core.api.otlp.calls import first
 from core.api.otlp.dialects import dialect_of, tells_by_events
 from core.api.otlp.reading import Form, read
 from core.api.otlp.records import METRICS, Point, Record
-from core.api.otlp.signs import Signs, Who
+from core.api.otlp.signs import Signs, TelemetryRun
 from core.history.people.tokens import Bearer
 from core.usage_tracker import UsageTracker
 from core.values.names import NAME_LENGTH
@@ -112,8 +112,8 @@ class _Export:
         shown = task[:TASK_LENGTH] if task.isprintable() else ""
         self._heard[agent, run] = shown or self._heard.get((agent, run), "")
 
-    def heard(self) -> Iterator[tuple[Who, str]]:
+    def heard(self) -> Iterator[tuple[TelemetryRun, str]]:
         """Each run of which the export tells, and what it does last."""
         for (agent, said), task in self._heard.items():
             run = str(said)[:NAME_LENGTH]
-            yield Who(self._bearer.number, agent, run if run.isprintable() else ""), task
+            yield TelemetryRun(self._bearer.number, agent, run if run.isprintable() else ""), task

@@ -46,7 +46,7 @@ WERE_CALLED = {
 Body = dict[str, Any]
 
 
-class Fault(Exception):
+class HookFault(Exception):
     """Nobody could be asked; the message says why."""
 
 
@@ -103,7 +103,7 @@ def main(words: list[str]) -> int:
     except BaseException as error:  # whatever it is, the tool must not run
         if event and event not in ANSWERED:
             return PASSED
-        fault = error if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
+        fault = error if isinstance(error, HookFault) else f"{type(error).__name__}: {error}"
         why = f"agent-telemetry: nobody could be asked, so this is blocked. {fault}"
         if event and client is not None and client.faults:
             print(json.dumps(client.say(asked, HookAnswer("deny", why))))
@@ -117,7 +117,7 @@ def _hear_of_the_end() -> None:
     def end(number: int, _frame: object) -> None:
         for each in numbers:  # once: what is said next is not cut off
             signal.signal(each, signal.SIG_IGN)
-        raise Fault(f"The hook was ended by {signal.Signals(number).name}.")
+        raise HookFault(f"The hook was ended by {signal.Signals(number).name}.")
 
     for number in numbers:
         signal.signal(number, end)
@@ -134,7 +134,7 @@ def _environment(path: str | None) -> Mapping[str, str]:
     named = as_named(found)
     for name in ("TELEMETRY_URL", "TELEMETRY_TOKEN"):
         if name not in named:
-            raise Fault(f"{name} is missing in {path or 'the environment'}: run agent-telemetry connect.")
+            raise HookFault(f"{name} is missing in {path or 'the environment'}: run agent-telemetry connect.")
     return named
 
 
@@ -160,7 +160,7 @@ def _ask(client: Client, environment: Mapping[str, str], body: Body, until: floa
             was_held = now - began > 2 * PAUSE_SECONDS  # so it was there until a moment ago
             away_since = now if was_held or not away_since else away_since
             if now + pause >= min(away_since + AWAY_SECONDS, until - 1):
-                raise Fault(str(error)) from error
+                raise HookFault(str(error)) from error
             time.sleep(pause)
 
 
@@ -182,7 +182,7 @@ class SiteAway(Exception):
 def _post(client: Client, environment: Mapping[str, str], body: Body, left: float) -> Body:
     text = json.dumps(body).encode()
     if len(text) > BODY_BYTES:
-        raise Fault("What the tool wants to do is too large to be shown to people.")
+        raise HookFault("What the tool wants to do is too large to be shown to people.")
     site = environment["TELEMETRY_URL"].rstrip("/")
     # The site answers 5 s before the time that it is told, and this waits a little longer than that.
     edits = body.get("hook_event_name") in client.edits
@@ -193,7 +193,7 @@ def _post(client: Client, environment: Mapping[str, str], body: Body, left: floa
 
 
 def call(site: str, path: str, text: bytes, seconds: float, token: str = "") -> tuple[int, Body]:
-    """What the site answers: the status and an object. Fault for a no, SiteAway where it may be asked again."""
+    """What the site answers: the status and an object. HookFault for a no, SiteAway where it may be asked again."""
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
     asks = urllib.request.Request(f"{site}/api/v1/{path}", text, headers)
     try:
@@ -204,7 +204,7 @@ def call(site: str, path: str, text: bytes, seconds: float, token: str = "") -> 
     except (OSError, ValueError) as error:
         raise SiteAway(f"{site} does not answer: {error}") from error
     if not isinstance(said, dict):
-        raise Fault(f"{site} answered with something else.")
+        raise HookFault(f"{site} answered with something else.")
     return reply.status, said
 
 
@@ -217,7 +217,7 @@ def _of_status(error: urllib.error.HTTPError) -> Exception:
     if error.code in (429, 502, 503, 504):
         after = error.headers.get("Retry-After", "")
         return SiteAway(said, float(after) if after.isdigit() else 0.0)
-    return Fault(said)
+    return HookFault(said)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -325,7 +325,7 @@ def _say_copilot(body: Body, said: HookAnswer) -> Any:
     if said.edited is None:
         return {"permissionDecision": said.word, "permissionDecisionReason": said.why}
     if not isinstance(body.get("tool_input"), dict):
-        raise Fault("Its input was changed, which this tool does not take.")
+        raise HookFault("Its input was changed, which this tool does not take.")
     return {
         "permissionDecision": said.word,
         "permissionDecisionReason": said.why,

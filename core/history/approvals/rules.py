@@ -22,7 +22,7 @@ from core.approvals.request import Decision
 from core.errors import DecisionUnconfirmed, MalformedRecord, StoreUnavailable
 from core.history.approvals import alarms
 from core.history.approvals.alarms import AlteredRequest
-from core.history.approvals.answerable import Pair
+from core.history.approvals.answerable import KindAndAgent
 from core.history.approvals.decisions import (
     DecisionAttempt,
     NotAllowed,
@@ -112,14 +112,14 @@ def make(store: Store, user: Any, draft: RuleDraft) -> Rule:
     with refusals_recorded():
         owner = get_user_model().objects.get(pk=user.pk)
         powers, scope = powers_of(owner), draft.checked().scope
-        if refusal := _refusal(powers, Pair(scope.approval_type, scope.agent), draft):
+        if refusal := _refusal(powers, KindAndAgent(scope.approval_type, scope.agent), draft):
             raise NotAllowed(refusal, fact=_fact("rule.refused", owner, draft, why=refusal))
         rule = _created(owner, draft, now)
         entries.append([_fact("rule.made", owner, draft, **said_of(rule))])
     return rule
 
 
-def _refusal(powers: Powers, asked: Pair, draft: RuleDraft) -> str:
+def _refusal(powers: Powers, asked: KindAndAgent, draft: RuleDraft) -> str:
     verdict = powers.verdict(asked)
     if draft.scope.digest:  # a denial that stands on: whoever may deny may say so, of every kind
         return "" if settings.TELEMETRY_RULES and verdict.allowed else verdict.why or OFF

@@ -75,7 +75,7 @@ def _carried(value: object) -> object:
     return {"hex": value.hex()} if isinstance(value, bytes) else value
 
 
-class Walk:
+class ChainWalk:
     """Follows entries in their order and says what is wrong with each.
 
     `selection`: entries may be missing between those that are there, as in an export of one kind.

@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from core.history.callbacks import messages
 from core.history.notices.addresses import SendRefused
-from core.history.notices.post import NotSent, Unsure, exchange
+from core.history.notices.post import DeliveryUnknown, NotSent, exchange
 from core.history.notices.sealing import UnreadableSeal, unseal
 from core.history.protocol.instances import Delivery
 from core.models import ApprovalRecord, Callback, ProtocolAnswer, ProtocolRequest
@@ -172,7 +172,7 @@ def _try(row: Callback) -> DeliveryResult:
         body = row.body.encode()
         signed = messages.headers(str(row.pk), body, messages.key_of(secret))
         heard = exchange(url, body, signed, TRY_SECONDS)
-    except (SendRefused, NotSent, Unsure, UnreadableSeal) as error:
+    except (SendRefused, NotSent, DeliveryUnknown, UnreadableSeal) as error:
         return DeliveryResult(False, str(error))
     except Exception as error:
         logger.exception("the end of %s was not told as it should be", row.request_id)

@@ -11,7 +11,7 @@ import sys
 from django.conf import settings
 
 from core.history.notices.addresses import SendRefused
-from core.history.notices.post import NotSent, Unsure
+from core.history.notices.post import DeliveryUnknown, NotSent
 from core.history.notices.texts import NoticeMessage
 
 OFF = "channels by apprise are off on this site: TELEMETRY_NOTICE_APPRISE"
@@ -32,7 +32,7 @@ sys.exit(0 if sender.notify(title=said["title"], body=said["body"], body_format=
 
 
 def send_by_apprise(url: str, message: NoticeMessage, seconds: float) -> None:
-    """Send it. SendRefused where that is off or not installed; NotSent; Unsure when it did not end within `seconds`."""
+    """Send it. SendRefused where it is off or not installed; NotSent; DeliveryUnknown after `seconds`."""
     if not settings.TELEMETRY_NOTICE_APPRISE:
         raise SendRefused(OFF)
     said = json.dumps({"url": url, "title": message.subject, "body": message.text})
@@ -41,7 +41,7 @@ def send_by_apprise(url: str, message: NoticeMessage, seconds: float) -> None:
         # What it prints may name the address, which is a secret.
         code = subprocess.run(command, input=said.encode(), capture_output=True, timeout=seconds).returncode
     except subprocess.TimeoutExpired as error:
-        raise Unsure("apprise did not end in time") from error
+        raise DeliveryUnknown("apprise did not end in time") from error
     if code in (3, 4):
         raise SendRefused(MISSING if code == 3 else NO_ADDRESS)
     if code:

@@ -20,7 +20,7 @@ LEAST_SECRET = 16
 
 
 def send(channel: NoticeChannel, to: str, message: NoticeMessage) -> None:
-    """Send a message; `to`: the mail address of whom it is for. SendRefused, NotSent, Unsure."""
+    """Send a message; `to`: the mail address of whom it is for. SendRefused, NotSent, DeliveryUnknown."""
     if not channel.is_enabled:
         raise SendRefused(DISABLED)
     seconds = float(settings.TELEMETRY_NOTICE_SECONDS)

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from core.errors import StoreUnavailable
 from core.history.approvals import answerable
-from core.history.approvals.answerable import Approvers, Pair
+from core.history.approvals.answerable import Approvers, KindAndAgent
 from core.history.approvals.policy import Powers, powers_of
 from core.history.notices.channels import is_personal
 from core.history.notices.texts import ESCALATION, FIRST, HANDED, NOBODY
@@ -70,17 +70,17 @@ def find(now: datetime | None = None) -> list[Due]:
     """Everything that is due now, the soonest deadline first."""
     now = now or timezone.now()
     asked = waiting(now)
-    return list(Look(now, asked).due()) if asked else []
+    return list(DueSearch(now, asked).due()) if asked else []
 
 
-class Look:
+class DueSearch:
     """One look at everything that waits. What it needs of people is read when it is first needed."""
 
     def __init__(self, now: datetime, asked: list[NoticeSubject]) -> None:
         self._now = now
         self._asked = asked
         self._powers: dict[int, Powers] = {}
-        self._nobody: dict[Pair, bool] = {}
+        self._nobody: dict[KindAndAgent, bool] = {}
         ids = [one.request_id for one in asked]
         self._told = set(Notice.objects.filter(request_id__in=ids).values_list("key", flat=True))
         self._voted = set(Vote.objects.filter(ballot__in=ids).values_list("ballot_id", "user_id"))
@@ -132,7 +132,7 @@ class Look:
 
     def _unanswerable(self, asked: NoticeSubject) -> Iterator[Due]:
         """Administrators hear at once of what nobody may answer, whatever they wish."""
-        pair = Pair(asked.approval_type, asked.agent_id)
+        pair = KindAndAgent(asked.approval_type, asked.agent_id)
         if pair not in self._nobody:
             self._nobody[pair] = not self._approvers.can_approve(pair)
         for person in self._administrators if self._nobody[pair] else ():

@@ -9,14 +9,14 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 
 from core.history.notices.addresses import SendRefused, within
-from core.history.notices.post import NotSent, Unsure, watched
+from core.history.notices.post import DeliveryUnknown, NotSent, watched
 from core.history.notices.texts import NoticeMessage
 
 ANSWERED = (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)  # the server has said no
 
 
 def mail(to: str, message: NoticeMessage, seconds: float) -> None:
-    """Send it to one address. SendRefused where there is no address or no server; NotSent, Unsure."""
+    """Send it to one address. SendRefused where there is no address or no server; NotSent, DeliveryUnknown."""
     if not settings.EMAIL_HOST:
         raise SendRefused("this site has no mail server: EMAIL_HOST is not set")
     if not to:
@@ -43,7 +43,7 @@ def _send(connection: Any, written: EmailMessage, seconds: float) -> None:
     except ANSWERED as error:
         raise NotSent(f"the mail server does not take it: {type(error).__name__}") from error
     except (OSError, smtplib.SMTPException) as error:
-        raise Unsure(f"the mail was being sent, and then: {type(error).__name__}") from error
+        raise DeliveryUnknown(f"the mail was being sent, and then: {type(error).__name__}") from error
     finally:
         with suppress(OSError, smtplib.SMTPException):
             connection.close()

@@ -23,7 +23,7 @@ class NotSent(Exception):
     """It was not taken, and may be tried again; the message is a sentence for people, and names no secret."""
 
 
-class Unsure(Exception):
+class DeliveryUnknown(Exception):
     """It was on its way, and nobody knows whether it was taken."""
 
 
@@ -38,7 +38,8 @@ class PostReply(NamedTuple):
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
     """Send it; done where the answer is 2xx, within `seconds` for all of it.
 
-    SendRefused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent, Unsure.
+    SendRefused for what will never be taken: a private address, plain HTTP, a redirect, another 4xx. NotSent,
+    DeliveryUnknown.
     """
     _judge(exchange(url, body, headers, seconds).status)
 
@@ -46,7 +47,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> N
 def exchange(url: str, body: bytes, headers: Mapping[str, str], seconds: float, most: int = 0) -> PostReply:
     """Send it, and what was answered, of its body `most` bytes; within `seconds` for all of it.
 
-    SendRefused for a private address and for plain HTTP; NotSent where it did not get there; Unsure.
+    SendRefused for a private address and for plain HTTP; NotSent where it did not get there; DeliveryUnknown.
     """
     ends = time.monotonic() + seconds
     parts = parsed(url)
@@ -139,9 +140,9 @@ def _answer(
         )
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = IN_TIME if is_over.is_set() else _in_words(error)
-        raise Unsure(f"it was sent, and then: {why}") from error
+        raise DeliveryUnknown(f"it was sent, and then: {why}") from error
     if is_over.is_set():
-        raise Unsure(f"it was sent, and then: {IN_TIME}")  # a head that we cut off ourselves
+        raise DeliveryUnknown(f"it was sent, and then: {IN_TIME}")  # a head that we cut off ourselves
     return heard
 
 

@@ -21,7 +21,7 @@ from core import failpoints
 from core.history.notices import due
 from core.history.notices.addresses import SendRefused
 from core.history.notices.channels import is_personal, send
-from core.history.notices.post import NotSent, Unsure
+from core.history.notices.post import DeliveryUnknown, NotSent
 from core.history.notices.texts import TEST, Item, NoticeMessage
 from core.history.notices.wishes import zone_of
 from core.models import Notice, NoticeChannel, NoticeWish
@@ -197,7 +197,7 @@ def _try(draft: NoticeDraft, zone: Any) -> DeliveryResult:
         return DeliveryResult(State.FAILED, str(error))
     except NotSent as error:
         return DeliveryResult(State.AGAIN, str(error))
-    except Unsure as error:
+    except DeliveryUnknown as error:
         return DeliveryResult(State.UNKNOWN, str(error))
     except Exception as error:
         logger.exception("a notice by %s was not sent as it should be", draft.channel.name)

@@ -30,7 +30,7 @@ LOOKS_LIKE = "This name looks like that of {name}, so the two would be taken for
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
-class Vanished(IntegrityError):
+class DeletedMeanwhile(IntegrityError):
     """What was to be saved was deleted meanwhile. Django would make it anew."""
 
 
@@ -93,7 +93,7 @@ def _remember(instance: Any, raw: bool, update_fields: Any = None, **_signal: An
     if instance.pk is not None:
         instance._before = type(instance)._base_manager.filter(pk=instance.pk).first()
         if instance._before is None and not instance._state.adding:
-            raise Vanished(f"{instance} was deleted meanwhile")
+            raise DeletedMeanwhile(f"{instance} was deleted meanwhile")
     if not isinstance(instance, Group) and (update_fields is None or "username" in update_fields):
         _refuse_lookalike(instance)
 

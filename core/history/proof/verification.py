@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, DataError, connections, transaction
 from django.utils import timezone
 
 from core.history.audit import guards
-from core.history.audit.chain import START, Link, Walk, span
+from core.history.audit.chain import START, ChainWalk, Link, span
 from core.history.database.sqlite.base import exact_text
 from core.history.proof.checkpoints import Checkpoint, CheckpointLine, read
 from core.history.proof.requests import wrong_requests
@@ -109,7 +109,7 @@ def _walk_database(
             AuditEntry.objects.using(using).filter(sequence__lte=LAST_NUMBER).order_by("-sequence").first()
         )
         head = AuditHead(sequence=newest.sequence, hash=newest.hash) if newest else AuditHead()
-    walk = Walk()
+    walk = ChainWalk()
     for link in links(until=head.sequence, using=using):
         _take(walk, link, verdict, marks)
         if walk.count % ROWS_AT_ONCE == 0:
@@ -125,7 +125,7 @@ def verify_lines(
     """Check an exported record, or a part of one, without any database."""
     verdict = VerificationResult()
     marks = _Marks(checkpoint_file, verdict) if checkpoint_file else None
-    walk = Walk(selection=selection)
+    walk = ChainWalk(selection=selection)
     for number, line in enumerate(lines, 1):
         try:
             link = Link.of_line(line)
@@ -249,14 +249,14 @@ def _link(row: tuple[Any, ...]) -> Link:
     return Link(sequence, event_id, kind, at, actor, agent_id, request_id, details, previous_hash, own_hash)
 
 
-def _take(walk: Walk, link: Link, verdict: VerificationResult, marks: "_Marks | None") -> None:
+def _take(walk: ChainWalk, link: Link, verdict: VerificationResult, marks: "_Marks | None") -> None:
     if problem := walk.take(link):
         verdict.wrong(problem)
     if marks:
         marks.compare(link)
 
 
-def _check_head(walk: Walk, head: AuditHead, verdict: VerificationResult, using: str) -> None:
+def _check_head(walk: ChainWalk, head: AuditHead, verdict: VerificationResult, using: str) -> None:
     if walk.sequence < head.sequence:
         gone = span(walk.sequence + 1, head.sequence)
         verdict.wrong(f"{gone} missing at the end: the head of the record stands at #{head.sequence}")
@@ -278,7 +278,7 @@ def _check_head(walk: Walk, head: AuditHead, verdict: VerificationResult, using:
         verdict.wrong(f"{stored} entries are stored where {walk.count} could be read one after another")
 
 
-def _close(verdict: VerificationResult, walk: Walk) -> VerificationResult:
+def _close(verdict: VerificationResult, walk: ChainWalk) -> VerificationResult:
     verdict.entries, verdict.hash = walk.count, storable(str(walk.hash))
     verdict.first, verdict.last = walk.first, walk.sequence
     return verdict

@@ -8,7 +8,7 @@ import pytest
 
 from core.history.notices import addresses
 from core.history.notices.addresses import SendRefused
-from core.history.notices.post import NotSent, Unsure, post
+from core.history.notices.post import DeliveryUnknown, NotSent, post
 from tests.receivers import drip, flood, nobody_listens, status
 
 pytestmark = pytest.mark.anywhere
@@ -31,7 +31,7 @@ def test_whoever_is_too_slow_is_left_when_the_time_is_over_and_nobody_knows_whet
     receiver, answer
 ):
     receiver.answer = answer
-    with pytest.raises(Unsure, match="no answer in time"):
+    with pytest.raises(DeliveryUnknown, match="no answer in time"):
         send(receiver.url, SOON)
     assert len(receiver.taken) == 1
 

@@ -31,7 +31,7 @@ from core.history.approvals.signing import CannotSign
 from core.history.audit import entries
 from core.models import DecisionIntent
 from core.store.approvals import RequestRecord, read_request
-from core.store.approvals.records import Read
+from core.store.approvals.records import ReadResult
 from core.store.client import Store, open_store
 from core.values.approvals import EDITED, HELD, OPEN
 from core.values.moments import at
@@ -82,7 +82,7 @@ def release(store: Store, decision_id: uuid.UUID) -> Decision | None:
     return decision
 
 
-def _why_not(intent: DecisionIntent, read: Read) -> tuple[str, Powers]:
+def _why_not(intent: DecisionIntent, read: ReadResult) -> tuple[str, Powers]:
     """Why a held approval takes no effect, '' where it may; and what its person may decide now."""
     record = read.record
     _user, powers = fresh_powers(intent.user)
