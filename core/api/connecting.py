@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 
 from core.api.answers import Refused, Reply
-from core.api.living import only, with_fields
+from core.api.living import refuse_other_fields, with_fields
 from core.history.agents import devices, renewal
 from core.history.agents.devices import LIVES, TooManyCodes
 from core.history.agents.renewal import AlreadyRenewed
@@ -19,7 +19,7 @@ GONE = "This code is over: it was not confirmed in time, its place was needed, o
 
 def begin(body: dict[str, Any], address: str) -> Reply:
     """A code for a command without a token: 201. `address` is where it asks from."""
-    only(body, ASKED)
+    refuse_other_fields(body, ASKED)
     scopes = body.get("scopes", list(SCOPES))
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise Refused(400, "scopes", "scopes must be a list of texts.", of="scopes")
@@ -39,7 +39,7 @@ def begin(body: dict[str, Any], address: str) -> Reply:
 
 def fetch(body: dict[str, Any]) -> Reply:
     """The token, once a person gave it: 200, and 202 while nobody has."""
-    only(body, ("device_code",))
+    refuse_other_fields(body, ("device_code",))
     secret = body.get("device_code")
     if not isinstance(secret, str) or not secret:
         raise Refused(400, "device_code", "device_code must be a text.", of="device_code")

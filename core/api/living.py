@@ -17,7 +17,7 @@ from core.api.answers import Refused, Reply, sentence, server_sent
 from core.event_streaming import EventStreamer, StreamEvent
 from core.events import publishing
 from core.feedback_loop import FeedbackLoop
-from core.gate.beating import NamedInstance
+from core.gate.heartbeats import NamedInstance
 from core.signals import mailbox
 from core.signals.signal import CoordinationSignal, SignalFilter
 from core.store.client import open_store
@@ -72,7 +72,7 @@ class RunRegistry:
 
     def take(self, mode: str, token: int, agent: str, body: dict[str, Any]) -> Reply:
         """A start, a beat or a stop."""
-        only(body, BEAT)
+        refuse_other_fields(body, BEAT)
         said_run = body.get("run", "")
         if not isinstance(said_run, str) or len(said_run) > 255:
             raise Refused(400, "run", "run must be a text of at most 255 characters.", of="run")
@@ -93,7 +93,7 @@ class RunRegistry:
 
 def send_signal(agent: str, body: dict[str, Any]) -> Reply:
     """Send to one agent, or to all without a target."""
-    only(body, SIGNAL)
+    refuse_other_fields(body, SIGNAL)
     names = {"signal_type": "type", "target_agent": "target", "ttl_seconds": "ttl"}
     signals = CoordinationSignals(agent_id=agent)
     signal_id = with_fields(
@@ -138,7 +138,7 @@ def put_back(agent: str, signal: CoordinationSignal) -> None:
 
 def publish(agent: str, body: dict[str, Any]) -> Reply:
     """Publish an event with the agent as its source; types of our own are nobody's."""
-    only(body, EVENT)
+    refuse_other_fields(body, EVENT)
     _refuse_own(body.get("type"))
     event = with_fields(
         lambda: publishing.checked_event(body.get("type"), body.get("data", {}), agent),  # type: ignore[arg-type]
@@ -216,7 +216,7 @@ def now_as_id() -> str:
 
 def rate(body: dict[str, Any]) -> Reply:
     """Keep what somebody thinks of a stage's work."""
-    only(body, RATING)
+    refuse_other_fields(body, RATING)
     names = {"workflow_name": "workflow", "stage_name": "stage", "quality_score": "quality"}
     said = [body.get(name) for name in ("workflow", "stage", "tier", "quality", "metadata")]
     return Reply(201, {"id": with_fields(lambda: FeedbackLoop().record_feedback(*said), names)})  # type: ignore[arg-type]
@@ -251,7 +251,7 @@ def _track(agent: str, call: Any) -> None:
     UsageTracker.get_instance().track_llm_call(**said)
 
 
-def only(body: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+def refuse_other_fields(body: Mapping[str, Any], fields: tuple[str, ...]) -> None:
     """Refused for a field that there is not."""
     unknown = sorted(set(body) - set(fields))
     if unknown:

@@ -34,7 +34,7 @@ from ..values.json import loads_strictly
 from ..values.malformed import ODD
 from ..values.moments import at
 from ..values.pairs import pairs
-from ..values.signature import said_as
+from ..values.signature import signed_status
 from .proof import Proof
 from .request import ApprovalRequest, ApprovalResponse, is_away, refusal
 
@@ -243,7 +243,7 @@ def _outcome(request_id: str, end: list[bytes | None], hearing: Hearing) -> Appr
         signature=signature,
     )
     if hearing.proof is not None and status in (APPROVED, REJECTED):  # else it is nobody's answer
-        said = said_as(status, answer, edited_digest(edited))
+        said = signed_status(status, answer, edited_digest(edited))
         response = proven(response, said, hearing.proof, signature)
     if response.approved and answer and not _understands(hearing, answer):
         return refusal(request_id, NOT_UNDERSTOOD, UNAVAILABLE)

@@ -18,7 +18,7 @@ from ..values.names import checked_name
 from ..values.pairs import pairs
 from ..values.trouble import Trouble
 from .event import StreamEvent, id_numbers, read_entry
-from .place import StreamPosition
+from .stream_position import StreamPosition
 
 logger = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from ..values.approvals import APPROVED, CHANGES, DENIED, EDITED, PENDING, REJEC
 from ..values.digests import edited_digest, request_digest
 from ..values.json import encode_json_object
 from ..values.malformed import ODD
-from ..values.signature import said_as
-from .beating import run_name
+from ..values.signature import signed_status
+from .heartbeats import run_name
 from .http import CALL_SECONDS, Site, SiteConnection, SiteReply, checked_reply, seconds_or_none
 from .transport import MOVED_SECONDS
 
@@ -330,7 +330,7 @@ def _response(request_id: str, said: dict[str, Any], hearing: Hearing) -> Approv
     if hearing.proof is None or status not in (APPROVED, DENIED, CHANGES):
         return response
     answer = EDITED if changed else CHANGES if status == CHANGES else ""
-    end = said_as(APPROVED if status == APPROVED else REJECTED, answer, edited_digest(changed))
+    end = signed_status(APPROVED if status == APPROVED else REJECTED, answer, edited_digest(changed))
     return proven(response, end, hearing.proof, response.signature)
 
 

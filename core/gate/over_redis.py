@@ -11,7 +11,7 @@ from ..approvals.waiting import Hearing, Pending
 from ..store.approvals import Question, valid_id
 from ..store.approvals.ends import EndsLine
 from ..store.client import CONFIRM_SECONDS
-from .beating import ScriptHeart
+from .heartbeats import ScriptHeart
 
 NO_AGENT = (
     'agent is missing: say who asks, as in Gate(agent="release-bot"), or set TELEMETRY_AGENT; '

@@ -32,7 +32,7 @@ _KEY = re.compile(r"ed25519:([A-Za-z0-9_-]{43})=?")
 class SignaturePayload(NamedTuple):
     """What a person said to a request: `digest` of the bytes that were on the screen, `status` as it ended by it.
 
-    `status` is of `said_as` where it was answered in another way than yes or no.
+    `status` is of `signed_status` where it was answered in another way than yes or no.
     """
 
     request_id: str
@@ -42,7 +42,7 @@ class SignaturePayload(NamedTuple):
     reason: str
 
 
-def said_as(status: str, answer: str, edited: str) -> str:
+def signed_status(status: str, answer: str, edited: str) -> str:
     """How an end is called in what is signed. edited: the digest of the changed arguments."""
     return f"{answer}:{edited}" if answer == EDITED else answer or status
 

@@ -14,7 +14,7 @@ from core.history.agents.putting_away import AT_ONCE, DEAD
 from core.store.approvals import WaitingRequest, read_all_waiting
 from core.store.client import open_store
 from core.usage.money import money
-from dashboard.agents.folds import beginning_of, by_name, folded, in_order
+from dashboard.agents.folds import folded, in_order, name_sort_key, shared_prefix
 from dashboard.agents.list_query import ListQuery
 from dashboard.agents.row import NEED_A_LOOK, AgentRow
 from dashboard.agents.state_counts import AgentCounts, counts_of
@@ -40,7 +40,7 @@ class Entry:
     @property
     def beginning(self) -> str:
         """How the names of all begin; '' where that is no word."""
-        return beginning_of(self.row.agent_id)
+        return shared_prefix(self.row.agent_id)
 
     @property
     def query(self) -> str:
@@ -122,7 +122,7 @@ def fleet_page(asked: ListQuery) -> FleetPage:
     )
 
 
-def nothing_known(asked: ListQuery) -> FleetPage:
+def unavailable_page(asked: ListQuery) -> FleetPage:
     """The page while Redis is away."""
     return FleetPage(asked, [], [], AgentCounts.of_rows([]), 0, 0, 0, 0, 0, 1, timezone.now(), known=False)
 
@@ -137,7 +137,7 @@ def _is_asked_for(row: AgentRow, asked: ListQuery) -> bool:
     if row.away != (asked.state == "away"):
         return False
     of_state = asked.state in ("", "away", row.state) or (asked.state == "need" and row.state in NEED_A_LOOK)
-    begins = not asked.begins or beginning_of(row.agent_id) == asked.begins
+    begins = not asked.begins or shared_prefix(row.agent_id) == asked.begins
     return of_state and begins and (not asked.q or is_found(row, asked.q))
 
 
@@ -151,7 +151,7 @@ def _sorted(
 
     keys: dict[str, Callable[[AgentRow], Any]] = {
         "state": lambda row: row.rank,
-        "name": lambda row: by_name(row.name),
+        "name": lambda row: name_sort_key(row.name),
         "task": lambda row: row.task.casefold() or None,
         "progress": lambda row: row.percent,
         "unchanged": lambda row: row.unchanged_since,
@@ -170,7 +170,7 @@ def _groups(rows: Iterable[AgentRow], asked: ListQuery) -> list[Group]:
     """The group with the agent that needs a look most comes first."""
     by_beginning: dict[str, list[AgentRow]] = defaultdict(list)
     for row in in_order(rows):
-        by_beginning[beginning_of(row.agent_id)].append(row)
+        by_beginning[shared_prefix(row.agent_id)].append(row)
     return [
         Group(
             beginning,

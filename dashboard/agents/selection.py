@@ -10,7 +10,7 @@ from core.agents.heartbeat import AgentState
 from core.history.agents.putting_away import DEAD, dead_at
 from core.store.client import open_store
 from core.values.moments import at
-from dashboard.agents.folds import beginning_of
+from dashboard.agents.folds import shared_prefix
 from dashboard.agents.listing import is_found
 from dashboard.agents.row import AgentRow
 
@@ -65,6 +65,6 @@ class AgentSelection:
         row = AgentRow.of(state, self.seen_at, waits=False)
         if row.state != self.state:
             return False
-        if self.beginning is not None and beginning_of(row.agent_id) != self.beginning:
+        if self.beginning is not None and shared_prefix(row.agent_id) != self.beginning:
             return False
         return not self.q or is_found(row, self.q)

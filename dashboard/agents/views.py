@@ -16,7 +16,7 @@ from dashboard import access, words
 from dashboard.address import BadAddress, page_at
 from dashboard.agents import page as agent_contexts
 from dashboard.agents.list_query import ListQuery
-from dashboard.agents.listing import fleet_page, nothing_known
+from dashboard.agents.listing import fleet_page, unavailable_page
 from dashboard.agents.selection import AgentSelection, NothingSelected
 
 logger = logging.getLogger(__name__)
@@ -58,12 +58,12 @@ def _list(request: HttpRequest) -> HttpResponse:
     try:
         asked = ListQuery.of(request.GET)
     except BadAddress as error:
-        context = {"page": nothing_known(ListQuery()), "refused": str(error)}
+        context = {"page": unavailable_page(ListQuery()), "refused": str(error)}
         return render(request, LIST, context, status=400)
     try:
         page, problem = fleet_page(asked), ""
     except StoreUnavailable as error:
-        page, problem = nothing_known(asked), words.unavailable(error)
+        page, problem = unavailable_page(asked), words.unavailable(error)
     context = {"page": page, "problem": problem, "may_put_away": access.may_put_away(request.user)}
     return render(request, LIST, context, status=503 if problem else 200)
 

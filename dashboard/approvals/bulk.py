@@ -23,7 +23,7 @@ from core.store.client import open_store
 from core.values.approvals import HELD, VOID
 from dashboard import access, words
 from dashboard.access import Audience
-from dashboard.approvals import known as names
+from dashboard.approvals import known_names as names
 from dashboard.approvals import unusual
 from dashboard.approvals.inbox import MOST_TOGETHER, InboxLine, RequestGroup, may_go_together
 from dashboard.approvals.views import answer_one, inbox_address, known_name

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from core.agents import fleet
-from core.history.approvals.answers.standing import HandOverSummary, RequestStandings
+from core.history.approvals.answers.request_standings import HandOverSummary, RequestStandings
 from core.history.approvals.policy import FRESH, TYPED, Verdict
 from core.store.approvals import ask_listened, listened_of
 from core.store.client import open_store
@@ -171,7 +171,7 @@ def inbox_page(filters: Filters, audience: Audience, waiting: Waiting, standing:
     )
 
 
-def nothing_known(filters: Filters, now: datetime) -> Inbox:
+def unavailable_page(filters: Filters, now: datetime) -> Inbox:
     """The page while Redis is away."""
     return Inbox(filters, [], None, {}, 0, 1, now, known=False)
 

@@ -16,7 +16,7 @@ from core.history.approvals.alarms import UNCONFIRMED, is_altered
 from core.history.approvals.answerable import reach_of
 from core.history.approvals.answers.handing import HANDED
 from core.history.approvals.answers.holds import Holding, holding_of, holdings
-from core.history.approvals.answers.standing import HandOverSummary
+from core.history.approvals.answers.request_standings import HandOverSummary
 from core.history.approvals.comments import COMMENTED, Comment, comments_of
 from core.history.approvals.quorum import votes_of
 from core.history.audit.kinds import read_details
@@ -30,11 +30,11 @@ from core.values.approvals import CHANGES, DIRECT, OF_INTENTS, PENDING
 from core.values.secrets import Masked, masked_json
 from dashboard import words
 from dashboard.access import Approval
-from dashboard.approvals import known as names
+from dashboard.approvals import known_names as names
 from dashboard.approvals import words as answers
 from dashboard.approvals.detail import since as detail
+from dashboard.approvals.detail.agent_summary import AgentSummary
 from dashboard.approvals.detail.callback import CallbackLine, line_of
-from dashboard.approvals.detail.joined import Joined
 from dashboard.approvals.detail.since import ComparedRequest
 from dashboard.display.context import whole_tree
 from dashboard.display.warnings import warnings_of
@@ -234,7 +234,7 @@ class ApprovalPage:
     hidden: int = 0  # values that look like secrets
     warnings: tuple[str, ...] = ()
     since: ComparedRequest | None = None  # what was approved before it
-    joined: Joined | None = None  # the agent, while it waits
+    joined: AgentSummary | None = None  # the agent, while it waits
     lately: Sequence[EndedRequest] = ()  # others of its kind
     comments: Sequence[Comment] = ()
     edited: SafeString | str = ""  # what was approved in the place of what was asked
@@ -366,7 +366,7 @@ def _beside(
     """What stands beside a request; `asks`: somebody waits for the answer."""
     glance = approval.glance if asks else None
     calls = waits_in_call(approval.listened_at, approval.now)
-    joined = None if glance is None else Joined.of(glance, known.agent_id, approval.now, calls=calls)
+    joined = None if glance is None else AgentSummary.of(glance, known.agent_id, approval.now, calls=calls)
     lately = precedents.recent_ends(known.approval_type, request_id)
     commented = any(entry.kind == COMMENTED for entry in entries)  # both are one transaction
     return {

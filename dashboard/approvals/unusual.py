@@ -16,7 +16,7 @@ from core.history.search.words import lines_of
 from core.models import ApprovalRecord
 from core.models.sealed import is_sealed
 from core.values.approvals import APPROVED
-from dashboard.approvals import known
+from dashboard.approvals import known_names
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, QueuedRequest
 
 SECONDS = 15.0
@@ -104,7 +104,7 @@ def unusual_ids(accounts: Iterable[QueuedRequest]) -> set[str]:
         if account.shape:
             crowds[account.shape].append(account)
     found = {account.request_id for crowd in crowds.values() for account in _odd_of(crowd)}
-    found |= {one.request_id for one in accounts if one.warned or (one.shape and known.is_posing(one))}
+    found |= {one.request_id for one in accounts if one.warned or (one.shape and known_names.is_posing(one))}
     _marked = found | {account.request_id for account in accounts if account.request_id in _marked}
     return _marked
 

@@ -71,6 +71,6 @@ def live_page(waiting: Waiting | None = None) -> LivePage:
     )
 
 
-def nothing_known() -> LivePage:
+def unavailable_page() -> LivePage:
     """The head while Redis is away."""
     return LivePage(AgentCounts.of_rows([]), 0, 0, recently_ended(), timezone.now(), known=False)

@@ -40,7 +40,7 @@ def before_of(said: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def said_of(question: SearchQuery) -> dict[str, str]:
+def form_fields(question: SearchQuery) -> dict[str, str]:
     """What an address says to ask this, by field; without what is not asked."""
     values = (
         question.query,
@@ -56,4 +56,4 @@ def said_of(question: SearchQuery) -> dict[str, str]:
 
 def query_of(question: SearchQuery, before: int | None = None) -> str:
     """The part of an address that asks this; `before`: the next page of it."""
-    return urlencode(said_of(question) | ({} if before is None else {"before": str(before)}))
+    return urlencode(form_fields(question) | ({} if before is None else {"before": str(before)}))

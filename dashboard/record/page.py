@@ -22,7 +22,7 @@ from dashboard import words
 from dashboard.approvals.waiting import COMPARED_CHARACTERS, facts_of
 from dashboard.display.text import visible
 from dashboard.record import words as sentences
-from dashboard.record.address import query_of, said_of
+from dashboard.record.address import form_fields, query_of
 
 SHOWN = 25
 LINES = 5
@@ -97,7 +97,7 @@ class RecordPage:
     @property
     def said(self) -> dict[str, str]:
         """What was asked, by field of the form."""
-        return said_of(self.question)
+        return form_fields(self.question)
 
     @property
     def total(self) -> str:

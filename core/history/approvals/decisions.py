@@ -362,7 +362,7 @@ def sign_intent(intent: DecisionIntent, moment: datetime | None = None) -> None:
     if lost := key_lost(intent.edited_to):
         raise CannotSign(lost)
     moment = moment or intent.not_after - timedelta(seconds=INTENT_SECONDS)
-    intent.signature = signing.sign(signing.said_of(intent, intent.responder), moment)
+    intent.signature = signing.sign(signing.payload_of(intent, intent.responder), moment)
     failpoints.reach("site.after_signature")
 
 

@@ -38,7 +38,7 @@ from core.values.approvals import (
 )
 from core.values.malformed import with_visible_nul, without_nul
 from core.values.moments import at
-from core.values.signature import SignaturePayload, said_as
+from core.values.signature import SignaturePayload, signed_status
 
 logger = logging.getLogger(__name__)
 
@@ -270,7 +270,7 @@ class Batch:
             return True
         if said["status"] == TIMEOUT and row is not None:
             return row.deadline_at <= min(ended_at, self._records.now)  # so it ends by itself
-        how = said_as(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
+        how = signed_status(said["status"], said.get("answer", ""), said.get("edited_digest", ""))
         digest = row.digest if row else said["digest"]
         signed = SignaturePayload(request_id, digest, how, said["responder"], said["reason"])
         tried = self._intents.get(request_id, ())

@@ -34,8 +34,8 @@ from core.values.signature import (
     key_id,
     message,
     parse_signature,
-    said_as,
     signed_by,
+    signed_status,
 )
 
 _PRIVATE = b"-----BEGIN PRIVATE KEY-----"
@@ -150,26 +150,26 @@ def forgery_reason(said: SignaturePayload, written: str) -> str:
 
 def is_proven(record: RequestRecord) -> bool:
     """Whether the end that Redis tells of is signed, for the bytes that Redis holds."""
-    how = said_as(record.status, record.answer, edited_digest(record.edited))
+    how = signed_status(record.status, record.answer, edited_digest(record.edited))
     said = SignaturePayload(record.request_id, record.digest, how, record.responder, record.reason)
     return is_signed(said, record.signature)
 
 
-def said_of(intent: DecisionIntent, name: str) -> SignaturePayload:
+def payload_of(intent: DecisionIntent, name: str) -> SignaturePayload:
     """What an attempt says, in this name, as that is signed."""
     edited = edited_digest(intent.edited_to.encode())
-    how = said_as(status_of_answer(intent.approved), intent.answer, edited)
+    how = signed_status(status_of_answer(intent.approved), intent.answer, edited)
     return SignaturePayload(str(intent.request_id), intent.digest, how, name, intent.reason)
 
 
 def is_by(intent: DecisionIntent, name: str) -> bool:
     """Whether an attempt is in this name: its person may be called otherwise since it was signed."""
-    return name == intent.responder or is_signed(said_of(intent, name), intent.signature)
+    return name == intent.responder or is_signed(payload_of(intent, name), intent.signature)
 
 
 def name_of(intent: DecisionIntent) -> str:
     """The name in which an attempt was signed."""
-    if is_signed(said_of(intent, intent.responder), intent.signature):
+    if is_signed(payload_of(intent, intent.responder), intent.signature):
         return intent.responder
     before: Iterator[str] = earlier_names(intent.user.get_username())
     if intent.rule_id is not None:

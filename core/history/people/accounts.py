@@ -20,7 +20,7 @@ from core.history.audit.kinds import details_of
 from core.history.database import locks
 from core.history.people import rights_changes
 from core.history.people.actor import acted
-from core.history.people.lookalikes import alike
+from core.history.people.lookalikes import look_alike
 from core.models import AuditEntry
 from core.values.malformed import ODD
 from core.values.text import one_line
@@ -104,7 +104,7 @@ def lookalike_of(account: Any) -> str:
     names = dict(accounts.values_list("pk", "username"))
     if names.pop(account.pk, None) == name:
         return ""
-    return next((other for other in names.values() if other != name and alike(other, name)), "")
+    return next((other for other in names.values() if other != name and look_alike(other, name)), "")
 
 
 def _refuse_lookalike(account: Any) -> None:

@@ -17,7 +17,7 @@ from core.models.sealed import missing_key
 from core.values.approvals import ENDS, OF_INTENTS, PENDING
 from core.values.digests import edited_digest, request_digest
 from core.values.malformed import ODD
-from core.values.signature import SignaturePayload, said_as
+from core.values.signature import SignaturePayload, signed_status
 
 ROWS_AT_ONCE = 300  # each may have 256 KiB of context
 TRIES = 3
@@ -117,7 +117,7 @@ def _signed_otherwise(row: ApprovalRecord, status: str, actor: str, details: dic
     if not written or details.get("channel") not in OF_INTENTS:
         return []
     why = forgery_reason(
-        SignaturePayload(str(row.pk), digest, said_as(status, answer, edited), actor, reason), written
+        SignaturePayload(str(row.pk), digest, signed_status(status, answer, edited), actor, reason), written
     )
     return [f"in the record {why}"] if why else []
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.agents.folds import beginning_of, folded
+from dashboard.agents.folds import folded, shared_prefix
 from dashboard.agents.row import AgentRow
 from dashboard.agents.state_counts import AgentCounts
 
@@ -36,7 +36,7 @@ def row(agent_id: str, state: str, *, away: bool = False) -> AgentRow:
     ],
 )
 def test_a_name_begins_with_what_nobody_made_up(name, beginning):
-    assert beginning_of(name) == beginning
+    assert shared_prefix(name) == beginning
 
 
 def test_three_dead_of_one_beginning_are_one_line_and_two_are_two():

@@ -21,7 +21,7 @@ from core.history.search import index
 from core.history.search.find import SearchQuery, find
 from core.models import ApprovalRecord, AuditEntry
 from core.models.sealed import is_sealed, key_of, keys
-from dashboard.approvals import known
+from dashboard.approvals import known_names
 from tests.history.audit.attacker import sql
 from tests.history.audit.chain import assert_chain_is_whole
 from tests.history.backups.emptied import empty_the_database
@@ -104,9 +104,9 @@ def test_pages_search_rules_and_files_read_it_open(key, ask, maria, client):
     assert request_id in shown
     assert "okapi.py</mark>" in shown
     assert precedents_of(Scope(True, "payment", "*", ())).looked == 1
-    known._read_at = -known.SECONDS
-    known.refresh()
-    assert known.lookalikes("a", "payment", '{"to": "zebrastripes Iimited"}') != []
+    known_names._read_at = -known_names.SECONDS
+    known_names.refresh()
+    assert known_names.lookalikes("a", "payment", '{"to": "zebrastripes Iimited"}') != []
     rows = list(exports._rows("approvals"))
     assert "okapi.py" in rows[0][exports.COLUMNS["approvals"].index("context")]
     assert verify(NOWHERE).problems == []

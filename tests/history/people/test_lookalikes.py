@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
-from core.history.people.lookalikes import alike, begins_alike
+from core.history.people.lookalikes import begins_alike, look_alike
 from core.history.people.tokens import NotYours, TokenSpec, make
 from core.models import AgentOwner
 
@@ -25,7 +25,7 @@ from core.models import AgentOwner
     ids=ascii,
 )
 def test_names_of_people_are_alike_as_all_names_are(one, other, wanted):
-    assert alike(one, other) is wanted
+    assert look_alike(one, other) is wanted
 
 
 @pytest.mark.parametrize(
